@@ -1,0 +1,100 @@
+"""One pick-and-place in metres and radians, to and from the agent's box: the only place that knows the box.
+
+An action is five numbers in [-1, 1]: pick x, pick y, gripper angle, place x, place y. Positions span the arena; an
+angle of 1 is pi/2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.errors import InvalidAction
+
+ACTION_SIZE = 5
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class PickPlace:
+    """Pick at a point with a gripper angle, place at another point.
+
+    Attributes:
+        pick_x: metres, arena frame.
+        pick_y: metres, arena frame.
+        angle: radians in [-pi/2, pi/2], of the axis along which the fingers close, counter-clockwise from the
+            arena's x axis as seen from above.
+        place_x: metres, arena frame.
+        place_y: metres, arena frame.
+    """
+
+    pick_x: float
+    pick_y: float
+    angle: float
+    place_x: float
+    place_y: float
+
+    def to_array(self) -> NDArray[np.float64]:
+        """(5,) float64 in the order of the attributes."""
+        return np.array([self.pick_x, self.pick_y, self.angle, self.place_x, self.place_y])
+
+    @classmethod
+    def from_array(cls, values: ArrayLike) -> PickPlace:
+        """Inverse of `to_array`."""
+        return cls(*(float(value) for value in np.asarray(values, np.float64)))
+
+    def to_action(self, arena: Arena) -> NDArray[np.float32]:
+        """(5,) float32 action that stands for this pick-and-place; points outside the arena move to its border."""
+        half = arena.half_size
+        centre = arena.centre
+        angle = (self.angle + np.pi / 2) % np.pi - np.pi / 2
+        box = [
+            (self.pick_x - centre[0]) / half[0],
+            (self.pick_y - centre[1]) / half[1],
+            angle / (np.pi / 2),
+            (self.place_x - centre[0]) / half[0],
+            (self.place_y - centre[1]) / half[1],
+        ]
+        return np.clip(np.array(box, np.float32), -1.0, 1.0)
+
+
+def pick_place_from_action(action: ArrayLike, arena: Arena) -> PickPlace:
+    """The pick-and-place that an action stands for.
+
+    Args:
+        action: (5,) numbers in [-1, 1].
+        arena: the rectangle that the box spans.
+
+    Raises:
+        InvalidAction: wrong shape, not finite or outside [-1, 1].
+    """
+    box = _checked_box(action)
+    half, centre = arena.half_size, arena.centre
+    return PickPlace(
+        pick_x=float(centre[0] + half[0] * box[0]),
+        pick_y=float(centre[1] + half[1] * box[1]),
+        angle=float(box[2] * np.pi / 2),
+        place_x=float(centre[0] + half[0] * box[3]),
+        place_y=float(centre[1] + half[1] * box[4]),
+    )
+
+
+def _checked_box(action: ArrayLike) -> NDArray[np.float64]:
+    try:
+        box = np.asarray(action, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidAction(f"action {action!r} is no array of numbers; nothing was moved") from error
+    if box.shape != (ACTION_SIZE,):
+        raise InvalidAction(
+            f"action has shape {box.shape}; accepted is ({ACTION_SIZE},): pick x, pick y, angle, place x, place y; "
+            "nothing was moved"
+        )
+    if not np.isfinite(box).all() or np.abs(box).max() > 1.0 + _ROUNDING:
+        raise InvalidAction(
+            f"action {box.tolist()} leaves the box; each number must be finite and within [-1, 1]; nothing was "
+            "moved; clip the action or convert metres with PickPlace.to_action"
+        )
+    return np.clip(box, -1.0, 1.0)

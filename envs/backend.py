@@ -1,0 +1,218 @@
+"""The seam between the environments and a world: the smallest thing that a simulation and a robot can both do.
+
+Plain numpy and frozen dataclasses cross it; no torch, no ROS and no PyBullet type does. Frame: the arena's, in
+metres and radians (see `views`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.views import View
+
+SPLITS = ("train", "val", "test")
+
+Pictures = dict[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The reachable rectangle of the table, metres, in the frame whose origin is the table's centre."""
+
+    x_min: float
+    x_max: float
+    y_min: float
+    y_max: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """x, y of the middle, metres."""
+        return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
+
+    @property
+    def half_size(self) -> tuple[float, float]:
+        """Half the extent along x and y, metres."""
+        return (self.x_max - self.x_min) / 2, (self.y_max - self.y_min) / 2
+
+    def contains(self, x: float, y: float) -> bool:
+        """Whether a point of the table lies inside, the border included."""
+        return self.x_min <= x <= self.x_max and self.y_min <= y <= self.y_max
+
+
+class PickOutcome(IntEnum):
+    """What became of a pick: a closed list, in the gripper's own belief."""
+
+    NO_PICK = 0
+    """No pick was tried (after a reset)."""
+    HELD = 1
+    """Something is held after the lift."""
+    NOTHING_THERE = 2
+    """The fingers closed without touching anything."""
+    PUSHED_AWAY = 3
+    """The fingers touched something, but closed without it between them."""
+    SLIPPED = 4
+    """Something was between the fingers and was lost during the lift."""
+    BLOCKED = 5
+    """The gripper came down on something and closed on nothing above the table."""
+    UNREACHABLE = 6
+    """The arm cannot be brought there; nothing was moved."""
+
+
+@dataclass(frozen=True)
+class Grasp:
+    """The answer to a pick: whether the gripper holds something, and if not, why."""
+
+    outcome: PickOutcome
+
+    @property
+    def held(self) -> bool:
+        """Whether the gripper believes that it holds something."""
+        return self.outcome is PickOutcome.HELD
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A world with a table, a gripper above it and cameras around it.
+
+    Every call leaves the arm out of every view. Errors are subclasses of `TabletopError`; `error.recoverable` says
+    whether the backend can go on. `check_backend` proves an implementation.
+    """
+
+    @property
+    def arena(self) -> Arena:
+        """The reachable rectangle of the table."""
+        ...
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The cameras, in a fixed order."""
+        ...
+
+    @property
+    def background(self) -> str:
+        """Name of the table's surface now."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Plain JSON that says what made the pictures: backend, renderer, versions, settings."""
+        ...
+
+    def observe(self) -> Pictures:
+        """RGB pictures now, uint8 (height, width, 3), one a view by name; moves nothing."""
+        ...
+
+    def pick(self, x: float, y: float, angle: float) -> Grasp:
+        """Come down open at (x, y) metres with the closing axis at `angle` radians, close, lift, leave the views.
+
+        Raises:
+            UnreachableTarget: nothing was moved.
+            AlreadyHolding: something is held; nothing was moved.
+        """
+        ...
+
+    def place(self, x: float, y: float) -> None:
+        """Put down at (x, y) metres what is held, if anything, open, and leave the views."""
+        ...
+
+    def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
+        """Drag the closed gripper over the table from one point to another, metres."""
+        ...
+
+    def reset(self, rng: np.random.Generator, *, new_scene: bool) -> None:
+        """Open the gripper and bring back what left the arena; with `new_scene` lay the table anew, drawn from `rng`.
+
+        On a robot a new scene is the operator's affair and `rng` goes unused.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the world; calling it again does nothing."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectState:
+    """Where an object truly is.
+
+    Attributes:
+        id: its number in the instance maps, 1 or more.
+        name: its model's name.
+        position: (3,) float64, centre of mass, metres, arena frame.
+        quaternion_xyzw: (4,) float64, arena_from_object rotation.
+    """
+
+    id: int
+    name: str
+    position: NDArray[np.float64]
+    quaternion_xyzw: NDArray[np.float64]
+
+
+@runtime_checkable
+class GroundTruth(Protocol):
+    """What only a simulation knows; for benchmarks and judges, never for agents."""
+
+    def object_states(self) -> tuple[ObjectState, ...]:
+        """The objects of the scene, held and fallen ones included, in order of their ids."""
+        ...
+
+    def instance_maps(self) -> dict[str, NDArray[np.int32]]:
+        """(height, width) int32 a view: 0 for the table, else the id of the object that is visible there."""
+        ...
+
+
+def open_backend(name: str | Backend, *, split: str = "train", config: Any = None) -> Backend:
+    """The backend of that name, opened; a Backend is handed through.
+
+    Args:
+        name: "simulation", or an object with the Backend protocol.
+        split: which objects and backgrounds a simulation draws: "train", "val" or "test".
+        config: a `SimulationConfig` or None for the defaults.
+
+    Raises:
+        InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.
+    """
+    if split not in SPLITS:
+        raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
+    if not isinstance(name, str):
+        return _checked_backend(name, config)
+    if name == "simulation":
+        from tabletop_interaction.simulation import open_simulation
+
+        return open_simulation(split, config)
+    raise InvalidConfiguration(
+        f"unknown backend {name!r}; accepted are 'simulation' and an object with the Backend protocol"
+    )
+
+
+def _checked_backend(backend: Backend, config: Any) -> Backend:
+    missing = [name for name in _BACKEND_NAMES if not hasattr(backend, name)]
+    if missing:
+        raise InvalidConfiguration(
+            f"backend {type(backend).__name__} lacks {', '.join(missing)}; see the Backend protocol and check_backend"
+        )
+    if config is not None:
+        raise InvalidConfiguration("config goes with a backend's name; configure a Backend object where it is made")
+    return backend
+
+
+_BACKEND_NAMES = (
+    "arena", "views", "background", "metadata", "observe", "pick", "place", "sweep", "reset", "close",
+)  # fmt: skip

@@ -1,0 +1,61 @@
+"""Every error that the package raises on purpose: one base, a name per cause.
+
+A message says what came, what is accepted and what to do.
+"""
+
+
+class TabletopError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        recoverable: whether the backend can go on with the next call as if this one had not been made.
+    """
+
+    recoverable: bool = True
+
+
+class InvalidAction(TabletopError, ValueError):
+    """An action that is no point of the action space (wrong shape, NaN, outside); nothing was moved."""
+
+
+class InvalidConfiguration(TabletopError, ValueError):
+    """An unknown backend, split, view or a setting outside its range; nothing was opened."""
+
+
+class UnreachableTarget(TabletopError):
+    """The gripper cannot be brought to the target; nothing was moved."""
+
+
+class AlreadyHolding(TabletopError, RuntimeError):
+    """A pick was asked for while something is held; place it first."""
+
+
+class BlankPicture(TabletopError, RuntimeError):
+    """A camera or renderer gave a picture without content."""
+
+    recoverable = False
+
+
+class RobotFault(TabletopError, RuntimeError):
+    """The arm stopped by itself or was stopped; it holds its position.
+
+    Args:
+        message: what happened and what the operator has to do.
+        recoverable: whether the arm accepts commands again without the operator.
+    """
+
+    def __init__(self, message: str, *, recoverable: bool = False) -> None:
+        super().__init__(message)
+        self.recoverable = recoverable
+
+
+class BackendContractError(TabletopError, AssertionError):
+    """A backend breaks a rule of the Backend protocol; raised by `check_backend`."""
+
+
+class ForeignFolder(TabletopError, ValueError):
+    """A folder that holds something else than what was about to be written to or read from it."""
+
+
+class UnreadableRecords(TabletopError, ValueError):
+    """Records that are missing, damaged or of a schema version that this reader does not know."""

@@ -1,0 +1,103 @@
+"""A calibrated camera: pixels of a picture to points of the arena and back.
+
+Frames: the arena's origin is the table's centre, x to the right and y away from the robot, z up, in metres. A
+camera looks along its z axis, x to the right and y down (the OpenCV convention). Pixels are (x, y) with integer
+coordinates at pixel centres, so that the picture spans -0.5 to width - 0.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def _no_distortion() -> FloatArray:
+    return np.zeros(5)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A camera fixed above the arena.
+
+    Attributes:
+        name: key of its pictures, "view_0" and so on.
+        height: rows of a picture, pixels.
+        width: columns of a picture, pixels.
+        intrinsics: (3, 3) float64, pixels.
+        camera_from_arena: (4, 4) float64 rigid transform, applied to points of the arena, metres.
+        distortion: (5,) float64, k1 k2 p1 p2 k3 as in OpenCV.
+    """
+
+    name: str
+    height: int
+    width: int
+    intrinsics: FloatArray
+    camera_from_arena: FloatArray
+    distortion: FloatArray = field(default_factory=_no_distortion)
+
+    def project(self, points: FloatArray) -> FloatArray:
+        """Pixels (N, 2) as x, y at which arena points (N, 3), metres, are seen."""
+        rotation, _ = cv2.Rodrigues(self.camera_from_arena[:3, :3])
+        pixels, _ = cv2.projectPoints(
+            np.asarray(points, np.float64).reshape(-1, 1, 3),
+            rotation,
+            self.camera_from_arena[:3, 3],
+            self.intrinsics,
+            self.distortion,
+        )
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def unproject(self, pixels: FloatArray, z: float = 0.0) -> FloatArray:
+        """Arena points (N, 3), metres, that pixels (N, 2) see on the horizontal plane at height `z` metres."""
+        normalised = cv2.undistortPoints(
+            np.asarray(pixels, np.float64).reshape(-1, 1, 2), self.intrinsics, self.distortion
+        ).reshape(-1, 2)
+        arena_from_camera = np.linalg.inv(self.camera_from_arena)
+        rays = np.column_stack([normalised, np.ones(len(normalised))]) @ arena_from_camera[:3, :3].T
+        eye = arena_from_camera[:3, 3]
+        return np.asarray(eye + rays * ((z - eye[2]) / rays[:, 2])[:, None], np.float64)
+
+    def homography_from_table(self) -> FloatArray:
+        """(3, 3) that maps table points (x, y, 1), metres, to pixels, lens distortion left out."""
+        return np.asarray(self.intrinsics @ self.camera_from_arena[:3, [0, 1, 3]], np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, for JSON."""
+        return {
+            "name": self.name,
+            "height": self.height,
+            "width": self.width,
+            "intrinsics": self.intrinsics.tolist(),
+            "camera_from_arena": self.camera_from_arena.tolist(),
+            "distortion": self.distortion.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> View:
+        """Inverse of `to_dict`."""
+        return cls(
+            name=data["name"],
+            height=int(data["height"]),
+            width=int(data["width"]),
+            intrinsics=np.asarray(data["intrinsics"], np.float64),
+            camera_from_arena=np.asarray(data["camera_from_arena"], np.float64),
+            distortion=np.asarray(data["distortion"], np.float64),
+        )
+
+
+def look_at(eye: FloatArray, target: FloatArray, up: FloatArray) -> FloatArray:
+    """`camera_from_arena` (4, 4) of a camera at `eye` that looks at `target`, `up` pointing up in the picture."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    camera_from_arena = np.eye(4)
+    camera_from_arena[:3, :3] = rotation
+    camera_from_arena[:3, 3] = -rotation @ eye
+    return camera_from_arena
