@@ -127,10 +127,13 @@ class Backend(Protocol):
         """Drag the closed gripper over the table from one point to another, metres."""
         ...
 
-    def reset(self, rng: np.random.Generator, *, new_scene: bool) -> None:
+    def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
         """Open the gripper and bring back what left the arena; with `new_scene` lay the table anew, drawn from `rng`.
 
         On a robot a new scene is the operator's affair and `rng` goes unused.
+
+        Returns:
+            how many objects were brought back from outside the arena.
         """
         ...
 
@@ -175,6 +178,15 @@ class GroundTruth(Protocol):
 
     def instance_maps(self) -> dict[str, NDArray[np.int32]]:
         """(height, width) int32 a view: 0 for the table, else the id of the object that is visible there."""
+        ...
+
+
+@runtime_checkable
+class ThirdPerson(Protocol):
+    """A backend that can show the arm at work."""
+
+    def third_person_picture(self) -> NDArray[np.uint8]:
+        """uint8 (H, W, 3) RGB picture of table and arm."""
         ...
 
 

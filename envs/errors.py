@@ -59,3 +59,11 @@ class ForeignFolder(TabletopError, ValueError):
 
 class UnreadableRecords(TabletopError, ValueError):
     """Records that are missing, damaged or of a schema version that this reader does not know."""
+
+
+class WriterInUse(TabletopError, RuntimeError):
+    """Another living writer records under the same name in the same folder; nothing was written."""
+
+
+class DiskFull(TabletopError, OSError):
+    """No space is left for records; whatever was written before is whole and stays readable."""

@@ -65,9 +65,8 @@ def _octave(
         return _tileable_octave(rng, height, width, rows, columns)
     grid_shape = (math.ceil(height / rows) + 3, math.ceil(width / columns) + 3)
     grid = rng.random(grid_shape, dtype=np.float32)
-    offset = rng.random(2)
-    scale = np.array([[columns, 0, -(1 + offset[1]) * columns], [0, rows, -(1 + offset[0]) * rows]], np.float32)
-    return _warp(grid, scale, height, width)
+    row_shift, column_shift = -(1 + rng.random(2)) * (rows, columns)
+    return _warp(grid, np.array([[columns, 0, column_shift], [0, rows, row_shift]]), height, width)
 
 
 def _tileable_octave(
@@ -77,11 +76,11 @@ def _tileable_octave(
     grid = rng.random(grid_shape, dtype=np.float32)
     padded = np.pad(grid, _WRAPPED_CELLS, mode="wrap")
     rows, columns = height / grid_shape[0], width / grid_shape[1]
-    scale = np.array([[columns, 0, -_WRAPPED_CELLS * columns], [0, rows, -_WRAPPED_CELLS * rows]], np.float32)
-    return _warp(padded, scale, height, width)
+    shifts = -_WRAPPED_CELLS * np.array([rows, columns])
+    return _warp(padded, np.array([[columns, 0, shifts[1]], [0, rows, shifts[0]]]), height, width)
 
 
-def _warp(grid: FloatImage, pixels_from_grid: FloatImage, height: int, width: int) -> FloatImage:
+def _warp(grid: FloatImage, pixels_from_grid: NDArray[np.float64], height: int, width: int) -> FloatImage:
     warped = cv2.warpAffine(
         grid, pixels_from_grid, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )

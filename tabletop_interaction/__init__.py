@@ -3,4 +3,12 @@
 Importing this package registers the environments with Gymnasium.
 """
 
+from gymnasium.envs.registration import register
+
 __version__ = "0.1.0"
+
+register(
+    id="TabletopInteraction-v0",
+    entry_point="tabletop_interaction.envs.interaction:TabletopInteraction",
+    max_episode_steps=25,
+)

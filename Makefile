@@ -1,0 +1,46 @@
+# Each target makes its own virtual environment with the tested versions; nothing but Python 3.11 and pip is needed.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_INTERACTIONS ?= 50
+DEMO_OUT ?= demo
+
+.PHONY: help demo test lint format type pictures clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/installed  ## Let the simulated Sawyer make 50 interactions and write their pictures
+	$(BIN)/tabletop collect --interactions $(DEMO_INTERACTIONS) --out $(DEMO_OUT)/records
+	$(BIN)/tabletop show $(DEMO_OUT)/records --out $(DEMO_OUT)/pictures
+
+test: $(VENV)/installed-dev  ## Run all tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/installed-dev  ## Check style and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-dev  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# mypy and import-linter see the package under its one name only as a wheel, away from the checkout.
+type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
+	PYTHON=$(PYTHON) VENV=$(abspath $(VENV)) sh .ci/check_wheel
+
+pictures: $(VENV)/installed  ## Make the README's pictures anew
+	$(BIN)/tabletop assets --out docs/pictures
+
+clean:  ## Remove the virtual environment and the demo
+	rm -rf $(VENV) $(DEMO_OUT)
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,ray]'
+	touch $@ $(VENV)/installed

@@ -1,0 +1,91 @@
+"""`tabletop collect`: record interactions on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tabletop_interaction.agents import fleet
+from tabletop_interaction.agents.collecting import Collection, collect, session_seed
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.record_folder import is_record_folder
+from tabletop_interaction.envs.record_reading import count_interactions
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Record interactions: pictures before, held and after for each view, and what was done.
+
+    Example: tabletop collect --interactions 200 --out runs/first
+    The same command goes on where an earlier one stopped.
+    """
+
+    out: Path
+    """Folder of the records; new, or one that this command made."""
+    interactions: int = 100
+    """How many the folder shall hold in the end."""
+    policy: Literal["random", "hypothesis"] = "random"
+    """random: uniform picks. hypothesis: pick what a network believes to be an object."""
+    model: str = "default"
+    """The network's checkpoint, for --policy hypothesis."""
+    split: Literal["train", "val", "test"] = "train"
+    """Objects and backgrounds."""
+    backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = "simulation"
+    """What moves."""
+    workers: int = 0
+    """Collectors at once, through Ray; 0 or 1 collects in this process."""
+    seed: int = 0
+    """Where the random numbers start."""
+
+    def run(self) -> None:
+        """Collect what the folder lacks, with a progress bar."""
+        if self.interactions <= 0 or self.workers < 0 or self.seed < 0:
+            raise InvalidConfiguration(
+                f"--interactions {self.interactions} must be positive, --workers {self.workers} and --seed "
+                f"{self.seed} must not be negative"
+            )
+        there = count_interactions(self.out) if is_record_folder(self.out) else 0
+        missing = self.interactions - there
+        if missing <= 0:
+            print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
+            return
+        _show_progress(self._collect(missing, there), missing, there)
+        print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
+
+    def _collect(self, missing: int, there: int) -> Iterator[fleet.Progress]:
+        collection = Collection(
+            self.out, self.seed, self.policy, self.model, self.backend, self.split
+        )
+        if self.workers > 1:
+            yield from fleet.collect_with_ray(collection, missing, self.workers, there)
+            return
+        alone = Collection(
+            self.out, session_seed(self.seed, there), self.policy, self.model, self.backend, self.split
+        )
+        for info in collect(alone, missing):
+            yield fleet.Progress(1, int(info["grasped"]))
+
+
+def _show_progress(steps: Iterator[fleet.Progress], missing: int, there: int) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    done = grasped = deaths = 0
+    start = time.monotonic()
+    with Progress(*columns) as progress:
+        task = progress.add_task("interactions", total=missing + there, completed=there, rate="")
+        for step in steps:
+            done, grasped, deaths = done + step.interactions, grasped + step.grasped, deaths + step.deaths
+            rate = f"{done / (time.monotonic() - start):.1f}/s  grasped {grasped / max(done, 1):.0%}"
+            rate += f"  replaced collectors {deaths}" if deaths else ""
+            progress.update(task, completed=there + done, rate=rate)

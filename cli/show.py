@@ -1,0 +1,49 @@
+"""`tabletop show`: pictures and a film of recorded interactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from tabletop_interaction.agents.contact_sheet import write_contact_sheets, write_film
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.record_reading import open_interactions
+
+
+@dataclass(frozen=True)
+class Show:
+    """Write contact sheets (before, held, after, self-made masks) and an MP4 of recorded interactions.
+
+    Example: tabletop show runs/first --out runs/first-pictures
+    """
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Folder that `tabletop collect` made."""
+    out: Path | None = None
+    """Where the pictures go; the folder's name with "-pictures" by default."""
+    view: str = "view_0"
+    """Which camera."""
+    rows: int = 8
+    """Interactions a sheet."""
+    sheets: int = 4
+    """How many sheets at most, spread over the folder."""
+    grasped_only: bool = False
+    """Show only interactions in which something was held."""
+    seed: int = 0
+    """Accepted by every command; what is shown does not depend on it."""
+
+    def run(self) -> None:
+        """Write the pictures and print where they are."""
+        if self.rows < 1 or self.sheets < 1:
+            raise InvalidConfiguration(f"--rows {self.rows} and --sheets {self.sheets} must be positive")
+        columns = [f"{self.view}_{moment}" for moment in ("before", "held", "after")]
+        table = open_interactions(self.folder, columns)
+        out = self.out or self.folder.with_name(self.folder.name + "-pictures")
+        chosen = [row for row in table if row.grasped] if self.grasped_only else table
+        paths = write_contact_sheets(chosen, self.view, out, rows=self.rows, sheets=self.sheets)
+        paths.append(write_film(chosen, self.view, out / "film.mp4"))
+        for path in paths:
+            print(path)

@@ -1,0 +1,254 @@
+"""TabletopInteraction: a table, four cameras and a gripper; one step is one pick-and-place.
+
+The environment turns actions into metres once, asks a backend to move and to look, and reports what it saw. What
+moved is for the agent to judge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import EzPickle
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
+from tabletop_interaction.envs.backend import (
+    Arena,
+    Backend,
+    PickOutcome,
+    Pictures,
+    ThirdPerson,
+    open_backend,
+)
+from tabletop_interaction.envs.errors import InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.views import View
+
+SWEEP_POINTS = 8
+
+Observation = dict[str, NDArray[np.uint8]]
+Info = dict[str, Any]
+
+
+class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
+    """## Description
+    A parallel gripper hangs straight down above a flat table on which 4 to 8 unknown objects stand; four fixed
+    cameras look at it. One step is one whole interaction: the gripper comes down open at the pick point, closes by a
+    fixed amount, lifts, leaves every view, and puts down at the place point what it holds (Pathak et al. 2018,
+    "Learning Instance Segmentation by Interaction", section 3).
+
+    ## Action Space
+    `Box(-1, 1, (5,), float32)`
+
+    | index | meaning | -1 | 1 |
+    |---|---|---|---|
+    | 0 | pick x | left border of the arena | right border |
+    | 1 | pick y | border nearest the robot | farthest border |
+    | 2 | gripper angle (of the axis along which the fingers close, counter-clockwise from x) | -pi/2 | pi/2 |
+    | 3 | place x | left border | right border |
+    | 4 | place y | nearest border | farthest border |
+
+    ## Observation Space
+    `Dict`, one `Box(0, 255, (350, 430, 3), uint8)` RGB picture a view, keys `view_0` to `view_3`: the table now, the
+    arm out of sight.
+
+    ## Info
+    The same keys after `reset` and `step`.
+
+    | key | type | meaning |
+    |---|---|---|
+    | `held` | dict of pictures | what was seen between pick and place, same keys as the observation |
+    | `grasped` | bool | the gripper's own belief that it held something |
+    | `pick_outcome` | int | why, a `PickOutcome` |
+    | `pick_xy`, `place_xy` | float32 (views, 2) | pixel x, y of the two points in each view; -1 after a reset |
+    | `pick_place` | float64 (5,) | what was done, metres and radians, as `PickPlace.to_array` |
+    | `scene` | int | number of the scene since the last seeded reset |
+    | `returned` | int | objects that the last reset brought back from outside the arena |
+
+    ## Rewards
+    1 when the gripper holds something after the pick, else 0.
+
+    ## Starting State
+    `reset(seed=s)` draws objects, background and light anew from `s` and restarts all counters. `reset()` sweeps the
+    table with the gripper, from 8 points evenly spaced on the border to the centre, puts back what fell off, and
+    every `episodes_per_scene` episodes draws a new scene instead. `options={"new_scene": True}` asks for one.
+
+    ## Episode End
+    Never terminates; truncates after 25 steps (`max_episode_steps` of the registration).
+
+    ## Arguments
+    | name | default | meaning |
+    |---|---|---|
+    | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol |
+    | `split` | `"train"` | objects and backgrounds that a simulation draws: `"train"`, `"val"`, `"test"` |
+    | `config` | `None` | the backend's configuration, e.g. a `SimulationConfig` |
+    | `episodes_per_scene` | 2 | episodes before a new scene is drawn |
+    | `render_mode` | `None` | `"rgb_array"`: a third-person picture that shows the arm, where the backend has one |
+
+    ## Version History
+    * v0: first version.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012 (Gymnasium's convention)
+
+    def __init__(
+        self,
+        backend: str | Backend = "simulation",
+        split: str = "train",
+        config: Any = None,
+        episodes_per_scene: int = 2,
+        render_mode: str | None = None,
+    ) -> None:
+        EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode)
+        _check_arguments(episodes_per_scene, render_mode)
+        self.render_mode = render_mode
+        self.split = split
+        self.episodes_per_scene = episodes_per_scene
+        self.backend = open_backend(backend, split=split, config=config)
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self.observation_space = gym.spaces.Dict(
+            {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in self.views}
+        )
+        self._pictures: Pictures = {}
+        self._episode = -1
+        self._scene = -1
+        self._returned = 0
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The cameras, in the order of the observation's keys."""
+        return self.backend.views
+
+    @property
+    def arena(self) -> Arena:
+        """The rectangle that the action box spans, metres."""
+        return self.backend.arena
+
+    @property
+    def background(self) -> str:
+        """Name of the table's surface now."""
+        return self.backend.background
+
+    @property
+    def metadata_for_records(self) -> dict[str, Any]:
+        """Plain JSON that says what made the pictures."""
+        return {**self.backend.metadata, "split": self.split, "episodes_per_scene": self.episodes_per_scene}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin an episode; see Starting State above."""
+        super().reset(seed=seed)
+        if seed is not None:
+            self._episode, self._scene = -1, -1
+        self._episode += 1
+        asked = bool(options and options.get("new_scene"))
+        new_scene = asked or self._scene < 0 or self._episode % self.episodes_per_scene == 0
+        if new_scene:
+            self._scene += 1
+        else:
+            self._sweep_table()
+        self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
+        self._pictures = self.backend.observe()
+        return dict(self._pictures), self._info(self._pictures, None, PickOutcome.NO_PICK)
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
+        """One pick-and-place.
+
+        Raises:
+            InvalidAction: the action is no point of the action space; nothing was moved.
+            RobotFault: the arm stopped; what it holds it keeps.
+        """
+        if not self._pictures:
+            raise gym.error.ResetNeeded("step was called before reset; call reset first")
+        done = pick_place_from_action(action, self.arena)
+        outcome = self._pick(done)
+        held = self.backend.observe()
+        after = held
+        if outcome is PickOutcome.HELD:
+            done = self._place(done)
+            after = self.backend.observe()
+        self._pictures = after
+        reward = float(outcome is PickOutcome.HELD)
+        return dict(after), reward, False, False, self._info(held, done, outcome)
+
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+        """uint8 (H, W, 3) third-person picture, or the first view where the backend has none."""
+        if self.render_mode is None:
+            return None
+        if isinstance(self.backend, ThirdPerson):
+            return self.backend.third_person_picture()
+        return next(iter(self._pictures.values()))
+
+    def close(self) -> None:
+        """Close the backend."""
+        self.backend.close()
+
+    def _pick(self, wanted: PickPlace) -> PickOutcome:
+        try:
+            return self.backend.pick(wanted.pick_x, wanted.pick_y, wanted.angle).outcome
+        except UnreachableTarget:
+            return PickOutcome.UNREACHABLE
+
+    def _place(self, wanted: PickPlace) -> PickPlace:
+        """Place as wanted, or back at the pick point, which the arm has just reached."""
+        try:
+            self.backend.place(wanted.place_x, wanted.place_y)
+        except UnreachableTarget:
+            self.backend.place(wanted.pick_x, wanted.pick_y)
+            return PickPlace(wanted.pick_x, wanted.pick_y, wanted.angle, wanted.pick_x, wanted.pick_y)
+        return wanted
+
+    def _sweep_table(self) -> None:
+        for point in border_points(self.arena, SWEEP_POINTS):
+            self.backend.sweep(point, self.arena.centre)
+
+    def _info(self, held: Pictures, done: PickPlace | None, outcome: PickOutcome) -> Info:
+        if done is None:
+            values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(self.views), 2), -1.0)
+        else:
+            values = done.to_array()
+            pick_xy = _pixels_of(self.views, done.pick_x, done.pick_y)
+            place_xy = _pixels_of(self.views, done.place_x, done.place_y)
+        return {
+            "held": dict(held),
+            "grasped": outcome is PickOutcome.HELD,
+            "pick_outcome": int(outcome),
+            "pick_xy": pick_xy.astype(np.float32),
+            "place_xy": place_xy.astype(np.float32),
+            "pick_place": values,
+            "scene": self._scene,
+            "returned": self._returned,
+        }
+
+
+def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:
+    """`count` points (x, y), metres, evenly spaced along the arena's border, from its first corner."""
+    width, depth = arena.x_max - arena.x_min, arena.y_max - arena.y_min
+    corners_at = np.cumsum([0.0, width, depth, width, depth])
+    corners = np.array(
+        [
+            (arena.x_min, arena.y_min),
+            (arena.x_max, arena.y_min),
+            (arena.x_max, arena.y_max),
+            (arena.x_min, arena.y_max),
+            (arena.x_min, arena.y_min),
+        ]
+    )
+    at = np.arange(count) * corners_at[-1] / count
+    return [
+        (float(np.interp(t, corners_at, corners[:, 0])), float(np.interp(t, corners_at, corners[:, 1])))
+        for t in at
+    ]
+
+
+def _pixels_of(views: tuple[View, ...], x: float, y: float) -> NDArray[np.float64]:
+    return np.concatenate([view.project(np.array([[x, y, 0.0]])) for view in views])
+
+
+def _check_arguments(episodes_per_scene: int, render_mode: str | None) -> None:
+    if episodes_per_scene < 1:
+        raise InvalidConfiguration(f"episodes_per_scene is {episodes_per_scene}; it must be 1 or more")
+    if render_mode not in (None, "rgb_array"):
+        raise InvalidConfiguration(f"unknown render_mode {render_mode!r}; accepted are None and 'rgb_array'")

@@ -1,0 +1,126 @@
+"""`check_backend`: the test that every backend must pass, shipped for whoever brings an arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tabletop_interaction.envs.backend import Backend, Grasp, Pictures
+from tabletop_interaction.envs.errors import AlreadyHolding, BackendContractError, UnreachableTarget
+from tabletop_interaction.envs.views import View
+
+_ROUND_TRIP_PX = 0.5
+
+
+def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0) -> None:
+    """Drive a backend through the whole Backend protocol and raise at the first broken rule.
+
+    It opens the backend, resets it, looks, picks and places at `picks` random points, sweeps once and closes. On
+    hardware this moves the arm: stand by the emergency stop.
+
+    Args:
+        make: opens a new backend.
+        picks: how many pick-and-places are made.
+        seed: where the random points start.
+
+    Raises:
+        BackendContractError: says which rule was broken, what came and what is expected.
+    """
+    rng = np.random.default_rng(seed)
+    backend = make()
+    _require(isinstance(backend, Backend), f"{type(backend).__name__} lacks members of the Backend protocol")
+    with backend as entered:
+        _require(entered is backend, "__enter__ returns another object; it must return the backend itself")
+        _check_views(backend)
+        returned = backend.reset(rng, new_scene=True)
+        _require(isinstance(returned, int), f"reset returned {returned!r}; expected is a count of objects")
+        _require(isinstance(backend.background, str), "background must be a str")
+        _check_pictures(backend)
+        _check_refusals(backend)
+        for _ in range(picks):
+            _check_pick_and_place(backend, rng)
+        arena = backend.arena
+        backend.sweep((arena.x_min, arena.y_min), arena.centre)
+        backend.reset(rng, new_scene=False)
+        _check_pictures(backend)
+    backend.close()
+
+
+def _check_views(backend: Backend) -> None:
+    arena, views = backend.arena, backend.views
+    _require(arena.x_min < arena.x_max and arena.y_min < arena.y_max, f"the arena {arena} is empty")
+    _require(len(views) > 0, "there is no view")
+    _require(len({view.name for view in views}) == len(views), "two views share a name")
+    for view in views:
+        _check_round_trip(backend, view)
+
+
+def _check_round_trip(backend: Backend, view: View) -> None:
+    centre = np.array([[*backend.arena.centre, 0.0]])
+    pixels = view.project(centre)
+    _require(
+        bool(((pixels >= 0) & (pixels <= [view.width - 1, view.height - 1])).all()),
+        f"{view.name} sees the arena's centre at pixel {pixels[0].round(1).tolist()}, outside its "
+        f"{view.width} x {view.height} picture",
+    )
+    again = view.project(view.unproject(pixels))
+    error = float(np.abs(again - pixels).max())
+    _require(error < _ROUND_TRIP_PX, f"{view.name}: pixel -> arena -> pixel is off by {error:.2f} px")
+
+
+def _check_pictures(backend: Backend) -> Pictures:
+    pictures = backend.observe()
+    expected = [view.name for view in backend.views]
+    _require(list(pictures) == expected, f"observe gave {list(pictures)}; expected are {expected}, in this order")
+    for view in backend.views:
+        picture = pictures[view.name]
+        shape = (view.height, view.width, 3)
+        _require(
+            picture.dtype == np.uint8 and picture.shape == shape,
+            f"{view.name} is {picture.dtype} {picture.shape}; expected is uint8 {shape}",
+        )
+        _require(int(picture.min()) != int(picture.max()), f"{view.name} is blank")
+    return pictures
+
+
+def _check_refusals(backend: Backend) -> None:
+    arena = backend.arena
+    outside = (arena.x_max + 1.0, arena.centre[1])
+    for what, call in (
+        ("pick", lambda: backend.pick(*outside, 0.0)),
+        ("place", lambda: backend.place(*outside)),
+        ("sweep", lambda: backend.sweep(outside, arena.centre)),
+    ):
+        try:
+            call()
+        except UnreachableTarget as error:
+            _require(error.recoverable, f"{what} outside the arena: the error must be recoverable")
+        else:
+            raise BackendContractError(f"{what} a metre outside the arena must raise UnreachableTarget")
+
+
+def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
+    arena = backend.arena
+    pick = rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
+    place = rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
+    grasp = backend.pick(float(pick[0]), float(pick[1]), float(rng.uniform(-np.pi / 2, np.pi / 2)))
+    _require(isinstance(grasp, Grasp), f"pick returned {grasp!r}; expected is a Grasp")
+    _check_pictures(backend)
+    if grasp.held:
+        _check_second_pick_is_refused(backend)
+    backend.place(float(place[0]), float(place[1]))
+    _check_pictures(backend)
+
+
+def _check_second_pick_is_refused(backend: Backend) -> None:
+    try:
+        backend.pick(*backend.arena.centre, 0.0)
+    except AlreadyHolding:
+        return
+    raise BackendContractError("pick while something is held must raise AlreadyHolding")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise BackendContractError(message)

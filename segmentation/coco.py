@@ -1,0 +1,363 @@
+"""Label sets: pictures and the masks of their objects, COCO JSON on disk and checked plain data in memory.
+
+Pixels are rows and columns of the picture as it is stored; boxes are x, y, width, height in pixels.
+
+What an evaluation leaves out: COCO's evaluators (pycocotools and faster-coco-eval alike) overwrite an
+annotation's `ignore` with its `iscrowd`, so `iscrowd` alone counts, here too. A crowd object is nobody's
+miss, and a detection that has at least the IoU threshold's share of its own area in it is neither right nor
+wrong, however many such there are. Files that we write carry both flags, so that other readers see the same;
+a foreign `ignore` without `iscrowd` has no effect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
+
+import imageio.v3 as iio
+import numpy as np
+from faster_coco_eval.core import mask as coco_mask
+from numpy.typing import NDArray
+
+from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
+
+_Entry = TypeVar("_Entry")
+
+MIN_OBJECT_AREA = 100
+"""Objects of fewer visible pixels are not asked for: neither found nor missed."""
+
+
+class InvalidLabelSet(ValueError):
+    """A label set that cannot be evaluated as it is: not COCO JSON, contradictory, incomplete or empty."""
+
+
+class InvalidDetections(ValueError):
+    """Detections that do not belong to the label set or are no masks with finite scores."""
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """A picture: its COCO id, its file's name below the pictures' folder, its size in pixels."""
+
+    image_id: int
+    file_name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class LabelledObject:
+    """The mask of one object in one picture; `is_crowd` marks what an evaluation leaves out."""
+
+    object_id: int
+    image_id: int
+    rle: Rle
+    is_crowd: bool
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Pictures and the objects in them, both in the order of their ids.
+
+    Attributes:
+        images: at least one; a picture may be without objects.
+        objects: at least one; each mask has a pixel and the size of its picture.
+        images_dir: the folder that the file names start from; None when only the labels were read.
+    """
+
+    images: tuple[LabelledImage, ...]
+    objects: tuple[LabelledObject, ...]
+    images_dir: Path | None = None
+
+    def objects_in(self, image_id: int) -> tuple[LabelledObject, ...]:
+        """The objects of one picture, crowd objects included."""
+        return self._objects_by_image[image_id]
+
+    @cached_property
+    def _objects_by_image(self) -> dict[int, tuple[LabelledObject, ...]]:
+        grouped: dict[int, list[LabelledObject]] = {image.image_id: [] for image in self.images}
+        for labelled in self.objects:
+            grouped[labelled.image_id].append(labelled)
+        return {image_id: tuple(objects) for image_id, objects in grouped.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found in one picture.
+
+    Attributes:
+        rles: one mask a detection; each has a pixel.
+        scores: (N,) float64, finite; higher is surer. Equal scores are ranked in this order.
+
+    Raises:
+        InvalidDetections: the counts differ, a score is not finite, or a mask has no pixel.
+    """
+
+    rles: tuple[Rle, ...]
+    scores: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.scores.shape != (len(self.rles),):
+            raise InvalidDetections(
+                f"{len(self.rles)} masks came with scores {self.scores.shape}; one score a mask is needed"
+            )
+        for index in np.flatnonzero(~np.isfinite(self.scores)).tolist():
+            raise InvalidDetections(
+                f"detection {index} has score {self.scores[index]}; scores must be finite"
+            )
+        for index, rle in enumerate(self.rles):
+            if rle.area == 0:
+                raise InvalidDetections(f"detection {index} has no pixel; drop empty masks before evaluating")
+
+    @classmethod
+    def from_masks(cls, masks: BoolArray, scores: NDArray[np.floating[Any]]) -> Detections:
+        """From masks (N, H, W) bool and scores (N,); N may be 0."""
+        if masks.ndim != 3 or masks.dtype != np.bool_:
+            raise InvalidDetections(
+                f"masks are {masks.dtype} {masks.shape}; bool (N, height, width) is needed"
+            )
+        return cls(tuple(rle_from_mask(mask) for mask in masks), np.asarray(scores, np.float64))
+
+
+def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolArray]) -> None:
+    """Write a label set as COCO JSON; the same input gives the same bytes, and the file is whole or absent.
+
+    Ids count from 1 in the given order, so that no id is 0, which the evaluators take for "unmatched".
+    Objects of fewer than `MIN_OBJECT_AREA` pixels are marked as crowd; masks without a pixel (hidden objects)
+    are left out.
+
+    Args:
+        path: the file to make; its folder exists, it does not.
+        file_names: one a picture, relative to the pictures' folder.
+        masks: one array (N, H, W) bool a picture, N its number of objects, which may be 0.
+
+    Raises:
+        InvalidLabelSet: the counts differ, a name comes twice, masks are no such arrays, or no object is
+            visible; nothing was written.
+        FileExistsError: something is at `path`; nothing was written.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(
+            f"{path} exists; label sets are never overwritten: remove it or choose another name"
+        )
+    if len(file_names) != len(masks):
+        raise InvalidLabelSet(f"{len(file_names)} file names came with masks for {len(masks)} pictures")
+    if len(set(file_names)) != len(file_names):
+        raise InvalidLabelSet("a file name comes twice; every picture needs its own")
+    for name, stack in zip(file_names, masks, strict=True):
+        if stack.ndim != 3 or stack.dtype != np.bool_:
+            raise InvalidLabelSet(
+                f"masks of {name} are {stack.dtype} {stack.shape}; bool (N, height, width) is needed"
+            )
+    annotations = _annotations(masks)
+    if not annotations:
+        raise InvalidLabelSet("no mask has a pixel; a label set without objects cannot be evaluated")
+    document = {
+        "images": [
+            {"id": index, "file_name": name, "height": int(stack.shape[1]), "width": int(stack.shape[2])}
+            for index, (name, stack) in enumerate(zip(file_names, masks, strict=True), start=1)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "object"}],
+    }
+    text = json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n"
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _annotations(masks: Sequence[BoolArray]) -> list[dict[str, Any]]:
+    annotations: list[dict[str, Any]] = []
+    for image_id, stack in enumerate(masks, start=1):
+        for rle in (rle_from_mask(mask) for mask in stack):
+            if rle.area == 0:
+                continue
+            is_crowd = int(rle.area < MIN_OBJECT_AREA)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "segmentation": rle.to_coco(),
+                    "bbox": list(rle.box_xywh),
+                    "area": rle.area,
+                    "iscrowd": is_crowd,
+                    "ignore": is_crowd,
+                }
+            )
+    return annotations
+
+
+def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
+    """Read and check COCO JSON with RLE (compressed or not) or polygon masks.
+
+    Categories are not read. Areas and boxes come from the masks, not from the file.
+
+    Args:
+        json_path: the file.
+        images_dir: the folder that its file names start from; each picture must be there, in the size that
+            the file says. None leaves the pictures unchecked.
+
+    Raises:
+        InvalidLabelSet: the file is missing or no COCO JSON; an id is missing, doubled or unknown; a mask is
+            malformed, empty or of another size than its picture; a picture is missing or of another size; or
+            there is no picture or no object.
+    """
+    json_path = Path(json_path)
+    document = _read_document(json_path)
+    images = _unique(
+        [_image(entry) for entry in document["images"]], lambda image: image.image_id, "image id"
+    )
+    _unique(images, lambda image: image.file_name, "file name")
+    by_id = {image.image_id: image for image in images}
+    objects = _unique(
+        [_object(entry, by_id) for entry in document["annotations"]],
+        lambda found: found.object_id,
+        "annotation id",
+    )
+    if not images:
+        raise InvalidLabelSet(f"{json_path} has no images; at least one is needed")
+    if not objects:
+        raise InvalidLabelSet(f"{json_path} has no annotations; AP is undefined without labelled objects")
+    if images_dir is not None:
+        for image in images:
+            _check_picture(image, Path(images_dir))
+    return LabelSet(
+        images=tuple(sorted(images, key=lambda image: image.image_id)),
+        objects=tuple(sorted(objects, key=lambda found: found.object_id)),
+        images_dir=None if images_dir is None else Path(images_dir),
+    )
+
+
+def _read_document(json_path: Path) -> dict[str, list[Any]]:
+    accepted = 'COCO JSON is an object with the lists "images" and "annotations"'
+    try:
+        document = json.loads(json_path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidLabelSet(f"{json_path} does not exist; give the path of a COCO JSON file") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InvalidLabelSet(f"{json_path} is not JSON ({error}); {accepted}") from None
+    if not isinstance(document, dict):
+        raise InvalidLabelSet(f"{json_path} holds a {type(document).__name__}; {accepted}")
+    for key in ("images", "annotations"):
+        if not isinstance(document.get(key), list):
+            raise InvalidLabelSet(f'{json_path} has no list "{key}"; {accepted}')
+    return document
+
+
+def _unique(entries: list[_Entry], key: Callable[[_Entry], object], what: str) -> list[_Entry]:
+    seen: set[object] = set()
+    for entry in entries:
+        if key(entry) in seen:
+            raise InvalidLabelSet(f"{what} {key(entry)!r} comes twice; each must be there once")
+        seen.add(key(entry))
+    return entries
+
+
+def _integer(entry: Any, key: str, what: str, minimum: int | None = None) -> int:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int) or (minimum is not None and value < minimum):
+        least = "" if minimum is None else f" >= {minimum}"
+        raise InvalidLabelSet(
+            f'{what} has "{key}" {value!r}; an integer{least} is needed: {str(entry)[:120]}'
+        )
+    return value
+
+
+def _image(entry: Any) -> LabelledImage:
+    image_id = _integer(entry, "id", "an image")
+    name = entry.get("file_name")
+    if not isinstance(name, str) or not name or PurePath(name).is_absolute():
+        raise InvalidLabelSet(f'image {image_id} has "file_name" {name!r}; a relative path is needed')
+    height, width = (_integer(entry, key, f"image {image_id}", minimum=1) for key in ("height", "width"))
+    return LabelledImage(image_id, name, height, width)
+
+
+def _object(entry: Any, images: Mapping[int, LabelledImage]) -> LabelledObject:
+    object_id = _integer(entry, "id", "an annotation")
+    what = f"annotation {object_id}"
+    image_id = _integer(entry, "image_id", what)
+    if image_id not in images:
+        raise InvalidLabelSet(
+            f'{what} names image {image_id}, which is not among "images"; add it or drop the mask'
+        )
+    is_crowd = entry.get("iscrowd", 0)
+    if is_crowd not in (0, 1):
+        raise InvalidLabelSet(f'{what} has "iscrowd" {is_crowd!r}; 0 or 1 is accepted')
+    rle = _rle(entry.get("segmentation"), images[image_id], what)
+    if rle.area == 0:
+        raise InvalidLabelSet(f"{what} covers no pixel of image {image_id}; drop it or mend its mask")
+    return LabelledObject(object_id, image_id, rle, bool(is_crowd))
+
+
+def _rle(segmentation: Any, image: LabelledImage, what: str) -> Rle:
+    if isinstance(segmentation, list):
+        return _rle_from_polygons(segmentation, image, what)
+    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
+        raise InvalidLabelSet(
+            f"{what} has segmentation {str(segmentation)[:60]!r}; "
+            'an RLE {"size", "counts"} or a list of polygons is needed'
+        )
+    if segmentation["size"] != [image.height, image.width]:
+        raise InvalidLabelSet(
+            f"{what} has a mask of size {segmentation['size']}, but image {image.image_id} is "
+            f"{[image.height, image.width]} (height, width); masks must have their picture's size"
+        )
+    return _checked_rle(segmentation["counts"], image, what)
+
+
+def _checked_rle(counts: Any, image: LabelledImage, what: str) -> Rle:
+    runs = isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts)
+    if not runs and not isinstance(counts, str):
+        raise InvalidLabelSet(
+            f'{what} has "counts" {str(counts)[:40]}; a string or a list of run lengths is needed'
+        )
+    encoded: dict[str, Any] = {"size": [image.height, image.width], "counts": counts}
+    try:
+        if runs:
+            encoded = coco_mask.frPyObjects(encoded, image.height, image.width)
+        # Decoding is the library's only check that the runs are well-formed and fill the picture.
+        coco_mask.decode(encoded)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InvalidLabelSet(f"{what} has a damaged RLE ({error}); write its mask anew") from None
+    packed = encoded["counts"]
+    return Rle(image.height, image.width, packed if isinstance(packed, str) else packed.decode("ascii"))
+
+
+def _rle_from_polygons(polygons: list[Any], image: LabelledImage, what: str) -> Rle:
+    # A far point would be traced pixel by pixel, in time and memory.
+    reach = max(image.height, image.width)
+    for polygon in polygons:
+        near = isinstance(polygon, list) and all(
+            isinstance(value, int | float) and -reach <= value <= 2 * reach for value in polygon
+        )
+        if not near or len(polygon) < 6 or len(polygon) % 2:
+            raise InvalidLabelSet(
+                f"{what} has polygon {str(polygon)[:60]}; a flat list x, y, x, y, ... of at least three "
+                "points in or near the picture is needed"
+            )
+    if not polygons:
+        raise InvalidLabelSet(f"{what} has an empty segmentation; a polygon or an RLE is needed")
+    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, image.height, image.width))
+    return Rle(image.height, image.width, merged["counts"].decode("ascii"))
+
+
+def _check_picture(image: LabelledImage, images_dir: Path) -> None:
+    path = images_dir / image.file_name
+    if not path.is_file():
+        raise InvalidLabelSet(f"image {image.image_id} is missing: {path}; check the folder of the pictures")
+    try:
+        height, width = iio.improps(path, plugin="pillow").shape[:2]
+    except (OSError, ValueError) as error:
+        raise InvalidLabelSet(f"image {image.image_id} cannot be read: {path} ({error})") from None
+    if (height, width) != (image.height, image.width):
+        raise InvalidLabelSet(
+            f"image {image.image_id}, {path}, is {height} x {width} px, but the label set says "
+            f"{image.height} x {image.width}; labels and pictures must be of one size"
+        )

@@ -1,0 +1,333 @@
+"""The network: at every 16th pixel, is an object centred here, and which pixels are it.
+
+After DeepMask (Pinheiro, Collobert, Dollar 2015), which the paper trains (section 4, "Network and training"):
+a ResNet-18 trunk, random initial weights, and two branches, a score and a mask. It is applied to whole
+pictures of any size, and trained on crops in the same way.
+
+Geometry: pixels are (x, y) with integers at pixel centres. Position (r, c) of the score map is centred on
+pixel (16 c, 16 r) exactly, and speaks of the 192 px patch around it. Every convolution pads with zeros, as
+the trunk does anyway, and no other padding is done: a picture of H x W has ceil(H / 16) x ceil(W / 16)
+positions, maps of stride 8 and 4 accordingly, and the last position lies at most 15 px inside the lower and
+right border. Zero padding, after normalisation, is a mid-grey surround to the first layer and "nothing" to
+later ones: a position knows that a border is near. A score depends on the pixels up to `SCORE_REACH` from its
+position and a mask up to `MASK_REACH`; a crop cut at a multiple of 16 gives the whole picture's numbers
+wherever its border is further away than that.
+
+Ours, where the paper is silent: the trunk ends after layer 3 (stride 16; layer 4 doubles the cost and was not
+needed). Normalisation is BatchNorm and not GroupNorm: when evaluating it is a fixed map at each place, while
+GroupNorm's statistics would make each score depend on the whole picture, and a crop would no longer say what
+the picture says. Its price, running statistics that lag behind in runs of a few hundred steps,
+`refresh_statistics` pays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 16
+PATCH = 192
+MASK_WINDOW = 160
+SCORE_REACH = 137
+MASK_REACH = 185
+# Half the widths of the feature windows under a mask, in cells of their own stride: 80 px either side of the
+# centre.
+REACH_16, REACH_8, REACH_4 = 5, 10, 20
+OBJECT_PRIOR = 0.05
+# ImageNet's, for want of better; a network from scratch only needs roughly centred inputs.
+PIXEL_MEAN = (0.485, 0.456, 0.406)
+PIXEL_STD = (0.229, 0.224, 0.225)
+
+MaskBranch = Literal["refining", "deepmask"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What the network is made of.
+
+    Attributes:
+        mask_branch: "deepmask", the paper's (512 numbers -> 56 x 56), or "refining" (after SharpMask, joins
+            stride 8 and 4 in; better edges).
+        end_channels: of the 1 x 1 convolution that ends the trunk in the mask branch.
+        code_channels: numbers that describe one object; the paper's 512.
+        refining_channels: of the refining branch at stride 16 and 8; half as many at stride 4.
+    """
+
+    mask_branch: MaskBranch = "refining"
+    end_channels: int = 128
+    code_channels: int = 512
+    refining_channels: int = 32
+
+    def __post_init__(self) -> None:
+        if self.mask_branch not in get_args(MaskBranch):
+            raise ValueError(
+                f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}"
+            )
+        for name in ("end_channels", "code_channels", "refining_channels"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} is {getattr(self, name)}; give at least 2")
+
+
+@dataclass(frozen=True)
+class MaskGrid:
+    """Where a mask's values lie: `size` x `size` points, `spacing` pixels apart, centred on the position."""
+
+    size: int
+    spacing: float
+
+    def offsets(self) -> Tensor:
+        """(size,) float32, pixels from the position, along x and along y alike."""
+        return (torch.arange(self.size, dtype=torch.float32) - (self.size - 1) / 2) * self.spacing
+
+
+class Features(NamedTuple):
+    """The trunk's maps (B, 64, H/4, W/4), (B, 128, H/8, W/8), (B, 256, H/16, W/16), sizes rounded up."""
+
+    stride_4: Tensor
+    stride_8: Tensor
+    stride_16: Tensor
+
+
+class DeepMask(nn.Module):
+    """Scores and masks for every position of a batch of pictures.
+
+    Weights are kept channels_last, which CPUs and GPUs convolve faster. Use:
+
+        features = network(images)
+        scores = network.score_logits(features)          # (B, h, w)
+        masks = network.mask_logits(features, index)     # (N, M, M) for N chosen positions
+
+    Args:
+        config: what it is made of. Weights are drawn from torch's global generator.
+    """
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or NetworkConfig()
+        resnet = torchvision.models.resnet18(weights=None)
+        self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
+        self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
+        self.score_branch = _score_branch()
+        self.score_end = nn.Conv2d(128, 1, 1)
+        # At the start every position says that an object is rare: the first steps are not spent on learning
+        # that.
+        nn.init.constant_(self.score_end.bias, math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
+        branches = {"deepmask": _PaperBranch, "refining": _RefiningBranch}
+        self.mask_branch = branches[self.config.mask_branch](self.config)
+        self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(PIXEL_STD).view(3, 1, 1), persistent=False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def mask_grid(self) -> MaskGrid:
+        """Where the mask branch's values lie around a position."""
+        return self.mask_branch.grid
+
+    def forward(self, images: Tensor) -> Features:
+        """Run the trunk.
+
+        Args:
+            images: (B, 3, H, W) RGB of any size from 1 px, uint8 in 0..255 or floating point in 0..1.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:
+            raise ValueError(f"images have shape {tuple(images.shape)}; give (B, 3, H, W)")
+        stride_4 = self.layer1(self.stem(self._normalise(images)))
+        stride_8 = self.layer2(stride_4)
+        return Features(stride_4, stride_8, self.layer3(stride_8))
+
+    def score_logits(self, features: Features) -> Tensor:
+        """Logits (B, h, w) that an object is centred at each position."""
+        hidden = self.score_branch(features.stride_16)
+        # In full precision under autocast too: bfloat16's three digits would tie neighbours and ranks.
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.score_end(hidden.to(self.score_end.weight.dtype)).squeeze(1)
+
+    def mask_logits(self, features: Features, index: Tensor) -> Tensor:
+        """Mask logits (N, M, M) of the object centred at each chosen position, on `mask_grid`.
+
+        Beyond the picture's border the feature windows are filled with zeros.
+
+        Args:
+            features: of `forward`.
+            index: (N, 3) int64, each a picture's number in the batch, a row and a column of the score map.
+
+        Raises:
+            ValueError: another shape, or a position that is not on the map.
+        """
+        batch, _, height, width = features.stride_16.shape
+        if index.ndim != 2 or index.shape[1] != 3:
+            raise ValueError(f"index has shape {tuple(index.shape)}; give (N, 3): picture, row, column")
+        limits = torch.tensor([batch, height, width], device=index.device)
+        if ((index < 0) | (index >= limits)).any():
+            raise ValueError(f"a position lies outside the map of (picture, row, column) {limits.tolist()}")
+        return self.mask_branch(features, index)
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        elif not images.is_floating_point():
+            raise ValueError(f"images are {images.dtype}; give uint8 in 0..255 or floating point in 0..1")
+        return ((images - self.pixel_mean) / self.pixel_std).contiguous(memory_format=torch.channels_last)
+
+
+def position_centres_xy(positions_rc: Tensor) -> Tensor:
+    """Pixels (..., 2) as x, y on which positions (..., 2), row and column of the score map, are centred."""
+    return positions_rc.flip(-1) * STRIDE
+
+
+def positions_shape(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the score map of a picture of `height` x `width` pixels."""
+    return math.ceil(height / STRIDE), math.ceil(width / STRIDE)
+
+
+def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:
+    """What the mask branch should say: whole-picture masks read on the mask grid around each centre.
+
+    Args:
+        masks: (N, H, W) bool, one for each centre.
+        centres_xy: (N, 2) pixels, as of `position_centres_xy`.
+        grid: the network's `mask_grid`.
+
+    Returns:
+        (N, M, M) bool; a point between pixels is the object if their bilinear mean is at least one half.
+        Points up to one spacing outside the picture read its border, so that an enlarged mask reaches the
+        border; those further out are not the object.
+    """
+    height, width = masks.shape[1:]
+    points = centres_xy.to(torch.float32)[:, None, :] + grid.offsets().to(masks.device)[None, :, None]
+    # Coordinates of grid_sample: -1 and 1 are the picture's outer edges, half a pixel beyond the pixel
+    # centres.
+    x, y = ((2 * points[..., axis] + 1) / side - 1 for axis, side in enumerate((width, height)))
+    size = grid.size
+    where = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], dim=-1)
+    sampled = functional.grid_sample(
+        masks[:, None].float(), where, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    last = torch.tensor([width - 1, height - 1], device=points.device)
+    near = (points > -grid.spacing) & (points < last + grid.spacing)
+    return (sampled[:, 0] >= 0.5) & near[:, None, :, 0] & near[:, :, None, 1]
+
+
+@torch.no_grad()
+def refresh_statistics(network: DeepMask, batches: Iterable[Tensor]) -> None:
+    """Set BatchNorm's running statistics to their mean over `batches`, with the weights as they are now.
+
+    Call it after a short training, before evaluating: the running averages then still hold earlier weights'.
+
+    Args:
+        network: changed in place; its training or evaluation mode is kept.
+        batches: images as for `DeepMask.forward`; about ten training batches are enough.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    was_training = network.training
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    for images in batches:
+        network.score_logits(network(images))
+    network.train(was_training)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _score_branch() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(256, 128, 3, padding=1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(128, 128, 3, padding=1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _ObjectCode(nn.Module):
+    """The patch in a few numbers: 1 x 1 convolution, ReLU, a linear map of the window, nothing after it."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        window = 2 * REACH_16 + 1
+        self.end = nn.Conv2d(256, config.end_channels, 1)
+        self.code = nn.Linear(window * window * config.end_channels, config.code_channels)
+
+    def forward(self, features: Features, index: Tensor) -> Tensor:
+        """(N, code_channels)."""
+        end = functional.relu(self.end(features.stride_16))
+        return self.code(_windows(end, index, 1, REACH_16).flatten(1))
+
+
+class _PaperBranch(nn.Module):
+    """DeepMask's: a linear map from the object's code to 56 x 56 logits over a window of 160 px."""
+
+    grid = MaskGrid(size=56, spacing=MASK_WINDOW / 56)
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.code = _ObjectCode(config)
+        self.pixels = nn.Linear(config.code_channels, self.grid.size**2)
+
+    def forward(self, features: Features, index: Tensor) -> Tensor:
+        """(N, 56, 56)."""
+        return self.pixels(self.code(features, index)).unflatten(1, (self.grid.size, self.grid.size))
+
+
+class _RefiningBranch(nn.Module):
+    """After SharpMask: a coarse mask from the object's code climbs to stride 4, joined by finer maps.
+
+    Windows of 11, 21 and 41 cells at strides 16, 8 and 4 share their centre and their corners, so that a
+    bilinear enlargement with aligned corners lands exactly on the finer map's cells.
+    """
+
+    grid = MaskGrid(size=2 * REACH_4 + 1, spacing=4.0)
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        coarse, fine = config.refining_channels, config.refining_channels // 2
+        self.coarse = coarse
+        self.code = _ObjectCode(config)
+        self.seed = nn.Linear(config.code_channels, coarse * (2 * REACH_16 + 1) ** 2)
+        self.lateral_8 = nn.Conv2d(128, coarse, 3, padding=1)
+        self.climb_8 = nn.Conv2d(coarse, coarse, 3, padding=1)
+        self.lateral_4 = nn.Conv2d(64, fine, 3, padding=1)
+        self.climb_4 = nn.Conv2d(coarse, fine, 3, padding=1)
+        self.pixels = nn.Conv2d(fine, 1, 3, padding=1)
+
+    def forward(self, features: Features, index: Tensor) -> Tensor:
+        """(N, 41, 41)."""
+        side = 2 * REACH_16 + 1
+        mask = self.seed(self.code(features, index)).view(len(index), side, side, self.coarse)
+        mask = mask.permute(0, 3, 1, 2)
+        # Lateral maps are convolved once for the picture, not once for each window.
+        beside_8 = _windows(self.lateral_8(features.stride_8), index, 2, REACH_8).permute(0, 3, 1, 2)
+        mask = functional.relu(self.climb_8(_enlarge(mask, 2 * REACH_8 + 1)) + beside_8)
+        beside_4 = _windows(self.lateral_4(features.stride_4), index, 4, REACH_4).permute(0, 3, 1, 2)
+        mask = functional.relu(self.climb_4(_enlarge(mask, 2 * REACH_4 + 1)) + beside_4)
+        return self.pixels(mask).squeeze(1)
+
+
+def _enlarge(maps: Tensor, size: int) -> Tensor:
+    return functional.interpolate(maps, size=(size, size), mode="bilinear", align_corners=True)
+
+
+def _windows(maps: Tensor, index: Tensor, cells: int, reach: int) -> Tensor:
+    """Windows (N, 2 reach + 1, 2 reach + 1, C) of `maps` (B, C, h, w) around positions `cells` cells apart.
+
+    Channels stay last in memory: slicing (B, C, h, w) would lose that and slow down what follows.
+    """
+    padded = functional.pad(maps, [reach] * 4).permute(0, 2, 3, 1)
+    steps = torch.arange(2 * reach + 1, device=index.device)
+    rows = index[:, 1, None] * cells + steps
+    columns = index[:, 2, None] * cells + steps
+    return padded[index[:, 0, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,155 @@
+"""Precision and recall over ranked detections whose fate is known, and how sure their figures are.
+
+Plain arrays in, numbers out: which detection is right was decided before (`metrics`), so that a thousand
+bootstrap draws cost a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+COCO_IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+RECALL_GRID: FloatArray = np.linspace(0.0, 1.0, 101)
+PRECISIONS = (0.5, 0.7, 0.9)
+
+# The libraries add one ulp to every denominator; without rounding a perfect detection would score 1 - 2e-16.
+PRECISION_DECIMALS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The fate of each detection, best score first; T IoU thresholds, D detections, P pictures.
+
+    Attributes:
+        iou_thresholds: T of them.
+        picture: (D,) int64, index of the detection's picture, pictures in the order of their ids.
+        scores: (D,) float64, not increasing.
+        hit: (T, D) bool, matched to an object that counts.
+        ignored: (T, D) bool, neither right nor wrong: matched to an object that is left out.
+        iou: (T, D) float64, with the matched object; 0 without a match.
+        objects: (P,) int64, objects that count in each picture.
+    """
+
+    iou_thresholds: tuple[float, ...]
+    picture: NDArray[np.int64]
+    scores: FloatArray
+    hit: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    iou: FloatArray
+    objects: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Percentile bootstrap intervals (low, high) over pictures; keys as in `AveragePrecision`."""
+
+    ap: Mapping[float, tuple[float, float]]
+    ap_50_95: tuple[float, float]
+    level: float
+    samples: int
+    seed: int
+
+
+def precision_recall(
+    matches: Matches, iou: float, picture_weights: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Recall and monotone precision at each detection that is right, best score first.
+
+    The precision at a recall is the highest at that recall or beyond. All that AP depends on happens at these
+    points.
+
+    Args:
+        matches: the fate of each detection.
+        iou: one of its IoU thresholds.
+        picture_weights: (P,) how often each picture counts, once by default. A picture drawn twice counts as
+            two copies side by side.
+
+    Returns:
+        recall and precision, (hits,) float64 each; recall is NaN when the weighted pictures have no object.
+    """
+    row = matches.iou_thresholds.index(iou)
+    weights = np.ones(len(matches.objects)) if picture_weights is None else picture_weights
+    weight = weights[matches.picture]
+    hits = np.flatnonzero(matches.hit[row])
+    counted = np.cumsum(weight * ~matches.ignored[row])[hits]
+    right = np.cumsum(weight[hits])
+    objects = weights @ matches.objects
+    recall = right / objects if objects else np.full(len(hits), np.nan)
+    precision = np.divide(right, counted, out=np.zeros(len(hits)), where=counted > 0)
+    return recall, np.maximum.accumulate(precision[::-1])[::-1]
+
+
+def coco_101_point(recall: FloatArray, precision: FloatArray) -> float:
+    """COCO's AP: mean over `RECALL_GRID` of the precision at the first point that reaches each, else 0."""
+    reached = np.searchsorted(recall, RECALL_GRID, side="left")
+    return float(np.mean(np.round(np.append(precision, 0.0)[reached], PRECISION_DECIMALS)))
+
+
+def area_under_curve(recall: FloatArray, precision: FloatArray) -> float:
+    """VOC's AP since 2010: sum over all points of (recall_k - recall_(k-1)) precision_k."""
+    return float(np.round(np.diff(recall, prepend=0.0) @ precision, PRECISION_DECIMALS))
+
+
+def recalls_at_precisions(recall: FloatArray, precision: FloatArray) -> dict[float, float]:
+    """For each of `PRECISIONS`, the highest recall that is reached with it; 0 if it never is."""
+    return {bound: float(np.max(recall[precision >= bound], initial=0.0)) for bound in PRECISIONS}
+
+
+def mean_matched_iou(matches: Matches, iou: float) -> float:
+    """Mean IoU of the detections that are right at threshold `iou` with their objects; NaN when none is."""
+    row = matches.iou_thresholds.index(iou)
+    hit = matches.hit[row]
+    return float(np.mean(matches.iou[row, hit])) if hit.any() else float("nan")
+
+
+def bootstrap_intervals(
+    matches: Matches, *, samples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Intervals:
+    """Percentile bootstrap over pictures: draw as many with replacement, rank anew, take COCO's AP.
+
+    It tells how far another draw of pictures from the same scenes might move the figure; not how far another
+    training run would. Draws without any object are left out.
+
+    Args:
+        matches: of an `AveragePrecision`.
+        samples: number of draws, at least 1.
+        level: share of the draws inside the interval, in (0, 1).
+        seed: of the draws.
+
+    Raises:
+        ValueError: samples or level is outside its range, or no draw holds an object.
+    """
+    if samples < 1 or not 0.0 < level < 1.0:
+        raise ValueError(
+            f"samples {samples} and level {level} came; samples >= 1 and 0 < level < 1 are needed"
+        )
+    pictures = len(matches.objects)
+    draws = np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), size=samples)
+    draws = draws[draws @ matches.objects > 0]
+    if len(draws) == 0:
+        raise ValueError(f"none of {samples} draws holds an object; take more samples")
+    values = np.array(
+        [
+            [coco_101_point(*precision_recall(matches, iou, weights)) for iou in matches.iou_thresholds]
+            for weights in draws.astype(np.float64)
+        ]
+    )
+    coco_rows = [matches.iou_thresholds.index(iou) for iou in COCO_IOU_THRESHOLDS]
+    return Intervals(
+        ap={iou: _interval(values[:, row], level) for row, iou in enumerate(matches.iou_thresholds)},
+        ap_50_95=_interval(values[:, coco_rows].mean(axis=1), level),
+        level=level,
+        samples=samples,
+        seed=seed,
+    )
+
+
+def _interval(values: FloatArray, level: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,322 @@
+"""From a picture to ranked object masks: score all positions, draw masks for the best, drop doubles.
+
+The paper's section "Network and training" gives the seven scales; local maxima, the number of masks and mask
+NMS are DeepMask's and its later users' on robots. Scores of all scales come first, so that the mask branch
+runs only where it is worth it. Position centres reach the picture's border (see `network`), so that objects
+cut off by it are found.
+
+Boxes are x0 y0 x1 y1 in pixels, x1 and y1 exclusive: a mask of one pixel at (5, 7) has the box 5 7 6 8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from torch import Tensor
+from torch.nn import functional
+
+from tabletop_interaction.segmentation.checkpoints import load_checkpoint
+from tabletop_interaction.segmentation.network import (
+    DeepMask,
+    Features,
+    MaskGrid,
+    position_centres_xy,
+)
+
+Image = NDArray[np.uint8]
+
+PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
+DEFAULT_CHECKPOINT = Path(__file__).parent / "default" / "model.safetensors"
+# Pictures in one pass; each takes some 40 MB at the paper's scales.
+GPU_BATCH = 16
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """How masks are proposed.
+
+    Attributes:
+        scales: by which the picture is resized; small ones find large objects.
+        candidates_per_scale: the best 3 x 3 local maxima of each score map go on.
+        max_masks: the best candidates of all scales for which a mask is computed.
+        mask_threshold: probability from which a pixel belongs to the mask.
+        nms_iou: of two masks that overlap more than this, the one with the lower score is dropped.
+        min_area: pixels of the picture; smaller masks are dropped.
+        max_area_share: of the picture's pixels; larger masks are dropped.
+        min_score: probability; less certain positions are dropped.
+    """
+
+    scales: tuple[float, ...] = PAPER_SCALES
+    candidates_per_scale: int = 40
+    max_masks: int = 40
+    mask_threshold: float = 0.5
+    nms_iou: float = 0.4
+    min_area: int = 100
+    max_area_share: float = 0.1
+    min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(0 < scale <= 4 for scale in self.scales):
+            raise ValueError(f"scales are {self.scales}; give at least one, each above 0 and up to 4")
+        if self.candidates_per_scale < 1 or self.max_masks < 1:
+            raise ValueError("candidates_per_scale and max_masks must be at least 1")
+        if not 0 < self.mask_threshold < 1:
+            raise ValueError(f"mask_threshold is {self.mask_threshold}; give a probability between 0 and 1")
+
+
+# Half an octave apart: no object is further than a quarter octave from one of these, which is what training
+# rescales by, and together they reach as far as the paper's seven.
+FAST = ProposalConfig(scales=PAPER_SCALES[1::2])
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Proposed objects, the most certain first.
+
+    Attributes:
+        masks: (N, H, W) bool.
+        boxes: (N, 4) float32, x0 y0 x1 y1.
+        scores: (N,) float32, probabilities, falling.
+    """
+
+    masks: NDArray[np.bool_]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmenter:
+    """A trained network with the settings of its proposals.
+
+    Attributes:
+        network: in evaluation mode, on the device that is to be used.
+        config: see `ProposalConfig`; `FAST` takes under half the time.
+    """
+
+    network: DeepMask
+    config: ProposalConfig = ProposalConfig()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path = "default",
+        config: ProposalConfig | None = None,
+        device: str | torch.device = "cpu",
+    ) -> Segmenter:
+        """Read a checkpoint; "default" is the one that comes with the package.
+
+        Raises:
+            CheckpointError: it is missing or does not fit.
+        """
+        file = DEFAULT_CHECKPOINT if str(path) == "default" else Path(path)
+        return cls(load_checkpoint(file).to(device), config or ProposalConfig())
+
+    def segment(self, image: Image) -> Segments:
+        """Objects in one picture (H, W, 3) uint8 RGB. Raises ValueError for any other."""
+        return propose(self.network, image, self.config)
+
+    def segment_batch(self, images: Sequence[Image]) -> list[Segments]:
+        """Objects in each of several pictures of one size; on a GPU each scale takes one pass for all.
+
+        Raises:
+            ValueError: a picture that is no (H, W, 3) uint8, or pictures of several sizes.
+        """
+        for image in images:
+            _check_image(image)
+        shapes = sorted({image.shape for image in images})
+        if len(shapes) > 1:
+            raise ValueError(f"pictures have shapes {shapes}; give one size at a time")
+        # A CPU gains nothing from a larger batch and its caches lose.
+        step = GPU_BATCH if _device(self.network).type == "cuda" else 1
+        found: list[Segments] = []
+        for start in range(0, len(images), step):
+            found += _propose_batch(self.network, np.stack(images[start : start + step]), self.config)
+        return found
+
+
+def propose(network: DeepMask, image: Image, config: ProposalConfig | None = None) -> Segments:
+    """Objects in a picture (H, W, 3) uint8 RGB, sorted by score.
+
+    Raises:
+        ValueError: another shape or dtype, an empty picture, or a network in training mode.
+    """
+    _check_image(image)
+    return _propose_batch(network, image[None], config or ProposalConfig())[0]
+
+
+def fast_autocast_dtype(device: torch.device) -> torch.dtype | None:
+    """bfloat16 where the device multiplies it faster than float32, else None."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    # torch names this privately until 2.13; without it nothing is lost but speed.
+    tests = [
+        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    ]
+    return torch.bfloat16 if any(test() for test in tests if test is not None) else None
+
+
+class _Candidates(NamedTuple):
+    """The best positions of a batch: tensors of equal length."""
+
+    picture: Tensor
+    scale: Tensor
+    position_rc: Tensor
+    score: Tensor
+
+
+def _propose_batch(network: DeepMask, images: NDArray[np.uint8], config: ProposalConfig) -> list[Segments]:
+    if network.training:
+        raise ValueError("the network is in training mode; call network.eval() first")
+    device = _device(network)
+    dtype = fast_autocast_dtype(device)
+    with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+        pictures = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 255
+        features = [network(_resized(pictures, scale)) for scale in config.scales]
+        candidates = _best_candidates([network.score_logits(f).float() for f in features], config)
+        logits = _masks_of(network, features, candidates)
+    return _segments(logits, candidates, network.mask_grid, images, config)
+
+
+def _resized(pictures: Tensor, scale: float) -> Tensor:
+    size = _scaled_shape(pictures.shape[2], pictures.shape[3], scale)
+    return functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _scaled_shape(height: int, width: int, scale: float) -> tuple[int, int]:
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _best_candidates(score_maps: list[Tensor], config: ProposalConfig) -> _Candidates:
+    """The `max_masks` best local maxima of each picture over all scales, by picture and falling score."""
+    scores, scales, positions = [], [], []
+    for scale, logits in enumerate(score_maps):
+        peaks = functional.max_pool2d(logits[:, None], 3, stride=1, padding=1)[:, 0] == logits
+        flat = logits.masked_fill(~peaks, -math.inf).flatten(1)
+        best = flat.topk(min(config.candidates_per_scale, flat.shape[1]), dim=1)
+        columns = logits.shape[2]
+        scores.append(best.values)
+        scales.append(torch.full_like(best.indices, scale))
+        positions.append(torch.stack([best.indices // columns, best.indices % columns], dim=-1))
+    every = torch.cat(scores, dim=1)
+    best = every.topk(min(config.max_masks, every.shape[1]), dim=1)
+    picture = torch.arange(len(every), device=every.device)[:, None].expand_as(best.indices)
+    score = best.values.sigmoid()
+    keep = best.values.isfinite() & (score >= config.min_score)
+    scale = torch.cat(scales, dim=1).gather(1, best.indices)
+    position = torch.cat(positions, dim=1)[picture, best.indices]
+    return _Candidates(picture[keep], scale[keep], position[keep], score[keep])
+
+
+def _masks_of(network: DeepMask, features: list[Features], candidates: _Candidates) -> NDArray[np.float32]:
+    """Mask logits (N, M, M) of all candidates, one pass for each scale that has any."""
+    size = network.mask_grid.size
+    logits = torch.empty(len(candidates.score), size, size, device=candidates.score.device)
+    for scale, maps in enumerate(features):
+        chosen = (candidates.scale == scale).nonzero()[:, 0]
+        if len(chosen):
+            index = torch.cat([candidates.picture[chosen, None], candidates.position_rc[chosen]], dim=1)
+            logits[chosen] = network.mask_logits(maps, index).float()
+    return logits.cpu().numpy()
+
+
+def _segments(
+    logits: NDArray[np.float32],
+    candidates: _Candidates,
+    grid: MaskGrid,
+    images: NDArray[np.uint8],
+    config: ProposalConfig,
+) -> list[Segments]:
+    height, width = images.shape[1:3]
+    threshold = math.log(config.mask_threshold / (1 - config.mask_threshold))
+    shapes = [_scaled_shape(height, width, scale) for scale in config.scales]
+    picture, scale, scores = (
+        t.cpu().numpy() for t in (candidates.picture, candidates.scale, candidates.score)
+    )
+    centres = position_centres_xy(candidates.position_rc).cpu().numpy()
+    found = []
+    for number in range(len(images)):
+        mine = np.flatnonzero(picture == number)
+        masks = [
+            _drawn(logits[i] - threshold, centres[i], shapes[scale[i]], grid, (height, width)) for i in mine
+        ]
+        every = np.array(masks, np.bool_).reshape(-1, height, width)
+        found.append(_distinct(every, scores[mine], config))
+    return found
+
+
+def _drawn(
+    logits: NDArray[np.float32],
+    centre_xy: NDArray[np.int64],
+    scaled_shape: tuple[int, int],
+    grid: MaskGrid,
+    shape: tuple[int, int],
+) -> NDArray[np.bool_]:
+    """The mask (H, W) of a picture where the logits (M, M) of its resized copy, enlarged, are positive."""
+    # Resizing keeps the picture's outer edges, which lie half a pixel beyond the outer pixel centres.
+    ratio = np.array([scaled_shape[1] / shape[1], scaled_shape[0] / shape[0]])
+    corner = centre_xy - (grid.size - 1) / 2 * grid.spacing
+    reach = np.array([corner, 2 * centre_xy - corner])
+    low, high = np.clip((reach + 0.5) / ratio - 0.5, 0, [shape[1] - 1, shape[0] - 1])
+    x0, y0 = np.floor(low).astype(int)
+    x1, y1 = np.ceil(high).astype(int) + 1
+    first = ((np.array([x0, y0]) + 0.5) * ratio - 0.5 - corner) / grid.spacing
+    grid_from_window = np.column_stack([np.diag(ratio / grid.spacing), first])
+    enlarged = cv2.warpAffine(
+        logits,
+        grid_from_window,
+        (int(x1 - x0), int(y1 - y0)),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=-1e6,
+    )
+    mask = np.zeros(shape, np.bool_)
+    mask[y0:y1, x0:x1] = enlarged > 0
+    return mask
+
+
+def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], config: ProposalConfig) -> Segments:
+    """Masks of a sensible size, without doubles; `scores` fall, and so the better of two is met first."""
+    area = masks.sum((1, 2))
+    sensible = (area >= max(1, config.min_area)) & (area <= config.max_area_share * masks[:1].size)
+    masks, scores = masks[sensible], scores[sensible]
+    kept: list[int] = []
+    if len(masks):
+        encoded = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).view(np.uint8)))
+        overlap = np.asarray(coco_mask.iou(encoded, encoded, [0] * len(encoded)))
+        for i in range(len(masks)):
+            if all(overlap[i, j] <= config.nms_iou for j in kept):
+                kept.append(i)
+    masks = masks[kept]
+    return Segments(masks, _boxes(masks), scores[kept].astype(np.float32))
+
+
+def _boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    boxes = np.zeros((len(masks), 4), np.float32)
+    for box, mask in zip(boxes, masks, strict=True):
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return boxes
+
+
+def _device(network: DeepMask) -> torch.device:
+    return next(network.parameters()).device
+
+
+def _check_image(image: Image) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        came = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"the picture is {came}; give a numpy array (H, W, 3) uint8 in RGB order")
+    if image.size == 0:
+        raise ValueError(f"the picture has shape {image.shape} and no pixels; give at least one")

@@ -1,0 +1,228 @@
+"""Irregular blobs (stones, fruit) and composites of a few primitives.
+
+Every object here is 20 to 46 mm wide where a gripper takes it. Metres, z up, natural pose, the long side along
+x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tabletop_interaction.sim_assets.colours import BLACK, Colour, Palette, mixed, natural, shade, tone
+from tabletop_interaction.sim_assets.shapes import (
+    LYING,
+    Part,
+    Points,
+    deform,
+    flat_below,
+    loft,
+    oval,
+    place,
+    stack,
+)
+from tabletop_interaction.sim_assets.sketch import (
+    Sketch,
+    Variant,
+    ball,
+    block,
+    pattern,
+    pick,
+    plain,
+    plain_of,
+    rod,
+)
+from tabletop_interaction.sim_assets.textures import Skin
+
+Rng = np.random.Generator
+
+
+def _blob(
+    length: float,
+    width: float,
+    height: float,
+    profile: Sequence[float],
+    density: float,
+    exponent: float = 2.0,
+) -> Part:
+    """A closed body along x whose girth follows `profile` (shares of the greatest, from end to end)."""
+    knots = np.linspace(-1, 1, len(profile))
+    angle = np.linspace(-0.475 * np.pi, 0.475 * np.pi, 15)
+    girth = np.cos(angle) ** 0.8 * np.interp(np.sin(angle), knots, profile)
+    stations = np.column_stack([length / 2 * np.sin(angle), girth])
+    part = loft(stack(oval(width, height, exponent), stations), [("skin", 14)], density, breaks=(5, 9))
+    return place(part, turn=LYING)
+
+
+def _lumpy(rng: Rng, part: Part, size: float, depth: float) -> Part:
+    """The part with smooth random bumps of `size` metres, up to about `depth` metres deep."""
+    waves = rng.normal(0, 1 / size, (5, 3))
+    phases = rng.uniform(0, 2 * np.pi, 5)
+
+    def move(points: Points) -> Points:
+        bump = np.sin(points @ waves.T + phases).mean(axis=1, keepdims=True)
+        return points + depth * bump * np.sign(points) * np.minimum(np.abs(points) / 0.02, 1)
+
+    return deform(part, move)
+
+
+def _bent(part: Part, radius: float) -> Part:
+    """The part with its x axis rolled onto a circle of `radius` metres in the xy plane."""
+
+    def move(points: Points) -> Points:
+        angle, reach = points[:, 0] / radius, radius + points[:, 1]
+        return np.column_stack([reach * np.sin(angle), reach * np.cos(angle) - radius, points[:, 2]])
+
+    return deform(part, move)
+
+
+def _settled(part: Part, share: float) -> Part:
+    """The part with its lowest `share` of height pressed flat."""
+    low, high = part.vertices[:, 2].min(), part.vertices[:, 2].max()
+    return flat_below(part, low + share * (high - low))
+
+
+def _fruit_palette(base: Colour, ripe: Colour) -> Palette:
+    return Palette(base, ripe, shade(ripe, 0.5), BLACK)
+
+
+def _stone(rng: Rng) -> Sketch:
+    length, width, height = rng.uniform((0.1, 0.043, 0.034), (0.115, 0.045, 0.04))
+    part = _blob(length, width, height, rng.uniform((0.8, 0.9, 0.9, 0.8), 1.0), 1500, rng.uniform(2.0, 2.6))
+    part = _settled(_lumpy(rng, part, 0.03, 0.003), 0.12)
+    skin = Skin(
+        pick(rng, "speckled", "marble", "rough", "mottled"), natural(rng, pick(rng, "stone", "grey", "clay"))
+    )
+    return Sketch((part,), {"skin": skin}, rng.uniform(0.0, 0.3), rng.uniform(0.55, 0.75))
+
+
+def _potato(rng: Rng) -> Sketch:
+    length, width = rng.uniform((0.1, 0.042), (0.115, 0.045))
+    part = _blob(length, width, 0.043, rng.uniform(0.85, 1.0, 5), 800)
+    part = _settled(_lumpy(rng, part, 0.02, 0.004), 0.12)
+    skin = Skin(pick(rng, "rough", "speckled"), natural(rng, pick(rng, "card", "clay")))
+    return Sketch((part,), {"skin": skin}, rng.uniform(0.0, 0.2), rng.uniform(0.6, 0.8))
+
+
+def _banana(rng: Rng) -> Sketch:
+    length, width = rng.uniform((0.134, 0.038), (0.146, 0.042))
+    part = _blob(length, width, 0.038, (0.45, 0.9, 1.0, 0.9, 0.4), 700)
+    part = _settled(_bent(part, rng.uniform(0.13, 0.17)), 0.12)
+    base = (rng.uniform(215, 245), rng.uniform(180, 210), rng.uniform(40, 80))
+    ends = (120.0, 130.0, 40.0) if rng.random() < 0.5 else (110.0, 80.0, 40.0)
+    return Sketch((part,), {"skin": Skin("rind", _fruit_palette(base, ends))}, 0.3, rng.uniform(0.5, 0.7))
+
+
+def _pear(rng: Rng) -> Sketch:
+    length = rng.uniform(0.108, 0.118)
+    part = _settled(_blob(length, 0.046, 0.045, (0.9, 1.0, 0.95, 0.72, 0.62), 800), 0.12)
+    stem = rod("stem", 0.005, 0.02, (length / 2 + 0.004, 0, 0.003), LYING)
+    base = (rng.uniform(150, 220), rng.uniform(180, 210), rng.uniform(60, 90))
+    skins = {
+        "skin": Skin("rind", _fruit_palette(base, tone(rng, "clay", "vivid"))),
+        "stem": plain_of((84.0, 60.0, 36.0)),
+    }
+    return Sketch((part, stem), skins, rng.uniform(0.3, 0.6), rng.uniform(0.5, 0.65))
+
+
+def _avocado(rng: Rng) -> Sketch:
+    part = _settled(_lumpy(rng, _blob(0.108, 0.045, 0.044, (0.95, 1.0, 0.9, 0.7), 800), 0.008, 0.0015), 0.12)
+    dark = (rng.uniform(40, 70), rng.uniform(70, 100), rng.uniform(30, 45))
+    return Sketch((part,), {"skin": Skin("rough", _fruit_palette(dark, shade(dark, 0.6)))}, 0.3, 0.65)
+
+
+def _aubergine(rng: Rng) -> Sketch:
+    length = rng.uniform(0.118, 0.126)
+    part = _settled(_bent(_blob(length, 0.045, 0.044, (0.95, 1.0, 0.8, 0.62), 600), 0.3), 0.12)
+    collar = place(_blob(0.026, 0.03, 0.03, (1.0, 0.9, 0.4), 500), (0.46 * length, -0.007, 0))
+    stem = rod("collar", 0.009, 0.02, (0.55 * length, -0.01, 0), LYING)
+    collar = Part(
+        **{**vars(collar), "panels": tuple(type(p)("collar", p.width, p.height) for p in collar.panels)}
+    )
+    skins = {
+        "skin": Skin("mottled", _fruit_palette((58.0, 28.0, 72.0), (40.0, 18.0, 46.0))),
+        "collar": plain_of((86.0, 128.0, 60.0)),
+    }
+    return Sketch((part, collar, stem), skins, 0.9, 0.5)
+
+
+def _croissant(rng: Rng) -> Sketch:
+    part = _blob(rng.uniform(0.136, 0.146), 0.043, 0.038, (0.4, 0.8, 1.0, 0.8, 0.4), 250)
+
+    def ridges(points: Points) -> Points:
+        swell = 1 - 0.09 * (1 - np.abs(np.sin(points[:, :1] * 110)))
+        return points * [1.0, 1.0, 1.0] * np.hstack([np.ones_like(swell), swell, swell])
+
+    part = _settled(_bent(deform(part, ridges), rng.uniform(0.12, 0.14)), 0.15)
+    crust = (rng.uniform(190, 215), rng.uniform(130, 150), rng.uniform(60, 80))
+    skin = Skin(pick(rng, "mottled", "stripes"), _fruit_palette(crust, shade(crust, 0.65)))
+    return Sketch((part,), {"skin": skin}, 0.3, rng.uniform(0.6, 0.75))
+
+
+def _piece(rng: Rng, slot: str, x: float, length: float) -> Part:
+    """A random primitive of some `length` about x, standing on z = 0."""
+    width, height = rng.uniform((0.028, 0.024), (0.045, 0.042))
+    kind = pick(rng, "block", "ball", "log", "disc", "prism")
+    if kind == "ball":
+        return _settled(
+            ball(slot, (1.15 * length, max(width, 0.034), height), (x, 0, 0.44 * height), 600), 0.1
+        )
+    if kind == "log":
+        part = rod(slot, width, length, (x, 0, 0.5 * width), LYING, 600)
+        return _settled(part, 0.04)
+    if kind == "disc":
+        stations = [[0, 0.97], [0.002, 1], [height - 0.002, 1], [height, 0.97]]
+        return place(loft(stack(oval(length, width, points=20), stations), [(slot, 3)], 600), (x, 0, 0))
+    radius = 0.002 if kind == "block" else 0.008
+    return block(slot, (length, width, height), (x, 0, 0), radius, 600)
+
+
+def _composite(rng: Rng) -> Sketch:
+    """Two or three primitives in a row, sometimes one more on top."""
+    count = int(rng.integers(2, 4))
+    total = rng.uniform(0.1, 0.125)
+    shares = rng.uniform(0.7, 1.3, count)
+    lengths = shares / shares.sum() * total
+    starts = np.concatenate([[0.0], np.cumsum(lengths)[:-1]])
+    parts = [
+        _piece(rng, f"piece_{index}", float(start + length / 2), float(length + 0.012))
+        for index, (start, length) in enumerate(zip(starts, lengths, strict=True))
+    ]
+    if rng.random() < 0.6:
+        parts.append(_topping(rng, parts))
+    skins = {panel.slot: _any_skin(rng) for part in parts for panel in part.panels}
+    return Sketch(tuple(parts), skins, rng.uniform(0.0, 0.9), rng.uniform(0.45, 0.75))
+
+
+def _topping(rng: Rng, parts: Sequence[Part]) -> Part:
+    """Something small on top of the tallest of `parts`."""
+    under = max(parts, key=lambda part: float(part.vertices[:, 2].max()))
+    x, top = float(under.vertices[:, 0].mean()), float(under.vertices[:, 2].max())
+    if rng.random() < 0.5:
+        return ball("top", (0.024, 0.024, 0.022), (x, 0, top + 0.006), 400)
+    return rod("top", rng.uniform(0.016, 0.026), 0.018, (x, 0, top + 0.006), density=400)
+
+
+def _any_skin(rng: Rng) -> Skin:
+    chance = rng.random()
+    if chance < 0.3:
+        return plain(mixed(rng))
+    if chance < 0.45:
+        return Skin("wood", natural(rng, "wood"))
+    if chance < 0.55:
+        return Skin("metal", natural(rng, pick(rng, "steel", "brass")))
+    return pattern(rng, mixed(rng))
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "stone": _stone,
+    "potato": _potato,
+    "banana": _banana,
+    "pear": _pear,
+    "avocado": _avocado,
+    "aubergine": _aubergine,
+    "croissant": _croissant,
+    "composite": _composite,
+}
+"""All of this module by name."""

@@ -1,0 +1,243 @@
+"""The Sawyer in PyBullet: joint motors that follow a path at 240 Hz, and two fingers of limited force.
+
+World frame = arena frame. A free-space transit jumps (the arm is out of view and touches nothing); whatever may touch
+something is simulated step by step.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from tabletop_interaction.sim_assets.sawyer import (
+    ARM_JOINT_NAMES,
+    FINGER_JOINT_NAMES,
+    FINGER_TRAVEL,
+    write_sawyer_urdf,
+)
+from tabletop_interaction.simulation.kinematics import HOME, straight_down_path
+
+FloatArray = NDArray[np.float64]
+
+STEP_S = 1 / 240
+BASE_XYZ = (0.0, -0.645, 0.10)
+"""Where the arm's base stands, arena frame, metres; its x axis points along the arena's y."""
+
+_BASE_YAW = np.pi / 2
+_ARM_FORCES = (80.0, 80.0, 40.0, 40.0, 9.0, 9.0, 9.0)
+_FINGER_FORCE_N = 20.0
+_FINGER_SPEED = 0.15
+_PAD_FRICTION = 1.4
+_PAD_SPINNING_FRICTION = 0.01
+
+_FINGER_LINKS = (
+    ("right_gripper_l_finger", "right_gripper_l_finger_tip"),
+    ("right_gripper_r_finger", "right_gripper_r_finger_tip"),
+)
+
+AWAY = HOME + np.array([1.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+"""Joint angles with the whole arm beside the table, out of every view."""
+
+
+class Arm:
+    """The arm and its gripper in one PyBullet client.
+
+    Args:
+        client: the PyBullet client to load it into.
+        on_step: called after every simulation step.
+    """
+
+    def __init__(self, client: int, on_step: Callable[[], None] | None = None) -> None:
+        self._client = client
+        self._on_step = on_step
+        self.body = load_arm(client)
+        joints = _joints_by_name(self.body, client)
+        self._arm_joints = [joints[name] for name in ARM_JOINT_NAMES]
+        self.fingers = [joints[name] for name in FINGER_JOINT_NAMES]
+        links = _links_by_name(self.body, client)
+        self.sides = tuple(frozenset(links[name] for name in names) for names in _FINGER_LINKS)
+        self.finger_links = self.sides[0] | self.sides[1]
+        self._opening = FINGER_TRAVEL
+        self._set_friction()
+        self.jump(AWAY)
+        self.set_fingers(FINGER_TRAVEL)
+
+    def joint_angles(self) -> FloatArray:
+        """(7,) measured joint angles, radians."""
+        states = pybullet.getJointStates(self.body, self._arm_joints, physicsClientId=self._client)
+        return np.array([state[0] for state in states])
+
+    def all_joint_positions(self) -> list[float]:
+        """Position of every joint of the body, fixed ones too, in PyBullet's order."""
+        count = pybullet.getNumJoints(self.body, physicsClientId=self._client)
+        states = pybullet.getJointStates(self.body, range(count), physicsClientId=self._client)
+        return [state[0] for state in states]
+
+    def vertical_path(self, x: float, y: float, angle: float, z_from: float, z_to: float) -> FloatArray:
+        """Joint angles (n, 7) of a straight way down at (x, y), arena frame.
+
+        Raises:
+            UnreachableTarget: the arm cannot follow it.
+        """
+        base_z = BASE_XYZ[2]
+        return straight_down_path(
+            y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle - _BASE_YAW, HOME
+        )
+
+    def jump(self, q: FloatArray) -> None:
+        """Set the arm's joints at once; the fingers keep their opening."""
+        for joint, angle in zip(self._arm_joints, q, strict=True):
+            pybullet.resetJointState(self.body, joint, angle, 0.0, physicsClientId=self._client)
+        self._command_arm(q, np.zeros(7))
+
+    def set_fingers(self, opening: float) -> None:
+        """Set each finger's travel at once, metres (0 closed, `FINGER_TRAVEL` open)."""
+        for joint, sign in zip(self.fingers, (1, -1), strict=True):
+            pybullet.resetJointState(self.body, joint, sign * opening, 0.0, physicsClientId=self._client)
+        self._opening = opening
+        self._command_fingers()
+
+    def follow(
+        self, path: FloatArray, seconds: float, stop: Callable[[], bool] | None = None, squeeze: bool = False
+    ) -> int:
+        """Stream a joint path (n, 7) through the motors, slowly at both ends.
+
+        Args:
+            path: waypoints, evenly spaced.
+            seconds: how long it takes.
+            stop: asked every few steps; True ends the motion where it is.
+            squeeze: whether the fingers go on closing meanwhile.
+
+        Returns:
+            the number of steps that were made.
+        """
+        targets, velocities = _time_path(path, max(2, round(seconds / STEP_S)))
+        for step, (target, velocity) in enumerate(zip(targets, velocities, strict=True), start=1):
+            self._command_arm(target, velocity)
+            if squeeze:
+                self._squeeze()
+            self.step()
+            if stop is not None and step % 3 == 0 and stop():
+                self._command_arm(self.joint_angles(), np.zeros(7))
+                return step
+        return len(targets)
+
+    def close_fingers(self, most_seconds: float = 0.25) -> None:
+        """Close with limited force until the fingers stand still."""
+        still = 0
+        for _ in range(round(most_seconds / STEP_S)):
+            before = self._opening
+            self._squeeze()
+            self.step()
+            still = still + 1 if abs(self.finger_travel() - before) < 2e-5 else 0
+            if still > 4:
+                return
+
+    def open_fingers(self, seconds: float = 0.10) -> None:
+        """Open to the widest."""
+        self._opening = FINGER_TRAVEL
+        self._command_fingers()
+        for _ in range(round(seconds / STEP_S)):
+            self.step()
+
+    def hold(self, seconds: float) -> None:
+        """Let time pass with the arm where it is and the fingers pressing."""
+        for _ in range(round(seconds / STEP_S)):
+            self._squeeze()
+            self.step()
+
+    def finger_travel(self) -> float:
+        """Mean travel of the two fingers, metres: 0 closed, `FINGER_TRAVEL` open."""
+        (left, *_), (right, *_) = pybullet.getJointStates(
+            self.body, self.fingers, physicsClientId=self._client
+        )
+        return float((left - right) / 2)
+
+    def step(self) -> None:
+        """One step of 1/240 s."""
+        pybullet.stepSimulation(physicsClientId=self._client)
+        if self._on_step is not None:
+            self._on_step()
+
+    def _squeeze(self) -> None:
+        """Let both fingers follow their common mean inwards, as the real gripper's rack makes them."""
+        self._opening = self.finger_travel()
+        self._command_fingers(inwards=_FINGER_SPEED * STEP_S * 4)
+
+    def _command_fingers(self, inwards: float = 0.0) -> None:
+        target = self._opening - inwards
+        pybullet.setJointMotorControlArray(
+            self.body,
+            self.fingers,
+            pybullet.POSITION_CONTROL,
+            targetPositions=[target, -target],
+            forces=[_FINGER_FORCE_N] * 2,
+            positionGains=[0.3] * 2,
+            physicsClientId=self._client,
+        )
+
+    def _command_arm(self, q: FloatArray, velocity: FloatArray) -> None:
+        pybullet.setJointMotorControlArray(
+            self.body,
+            self._arm_joints,
+            pybullet.POSITION_CONTROL,
+            targetPositions=q,
+            targetVelocities=velocity,
+            forces=_ARM_FORCES,
+            positionGains=[0.3] * 7,
+            velocityGains=[1.0] * 7,
+            physicsClientId=self._client,
+        )
+
+    def _set_friction(self) -> None:
+        for link in self.finger_links:
+            pybullet.changeDynamics(
+                self.body,
+                link,
+                lateralFriction=_PAD_FRICTION,
+                spinningFriction=_PAD_SPINNING_FRICTION,
+                physicsClientId=self._client,
+            )
+
+
+def load_arm(client: int) -> int:
+    """Load the Sawyer where it stands; returns its PyBullet id."""
+    with tempfile.TemporaryDirectory() as folder:
+        urdf = write_sawyer_urdf(Path(folder) / "sawyer.urdf")
+        return int(
+            pybullet.loadURDF(
+                str(urdf),
+                BASE_XYZ,
+                pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW]),
+                useFixedBase=True,
+                physicsClientId=client,
+            )
+        )
+
+
+def _joints_by_name(body: int, client: int) -> dict[str, int]:
+    count = pybullet.getNumJoints(body, physicsClientId=client)
+    infos = [pybullet.getJointInfo(body, i, physicsClientId=client) for i in range(count)]
+    return {info[1].decode(): info[0] for info in infos}
+
+
+def _links_by_name(body: int, client: int) -> dict[str, int]:
+    count = pybullet.getNumJoints(body, physicsClientId=client)
+    infos = [pybullet.getJointInfo(body, i, physicsClientId=client) for i in range(count)]
+    return {info[12].decode(): info[0] for info in infos}
+
+
+def _time_path(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
+    """Joint targets and velocities (steps, 7): along the path by the minimum-jerk polynomial."""
+    t = np.arange(1, steps + 1) / steps
+    along = t**3 * (10 - 15 * t + 6 * t**2) * (len(path) - 1)
+    targets = np.stack(
+        [np.interp(along, np.arange(len(path)), path[:, joint]) for joint in range(path.shape[1])], axis=1
+    )
+    velocities = np.diff(targets, axis=0, prepend=path[:1]) / STEP_S
+    return targets, velocities

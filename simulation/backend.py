@@ -1,0 +1,311 @@
+"""The simulated table behind the Backend protocol: what a pick, a place and a sweep are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
+from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.views import View
+from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
+from tabletop_interaction.simulation.arm import AWAY
+from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.config import SimulationConfig
+from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Poses, Renderer, Sensor
+from tabletop_interaction.simulation.scene import Placement, Scene, draw_scene, free_placement
+from tabletop_interaction.simulation.third_person import ThirdPersonCamera
+from tabletop_interaction.simulation.world import World
+
+ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
+"""0.60 x 0.49 m, metres."""
+
+_HOVER_M = 0.13
+_GRASP_M = 0.009
+_LIFT_M = 0.13
+_RELEASE_ABOVE_M = 0.003
+_SWEEP_M = 0.012
+_DESCENT_S = 0.28
+_LIFT_S = 0.28
+_LOWER_S = 0.25
+_RETREAT_S = 0.16
+_SWEEP_SPEED = 0.5
+_MOST_PRESSURE_N = 25.0
+_EMPTY_TRAVEL_M = 0.0006
+_SAME_POSITION_M = 1e-4
+_SAME_TURN = 1e-4
+
+
+class SimulationBackend:
+    """A Sawyer at a table in PyBullet, seen by four composed cameras; offers `GroundTruth` as well.
+
+    Args:
+        split: which objects and backgrounds scenes draw: "train", "val" or "test".
+        config: settings.
+        world: the physics.
+        renderer: what makes the pictures; it is closed with the backend.
+        views: the cameras it renders.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        config: SimulationConfig,
+        world: World,
+        renderer: Renderer,
+        views: tuple[View, ...],
+    ) -> None:
+        self._split = split
+        self._config = config
+        self._world = world
+        self._renderer = renderer
+        self._views = views
+        self._camera: ThirdPersonCamera | None = None
+        self._scene: Scene | None = None
+        self._sensor: Sensor | None = None
+        self._held: frozenset[int] = frozenset()
+        self._angle = 0.0
+        self._seen_poses: Poses = {}
+        self._clean: tuple[CleanPicture, ...] = ()
+
+    @property
+    def arena(self) -> Arena:
+        """0.60 x 0.49 m around the table's centre."""
+        return ARENA
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """One camera on each side of the arena, view_0 on the robot's."""
+        return self._views
+
+    @property
+    def background(self) -> str:
+        """Name of the table's surface now, empty before the first reset."""
+        return self._scene.background if self._scene else ""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Backend, renderer, versions and settings."""
+        return {
+            "backend": "simulation",
+            "renderer": self._renderer.name,
+            "versions": {name: version(name) for name in ("pybullet", "numpy", "opencv-python-headless")},
+            "config": asdict(self._config),
+        }
+
+    def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
+        """See `Backend.reset`."""
+        if new_scene or self._scene is None:
+            self._lay(draw_scene(rng, self._split, self.arena, self._config))
+            return 0
+        self._release()
+        returned = self._bring_back(rng)
+        self._world.settle()
+        return returned
+
+    def observe(self) -> Pictures:
+        """RGB pictures now; the exposure is new each time, what it shows is rendered only when something moved."""
+        assert self._sensor is not None, "observe before reset"
+        return self._sensor.expose(self._views, self._look())
+
+    def pick(self, x: float, y: float, angle: float) -> Grasp:
+        """See `Backend.pick`."""
+        if self._held:
+            raise AlreadyHolding("pick was called while something is held; nothing was moved; call place first")
+        self._check_inside("pick", x, y)
+        arm = self._world.arm
+        path = arm.vertical_path(x, y, angle, _HOVER_M, _GRASP_M)
+        self._angle = angle
+        arm.jump(path[0])
+        arm.follow(path, _DESCENT_S, stop=self._pressed)
+        blocked = bool(np.abs(arm.joint_angles() - path[-1]).max() > 0.03)
+        arm.close_fingers()
+        between = frozenset(self._pinched())
+        touched = bool(self._world.touched_by_fingers())
+        arm.follow(np.concatenate([arm.joint_angles()[None], path[-2::-1]]), _LIFT_S, squeeze=True)
+        self._held = frozenset(self._pinched()) if arm.finger_travel() > _EMPTY_TRAVEL_M else frozenset()
+        outcome = _outcome(held=bool(self._held), between=bool(between), touched=touched, blocked=blocked)
+        self._leave()
+        return Grasp(outcome)
+
+    def place(self, x: float, y: float) -> None:
+        """See `Backend.place`."""
+        self._check_inside("place", x, y)
+        if not self._held:
+            return
+        arm = self._world.arm
+        path = arm.vertical_path(x, y, self._angle, _LIFT_M, _GRASP_M + _RELEASE_ABOVE_M)
+        self._world.carry(self._held, path[0])
+        arm.hold(0.04)
+        arm.follow(path, _LOWER_S, stop=self._pressed, squeeze=True)
+        arm.open_fingers()
+        self._held = frozenset()
+        arm.follow(np.concatenate([arm.joint_angles()[None], path[-2::-1]]), _RETREAT_S)
+        self._leave()
+
+    def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
+        """Drag the closed gripper through the objects at 0.5 m/s, a finger's breadth above the table."""
+        self._check_inside("sweep", *start_xy)
+        self._check_inside("sweep", *end_xy)
+        arm = self._world.arm
+        start, end = np.array(start_xy), np.array(end_xy)
+        length = float(np.linalg.norm(end - start))
+        across = float(np.arctan2(end[1] - start[1], end[0] - start[0]) + np.pi / 2)
+        points = start + np.linspace(0, 1, max(2, round(length / 0.08) + 1))[:, None] * (end - start)
+        down = arm.vertical_path(*start, across, _HOVER_M, _SWEEP_M)
+        along = np.array([arm.vertical_path(*point, across, _SWEEP_M, _SWEEP_M)[0] for point in points])
+        arm.jump(down[0])
+        arm.set_fingers(0.0)
+        arm.follow(down, _DESCENT_S, stop=self._pressed)
+        arm.follow(along, length / _SWEEP_SPEED)
+        self._leave()
+
+    def third_person_picture(self) -> NDArray[np.uint8]:
+        """uint8 (360, 480, 3) RGB: table, objects and arm from the side."""
+        assert self._scene is not None, "third_person_picture before reset"
+        if self._camera is None:
+            self._camera = ThirdPersonCamera()
+            self._camera.show_scene(self._scene)
+        return self._camera.render(self._world.poses(), self._world.arm.all_joint_positions())
+
+    def close(self) -> None:
+        """Disconnect from PyBullet; calling it again does nothing."""
+        if self._camera is not None:
+            self._camera.close()
+        self._renderer.close()
+        self._world.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def object_states(self) -> tuple[ObjectState, ...]:
+        """See `GroundTruth.object_states`."""
+        return tuple(
+            ObjectState(id_, self._world.models[id_].name, position, quaternion)
+            for id_, (position, quaternion) in sorted(self._world.poses().items())
+        )
+
+    def instance_maps(self) -> dict[str, NDArray[np.int32]]:
+        """See `GroundTruth.instance_maps`."""
+        clean = self._look()
+        return {view.name: picture.instances for view, picture in zip(self._views, clean, strict=True)}
+
+    def _lay(self, scene: Scene) -> None:
+        self._scene = scene
+        self._held = frozenset()
+        self._world.build(scene)
+        self._renderer.show_scene(scene)
+        if self._camera is not None:
+            self._camera.show_scene(scene)
+        self._clean = ()
+        first = self._views[0]
+        self._sensor = Sensor(
+            scene.noise_seed,
+            self._config.noise_sigma,
+            self._config.exposure_jitter,
+            first.height,
+            first.width,
+        )
+
+    def _look(self) -> tuple[CleanPicture, ...]:
+        poses = self._world.poses()
+        if not self._clean or _moved(self._seen_poses, poses):
+            self._seen_poses, self._clean = poses, self._renderer.render(poses)
+        return self._clean
+
+    def _leave(self) -> None:
+        """Jump out of every view with what is held, and wait until the table is still."""
+        self._world.carry(self._held, AWAY)
+        if not self._held:
+            self._world.arm.set_fingers(FINGER_TRAVEL)
+        self._world.settle(ignore=self._held)
+
+    def _release(self) -> None:
+        """Drop what is held at the middle of the table."""
+        if self._held:
+            self.place(*self.arena.centre)
+
+    def _bring_back(self, rng: np.random.Generator) -> int:
+        assert self._scene is not None
+        strayed = self._world.strayed(self.arena)
+        standing = [
+            Placement(state.name, float(state.position[0]), float(state.position[1]), 0.0)
+            for state in self.object_states()
+            if state.id not in strayed
+        ]
+        for id_ in strayed:
+            placement = free_placement(rng, self._world.models[id_].name, self.arena, standing)
+            self._world.set_down(id_, placement)
+            standing.append(placement)
+        return len(strayed)
+
+    def _pinched(self) -> list[int]:
+        """Objects that both fingers touch."""
+        left, right = self._world.arm.sides
+        return [id_ for id_, links in self._world.touched_by_fingers().items() if links & left and links & right]
+
+    def _pressed(self) -> bool:
+        return self._world.pressed_down(_MOST_PRESSURE_N)
+
+    def _check_inside(self, what: str, x: float, y: float) -> None:
+        a = self.arena
+        if not (np.isfinite(x) and np.isfinite(y) and a.contains(x, y)):
+            raise UnreachableTarget(
+                f"{what} at x {x:.3f} m, y {y:.3f} m lies outside the arena ({a.x_min} to {a.x_max} m, {a.y_min} to "
+                f"{a.y_max} m); nothing was moved; choose a point inside"
+            )
+
+
+def open_simulation(split: str, config: SimulationConfig | None) -> SimulationBackend:
+    """A simulation backend with the composed renderer.
+
+    Raises:
+        InvalidConfiguration: `config` is no SimulationConfig; nothing was opened.
+    """
+    if config is None:
+        config = SimulationConfig()
+    if not isinstance(config, SimulationConfig):
+        raise InvalidConfiguration(
+            f"config is a {type(config).__name__}; the simulation takes a SimulationConfig or None"
+        )
+    views = arena_views(ARENA)
+    return SimulationBackend(
+        split, config, World(), ComposedRenderer(views, shadows=config.shadows), views
+    )
+
+
+def _outcome(*, held: bool, between: bool, touched: bool, blocked: bool) -> PickOutcome:
+    if held:
+        return PickOutcome.HELD
+    if between:
+        return PickOutcome.SLIPPED
+    if blocked:
+        return PickOutcome.BLOCKED
+    return PickOutcome.PUSHED_AWAY if touched else PickOutcome.NOTHING_THERE
+
+
+def _moved(before: Poses, now: Poses) -> bool:
+    if before.keys() != now.keys():
+        return True
+    for id_, (position, quaternion) in now.items():
+        old_position, old_quaternion = before[id_]
+        if np.abs(position - old_position).max() > _SAME_POSITION_M:
+            return True
+        if 1 - abs(float(quaternion @ old_quaternion)) > _SAME_TURN**2:
+            return True
+    return False

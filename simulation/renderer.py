@@ -1,0 +1,275 @@
+"""Pictures of the table, composed: a warped table, exact planar shadows, and the objects by TinyRenderer.
+
+Filling the table's pixels is what makes a software renderer slow, so nobody rasterises the table: its texture is
+warped through each view's homography once a scene. An object's shadow on a plane is its silhouette, as the lamp sees
+it, warped through the plane's homography, so one small picture from the lamp gives the shadows of all views.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.backend import Pictures
+from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, load_background, load_object
+from tabletop_interaction.simulation.bodies import create_visual_body
+from tabletop_interaction.simulation.scene import Light, Scene
+
+_NEAR_M, _FAR_M = 0.05, 4.0
+_SHADOW_PX = 256
+_SHADOW_REACH_M = 0.46
+_LENS_BLUR_PX = 0.6
+
+Poses = dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Object id -> position (3,) in metres and quaternion xyzw (4,), arena frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class CleanPicture:
+    """A picture before the sensor: uint8 (H, W, 3) RGB, and who is seen where: int32 (H, W), 0 for the table."""
+
+    rgb: NDArray[np.uint8]
+    instances: NDArray[np.int32]
+
+
+class Renderer(Protocol):
+    """Whatever makes pictures of a scene from the objects' poses."""
+
+    name: str
+
+    def show_scene(self, scene: Scene) -> None:
+        """Take over another scene; its objects have the ids 1, 2, ... in the order of `scene.placements`."""
+        ...
+
+    def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
+        """One picture a view."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """A view's table in full light, and what a full shadow takes from it, uint8 (H, W, 3)."""
+
+    lit: NDArray[np.uint8]
+    shadow_loss: NDArray[np.uint8]
+    view_from_lamp: NDArray[np.float64]
+
+
+class ComposedRenderer:
+    """The renderer described above, on a PyBullet client of its own that holds visual shapes only.
+
+    Args:
+        views: the cameras.
+        shadows: whether objects cast shadows on the table.
+    """
+
+    name = "composed-tinyrenderer-1"
+
+    def __init__(self, views: tuple[View, ...], *, shadows: bool = True) -> None:
+        self._views = views
+        self._shadows = shadows
+        self._client = pybullet.connect(pybullet.DIRECT)
+        self._bodies: dict[int, int] = {}
+        self._tables: tuple[_Table, ...] = ()
+        self._light: Light | None = None
+        self._lamp: View | None = None
+
+    def show_scene(self, scene: Scene) -> None:
+        """Load the scene's objects, and warp and light its table for every view."""
+        pybullet.resetSimulation(physicsClientId=self._client)
+        self._bodies = {
+            id_: create_visual_body(load_object(placement.name), self._client)
+            for id_, placement in enumerate(scene.placements, start=1)
+        }
+        self._light = scene.light
+        self._lamp = lamp_view(scene.light)
+        texture = load_background(scene.background)
+        self._tables = tuple(_light_table(view, self._lamp, texture, scene.light) for view in self._views)
+
+    def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
+        """One picture a view, uint8 RGB, with instance maps; noiseless, so that equal poses give equal pictures."""
+        assert self._light is not None and self._lamp is not None, "render before show_scene"
+        for id_, (position, quaternion) in poses.items():
+            pybullet.resetBasePositionAndOrientation(
+                self._bodies[id_], position, quaternion, physicsClientId=self._client
+            )
+        shadow = self._lamp_shadow() if self._shadows else None
+        return tuple(
+            self._compose(view, table, shadow) for view, table in zip(self._views, self._tables, strict=True)
+        )
+
+    def close(self) -> None:
+        """Disconnect from PyBullet; calling it again does nothing."""
+        if self._client >= 0:
+            pybullet.disconnect(physicsClientId=self._client)
+            self._client = -1
+
+    def _lamp_shadow(self) -> NDArray[np.uint8]:
+        """uint8 (256, 256): how much of the lamp is hidden, as the lamp sees the table, softened."""
+        assert self._light is not None and self._lamp is not None
+        _, segmentation = tiny_render(self._client, self._lamp, self._light)
+        silhouette = (segmentation >= 0).astype(np.uint8) * 255
+        px_per_m = self._lamp.intrinsics[0, 0] / float(np.linalg.norm(self._light.position))
+        return np.asarray(cv2.GaussianBlur(silhouette, (0, 0), self._light.softness * px_per_m), np.uint8)
+
+    def _compose(self, view: View, table: _Table, shadow: NDArray[np.uint8] | None) -> CleanPicture:
+        assert self._light is not None
+        objects, segmentation = tiny_render(self._client, view, self._light)
+        picture = table.lit
+        if shadow is not None:
+            hidden = cv2.warpPerspective(shadow, table.view_from_lamp, (view.width, view.height))
+            loss = cv2.multiply(table.shadow_loss, cv2.merge([hidden] * 3), scale=1 / 255)
+            picture = cv2.subtract(table.lit, loss)
+        visible = segmentation >= 0
+        picture = cv2.copyTo(objects, visible.astype(np.uint8), picture.copy())
+        picture = cv2.GaussianBlur(picture, (3, 3), _LENS_BLUR_PX)
+        return CleanPicture(np.asarray(picture, np.uint8), self._instances(segmentation))
+
+    def _instances(self, segmentation: NDArray[np.int32]) -> NDArray[np.int32]:
+        ids = np.zeros(max(self._bodies.values(), default=0) + 2, np.int32)
+        for id_, body in self._bodies.items():
+            ids[body] = id_
+        return ids[segmentation]
+
+
+def lamp_view(light: Light) -> View:
+    """The lamp as a camera that sees the whole table, 256 x 256 px."""
+    distance = float(np.linalg.norm(light.position))
+    focal = _SHADOW_PX / 2 * distance / _SHADOW_REACH_M
+    middle = (_SHADOW_PX - 1) / 2
+    intrinsics = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1.0]])
+    pose = look_at(light.position, np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    return View("lamp", _SHADOW_PX, _SHADOW_PX, intrinsics, pose)
+
+
+def tiny_render(client: int, view: View, light: Light) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """TinyRenderer's picture of a client's bodies: RGB uint8 (H, W, 3), and body ids int32 (H, W), -1 for none."""
+    view_matrix, projection_matrix = gl_matrices(view)
+    strength = light.ambient + light.diffuse
+    _, _, rgba, _, segmentation = pybullet.getCameraImage(
+        view.width,
+        view.height,
+        view_matrix,
+        projection_matrix,
+        lightDirection=light.position.tolist(),
+        lightColor=light.colour.tolist(),
+        lightAmbientCoeff=light.ambient * 0.85,
+        lightDiffuseCoeff=light.diffuse * 0.4 + 0.35 * strength,
+        lightSpecularCoeff=0.05,
+        shadow=0,
+        renderer=pybullet.ER_TINY_RENDERER,
+        physicsClientId=client,
+    )
+    shape = (view.height, view.width)
+    rgb = cv2.cvtColor(np.asarray(rgba, np.uint8).reshape(*shape, 4), cv2.COLOR_RGBA2RGB)
+    return np.asarray(rgb, np.uint8), np.asarray(segmentation, np.int32).reshape(shape)
+
+
+def gl_matrices(view: View) -> tuple[list[float], list[float]]:
+    """PyBullet's view and projection matrices (column by column) of a calibrated camera.
+
+    TinyRenderer samples a pixel at its left and lower edge rather than at its centre: the principal point is moved
+    by half a pixel to make up for it.
+    """
+    k, width, height = view.intrinsics, view.width, view.height
+    camera = np.diag([1.0, -1.0, -1.0, 1.0]) @ view.camera_from_arena
+    depth = _FAR_M - _NEAR_M
+    projection = np.array(
+        [
+            [2 * k[0, 0] / width, 0, 1 - 2 * k[0, 2] / width, 0],
+            [0, 2 * k[1, 1] / height, 2 * (k[1, 2] + 1) / height - 1, 0],
+            [0, 0, -(_FAR_M + _NEAR_M) / depth, -2 * _FAR_M * _NEAR_M / depth],
+            [0, 0, -1, 0],
+        ]
+    )
+    return camera.T.ravel().tolist(), projection.T.ravel().tolist()
+
+
+def _light_table(view: View, lamp: View, texture: NDArray[np.uint8], light: Light) -> _Table:
+    """Warp the table's texture into a view and shade it as a matt plane under a point lamp."""
+    view_from_table = view.homography_from_table()
+    size = (view.width, view.height)
+    warped = cv2.warpPerspective(
+        texture,
+        view_from_table @ _table_from_texture(texture),
+        size,
+        flags=cv2.INTER_AREA,
+        borderMode=cv2.BORDER_REFLECT_101,
+    ).astype(np.float32)
+    rows, columns = np.mgrid[0 : view.height, 0 : view.width]
+    points = view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
+    lamp_gain = _lambert(points, light.position).reshape(view.height, view.width, 1).astype(np.float32)
+    colour = light.colour.astype(np.float32)
+    lit = warped * (light.ambient + light.diffuse * lamp_gain) * colour
+    loss = warped * (light.diffuse * lamp_gain) * colour
+    return _Table(
+        lit=np.clip(lit, 0, 255).astype(np.uint8),
+        shadow_loss=np.clip(loss - np.maximum(lit - 255, 0), 0, 255).astype(np.uint8),
+        view_from_lamp=view_from_table @ np.linalg.inv(lamp.homography_from_table()),
+    )
+
+
+def _lambert(points: NDArray[np.float64], lamp: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Light (N,) that a matt horizontal plane gets at points (N, 3), 1 at the arena's centre."""
+    to_lamp = lamp - points
+    received = to_lamp[:, 2] / np.linalg.norm(to_lamp, axis=1) ** 3
+    at_centre = lamp[2] / np.linalg.norm(lamp) ** 3
+    return np.asarray(received / at_centre)
+
+
+def _table_from_texture(texture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(3, 3): texture pixels (x, y, 1), row 0 farthest from the robot, to metres on the table."""
+    height, width = texture.shape[:2]
+    scale = 1 / BACKGROUND_PX_PER_M
+    return np.array(
+        [
+            [scale, 0, -(width - 1) / 2 * scale],
+            [0, -scale, (height - 1) / 2 * scale],
+            [0, 0, 1],
+        ]
+    )
+
+
+class Sensor:
+    """What a camera adds: noise and a little exposure jitter, from a seed of its own.
+
+    The noise is cut from one large tile at random offsets: drawing it anew for each picture would cost as much as
+    rendering it.
+
+    Args:
+        seed: where its random numbers start.
+        noise_sigma: standard deviation, grey levels.
+        exposure_jitter: standard deviation of the gain.
+        height: rows of the largest picture.
+        width: columns of the largest picture.
+    """
+
+    _SLACK_PX = 96
+
+    def __init__(self, seed: int, noise_sigma: float, exposure_jitter: float, height: int, width: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._jitter = exposure_jitter
+        shape = (height + self._SLACK_PX, width + self._SLACK_PX, 3)
+        noise = self._rng.standard_normal(shape, np.float32) * noise_sigma
+        self._tile = np.round(noise).astype(np.int16)
+
+    def expose(self, views: tuple[View, ...], pictures: tuple[CleanPicture, ...]) -> Pictures:
+        """A new exposure of each picture, uint8 (H, W, 3), by view name."""
+        return {view.name: self._expose(clean.rgb) for view, clean in zip(views, pictures, strict=True)}
+
+    def _expose(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = rgb.shape[:2]
+        row, column = self._rng.integers(0, self._SLACK_PX, 2)
+        gain = 1 + self._jitter * float(np.clip(self._rng.standard_normal(), -2.5, 2.5))
+        noise = self._tile[row : row + height, column : column + width]
+        return np.asarray(cv2.add(cv2.convertScaleAbs(rgb, alpha=gain), noise, dtype=cv2.CV_8U), np.uint8)

@@ -1,0 +1,118 @@
+"""What is saved comes back; what does not fit is named."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tabletop_interaction.segmentation.checkpoints import (
+    CheckpointError,
+    checkpoint_metadata,
+    load_checkpoint,
+    save_checkpoint,
+)
+from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
+
+
+@cache
+def network() -> DeepMask:
+    torch.manual_seed(0)
+    return DeepMask(NetworkConfig("deepmask", end_channels=4, code_channels=8))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "made" / "model.safetensors"
+    save_checkpoint(network(), path, metadata={"seed": 3, "steps": 400})
+    return path
+
+
+def test_a_network_comes_back_ready_to_evaluate(saved: Path) -> None:
+    loaded = load_checkpoint(saved)
+    assert loaded.config == network().config
+    assert not loaded.training
+    for name, tensor in network().state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor)
+    assert checkpoint_metadata(saved) == {"seed": 3, "steps": 400}
+    assert sorted(file.name for file in saved.parent.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_half_precision_halves_the_file_and_keeps_the_statistics(saved: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half.safetensors"
+    save_checkpoint(network(), half, half=True)
+    assert half.stat().st_size < 0.52 * saved.stat().st_size
+    loaded = load_checkpoint(half)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    for name, tensor in network().state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
+    assert load_file(half)["stem.1.running_var"].dtype == torch.float32
+
+
+def test_saving_again_replaces(saved: Path) -> None:
+    save_checkpoint(network(), saved, metadata={"seed": 4})
+    assert checkpoint_metadata(saved) == {"seed": 4}
+
+
+def test_missing_files_are_named(tmp_path: Path, saved: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"no .*absent\.safetensors; train one"):
+        load_checkpoint(tmp_path / "absent.safetensors")
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(CheckpointError, match=r"no .*model\.json"):
+        load_checkpoint(saved)
+
+
+def test_weights_that_do_not_fit_are_named(saved: Path) -> None:
+    tensors = load_file(saved)
+    tensors["surplus"] = tensors.pop("score_end.bias")
+    tensors["score_end.weight"] = torch.zeros(2, 2)
+    save_file(tensors, saved)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(saved)
+    for part in (
+        "missing: score_end.bias",
+        "unknown: surplus",
+        "score_end.weight (2, 2) instead of (1, 128, 1, 1)",
+    ):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 99}, "schema version 99"),
+        ({"network": {"colour": 1}}, "colour"),
+        ({"network": {"mask_branch": "fancy"}}, "fancy"),
+        ({"network": {"code_channels": "many"}}, "no network that can be made"),
+    ],
+)
+def test_descriptions_that_do_not_fit_are_named(saved: Path, change: dict[str, object], message: str) -> None:
+    description = saved.with_suffix(".json")
+    description.write_text(json.dumps(json.loads(description.read_text()) | change))
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 1}', "3"])
+def test_damaged_descriptions_are_named(saved: Path, text: str) -> None:
+    saved.with_suffix(".json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"model\.json"):
+        load_checkpoint(saved)
+
+
+def test_damaged_weights_are_named(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_checkpoint(saved)
+
+
+def test_nothing_is_written_when_the_request_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="end"):
+        save_checkpoint(network(), tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="JSON"):
+        save_checkpoint(network(), tmp_path / "model.safetensors", metadata={"bad": object()})
+    assert list(tmp_path.iterdir()) == []
