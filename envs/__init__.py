@@ -12,6 +12,14 @@ from tabletop_interaction.envs.backend import (
     open_backend,
 )
 from tabletop_interaction.envs.interaction import TabletopInteraction
+from tabletop_interaction.envs.record_reading import (
+    InteractionTable,
+    count_interactions,
+    open_interactions,
+    read_interactions,
+)
+from tabletop_interaction.envs.recording import RecordInteractions
+from tabletop_interaction.envs.records import Interaction
 from tabletop_interaction.envs.testing import check_backend
 from tabletop_interaction.envs.views import View
 
@@ -21,11 +29,17 @@ __all__ = [
     "Backend",
     "Grasp",
     "GroundTruth",
+    "Interaction",
+    "InteractionTable",
     "ObjectState",
     "PickOutcome",
     "PickPlace",
+    "RecordInteractions",
     "TabletopInteraction",
     "View",
     "check_backend",
+    "count_interactions",
     "open_backend",
+    "open_interactions",
+    "read_interactions",
 ]

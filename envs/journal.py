@@ -86,7 +86,7 @@ class InteractionWriter:
         views: Sequence[str],
         metadata: Mapping[str, Any] | None = None,
         writer: str | None = None,
-        rows_per_shard: int = 256,
+        rows_per_shard: int = 64,
     ) -> None:
         _check_arguments(split, writer, rows_per_shard)
         self._folder = Path(folder)

@@ -116,6 +116,15 @@ def list_locks(folder: Path) -> list[str]:
     return sorted(path.name.removeprefix(_LOCK_PREFIX) for path in folder.glob(_LOCK_PREFIX + "*"))
 
 
+def is_record_folder(folder: Path) -> bool:
+    """Whether interactions were recorded into a folder, be it none yet."""
+    try:
+        read_meta(folder)
+    except (ForeignFolder, UnreadableRecords):
+        return False
+    return True
+
+
 def read_meta(folder: Path) -> FolderMeta:
     """The content of a folder's meta.json.
 

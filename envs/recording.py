@@ -51,7 +51,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         *,
         writer: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-        rows_per_shard: int = 256,
+        rows_per_shard: int = 64,
     ) -> None:
         RecordConstructorArgs.__init__(
             self, folder=os.fspath(folder), writer=writer, metadata=metadata, rows_per_shard=rows_per_shard

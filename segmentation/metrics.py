@@ -40,7 +40,6 @@ from tabletop_interaction.segmentation.coco import (
 )
 from tabletop_interaction.segmentation.precision_recall import (
     COCO_IOU_THRESHOLDS,
-    PRECISION_DECIMALS,
     RECALL_GRID,
     FloatArray,
     Matches,
@@ -270,7 +269,7 @@ def _coco_precision(
     evaluator.evaluate()
     evaluator.accumulate()
     # (IoU, recall, category, area, maxDets); summarize() would hide IoU 0.3.
-    precision = np.round(evaluator.eval["precision"][:, :, 0, 0, 0], PRECISION_DECIMALS)
+    precision = np.asarray(evaluator.eval["precision"][:, :, 0, 0, 0], np.float64)
     return dict(zip(settings.iou_thresholds, precision, strict=True))
 
 

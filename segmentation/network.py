@@ -37,8 +37,7 @@ PATCH = 192
 MASK_WINDOW = 160
 SCORE_REACH = 137
 MASK_REACH = 185
-# Half the widths of the feature windows under a mask, in cells of their own stride: 80 px either side of the
-# centre.
+# From a mask's centre to the edge of its feature windows, in cells of their own stride: always 80 px.
 REACH_16, REACH_8, REACH_4 = 5, 10, 20
 OBJECT_PRIOR = 0.05
 # ImageNet's, for want of better; a network from scratch only needs roughly centred inputs.
@@ -102,7 +101,7 @@ class DeepMask(nn.Module):
 
         features = network(images)
         scores = network.score_logits(features)          # (B, h, w)
-        masks = network.mask_logits(features, index)     # (N, M, M) for N chosen positions
+        masks = network.mask_logits(features, index)     # (N, M, M), index (N, 3): picture, row, column
 
     Args:
         config: what it is made of. Weights are drawn from torch's global generator.
@@ -116,8 +115,7 @@ class DeepMask(nn.Module):
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
         self.score_branch = _score_branch()
         self.score_end = nn.Conv2d(128, 1, 1)
-        # At the start every position says that an object is rare: the first steps are not spent on learning
-        # that.
+        # Objects are rare: said at the start, so that the first steps are not spent on learning it.
         nn.init.constant_(self.score_end.bias, math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
         branches = {"deepmask": _PaperBranch, "refining": _RefiningBranch}
         self.mask_branch = branches[self.config.mask_branch](self.config)
@@ -205,8 +203,7 @@ def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:
     """
     height, width = masks.shape[1:]
     points = centres_xy.to(torch.float32)[:, None, :] + grid.offsets().to(masks.device)[None, :, None]
-    # Coordinates of grid_sample: -1 and 1 are the picture's outer edges, half a pixel beyond the pixel
-    # centres.
+    # To grid_sample -1 and 1 are the picture's outer edges, half a pixel beyond its outer pixel centres.
     x, y = ((2 * points[..., axis] + 1) / side - 1 for axis, side in enumerate((width, height)))
     size = grid.size
     where = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], dim=-1)

@@ -18,9 +18,6 @@ COCO_IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 RECALL_GRID: FloatArray = np.linspace(0.0, 1.0, 101)
 PRECISIONS = (0.5, 0.7, 0.9)
 
-# The libraries add one ulp to every denominator; without rounding a perfect detection would score 1 - 2e-16.
-PRECISION_DECIMALS = 12
-
 
 @dataclass(frozen=True, eq=False)
 class Matches:
@@ -88,12 +85,13 @@ def precision_recall(
 def coco_101_point(recall: FloatArray, precision: FloatArray) -> float:
     """COCO's AP: mean over `RECALL_GRID` of the precision at the first point that reaches each, else 0."""
     reached = np.searchsorted(recall, RECALL_GRID, side="left")
-    return float(np.mean(np.round(np.append(precision, 0.0)[reached], PRECISION_DECIMALS)))
+    return float(np.mean(np.append(precision, 0.0)[reached]))
 
 
 def area_under_curve(recall: FloatArray, precision: FloatArray) -> float:
     """VOC's AP since 2010: sum over all points of (recall_k - recall_(k-1)) precision_k."""
-    return float(np.round(np.diff(recall, prepend=0.0) @ precision, PRECISION_DECIMALS))
+    # The rounded steps of recall may sum to an ulp off 1; a perfect curve has area exactly 1.
+    return round(float(np.diff(recall, prepend=0.0) @ precision), 12)
 
 
 def recalls_at_precisions(recall: FloatArray, precision: FloatArray) -> dict[float, float]:

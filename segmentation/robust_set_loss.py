@@ -1,11 +1,9 @@
-"""The robust set loss: trust a noisy mask as a set, not pixel by pixel (the paper's section "Robust Set
-Loss").
+"""The robust set loss: trust a noisy mask as a set, not pixel by pixel (the paper's "Robust set loss").
 
 Given logits l and a noisy mask M, the latent mask X is the binary mask that the network finds most likely
 among those that still overlap M enough,
 
-    X = argmin  - sum_i log q_i(x_i) + slack_weight * xi     subject to  IoU(X, M) >= iou_bound - xi,  xi >=
-    0,
+    X = argmin  - sum_i log q_i(x_i) + slack_weight * xi   subject to   IoU(X, M) >= iou_bound - xi,  xi >= 0,
 
 and the network is trained towards X by cross-entropy. The paper searches X by two growing biases. Here it is
 found exactly. Choosing x_i = 1 instead of 0 changes the cost by -l_i, so X takes the a largest logits inside
@@ -24,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# A key beyond any logit.
+# A sorting key beyond any logit.
 LAST = 1e38
 
 
@@ -39,8 +37,7 @@ def latent_mask(
         iou_bound: b in 0..1. Read as the nearest fraction p / q with q up to a million, so that 0.7 of 10
             pixels is 7. With 1 the answer is M; with 0 it is the network's own arg-max.
         slack_weight: price of one unit of IoU below the bound, in units of a picture's summed cross-entropy
-            (nats);
-            infinite: the bound holds.
+            (nats); infinite: the bound holds.
 
     IoU with an empty M is 1 for an empty X and 0 for any other. Among equal optima the one with the fewest
     pixels outside M is chosen.
@@ -63,8 +60,7 @@ def latent_mask(
 def robust_set_loss(
     logits: Tensor, masks: Tensor, iou_bound: float = 0.75, slack_weight: float = math.inf
 ) -> Tensor:
-    """The minimum above, divided by the number of pixels and averaged over the batch; a scalar with a
-    gradient.
+    """The minimum above, divided by the number of pixels and averaged over the batch; a scalar.
 
     With an infinite weight it is the mean cross-entropy against `latent_mask`; with `iou_bound` 1, against M.
     A finite weight adds slack_weight * xi / (H W), which has no gradient. Arguments and errors as in
@@ -133,8 +129,7 @@ class _Ranked(NamedTuple):
 
 
 def _rank(logits: Tensor, masks: Tensor) -> _Ranked:
-    # Only pixels on which network and mask disagree need an order (all others agree with X): ties are sorted
-    # faster.
+    # Where network and mask agree X agrees too and no order is needed: equal keys are sorted faster.
     agrees = (logits > 0) == masks
     order = torch.sort(torch.where(agrees, LAST - 2 * LAST * masks, -logits), dim=1).indices
     values, is_inside = logits.gather(1, order), masks.gather(1, order)

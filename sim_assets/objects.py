@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.sim_assets import boxes, solids, toys, vessels
+from tabletop_interaction.sim_assets import boxes, solids, tools, toys, vessels
 from tabletop_interaction.sim_assets.atlas import Cell, pack, paint_atlas
 from tabletop_interaction.sim_assets.shapes import Part
 from tabletop_interaction.sim_assets.sketch import Sketch
@@ -25,7 +25,7 @@ __all__ = ["ObjectModel", "load_object", "object_names", "silhouette"]
 TEXTURE_SIZE = 256
 
 _SEED = 20181
-_VARIANTS = {**boxes.VARIANTS, **vessels.VARIANTS, **toys.VARIANTS, **solids.VARIANTS}
+_VARIANTS = {**boxes.VARIANTS, **vessels.VARIANTS, **toys.VARIANTS, **tools.VARIANTS, **solids.VARIANTS}
 _CREASE = np.cos(np.deg2rad(40))  # faces that meet at a sharper angle keep their own normals
 _MASS_RANGE = (0.03, 0.25)
 _PIXELS_PER_METRE = 1000

@@ -315,7 +315,8 @@ def bevelled(length: float, width: float, depth: float, bevel: float, steps: int
     return np.concatenate([start, (start * [-1, 1, 1] + [length, 0, 0])[::-1]])
 
 
-def spheroid(length: float, rows: int = 11) -> Points:
-    """Stations (N, 2) of an ellipsoid from -length / 2 to length / 2; its caps are a hair's breadth."""
-    angle = np.linspace(-0.475 * np.pi, 0.475 * np.pi, rows)
+def spheroid(length: float, rows: int, cut: float = 0.0) -> Points:
+    """Stations (N, 2) of an ellipsoid from -length / 2 to length / 2, the first `cut` of its length taken off."""
+    start = max(-0.475 * np.pi, float(np.arcsin(2 * cut - 1)))  # a cap at the pole is a hair's breadth
+    angle = np.linspace(start, 0.475 * np.pi, rows)
     return np.column_stack([length / 2 * np.sin(angle), np.cos(angle)])

@@ -77,12 +77,24 @@ def trimming(part: Part) -> Part:
     return replace(part, hulls=())
 
 
-def ball(slot: str, size: Triple, at: Triple, density: float = 700.0, turn: Points | None = None) -> Part:
-    """Ellipsoid of `size` metres about `at`."""
+def ball(
+    slot: str,
+    size: Triple,
+    at: Triple,
+    density: float = 700.0,
+    turn: Points | None = None,
+    cut: float = 0.0,
+) -> Part:
+    """Ellipsoid of `size` metres about `at`, the lowest `cut` of its height taken off."""
     # Eyes and beaks are a few pixels in a picture.
-    points, rows = (16, 9) if max(size) > 0.03 else (12, 7) if max(size) > 0.012 else (8, 5)
-    rings = stack(oval(*size[:2], points=points), spheroid(size[2], rows=rows))
+    points, rows = (16, 8) if max(size) > 0.03 else (12, 7) if max(size) > 0.012 else (8, 5)
+    rings = stack(oval(*size[:2], points=points), spheroid(size[2], rows, cut))
     return place(loft(rings, [(slot, rows - 1)], density), at, turn)
+
+
+def sitting_ball(slot: str, size: Triple, x: float, cut: float, density: float) -> Part:
+    """Ellipsoid of `size` metres at `x` that sits on z = 0 with the lowest `cut` of its height taken off."""
+    return ball(slot, size, (x, 0.0, (0.5 - cut) * size[2]), density, cut=cut)
 
 
 def block(

@@ -1,7 +1,6 @@
 """Irregular blobs (stones, fruit) and composites of a few primitives.
 
-Every object here is 20 to 46 mm wide where a gripper takes it. Metres, z up, natural pose, the long side along
-x.
+Every object here is 20 to 46 mm wide where a gripper takes it. Metres, z up, natural pose, long side along x.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tabletop_interaction.sim_assets.colours import BLACK, Colour, Palette, mixed, natural, shade, tone
 from tabletop_interaction.sim_assets.shapes import (
@@ -24,6 +24,7 @@ from tabletop_interaction.sim_assets.shapes import (
 )
 from tabletop_interaction.sim_assets.sketch import (
     Sketch,
+    Triple,
     Variant,
     ball,
     block,
@@ -38,20 +39,18 @@ from tabletop_interaction.sim_assets.textures import Skin
 Rng = np.random.Generator
 
 
-def _blob(
-    length: float,
-    width: float,
-    height: float,
-    profile: Sequence[float],
-    density: float,
-    exponent: float = 2.0,
-) -> Part:
-    """A closed body along x whose girth follows `profile` (shares of the greatest, from end to end)."""
-    knots = np.linspace(-1, 1, len(profile))
-    angle = np.linspace(-0.475 * np.pi, 0.475 * np.pi, 15)
-    girth = np.cos(angle) ** 0.8 * np.interp(np.sin(angle), knots, profile)
+_STATIONS = 15
+_SKIN = (("skin", _STATIONS - 1),)
+
+
+def _blob(size: Triple, profile: ArrayLike, density: float, bands: Sequence[tuple[str, int]] = _SKIN) -> Part:
+    """A closed body along x with blunt ends, of a girth that follows `profile` from end to end."""
+    length, width, height = size
+    girths = np.asarray(profile, np.float64)
+    angle = np.linspace(-0.475 * np.pi, 0.475 * np.pi, _STATIONS)
+    girth = np.cos(angle) ** 0.6 * np.interp(np.sin(angle), np.linspace(-1, 1, len(girths)), girths)
     stations = np.column_stack([length / 2 * np.sin(angle), girth])
-    part = loft(stack(oval(width, height, exponent), stations), [("skin", 14)], density, breaks=(5, 9))
+    part = loft(stack(oval(width, height), stations), bands, density, breaks=(_STATIONS // 2,))
     return place(part, turn=LYING)
 
 
@@ -88,76 +87,79 @@ def _fruit_palette(base: Colour, ripe: Colour) -> Palette:
 
 
 def _stone(rng: Rng) -> Sketch:
-    length, width, height = rng.uniform((0.1, 0.043, 0.034), (0.115, 0.045, 0.04))
-    part = _blob(length, width, height, rng.uniform((0.8, 0.9, 0.9, 0.8), 1.0), 1500, rng.uniform(2.0, 2.6))
-    part = _settled(_lumpy(rng, part, 0.03, 0.003), 0.12)
-    skin = Skin(
-        pick(rng, "speckled", "marble", "rough", "mottled"), natural(rng, pick(rng, "stone", "grey", "clay"))
-    )
+    size = rng.uniform((0.096, 0.043, 0.036), (0.11, 0.046, 0.042))
+    part = _blob((size[0], size[1], size[2]), rng.uniform((0.75, 0.9, 0.9, 0.75), 1.0), 1500)
+    part = _settled(_lumpy(rng, part, 0.025, 0.005), 0.15)
+    material = natural(rng, pick(rng, "stone", "grey", "clay"))
+    skin = Skin(pick(rng, "speckled", "marble", "rough", "mottled"), material)
     return Sketch((part,), {"skin": skin}, rng.uniform(0.0, 0.3), rng.uniform(0.55, 0.75))
 
 
 def _potato(rng: Rng) -> Sketch:
-    length, width = rng.uniform((0.1, 0.042), (0.115, 0.045))
-    part = _blob(length, width, 0.043, rng.uniform(0.85, 1.0, 5), 800)
+    length, width = rng.uniform((0.1, 0.042), (0.112, 0.045))
+    part = _blob((length, width, 0.043), rng.uniform(0.85, 1.0, 5), 800)
     part = _settled(_lumpy(rng, part, 0.02, 0.004), 0.12)
     skin = Skin(pick(rng, "rough", "speckled"), natural(rng, pick(rng, "card", "clay")))
     return Sketch((part,), {"skin": skin}, rng.uniform(0.0, 0.2), rng.uniform(0.6, 0.8))
 
 
 def _banana(rng: Rng) -> Sketch:
-    length, width = rng.uniform((0.134, 0.038), (0.146, 0.042))
-    part = _blob(length, width, 0.038, (0.45, 0.9, 1.0, 0.9, 0.4), 700)
-    part = _settled(_bent(part, rng.uniform(0.13, 0.17)), 0.12)
+    length, width = rng.uniform((0.134, 0.034), (0.146, 0.037))
+    bands = [("tip", 2), ("skin", _STATIONS - 4), ("tip", _STATIONS - 1)]
+    part = _blob((length, width, 0.036), (0.3, 0.8, 0.95, 1.0, 0.95, 0.75, 0.3), 700, bands)
+    part = _settled(_bent(part, rng.uniform(0.1, 0.13)), 0.12)
     base = (rng.uniform(215, 245), rng.uniform(180, 210), rng.uniform(40, 80))
-    ends = (120.0, 130.0, 40.0) if rng.random() < 0.5 else (110.0, 80.0, 40.0)
-    return Sketch((part,), {"skin": Skin("rind", _fruit_palette(base, ends))}, 0.3, rng.uniform(0.5, 0.7))
+    skins = {
+        "skin": Skin(pick(rng, "speckled", "plain"), _fruit_palette(base, shade(base, 0.7))),
+        "tip": Skin("mottled", _fruit_palette(shade(base, 0.8), (96.0, 84.0, 40.0))),
+    }
+    return Sketch((part,), skins, 0.3, rng.uniform(0.5, 0.7))
 
 
 def _pear(rng: Rng) -> Sketch:
-    length = rng.uniform(0.108, 0.118)
-    part = _settled(_blob(length, 0.046, 0.045, (0.9, 1.0, 0.95, 0.72, 0.62), 800), 0.12)
+    length = rng.uniform(0.104, 0.112)
+    part = _settled(_blob((length, 0.0455, 0.045), (0.95, 1.0, 0.9, 0.66, 0.55), 800), 0.12)
     stem = rod("stem", 0.005, 0.02, (length / 2 + 0.004, 0, 0.003), LYING)
     base = (rng.uniform(150, 220), rng.uniform(180, 210), rng.uniform(60, 90))
     skins = {
-        "skin": Skin("rind", _fruit_palette(base, tone(rng, "clay", "vivid"))),
+        "skin": Skin("rind", _fruit_palette(base, tone(rng, "clay", "brass"))),
         "stem": plain_of((84.0, 60.0, 36.0)),
     }
     return Sketch((part, stem), skins, rng.uniform(0.3, 0.6), rng.uniform(0.5, 0.65))
 
 
 def _avocado(rng: Rng) -> Sketch:
-    part = _settled(_lumpy(rng, _blob(0.108, 0.045, 0.044, (0.95, 1.0, 0.9, 0.7), 800), 0.008, 0.0015), 0.12)
+    part = _blob((0.1, 0.045, 0.044), (0.95, 1.0, 0.9, 0.72), 800)
+    part = _settled(_lumpy(rng, part, 0.008, 0.0015), 0.12)
     dark = (rng.uniform(40, 70), rng.uniform(70, 100), rng.uniform(30, 45))
     return Sketch((part,), {"skin": Skin("rough", _fruit_palette(dark, shade(dark, 0.6)))}, 0.3, 0.65)
 
 
 def _aubergine(rng: Rng) -> Sketch:
-    length = rng.uniform(0.118, 0.126)
-    part = _settled(_bent(_blob(length, 0.045, 0.044, (0.95, 1.0, 0.8, 0.62), 600), 0.3), 0.12)
-    collar = place(_blob(0.026, 0.03, 0.03, (1.0, 0.9, 0.4), 500), (0.46 * length, -0.007, 0))
-    stem = rod("collar", 0.009, 0.02, (0.55 * length, -0.01, 0), LYING)
-    collar = Part(
-        **{**vars(collar), "panels": tuple(type(p)("collar", p.width, p.height) for p in collar.panels)}
-    )
+    length = rng.uniform(0.114, 0.122)
+    bands = [("skin", _STATIONS - 4), ("collar", _STATIONS - 1)]
+    part = _blob((length, 0.045, 0.044), (0.95, 1.0, 0.85, 0.65, 0.6), 600, bands)
+    part = _settled(_bent(part, 0.3), 0.12)
+    stem = rod("collar", 0.009, 0.022, (0.52 * length, -0.006, 0), LYING)
     skins = {
         "skin": Skin("mottled", _fruit_palette((58.0, 28.0, 72.0), (40.0, 18.0, 46.0))),
         "collar": plain_of((86.0, 128.0, 60.0)),
     }
-    return Sketch((part, collar, stem), skins, 0.9, 0.5)
+    return Sketch((part, stem), skins, 0.9, 0.5)
 
 
 def _croissant(rng: Rng) -> Sketch:
-    part = _blob(rng.uniform(0.136, 0.146), 0.043, 0.038, (0.4, 0.8, 1.0, 0.8, 0.4), 250)
-
-    def ridges(points: Points) -> Points:
-        swell = 1 - 0.09 * (1 - np.abs(np.sin(points[:, :1] * 110)))
-        return points * [1.0, 1.0, 1.0] * np.hstack([np.ones_like(swell), swell, swell])
-
-    part = _settled(_bent(deform(part, ridges), rng.uniform(0.12, 0.14)), 0.15)
-    crust = (rng.uniform(190, 215), rng.uniform(130, 150), rng.uniform(60, 80))
-    skin = Skin(pick(rng, "mottled", "stripes"), _fruit_palette(crust, shade(crust, 0.65)))
-    return Sketch((part,), {"skin": skin}, 0.3, rng.uniform(0.6, 0.75))
+    """Rolled dough, dark where it swells and light in the furrows between."""
+    edges = (2, 3, 5, 6, 8, 9, 11, 12, _STATIONS - 1)
+    bands = [("dough" if number % 2 else "crust", edge) for number, edge in enumerate(edges)]
+    part = _blob((rng.uniform(0.13, 0.14), 0.044, 0.04), (0.45, 0.8, 1.0, 0.8, 0.45), 300, bands)
+    part = _settled(_bent(part, rng.uniform(0.085, 0.1)), 0.15)
+    crust = (rng.uniform(180, 205), rng.uniform(115, 135), rng.uniform(50, 65))
+    skins = {
+        "crust": Skin("mottled", _fruit_palette(crust, shade(crust, 0.7))),
+        "dough": Skin("mottled", _fruit_palette((228.0, 188.0, 120.0), crust)),
+    }
+    return Sketch((part,), skins, 0.3, rng.uniform(0.6, 0.75))
 
 
 def _piece(rng: Rng, slot: str, x: float, length: float) -> Part:

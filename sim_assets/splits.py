@@ -69,7 +69,7 @@ CATALOGUE: Mapping[str, tuple[Entry, ...]] = {
         ("mug", "tankard"),
         ("bowl", "gondola"),
         ("toy", "locomotive"),
-        ("toy", "whale"),
+        ("toy", "fish"),
         ("tool", "torch"),
         ("tool", "paintbrush"),
         ("blob", "aubergine"),

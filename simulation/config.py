@@ -22,7 +22,7 @@ class SimulationConfig:
 
     objects_min: int = 4
     objects_max: int = 8
-    noise_sigma: float = 2.0
+    noise_sigma: float = 1.0
     exposure_jitter: float = 0.01
     shadows: bool = True
     object_names: tuple[str, ...] | None = None

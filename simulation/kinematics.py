@@ -37,6 +37,8 @@ HOME = _constant([-0.2825, -1.1391, 0.0, 1.8472, 0.0, 0.8626, -0.1080])
 
 # Joints 2 and 4 swing the elbow out sideways: they move only where the others cannot do without.
 _EASE = _constant([1.0, 1.0, 0.02, 1.0, 0.02, 1.0, 1.0])
+_ALIKE = _constant(np.ones(7))
+_NOWHERE = _constant(np.zeros(7))
 
 _LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and joint.limits is not None]
 _LOWER = _constant([limits.lower + LIMIT_MARGIN for limits in _LIMITS])
@@ -93,8 +95,8 @@ def inverse(base_from_tip: FloatArray, seed: FloatArray, tip: str = GRIPPER_TIP)
         UnreachableTarget: no seed leads to the pose.
         KeyError: the arm has no link of that name.
     """
-    # The way home may lead through a joint limit; without it, a near seed is sure to arrive.
-    attempts = [(seed, 1.0), (seed, 0.0), *((other, 1.0) for other in _OTHER_SEEDS)]
+    # The way home may lead through a joint limit; without it, a near seed arrives all the same.
+    attempts = [(seed, True), (seed, False), *((other, True) for other in _OTHER_SEEDS)]
     for start, homing in attempts:
         q = _search(base_from_tip, np.asarray(start, np.float64), _chain(tip), homing)
         if q is not None:
@@ -135,14 +137,15 @@ def straight_down_path(
 ) -> FloatArray:
     """Joint angles (n, 7) that move the tip along a vertical line from `z_from` to `z_to` metres.
 
-    Moving linearly in joint space from row to row keeps the tip within 1 mm of the line; `waypoints` (2 or
-    more) is the least n, and more are added where needed. The first row is `inverse_down` at `z_from`.
+    Moving linearly in joint space from row to row keeps the tip within 1 mm of the line; n is `waypoints`, at
+    least 2, and more where they are needed. The first row is `inverse_down` at `z_from`.
 
     Raises:
         UnreachableTarget: a point of the line is out of reach, or the arm's posture would change on the way.
     """
     first = inverse_down(x, y, z_from, angle, seed)
     turn = _nearer_turn(angle, first)
+    waypoints = max(waypoints, 2)
     while waypoints <= _MAX_WAYPOINTS:
         path = [first]
         for z in np.linspace(z_from, z_to, waypoints)[1:]:
@@ -176,7 +179,7 @@ def _chain(tip: str) -> _Chain:
         link = joint.parent
     mounts.append(mount)
     tip_mount, *joint_mounts = mounts
-    return _Chain(_constant(joint_mounts[::-1]), _constant(tip_mount))
+    return _Chain(_constant(joint_mounts[::-1]).reshape(-1, 4, 4), _constant(tip_mount))
 
 
 def _transform(xyz: Vector, rpy: Vector) -> FloatArray:
@@ -192,33 +195,33 @@ def _transform(xyz: Vector, rpy: Vector) -> FloatArray:
 
 
 def _joint_frames(chain: _Chain, q: FloatArray) -> list[FloatArray]:
-    """`base_from_joint` (4, 4) of each joint of the chain, turned by its angle."""
+    """(4, 4) each: the base itself, then `base_from_joint` of the chain's joints, turned by their angles."""
     mounts = chain.joint_mounts
     angles = q[: len(mounts), None]
     cosines, sines = np.cos(angles), np.sin(angles)
     turned = mounts.copy()
     turned[:, :, 0] = mounts[:, :, 0] * cosines + mounts[:, :, 1] * sines
     turned[:, :, 1] = mounts[:, :, 1] * cosines - mounts[:, :, 0] * sines
-    frames = [turned[0]]
-    for joint_from_next in turned[1:]:
+    frames = [np.eye(4)]
+    for joint_from_next in turned:
         frames.append(frames[-1].dot(joint_from_next))
     return frames
 
 
 def _jacobian(frames: list[FloatArray], tip_position: FloatArray) -> FloatArray:
-    stacked = np.array(frames)
-    axes = stacked[:, :3, 2].T
-    arms = tip_position[:, None] - stacked[:, :3, 3].T
+    joints = np.array(frames)[1:]
+    axes = joints[:, :3, 2].T
+    arms = tip_position[:, None] - joints[:, :3, 3].T
     columns = np.zeros((6, 7))
     # np.cross takes five times as long on arrays this small.
-    columns[0, : len(frames)] = axes[1] * arms[2] - axes[2] * arms[1]
-    columns[1, : len(frames)] = axes[2] * arms[0] - axes[0] * arms[2]
-    columns[2, : len(frames)] = axes[0] * arms[1] - axes[1] * arms[0]
-    columns[3:, : len(frames)] = axes
+    columns[0, : len(joints)] = axes[1] * arms[2] - axes[2] * arms[1]
+    columns[1, : len(joints)] = axes[2] * arms[0] - axes[0] * arms[2]
+    columns[2, : len(joints)] = axes[0] * arms[1] - axes[1] * arms[0]
+    columns[3:, : len(joints)] = axes
     return columns
 
 
-def _search(target: FloatArray, seed: FloatArray, chain: _Chain, homing: float) -> FloatArray | None:
+def _search(target: FloatArray, seed: FloatArray, chain: _Chain, homing: bool) -> FloatArray | None:
     q = np.clip(seed, _LOWER, _UPPER)
     for _ in range(_MAX_ITERATIONS):
         frames = _joint_frames(chain, q)
@@ -226,23 +229,24 @@ def _search(target: FloatArray, seed: FloatArray, chain: _Chain, homing: float) 
         error = _pose_error(base_from_tip, target)
         if math.hypot(*error[:3]) < _POSITION_TOLERANCE and math.hypot(*error[3:]) < _ROTATION_TOLERANCE:
             return q
-        step = _step(_jacobian(frames, base_from_tip[:3, 3]), error, homing * (HOME - q))
+        columns = _jacobian(frames, base_from_tip[:3, 3])
+        step = _step(columns, error, HOME - q, _EASE) if homing else _step(columns, error, _NOWHERE, _ALIKE)
         step *= min(1.0, _MAX_JOINT_STEP / max(np.abs(step).max(), 1e-12))
         q = np.clip(q + step, _LOWER, _UPPER)
     return None
 
 
-def _step(columns: FloatArray, error: FloatArray, homewards: FloatArray) -> FloatArray:
-    """Change of joint angles (7,) that cancels `error` (6,) and comes closest to `homewards` (7,) beside.
+def _step(columns: FloatArray, error: FloatArray, wish: FloatArray, ease: FloatArray) -> FloatArray:
+    """Change of joint angles (7,) that cancels `error` (6,) and comes closest to `wish` (7,) beside.
 
-    It minimises |step - homewards|^2, each joint weighted by 1 / `_EASE`, under columns @ step = error. The
-    damping vanishes with the error, so that the last steps are Newton's.
+    It minimises |step - wish|^2, each joint weighted by 1 / `ease`, under columns @ step = error. The damping
+    vanishes with the error, so that the last steps are Newton's.
     """
-    eased = columns * _EASE
+    eased = columns * ease
     damping = 1e-2 * float(error @ error) + 1e-8
     square = eased @ columns.T
     square.flat[::7] += damping
-    return homewards + eased.T @ np.linalg.solve(square, error - columns @ homewards)
+    return wish + eased.T @ np.linalg.solve(square, error - columns @ wish)
 
 
 def _pose_error(pose: FloatArray, target: FloatArray) -> FloatArray:

@@ -32,6 +32,7 @@ from tabletop_interaction.envs.errors import (
     WriterInUse,
 )
 from tabletop_interaction.envs.journal import InteractionWriter
+from tabletop_interaction.envs.record_folder import is_record_folder
 from tabletop_interaction.envs.record_reading import (
     count_interactions,
     open_interactions,
@@ -389,6 +390,13 @@ def test_a_damaged_meta_is_named(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text('{"split":')
     with pytest.raises(UnreadableRecords, match=r"meta\.json is damaged"):
         read_interactions(tmp_path)
+
+
+def test_a_folder_of_records_is_known_from_others(tmp_path: Path) -> None:
+    writer(tmp_path / "rows").close()
+    assert is_record_folder(tmp_path / "rows")
+    assert not is_record_folder(tmp_path)
+    assert not is_record_folder(tmp_path / "nowhere")
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_ap_depends_on_the_threshold_as_the_iou_says() -> None:
 
 
 def test_perfect_detections_give_exactly_one() -> None:
-    for truth in ([[LEFT]], [[LEFT, RIGHT], [EMPTY], []]):
+    for truth in ([[LEFT]], [[LEFT, RIGHT], [EMPTY], []], [[LEFT]] * 49, [[LEFT, RIGHT, EMPTY]] * 31):
         result = evaluate(truth, [[(box, 0.5) for box in boxes] for boxes in truth])
         assert set(result.ap.values()) | set(result.area_ap.values()) | {result.ap_50_95} == {1.0}
         assert result.mean_matched_iou == 1.0
@@ -340,7 +340,7 @@ def test_the_interval_contains_the_figure_and_repeats_by_seed() -> None:
 
 
 def test_the_interval_of_one_picture_is_its_figure() -> None:
-    # Every draw is the same picture: the libraries' rounding must not leave the figure outside.
+    # Every draw is the same picture: no rounding may leave the figure outside.
     found: list[Scored] = [(EMPTY, 0.9), (LEFT, 0.8), (EMPTY, 0.7), (EMPTY, 0.6), (RIGHT, 0.5)]
     result = evaluate([[LEFT, RIGHT, (40, 35, 20, 20)]], [found])
     assert bootstrap_intervals(result.matches, samples=9).ap == {

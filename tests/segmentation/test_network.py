@@ -123,7 +123,7 @@ def test_autocast_ranks_in_full_precision(branch: MaskBranch) -> None:
 @pytest.mark.parametrize("branch", BRANCHES)
 def test_a_few_steps_teach_one_object(branch: MaskBranch) -> None:
     torch.manual_seed(0)
-    net = DeepMask(NetworkConfig(branch))
+    net = DeepMask(NetworkConfig(branch, end_channels=16, code_channels=64))
     images = noise(2, 3, 64, 64) // 4
     images[:, :, 20:44, 20:44] += 150
     masks = torch.zeros(2, 64, 64, dtype=torch.bool)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pybullet
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -102,6 +102,7 @@ def test_a_camera_before_the_wrist_does_not_feel_the_wrist_turn() -> None:
 @given(joint_angles, st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
 def test_inverse_finds_the_pose_again_from_a_near_seed(q: FloatArray, seed: int) -> None:
+    assume(np.linalg.svd(jacobian(q))[1].min() > 0.01)
     target = forward(q)
     nearby = q + np.random.default_rng(seed).uniform(-0.1, 0.1, 7)
     found = inverse(target, nearby)
