@@ -61,7 +61,13 @@ def interaction_strip(interaction: Interaction, view: str) -> Picture:
         masked = _outlined(_outlined(after, placed.mask, _MASK_COLOUR), picked.mask, _PICK_COLOUR)
     panels = [_cross(before, pick), held, _cross(after, place) if interaction.grasped else after, masked]
     return cv2.copyMakeBorder(
-        np.hstack([_framed(panel) for panel in panels]), 0, _GAP_PX, 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3
+        np.hstack([_framed(panel) for panel in panels]),
+        0,
+        _GAP_PX,
+        0,
+        0,
+        cv2.BORDER_CONSTANT,
+        value=(255,) * 3,
     ).astype(np.uint8)
 
 

@@ -45,9 +45,7 @@ class Collector:
         self._steps.close()  # type: ignore[attr-defined]
 
 
-def collect_with_ray(
-    collection: Collection, interactions: int, workers: int, already_there: int
-) -> Iterator[Progress]:
+def collect_with_ray(collection: Collection, interactions: int, workers: int, already_there: int) -> Iterator[Progress]:
     """Share `interactions` among `workers` collectors and tell after every few.
 
     Raises:
@@ -62,18 +60,14 @@ def collect_with_ray(
         ray.shutdown()
 
 
-def _share(
-    ray: Any, collection: Collection, interactions: int, workers: int, already_there: int
-) -> Iterator[Progress]:
+def _share(ray: Any, collection: Collection, interactions: int, workers: int, already_there: int) -> Iterator[Progress]:
     actor_class = ray.remote(num_cpus=1, max_restarts=0)(Collector)
     hired = 0
 
     def hire() -> Any:
         nonlocal hired
         hired += 1
-        return actor_class.remote(
-            replace(collection, seed=session_seed(collection.seed, already_there, hired))
-        )
+        return actor_class.remote(replace(collection, seed=session_seed(collection.seed, already_there, hired)))
 
     to_assign, deaths_in_a_row = interactions, 0
     at_work: dict[Any, tuple[Any, int]] = {}

@@ -25,9 +25,7 @@ class GraspPoint:
     angle: float
 
 
-def grasp_from_mask(
-    mask: NDArray[np.bool_], view: View, plane_height: float = TYPICAL_HALF_HEIGHT_M
-) -> GraspPoint:
+def grasp_from_mask(mask: NDArray[np.bool_], view: View, plane_height: float = TYPICAL_HALF_HEIGHT_M) -> GraspPoint:
     """The grasp for an object that is seen as `mask`.
 
     Args:

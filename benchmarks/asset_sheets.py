@@ -25,9 +25,7 @@ _TILE_PX = (150, 130)
 _SUPERSAMPLING = 2
 _LABEL_PX = 20
 _GAP_PX = 4
-_STUDIO_LIGHT = Light(
-    position=np.array([0.3, -0.5, 1.0]), colour=np.ones(3), ambient=0.6, diffuse=0.4, softness=0.01
-)
+_STUDIO_LIGHT = Light(position=np.array([0.3, -0.5, 1.0]), colour=np.ones(3), ambient=0.6, diffuse=0.4, softness=0.01)
 
 
 def write_asset_sheets(out: Path) -> list[Path]:
@@ -75,9 +73,7 @@ def _background_tiles() -> list[Picture]:
 
 
 def _labelled(picture: Picture, text: str) -> Picture:
-    tile = cv2.copyMakeBorder(
-        picture, _GAP_PX, _LABEL_PX, _GAP_PX, _GAP_PX, cv2.BORDER_CONSTANT, value=(255, 255, 255)
-    )
+    tile = cv2.copyMakeBorder(picture, _GAP_PX, _LABEL_PX, _GAP_PX, _GAP_PX, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     baseline = (_GAP_PX, tile.shape[0] - 7)
     cv2.putText(tile, text, baseline, cv2.FONT_HERSHEY_SIMPLEX, 0.34, (40, 40, 40), 1, cv2.LINE_AA)
     return np.asarray(tile, np.uint8)

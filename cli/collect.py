@@ -59,15 +59,11 @@ class Collect:
         print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
 
     def _collect(self, missing: int, there: int) -> Iterator[fleet.Progress]:
-        collection = Collection(
-            self.out, self.seed, self.policy, self.model, self.backend, self.split
-        )
+        collection = Collection(self.out, self.seed, self.policy, self.model, self.backend, self.split)
         if self.workers > 1:
             yield from fleet.collect_with_ray(collection, missing, self.workers, there)
             return
-        alone = Collection(
-            self.out, session_seed(self.seed, there), self.policy, self.model, self.backend, self.split
-        )
+        alone = Collection(self.out, session_seed(self.seed, there), self.policy, self.model, self.backend, self.split)
         for info in collect(alone, missing):
             yield fleet.Progress(1, int(info["grasped"]))
 

@@ -135,9 +135,7 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
         """Plain JSON that says what made the pictures."""
         return {**self.backend.metadata, "split": self.split, "episodes_per_scene": self.episodes_per_scene}
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, Info]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin an episode; see Starting State above."""
         super().reset(seed=seed)
         if seed is not None:
@@ -238,8 +236,7 @@ def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:
     )
     at = np.arange(count) * corners_at[-1] / count
     return [
-        (float(np.interp(t, corners_at, corners[:, 0])), float(np.interp(t, corners_at, corners[:, 1])))
-        for t in at
+        (float(np.interp(t, corners_at, corners[:, 0])), float(np.interp(t, corners_at, corners[:, 1]))) for t in at
     ]
 
 

@@ -107,9 +107,7 @@ class InteractionWriter:
             raise WriterInUse(
                 f"a living writer records into {self._folder} as {self.writer!r}; give another name, or none"
             )
-        self._number = 1 + max(
-            (n for name, n, _ in list_shards(self._folder) if name == self.writer), default=-1
-        )
+        self._number = 1 + max((n for name, n, _ in list_shards(self._folder) if name == self.writer), default=-1)
 
     def append(self, interaction: Interaction) -> Interaction:
         """Write a row; when this returns, it survives a kill.
@@ -294,8 +292,6 @@ def _check_arguments(split: str, writer: str | None, rows_per_shard: int) -> Non
     if split not in SPLITS:
         raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
     if writer is not None and not _NAME.fullmatch(writer):
-        raise InvalidConfiguration(
-            f"writer {writer!r}: a name is of letters, digits, '_' and '-', such as 'w0'"
-        )
+        raise InvalidConfiguration(f"writer {writer!r}: a name is of letters, digits, '_' and '-', such as 'w0'")
     if rows_per_shard < 1:
         raise InvalidConfiguration(f"rows_per_shard is {rows_per_shard}; it must be 1 or more")

@@ -134,13 +134,9 @@ def read_meta(folder: Path) -> FolderMeta:
     """
     path = folder / "meta.json"
     if not folder.is_dir():
-        raise UnreadableRecords(
-            f"{folder} is no folder; give the folder that interactions were recorded into"
-        )
+        raise UnreadableRecords(f"{folder} is no folder; give the folder that interactions were recorded into")
     if not path.exists():
-        raise ForeignFolder(
-            f"{folder} holds no meta.json, so no interactions; give a folder that has been recorded"
-        )
+        raise ForeignFolder(f"{folder} holds no meta.json, so no interactions; give a folder that has been recorded")
     try:
         content = json.loads(path.read_text())
     except ValueError as error:
@@ -148,9 +144,7 @@ def read_meta(folder: Path) -> FolderMeta:
     try:
         return FolderMeta(**{**content, "views": tuple(content["views"])})
     except (TypeError, KeyError) as error:
-        raise ForeignFolder(
-            f"{path} describes no interactions; give a folder that has been recorded"
-        ) from error
+        raise ForeignFolder(f"{path} describes no interactions; give a folder that has been recorded") from error
 
 
 def check_folder(folder: Path, meta: FolderMeta) -> None:

@@ -48,9 +48,7 @@ def open_interactions(folder: _Path, columns: Sequence[str] | None = None) -> In
     all_pictures = picture_columns(read_meta(folder).views)
     wanted = all_pictures if columns is None else tuple(columns)
     if unknown := [name for name in wanted if name not in all_pictures]:
-        raise InvalidConfiguration(
-            f"no picture column {unknown[0]!r}; accepted are {', '.join(all_pictures)}"
-        )
+        raise InvalidConfiguration(f"no picture column {unknown[0]!r}; accepted are {', '.join(all_pictures)}")
     # Journals first: what is sealed meanwhile is then found twice, not missed, and an open journal outlives
     # its name.
     journals = [journal for *_, path in list_journals(folder) if (journal := _open_journal(path))]
@@ -222,6 +220,5 @@ def _damage_named(path: Path) -> Iterator[None]:
         if getattr(error, "errno", None):
             raise
         raise UnreadableRecords(
-            f"{path} is damaged ({error}); restore it from a copy, or move it out of the folder to read "
-            "the rest"
+            f"{path} is damaged ({error}); restore it from a copy, or move it out of the folder to read the rest"
         ) from error

@@ -72,9 +72,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._before: PngPictures | None = None
         self._seed, self._episode, self._step = -1, -1, 0
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment; writes nothing.
 
         Raises:
@@ -148,6 +146,5 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 def _check_environment(env: gym.Env[Any, Any]) -> None:
     if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
         raise InvalidConfiguration(
-            f"{env} has no {missing[0]!r}, so its interactions cannot be recorded; wrap an environment of "
-            "this package"
+            f"{env} has no {missing[0]!r}, so its interactions cannot be recorded; wrap an environment of this package"
         )

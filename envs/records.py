@@ -145,9 +145,7 @@ def encode_picture(picture: NDArray[np.uint8]) -> bytes:
         ValueError: another shape or dtype.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(
-            f"a picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB"
-        )
+        raise ValueError(f"a picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB")
     # OpenCV's defaults (level 1, filter Sub, run lengths) take half the time of level 1 asked for by name.
     return bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1])
 
@@ -224,9 +222,7 @@ def check_row(interaction: Interaction, split: str, view_names: Sequence[str]) -
         raise InvalidConfiguration(f"the row has views {names}, the folder {list(view_names)}")
     for moment in MOMENTS:
         if missing := [name for name in view_names if name not in getattr(interaction, moment).png]:
-            raise InvalidConfiguration(
-                f"the row has no picture of {missing[0]!r} {moment}; give one of every view"
-            )
+            raise InvalidConfiguration(f"the row has no picture of {missing[0]!r} {moment}; give one of every view")
     for points in (interaction.pick_xy, interaction.place_xy):
         if np.shape(points) != (len(view_names), 2):
             raise InvalidConfiguration(f"pixels have shape {np.shape(points)}, not ({len(view_names)}, 2)")

@@ -74,9 +74,7 @@ def load_checkpoint(path: str | Path) -> DeepMask:
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{weights} cannot be read ({error}); copy it again or {HOW_TO_TRAIN}"
-        ) from error
+        raise CheckpointError(f"{weights} cannot be read ({error}); copy it again or {HOW_TO_TRAIN}") from error
     _check_fit(weights, tensors, network.state_dict())
     network.load_state_dict(tensors)
     return network.eval()
@@ -149,6 +147,5 @@ def _check_fit(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Ten
     ]
     if problems:
         raise CheckpointError(
-            f"the weights in {path} do not fit the network that its JSON file describes; "
-            + "; ".join(problems)
+            f"the weights in {path} do not fit the network that its JSON file describes; " + "; ".join(problems)
         )

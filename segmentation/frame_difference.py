@@ -1,79 +1,346 @@
 """What moved between two pictures of the same table: one mask around the clicked pixel, or nothing.
 
-Algorithm 1 of Pathak et al. 2018, "Learning Instance Segmentation by Interaction": the difference of the pictures
-inside a 240 x 240 px square around the click, one connected mask, an object when it has more than 1,000 px.
+Algorithm 1 of Pathak et al. 2018, "Learning Instance Segmentation by Interaction": the difference of two pictures
+inside a 240 x 240 px square around the click, one connected mask, an object when it has more than 1,000 px. The
+paper says no more; how the difference is read is ours:
+
+1. The exposures are matched, and the noise is measured, on the whole pictures.
+2. A pixel is evidence of an object when it changed beyond the noise, beyond what a shift by one pixel would do (a
+   neighbour that was nudged shows little but its rim), and beyond what a shadow would do: a shadow multiplies the
+   table by one smooth factor for all channels, so that the table's texture and hue survive it.
+3. The evidence is closed to blobs; the blob with most of its pixels near the click is taken, holes filled.
+4. Its rim is put where the picture with the object turns from the object's colour into the other picture's table.
+
+Pictures are uint8 (H, W, 3) RGB; pixels are (x, y) with integer coordinates at pixel centres.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Blob = NDArray[np.uint8]
+"""(h, w), 1 inside and 0 outside: OpenCV's morphology takes no bool."""
+
+
+class InvalidPicturePair(ValueError):
+    """Two pictures and a click between which no difference can be taken."""
 
 
 @dataclass(frozen=True)
 class FrameDifferenceConfig:
+    """How a difference is read; the first two are the paper's.
+
+    Attributes:
+        window: side of the square around the click, pixels, even.
+        min_area: a mask of more pixels is an object, one of as many or fewer is nothing.
+        change_z: a change counts from this many standard deviations of the noise.
+        shift_z: as `change_z`, for what is left of a change after a shift by one pixel.
+        shadow_misfit: mean squared misfit to a shadowed table, in units of its expectation, that a shadow may show.
+        shadow_slack: share of the brightness by which a shadowed table may miss its prediction.
+        darkest_shadow: no shadow leaves less than this share of the light.
+        close_px: gaps in the evidence up to this width are closed.
+        open_px: parts of the evidence narrower than this are dropped.
+        reach_px: how fast a pixel's weight falls off with its distance from the click (standard deviation).
+        rim_px: the rim is sought this far inwards, and one pixel farther outwards.
+        least_noise: grey levels; the noise of a difference is taken to be at least this.
+    """
+
     window: int = 240
     min_area: int = 1000
-    margin: int = 12
     change_z: float = 4.0
-    texture_z: float = 2.2
+    shift_z: float = 2.0
+    shadow_misfit: float = 3.0
+    shadow_slack: float = 0.03
+    darkest_shadow: float = 0.33
+    close_px: int = 7
+    open_px: int = 5
+    reach_px: float = 45.0
+    rim_px: int = 2
+    least_noise: float = 1.5
+
+    def __post_init__(self) -> None:
+        if self.window < 2 or self.window % 2:
+            raise ValueError(f"window is {self.window}; it must be an even number of pixels, 2 or more")
+        if self.min_area < 0:
+            raise ValueError(f"min_area is {self.min_area}; it must be 0 or more pixels")
+        if min(self.close_px, self.open_px, self.rim_px) < 1:
+            raise ValueError("close_px, open_px and rim_px must be 1 or more pixels")
+        if not 0 < self.darkest_shadow < 1:
+            raise ValueError(f"darkest_shadow is {self.darkest_shadow}; it must lie between 0 and 1")
+        if min(self.reach_px, self.least_noise, self.shadow_misfit) <= 0:
+            raise ValueError("reach_px, least_noise and shadow_misfit must be above 0")
 
 
 @dataclass(frozen=True, eq=False)
 class FrameDifference:
+    """What moved.
+
+    Attributes:
+        mask: bool (H, W), one connected region without holes inside the window, or empty.
+        moved: whether an object was found: the mask has more than `min_area` pixels; else it is empty.
+    """
+
     mask: NDArray[np.bool_]
     moved: bool
 
 
-def frame_difference(before, after, click_xy, config=FrameDifferenceConfig()):
-    h, w = before.shape[:2]
-    cx, cy = int(round(click_xy[0])), int(round(click_xy[1]))
-    half = config.window // 2
-    m = config.margin
-    x0, x1, y0, y1 = cx - half, cx + half, cy - half, cy + half
-    X0, X1, Y0, Y1 = max(0, x0 - m), min(w, x1 + m), max(0, y0 - m), min(h, y1 + m)
-    full = np.zeros((h, w), bool)
-    gain, sigma = exposure(before, after)
-    b = before[Y0:Y1, X0:X1].astype(np.float32) * gain
-    a = after[Y0:Y1, X0:X1].astype(np.float32)
-    d = a - b
-    blur = lambda p, s=0.8: cv2.GaussianBlur(p, (0, 0), s)
-    # changed at all
-    ds = blur(d)
-    change = np.sqrt((ds * ds).sum(2)) / (sigma * 0.75)
-    # scale
-    bl = lambda p: cv2.boxFilter(p, -1, (5, 5))
-    s = bl((a * b).sum(2)) / np.maximum(bl((b * b).sum(2)), 1)
-    r = a - s[..., None] * b
-    var = sigma**2 / 2 * (1 + s * s) + (0.02 * np.minimum(a.mean(2), s*b.mean(2))) ** 2
-    chi = cv2.boxFilter((r * r).sum(2) / (3 * var), -1, (3, 3))
-    darker = np.where((np.abs(np.log(np.maximum(s, 1e-3))) > 1.1), 1, 0)
-    evid = ((chi > config.texture_z**2) | (darker > 0)) & (change > config.change_z)
-    k = lambda n: cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (n, n))
-    e = cv2.morphologyEx(evid.astype(np.uint8), cv2.MORPH_CLOSE, k(7))
-    e = cv2.morphologyEx(e, cv2.MORPH_OPEN, k(5))
-    n, lab, st, cen = cv2.connectedComponentsWithStats(e)
-    if n < 2: return FrameDifference(full, False)
-    best = 1 + np.argmax(st[1:, 4])
-    cs, _ = cv2.findContours((lab == best).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    mk = np.zeros(lab.shape, np.uint8); cv2.drawContours(mk, cs, -1, 1, -1)
-    full[Y0:Y1, X0:X1] = mk > 0
-    keep = np.zeros((h, w), bool); keep[max(0,y0):max(0,y1), max(0,x0):max(0,x1)] = True
-    full &= keep
-    if full.sum() <= config.min_area: return FrameDifference(np.zeros((h, w), bool), False)
-    return FrameDifference(full, True)
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """A crop of both pictures, float32 (h, w, 3), exposures matched; `noise`: of their difference, grey levels."""
+
+    before: Floats
+    after: Floats
+    noise: float
+
+    def crop(self, rows: slice, columns: slice) -> _Pair:
+        return _Pair(self.before[rows, columns], self.after[rows, columns], self.noise)
 
 
-def exposure(before, after):
-    b = before[::4, ::4].astype(np.float32); a = after[::4, ::4].astype(np.float32)
-    ok = ((b > 20) & (b < 235) & (a > 20) & (a < 235)).all(2)
-    bb, aa = b[ok].sum(1), a[ok].sum(1)
-    g = float(np.median(aa / bb)) if ok.sum() > 50 else 1.0
-    r = (a - g * b)[ok]
-    sigma = float(np.median(np.abs(r))) * 1.4826 if ok.sum() > 50 else 3.0
-    return g, max(sigma, 1.5)
+_DEFAULTS = FrameDifferenceConfig()
+_CONTEXT_PX = 12
+_BLUR_PX = 0.8
+# What this blur leaves of the noise's standard deviation.
+_BLURRED_NOISE = 0.36
+_SAMPLE_STRIDE = 5
+_FEWEST_SAMPLES = 100
+_USUAL_NOISE = 3.0
+_NEIGHBOURHOOD = (11, 11)
+
+
+def frame_difference(
+    before: Picture,
+    after: Picture,
+    click_xy: ArrayLike,
+    config: FrameDifferenceConfig = _DEFAULTS,
+) -> FrameDifference:
+    """The mask of what vanished or appeared around a clicked pixel.
+
+    Of several things that moved in the window, those that touch one another come as one mask; of those that do not,
+    the one with most pixels near the click.
+
+    Args:
+        before: uint8 (H, W, 3) RGB, before the change.
+        after: as `before`; exchanging the two gives the same mask but for rounding.
+        click_xy: (2,) pixel x, y; it may lie outside the picture as long as the window meets the picture.
+        config: the settings.
+
+    Raises:
+        InvalidPicturePair: pictures of another type or of unlike shapes, a click that is no pair of finite numbers,
+            or a window that lies outside the picture.
+    """
+    _check_pictures(before, after)
+    click = _checked_click(click_xy)
+    nothing = FrameDifference(np.zeros(before.shape[:2], bool), False)
+    rows, columns = _window(before.shape[0], before.shape[1], click, config.window)
+    pair = _matched(before, after, rows, columns, config)
+
+    changed = _changed(pair, config)
+    if int(changed.sum()) * 2 <= config.min_area:
+        return nothing
+    rows, columns, changed, pair = _cut(rows, columns, changed, pair)
+
+    evidence = _object_evidence(pair, config) & changed
+    blob = _blob_near(evidence, click - (columns.start, rows.start), config)
+    if not blob.any():
+        return nothing
+    rows, columns, blob, pair = _cut(rows, columns, blob, pair)
+
+    mask = np.zeros(before.shape[:2], bool)
+    mask[rows, columns] = _snap_rim(pair, blob, config)
+    return FrameDifference(mask, True) if int(mask.sum()) > config.min_area else nothing
+
+
+def _matched(
+    before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig
+) -> _Pair:
+    """The window of both pictures, `before` brought to the exposure and white balance of `after`.
+
+    Gains and noise are medians over the whole picture, of which an object covers a small share.
+    """
+    b = before[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].reshape(-1, 3).astype(np.float32)
+    a = after[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].reshape(-1, 3).astype(np.float32)
+    exposed = (np.minimum(a, b).min(1) > 20) & (np.maximum(a, b).max(1) < 235)
+    gain, noise = np.ones(3, np.float32), _USUAL_NOISE
+    if exposed.sum() >= _FEWEST_SAMPLES:
+        a, b = a[exposed], b[exposed]
+        gain = np.median(a / b, axis=0)
+        noise = 1.4826 * float(np.median(np.abs(a - gain * b)))
+    return _Pair(
+        before[rows, columns].astype(np.float32) * gain,
+        after[rows, columns].astype(np.float32),
+        max(noise, config.least_noise),
+    )
+
+
+def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
+    """Pixels that changed at all, in blobs rather than specks."""
+    difference = cv2.GaussianBlur(pair.after - pair.before, (5, 5), _BLUR_PX)
+    limit = config.change_z * _BLURRED_NOISE * pair.noise
+    changed = (_dot(difference, difference) > 3 * limit**2).astype(np.uint8)
+    kept = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _disc(config.open_px))
+    return changed & cv2.dilate(kept, _disc(config.open_px))
+
+
+def _object_evidence(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
+    """Pixels that neither a shadow nor a shift by one pixel explains."""
+    beyond_shift = np.maximum(_beyond_shift(pair.before, pair.after), _beyond_shift(pair.after, pair.before))
+    return _no_shadow(pair, config) & (beyond_shift > config.shift_z * pair.noise).astype(np.uint8)
+
+
+def _no_shadow(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
+    """Pixels around which `after` is not `before` times one factor that a shadow may have.
+
+    The factor is the least-squares fit over 5 x 5 px and all channels. The misfit is judged by what sensor noise
+    and the slack lead to expect, on average over 3 x 3 px.
+    """
+    before, after = pair.before, pair.after
+    among = cv2.boxFilter(_dot(before, before), -1, (5, 5))
+    factor = cv2.boxFilter(_dot(before, after), -1, (5, 5)) / np.maximum(among, 1)
+    residual = after - cv2.merge([factor] * 3) * before
+    slack = config.shadow_slack * after.mean(2)
+    expected = pair.noise**2 / 2 * (1 + factor**2) + slack**2
+    misfit = cv2.boxFilter(_dot(residual, residual) / (3 * expected), -1, (3, 3))
+    too_dark = (factor < config.darkest_shadow) | (factor > 1 / config.darkest_shadow)
+    return ((misfit > config.shadow_misfit) | too_dark).astype(np.uint8)
+
+
+def _beyond_shift(one: Floats, other: Floats) -> Floats:
+    """(h, w): how far `one` lies outside the values that `other` takes within a pixel, over channels, grey levels."""
+    one, other = (cv2.GaussianBlur(picture, (3, 3), _BLUR_PX) for picture in (one, other))
+    around = np.ones((3, 3), np.uint8)
+    above = cv2.subtract(one, cv2.dilate(other, around))
+    below = cv2.subtract(cv2.erode(other, around), one)
+    return np.asarray(cv2.max(above, below).max(2))
+
+
+def _blob_near(evidence: Blob, click: NDArray[np.float64], config: FrameDifferenceConfig) -> Blob:
+    """The connected piece of evidence with most weight, a pixel weighing less the farther it is from the click."""
+    closed = cv2.morphologyEx(evidence, cv2.MORPH_CLOSE, _disc(config.close_px))
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disc(config.open_px))
+    count, labels = cv2.connectedComponents(opened)
+    if count == 1:
+        return opened
+    y, x = np.nonzero(labels)
+    weights = np.exp(-0.5 * ((x - click[0]) ** 2 + (y - click[1]) ** 2) / config.reach_px**2)
+    # The least weight keeps a blob far from everything from having none.
+    totals = np.bincount(labels[y, x], weights + 1e-6, minlength=count)
+    return _filled(labels == int(totals.argmax()))
+
+
+def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
+    """The blob with its rim moved to where the object's colour gives way to the table's.
+
+    One picture shows the object O, the other the bare table B. With the object's mean colour F nearby and the shade
+    s nearby, a rim pixel is F to the share (O - sB) . (F - sB) / |F - sB|^2, and the object's from one half on.
+    """
+    inside = cv2.erode(blob, _disc(2 * config.rim_px + 1))
+    reach = cv2.dilate(blob, _disc(2 * config.rim_px + 3))
+    outside = 1 - reach
+    shown, bare = _shown_and_bare(pair, inside, outside, reach - inside)
+    shade = _mean_near(_dot(shown, bare), outside) / np.maximum(_mean_near(_dot(bare, bare), outside), 1)
+    table = bare * np.clip(shade, config.darkest_shadow, 1.1)[..., None]
+    contrast = _mean_near(shown, inside) - table
+    strength = _dot(contrast, contrast)
+    share = _dot(shown - table, contrast) / np.maximum(strength, 1)
+    known = _any_near(inside) & _any_near(outside) & (strength > (2 * pair.noise) ** 2)
+    share = np.where(known, np.clip(share, 0, 1), blob).astype(np.float32)
+    share = np.where(reach > 0, np.maximum(share, inside), 0).astype(np.float32)
+    return _filled(cv2.GaussianBlur(share, (3, 3), _BLUR_PX) > 0.55)
+
+
+def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tuple[Floats, Floats]:
+    """The picture with the object first: the one whose colour changes more across the rim."""
+    steps = []
+    for picture in (pair.before, pair.after):
+        step = _mean_near(picture, inside) - _mean_near(picture, outside)
+        known = (rim > 0) & _any_near(inside) & _any_near(outside)
+        steps.append(float(_dot(step, step)[known].sum()))
+    return (pair.before, pair.after) if steps[0] > steps[1] else (pair.after, pair.before)
+
+
+def _mean_near(values: Floats, where: Blob) -> Floats:
+    """The mean of the values, (h, w) or (h, w, 3), over the pixels of the neighbourhood that lie in `where`."""
+    chosen = where.astype(np.float32)
+    share = np.maximum(cv2.boxFilter(chosen, -1, _NEIGHBOURHOOD), 1e-3)
+    if values.ndim == 3:
+        chosen, share = cv2.merge([chosen] * 3), cv2.merge([share] * 3)
+    return np.asarray(cv2.boxFilter(values * chosen, -1, _NEIGHBOURHOOD) / share)
+
+
+def _any_near(where: Blob) -> NDArray[np.bool_]:
+    return np.asarray(cv2.boxFilter(where.astype(np.float32), -1, _NEIGHBOURHOOD) > 0.02)
+
+
+def _filled(region: NDArray[Any]) -> Blob:
+    """The largest connected piece of a region, its holes filled."""
+    filled = np.zeros(region.shape, np.uint8)
+    outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if outlines:
+        cv2.drawContours(filled, [max(outlines, key=cv2.contourArea)], -1, 1, cv2.FILLED)
+    return filled
+
+
+def _cut(rows: slice, columns: slice, blob: Blob, pair: _Pair) -> tuple[slice, slice, Blob, _Pair]:
+    """A blob and its pictures cut to the blob's box and some context; rows and columns are the picture's."""
+    x, y, width, height = cv2.boundingRect(blob)
+    x0, y0 = max(0, x - _CONTEXT_PX), max(0, y - _CONTEXT_PX)
+    x1, y1 = min(blob.shape[1], x + width + _CONTEXT_PX), min(blob.shape[0], y + height + _CONTEXT_PX)
+    cut = np.s_[y0:y1, x0:x1]
+    return (
+        slice(rows.start + y0, rows.start + y1),
+        slice(columns.start + x0, columns.start + x1),
+        blob[cut],
+        pair.crop(*cut),
+    )
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    """(h, w): scalar product of two pictures' colours."""
+    return np.asarray(cv2.transform(cv2.multiply(one, other), np.ones((1, 3), np.float32)))
+
+
+def _disc(diameter: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)
+
+
+def _window(height: int, width: int, click: NDArray[np.float64], side: int) -> tuple[slice, slice]:
+    """Rows and columns of the picture in the square around the click."""
+    x, y = (round(float(value)) for value in click)
+    x0, x1 = max(0, x - side // 2), min(width, x + side // 2)
+    y0, y1 = max(0, y - side // 2), min(height, y + side // 2)
+    if x0 >= x1 or y0 >= y1:
+        raise InvalidPicturePair(
+            f"the {side} px window around the click ({click[0]:.1f}, {click[1]:.1f}) lies outside the picture of "
+            f"{width} x {height} px; give the click as x, y in pixels of this picture"
+        )
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _check_pictures(before: Picture, after: Picture) -> None:
+    for name, picture in (("before", before), ("after", after)):
+        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+            kind = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
+            raise InvalidPicturePair(f"{name} is {kind}; accepted is a uint8 array (H, W, 3), RGB")
+        if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            raise InvalidPicturePair(f"{name} has shape {picture.shape}; accepted is (H, W, 3), RGB")
+    if before.shape != after.shape:
+        raise InvalidPicturePair(
+            f"before has shape {before.shape} and after {after.shape}; give two pictures of one view"
+        )
+
+
+def _checked_click(click_xy: ArrayLike) -> NDArray[np.float64]:
+    try:
+        click = np.asarray(click_xy, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidPicturePair(f"click {click_xy!r} is no pair of numbers; give pixel x, y") from error
+    if click.shape != (2,) or not np.isfinite(click).all():
+        raise InvalidPicturePair(f"click {click.tolist()} is no pair of finite numbers; give pixel x, y")
+    return click

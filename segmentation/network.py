@@ -66,9 +66,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if self.mask_branch not in get_args(MaskBranch):
-            raise ValueError(
-                f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}"
-            )
+            raise ValueError(f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}")
         for name in ("end_channels", "code_channels", "refining_channels"):
             if getattr(self, name) < 2:
                 raise ValueError(f"{name} is {getattr(self, name)}; give at least 2")
@@ -107,6 +105,9 @@ class DeepMask(nn.Module):
         config: what it is made of. Weights are drawn from torch's global generator.
     """
 
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
         self.config = config or NetworkConfig()
@@ -114,14 +115,12 @@ class DeepMask(nn.Module):
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
         self.score_branch = _score_branch()
-        self.score_end = nn.Conv2d(128, 1, 1)
-        # Objects are rare: said at the start, so that the first steps are not spent on learning it.
-        nn.init.constant_(self.score_end.bias, math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
-        branches = {"deepmask": _PaperBranch, "refining": _RefiningBranch}
-        self.mask_branch = branches[self.config.mask_branch](self.config)
+        self.score_end = _score_end()
+        paper = self.config.mask_branch == "deepmask"
+        self.mask_branch = _PaperBranch(self.config) if paper else _RefiningBranch(self.config)
         self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(PIXEL_STD).view(3, 1, 1), persistent=False)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     @property
     def mask_grid(self) -> MaskGrid:
@@ -248,6 +247,14 @@ def _score_branch() -> nn.Sequential:
         nn.BatchNorm2d(128),
         nn.ReLU(inplace=True),
     )
+
+
+def _score_end() -> nn.Conv2d:
+    end = nn.Conv2d(128, 1, 1)
+    # Objects are rare: said at the start, so that the first steps are not spent on learning it.
+    rare = torch.full((1,), math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
+    end.bias = nn.Parameter(rare)
+    return end
 
 
 class _ObjectCode(nn.Module):

@@ -161,9 +161,7 @@ def fast_autocast_dtype(device: torch.device) -> torch.dtype | None:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     # torch names this privately until 2.13; without it nothing is lost but speed.
-    tests = [
-        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    ]
+    tests = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
     return torch.bfloat16 if any(test() for test in tests if test is not None) else None
 
 
@@ -201,13 +199,13 @@ def _scaled_shape(height: int, width: int, scale: float) -> tuple[int, int]:
 def _best_candidates(score_maps: list[Tensor], config: ProposalConfig) -> _Candidates:
     """The `max_masks` best local maxima of each picture over all scales, by picture and falling score."""
     scores, scales, positions = [], [], []
-    for scale, logits in enumerate(score_maps):
+    for number, logits in enumerate(score_maps):
         peaks = functional.max_pool2d(logits[:, None], 3, stride=1, padding=1)[:, 0] == logits
         flat = logits.masked_fill(~peaks, -math.inf).flatten(1)
         best = flat.topk(min(config.candidates_per_scale, flat.shape[1]), dim=1)
         columns = logits.shape[2]
         scores.append(best.values)
-        scales.append(torch.full_like(best.indices, scale))
+        scales.append(torch.full_like(best.indices, number))
         positions.append(torch.stack([best.indices // columns, best.indices % columns], dim=-1))
     every = torch.cat(scores, dim=1)
     best = every.topk(min(config.max_masks, every.shape[1]), dim=1)
@@ -241,16 +239,12 @@ def _segments(
     height, width = images.shape[1:3]
     threshold = math.log(config.mask_threshold / (1 - config.mask_threshold))
     shapes = [_scaled_shape(height, width, scale) for scale in config.scales]
-    picture, scale, scores = (
-        t.cpu().numpy() for t in (candidates.picture, candidates.scale, candidates.score)
-    )
+    picture, scale, scores = (t.cpu().numpy() for t in (candidates.picture, candidates.scale, candidates.score))
     centres = position_centres_xy(candidates.position_rc).cpu().numpy()
     found = []
     for number in range(len(images)):
         mine = np.flatnonzero(picture == number)
-        masks = [
-            _drawn(logits[i] - threshold, centres[i], shapes[scale[i]], grid, (height, width)) for i in mine
-        ]
+        masks = [_drawn(logits[i] - threshold, centres[i], shapes[scale[i]], grid, (height, width)) for i in mine]
         every = np.array(masks, np.bool_).reshape(-1, height, width)
         found.append(_distinct(every, scores[mine], config))
     return found

@@ -26,9 +26,7 @@ from torch.nn import functional
 LAST = 1e38
 
 
-def latent_mask(
-    logits: Tensor, masks: Tensor, iou_bound: float = 0.75, *, slack_weight: float = math.inf
-) -> Tensor:
+def latent_mask(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, *, slack_weight: float = math.inf) -> Tensor:
     """The most likely masks (B, H, W) bool that overlap the given ones enough; the exact optimum.
 
     Args:
@@ -57,9 +55,7 @@ def latent_mask(
     return torch.zeros_like(chosen).scatter_(1, ranked.order, chosen).view_as(masks)
 
 
-def robust_set_loss(
-    logits: Tensor, masks: Tensor, iou_bound: float = 0.75, slack_weight: float = math.inf
-) -> Tensor:
+def robust_set_loss(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, slack_weight: float = math.inf) -> Tensor:
     """The minimum above, divided by the number of pixels and averaged over the batch; a scalar.
 
     With an infinite weight it is the mean cross-entropy against `latent_mask`; with `iou_bound` 1, against M.

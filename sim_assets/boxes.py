@@ -35,13 +35,11 @@ from tabletop_interaction.sim_assets.textures import Skin
 
 Rng = np.random.Generator
 
-_SIDES = np.array([1.0, 0.0, 1.0, 0.0])
-
 
 def _folds(width: float, height: float) -> tuple[float, ...]:
     """Borders of the left, bottom, right and top side in the perimeter of a width x height section."""
-    sides = np.where(_SIDES > 0, height, width)
-    return (0.0, *(float(edge) for edge in np.cumsum(sides) / sides.sum()))
+    edges = np.cumsum([0.0, height, width, height, width])
+    return tuple(float(edge) for edge in edges / edges[-1])
 
 
 def _carton(rng: Rng) -> Sketch:
@@ -152,10 +150,9 @@ def _can(rng: Rng) -> Sketch:
 def _tin(rng: Rng) -> Sketch:
     """An oval or square tea tin, standing."""
     depth, width, height = rng.uniform((0.043, 0.066, 0.06), (0.046, 0.078, 0.074))
+    section, folds = rounded_rectangle(width, depth, 0.006), _folds(width, depth)
     if rng.random() < 0.5:
         section, folds = oval(width, depth, 2.3), (0.0, 0.5, 1.0)
-    else:
-        section, folds = rounded_rectangle(width, depth, 0.006), _folds(width, depth)
     lid = rng.uniform(0.72, 0.85) * height
     stations = [[0, 0.95], [0.001, 0.96], [lid, 0.96], [lid + 0.0005, 1], [height - 0.002, 1], [height, 0.96]]
     part = loft(stack(section, stations), [("body", 2), ("lid", 5)], 500, ends=("lid", "top"))
@@ -193,7 +190,8 @@ def _barrel(rng: Rng) -> Sketch:
     """A keg with hoops, lying."""
     diameter, length = rng.uniform((0.044, 0.092), (0.046, 0.105))
     share = np.linspace(0, 1, 9)
-    stations = np.column_stack([share * length, 1 - 0.2 * (2 * share - 1) ** 2])
+    bulge = np.maximum(np.abs(2 * share - 1) - 0.25, 0)  # the middle is straight, to lie on
+    stations = np.column_stack([share * length, 1 - 0.3 * bulge**2])
     bands = [("stave", 1), ("hoop", 2), ("stave", 6), ("hoop", 7), ("stave", 8)]
     part = place(
         loft(stack(oval(diameter, diameter), stations), bands, 700, ends=("head", "head")), turn=LYING

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -94,7 +95,8 @@ def _assemble(name: str, family: str, sketch: Sketch, rng: np.random.Generator) 
         paint_atlas(rng, cells, sketch.skins, resolution, TEXTURE_SIZE),
     )
     collision = tuple((hull - centre).astype(np.float32) for part in sketch.parts for hull in part.hulls)
-    for array in (*arrays, *collision):
+    locked: list[NDArray[Any]] = [*arrays, *collision]
+    for array in locked:
         array.setflags(write=False)
     return ObjectModel(
         name,

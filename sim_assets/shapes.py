@@ -18,9 +18,8 @@ Points = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 RING_POINTS = 24
-HULL_RINGS = 4  # at 8 points a ring: 32 points a hull
+HULL_POINTS = 32
 
-# Columns of a station: position along the axis, scale of the section in both directions, shift in both.
 LYING = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """Rotation that lays a standing part along x; the section's axes become y and z."""
 
@@ -31,7 +30,7 @@ class Section:
 
     Attributes:
         outline: (M, 2) float64, metres, counter-clockwise; what is seen.
-        coarse: (8, 2) float64, metres, counter-clockwise; what collides.
+        coarse: (K, 2) float64, K <= 10, metres, counter-clockwise; what collides.
     """
 
     outline: Points
@@ -87,7 +86,10 @@ def oval(width: float, depth: float, exponent: float = 2.0, points: int = RING_P
         return np.asarray(half * np.sign(direction) * np.abs(direction) ** (2 / exponent))
 
     # An inscribed octagon is 8 % too narrow, a circumscribed one as much too wide at its corners.
-    return Section(outline(points), outline(8) * (1.04 if exponent < 3 else 1.0))
+    coarse = outline(8) * (1.06 if exponent < 2.5 else 1.03)
+    if exponent < 2:  # pointed ends along x
+        coarse = np.insert(coarse, [0, 4], [[half[0], 0.0], [-half[0], 0.0]], axis=0)
+    return Section(outline(points), coarse)
 
 
 def rounded_rectangle(width: float, depth: float, radius: float, steps: int = 2) -> Section:
@@ -126,7 +128,7 @@ def stack(section: Section, stations: ArrayLike) -> tuple[Points, Points]:
             in y, metres.
 
     Returns:
-        Rings (N, M, 3) and coarse rings (N, 8, 3), as `loft` takes them.
+        Rings (N, M, 3) and coarse rings (N, K, 3), as `loft` takes them.
     """
     rows = np.asarray(stations, np.float64)
     if rows.shape[1] == 2:
@@ -152,7 +154,7 @@ def sweep(section: Section, spine: ArrayLike, normal: ArrayLike, scales: ArrayLi
         scales: (N,) of the section.
 
     Returns:
-        Rings (N, M, 3) and coarse rings (N, 8, 3).
+        Rings (N, M, 3) and coarse rings (N, K, 3).
     """
     line, across = np.asarray(spine, np.float64), np.asarray(normal, np.float64)
     tangents = np.gradient(line, axis=0)
@@ -174,15 +176,17 @@ def loft(
     *,
     ends: tuple[str, str] | None = None,
     breaks: Sequence[int] = (),
+    hull_end: int | None = None,
 ) -> Part:
     """Closed surface through rings.
 
     Args:
-        rings: (N, M, 3) and their coarse form (N, 8, 3), counter-clockwise seen from ahead.
+        rings: (N, M, 3) and their coarse form (N, K, 3), counter-clockwise seen from ahead.
         bands: slots with the index of the last ring each reaches, in order; the last has to reach N - 1.
         density: kilograms per cubic metre.
         ends: slots of first and last cap; without them the caps continue the first and last band.
         breaks: ring indices at which the collision shape is cut into convex pieces.
+        hull_end: last ring that collides, else the last of all; those after it lie within.
     """
     fine, coarse = rings
     count, around = fine.shape[:2]
@@ -195,7 +199,7 @@ def loft(
         pieces.append(_cap_faces(index[::-1] if end == 0 else index, count * around + end, uv, panel))
     vertices = np.concatenate([fine.reshape(-1, 3), fine[[0, -1]].mean(axis=1)])
     faces, corner_uv, face_panel = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    cuts = [0, *breaks, count - 1]
+    cuts = [0, *breaks, count - 1 if hull_end is None else hull_end]
     hulls = tuple(_coarse_hull(coarse[a : b + 1]) for a, b in itertools.pairwise(cuts))
     return Part(vertices, faces, corner_uv, face_panel, panels, hulls, density)
 
@@ -265,17 +269,28 @@ def _cap_panel(ring: Points, slot: str, panels: tuple[Panel, ...]) -> tuple[Poin
 
 
 def _coarse_hull(rings: Points) -> Points:
-    """Up to HULL_RINGS rings that follow all `rings` (N, 8, 3) best, as (n, 3) points."""
+    """Points (n, 3), n <= HULL_POINTS, of those of the `rings` (N, K, 3) that tell the shape of all best."""
+    centres = rings.mean(axis=1)
+    sizes = np.linalg.norm(rings - centres[:, None], axis=2).max(axis=1)
+    poles = sizes < 0.15 * sizes.max()  # as good as a point
     chosen = [0, len(rings) - 1]
-    while len(chosen) < min(HULL_RINGS, len(rings)):
-        between = np.empty_like(rings)
-        for a, b in itertools.pairwise(chosen):
-            share = np.linspace(0, 1, b - a + 1)[:, None, None]
-            between[a : b + 1] = rings[a] * (1 - share) + rings[b] * share
-        errors = np.linalg.norm(rings - between, axis=2).max(axis=1)
-        errors[chosen] = -1.0
-        chosen = sorted([*chosen, int(errors.argmax())])
-    return np.asarray(rings[chosen].reshape(-1, 3))
+    while len(chosen) < len(rings):
+        candidate = [*chosen, _worst_ring(rings, chosen)]
+        if sum(1 if poles[k] else rings.shape[1] for k in candidate) > HULL_POINTS:
+            break
+        chosen = sorted(candidate)
+    return np.concatenate([centres[[k]] if poles[k] else rings[k] for k in chosen])
+
+
+def _worst_ring(rings: Points, chosen: Sequence[int]) -> int:
+    """Index of the ring that lies farthest from straight lines between the chosen ones."""
+    between = rings.copy()
+    for a, b in itertools.pairwise(chosen):
+        share = np.linspace(0, 1, b - a + 1)[:, None, None]
+        between[a : b + 1] = rings[a] * (1 - share) + rings[b] * share
+    errors = np.linalg.norm(rings - between, axis=2).max(axis=1)
+    errors[list(chosen)] = -1.0
+    return int(errors.argmax())
 
 
 def deform(part: Part, function: Callable[[Points], Points]) -> Part:
@@ -316,7 +331,7 @@ def bevelled(length: float, width: float, depth: float, bevel: float, steps: int
 
 
 def spheroid(length: float, rows: int, cut: float = 0.0) -> Points:
-    """Stations (N, 2) of an ellipsoid from -length / 2 to length / 2, the first `cut` of its length taken off."""
+    """Stations (N, 2) of an ellipsoid along z about 0, the lowest share `cut` of its length taken off."""
     start = max(-0.475 * np.pi, float(np.arcsin(2 * cut - 1)))  # a cap at the pole is a hair's breadth
     angle = np.linspace(start, 0.475 * np.pi, rows)
     return np.column_stack([length / 2 * np.sin(angle), np.cos(angle)])

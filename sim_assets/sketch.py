@@ -117,7 +117,7 @@ def rod(
     cap: str | None = None,
 ) -> Part:
     """Cylinder about `at`, standing unless turned; `cap` names the slot of both caps."""
-    points = 16 if diameter > 0.012 else 10
+    points = 16 if diameter > 0.018 else 10
     rings = stack(
         oval(diameter, diameter, points=points), bevelled(length, diameter, diameter, 0.1 * diameter, steps=1)
     )

@@ -33,6 +33,7 @@ from tabletop_interaction.sim_assets.sketch import (
     plain,
     plain_of,
     rod,
+    sitting_ball,
 )
 from tabletop_interaction.sim_assets.textures import Skin
 
@@ -41,16 +42,23 @@ Rng = np.random.Generator
 
 _STATIONS = 15
 _SKIN = (("skin", _STATIONS - 1),)
+_BENT = (5, 9)  # cuts of what is too crooked for two convex pieces
 
 
-def _blob(size: Triple, profile: ArrayLike, density: float, bands: Sequence[tuple[str, int]] = _SKIN) -> Part:
+def _blob(
+    size: Triple,
+    profile: ArrayLike,
+    density: float,
+    bands: Sequence[tuple[str, int]] = _SKIN,
+    breaks: Sequence[int] = (_STATIONS // 2,),
+) -> Part:
     """A closed body along x with blunt ends, of a girth that follows `profile` from end to end."""
     length, width, height = size
     girths = np.asarray(profile, np.float64)
     angle = np.linspace(-0.475 * np.pi, 0.475 * np.pi, _STATIONS)
     girth = np.cos(angle) ** 0.6 * np.interp(np.sin(angle), np.linspace(-1, 1, len(girths)), girths)
     stations = np.column_stack([length / 2 * np.sin(angle), girth])
-    part = loft(stack(oval(width, height), stations), bands, density, breaks=(_STATIONS // 2,))
+    part = loft(stack(oval(width, height), stations), bands, density, breaks=breaks)
     return place(part, turn=LYING)
 
 
@@ -106,7 +114,7 @@ def _potato(rng: Rng) -> Sketch:
 def _banana(rng: Rng) -> Sketch:
     length, width = rng.uniform((0.134, 0.034), (0.146, 0.037))
     bands = [("tip", 2), ("skin", _STATIONS - 4), ("tip", _STATIONS - 1)]
-    part = _blob((length, width, 0.036), (0.3, 0.8, 0.95, 1.0, 0.95, 0.75, 0.3), 700, bands)
+    part = _blob((length, width, 0.036), (0.3, 0.8, 0.95, 1.0, 0.95, 0.75, 0.3), 700, bands, _BENT)
     part = _settled(_bent(part, rng.uniform(0.1, 0.13)), 0.12)
     base = (rng.uniform(215, 245), rng.uniform(180, 210), rng.uniform(40, 80))
     skins = {
@@ -130,7 +138,7 @@ def _pear(rng: Rng) -> Sketch:
 
 def _avocado(rng: Rng) -> Sketch:
     part = _blob((0.1, 0.045, 0.044), (0.95, 1.0, 0.9, 0.72), 800)
-    part = _settled(_lumpy(rng, part, 0.008, 0.0015), 0.12)
+    part = _settled(_lumpy(rng, part, 0.008, 0.0015), 0.18)
     dark = (rng.uniform(40, 70), rng.uniform(70, 100), rng.uniform(30, 45))
     return Sketch((part,), {"skin": Skin("rough", _fruit_palette(dark, shade(dark, 0.6)))}, 0.3, 0.65)
 
@@ -152,8 +160,8 @@ def _croissant(rng: Rng) -> Sketch:
     """Rolled dough, dark where it swells and light in the furrows between."""
     edges = (2, 3, 5, 6, 8, 9, 11, 12, _STATIONS - 1)
     bands = [("dough" if number % 2 else "crust", edge) for number, edge in enumerate(edges)]
-    part = _blob((rng.uniform(0.13, 0.14), 0.044, 0.04), (0.45, 0.8, 1.0, 0.8, 0.45), 300, bands)
-    part = _settled(_bent(part, rng.uniform(0.085, 0.1)), 0.15)
+    part = _blob((rng.uniform(0.13, 0.14), 0.044, 0.04), (0.45, 0.8, 1.0, 0.8, 0.45), 300, bands, _BENT)
+    part = _settled(_bent(part, rng.uniform(0.085, 0.1)), 0.2)
     crust = (rng.uniform(180, 205), rng.uniform(115, 135), rng.uniform(50, 65))
     skins = {
         "crust": Skin("mottled", _fruit_palette(crust, shade(crust, 0.7))),
@@ -167,16 +175,14 @@ def _piece(rng: Rng, slot: str, x: float, length: float) -> Part:
     width, height = rng.uniform((0.028, 0.024), (0.045, 0.042))
     kind = pick(rng, "block", "ball", "log", "disc", "prism")
     if kind == "ball":
-        return _settled(
-            ball(slot, (1.15 * length, max(width, 0.034), height), (x, 0, 0.44 * height), 600), 0.1
-        )
+        return sitting_ball(slot, (1.15 * length, max(width, 0.034), height), x, 0.12, 600)
     if kind == "log":
         part = rod(slot, width, length, (x, 0, 0.5 * width), LYING, 600)
         return _settled(part, 0.04)
     if kind == "disc":
         stations = [[0, 0.97], [0.002, 1], [height - 0.002, 1], [height, 0.97]]
         return place(loft(stack(oval(length, width, points=20), stations), [(slot, 3)], 600), (x, 0, 0))
-    radius = 0.002 if kind == "block" else 0.008
+    radius = 0.002 if kind == "block" else 0.006
     return block(slot, (length, width, height), (x, 0, 0), radius, 600)
 
 

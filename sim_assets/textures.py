@@ -151,12 +151,13 @@ def _bands(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pictur
 def _checks(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.006, 0.014)
-    if rng.random() < 0.5:  # chess board
+    if rng.random() < 0.5:
         odd = (np.floor(x / size) + np.floor(y / size)) % 2
         return _blend(palette.base, palette.accent, odd.astype(np.float32))
     across = np.broadcast_to(_step(_wave(x / (2 * size)), 0.5, 0.1), (canvas.height, canvas.width))
     along = np.broadcast_to(_step(_wave(y / (2 * size)), 0.5, 0.1), (canvas.height, canvas.width))
-    return _blend(palette.base, palette.accent, (across + along) / 2)  # gingham
+    gingham = np.asarray((across + along) / 2, np.float32)
+    return _blend(palette.base, palette.accent, gingham)
 
 
 def _dots(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:

@@ -18,6 +18,7 @@ from tabletop_interaction.sim_assets.shapes import (
     flat_below,
     loft,
     oval,
+    pitch,
     place,
     rounded_rectangle,
     stack,
@@ -169,7 +170,10 @@ def _torch(rng: Rng) -> Sketch:
         "lens": plain_of((226.0, 230.0, 214.0)),
         "button": plain_of(tone(rng, "vivid")),
     }
-    return Sketch((place(part, turn=LYING), button), skins, rng.uniform(0.5, 0.9), rng.uniform(0.45, 0.6))
+    # Tail and head both touch the table.
+    tilt = pitch(-np.arctan(0.0225 * 0.22 / body))
+    parts = (place(part, turn=tilt @ LYING), place(button, turn=tilt))
+    return Sketch(parts, skins, rng.uniform(0.5, 0.9), rng.uniform(0.45, 0.6))
 
 
 def _paintbrush(rng: Rng) -> Sketch:

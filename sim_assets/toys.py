@@ -115,7 +115,7 @@ def _duck(rng: Rng) -> Sketch:
 def _dog(rng: Rng) -> Sketch:
     """Any four-legged animal; coat, ears and snout vary."""
     length, leg = rng.uniform((0.092, 0.014), (0.104, 0.018))
-    snout, ear = rng.uniform((0.008, 0.01), (0.012, 0.02))
+    snout, ear = rng.uniform((0.008, 0.009), (0.012, 0.012))
     head_x, head_z = 0.43 * length, leg + 0.04
     parts = [
         ball("coat", (length, 0.044, 0.036), (0, 0, leg + 0.012), 500),
@@ -130,7 +130,7 @@ def _dog(rng: Rng) -> Sketch:
         ),
     ]
     parts += [
-        trimming(ball("ear", (0.008, 0.006, ear), (head_x - 0.004, side * 0.013, head_z + 0.01)))
+        trimming(ball("ear", (0.008, 0.006, ear), (head_x - 0.004, side * 0.013, head_z + 0.009)))
         for side in (-1, 1)
     ]
     palette = natural(rng, pick(rng, "clay", "stone", "wood", "grey")) if rng.random() < 0.6 else mixed(rng)
@@ -181,7 +181,7 @@ def _caterpillar(rng: Rng) -> Sketch:
     parts += [
         sitting_ball("face", (size, 1.05 * size, 1.1 * size), front, 0.14, 500),
         trimming(ball("nose", (0.008, 0.009, 0.008), (front + 0.5 * size, 0, 0.5 * size))),
-        *_eyes(front + 0.4 * size, 0.2 * size, 0.75 * size, 0.008),
+        *_eyes(front + 0.37 * size, 0.2 * size, 0.67 * size, 0.007),
     ]
     skins = {f"ring_{index}": Skin(pick(rng, "plain", "dots"), mixed(rng, "vivid")) for index in range(3)}
     skins |= {
@@ -198,7 +198,7 @@ def _figure(rng: Rng) -> Sketch:
     parts = [
         block("torso", (0.044, 0.032, height), (0, 0, 0), 0.004, 500),
         ball("head", (0.03, 0.03, 0.03), (0.034, 0, 0.016), 400),
-        trimming(ball("hat", (0.016, 0.032, 0.028), (0.043, 0, 0.016), 300)),
+        ball("hat", (0.016, 0.032, 0.028), (0.043, 0, 0.016), 300),
         *(block("leg", (0.046, 0.015, 0.02), (-0.042, y, 0), 0.004, 500) for y in (-0.0085, 0.0085)),
         *(block("arm", (0.042, 0.01, 0.016), (-0.002, y, 0.002), 0.004, 400) for y in (-0.018, 0.018)),
         *(trimming(ball("eye", (0.005, 0.004, 0.005), (0.036, y, 0.029))) for y in (-0.006, 0.006)),
@@ -223,7 +223,7 @@ def _fish(rng: Rng) -> Sketch:
         ball("fin", (0.02, 0.046, 0.008), (-0.53 * length, 0, 0.03), 300, pitch(0.3)),
         ball("skin", (0.036, 0.016, 0.014), (-0.45 * length, 0, 0.023), 300, pitch(0.3)),
         ball("fin", (0.03, 0.006, 0.02), (-0.004, 0, 0.04), 300, pitch(-0.5)),
-        *_eyes(0.32 * length, 0.0165, 0.024, 0.006),
+        *_eyes(0.32 * length, 0.0155, 0.024, 0.006),
     ]
     palette = mixed(rng, "muted", "deep", "grey")
     skins = {"skin": Skin("two_tone", palette), "fin": plain(palette), "eye": plain_of(WHITE)}

@@ -133,7 +133,7 @@ def _vessel(section: Section, profile: list[list[float]], wall: float, width: fl
     stations = [*profile, [rim + 0.001, profile[-1][1] - 0.5 * thin], *inside]
     last = len(profile)
     bands = [("outside", last), ("inside", len(stations) - 1)]
-    return loft(stack(section, stations), bands, density, ends=("outside", "inside"))
+    return loft(stack(section, stations), bands, density, ends=("outside", "inside"), hull_end=last - 1)
 
 
 def _handle(slot: str, reach: float, low: float, high: float, start: float, square: float) -> Part:
@@ -182,18 +182,11 @@ def _beaker(rng: Rng) -> Sketch:
 def _tankard(rng: Rng) -> Sketch:
     """An eight-sided stein with a lid."""
     depth, width, height = 0.048, 0.07, rng.uniform(0.056, 0.062)
-    stations = [
-        [0, 1],
-        [0.005, 1],
-        [0.0055, 0.95],
-        [height, 0.9],
-        [height + 0.0005, 0.97],
-        [height + 0.006, 0.9],
-    ]
-    stations += [[height + 0.01, 0.3]]
+    lid = [[height + 0.0005, 0.97], [height + 0.006, 0.9], [height + 0.01, 0.3]]
+    stations = np.array([[0, 1], [0.005, 1], [0.0055, 0.95], [height, 0.9], *lid])
     octagon = regular(8, 1.0).outline * [width, depth]
     bands = [("metal", 1), ("body", 3), ("metal", 6)]
-    body = loft(stack(Section(octagon, octagon), stations), bands, 900)
+    body = loft(stack(Section(octagon, octagon), stations), bands, 900, breaks=(3,))
     handle = _handle("metal", 0.024, 0.012, 0.9 * height, 0.4 * width, 0.45)
     skins = {"body": Skin("rough", natural(rng, "clay")), "metal": Skin("metal", natural(rng, "steel"))}
     return Sketch((body, handle), skins, 0.6, rng.uniform(0.45, 0.55))

@@ -18,6 +18,7 @@ from tabletop_interaction.sim_assets.sawyer import (
     ARM_JOINT_NAMES,
     FINGER_JOINT_NAMES,
     FINGER_TRAVEL,
+    JOINTS,
     write_sawyer_urdf,
 )
 from tabletop_interaction.simulation.kinematics import HOME, straight_down_path
@@ -25,11 +26,13 @@ from tabletop_interaction.simulation.kinematics import HOME, straight_down_path
 FloatArray = NDArray[np.float64]
 
 STEP_S = 1 / 240
-BASE_XYZ = (0.0, -0.645, 0.10)
+BASE_XYZ = (0.0, -0.575, 0.10)
 """Where the arm's base stands, arena frame, metres; its x axis points along the arena's y."""
 
 _BASE_YAW = np.pi / 2
-_ARM_FORCES = (80.0, 80.0, 40.0, 40.0, 9.0, 9.0, 9.0)
+_LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and joint.limits is not None]
+_ARM_FORCES = [limits.effort for limits in _LIMITS]
+_MOST_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
 _FINGER_FORCE_N = 20.0
 _FINGER_SPEED = 0.15
 _PAD_FRICTION = 1.4
@@ -40,8 +43,8 @@ _FINGER_LINKS = (
     ("right_gripper_r_finger", "right_gripper_r_finger_tip"),
 )
 
-AWAY = HOME + np.array([1.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-"""Joint angles with the whole arm beside the table, out of every view."""
+AWAY = HOME + np.array([2.7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+"""Joint angles with the arm turned back from the table, out of every view."""
 
 
 class Arm:
@@ -85,9 +88,7 @@ class Arm:
             UnreachableTarget: the arm cannot follow it.
         """
         base_z = BASE_XYZ[2]
-        return straight_down_path(
-            y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle - _BASE_YAW, HOME
-        )
+        return straight_down_path(y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle - _BASE_YAW, HOME)
 
     def jump(self, q: FloatArray) -> None:
         """Set the arm's joints at once; the fingers keep their opening."""
@@ -109,14 +110,14 @@ class Arm:
 
         Args:
             path: waypoints, evenly spaced.
-            seconds: how long it takes.
+            seconds: how long it takes, where the joints are fast enough.
             stop: asked every few steps; True ends the motion where it is.
             squeeze: whether the fingers go on closing meanwhile.
 
         Returns:
             the number of steps that were made.
         """
-        targets, velocities = _time_path(path, max(2, round(seconds / STEP_S)))
+        targets, velocities = time_path(path, seconds)
         for step, (target, velocity) in enumerate(zip(targets, velocities, strict=True), start=1):
             self._command_arm(target, velocity)
             if squeeze:
@@ -153,9 +154,7 @@ class Arm:
 
     def finger_travel(self) -> float:
         """Mean travel of the two fingers, metres: 0 closed, `FINGER_TRAVEL` open."""
-        (left, *_), (right, *_) = pybullet.getJointStates(
-            self.body, self.fingers, physicsClientId=self._client
-        )
+        (left, *_), (right, *_) = pybullet.getJointStates(self.body, self.fingers, physicsClientId=self._client)
         return float((left - right) / 2)
 
     def step(self) -> None:
@@ -232,12 +231,22 @@ def _links_by_name(body: int, client: int) -> dict[str, int]:
     return {info[12].decode(): info[0] for info in infos}
 
 
-def _time_path(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
-    """Joint targets and velocities (steps, 7): along the path by the minimum-jerk polynomial."""
-    t = np.arange(1, steps + 1) / steps
-    along = t**3 * (10 - 15 * t + 6 * t**2) * (len(path) - 1)
+def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]:
+    """Joint targets and velocities (steps, 7) along a path (n, 7) in `seconds`, or longer where a joint is too slow.
+
+    The way along the path is half a period of a cosine: it starts and ends at rest.
+    """
+    steps = max(2, round(seconds / STEP_S))
+    targets, velocities = _sampled(path, steps)
+    haste = float(np.max(np.abs(velocities) / _MOST_SPEED))
+    if haste > 1:
+        targets, velocities = _sampled(path, int(np.ceil(steps * haste * 1.02)))
+    return targets, velocities
+
+
+def _sampled(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
+    along = (1 - np.cos(np.pi * np.arange(1, steps + 1) / steps)) / 2 * (len(path) - 1)
     targets = np.stack(
         [np.interp(along, np.arange(len(path)), path[:, joint]) for joint in range(path.shape[1])], axis=1
     )
-    velocities = np.diff(targets, axis=0, prepend=path[:1]) / STEP_S
-    return targets, velocities
+    return targets, np.diff(targets, axis=0, prepend=path[:1]) / STEP_S

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
@@ -27,14 +26,14 @@ from tabletop_interaction.simulation.world import World
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 """0.60 x 0.49 m, metres."""
 
-_HOVER_M = 0.13
+_HOVER_M = 0.10
 _GRASP_M = 0.009
-_LIFT_M = 0.13
+_LIFT_M = 0.10
 _RELEASE_ABOVE_M = 0.003
 _SWEEP_M = 0.012
-_DESCENT_S = 0.28
-_LIFT_S = 0.28
-_LOWER_S = 0.25
+_DESCENT_S = 0.22
+_LIFT_S = 0.22
+_LOWER_S = 0.22
 _RETREAT_S = 0.16
 _SWEEP_SPEED = 0.5
 _MOST_PRESSURE_N = 25.0
@@ -159,8 +158,8 @@ class SimulationBackend:
         length = float(np.linalg.norm(end - start))
         across = float(np.arctan2(end[1] - start[1], end[0] - start[0]) + np.pi / 2)
         points = start + np.linspace(0, 1, max(2, round(length / 0.08) + 1))[:, None] * (end - start)
-        down = arm.vertical_path(*start, across, _HOVER_M, _SWEEP_M)
-        along = np.array([arm.vertical_path(*point, across, _SWEEP_M, _SWEEP_M)[0] for point in points])
+        down = arm.vertical_path(start_xy[0], start_xy[1], across, _HOVER_M, _SWEEP_M)
+        along = np.array([arm.vertical_path(x, y, across, _SWEEP_M, _SWEEP_M)[0] for x, y in points.tolist()])
         arm.jump(down[0])
         arm.set_fingers(0.0)
         arm.follow(down, _DESCENT_S, stop=self._pressed)
@@ -284,9 +283,7 @@ def open_simulation(split: str, config: SimulationConfig | None) -> SimulationBa
             f"config is a {type(config).__name__}; the simulation takes a SimulationConfig or None"
         )
     views = arena_views(ARENA)
-    return SimulationBackend(
-        split, config, World(), ComposedRenderer(views, shadows=config.shadows), views
-    )
+    return SimulationBackend(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
 
 
 def _outcome(*, held: bool, between: bool, touched: bool, blocked: bool) -> PickOutcome:

@@ -38,9 +38,7 @@ def visual_shape(model: ObjectModel, client: int) -> int:
 
 def paint(body: int, model: ObjectModel, client: int) -> None:
     """Put the model's texture on a body."""
-    pybullet.changeVisualShape(
-        body, -1, textureUniqueId=load_texture(model.texture, client), physicsClientId=client
-    )
+    pybullet.changeVisualShape(body, -1, textureUniqueId=load_texture(model.texture, client), physicsClientId=client)
 
 
 def load_texture(texture: NDArray[np.uint8], client: int) -> int:
@@ -56,9 +54,7 @@ def collision_shape(model: ObjectModel, client: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pieces.obj"
         path.write_text(_obj_of_pieces(model.collision))
-        return int(
-            pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=client)
-        )
+        return int(pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=client))
 
 
 def _obj_of_pieces(pieces: tuple[NDArray[np.float32], ...]) -> str:

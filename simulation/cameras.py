@@ -28,9 +28,7 @@ def arena_views(arena: Arena) -> tuple[View, ...]:
 
 def _view(name: str, arena: Arena, azimuth: float, elevation: float) -> View:
     """The nearest camera on a ray from the arena's centre that sees its four corners inside the margin."""
-    direction = np.array(
-        [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
-    )
+    direction = np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
     near, far = 0.3, 3.0
     while far - near > 1e-4:
         middle = (near + far) / 2
@@ -43,9 +41,7 @@ def _view(name: str, arena: Arena, azimuth: float, elevation: float) -> View:
 
 def _view_at(name: str, arena: Arena, direction: NDArray[np.float64], distance: float) -> View:
     """A camera at that distance, its principal point moved so that the arena lies in the picture's middle."""
-    intrinsics = np.array(
-        [[FOCAL_PX, 0, (WIDTH_PX - 1) / 2], [0, FOCAL_PX, (HEIGHT_PX - 1) / 2], [0, 0, 1.0]]
-    )
+    intrinsics = np.array([[FOCAL_PX, 0, (WIDTH_PX - 1) / 2], [0, FOCAL_PX, (HEIGHT_PX - 1) / 2], [0, 0, 1.0]])
     centre = np.array([*arena.centre, 0.0])
     pose = look_at(centre + direction * distance, centre, np.array([0.0, 0.0, 1.0]))
     corners = View(name, HEIGHT_PX, WIDTH_PX, intrinsics, pose).project(_corners(arena))

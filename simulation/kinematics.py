@@ -271,7 +271,5 @@ def _nearer_turn(angle: float, q: FloatArray) -> float:
 
 def _sideways(path: list[FloatArray], x: float, y: float) -> float:
     """How far the tip strays from the vertical line at x, y between the waypoints, metres."""
-    between = [
-        start + fraction * (end - start) for start, end in pairwise(path) for fraction in (0.25, 0.5, 0.75)
-    ]
+    between = [start + fraction * (end - start) for start, end in pairwise(path) for fraction in (0.25, 0.5, 0.75)]
     return max(math.hypot(*(forward(q)[:2, 3] - (x, y))) for q in between)

@@ -98,15 +98,13 @@ class ComposedRenderer:
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture a view, uint8 RGB, with instance maps; noiseless, so that equal poses give equal pictures."""
-        assert self._light is not None and self._lamp is not None, "render before show_scene"
+        assert self._light is not None, "render before show_scene"
         for id_, (position, quaternion) in poses.items():
             pybullet.resetBasePositionAndOrientation(
                 self._bodies[id_], position, quaternion, physicsClientId=self._client
             )
         shadow = self._lamp_shadow() if self._shadows else None
-        return tuple(
-            self._compose(view, table, shadow) for view, table in zip(self._views, self._tables, strict=True)
-        )
+        return tuple(self._compose(view, table, shadow) for view, table in zip(self._views, self._tables, strict=True))
 
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
@@ -116,7 +114,8 @@ class ComposedRenderer:
 
     def _lamp_shadow(self) -> NDArray[np.uint8]:
         """uint8 (256, 256): how much of the lamp is hidden, as the lamp sees the table, softened."""
-        assert self._light is not None and self._lamp is not None
+        assert self._light is not None
+        assert self._lamp is not None
         _, segmentation = tiny_render(self._client, self._lamp, self._light)
         silhouette = (segmentation >= 0).astype(np.uint8) * 255
         px_per_m = self._lamp.intrinsics[0, 0] / float(np.linalg.norm(self._light.position))

@@ -33,7 +33,7 @@ def test_a_pick_on_the_square_earns_one_and_moves_it(env):
 
 
 def test_a_miss_earns_nothing_and_its_three_pictures_are_one(env):
-    before, _ = env.reset(seed=0)
+    env.reset(seed=0)
     action = np.array([0.99, 0.99, 0, 0, 0], np.float32)
     observation, reward, _, _, info = env.step(action)
     assert reward == 0.0

@@ -26,9 +26,7 @@ class TinyTable(gym.Env[Pictures, Any]):
     split, background = "val", "oak"
     metadata_for_records = {"backend": "tiny", "renderer": "none"}  # noqa: RUF012
     action_space = gym.spaces.Box(-1, 1, (5,), np.float32)
-    observation_space = gym.spaces.Dict(
-        {view.name: gym.spaces.Box(0, 255, (4, 5, 3), np.uint8) for view in views}
-    )
+    observation_space = gym.spaces.Dict({view.name: gym.spaces.Box(0, 255, (4, 5, 3), np.uint8) for view in views})
 
     def __init__(self) -> None:
         self.noise = np.random.default_rng(0)
@@ -146,9 +144,7 @@ def test_an_environment_that_reuses_its_buffers_is_recorded_right(tmp_path: Path
 
 
 def test_it_records_through_other_wrappers(tmp_path: Path) -> None:
-    env = RecordInteractions(
-        gym.wrappers.TimeLimit(TinyTable(), 2), tmp_path, writer="robot", rows_per_shard=1
-    )
+    env = RecordInteractions(gym.wrappers.TimeLimit(TinyTable(), 2), tmp_path, writer="robot", rows_per_shard=1)
     env.reset()
     assert [env.step(np.zeros(5))[3] for _ in range(2)] == [False, True]
     env.close()

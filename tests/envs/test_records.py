@@ -313,9 +313,7 @@ def deadly(*args, **kwargs):
         ("Path.unlink", 2, "real(*args)"),
     ],
 )
-def test_a_kill_at_the_worst_moments_loses_nothing(
-    tmp_path: Path, call: str, count: int, last_act: str
-) -> None:
+def test_a_kill_at_the_worst_moments_loses_nothing(tmp_path: Path, call: str, count: int, last_act: str) -> None:
     record(tmp_path, 1)
     written = acknowledged(start(tmp_path, KILL_AT.format(call=call, count=count, last_act=last_act)))
     assert 1 <= len(written) <= 3
@@ -440,9 +438,7 @@ def test_a_disk_too_full_for_the_shard_keeps_the_journal(tmp_path: Path) -> None
     assert [row.step for row in read_interactions(tmp_path)] == [0, 1, 2]
 
 
-def test_a_disk_that_fails_to_sync_acknowledges_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fails_to_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -485,9 +481,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         writer(tmp_path)
 
 
-def test_load_dataset_opens_the_folder_with_its_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_load_dataset_opens_the_folder_with_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     folder = tmp_path / "sim_test"
     record(folder, 5, rows_per_shard=2, writer="sim_test_w0")

@@ -71,9 +71,7 @@ def test_a_mask_survives_its_encoding(mask: BoolArray) -> None:
 
 def test_a_written_label_set_is_read_back(tmp_path: Path) -> None:
     masks = np.stack([box_mask(0, 0, 10, 10), box_mask(20, 5, 11, 12)])
-    write_label_set(
-        tmp_path / "set.json", ["a.png", "b.png"], [masks, np.zeros((0, HEIGHT, WIDTH), np.bool_)]
-    )
+    write_label_set(tmp_path / "set.json", ["a.png", "b.png"], [masks, np.zeros((0, HEIGHT, WIDTH), np.bool_)])
     read = load_label_set(tmp_path / "set.json")
     assert [(image.image_id, image.file_name) for image in read.images] == [(1, "a.png"), (2, "b.png")]
     np.testing.assert_array_equal([mask_from_rle(found.rle) for found in read.objects_in(1)], masks)
@@ -112,9 +110,7 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
         (["a.png"], [box_mask(0, 0, 0, 0)[None]], "no mask has a pixel"),
     ],
 )
-def test_unfit_masks_are_not_written(
-    tmp_path: Path, names: list[str], masks: list[BoolArray], message: str
-) -> None:
+def test_unfit_masks_are_not_written(tmp_path: Path, names: list[str], masks: list[BoolArray], message: str) -> None:
     with pytest.raises(InvalidLabelSet, match=message):
         write_label_set(tmp_path / "set.json", names, masks)
     assert list(tmp_path.iterdir()) == []
@@ -131,9 +127,7 @@ def test_polygons_and_uncompressed_runs_are_accepted(tmp_path: Path) -> None:
     document["annotations"][0]["segmentation"] = [[2, 3, 12, 3, 12, 15, 2, 15]]
     # Column by column: 2 empty columns and 3 px, then 12 px of the object and 18 px to its next column.
     runs = [2 * HEIGHT + 3, *[12, HEIGHT - 12] * 9, 12, HEIGHT - 15 + 28 * HEIGHT]
-    document["annotations"].append(
-        {"id": 6, "image_id": 3, "segmentation": {"size": [HEIGHT, WIDTH], "counts": runs}}
-    )
+    document["annotations"].append({"id": 6, "image_id": 3, "segmentation": {"size": [HEIGHT, WIDTH], "counts": runs}})
     for found in load_label_set(write_json(tmp_path / "set.json", document)).objects:
         np.testing.assert_array_equal(mask_from_rle(found.rle), mask)
 

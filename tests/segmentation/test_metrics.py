@@ -74,9 +74,7 @@ def detections_of(pictures: Sequence[Sequence[Scored]], first_id: int = 1) -> di
     }
 
 
-def evaluate(
-    truth: Sequence[Sequence[Box]], found: Sequence[Sequence[Scored]], **options: Any
-) -> AveragePrecision:
+def evaluate(truth: Sequence[Sequence[Box]], found: Sequence[Sequence[Scored]], **options: Any) -> AveragePrecision:
     return average_precision(label_set_of(truth), detections_of(found), **options)
 
 
@@ -269,9 +267,7 @@ def test_the_referee_agrees_on_random_scenes_with_ignored_objects(scene: Any) ->
     )
     found = detections_of(near_copies(scene))
     result = average_precision(truth, found, min_object_area=0)
-    np.testing.assert_allclose(
-        [result.precision[iou] for iou in IOU_THRESHOLDS], referee(truth, found), atol=1e-9
-    )
+    np.testing.assert_allclose([result.precision[iou] for iou in IOU_THRESHOLDS], referee(truth, found), atol=1e-9)
 
 
 @given(scenes)
@@ -288,8 +284,7 @@ def test_our_accumulation_equals_the_library_to_1e_6(scene: Any) -> None:
         # A monotone curve read at 101 points is within a point of its area.
         assert abs(area_under_curve(*curve) - result.ap[iou]) < 0.011
         assert (
-            result.matches.iou[IOU_THRESHOLDS.index(iou)][result.matches.hit[IOU_THRESHOLDS.index(iou)]]
-            >= iou
+            result.matches.iou[IOU_THRESHOLDS.index(iou)][result.matches.hit[IOU_THRESHOLDS.index(iou)]] >= iou
         ).all()
 
 
@@ -322,9 +317,7 @@ def noisy_scenes(pictures: int, seed: int) -> tuple[list[list[Box]], list[list[S
     found: list[list[Scored]] = []
     for _ in range(pictures):
         truth.append([LEFT, RIGHT])
-        hits: list[Scored] = [
-            (box, float(rng.uniform(0.3, 1))) for box in (LEFT, RIGHT) if rng.random() < 0.7
-        ]
+        hits: list[Scored] = [(box, float(rng.uniform(0.3, 1))) for box in (LEFT, RIGHT) if rng.random() < 0.7]
         found.append([*hits, (EMPTY, float(rng.random())), (EMPTY, float(rng.random()))])
     return truth, found
 
@@ -343,17 +336,13 @@ def test_the_interval_of_one_picture_is_its_figure() -> None:
     # Every draw is the same picture: no rounding may leave the figure outside.
     found: list[Scored] = [(EMPTY, 0.9), (LEFT, 0.8), (EMPTY, 0.7), (EMPTY, 0.6), (RIGHT, 0.5)]
     result = evaluate([[LEFT, RIGHT, (40, 35, 20, 20)]], [found])
-    assert bootstrap_intervals(result.matches, samples=9).ap == {
-        iou: (ap, ap) for iou, ap in result.ap.items()
-    }
+    assert bootstrap_intervals(result.matches, samples=9).ap == {iou: (ap, ap) for iou, ap in result.ap.items()}
 
 
 def test_the_interval_narrows_with_more_pictures() -> None:
     widths = []
     for pictures in (15, 240):
-        low, high = bootstrap_intervals(evaluate(*noisy_scenes(pictures, seed=2)).matches, samples=200).ap[
-            0.5
-        ]
+        low, high = bootstrap_intervals(evaluate(*noisy_scenes(pictures, seed=2)).matches, samples=200).ap[0.5]
         widths.append(high - low)
     # Sixteen times the pictures: about a quarter of the width.
     assert 0.1 < widths[1] / widths[0] < 0.5

@@ -130,9 +130,9 @@ def test_a_few_steps_teach_one_object(branch: MaskBranch) -> None:
     masks[:, 20:44, 20:44] = True
     index = torch.tensor([[0, 2, 2], [1, 2, 2]])
     targets = mask_targets(masks, position_centres_xy(index[:, 1:]), net.mask_grid).float()
-    optimiser = torch.optim.AdamW(net.parameters(), 1e-3)
+    optimiser = torch.optim.AdamW(net.parameters(), 3e-3)
     losses = []
-    for _ in range(8):
+    for _ in range(12):
         loss = functional.binary_cross_entropy_with_logits(net.mask_logits(net(images), index), targets)
         optimiser.zero_grad()
         loss.backward()

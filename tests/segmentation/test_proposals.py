@@ -60,9 +60,7 @@ def untrained() -> DeepMask:
     return DeepMask(NetworkConfig("deepmask")).eval()
 
 
-def discs(
-    *centres_xy: tuple[int, int], radius: int = 24, shape: tuple[int, int] = (200, 260)
-) -> NDArray[np.uint8]:
+def discs(*centres_xy: tuple[int, int], radius: int = 24, shape: tuple[int, int] = (200, 260)) -> NDArray[np.uint8]:
     picture = np.zeros((*shape, 3), np.uint8)
     for centre in centres_xy:
         cv2.circle(picture, centre, radius, (255, 255, 255), -1)
@@ -194,9 +192,7 @@ def test_a_network_in_training_mode_is_refused() -> None:
         propose(DeepMask().train(), discs())
 
 
-@pytest.mark.parametrize(
-    "options", [{"scales": ()}, {"scales": (0.0,)}, {"max_masks": 0}, {"mask_threshold": 1.0}]
-)
+@pytest.mark.parametrize("options", [{"scales": ()}, {"scales": (0.0,)}, {"max_masks": 0}, {"mask_threshold": 1.0}])
 def test_settings_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         ProposalConfig(**options)  # type: ignore[arg-type]

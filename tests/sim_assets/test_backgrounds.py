@@ -79,9 +79,7 @@ def test_another_process_paints_the_same_pictures(pictures: dict[str, NDArray[np
         "from tabletop_interaction.sim_assets.backgrounds import load_background\n"
         "for name in sys.argv[1:]: print(hashlib.sha256(load_background(name).tobytes()).hexdigest())"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", program, *names], capture_output=True, text=True, check=True
-    )
+    printed = subprocess.run([sys.executable, "-c", program, *names], capture_output=True, text=True, check=True)
     assert printed.stdout.split() == [hashlib.sha256(pictures[name].tobytes()).hexdigest() for name in names]
 
 
@@ -90,9 +88,7 @@ def test_no_two_table_tops_look_alike(pictures: dict[str, NDArray[np.uint8]]) ->
         name: cv2.resize(picture, (48, 42), interpolation=cv2.INTER_AREA).astype(float)
         for name, picture in pictures.items()
     }
-    distances = {
-        pair: np.abs(small[pair[0]] - small[pair[1]]).mean() for pair in itertools.combinations(small, 2)
-    }
+    distances = {pair: np.abs(small[pair[0]] - small[pair[1]]).mean() for pair in itertools.combinations(small, 2)}
     nearest = min(distances, key=lambda pair: distances[pair])
     assert distances[nearest] > 8, nearest
 
@@ -120,9 +116,7 @@ def test_a_table_top_has_texture_and_is_neither_black_nor_burnt_out(
 
 
 @pytest.mark.parametrize("name", ALL_NAMES)
-def test_detail_finer_than_a_camera_resolves_is_faint(
-    name: str, pictures: dict[str, NDArray[np.uint8]]
-) -> None:
+def test_detail_finer_than_a_camera_resolves_is_faint(name: str, pictures: dict[str, NDArray[np.uint8]]) -> None:
     grey = cv2.cvtColor(pictures[name], cv2.COLOR_RGB2GRAY).astype(np.float32)
     # A view has about 700 pixels a metre: this is what shrinking to that loses.
     shrunk = cv2.resize(grey, None, fx=700 / 1200, fy=700 / 1200, interpolation=cv2.INTER_AREA)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pybullet
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -52,9 +52,7 @@ UPPER = np.array([limits.upper for limits in LIMITS]) - LIMIT_MARGIN
 ARENA_X = np.linspace(0.33, 0.82, 9)
 ARENA_Y = np.linspace(-0.30, 0.30, 11)
 
-joint_angles = st.tuples(*(st.floats(low, high) for low, high in zip(LOWER, UPPER, strict=True))).map(
-    np.array
-)
+joint_angles = st.tuples(*(st.floats(low, high) for low, high in zip(LOWER, UPPER, strict=True))).map(np.array)
 table_points = st.tuples(st.floats(0.33, 0.82), st.floats(-0.3, 0.3), st.floats(-0.095, 0.2))
 
 
@@ -100,9 +98,11 @@ def test_a_camera_before_the_wrist_does_not_feel_the_wrist_turn() -> None:
 
 
 @given(joint_angles, st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 def test_inverse_finds_the_pose_again_from_a_near_seed(q: FloatArray, seed: int) -> None:
-    assume(np.linalg.svd(jacobian(q))[1].min() > 0.01)
+    # A joint on its limit or a stretched elbow leaves a search too little room.
+    assume(np.minimum(q - LOWER, UPPER - q).min() > 0.12)
+    assume(np.linalg.svd(jacobian(q))[1].min() > 0.02)
     target = forward(q)
     nearby = q + np.random.default_rng(seed).uniform(-0.1, 0.1, 7)
     found = inverse(target, nearby)
@@ -177,9 +177,7 @@ def test_going_down_by_a_centimetre_moves_no_joint_far() -> None:
 
 @given(table_points, st.floats(0.02, 0.2), st.floats(-np.pi, np.pi))
 @settings(max_examples=40, deadline=None)
-def test_a_straight_path_stays_within_a_millimetre_of_its_line(
-    point: tuple, height: float, angle: float
-) -> None:
+def test_a_straight_path_stays_within_a_millimetre_of_its_line(point: tuple, height: float, angle: float) -> None:
     x, y, z = point
     path = straight_down_path(x, y, min(z + height, 0.2), z, angle, HOME)
     assert path.shape[1] == 7

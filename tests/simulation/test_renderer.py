@@ -1,0 +1,182 @@
+"""Composed pictures agree with geometry and with plain TinyRenderer."""
+
+import cv2
+import numpy as np
+import pybullet
+import pytest
+import trimesh
+
+from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_object, object_names
+from tabletop_interaction.simulation import renderer
+from tabletop_interaction.simulation.backend import ARENA
+from tabletop_interaction.simulation.bodies import create_visual_body
+from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.renderer import ComposedRenderer, Sensor, gl_matrices
+from tabletop_interaction.simulation.scene import Light, Placement, Scene
+
+VIEWS = arena_views(ARENA)
+LAMP = Light(np.array([0.6, -0.4, 0.9]), np.ones(3), ambient=0.5, diffuse=0.5, softness=0.001)
+UPRIGHT = np.array([0.0, 0, 0, 1])
+
+
+def _scene(*names):
+    return Scene("plain", LAMP, tuple(Placement(name, 0, 0, 0) for name in names), 0)
+
+
+def _box_model(size):
+    mesh = trimesh.creation.box(size)
+    mesh.unmerge_vertices()
+    return ObjectModel(
+        name="box",
+        family="box",
+        vertices=mesh.vertices.astype(np.float32),
+        faces=mesh.faces.astype(np.int32),
+        normals=mesh.vertex_normals.astype(np.float32),
+        uv=np.zeros((len(mesh.vertices), 2), np.float32),
+        texture=np.full((8, 8, 3), 200, np.uint8),
+        collision=(mesh.vertices.astype(np.float32),),
+        mass=0.1,
+        friction=0.5,
+        specular=0.0,
+        grasp_width=float(min(size)),
+    )
+
+
+@pytest.fixture
+def plain_table(monkeypatch):
+    def use(texture):
+        monkeypatch.setattr(renderer, "load_background", lambda name: texture)
+
+    use(np.full((840, 960, 3), 150, np.uint8))
+    return use
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_every_view_sees_all_of_the_arena(view):
+    a = ARENA
+    corners = view.project(np.array([(x, y, 0.0) for x in (a.x_min, a.x_max) for y in (a.y_min, a.y_max)]))
+    assert (corners >= 0).all()
+    assert (corners <= [view.width - 1, view.height - 1]).all()
+
+
+def test_a_chequerboard_table_lands_on_the_projected_corners(plain_table):
+    square = 72  # texture pixels: 6 cm
+    rows, columns = np.indices((840, 960)) // square
+    board = np.where((rows + columns) % 2, 230, 30).astype(np.uint8)
+    plain_table(np.repeat(board[:, :, None], 3, axis=2))
+    with_table = ComposedRenderer(VIEWS, shadows=False)
+    with_table.show_scene(_scene())
+    inner = [(r, c) for r in range(4, 8) for c in range(4, 9)]
+    # The edge between two texture pixels lies half a pixel before the second one's centre.
+    x = np.array([(c * square - 0.5 - 959 / 2) / BACKGROUND_PX_PER_M for _, c in inner])
+    y = np.array([-(r * square - 0.5 - 839 / 2) / BACKGROUND_PX_PER_M for r, _ in inner])
+    for view, picture in zip(VIEWS, with_table.render({}), strict=True):
+        expected = view.project(np.column_stack([x, y, np.zeros_like(x)])).astype(np.float32)
+        grey = cv2.cvtColor(picture.rgb, cv2.COLOR_RGB2GRAY)
+        criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-3)
+        found = cv2.cornerSubPix(grey, expected.reshape(-1, 1, 2).copy(), (5, 5), (-1, -1), criteria)
+        assert np.abs(found.reshape(-1, 2) - expected).max() < 0.5, view.name
+
+
+def test_composed_silhouettes_equal_those_of_a_plain_scene_with_table(plain_table):
+    names = object_names("train")[::7]
+    composed = ComposedRenderer(VIEWS)
+    composed.show_scene(_scene(*names))
+    poses = {
+        i: (np.array([0.1 * i - 0.35, 0.05 * (-1) ** i, -load_object(name).vertices[:, 2].min()]), UPRIGHT)
+        for i, name in enumerate(names, start=1)
+    }
+    pictures = composed.render(poses)
+    client = pybullet.connect(pybullet.DIRECT)
+    slab = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.45, 0.45, 0.01], physicsClientId=client)
+    table = pybullet.createMultiBody(0, -1, slab, [0, 0, -0.0105], physicsClientId=client)
+    bodies = {create_visual_body(load_object(name), client): i for i, name in enumerate(names, start=1)}
+    for body, i in bodies.items():
+        pybullet.resetBasePositionAndOrientation(body, *poses[i], physicsClientId=client)
+    for view, picture in zip(VIEWS, pictures, strict=True):
+        plain = pybullet.getCameraImage(
+            view.width,
+            view.height,
+            *gl_matrices(view),
+            renderer=pybullet.ER_TINY_RENDERER,
+            physicsClientId=client,
+        )[4]
+        plain = np.asarray(plain).reshape(view.height, view.width)
+        truth = np.select([plain == body for body in bodies], list(bodies.values()), 0)
+        assert (plain == table).any()
+        np.testing.assert_array_equal(picture.instances, truth)
+    pybullet.disconnect(client)
+
+
+def test_a_rendered_box_lies_where_the_view_projects_it(plain_table, monkeypatch):
+    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model((0.1, 0.06, 0.0002)))
+    composed = ComposedRenderer(VIEWS)
+    composed.show_scene(_scene("box"))
+    pictures = composed.render({1: (np.array([0.1, 0.05, 0.0001]), UPRIGHT)})
+    rectangle = np.array([[0.05, 0.02, 1], [0.15, 0.02, 1], [0.15, 0.08, 1], [0.05, 0.08, 1]]) * [
+        1,
+        1,
+        0.0002,
+    ]
+    for view, picture in zip(VIEWS, pictures, strict=True):
+        rows, columns = np.nonzero(picture.instances == 1)
+        moments = cv2.moments(view.project(rectangle).astype(np.float32))
+        expected = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+        assert np.abs([columns.mean(), rows.mean()] - expected).max() < 0.5, view.name
+
+
+def test_a_boxs_shadow_falls_where_geometry_says(plain_table, monkeypatch):
+    size = np.array([0.08, 0.06, 0.09])
+    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model(size))
+    pose = {1: (np.array([0.05, 0.03, 0.045]), UPRIGHT)}
+    lit, shadowed = [], []
+    for shadows, pictures in ((False, lit), (True, shadowed)):
+        composed = ComposedRenderer(VIEWS, shadows=shadows)
+        composed.show_scene(_scene("box"))
+        pictures.extend(composed.render(pose))
+    corners = np.array([(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) * size / 2 + pose[1][0]
+    along = corners[:, 2:] / (LAMP.position[2] - corners[:, 2:])
+    ground = corners - along * (LAMP.position - corners)
+    for view, plain, dark in zip(VIEWS, lit, shadowed, strict=True):
+        outline = cv2.convexHull(view.project(ground * [1, 1, 0]).astype(np.float32))
+        expected = np.zeros((view.height, view.width), np.uint8)
+        cv2.fillConvexPoly(expected, np.round(outline).astype(np.int32), 1)
+        free = cv2.erode((plain.instances == 0).astype(np.uint8), np.ones((5, 5))) > 0
+        found = (plain.rgb.astype(int) - dark.rgb).sum(2) > 0.25 * 3 * 75
+        both = (found & (expected > 0) & free).sum()
+        either = ((found | (expected > 0)) & free).sum()
+        assert both / either > 0.9, (view.name, both / either)
+
+
+def test_full_shadow_is_the_ambient_share_of_the_light(plain_table, monkeypatch):
+    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model((0.1, 0.1, 0.002)))
+    pose = {1: (np.array([0.0, 0.0, 0.2]), UPRIGHT)}
+    centre = LAMP.position * (0.2 / (0.2 - LAMP.position[2]))
+    x, y = np.round(VIEWS[0].project(np.array([[centre[0], centre[1], 0.0]]))[0]).astype(int)
+    brightness = []
+    for shadows in (True, False):
+        composed = ComposedRenderer(VIEWS[:1], shadows=shadows)
+        composed.show_scene(_scene("box"))
+        brightness.append(composed.render(pose)[0].rgb[y, x].mean())
+    gain = renderer._lambert(np.array([[centre[0], centre[1], 0.0]]), LAMP.position)[0]
+    assert brightness[0] / brightness[1] == pytest.approx(0.5 / (0.5 + 0.5 * gain), abs=0.02)
+
+
+def test_the_sensor_repeats_by_seed_and_adds_the_noise_it_is_asked_for():
+    clean = renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), np.zeros((350, 430), np.int32))
+
+    def shoot(seed):
+        return Sensor(seed, 2.0, 0.0, 350, 430).expose(VIEWS[:1], (clean,))["view_0"]
+
+    first = shoot(1)
+    np.testing.assert_array_equal(first, shoot(1))
+    assert not np.array_equal(first, shoot(2))
+    assert first.std() == pytest.approx(2.0, abs=0.1)
+
+
+def test_two_exposures_of_one_scene_differ_only_by_noise():
+    clean = renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), np.zeros((350, 430), np.int32))
+    sensor = Sensor(1, 1.0, 0.01, 350, 430)
+    first, second = (sensor.expose(VIEWS[:1], (clean,))["view_0"] for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert abs(first.mean() - second.mean()) < 8

@@ -1,0 +1,183 @@
+"""Physics that stays honest: friction grasps, motors within limits, an arm out of view, objects that return."""
+
+import numpy as np
+import pybullet
+import pytest
+
+from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
+from tabletop_interaction.envs import PickOutcome, open_backend
+from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
+from tabletop_interaction.simulation import SimulationConfig
+from tabletop_interaction.simulation.arm import AWAY, load_arm, time_path
+from tabletop_interaction.simulation.backend import ARENA
+from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.renderer import tiny_render
+from tabletop_interaction.simulation.scene import draw_light
+
+LIGHT = draw_light(np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def backend():
+    with open_backend("simulation") as backend:
+        yield backend
+
+
+def _free_point(backend):
+    """A point of the arena with nothing near it."""
+    positions = np.array([state.position[:2] for state in backend.object_states()])
+    grid = np.array([(x, y) for x in np.linspace(-0.25, 0.25, 11) for y in np.linspace(-0.2, 0.2, 9)])
+    return grid[np.linalg.norm(grid[:, None] - positions, axis=2).min(axis=1).argmax()]
+
+
+def _position(backend, id_):
+    return backend.object_states()[id_ - 1].position
+
+
+def test_an_aimed_pick_lifts_the_object_and_place_puts_it_where_asked(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    target = _free_point(backend)
+    state = backend.object_states()[0]
+    grasp = grasp_from_truth(state)
+    assert backend.pick(grasp.x, grasp.y, grasp.angle).outcome is PickOutcome.HELD
+    assert _position(backend, state.id)[2] > 0.1
+    backend.place(*target)
+    after = _position(backend, state.id)
+    assert np.linalg.norm(after[:2] - target) < 0.03
+    assert after[2] < 0.1
+
+
+def test_nothing_is_held_where_nothing_stands(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    assert backend.pick(*_free_point(backend), 0.0).outcome is PickOutcome.NOTHING_THERE
+
+
+def test_the_grasp_is_friction_not_attachment(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    grasp = grasp_from_truth(backend.object_states()[0])
+    assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+    world = backend._world
+    assert pybullet.getNumConstraints(physicsClientId=world.client) == 0
+    for link in world.arm.finger_links:
+        pybullet.changeDynamics(world.arm.body, link, lateralFriction=0.0, physicsClientId=world.client)
+    world.arm.hold(0.3)
+    assert not world.touched_by_fingers()
+    backend.reset(np.random.default_rng(4), new_scene=True)
+
+
+def test_what_is_held_is_in_no_view(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    state = backend.object_states()[0]
+    grasp = grasp_from_truth(state)
+    assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+    assert not any((instances == state.id).any() for instances in backend.instance_maps().values())
+    backend.place(grasp.x, grasp.y)
+
+
+def test_a_second_pick_while_holding_is_refused(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    grasp = grasp_from_truth(backend.object_states()[0])
+    assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+    with pytest.raises(AlreadyHolding, match="call place first"):
+        backend.pick(0.0, 0.0, 0.0)
+    backend.place(grasp.x, grasp.y)
+
+
+@pytest.mark.parametrize("x", np.linspace(ARENA.x_min, ARENA.x_max, 4))
+@pytest.mark.parametrize("y", np.linspace(ARENA.y_min, ARENA.y_max, 4))
+def test_the_arm_reaches_all_of_the_arena_at_any_angle(backend, x, y):
+    backend.reset(np.random.default_rng(4), new_scene=False)
+    for angle in np.linspace(-np.pi / 2, np.pi / 2, 5):
+        backend._world.arm.vertical_path(float(x), float(y), float(angle), 0.10, 0.009)
+
+
+def test_joint_speeds_stay_within_the_arms_limits(backend):
+    limits = np.array([1.74, 1.328, 1.957, 1.957, 3.485, 3.485, 4.545])
+    for x, y in ((-0.3, -0.245), (0.3, 0.245), (0.0, 0.0)):
+        path = backend._world.arm.vertical_path(x, y, 0.3, 0.10, 0.009)
+        _, velocities = time_path(path, 0.05)
+        assert (np.abs(velocities) < limits).all()
+
+
+def test_the_parked_arm_is_in_no_view():
+    client = pybullet.connect(pybullet.DIRECT)
+    arm = load_arm(client)
+    moving = [j for j in range(pybullet.getNumJoints(arm, client)) if pybullet.getJointInfo(arm, j, client)[2] == 0]
+    for joint, angle in zip(moving, AWAY, strict=True):
+        pybullet.resetJointState(arm, joint, angle, physicsClientId=client)
+    slab = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.5, 0.42, 0.01], physicsClientId=client)
+    table = pybullet.createMultiBody(0, -1, slab, [0, 0, -0.01], physicsClientId=client)
+    for view in arena_views(ARENA):
+        _, segmentation = tiny_render(client, view, LIGHT)
+        assert (segmentation == table).all(), view.name
+    pybullet.disconnect(client)
+
+
+def test_what_left_the_arena_is_brought_back_and_counted(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    world = backend._world
+    for id_, place in ((1, [0.0, 0.6, -0.5]), (2, [0.37, 0.0, 0.05])):
+        pybullet.resetBasePositionAndOrientation(world.bodies[id_], place, [0, 0, 0, 1], world.client)
+    assert backend.reset(np.random.default_rng(0), new_scene=False) == 2
+    assert world.strayed(ARENA) == []
+    assert backend.reset(np.random.default_rng(0), new_scene=False) == 0
+
+
+def test_a_sweep_pushes_an_object_along(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    state = backend.object_states()[0]
+    before = state.position[:2].copy()
+    outwards = before / np.linalg.norm(before)
+    start = np.clip(before + 0.09 * outwards, [-0.3, -0.245], [0.3, 0.245])
+    backend.sweep(tuple(start), (0.0, 0.0))
+    assert np.linalg.norm(_position(backend, state.id)[:2] - before) > 0.02
+
+
+def test_a_reset_releases_what_is_held(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    grasp = grasp_from_truth(backend.object_states()[0])
+    assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+    backend.reset(np.random.default_rng(0), new_scene=False)
+    assert max(state.position[2] for state in backend.object_states()) < 0.15
+
+
+def test_every_object_of_a_scene_covers_well_over_1000_pixels_in_each_view(backend):
+    for seed in range(3):
+        backend.reset(np.random.default_rng(seed), new_scene=True)
+        for name, instances in backend.instance_maps().items():
+            for state in backend.object_states():
+                assert (instances == state.id).sum() > 1000, (name, state.name)
+
+
+@pytest.mark.parametrize("where", [(0.31, 0.0), (0.0, -0.3), (np.nan, 0.0)])
+def test_points_outside_the_arena_are_refused(backend, where):
+    with pytest.raises(UnreachableTarget, match="nothing was moved"):
+        backend.pick(*where, 0.0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"objects_min": 0}, {"objects_min": 5, "objects_max": 4}, {"objects_max": 40}, {"noise_sigma": -1}],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(InvalidConfiguration):
+        SimulationConfig(**settings)
+
+
+def test_memory_stays_flat_over_new_scenes(backend):
+    import resource
+
+    def scenes(count):
+        for seed in range(count):
+            backend.reset(np.random.default_rng(seed), new_scene=True)
+            backend.observe()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    before = scenes(15)
+    assert scenes(15) - before < 12
+
+
+def test_fingers_open_to_their_full_travel(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    assert backend._world.arm.finger_travel() == pytest.approx(FINGER_TRAVEL, abs=2e-4)
