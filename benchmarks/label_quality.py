@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
 import gymnasium as gym
@@ -52,7 +52,7 @@ _DISPLACED_DEG = 2.0
 _PAPER = FrameDifferenceConfig()
 
 
-class SimulatedBackend(Backend, GroundTruth):
+class SimulatedBackend(Backend, GroundTruth, Protocol):
     """What this benchmark needs of a backend: that it knows the truth."""
 
 
@@ -170,9 +170,7 @@ def main(options: Options) -> None:
     errors: dict[str, list[Judged]] = {"false positive": [], "false negative": [], "true positive": []}
     with _open_simulated(options.split) as backend:
         for judged in judged_pairs(backend, options):
-            scores.append(
-                Score(judged.kind, judged.answer.moved, judged.truth.objects, judged.iou, judged.seconds)
-            )
+            scores.append(Score(judged.kind, judged.answer.moved, judged.truth.objects, judged.iou, judged.seconds))
             if judged.kind in errors:
                 _keep_worst(errors[judged.kind], judged, options.errors_of_a_kind)
     summary = summarise(scores)
@@ -327,30 +325,27 @@ def _keep_worst(kept: list[Judged], judged: Judged, most: int) -> None:
 
 
 def _strip(judged: Judged) -> NDArray[np.uint8]:
-    """Before, after, the answer's outline (green) and the truth's (red) on what changed between the two."""
-    side = _PAPER.window
-    difference = 128 + (judged.after.astype(np.int16) - judged.before)
-    panels = [judged.before, judged.after, np.clip(difference, 0, 255).astype(np.uint8), judged.after]
-    panels = [_cropped(panel, judged.click, side) for panel in panels]
-    for panel, mask, colour in (
-        (panels[2], judged.answer.mask, (0, 230, 80)),
-        (panels[3], judged.truth.mask, (240, 40, 40)),
-    ):
-        piece = _cropped(mask.astype(np.uint8), judged.click, side)
-        outlines, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(panel, outlines, -1, colour, 1)
+    """Before, after, their difference, and the outlines of answer (green) and truth (red) where the object stands."""
+    shown = judged.before if " pick " in judged.caption else judged.after
+    difference = np.clip(128 + (judged.after.astype(np.int16) - judged.before), 0, 255).astype(np.uint8)
+    outlined = shown.copy()
+    for mask, colour in ((judged.truth.mask, (240, 40, 40)), (judged.answer.mask, (0, 230, 80))):
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(outlined, outlines, -1, colour, 1)
+    panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, outlined)]
     strip = cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5)
     text = f"{judged.caption}: {judged.kind}, IoU {judged.iou:.2f}, truth {int(judged.truth.mask.sum())} px"
-    cv2.putText(strip, text, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(strip, text, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    for colour, width in ((0, 0, 0), 3), ((255, 255, 255), 1):
+        cv2.putText(strip, text, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
     return np.asarray(strip, np.uint8)
 
 
-def _cropped(picture: NDArray[np.uint8], click: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
+def _cropped(picture: NDArray[np.uint8], click: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The window around the click, black where it leaves the picture."""
     x, y = (round(float(value)) for value in click)
-    half = side // 2
+    side, half = _PAPER.window, _PAPER.window // 2
     bordered = cv2.copyMakeBorder(picture, half, half, half, half, cv2.BORDER_CONSTANT)
-    return np.ascontiguousarray(bordered[y : y + side, x : x + side])
+    return np.asarray(bordered[y : y + side, x : x + side], np.uint8)
 
 
 def _check_folder(out: Path) -> None:

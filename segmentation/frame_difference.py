@@ -112,6 +112,8 @@ _SAMPLE_STRIDE = 5
 _FEWEST_SAMPLES = 100
 _USUAL_NOISE = 3.0
 _NEIGHBOURHOOD = (11, 11)
+# A little above one half: lens and pixel spread an object's rim outwards.
+_MAJORITY = 0.55
 
 
 def frame_difference(
@@ -157,9 +159,7 @@ def frame_difference(
     return FrameDifference(mask, True) if int(mask.sum()) > config.min_area else nothing
 
 
-def _matched(
-    before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig
-) -> _Pair:
+def _matched(before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig) -> _Pair:
     """The window of both pictures, `before` brought to the exposure and white balance of `after`.
 
     Gains and noise are medians over the whole picture, of which an object covers a small share.
@@ -181,11 +181,11 @@ def _matched(
 
 def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
     """Pixels that changed at all, in blobs rather than specks."""
-    difference = cv2.GaussianBlur(pair.after - pair.before, (5, 5), _BLUR_PX)
+    difference = _smoothed(pair.after - pair.before, 5)
     limit = config.change_z * _BLURRED_NOISE * pair.noise
     changed = (_dot(difference, difference) > 3 * limit**2).astype(np.uint8)
-    kept = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _disc(config.open_px))
-    return changed & cv2.dilate(kept, _disc(config.open_px))
+    kept = _morphed(cv2.MORPH_OPEN, changed, config.open_px)
+    return changed & _morphed(cv2.MORPH_DILATE, kept, config.open_px)
 
 
 def _object_evidence(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
@@ -201,9 +201,9 @@ def _no_shadow(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
     and the slack lead to expect, on average over 3 x 3 px.
     """
     before, after = pair.before, pair.after
-    among = cv2.boxFilter(_dot(before, before), -1, (5, 5))
-    factor = cv2.boxFilter(_dot(before, after), -1, (5, 5)) / np.maximum(among, 1)
-    residual = after - cv2.merge([factor] * 3) * before
+    energy = cv2.boxFilter(_dot(before, before), -1, (5, 5))
+    factor = cv2.boxFilter(_dot(before, after), -1, (5, 5)) / np.maximum(energy, 1)
+    residual = after - (factor[..., None] * before).astype(np.float32)
     slack = config.shadow_slack * after.mean(2)
     expected = pair.noise**2 / 2 * (1 + factor**2) + slack**2
     misfit = cv2.boxFilter(_dot(residual, residual) / (3 * expected), -1, (3, 3))
@@ -213,7 +213,7 @@ def _no_shadow(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
 
 def _beyond_shift(one: Floats, other: Floats) -> Floats:
     """(h, w): how far `one` lies outside the values that `other` takes within a pixel, over channels, grey levels."""
-    one, other = (cv2.GaussianBlur(picture, (3, 3), _BLUR_PX) for picture in (one, other))
+    one, other = _smoothed(one, 3), _smoothed(other, 3)
     around = np.ones((3, 3), np.uint8)
     above = cv2.subtract(one, cv2.dilate(other, around))
     below = cv2.subtract(cv2.erode(other, around), one)
@@ -222,8 +222,8 @@ def _beyond_shift(one: Floats, other: Floats) -> Floats:
 
 def _blob_near(evidence: Blob, click: NDArray[np.float64], config: FrameDifferenceConfig) -> Blob:
     """The connected piece of evidence with most weight, a pixel weighing less the farther it is from the click."""
-    closed = cv2.morphologyEx(evidence, cv2.MORPH_CLOSE, _disc(config.close_px))
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disc(config.open_px))
+    closed = _morphed(cv2.MORPH_CLOSE, evidence, config.close_px)
+    opened = _morphed(cv2.MORPH_OPEN, closed, config.open_px)
     count, labels = cv2.connectedComponents(opened)
     if count == 1:
         return opened
@@ -238,21 +238,22 @@ def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
     """The blob with its rim moved to where the object's colour gives way to the table's.
 
     One picture shows the object O, the other the bare table B. With the object's mean colour F nearby and the shade
-    s nearby, a rim pixel is F to the share (O - sB) . (F - sB) / |F - sB|^2, and the object's from one half on.
+    s nearby, a rim pixel is F to the share (O - sB) . (F - sB) / |F - sB|^2, and the object's from about one
+    half on.
     """
-    inside = cv2.erode(blob, _disc(2 * config.rim_px + 1))
-    reach = cv2.dilate(blob, _disc(2 * config.rim_px + 3))
-    outside = 1 - reach
+    inside = _morphed(cv2.MORPH_ERODE, blob, 2 * config.rim_px + 1)
+    reach = _morphed(cv2.MORPH_DILATE, blob, 2 * config.rim_px + 3)
+    outside = np.asarray(1 - reach, np.uint8)
     shown, bare = _shown_and_bare(pair, inside, outside, reach - inside)
     shade = _mean_near(_dot(shown, bare), outside) / np.maximum(_mean_near(_dot(bare, bare), outside), 1)
-    table = bare * np.clip(shade, config.darkest_shadow, 1.1)[..., None]
+    table = (bare * np.clip(shade, config.darkest_shadow, 1.1)[..., None]).astype(np.float32)
     contrast = _mean_near(shown, inside) - table
     strength = _dot(contrast, contrast)
     share = _dot(shown - table, contrast) / np.maximum(strength, 1)
     known = _any_near(inside) & _any_near(outside) & (strength > (2 * pair.noise) ** 2)
-    share = np.where(known, np.clip(share, 0, 1), blob).astype(np.float32)
+    share = np.where(known, np.clip(share, 0, 1), blob)
     share = np.where(reach > 0, np.maximum(share, inside), 0).astype(np.float32)
-    return _filled(cv2.GaussianBlur(share, (3, 3), _BLUR_PX) > 0.55)
+    return _filled(_smoothed(share, 3) > _MAJORITY)
 
 
 def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tuple[Floats, Floats]:
@@ -270,7 +271,7 @@ def _mean_near(values: Floats, where: Blob) -> Floats:
     chosen = where.astype(np.float32)
     share = np.maximum(cv2.boxFilter(chosen, -1, _NEIGHBOURHOOD), 1e-3)
     if values.ndim == 3:
-        chosen, share = cv2.merge([chosen] * 3), cv2.merge([share] * 3)
+        chosen, share = chosen[..., None], share[..., None]
     return np.asarray(cv2.boxFilter(values * chosen, -1, _NEIGHBOURHOOD) / share)
 
 
@@ -306,8 +307,13 @@ def _dot(one: Floats, other: Floats) -> Floats:
     return np.asarray(cv2.transform(cv2.multiply(one, other), np.ones((1, 3), np.float32)))
 
 
-def _disc(diameter: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)
+def _smoothed(values: Floats, side: int) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (side, side), _BLUR_PX), np.float32)
+
+
+def _morphed(operation: int, blob: Blob, diameter: int) -> Blob:
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
+    return np.asarray(cv2.morphologyEx(blob, operation, disc), np.uint8)
 
 
 def _window(height: int, width: int, click: NDArray[np.float64], side: int) -> tuple[slice, slice]:
