@@ -58,7 +58,7 @@ def object_portrait(name: str, client: int) -> Picture:
     eye = distance * np.array([0.35, -0.68, 0.64])
     intrinsics = np.array([[2.0 * width, 0, width / 2], [0, 2.0 * width, height / 2], [0, 0, 1.0]])
     view = View("portrait", height, width, intrinsics, look_at(eye, np.zeros(3), np.array([0, 0, 1.0])))
-    picture, segmentation = tiny_render(client, view, _STUDIO_LIGHT)
+    picture, segmentation, _ = tiny_render(client, view, _STUDIO_LIGHT)
     picture[segmentation < 0] = 255
     pybullet.removeBody(body, physicsClientId=client)
     return np.asarray(cv2.resize(picture, _TILE_PX, interpolation=cv2.INTER_AREA), np.uint8)

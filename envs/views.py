@@ -63,6 +63,12 @@ class View:
         eye = arena_from_camera[:3, 3]
         return np.asarray(eye + rays * ((z - eye[2]) / rays[:, 2])[:, None], np.float64)
 
+    def cropped(self, left: int, top: int, width: int, height: int) -> View:
+        """The camera that takes only a rectangle of this one's picture, pixels."""
+        intrinsics = self.intrinsics.copy()
+        intrinsics[:2, 2] -= (left, top)
+        return View(self.name, height, width, intrinsics, self.camera_from_arena, self.distortion)
+
     def homography_from_table(self) -> FloatArray:
         """(3, 3) that maps table points (x, y, 1), metres, to pixels, lens distortion left out."""
         return np.asarray(self.intrinsics @ self.camera_from_arena[:3, [0, 1, 3]], np.float64)

@@ -129,7 +129,7 @@ def frame_difference(
 
     Args:
         before: uint8 (H, W, 3) RGB, before the change.
-        after: as `before`; exchanging the two gives the same mask but for rounding.
+        after: as `before`; exchanging the two hardly changes the mask.
         click_xy: (2,) pixel x, y; it may lie outside the picture as long as the window meets the picture.
         config: the settings.
 
@@ -252,8 +252,8 @@ def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
     share = _dot(shown - table, contrast) / np.maximum(strength, 1)
     known = _any_near(inside) & _any_near(outside) & (strength > (2 * pair.noise) ** 2)
     share = np.where(known, np.clip(share, 0, 1), blob)
-    share = np.where(reach > 0, np.maximum(share, inside), 0).astype(np.float32)
-    return _filled(_smoothed(share, 3) > _MAJORITY)
+    share = np.where(reach > 0, np.maximum(share, inside), 0)
+    return _filled(_smoothed(share.astype(np.float32), 3) > _MAJORITY)
 
 
 def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tuple[Floats, Floats]:

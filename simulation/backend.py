@@ -18,7 +18,7 @@ from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.config import SimulationConfig
-from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Poses, Renderer, Sensor
+from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, Sensor
 from tabletop_interaction.simulation.scene import Placement, Scene, draw_scene, free_placement
 from tabletop_interaction.simulation.third_person import ThirdPersonCamera
 from tabletop_interaction.simulation.world import World
@@ -38,8 +38,6 @@ _RETREAT_S = 0.16
 _SWEEP_SPEED = 0.5
 _MOST_PRESSURE_N = 25.0
 _EMPTY_TRAVEL_M = 0.0006
-_SAME_POSITION_M = 1e-4
-_SAME_TURN = 1e-4
 
 
 class SimulationBackend:
@@ -71,8 +69,6 @@ class SimulationBackend:
         self._sensor: Sensor | None = None
         self._held: frozenset[int] = frozenset()
         self._angle = 0.0
-        self._seen_poses: Poses = {}
-        self._clean: tuple[CleanPicture, ...] = ()
 
     @property
     def arena(self) -> Arena:
@@ -211,7 +207,6 @@ class SimulationBackend:
         self._renderer.show_scene(scene)
         if self._camera is not None:
             self._camera.show_scene(scene)
-        self._clean = ()
         first = self._views[0]
         self._sensor = Sensor(
             scene.noise_seed,
@@ -222,10 +217,7 @@ class SimulationBackend:
         )
 
     def _look(self) -> tuple[CleanPicture, ...]:
-        poses = self._world.poses()
-        if not self._clean or _moved(self._seen_poses, poses):
-            self._seen_poses, self._clean = poses, self._renderer.render(poses)
-        return self._clean
+        return self._renderer.render(self._world.poses())
 
     def _leave(self) -> None:
         """Jump out of every view with what is held, and wait until the table is still."""
@@ -294,15 +286,3 @@ def _outcome(*, held: bool, between: bool, touched: bool, blocked: bool) -> Pick
     if blocked:
         return PickOutcome.BLOCKED
     return PickOutcome.PUSHED_AWAY if touched else PickOutcome.NOTHING_THERE
-
-
-def _moved(before: Poses, now: Poses) -> bool:
-    if before.keys() != now.keys():
-        return True
-    for id_, (position, quaternion) in now.items():
-        old_position, old_quaternion = before[id_]
-        if np.abs(position - old_position).max() > _SAME_POSITION_M:
-            return True
-        if 1 - abs(float(quaternion @ old_quaternion)) > _SAME_TURN**2:
-            return True
-    return False

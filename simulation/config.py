@@ -18,6 +18,7 @@ class SimulationConfig:
         exposure_jitter: standard deviation of the gain from picture to picture.
         shadows: whether objects cast shadows on the table.
         object_names: draw from these objects only, instead of from the split's.
+        backgrounds: draw from these table tops only, instead of from the split's.
     """
 
     objects_min: int = 4
@@ -26,6 +27,7 @@ class SimulationConfig:
     exposure_jitter: float = 0.01
     shadows: bool = True
     object_names: tuple[str, ...] | None = None
+    backgrounds: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.objects_min <= self.objects_max <= 12:

@@ -2,7 +2,8 @@
 
 Filling the table's pixels is what makes a software renderer slow, so nobody rasterises the table: its texture is
 warped through each view's homography once a scene. An object's shadow on a plane is its silhouette, as the lamp sees
-it, warped through the plane's homography, so one small picture from the lamp gives the shadows of all views.
+it, warped through the plane's homography, so one small picture from the lamp gives the shadows of all views. Each
+object is rasterised alone, in the rectangle that it fills, when it has moved; the layers are joined by their depths.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import pybullet
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View, look_at
@@ -25,9 +27,16 @@ _NEAR_M, _FAR_M = 0.05, 4.0
 _SHADOW_PX = 256
 _SHADOW_REACH_M = 0.46
 _LENS_BLUR_PX = 0.6
+_TREMBLE_M = 5e-5
+_TREMBLE_TURN = 5e-4
 
-Poses = dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""Object id -> position (3,) in metres and quaternion xyzw (4,), arena frame."""
+Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Position (3,) in metres and quaternion xyzw (4,), arena frame."""
+
+Poses = dict[int, Pose]
+"""Object id -> pose."""
+
+_PARKED: Pose = (np.array([0.0, 0.0, -50.0]), np.array([0.0, 0.0, 0.0, 1.0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +74,24 @@ class _Table:
     view_from_lamp: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """One object in one view: the rectangle it fills, its colours, where it is, and how far (0 near, 1 far)."""
+
+    rectangle: tuple[slice, slice]
+    rgb: NDArray[np.uint8]
+    covered: NDArray[np.bool_]
+    depth: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """An object as it was drawn last: its pose, and a layer a view, the lamp's last; None where it is out of sight."""
+
+    pose: Pose
+    layers: tuple[_Layer | None, ...]
+
+
 class ComposedRenderer:
     """The renderer described above, on a PyBullet client of its own that holds visual shapes only.
 
@@ -80,6 +107,9 @@ class ComposedRenderer:
         self._shadows = shadows
         self._client = pybullet.connect(pybullet.DIRECT)
         self._bodies: dict[int, int] = {}
+        self._vertices: dict[int, NDArray[np.float64]] = {}
+        self._drawn: dict[int, _Drawn] = {}
+        self._pictures: tuple[CleanPicture, ...] = ()
         self._tables: tuple[_Table, ...] = ()
         self._light: Light | None = None
         self._lamp: View | None = None
@@ -87,24 +117,28 @@ class ComposedRenderer:
     def show_scene(self, scene: Scene) -> None:
         """Load the scene's objects, and warp and light its table for every view."""
         pybullet.resetSimulation(physicsClientId=self._client)
-        self._bodies = {
-            id_: create_visual_body(load_object(placement.name), self._client)
-            for id_, placement in enumerate(scene.placements, start=1)
-        }
+        models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
+        self._bodies = {id_: create_visual_body(model, self._client) for id_, model in models.items()}
+        self._vertices = {id_: model.vertices.astype(np.float64) for id_, model in models.items()}
+        self._drawn, self._pictures = {}, ()
+        for body in self._bodies.values():
+            self._put(body, _PARKED)
         self._light = scene.light
         self._lamp = lamp_view(scene.light)
         texture = load_background(scene.background)
         self._tables = tuple(_light_table(view, self._lamp, texture, scene.light) for view in self._views)
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
-        """One picture a view, uint8 RGB, with instance maps; noiseless, so that equal poses give equal pictures."""
+        """One picture a view, uint8 RGB, with instance maps; noiseless: equal poses give equal pictures."""
         assert self._light is not None, "render before show_scene"
-        for id_, (position, quaternion) in poses.items():
-            pybullet.resetBasePositionAndOrientation(
-                self._bodies[id_], position, quaternion, physicsClientId=self._client
-            )
+        moved = [id_ for id_, pose in poses.items() if id_ not in self._drawn or _moved(self._drawn[id_].pose, pose)]
+        if self._pictures and not moved:
+            return self._pictures
+        for id_ in moved:
+            self._drawn[id_] = self._draw(id_, poses[id_])
         shadow = self._lamp_shadow() if self._shadows else None
-        return tuple(self._compose(view, table, shadow) for view, table in zip(self._views, self._tables, strict=True))
+        self._pictures = tuple(self._compose(number, shadow) for number in range(len(self._views)))
+        return self._pictures
 
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
@@ -112,33 +146,80 @@ class ComposedRenderer:
             pybullet.disconnect(physicsClientId=self._client)
             self._client = -1
 
+    def _draw(self, id_: int, pose: Pose) -> _Drawn:
+        """Rasterise one object in every view and from the lamp; meanwhile the others are parked out of sight."""
+        assert self._light is not None
+        assert self._lamp is not None
+        position, quaternion = pose
+        points = Rotation.from_quat(quaternion).apply(self._vertices[id_]) + position
+        body = self._bodies[id_]
+        self._put(body, pose)
+        layers = tuple(_draw_layer(self._client, view, points, self._light) for view in (*self._views, self._lamp))
+        self._put(body, _PARKED)
+        return _Drawn(pose, layers)
+
+    def _put(self, body: int, pose: Pose) -> None:
+        pybullet.resetBasePositionAndOrientation(body, *pose, physicsClientId=self._client)
+
     def _lamp_shadow(self) -> NDArray[np.uint8]:
         """uint8 (256, 256): how much of the lamp is hidden, as the lamp sees the table, softened."""
         assert self._light is not None
         assert self._lamp is not None
-        _, segmentation = tiny_render(self._client, self._lamp, self._light)
-        silhouette = (segmentation >= 0).astype(np.uint8) * 255
+        hidden = np.zeros((_SHADOW_PX, _SHADOW_PX), np.uint8)
+        for drawn in self._drawn.values():
+            if (layer := drawn.layers[-1]) is not None:
+                hidden[layer.rectangle][layer.covered] = 255
         px_per_m = self._lamp.intrinsics[0, 0] / float(np.linalg.norm(self._light.position))
-        return np.asarray(cv2.GaussianBlur(silhouette, (0, 0), self._light.softness * px_per_m), np.uint8)
+        return np.asarray(cv2.GaussianBlur(hidden, (0, 0), self._light.softness * px_per_m), np.uint8)
 
-    def _compose(self, view: View, table: _Table, shadow: NDArray[np.uint8] | None) -> CleanPicture:
-        assert self._light is not None
-        objects, segmentation = tiny_render(self._client, view, self._light)
-        picture = table.lit
+    def _compose(self, number: int, shadow: NDArray[np.uint8] | None) -> CleanPicture:
+        view, table = self._views[number], self._tables[number]
+        picture = table.lit.copy()
         if shadow is not None:
             hidden = cv2.warpPerspective(shadow, table.view_from_lamp, (view.width, view.height))
             loss = cv2.multiply(table.shadow_loss, cv2.merge([hidden] * 3), scale=1 / 255)
-            picture = cv2.subtract(table.lit, loss)
-        visible = segmentation >= 0
-        picture = cv2.copyTo(objects, visible.astype(np.uint8), picture.copy())
-        picture = cv2.GaussianBlur(picture, (3, 3), _LENS_BLUR_PX)
-        return CleanPicture(np.asarray(picture, np.uint8), self._instances(segmentation))
+            picture = np.asarray(cv2.subtract(table.lit, loss), np.uint8)
+        instances = np.zeros((view.height, view.width), np.int32)
+        nearest = np.ones((view.height, view.width), np.float32)
+        for id_, drawn in self._drawn.items():
+            if (layer := drawn.layers[number]) is not None:
+                _lay_over(picture, instances, nearest, layer, id_)
+        blurred = cv2.GaussianBlur(picture, (3, 3), _LENS_BLUR_PX)
+        return CleanPicture(np.asarray(blurred, np.uint8), instances)
 
-    def _instances(self, segmentation: NDArray[np.int32]) -> NDArray[np.int32]:
-        ids = np.zeros(max(self._bodies.values(), default=0) + 2, np.int32)
-        for id_, body in self._bodies.items():
-            ids[body] = id_
-        return ids[segmentation]
+
+def _moved(before: Pose, now: Pose) -> bool:
+    """Whether a pose differs by more than a resting body's tremble, some hundredths of a pixel."""
+    shift = float(np.abs(now[0] - before[0]).max())
+    return shift > _TREMBLE_M or 1 - abs(float(now[1] @ before[1])) > _TREMBLE_TURN**2
+
+
+def _draw_layer(client: int, view: View, points: NDArray[np.float64], light: Light) -> _Layer | None:
+    """The one object that is not parked, its surface at `points` (N, 3); None where it is out of sight."""
+    if (points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]).min() < _NEAR_M:
+        return None
+    pixels = view.project(points)
+    left, top = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - 1, 0)
+    right, bottom = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 2, (view.width, view.height))
+    if left >= right or top >= bottom:
+        return None
+    crop = view.cropped(int(left), int(top), int(right - left), int(bottom - top))
+    rgb, segmentation, depth = tiny_render(client, crop, light)
+    return _Layer((slice(top, bottom), slice(left, right)), rgb, segmentation >= 0, depth)
+
+
+def _lay_over(
+    picture: NDArray[np.uint8],
+    instances: NDArray[np.int32],
+    nearest: NDArray[np.float32],
+    layer: _Layer,
+    id_: int,
+) -> None:
+    """Draw a layer where it is nearer than what was drawn before, into all three arrays."""
+    seen = layer.covered & (layer.depth < nearest[layer.rectangle])
+    np.copyto(picture[layer.rectangle], layer.rgb, where=seen[:, :, None])
+    np.copyto(nearest[layer.rectangle], layer.depth, where=seen)
+    instances[layer.rectangle][seen] = id_
 
 
 def lamp_view(light: Light) -> View:
@@ -151,11 +232,17 @@ def lamp_view(light: Light) -> View:
     return View("lamp", _SHADOW_PX, _SHADOW_PX, intrinsics, pose)
 
 
-def tiny_render(client: int, view: View, light: Light) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """TinyRenderer's picture of a client's bodies: RGB uint8 (H, W, 3), and body ids int32 (H, W), -1 for none."""
+def tiny_render(
+    client: int, view: View, light: Light
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]:
+    """TinyRenderer's picture of a client's bodies.
+
+    Returns:
+        RGB uint8 (H, W, 3); body ids int32 (H, W), -1 for none; depths float32 (H, W), 0 near to 1 far.
+    """
     view_matrix, projection_matrix = gl_matrices(view)
     strength = light.ambient + light.diffuse
-    _, _, rgba, _, segmentation = pybullet.getCameraImage(
+    _, _, rgba, depth, segmentation = pybullet.getCameraImage(
         view.width,
         view.height,
         view_matrix,
@@ -171,7 +258,8 @@ def tiny_render(client: int, view: View, light: Light) -> tuple[NDArray[np.uint8
     )
     shape = (view.height, view.width)
     rgb = cv2.cvtColor(np.asarray(rgba, np.uint8).reshape(*shape, 4), cv2.COLOR_RGBA2RGB)
-    return np.asarray(rgb, np.uint8), np.asarray(segmentation, np.int32).reshape(shape)
+    bodies = np.array(segmentation, np.int32).reshape(shape)
+    return np.asarray(rgb, np.uint8), bodies, np.array(depth, np.float32).reshape(shape)
 
 
 def gl_matrices(view: View) -> tuple[list[float], list[float]]:

@@ -68,7 +68,7 @@ def draw_scene(rng: np.random.Generator, split: str, arena: Arena, config: Simul
             f"a scene draws up to {config.objects_max} different objects, but only {len(names)} are given; "
             "lower objects_max or name more"
         )
-    background = str(rng.choice(sim_assets.background_names(split)))
+    background = str(rng.choice(config.backgrounds or sim_assets.background_names(split)))
     light = draw_light(rng)
     count = int(rng.integers(config.objects_min, config.objects_max + 1))
     chosen = [str(name) for name in rng.choice(np.array(names), count, replace=False)]

@@ -16,8 +16,8 @@ from tabletop_interaction.simulation.scene import Scene
 
 WIDTH_PX, HEIGHT_PX = 480, 360
 _TABLE_M = (0.84, 0.80, 0.04)
-_EYE, _TARGET = (1.05, 0.75, 0.75), (0.0, -0.22, 0.1)
-_FIELD_OF_VIEW_DEG = 48.0
+_EYE, _TARGET = (0.95, 0.62, 0.72), (0.02, -0.2, 0.14)
+_FIELD_OF_VIEW_DEG = 46.0
 
 
 class ThirdPersonCamera:
@@ -32,7 +32,7 @@ class ThirdPersonCamera:
         """Take over another scene."""
         pybullet.resetSimulation(physicsClientId=self._client)
         self._arm = load_arm(self._client)
-        self._create_table(scene)
+        create_textured_table(scene.background, self._client)
         self._bodies = {
             id_: create_visual_body(load_object(placement.name), self._client)
             for id_, placement in enumerate(scene.placements, start=1)
@@ -64,24 +64,25 @@ class ThirdPersonCamera:
             pybullet.disconnect(physicsClientId=self._client)
             self._client = -1
 
-    def _create_table(self, scene: Scene) -> None:
-        """A slab below, and its top as a mesh of its own: PyBullet's boxes repeat a texture on every side."""
-        width, depth, height = _TABLE_M
-        half = [width / 2, depth / 2, height / 2]
-        slab = pybullet.createVisualShape(
-            pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1], physicsClientId=self._client
-        )
-        pybullet.createMultiBody(0, -1, slab, [0, 0, -height / 2 - 1e-3], physicsClientId=self._client)
-        x, y = width / 2, depth / 2
-        top = pybullet.createVisualShape(
-            pybullet.GEOM_MESH,
-            vertices=[[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]],
-            indices=[0, 1, 2, 0, 2, 3],
-            uvs=[[0, 0], [1, 0], [1, 1], [0, 1]],
-            normals=[[0, 0, 1]] * 4,
-            rgbaColor=[1, 1, 1, 1],
-            physicsClientId=self._client,
-        )
-        body = pybullet.createMultiBody(0, -1, top, [0, 0, 0], physicsClientId=self._client)
-        texture = load_texture(load_background(scene.background), self._client)
-        pybullet.changeVisualShape(body, -1, textureUniqueId=texture, physicsClientId=self._client)
+
+def create_textured_table(background: str, client: int) -> None:
+    """A slab and its textured top, as visual bodies; the top is a mesh of its own because a box repeats its texture."""
+    width, depth, height = _TABLE_M
+    half = [width / 2, depth / 2, height / 2]
+    slab = pybullet.createVisualShape(
+        pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1], physicsClientId=client
+    )
+    pybullet.createMultiBody(0, -1, slab, [0, 0, -height / 2 - 1e-3], physicsClientId=client)
+    x, y = width / 2, depth / 2
+    top = pybullet.createVisualShape(
+        pybullet.GEOM_MESH,
+        vertices=[[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]],
+        indices=[0, 1, 2, 0, 2, 3],
+        uvs=[[0, 0], [1, 0], [1, 1], [0, 1]],
+        normals=[[0, 0, 1]] * 4,
+        rgbaColor=[1, 1, 1, 1],
+        physicsClientId=client,
+    )
+    body = pybullet.createMultiBody(0, -1, top, [0, 0, 0], physicsClientId=client)
+    texture = load_texture(load_background(background), client)
+    pybullet.changeVisualShape(body, -1, textureUniqueId=texture, physicsClientId=client)

@@ -109,7 +109,7 @@ def test_the_parked_arm_is_in_no_view():
     slab = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.5, 0.42, 0.01], physicsClientId=client)
     table = pybullet.createMultiBody(0, -1, slab, [0, 0, -0.01], physicsClientId=client)
     for view in arena_views(ARENA):
-        _, segmentation = tiny_render(client, view, LIGHT)
+        _, segmentation, _ = tiny_render(client, view, LIGHT)
         assert (segmentation == table).all(), view.name
     pybullet.disconnect(client)
 

@@ -1,0 +1,63 @@
+"""Masks drawn into pictures: outlines for comparing, tints with scores for looking at."""
+
+from __future__ import annotations
+
+import colorsys
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.segmentation.coco import Detections
+from tabletop_interaction.segmentation.proposals import Image
+from tabletop_interaction.segmentation.rle import mask_from_rle
+
+Colour = tuple[int, int, int]
+
+_GOLDEN_RATIO = 0.618033988749895
+_TINT = 0.45
+_DESIGNED_FOR_PX = 430
+
+
+def distinct_colours(count: int) -> list[Colour]:
+    """RGB colours of which neighbours in the list differ much in hue."""
+    colours = []
+    for index in range(count):
+        rgb = colorsys.hsv_to_rgb((0.02 + index * _GOLDEN_RATIO) % 1, (0.9, 0.65)[index % 2], 1.0)
+        colours.append((round(255 * rgb[0]), round(255 * rgb[1]), round(255 * rgb[2])))
+    return colours
+
+
+def outlined(picture: Image, mask: NDArray[np.bool_], colour: Colour, thickness: int = 1) -> Image:
+    """A copy of a picture (H, W, 3) with the outline of a mask (H, W) drawn in, holes included."""
+    drawn = picture.copy()
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(drawn, contours, -1, colour, thickness, cv2.LINE_AA)
+    return drawn
+
+
+def overlay(picture: Image, detections: Detections) -> Image:
+    """A copy of a picture (H, W, 3) with each detection tinted, outlined and marked with its score."""
+    drawn = picture.copy()
+    scale = max(1.0, max(picture.shape[:2]) / _DESIGNED_FOR_PX)
+    colours = distinct_colours(len(detections.rles))
+    # The best comes last, on top.
+    order = np.argsort(detections.scores, kind="stable")
+    for index in order:
+        mask = mask_from_rle(detections.rles[index])
+        drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * np.array(colours[index])
+        drawn = outlined(drawn, mask, colours[index], round(1.5 * scale))
+    for index in order:
+        x, y, width, height = detections.rles[index].box_xywh
+        _write(drawn, f"{detections.scores[index]:.2f}", (x + width / 2, y + height / 2), 0.36 * scale)
+    return drawn
+
+
+def _write(picture: Image, text: str, centre_xy: tuple[float, float], size: float) -> None:
+    """White on black, into the picture itself, kept inside its borders."""
+    stroke = max(1, round(2.4 * size))
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
+    x = int(np.clip(centre_xy[0] - width / 2, 2, max(2, picture.shape[1] - width - 2)))
+    y = int(np.clip(centre_xy[1] + height / 2, height + 2, max(height + 2, picture.shape[0] - 2)))
+    for colour, thickness in (((0, 0, 0), 3 * stroke), ((255, 255, 255), stroke)):
+        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)

@@ -1,0 +1,138 @@
+"""Anybody's pictures: read them, and find objects in them at the scale that the network knows.
+
+A network is trained on pictures whose longer side has 430 px, in which an object spans a tenth to a half of that
+side. A photo of any size is therefore resized to such a side, whether that shrinks or enlarges it, and its masks are
+brought back to its own pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.segmentation.coco import Detections
+from tabletop_interaction.segmentation.proposals import Image, Segments
+from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
+
+LONGER_SIDE = 430
+"""Of the pictures that the networks are trained on, pixels."""
+
+_SIDES = (64, 4096)
+
+
+class UnreadablePicture(ValueError):
+    """A picture that is missing, no file or no picture."""
+
+
+class PictureSegmenter(Protocol):
+    """Whatever finds objects in a picture (H, W, 3) uint8 RGB: a `Segmenter`, or a stand-in."""
+
+    def segment(self, image: Image) -> Segments:
+        """The objects, best first."""
+        ...
+
+
+def check_pictures(paths: Sequence[Path]) -> None:
+    """Look at the headers of picture files.
+
+    Raises:
+        UnreadablePicture: there is none, or one is missing, a folder or no picture.
+    """
+    if not paths:
+        raise UnreadablePicture("no picture was given; name at least one file")
+    for path in paths:
+        if path.is_dir():
+            raise UnreadablePicture(f"{path} is a folder; name the pictures in it, such as {path}/*.jpg")
+        if not path.is_file():
+            raise UnreadablePicture(f"{path} does not exist; name a picture file")
+        try:
+            iio.improps(path, plugin="pillow")
+        except (OSError, ValueError, SyntaxError) as error:
+            raise _unreadable(path, error) from None
+
+
+def read_picture(path: Path, *, upright: bool) -> Image:
+    """A picture as uint8 (H, W, 3) RGB; transparency is dropped, and of an animation the first frame is taken.
+
+    Args:
+        path: any format that Pillow reads.
+        upright: turn it as its camera says; otherwise pixels are as they are stored.
+
+    Raises:
+        UnreadablePicture: it cannot be decoded.
+    """
+    try:
+        picture = iio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=upright)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise _unreadable(path, error) from None
+    return np.ascontiguousarray(picture, np.uint8)
+
+
+def check_longer_side(longer_side: int) -> None:
+    """Raises ValueError outside 64 to 4096 px."""
+    low, high = _SIDES
+    if not low <= longer_side <= high:
+        raise ValueError(f"a longer side of {longer_side} px came; {low} to {high} is accepted")
+
+
+def detect(segmenter: PictureSegmenter, image: Image, longer_side: int = LONGER_SIDE) -> Detections:
+    """Objects in a picture of any size, as masks of its own size.
+
+    Args:
+        segmenter: finds them.
+        image: (H, W, 3) uint8 RGB.
+        longer_side: pixels to which the picture's longer side is brought first; objects should then be 40 to 200 px
+            long. Twice the default finds objects that are small in their picture, at four times the cost.
+
+    Raises:
+        ValueError: the side is outside 64 to 4096 px, or the picture is not as described.
+    """
+    check_longer_side(longer_side)
+    height, width = image.shape[:2]
+    ratio = longer_side / max(height, width)
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    if size == (width, height):
+        return _detections(segmenter.segment(image), (width, height))
+    interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
+    resized = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+    return _detections(segmenter.segment(resized), (width, height))
+
+
+def coco_results(image_id: int, file_name: str, detections: Detections) -> list[dict[str, Any]]:
+    """Detections of a picture in COCO's results form, which `COCO.loadRes` reads, with the picture's name besides."""
+    return [
+        {
+            "image_id": image_id,
+            "file_name": file_name,
+            "category_id": 1,
+            "segmentation": rle.to_coco(),
+            "bbox": list(rle.box_xywh),
+            "score": score,
+        }
+        for rle, score in zip(detections.rles, detections.scores.tolist(), strict=True)
+    ]
+
+
+def _detections(segments: Segments, size: tuple[int, int]) -> Detections:
+    """Masks brought to (width, height) one at a time, for those of a large photo would fill the memory."""
+    rles = [_resized_rle(mask, size) for mask in segments.masks]
+    kept = [index for index, rle in enumerate(rles) if rle.area > 0]
+    return Detections(tuple(rles[index] for index in kept), segments.scores[kept].astype(np.float64))
+
+
+def _resized_rle(mask: NDArray[np.bool_], size: tuple[int, int]) -> Rle:
+    if mask.shape == size[::-1]:
+        return rle_from_mask(mask)
+    interpolation = cv2.INTER_LINEAR if size[0] > mask.shape[1] else cv2.INTER_AREA
+    grey = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=interpolation)
+    return rle_from_mask(np.asarray(grey, np.uint8) > 127)
+
+
+def _unreadable(path: Path, error: Exception) -> UnreadablePicture:
+    return UnreadablePicture(f"{path} cannot be read as a picture ({error}); give JPEG, PNG or another common format")
