@@ -44,15 +44,22 @@ def grasp_from_mask(mask: NDArray[np.bool_], view: View, plane_height: float = T
     if len(rows) == 0:
         raise ValueError("the mask is empty; there is nothing to grasp")
     pixels = np.column_stack([columns, rows]).astype(np.float64)
-    points = view.unproject(pixels, plane_height)[:, :2]
-    x, y = points.mean(axis=0)
-    return GraspPoint(float(x), float(y), minor_axis_angle(points))
+    points = view.unproject(pixels, plane_height)
+    weights = _pixel_areas(points, view)
+    x, y = np.average(points[:, :2], axis=0, weights=weights)
+    return GraspPoint(float(x), float(y), minor_axis_angle(points[:, :2], weights))
 
 
-def minor_axis_angle(points: NDArray[np.float64]) -> float:
+def minor_axis_angle(points: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:
     """Angle in [-pi/2, pi/2) of the direction in which points (N, 2) spread least, radians from the x axis."""
-    centred = points - points.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    minor = axes[:, 0]
+    centred = points - np.average(points, axis=0, weights=weights)
+    spread = centred.T @ (centred if weights is None else centred * weights[:, None])
+    minor = np.linalg.eigh(spread)[1][:, 0]
     angle = float(np.arctan2(minor[1], minor[0]))
     return (angle + np.pi / 2) % np.pi - np.pi / 2
+
+
+def _pixel_areas(points: NDArray[np.float64], view: View) -> NDArray[np.float64]:
+    """(N,) proportional to the area of the plane that each point's pixel covers: the cube of its depth."""
+    depth = points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]
+    return np.asarray(depth**3)

@@ -11,6 +11,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tabletop_interaction.benchmarks.label_sets import SetFolder, read_rgb
 
 PUBLISHED = Path(__file__).with_name("checksums.json")
@@ -33,6 +36,11 @@ def checksum_of(folder: SetFolder) -> Checksum:
         digest.update(f"{path.name} {picture.shape}\n".encode())
         digest.update(picture.tobytes())
     return Checksum(hashlib.sha256(folder.labels.read_bytes()).hexdigest(), digest.hexdigest())
+
+
+def pixel_checksum(picture: NDArray[np.uint8]) -> str:
+    """SHA-256, hexadecimal, of one picture's pixels; that of a set's first tells soon whether rendering has changed."""
+    return hashlib.sha256(picture.tobytes()).hexdigest()
 
 
 def published_checksum(name: str, path: Path = PUBLISHED) -> Checksum | None:
@@ -59,6 +67,7 @@ def record_checksums(folders: list[SetFolder], path: Path) -> None:
     for folder in folders:
         known[folder.spec.name] = {
             "sha256": asdict(checksum_of(folder)),
+            "sha256_of_first_picture": pixel_checksum(read_rgb(folder.picture(0))),
             "pictures": folder.spec.pictures,
             "objects": len(folder.load().objects),
             "renderer": folder.description["renderer"],

@@ -1,26 +1,27 @@
-"""`tabletop assets`: contact sheets of every object and every background."""
+"""`tabletop assets`: pictures of what the simulation is made of: every object, every background, the arm at work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabletop_interaction.benchmarks.arm_film import write_arm_film
 from tabletop_interaction.benchmarks.asset_sheets import write_asset_sheets
 
 
 @dataclass(frozen=True)
 class Assets:
-    """Render contact sheets of all objects and all backgrounds.
+    """Render contact sheets of all objects and all backgrounds, and a film of the arm.
 
     Example: tabletop assets --out docs/pictures
     """
 
     out: Path
-    """Where objects.jpg and backgrounds.jpg go."""
-    seed: int = 0
-    """Accepted by every command; the sheets do not depend on it."""
+    """Where objects.jpg, backgrounds.jpg and arm.gif go."""
+    seed: int = 3
+    """Scene of the film."""
 
     def run(self) -> None:
-        """Write the sheets and print where they are."""
-        for path in write_asset_sheets(self.out):
+        """Write the pictures and print where they are."""
+        for path in (*write_asset_sheets(self.out), write_arm_film(self.out / "arm.gif", seed=self.seed)):
             print(path)

@@ -9,17 +9,41 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction.cli.assets import Assets
+from tabletop_interaction.cli.benchmark import Benchmark
 from tabletop_interaction.cli.collect import Collect
+from tabletop_interaction.cli.evaluate import Evaluate
+from tabletop_interaction.cli.segment import Segment
 from tabletop_interaction.cli.show import Show
+from tabletop_interaction.cli.train import Train
 from tabletop_interaction.envs.errors import TabletopError
+from tabletop_interaction.segmentation.checkpoints import CheckpointError
+from tabletop_interaction.segmentation.coco import InvalidLabelSet
+from tabletop_interaction.segmentation.examples import NoExamples
+from tabletop_interaction.segmentation.photos import InvalidPicture
+from tabletop_interaction.segmentation.pictures import InvalidPictureStore
+from tabletop_interaction.segmentation.training import TrainingError
 
 COMMANDS: dict[str, type[Any]] = {
     "collect": Collect,
     "show": Show,
+    "train": Train,
+    "segment": Segment,
+    "evaluate": Evaluate,
+    "benchmark": Benchmark,
     "assets": Assets,
 }
 
 _INTERRUPTED = 130
+# `segmentation` imports none of ours, so that its errors have no base in common with the others.
+_RAISED_ON_PURPOSE = (
+    TabletopError,
+    CheckpointError,
+    InvalidLabelSet,
+    InvalidPicture,
+    InvalidPictureStore,
+    NoExamples,
+    TrainingError,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,11 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True)
     try:
         command.run()
-    except TabletopError as error:
+    except _RAISED_ON_PURPOSE as error:
         console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("stopped; everything that was finished is on disk; the same command goes on from there")
+        console.print("stopped; everything that was finished is on disk; the same command goes on from there", soft_wrap=True)
         return _INTERRUPTED
     return 0
 

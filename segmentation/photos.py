@@ -26,8 +26,8 @@ LONGER_SIDE = 430
 _SIDES = (64, 4096)
 
 
-class UnreadablePicture(ValueError):
-    """A picture that is missing, no file or no picture."""
+class InvalidPicture(ValueError):
+    """A picture that is missing, unreadable, or to be brought to a size that makes no sense."""
 
 
 class PictureSegmenter(Protocol):
@@ -42,15 +42,15 @@ def check_pictures(paths: Sequence[Path]) -> None:
     """Look at the headers of picture files.
 
     Raises:
-        UnreadablePicture: there is none, or one is missing, a folder or no picture.
+        InvalidPicture: there is none, or one is missing, a folder or no picture.
     """
     if not paths:
-        raise UnreadablePicture("no picture was given; name at least one file")
+        raise InvalidPicture("no picture was given; name at least one file")
     for path in paths:
         if path.is_dir():
-            raise UnreadablePicture(f"{path} is a folder; name the pictures in it, such as {path}/*.jpg")
+            raise InvalidPicture(f"{path} is a folder; name the pictures in it, such as {path}/*.jpg")
         if not path.is_file():
-            raise UnreadablePicture(f"{path} does not exist; name a picture file")
+            raise InvalidPicture(f"{path} does not exist; name a picture file")
         try:
             iio.improps(path, plugin="pillow")
         except (OSError, ValueError, SyntaxError) as error:
@@ -65,7 +65,7 @@ def read_picture(path: Path, *, upright: bool) -> Image:
         upright: turn it as its camera says; otherwise pixels are as they are stored.
 
     Raises:
-        UnreadablePicture: it cannot be decoded.
+        InvalidPicture: it cannot be decoded.
     """
     try:
         picture = iio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=upright)
@@ -75,10 +75,10 @@ def read_picture(path: Path, *, upright: bool) -> Image:
 
 
 def check_longer_side(longer_side: int) -> None:
-    """Raises ValueError outside 64 to 4096 px."""
+    """Raises InvalidPicture outside 64 to 4096 px."""
     low, high = _SIDES
     if not low <= longer_side <= high:
-        raise ValueError(f"a longer side of {longer_side} px came; {low} to {high} is accepted")
+        raise InvalidPicture(f"a longer side of {longer_side} px came; {low} to {high} is accepted")
 
 
 def detect(segmenter: PictureSegmenter, image: Image, longer_side: int = LONGER_SIDE) -> Detections:
@@ -91,7 +91,8 @@ def detect(segmenter: PictureSegmenter, image: Image, longer_side: int = LONGER_
             long. Twice the default finds objects that are small in their picture, at four times the cost.
 
     Raises:
-        ValueError: the side is outside 64 to 4096 px, or the picture is not as described.
+        InvalidPicture: the side is outside 64 to 4096 px.
+        ValueError: the picture is not as described.
     """
     check_longer_side(longer_side)
     height, width = image.shape[:2]
@@ -134,5 +135,5 @@ def _resized_rle(mask: NDArray[np.bool_], size: tuple[int, int]) -> Rle:
     return rle_from_mask(np.asarray(grey, np.uint8) > 127)
 
 
-def _unreadable(path: Path, error: Exception) -> UnreadablePicture:
-    return UnreadablePicture(f"{path} cannot be read as a picture ({error}); give JPEG, PNG or another common format")
+def _unreadable(path: Path, error: Exception) -> InvalidPicture:
+    return InvalidPicture(f"{path} cannot be read as a picture ({error}); give JPEG, PNG or another common format")

@@ -11,7 +11,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-ID = "tabletop_interaction:TabletopInteraction-v0"
+import tabletop_interaction
+
+ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
 
 ACTIONS = np.random.default_rng(5).uniform(-1, 1, (4, 5)).astype(np.float32)
 
@@ -101,4 +103,4 @@ def test_record_video_films_the_third_person_view(tmp_path):
 
 
 def test_the_registration_can_be_written_as_json():
-    assert "TabletopInteraction-v0" in gym.spec(ID).to_json()
+    assert "TabletopInteraction-v0" in gym.spec("TabletopInteraction-v0").to_json()

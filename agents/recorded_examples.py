@@ -1,0 +1,96 @@
+"""Labelled interactions as examples for training, their pictures decoded once.
+
+The picture after one interaction is the picture before the next one of its episode: it is kept once, and what both
+interactions say about it stands together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tabletop_interaction.agents.label_table import label_folder
+from tabletop_interaction.agents.labels import LabelledExample
+from tabletop_interaction.envs.record_reading import InteractionTable, open_interactions
+from tabletop_interaction.envs.records import Interaction
+from tabletop_interaction.segmentation.examples import Example, ExampleSet
+from tabletop_interaction.segmentation.pictures import Picture, PictureStore, add_pictures, open_pictures
+
+Progress = Callable[[str, int, int], None]
+
+
+def recorded_examples(
+    folder: str | os.PathLike[str],
+    pictures_folder: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    nudged: bool = False,
+) -> ExampleSet:
+    """The examples of a folder of interactions; what is missing is labelled and decoded first.
+
+    Args:
+        folder: that interactions were recorded into.
+        pictures_folder: where decoded pictures are kept, 0.45 MB each; None means `pictures` in `folder`.
+        progress: called with what is being done ("labels" or "pictures"), how many are done and how many there are.
+        nudged: take what moved without being held for an object as well, as the paper does.
+
+    Raises:
+        UnreadableRecords, ForeignFolder: as `label_folder`.
+        InvalidPictureStore: the pictures' folder holds something else.
+    """
+    tell = progress or (lambda what, done, total: None)
+    labels = label_folder(folder, progress=lambda done, total: tell("labels", done, total))
+    wanted = ("object", "nudged") if nudged else ("object",)
+    objects = [label for label in labels.labels if label.label in wanted]
+    background = [label for label in labels.labels if label.label == "background"]
+    by_interaction: dict[str, list[LabelledExample]] = {}
+    for label in objects + _spread(background, len(objects)):
+        by_interaction.setdefault(label.interaction_id, []).append(label)
+    place = Path(folder) / "pictures" if pictures_folder is None else Path(pictures_folder)
+    return ExampleSet(*_decoded(folder, by_interaction, place, tell))
+
+
+def picture_key(interaction: Interaction, view: str, moment: str) -> str:
+    """The name of a picture before or after an interaction; the same for both interactions that it stands between."""
+    number = interaction.step + (moment == "after")
+    return f"{interaction.writer}/{interaction.seed}/{interaction.episode}/{view}/{number}"
+
+
+def _spread(labels: Sequence[LabelledExample], most: int) -> list[LabelledExample]:
+    """At most `most` of them, evenly: what random picks bring is mostly background."""
+    count = min(most, len(labels))
+    return [labels[index * len(labels) // count] for index in range(count)]
+
+
+def _decoded(
+    folder: str | os.PathLike[str],
+    by_interaction: Mapping[str, Sequence[LabelledExample]],
+    pictures_folder: Path,
+    tell: Progress,
+) -> tuple[tuple[Example, ...], PictureStore]:
+    """The examples, and the store with all their pictures."""
+    store = open_pictures(pictures_folder)
+    examples: list[Example] = []
+    missing: dict[int, dict[str, tuple[str, str]]] = {}
+    for number, row in enumerate(open_interactions(folder, columns=())):
+        for label in by_interaction.get(row.interaction_id, ()):
+            key = picture_key(row, label.view, label.moment)
+            examples.append(Example(key, label.click_xy, label.mask))
+            if key not in store:
+                missing.setdefault(number, {})[key] = (label.view, label.moment)
+    if missing:
+        store = add_pictures(pictures_folder, _pictures(open_interactions(folder), missing, tell))
+    return tuple(examples), store
+
+
+def _pictures(
+    table: InteractionTable, missing: Mapping[int, Mapping[str, tuple[str, str]]], tell: Progress
+) -> Iterator[tuple[str, Picture]]:
+    for done, (number, pictures) in enumerate(missing.items(), start=1):
+        row = table[number]
+        for key, (view, moment) in pictures.items():
+            # A row that moved meanwhile has other pictures; its own are then missed, not mistaken.
+            if key == picture_key(row, view, moment):
+                yield key, getattr(row, moment)[view]
+        tell("pictures", done, len(missing))

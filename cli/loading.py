@@ -1,0 +1,42 @@
+"""What several commands do before they start: load a network, and claim the folder that they write to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig, Segmenter
+
+Device = Literal["cpu", "cuda"]
+
+_MARK = ".tabletop"
+
+
+def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalConfig | None = None) -> Segmenter:
+    """A network with the usual settings of its proposals, the fast ones, or given ones.
+
+    Raises:
+        InvalidConfiguration: CUDA is asked for and not there.
+        CheckpointError: the file is missing or damaged.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
+    return Segmenter.load(model, config or (FAST if fast else ProposalConfig()), device)
+
+
+def claim_folder(out: Path, command: str) -> None:
+    """Make the folder `out`, or make sure that the same command made it; a hidden file in it remembers.
+
+    Raises:
+        ForeignFolder: it holds something else; nothing was written.
+    """
+    mark = out / _MARK
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        maker = mark.read_text(encoding="utf-8").strip() if mark.is_file() else "something else"
+        if maker != command:
+            raise ForeignFolder(f"{out} is not empty and was made by {maker}; name a new folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    mark.write_text(f"{command}\n", encoding="utf-8")

@@ -1,0 +1,127 @@
+"""What training eats: pictures, clicks and masks, wherever they come from.
+
+An example says one thing about one picture: "the object that is seen at this click has this mask", or "no object is at
+this click". What a picture's other pixels show is unknown, unless the set says that all its objects are labelled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+
+from tabletop_interaction.segmentation.coco import LabelSet
+from tabletop_interaction.segmentation.pictures import Picture, add_pictures, open_pictures
+from tabletop_interaction.segmentation.rle import Rle
+
+
+class NoExamples(ValueError):
+    """Examples from which nothing can be learned."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled thing in one picture.
+
+    Attributes:
+        picture: key of the picture.
+        click_xy: pixel x, y that was acted on; for objects of a label set the middle of the mask's box.
+        mask: the object's; None: no object is here.
+    """
+
+    picture: str
+    click_xy: tuple[float, float]
+    mask: Rle | None
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleSet:
+    """Examples with their pictures.
+
+    Attributes:
+        examples: in any order.
+        pictures: uint8 (H, W, 3) by key, for every example.
+        complete: whether every object of every picture is labelled, so that all else is background.
+
+    Raises:
+        NoExamples: a picture is missing, or a mask is empty or has another size than its picture.
+    """
+
+    examples: tuple[Example, ...]
+    pictures: Mapping[str, Picture]
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        for example in self.examples:
+            if example.picture not in self.pictures:
+                raise NoExamples(f"there is no picture {example.picture!r}; give the pictures of all examples")
+            if example.mask is not None:
+                size = self.pictures[example.picture].shape[:2]
+                if (example.mask.height, example.mask.width) != size or example.mask.area == 0:
+                    raise NoExamples(
+                        f"a mask in picture {example.picture!r} is {(example.mask.height, example.mask.width)} with "
+                        f"{example.mask.area} px; masks have their picture's size {size} and at least one pixel"
+                    )
+
+    @cached_property
+    def objects(self) -> tuple[Example, ...]:
+        """The examples that show an object."""
+        return tuple(example for example in self.examples if example.mask is not None)
+
+    @cached_property
+    def background(self) -> tuple[Example, ...]:
+        """The examples that show none."""
+        return tuple(example for example in self.examples if example.mask is None)
+
+    @cached_property
+    def objects_by_picture(self) -> dict[str, tuple[Example, ...]]:
+        """What is known to be in each picture that has a known object."""
+        grouped: dict[str, list[Example]] = {}
+        for example in self.objects:
+            grouped.setdefault(example.picture, []).append(example)
+        return {key: tuple(examples) for key, examples in grouped.items()}
+
+    def plus(self, examples: Sequence[Example], pictures: Mapping[str, Picture]) -> ExampleSet:
+        """A larger set; `pictures` holds those of the old examples and of the new ones."""
+        return ExampleSet((*self.examples, *examples), pictures, self.complete)
+
+
+def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathLike[str]) -> ExampleSet:
+    """Every object of a label set as an example, its pictures decoded into `pictures_folder`.
+
+    Crowd objects are left out.
+
+    Raises:
+        NoExamples: the set was read without its pictures' folder, or has no object that counts.
+        InvalidPictureStore: the folder holds something else.
+    """
+    if label_set.images_dir is None:
+        raise NoExamples("the label set was read without its pictures; give the folder that its file names start from")
+    source = Path(label_set.images_dir)
+    store = open_pictures(pictures_folder)
+    names = [image.file_name for image in label_set.images if image.file_name not in store]
+    if names:
+        store = add_pictures(pictures_folder, ((name, _read_picture(source / name)) for name in names))
+    names_by_id = {image.image_id: image.file_name for image in label_set.images}
+    examples = tuple(
+        Example(names_by_id[labelled.image_id], _middle(labelled.rle), labelled.rle)
+        for labelled in label_set.objects
+        if not labelled.is_crowd
+    )
+    if not examples:
+        raise NoExamples("all objects of the label set are marked as crowd; label at least one object")
+    return ExampleSet(examples, store, complete=True)
+
+
+def _middle(mask: Rle) -> tuple[float, float]:
+    x, y, width, height = mask.box_xywh
+    return x + (width - 1) / 2, y + (height - 1) / 2
+
+
+def _read_picture(path: Path) -> Picture:
+    return np.asarray(iio.imread(path, plugin="pillow", mode="RGB"), np.uint8)

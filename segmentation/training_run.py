@@ -1,0 +1,279 @@
+"""A training run on disk: it can be stopped at any time and goes on to the same result.
+
+```
+training.json       what the run was asked for; written first, so that the folder is known to be ours
+state.pt            network, optimiser and step; replaced whole every few steps
+tensorboard/        losses, rates and pictures
+model.safetensors   the network, and what it learned from beside it in model.json; a finished run has it
+```
+The crops of step k depend on the seed and k alone, so the state needs no random streams.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from tabletop_interaction.segmentation.checkpoints import save_checkpoint
+from tabletop_interaction.segmentation.crops import CropSampler
+from tabletop_interaction.segmentation.examples import ExampleSet
+from tabletop_interaction.segmentation.feeding import batches
+from tabletop_interaction.segmentation.network import refresh_statistics
+from tabletop_interaction.segmentation.training import StepReport, Trainer, TrainingConfig, TrainingError, new_network
+from tabletop_interaction.segmentation.training_pictures import drawn_batch
+
+Tell = Callable[[int, int, StepReport], None]
+
+_SCHEMA_VERSION = 1
+_REQUEST, _STATE, _MODEL = "training.json", "state.pt", "model.safetensors"
+_REFRESH_BATCHES = 10
+_PROBED_STEPS = 3
+# Seeds of batches that no step learns from.
+_REFRESH_SEED, _SHOWN_SEED = 1, 2
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is kept, without effect on its result.
+
+    Attributes:
+        data: where the examples are from, in words; remembered in the checkpoint.
+        checkpoint_every: steps between two states on disk.
+        device: that learns.
+    """
+
+    data: str = ""
+    checkpoint_every: int = 100
+    device: str = "cpu"
+
+
+def train(
+    examples: ExampleSet,
+    out: str | os.PathLike[str],
+    config: TrainingConfig,
+    options: RunOptions | None = None,
+    *,
+    minutes: float | None = None,
+    tell: Tell | None = None,
+) -> Path:
+    """Train a network, or go on with a run of the same examples and configuration that was stopped.
+
+    Ctrl-C ends the step that is under way, saves, and raises KeyboardInterrupt.
+
+    Args:
+        examples: what to learn from.
+        out: folder of the run; new, empty, or a stopped run. A finished one is left as it is.
+        config: how; `steps` is replaced when `minutes` are given.
+        options: see `RunOptions`.
+        minutes: about how long to learn: as many steps as the first few promise.
+        tell: called after each step with its number from 1, all steps, and what it said.
+
+    Returns:
+        the checkpoint's path.
+
+    Raises:
+        TrainingError: the folder holds something else, or a run with other examples or another configuration;
+            nothing was written.
+        NoExamples: no example shows an object; nothing was written.
+    """
+    out, options = Path(out), options or RunOptions()
+    network = new_network(config).to(options.device)
+    sampler = CropSampler(examples, config.crops, network.mask_grid)
+    fingerprint = examples_fingerprint(examples)
+    kept_steps = check_run_folder(out, config, fingerprint, any_steps=minutes is not None)
+    if kept_steps is not None:
+        config = replace(config, steps=kept_steps)
+    elif minutes is not None:
+        config = replace(config, steps=steps_in(minutes, sampler, config, options.device))
+    if (out / _MODEL).exists():
+        return out / _MODEL
+    out.mkdir(parents=True, exist_ok=True)
+    if kept_steps is None:
+        _write_request(out, config, fingerprint)
+    trainer = Trainer(network, config)
+    cpu_seconds = _load_state(out / _STATE, trainer)
+    cpu_seconds = _learn(trainer, sampler, out, options, cpu_seconds, tell)
+    refresh = (sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in range(_REFRESH_BATCHES))
+    refresh_statistics(network, (batch.images.to(options.device) for batch in refresh))
+    save_checkpoint(network.eval(), out / _MODEL, metadata=_metadata(examples, config, options, cpu_seconds))
+    return out / _MODEL
+
+
+def check_run_folder(out: Path, config: TrainingConfig, fingerprint: str, *, any_steps: bool) -> int | None:
+    """Whether a run may be kept in a folder, and the steps of the run that is there, None for none.
+
+    Raises:
+        TrainingError: it holds something else or another run.
+    """
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file; give a folder, new, empty or of a training that was stopped")
+    request = out / _REQUEST
+    if not request.exists():
+        if out.exists() and (found := sorted(path.name for path in out.iterdir() if not path.name.startswith("."))):
+            raise TrainingError(f"{out} holds something else ({found[0]}); give a new or empty folder")
+        return None
+    try:
+        kept = json.loads(request.read_text(encoding="utf-8"))
+        steps = int(kept["config"]["steps"])
+        there = {"examples": kept["examples"], **_flat(kept["config"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{request} describes no training ({error!r}); give a new folder") from error
+    asked = {"examples": fingerprint, **_flat(json.loads(json.dumps(asdict(config))))}
+    if any_steps:
+        there.pop("steps", None)
+        asked.pop("steps", None)
+    differing = [f"{key} {there.get(key)!r}, not {asked.get(key)!r}" for key in asked if there.get(key) != asked[key]]
+    if differing:
+        raise TrainingError(f"{out} holds a training with {'; '.join(differing[:3])}; give a new folder")
+    return steps
+
+
+def examples_fingerprint(examples: ExampleSet) -> str:
+    """Count and checksum of the examples: two sets with the same one give the same run."""
+    checksum = 0
+    for example in examples.examples:
+        said = (example.picture, example.click_xy, example.mask.counts if example.mask else "")
+        checksum = zlib.crc32(repr(said).encode(), checksum)
+    return f"{len(examples.examples)}-{checksum:08x}"
+
+
+def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, device: str = "cpu") -> int:
+    """How many steps a time holds, judged by a few on a network that is thrown away; at least 1.
+
+    Raises:
+        TrainingError: the time is not positive.
+    """
+    if not minutes > 0:
+        raise TrainingError(f"minutes is {minutes}; it must be positive")
+    trainer = Trainer(new_network(config).to(device), config)
+    taken = []
+    for batch in batches(sampler, config.seed, range(_PROBED_STEPS + 1), config.batch_size):
+        start = time.perf_counter()
+        trainer.step(batch)
+        taken.append(time.perf_counter() - start)
+    return max(1, int(60 * minutes / min(taken[1:])))
+
+
+def _learn(
+    trainer: Trainer, sampler: CropSampler, out: Path, options: RunOptions, cpu_seconds: float, tell: Tell | None
+) -> float:
+    """Make the steps that are missing; CPU seconds in all."""
+    config, before = trainer.config, time.process_time()
+    first = trainer.step_number
+
+    def spent() -> float:
+        return cpu_seconds + time.process_time() - before
+
+    with SummaryWriter(str(out / "tensorboard"), purge_step=first) as board, _until_interrupted() as interrupted:
+        for batch in batches(sampler, config.seed, range(first, config.steps), config.batch_size):
+            report = trainer.step(batch)
+            for name, value in report._asdict().items():
+                board.add_scalar(name, value, trainer.step_number)
+            if tell is not None:
+                tell(trainer.step_number, config.steps, report)
+            if interrupted.is_set() or trainer.step_number % options.checkpoint_every == 0:
+                _save_state(out / _STATE, trainer, spent())
+                _show(trainer, sampler, board)
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+        _save_state(out / _STATE, trainer, spent())
+        _show(trainer, sampler, board)
+    return spent()
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets: a step is never cut in two. The second Ctrl-C interrupts at once."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
+    """Crops with labels and the network's masks; the network, in training mode, keeps its running statistics."""
+    network = trainer.network
+    batch = sampler.batch(_SHOWN_SEED, 0, 12)
+    network.eval()
+    with torch.inference_mode():
+        device = next(network.parameters()).device
+        found = network.mask_logits(network(batch.images.to(device)), batch.index.to(device)) > 0
+    network.train()
+    sheet = drawn_batch(batch, network.mask_grid, found.cpu().numpy())
+    board.add_image("crops", sheet, trainer.step_number, dataformats="HWC")
+
+
+def _write_request(out: Path, config: TrainingConfig, fingerprint: str) -> None:
+    request = {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": asdict(config)}
+    temporary = out / f".tmp-{_REQUEST}"
+    temporary.write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, out / _REQUEST)
+
+
+def _save_state(path: Path, trainer: Trainer, cpu_seconds: float) -> None:
+    temporary = path.with_name(f".tmp-{path.name}")
+    with open(temporary, "wb") as file:
+        torch.save({"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _load_state(path: Path, trainer: Trainer) -> float:
+    """Bring a trainer to where the run was; CPU seconds until then."""
+    if not path.exists():
+        return 0.0
+    try:
+        state = torch.load(path, weights_only=True)
+        trainer.load_state_dict(state["trainer"])
+        return float(state["cpu_seconds"])
+    except (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{path} is damaged ({error}); remove {path.parent} and train again") from error
+
+
+def _metadata(examples: ExampleSet, config: TrainingConfig, options: RunOptions, cpu_seconds: float) -> dict[str, Any]:
+    return {
+        "data": options.data,
+        "objects": len(examples.objects),
+        "background": len(examples.background),
+        "pictures": len({example.picture for example in examples.examples}),
+        "cpu_minutes": round(cpu_seconds / 60, 2),
+        "training": asdict(config),
+        "versions": {name: version(name) for name in ("torch", "torchvision", "numpy", "opencv-python-headless")},
+    }
+
+
+def _flat(config: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": content for inner, content in _flat(value).items()}
+        else:
+            flat[key] = value
+    return flat

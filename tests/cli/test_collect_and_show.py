@@ -1,0 +1,139 @@
+"""`tabletop collect` and `tabletop show`, end to end: resume, kills, workers, bad input."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import imageio.v2 as imageio
+import pytest
+
+from tabletop_interaction.cli.main import main
+from tabletop_interaction.envs import count_interactions, read_interactions
+
+COMMAND = [sys.executable, "-m", "tabletop_interaction.cli.main"]
+
+
+def _collect(out, *arguments):
+    return main(["collect", "--out", str(out), *arguments])
+
+
+def test_collect_resumes_and_show_makes_pictures_and_a_film(tmp_path, capsys):
+    records = tmp_path / "records"
+    assert _collect(records, "--interactions", "3") == 0
+    assert _collect(records, "--interactions", "5") == 0
+    rows = list(read_interactions(records))
+    assert len({row.interaction_id for row in rows}) == len(rows) == 5
+    assert len({row.seed for row in rows}) == 2
+    assert _collect(records, "--interactions", "5") == 0
+    assert "holds 5 interactions already" in capsys.readouterr().out
+    assert main(["show", str(records), "--rows", "2"]) == 0
+    pictures = tmp_path / "records-pictures"
+    assert imageio.imread(pictures / "sheet_00.jpg").shape[1] > 4 * 430
+    frames = imageio.get_reader(pictures / "film.mp4").count_frames()
+    assert frames == 4 * 5
+
+
+def test_the_same_seed_collects_the_same_interactions(tmp_path):
+    for name in ("one", "two"):
+        assert _collect(tmp_path / name, "--interactions", "2", "--seed", "7") == 0
+    one, two = (list(read_interactions(tmp_path / name)) for name in ("one", "two"))
+    for first, second in zip(one, two, strict=True):
+        assert first.pick_place == second.pick_place
+        assert first.after.png == second.after.png
+
+
+def test_two_workers_share_the_work(tmp_path):
+    pytest.importorskip("ray")
+    assert _collect(tmp_path / "records", "--interactions", "12", "--workers", "2") == 0
+    rows = list(read_interactions(tmp_path / "records"))
+    assert len(rows) == 12
+    assert len({row.writer for row in rows}) == 2
+    assert len({row.seed for row in rows}) == 2
+
+
+def test_a_killed_collector_loses_no_finished_interaction(tmp_path):
+    """Killed at random moments; every interaction that was on disk before the kill is there after it, and whole."""
+    records = tmp_path / "records"
+    rng = random.Random(3)
+    finished = 0
+    for _ in range(3):
+        process = subprocess.Popen(
+            [*COMMAND, "collect", "--out", str(records), "--interactions", "100000"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _wait_until(lambda least=finished + 1: _count(records) >= least, process)
+        time.sleep(rng.uniform(0, 1.5))
+        before_kill = _count(records)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        finished = _count(records)
+        assert finished >= before_kill
+    assert all(picture.shape == (350, 430, 3) for row in read_interactions(records) for picture in row.after.values())
+    assert _collect(records, "--interactions", str(finished + 1)) == 0
+    assert not list(records.rglob(".journal*"))
+
+
+def test_ctrl_c_stops_cleanly_and_seals_what_was_made(tmp_path):
+    records = tmp_path / "records"
+    process = subprocess.Popen(
+        [*COMMAND, "collect", "--out", str(records), "--interactions", "100000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_until(lambda: _count(records) >= 2, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "the same command goes on from there" in errors
+    assert list((records / "data").glob("part-*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--interactions", "0"], "must be positive"),
+        (["--workers", "-1"], "must not be negative"),
+        (["--backend", "gazebo"], "unknown backend 'gazebo'"),
+        (["--policy", "hypothesis", "--model", "nowhere.safetensors"], "nowhere.safetensors"),
+    ],
+)
+def test_bad_options_end_in_one_line_and_write_nothing(tmp_path, capsys, arguments, message):
+    assert _collect(tmp_path / "records", *arguments) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("chapter one")
+    assert _collect(tmp_path, "--interactions", "1") == 1
+    assert "error:" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_show_names_the_views_there_are(tmp_path, capsys):
+    assert _collect(tmp_path / "records", "--interactions", "1") == 0
+    assert main(["show", str(tmp_path / "records"), "--view", "view_9"]) == 1
+    assert "view_0" in capsys.readouterr().err
+
+
+def test_show_of_nothing_is_an_error(tmp_path, capsys):
+    assert main(["show", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def _count(records):
+    return count_interactions(records) if (records / "meta.json").exists() else 0
+
+
+def _wait_until(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the collector ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
