@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import imageio.v2 as imageio
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.envs.record_reading import InteractionTable
 from tabletop_interaction.envs.records import Interaction
 from tabletop_interaction.segmentation.frame_difference import frame_difference
 
 Picture = NDArray[np.uint8]
+Interactions = Sequence[Interaction] | InteractionTable
 
 _GAP_PX = 4
 _PICK_COLOUR = (255, 221, 51)
@@ -22,9 +25,7 @@ _FRAMES_PER_SECOND = 3
 _MOST_FILM_INTERACTIONS = 60
 
 
-def write_contact_sheets(
-    interactions: Sequence[Interaction], view: str, out: Path, *, rows: int, sheets: int
-) -> list[Path]:
+def write_contact_sheets(interactions: Interactions, view: str, out: Path, *, rows: int, sheets: int) -> list[Path]:
     """JPEG sheets with one interaction a row: before, held, after, and the two masks that the differences give.
 
     Args:
@@ -39,7 +40,7 @@ def write_contact_sheets(
     """
     out.mkdir(parents=True, exist_ok=True)
     count = min(len(interactions), rows * sheets)
-    chosen = np.unique(np.linspace(0, len(interactions) - 1, count).astype(int)) if count else []
+    chosen = np.linspace(0, max(len(interactions) - 1, 0), count).astype(int)
     paths = []
     for number, start in enumerate(range(0, len(chosen), rows)):
         strips = [interaction_strip(interactions[int(i)], view) for i in chosen[start : start + rows]]
@@ -71,9 +72,10 @@ def interaction_strip(interaction: Interaction, view: str) -> Picture:
     ).astype(np.uint8)
 
 
-def write_film(interactions: Sequence[Interaction], view: str, path: Path) -> Path:
+def write_film(interactions: Interactions, view: str, path: Path) -> Path:
     """MP4 that shows before, held and after of each interaction, the masks drawn in; at most 60 interactions."""
-    with imageio.get_writer(path, fps=_FRAMES_PER_SECOND, macro_block_size=2) as writer:
+    writer: Any = imageio.get_writer(path, fps=_FRAMES_PER_SECOND, macro_block_size=2)
+    with writer:
         for index in range(min(len(interactions), _MOST_FILM_INTERACTIONS)):
             for frame in _film_frames(interactions[index], view):
                 writer.append_data(frame)

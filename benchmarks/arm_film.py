@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import imageio.v2 as imageio
 import numpy as np
-from numpy.typing import NDArray
 
 from tabletop_interaction.benchmarks.throughput import AimedAgent
 from tabletop_interaction.envs import TabletopInteraction
@@ -30,7 +30,7 @@ def write_arm_film(path: Path, *, interactions: int = 3, seed: int = 3) -> Path:
         interactions: how many.
         seed: of the scene.
     """
-    frames: list[NDArray[np.uint8]] = []
+    frames: list[Any] = []
     steps = 0
 
     def film() -> None:
@@ -51,5 +51,5 @@ def write_arm_film(path: Path, *, interactions: int = 3, seed: int = 3) -> Path:
         for _ in range(interactions):
             observation, _, _, _, info = env.step(agent.act(observation, info))
     path.parent.mkdir(parents=True, exist_ok=True)
-    imageio.mimwrite(path, frames, duration=_FRAME_MS, loop=0)
+    imageio.mimwrite(path, list(frames), duration=_FRAME_MS, loop=0)
     return path

@@ -61,15 +61,19 @@ def object_portrait(name: str, client: int) -> Picture:
     picture, segmentation, _ = tiny_render(client, view, _STUDIO_LIGHT)
     picture[segmentation < 0] = 255
     pybullet.removeBody(body, physicsClientId=client)
-    return np.asarray(cv2.resize(picture, _TILE_PX, interpolation=cv2.INTER_AREA), np.uint8)
+    return _resized(picture)
 
 
 def _background_tiles() -> list[Picture]:
     names = [name for split in SPLITS for name in sim_assets.background_names(split)]
     return [
-        _labelled(cv2.resize(sim_assets.load_background(name), _TILE_PX, interpolation=cv2.INTER_AREA), name)
+        _labelled(_resized(sim_assets.load_background(name)), name)
         for name in names
     ]
+
+
+def _resized(picture: Picture) -> Picture:
+    return np.asarray(cv2.resize(picture, _TILE_PX, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _labelled(picture: Picture, text: str) -> Picture:

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -103,9 +103,9 @@ def main(options: Options) -> None:
 
 def measure(interactions: int, seed: int, *, plain: bool) -> Timing:
     """Time interactions that are recorded to a temporary folder; `plain` renders, encodes and writes without reuse."""
-    parts: Counter[str] = Counter()
+    parts: defaultdict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder, closing(_open(folder, plain)) as env:
-        agent = AimedAgent(env.unwrapped.backend, np.random.default_rng(seed))
+        agent = AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(seed))
         observation, info = env.reset(seed=seed)
         _time_parts(env, parts)
         start = time.perf_counter()
@@ -133,7 +133,7 @@ def memory_growth(interactions: int, seed: int) -> tuple[float, float]:
     """Resident memory, MB, after a quarter of a run and at its end."""
     marks = []
     with tempfile.TemporaryDirectory() as folder, closing(_open(folder, plain=False)) as env:
-        agent = AimedAgent(env.unwrapped.backend, np.random.default_rng(seed))
+        agent = AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(seed))
         observation, info = env.reset(seed=seed)
         for number in range(1, interactions + 1):
             _step(env, agent, observation, info)
@@ -175,20 +175,20 @@ def _step(env: RecordInteractions, agent: AimedAgent, observation: Any, info: An
 
 def _render_what_was_reused(env: RecordInteractions, pictures: int) -> None:
     """Render and encode anew what a recording without reuse would have: the picture before, and those of a miss."""
-    backend = env.unwrapped.backend
+    backend = env.get_wrapper_attr("backend")
     for _ in range(pictures // len(backend.views)):
         for picture in backend._renderer.render(backend._world.poses()):
             encode_picture(picture.rgb)
 
 
-def _time_parts(env: RecordInteractions, parts: Counter[str]) -> None:
-    backend = env.unwrapped.backend
+def _time_parts(env: RecordInteractions, parts: defaultdict[str, float]) -> None:
+    backend = env.get_wrapper_attr("backend")
     _timed(backend, "observe", "rendering", parts)
     _timed(env, "_encoded", "encoding", parts)
     _timed(env._writer, "append", "writing", parts)
 
 
-def _timed(owner: object, name: str, part: str, parts: Counter[str]) -> None:
+def _timed(owner: object, name: str, part: str, parts: defaultdict[str, float]) -> None:
     plain: Callable[..., Any] = getattr(owner, name)
 
     def timed(*args: Any, **kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import tyro
@@ -23,7 +24,7 @@ from tabletop_interaction.segmentation.photos import InvalidPicture
 from tabletop_interaction.segmentation.pictures import InvalidPictureStore
 from tabletop_interaction.segmentation.training import TrainingError
 
-COMMANDS: dict[str, type[Any]] = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "collect": Collect,
     "show": Show,
     "train": Train,
@@ -62,7 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("stopped; everything that was finished is on disk; the same command goes on from there", soft_wrap=True)
+        console.print(
+            "stopped; everything that was finished is on disk; the same command goes on from there", soft_wrap=True
+        )
         return _INTERRUPTED
     return 0
 

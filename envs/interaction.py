@@ -6,7 +6,7 @@ moved is for the agent to judge.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -107,9 +107,8 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
         self.episodes_per_scene = episodes_per_scene
         self.backend = open_backend(backend, split=split, config=config)
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
-        self.observation_space = gym.spaces.Dict(
-            {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in self.views}
-        )
+        # Gymnasium types a Dict space by Any, an environment by its observation.
+        self.observation_space = cast(Any, gym.spaces.Dict(_picture_spaces(self.views)))
         self._pictures: Pictures = {}
         self._episode = -1
         self._scene = -1
@@ -171,7 +170,7 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
         reward = float(outcome is PickOutcome.HELD)
         return dict(after), reward, False, False, self._info(held, done, outcome)
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """uint8 (H, W, 3) third-person picture, or the first view where the backend has none."""
         if self.render_mode is None:
             return None
@@ -238,6 +237,10 @@ def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:
     return [
         (float(np.interp(t, corners_at, corners[:, 0])), float(np.interp(t, corners_at, corners[:, 1]))) for t in at
     ]
+
+
+def _picture_spaces(views: tuple[View, ...]) -> dict[str, gym.Space[Any]]:
+    return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in views}
 
 
 def _pixels_of(views: tuple[View, ...], x: float, y: float) -> NDArray[np.float64]:

@@ -24,14 +24,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tabletop_interaction.segmentation.examples import Example, ExampleSet, NoExamples
-from tabletop_interaction.segmentation.network import PIXEL_MEAN, STRIDE, MaskGrid, mask_targets
+from tabletop_interaction.segmentation.network import STRIDE, MaskGrid, mask_targets
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
-
-Floats = NDArray[np.float64]
+from tabletop_interaction.segmentation.warping import (
+    Floats,
+    affine,
+    apply,
+    filled,
+    position_grid,
+    recoloured,
+    warped_picture,
+    warped_piece,
+)
 
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 
-_BEYOND_PICTURE = tuple(round(255 * mean) for mean in PIXEL_MEAN)
 _LEAST_VISIBLE = 0.75
 _RIM_BLUR_PX = 0.7
 _PASTE_TRIES = 6
@@ -212,7 +219,7 @@ class CropSampler:
         target = config.crop_px / 2 + rng.uniform(-config.reach_px, config.reach_px, 2)
         drawn = affine(scale, turn, rng.random() < 0.5, centre, target)
         shape = self._examples.pictures[example.picture].shape
-        return filled(drawn, shape, target, config) if rng.random() < _FILLED_SHARE else drawn
+        return filled(drawn, shape, target, config.crop_px, config.margin_px) if rng.random() < _FILLED_SHARE else drawn
 
     def _seen(self, example: Example, crop_from_picture: Floats) -> _Seen:
         assert example.mask is not None, "only objects are seen"
@@ -332,84 +339,6 @@ def batch_of(crops: list[Crop], grid: MaskGrid) -> Batch:
     ]
     masks = torch.cat(targets) if targets else torch.zeros(0, grid.size, grid.size, dtype=torch.bool)
     return Batch(images, scores, torch.from_numpy(np.concatenate(index)), masks)
-
-
-def affine(scale: float, turn: float, mirror: bool, centre_xy: Floats, target_xy: Floats) -> Floats:
-    """The map (2, 3) that mirrors along x, turns by `turn` radians, scales, and takes `centre_xy` to `target_xy`."""
-    cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
-    linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
-    return np.column_stack([linear, target_xy - linear @ centre_xy])
-
-
-def filled(crop_from_picture: Floats, shape: tuple[int, ...], target_xy: Floats, config: CropConfig) -> Floats:
-    """The map shifted so that the picture fills the crop as far as it can; the target stays within the margins."""
-    last = np.array([shape[1] - 1, shape[0] - 1])
-    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * last
-    seen = corners @ crop_from_picture[:, :2].T + crop_from_picture[:, 2]
-    # A turned picture does not reach its box's corners; half of the way is a fair compromise.
-    low, high = np.sort(seen, axis=0)[:2].mean(0), np.sort(seen, axis=0)[2:].mean(0)
-    shift = np.where(low > 0, -low, np.maximum(config.crop_px - high, 0))
-    shift = np.where(high - low < config.crop_px, 0, shift)
-    allowed = np.clip(target_xy + shift, config.margin_px, config.crop_px - config.margin_px) - target_xy
-    return np.column_stack([crop_from_picture[:, :2], crop_from_picture[:, 2] + allowed])
-
-
-def apply(matrix: Floats, xy: Floats | tuple[float, float]) -> Floats:
-    """A point (2,) under an affine map (2, 3)."""
-    return np.asarray(matrix[:, :2] @ np.asarray(xy, np.float64) + matrix[:, 2])
-
-
-def position_grid(crop_px: int) -> Floats:
-    """(P, P, 2): x, y of every score position of a crop, by row and column."""
-    at = np.arange(0, crop_px, STRIDE, dtype=np.float64)
-    return np.stack(np.meshgrid(at, at), axis=-1)
-
-
-def warped_picture(picture: NDArray[np.uint8], crop_from_picture: Floats, crop_px: int) -> NDArray[np.uint8]:
-    """The crop uint8 (S, S, 3); grey beyond the picture's border, which is what the network's padding looks like.
-
-    Where the picture shrinks it is blurred first, as the resizing at inference does.
-    """
-    scale = float(np.hypot(*crop_from_picture[:, 0]))
-    inverse = cv2.invertAffineTransform(crop_from_picture)
-    corners = np.array([[0, 0], [crop_px, 0], [0, crop_px], [crop_px, crop_px]]) @ inverse[:, :2].T + inverse[:, 2]
-    height, width = picture.shape[:2]
-    x0, y0 = np.clip(np.floor(corners.min(0)).astype(int) - 4, 0, [width - 1, height - 1])
-    x1, y1 = np.clip(np.ceil(corners.max(0)).astype(int) + 5, [x0 + 1, y0 + 1], [width, height])
-    piece = np.ascontiguousarray(picture[y0:y1, x0:x1])
-    if scale < 0.95:
-        # The variance by which the triangle filter of an antialiased bilinear resize exceeds the plain one's.
-        piece = cv2.GaussianBlur(piece, (0, 0), np.sqrt((1 / scale**2 - 1) / 6))
-    return np.asarray(
-        warped_piece(piece, crop_from_picture, np.array([x0, y0], np.float64), crop_px, _BEYOND_PICTURE), np.uint8
-    )
-
-
-def warped_piece(
-    piece: NDArray[np.uint8],
-    crop_from_picture: Floats,
-    corner_xy: Floats,
-    crop_px: int,
-    beyond: tuple[int, ...] = (0, 0, 0),
-) -> NDArray[np.uint8]:
-    """A rectangle of a picture, its first pixel at `corner_xy`, in the crop."""
-    moved = np.column_stack([crop_from_picture[:, :2], apply(crop_from_picture, corner_xy)])
-    return np.asarray(
-        cv2.warpAffine(
-            piece, moved, (crop_px, crop_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=beyond
-        ),
-        np.uint8,
-    )
-
-
-def recoloured(image: NDArray[np.uint8], rng: np.random.Generator, brightness: float, tint: float) -> NDArray[np.uint8]:
-    """The picture under another light: gain, contrast and the channels' balance changed a little."""
-    gain = 2 ** rng.uniform(-brightness * 1.5, brightness * 1.5)
-    contrast = 1 + rng.uniform(-brightness, brightness)
-    balance = 1 + rng.uniform(-tint, tint, 3)
-    levels = np.arange(256)[:, None]
-    table = ((levels - 128) * contrast + 128) * gain * balance
-    return np.asarray(cv2.LUT(image, np.clip(table + 0.5, 0, 255).astype(np.uint8)[None]), np.uint8)
 
 
 def _cut_out(mask: Rle) -> _Cutout:

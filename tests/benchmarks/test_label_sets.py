@@ -106,7 +106,7 @@ def test_an_interrupted_run_goes_on_and_keeps_what_is_whole(tiny: SetFolder, tmp
     kept = folder.picture(2).stat().st_mtime_ns
     assert checksum_of(make_set(TINY, tmp_path)) == checksum_of(tiny)
     assert folder.picture(2).stat().st_mtime_ns == kept
-    assert not [path for path in folder.path.rglob(".tmp*")]
+    assert not list(folder.path.rglob(".tmp*"))
 
 
 def test_another_set_in_the_folder_is_refused(tiny: SetFolder, tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""`tabletop evaluate` from the command line to the files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tabletop_interaction.cli.main import main
+
+
+def test_evaluating_two_models_writes_a_report(
+    untrained: Path, labelled_picture: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, images = labelled_picture
+    models = ["--model", str(untrained), str(untrained)]
+    data = ["--data", str(labels), "--images", str(images)]
+    assert main(["evaluate", *models, *data, "--out", str(tmp_path / "out"), "--fast"]) == 0
+    shown = capsys.readouterr().out
+    assert "AP at IoU 0.3" in shown
+    assert "COCO 101-point AP" in shown
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [model["training"] for model in results["models"]] == [{"steps": 0}, {"steps": 0}]
+    assert len(results["models"][0]["proposal_settings"]["scales"]) == 3
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == 2
+
+
+@pytest.mark.usefixtures("tiny_sets")
+def test_a_missing_set_is_made_and_told(untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
+    assert main(["evaluate", "--model", str(untrained), "--set", "val", *places, "--fast"]) == 0
+    shown = capsys.readouterr().out
+    assert "rendering it" in shown
+    assert "renderer: composed" in shown
+    assert "differs from the published set" in shown or "no checksum is published" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "nowhere.safetensors"], "there is no nowhere.safetensors"),
+        (["--model"], "name at least one"),
+        (["--data", "x.json"], "--data and --images come together"),
+        (["--longer-side", "3"], "64 to 4096 is accepted"),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *arguments, "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_not_written_to(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    assert main(["evaluate", "--model", str(untrained), "--out", str(tmp_path)]) == 1
+    assert "made by something else" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -1,0 +1,74 @@
+"""`tabletop segment` on photos of several sizes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+from tabletop_interaction.cli.main import main
+from tabletop_interaction.cli.segment import overlay_names
+
+
+@pytest.fixture
+def photos(tmp_path: Path, labelled_picture: tuple[Path, Path]) -> list[Path]:
+    source = PilImage.open(labelled_picture[1] / "000000.png")
+    paths = [tmp_path / "small.png", tmp_path / "large.jpg"]
+    source.save(paths[0])
+    source.resize((1720, 1400)).save(paths[1])
+    return paths
+
+
+def test_each_photo_gets_an_overlay_and_masks_of_its_size(
+    untrained: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["--model", str(untrained), "--out", str(out), "--min-score", "0", "--fast"]
+    assert main(["segment", *map(str, photos), *arguments]) == 0
+    results = json.loads((out / "segments.json").read_text())
+    sizes = {(entry["file_name"], tuple(entry["segmentation"]["size"])) for entry in results}
+    assert sizes == {(str(photos[0]), (350, 430)), (str(photos[1]), (1400, 1720))}
+    for photo in photos:
+        drawn, plain = PilImage.open(out / f"{photo.stem}.png"), PilImage.open(photo)
+        assert drawn.size == plain.size
+        assert (np.asarray(drawn) != np.asarray(plain)).any()
+    assert f"{photos[1]}: " in capsys.readouterr().out
+
+
+def test_the_same_command_may_write_again(untrained: Path, photos: list[Path], tmp_path: Path) -> None:
+    arguments = ["segment", str(photos[0]), "--model", str(untrained), "--out", str(tmp_path / "out"), "--fast"]
+    assert main(arguments) == 0
+    assert main(arguments) == 0
+
+
+def test_finding_nothing_is_said(
+    untrained: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(untrained), "--out", str(tmp_path / "out"), "--min-score", "1", "--fast"]
+    assert main(["segment", str(photos[0]), *arguments]) == 0
+    assert "lower --min-score" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "segments.json").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no picture was given"),
+        (["gone.jpg"], "gone.jpg does not exist"),
+        ([str(Path(__file__))], "cannot be read as a picture"),
+        ([str(Path(__file__).parent)], "is a folder"),
+        (["x.jpg", "--min-score", "3"], "it is a probability"),
+        (["x.jpg", "--longer-side", "3"], "64 to 4096 is accepted"),
+    ],
+)
+def test_mistakes_end_in_one_line_before_anything_is_written(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", *arguments, "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_of_one_name_get_overlays_of_two() -> None:
+    assert overlay_names((Path("a/x.jpg"), Path("b/x.png"), Path("y.png"))) == ["1-x.png", "2-x.png", "y.png"]

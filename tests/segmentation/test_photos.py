@@ -1,0 +1,133 @@
+"""Anybody's pictures: read as they are meant, segmented at the network's scale, masks in their own pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+
+from tabletop_interaction.segmentation.coco import Detections
+from tabletop_interaction.segmentation.overlays import distinct_colours, overlay
+from tabletop_interaction.segmentation.photos import (
+    InvalidPicture,
+    check_pictures,
+    coco_results,
+    detect,
+    read_picture,
+)
+from tabletop_interaction.segmentation.proposals import Segments
+from tabletop_interaction.segmentation.rle import mask_from_rle
+
+
+class BrightPart:
+    """A stand-in that finds whatever is brighter than grey, and remembers the size of what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: tuple[int, ...] = ()
+
+    def segment(self, image: NDArray[np.uint8]) -> Segments:
+        self.seen = image.shape
+        mask = image[:, :, 0] > 127
+        return Segments(mask[None], np.zeros((1, 4), np.float32), np.array([0.8], np.float32))
+
+
+def disc(height: int, width: int) -> NDArray[np.bool_]:
+    rows, columns = np.mgrid[:height, :width]
+    return np.asarray(np.hypot(rows - height / 2, columns - width / 3) < height / 4)
+
+
+@pytest.mark.parametrize(
+    ("size", "longer_side", "seen"),
+    [
+        ((350, 430), 430, (350, 430, 3)),
+        ((1400, 1720), 430, (350, 430, 3)),
+        ((1720, 1400), 860, (860, 700, 3)),
+        ((175, 215), 430, (350, 430, 3)),
+    ],
+)
+def test_masks_come_back_in_the_photos_own_pixels(
+    size: tuple[int, int], longer_side: int, seen: tuple[int, ...]
+) -> None:
+    truth, segmenter = disc(*size), BrightPart()
+    found = detect(segmenter, np.repeat(truth[:, :, None] * np.uint8(255), 3, axis=2), longer_side)
+    mask = mask_from_rle(found.rles[0])
+    assert segmenter.seen == seen
+    assert mask.shape == size
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.97
+    assert found.scores.tolist() == [pytest.approx(0.8)]
+
+
+def test_masks_that_vanish_at_the_photos_size_are_dropped() -> None:
+    class OnePixel:
+        def segment(self, image: NDArray[np.uint8]) -> Segments:
+            masks = np.zeros((1, *image.shape[:2]), np.bool_)
+            masks[0, 5, 5] = True
+            return Segments(masks, np.zeros((1, 4), np.float32), np.ones(1, np.float32))
+
+    assert detect(OnePixel(), np.zeros((40, 50, 3), np.uint8)).rles == ()
+
+
+def test_a_side_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(InvalidPicture, match="64 to 4096"):
+        detect(BrightPart(), np.zeros((40, 50, 3), np.uint8), 5000)
+
+
+def test_a_photo_is_turned_upright_only_when_asked(tmp_path: Path) -> None:
+    exif = PilImage.Exif()
+    exif[0x0112] = 6
+    PilImage.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_picture(tmp_path / "turned.jpg", upright=True).shape == (40, 20, 3)
+    assert read_picture(tmp_path / "turned.jpg", upright=False).shape == (20, 40, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
+def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
+    PilImage.new(mode, (40, 20)).save(path)
+    picture = read_picture(path, upright=True)
+    assert (picture.shape, picture.dtype) == ((20, 40, 3), np.uint8)
+
+
+def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(InvalidPicture, match="no picture was given"):
+        check_pictures([])
+    with pytest.raises(InvalidPicture, match="is a folder"):
+        check_pictures([tmp_path])
+    with pytest.raises(InvalidPicture, match="does not exist"):
+        check_pictures([tmp_path / "gone.png"])
+    with pytest.raises(InvalidPicture, match=r"notes\.txt cannot be read"):
+        check_pictures([tmp_path / "notes.txt"])
+
+
+def test_a_picture_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    PilImage.fromarray(noise).save(tmp_path / "whole.png")
+    content = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InvalidPicture, match=r"cut\.png cannot be read"):
+        read_picture(tmp_path / "cut.png", upright=True)
+
+
+def test_results_carry_the_pictures_name_and_its_boxes() -> None:
+    masks = np.zeros((1, 20, 30), np.bool_)
+    masks[0, 5:10, 7:19] = True
+    (entry,) = coco_results(3, "a.jpg", Detections.from_masks(masks, np.array([0.25])))
+    assert (entry["image_id"], entry["file_name"], entry["score"]) == (3, "a.jpg", 0.25)
+    assert entry["bbox"] == [7, 5, 12, 5]
+
+
+def test_an_overlay_leaves_the_picture_and_its_other_pixels_alone() -> None:
+    picture = np.full((200, 300, 3), 90, np.uint8)
+    masks = np.zeros((2, 200, 300), np.bool_)
+    masks[0, 20:90, 20:90], masks[1, 100:180, 150:260] = True, True
+    drawn = overlay(picture, Detections.from_masks(masks, np.array([0.9, 0.6])))
+    assert (picture == 90).all()
+    assert (drawn[:15] == 90).all()
+    assert (drawn[30, 30] != drawn[110, 160]).any()
+    assert (overlay(picture, Detections((), np.zeros(0))) == picture).all()
+
+
+def test_forty_colours_are_forty_colours() -> None:
+    assert len(set(distinct_colours(40))) == 40
