@@ -56,9 +56,10 @@ def make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Ge
     """The policy that a collection names."""
     if collection.policy == "random":
         return RandomAgent(rng)
-    from tabletop_interaction.segmentation import Segmenter
+    # Random collectors need no torch.
+    from tabletop_interaction.segmentation import FAST, Segmenter
 
-    segmenter = Segmenter.load(collection.model)
+    segmenter = Segmenter.load(collection.model, FAST)
     return HypothesisAgent(segmenter, env.get_wrapper_attr("views"), env.get_wrapper_attr("arena"), rng)
 
 

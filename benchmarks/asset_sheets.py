@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tabletop_interaction import sim_assets
 from tabletop_interaction.envs.backend import SPLITS
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.simulation.bodies import create_visual_body
+from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.renderer import tiny_render
 from tabletop_interaction.simulation.scene import Light
 
@@ -44,32 +44,30 @@ def _object_tiles() -> list[Picture]:
     client = pybullet.connect(pybullet.DIRECT)
     try:
         names = [name for split in SPLITS for name in sim_assets.object_names(split)]
-        return [_labelled(object_portrait(name, client), name) for name in names]
+        looks = VisualBodies(client)
+        return [_labelled(_portrait(name, looks, client), name) for name in names]
     finally:
         pybullet.disconnect(physicsClientId=client)
 
 
-def object_portrait(name: str, client: int) -> Picture:
-    """uint8 (130, 150, 3): an object alone on white, from 40 degrees above; `client` is an empty PyBullet client."""
+def _portrait(name: str, looks: VisualBodies, client: int) -> Picture:
+    """uint8 (130, 150, 3): an object alone on white, from 40 degrees above."""
     width, height = (side * _SUPERSAMPLING for side in _TILE_PX)
     model = sim_assets.load_object(name)
-    body = create_visual_body(model, client)
+    looks.clear()
+    looks.add_object(model)
     distance = 4.6 * float(np.linalg.norm(model.vertices, axis=1).max())
     eye = distance * np.array([0.35, -0.68, 0.64])
     intrinsics = np.array([[2.0 * width, 0, width / 2], [0, 2.0 * width, height / 2], [0, 0, 1.0]])
     view = View("portrait", height, width, intrinsics, look_at(eye, np.zeros(3), np.array([0, 0, 1.0])))
     picture, segmentation, _ = tiny_render(client, view, _STUDIO_LIGHT)
     picture[segmentation < 0] = 255
-    pybullet.removeBody(body, physicsClientId=client)
     return _resized(picture)
 
 
 def _background_tiles() -> list[Picture]:
     names = [name for split in SPLITS for name in sim_assets.background_names(split)]
-    return [
-        _labelled(_resized(sim_assets.load_background(name)), name)
-        for name in names
-    ]
+    return [_labelled(_resized(sim_assets.load_background(name)), name) for name in names]
 
 
 def _resized(picture: Picture) -> Picture:

@@ -7,10 +7,10 @@ import pybullet
 
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.sim_assets import load_object
-from tabletop_interaction.simulation.bodies import create_visual_body
+from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.renderer import CleanPicture, Poses, gl_matrices
 from tabletop_interaction.simulation.scene import Light, Scene
-from tabletop_interaction.simulation.third_person import create_textured_table
+from tabletop_interaction.simulation.third_person import TABLE_SIZE_M
 
 
 class PlainRenderer:
@@ -25,16 +25,17 @@ class PlainRenderer:
     def __init__(self, views: tuple[View, ...]) -> None:
         self._views = views
         self._client = pybullet.connect(pybullet.DIRECT)
+        self._looks = VisualBodies(self._client)
         self._bodies: dict[int, int] = {}
         self._light: Light | None = None
 
     def show_scene(self, scene: Scene) -> None:
         """Load the scene's table and objects."""
-        pybullet.resetSimulation(physicsClientId=self._client)
-        create_textured_table(scene.background, self._client)
+        self._looks.clear()
+        self._looks.add_table_top(scene.background, TABLE_SIZE_M)
         self._light = scene.light
         self._bodies = {
-            id_: create_visual_body(load_object(placement.name), self._client)
+            id_: self._looks.add_object(load_object(placement.name))
             for id_, placement in enumerate(scene.placements, start=1)
         }
 

@@ -21,7 +21,7 @@ from tabletop_interaction.sim_assets.sawyer import (
     JOINTS,
     write_sawyer_urdf,
 )
-from tabletop_interaction.simulation.kinematics import HOME, straight_down_path
+from tabletop_interaction.simulation.kinematics import HOME, forward, straight_down_path
 
 FloatArray = NDArray[np.float64]
 
@@ -105,7 +105,7 @@ class Arm:
 
     def follow(
         self, path: FloatArray, seconds: float, stop: Callable[[], bool] | None = None, squeeze: bool = False
-    ) -> int:
+    ) -> bool:
         """Stream a joint path (n, 7) through the motors, slowly at both ends.
 
         Args:
@@ -115,7 +115,7 @@ class Arm:
             squeeze: whether the fingers go on closing meanwhile.
 
         Returns:
-            the number of steps that were made.
+            whether it came to the end of the path.
         """
         targets, velocities = time_path(path, seconds)
         for step, (target, velocity) in enumerate(zip(targets, velocities, strict=True), start=1):
@@ -125,8 +125,15 @@ class Arm:
             self.step()
             if stop is not None and step % 3 == 0 and stop():
                 self._command_arm(self.joint_angles(), np.zeros(7))
-                return step
-        return len(targets)
+                return False
+        return True
+
+    def rise(self, path: FloatArray, seconds: float, squeeze: bool = False) -> None:
+        """Go back up a path (n, 7) that was come down, from wherever the arm is on it."""
+        here = self.joint_angles()
+        height = forward(here)[2, 3]
+        above = [q for q in path[::-1] if forward(q)[2, 3] > height]
+        self.follow(np.array([here, *above]), seconds, squeeze=squeeze)
 
     def close_fingers(self, most_seconds: float = 0.25) -> None:
         """Close with limited force until the fingers stand still."""

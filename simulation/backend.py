@@ -68,7 +68,7 @@ class SimulationBackend:
         self._scene: Scene | None = None
         self._sensor: Sensor | None = None
         self._held: frozenset[int] = frozenset()
-        self._angle = 0.0
+        self._held_angle = 0.0
 
     @property
     def arena(self) -> Arena:
@@ -117,14 +117,13 @@ class SimulationBackend:
         self._check_inside("pick", x, y)
         arm = self._world.arm
         path = arm.vertical_path(x, y, angle, _HOVER_M, _GRASP_M)
-        self._angle = angle
+        self._held_angle = angle
         arm.jump(path[0])
-        arm.follow(path, _DESCENT_S, stop=self._pressed)
-        blocked = bool(np.abs(arm.joint_angles() - path[-1]).max() > 0.03)
+        blocked = not arm.follow(path, _DESCENT_S, stop=self._pressed)
         arm.close_fingers()
         between = frozenset(self._pinched())
         touched = bool(self._world.touched_by_fingers())
-        arm.follow(np.concatenate([arm.joint_angles()[None], path[-2::-1]]), _LIFT_S, squeeze=True)
+        arm.rise(path, _LIFT_S, squeeze=True)
         self._held = frozenset(self._pinched()) if arm.finger_travel() > _EMPTY_TRAVEL_M else frozenset()
         outcome = _outcome(held=bool(self._held), between=bool(between), touched=touched, blocked=blocked)
         self._leave()
@@ -136,13 +135,13 @@ class SimulationBackend:
         if not self._held:
             return
         arm = self._world.arm
-        path = arm.vertical_path(x, y, self._angle, _LIFT_M, _GRASP_M + _RELEASE_ABOVE_M)
+        path = arm.vertical_path(x, y, self._held_angle, _LIFT_M, _GRASP_M + _RELEASE_ABOVE_M)
         self._world.carry(self._held, path[0])
         arm.hold(0.04)
         arm.follow(path, _LOWER_S, stop=self._pressed, squeeze=True)
         arm.open_fingers()
         self._held = frozenset()
-        arm.follow(np.concatenate([arm.joint_angles()[None], path[-2::-1]]), _RETREAT_S)
+        arm.rise(path, _RETREAT_S)
         self._leave()
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, load_background, load_object
-from tabletop_interaction.simulation.bodies import create_visual_body
+from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.scene import Light, Scene
 
 _NEAR_M, _FAR_M = 0.05, 4.0
@@ -106,6 +106,7 @@ class ComposedRenderer:
         self._views = views
         self._shadows = shadows
         self._client = pybullet.connect(pybullet.DIRECT)
+        self._looks = VisualBodies(self._client)
         self._bodies: dict[int, int] = {}
         self._vertices: dict[int, NDArray[np.float64]] = {}
         self._drawn: dict[int, _Drawn] = {}
@@ -116,9 +117,9 @@ class ComposedRenderer:
 
     def show_scene(self, scene: Scene) -> None:
         """Load the scene's objects, and warp and light its table for every view."""
-        pybullet.resetSimulation(physicsClientId=self._client)
+        self._looks.clear()
         models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
-        self._bodies = {id_: create_visual_body(model, self._client) for id_, model in models.items()}
+        self._bodies = {id_: self._looks.add_object(model) for id_, model in models.items()}
         self._vertices = {id_: model.vertices.astype(np.float64) for id_, model in models.items()}
         self._drawn, self._pictures = {}, ()
         for body in self._bodies.values():

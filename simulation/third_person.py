@@ -8,14 +8,15 @@ import numpy as np
 import pybullet
 from numpy.typing import NDArray
 
-from tabletop_interaction.sim_assets import load_background, load_object
+from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation.arm import load_arm
-from tabletop_interaction.simulation.bodies import create_visual_body, load_texture
+from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.renderer import Poses
 from tabletop_interaction.simulation.scene import Scene
 
 WIDTH_PX, HEIGHT_PX = 480, 360
-_TABLE_M = (0.84, 0.80, 0.04)
+TABLE_SIZE_M = (0.84, 0.80)
+_THICKNESS_M = 0.04
 _EYE, _TARGET = (0.95, 0.62, 0.72), (0.02, -0.2, 0.14)
 _FIELD_OF_VIEW_DEG = 46.0
 
@@ -25,16 +26,17 @@ class ThirdPersonCamera:
 
     def __init__(self) -> None:
         self._client = pybullet.connect(pybullet.DIRECT)
-        self._arm = -1
+        self._looks = VisualBodies(self._client)
+        self._arm = load_arm(self._client)
+        _create_slab(self._client)
         self._bodies: dict[int, int] = {}
 
     def show_scene(self, scene: Scene) -> None:
         """Take over another scene."""
-        pybullet.resetSimulation(physicsClientId=self._client)
-        self._arm = load_arm(self._client)
-        create_textured_table(scene.background, self._client)
+        self._looks.clear()
+        self._looks.add_table_top(scene.background, TABLE_SIZE_M)
         self._bodies = {
-            id_: create_visual_body(load_object(placement.name), self._client)
+            id_: self._looks.add_object(load_object(placement.name))
             for id_, placement in enumerate(scene.placements, start=1)
         }
 
@@ -65,24 +67,10 @@ class ThirdPersonCamera:
             self._client = -1
 
 
-def create_textured_table(background: str, client: int) -> None:
-    """A slab and its textured top, as visual bodies; the top is a mesh of its own because a box repeats its texture."""
-    width, depth, height = _TABLE_M
-    half = [width / 2, depth / 2, height / 2]
+def _create_slab(client: int) -> None:
+    """The table below its top."""
+    half = [TABLE_SIZE_M[0] / 2, TABLE_SIZE_M[1] / 2, _THICKNESS_M / 2]
     slab = pybullet.createVisualShape(
         pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1], physicsClientId=client
     )
-    pybullet.createMultiBody(0, -1, slab, [0, 0, -height / 2 - 1e-3], physicsClientId=client)
-    x, y = width / 2, depth / 2
-    top = pybullet.createVisualShape(
-        pybullet.GEOM_MESH,
-        vertices=[[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]],
-        indices=[0, 1, 2, 0, 2, 3],
-        uvs=[[0, 0], [1, 0], [1, 1], [0, 1]],
-        normals=[[0, 0, 1]] * 4,
-        rgbaColor=[1, 1, 1, 1],
-        physicsClientId=client,
-    )
-    body = pybullet.createMultiBody(0, -1, top, [0, 0, 0], physicsClientId=client)
-    texture = load_texture(load_background(background), client)
-    pybullet.changeVisualShape(body, -1, textureUniqueId=texture, physicsClientId=client)
+    pybullet.createMultiBody(0, -1, slab, [0, 0, -_THICKNESS_M / 2 - 1e-3], physicsClientId=client)

@@ -9,7 +9,7 @@ import trimesh
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_object, object_names
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.bodies import create_visual_body
+from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.renderer import ComposedRenderer, Sensor, gl_matrices
 from tabletop_interaction.simulation.scene import Light, Placement, Scene
@@ -90,7 +90,8 @@ def test_composed_silhouettes_equal_those_of_a_plain_scene_with_table(plain_tabl
     client = pybullet.connect(pybullet.DIRECT)
     slab = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.45, 0.45, 0.01], physicsClientId=client)
     table = pybullet.createMultiBody(0, -1, slab, [0, 0, -0.0105], physicsClientId=client)
-    bodies = {create_visual_body(load_object(name), client): i for i, name in enumerate(names, start=1)}
+    looks = VisualBodies(client)
+    bodies = {looks.add_object(load_object(name)): i for i, name in enumerate(names, start=1)}
     for body, i in bodies.items():
         pybullet.resetBasePositionAndOrientation(body, *poses[i], physicsClientId=client)
     for view, picture in zip(VIEWS, pictures, strict=True):
