@@ -13,10 +13,13 @@ from tabletop_interaction.envs import Arena, PickPlace, View
 
 
 class Hypotheses(Protocol):
-    """What a segmenter answers: masks bool (N, H, W), best first."""
+    """What a segmenter answers: masks bool (N, H, W) with scores (N,) in 0 to 1."""
 
     @property
     def masks(self) -> NDArray[np.bool_]: ...
+
+    @property
+    def scores(self) -> NDArray[np.float32]: ...
 
 
 class SegmentsPictures(Protocol):
@@ -30,7 +33,8 @@ class SegmentsPictures(Protocol):
 class HypothesisAgent:
     """Segments one view, chosen at random, takes one hypothesis at random, and places at a random point.
 
-    That is Algorithm 1's "choose one at random; move" (paper). With no hypothesis inside the arena it acts at random.
+    That is Algorithm 1's "choose one at random; move" (paper); here a hypothesis is taken as often as the network believes
+    in it. With no hypothesis inside the arena the agent acts at random.
 
     Args:
         segmenter: makes the hypotheses.
@@ -51,11 +55,18 @@ class HypothesisAgent:
     def act(self, observation: Observation, info: dict[str, Any]) -> NDArray[np.float32]:
         """An attempt to pick up one hypothesis, or a random action."""
         view = self._views[self._rng.integers(len(self._views))]
-        masks = self._segmenter.segment(observation[view.name]).masks
+        hypotheses = self._segmenter.segment(observation[view.name])
         fallback = self._random.act(observation, info)
-        for index in self._rng.permutation(len(masks)):
-            grasp = grasp_from_mask(masks[index], view)
+        for index in self._in_random_order(hypotheses.scores):
+            grasp = grasp_from_mask(hypotheses.masks[index], view)
             if self._arena.contains(grasp.x, grasp.y):
                 aimed = PickPlace(grasp.x, grasp.y, grasp.angle, 0.0, 0.0).to_action(self._arena)
                 return np.concatenate([aimed[:3], fallback[3:]])
         return fallback
+
+    def _in_random_order(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+        """All indices, each drawn with a chance in proportion to its score."""
+        if len(scores) == 0:
+            return np.zeros(0, np.int64)
+        chances = np.maximum(scores.astype(np.float64), 1e-6)
+        return self._rng.choice(len(scores), len(scores), replace=False, p=chances / chances.sum())

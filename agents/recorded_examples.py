@@ -12,10 +12,12 @@ from pathlib import Path
 
 from tabletop_interaction.agents.label_table import label_folder
 from tabletop_interaction.agents.labels import LabelledExample
+from tabletop_interaction.agents.standing import carry_masks
 from tabletop_interaction.envs.record_reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records import Interaction
 from tabletop_interaction.segmentation.examples import Example, ExampleSet
 from tabletop_interaction.segmentation.pictures import Picture, PictureStore, add_pictures, open_pictures
+from tabletop_interaction.segmentation.rle import Rle
 
 Progress = Callable[[str, int, int], None]
 
@@ -26,6 +28,7 @@ def recorded_examples(
     progress: Progress | None = None,
     *,
     nudged: bool = False,
+    carried: bool = False,
 ) -> ExampleSet:
     """The examples of a folder of interactions; what is missing is labelled and decoded first.
 
@@ -34,10 +37,12 @@ def recorded_examples(
         pictures_folder: where decoded pictures are kept, 0.45 MB each; None means `pictures` in `folder`.
         progress: called with what is being done ("labels" or "pictures"), how many are done and how many there are.
         nudged: take what moved without being held for an object as well, as the paper does.
+        carried: take masks to the other pictures in which their object still stands (`standing`), which decodes every
+            picture; the paper does not.
 
     Raises:
         UnreadableRecords, ForeignFolder: as `label_folder`.
-        InvalidPictureStore: the pictures' folder holds something else.
+        pictures.InvalidPictureStore: the pictures' folder holds something else.
     """
     tell = progress or (lambda what, done, total: None)
     labels = label_folder(folder, progress=lambda done, total: tell("labels", done, total))
@@ -48,7 +53,9 @@ def recorded_examples(
     for label in objects + _spread(background, len(objects)):
         by_interaction.setdefault(label.interaction_id, []).append(label)
     place = Path(folder) / "pictures" if pictures_folder is None else Path(pictures_folder)
-    return ExampleSet(*_decoded(folder, by_interaction, place, tell))
+    examples, needed = _planned(folder, by_interaction, every_picture=carried)
+    store = _decoded(folder, needed, place, tell)
+    return ExampleSet(tuple(_carried(examples, store) if carried else examples), store)
 
 
 def picture_key(interaction: Interaction, view: str, moment: str) -> str:
@@ -63,25 +70,39 @@ def _spread(labels: Sequence[LabelledExample], most: int) -> list[LabelledExampl
     return [labels[index * len(labels) // count] for index in range(count)]
 
 
+def _planned(
+    folder: str | os.PathLike[str], by_interaction: Mapping[str, Sequence[LabelledExample]], *, every_picture: bool
+) -> tuple[list[Example], dict[int, dict[str, tuple[str, str]]]]:
+    """The examples, and by row the pictures that they need: view and moment by key."""
+    examples: list[Example] = []
+    needed: dict[int, dict[str, tuple[str, str]]] = {}
+    for number, row in enumerate(open_interactions(folder, columns=())):
+        labels = by_interaction.get(row.interaction_id, ())
+        examples += [
+            Example(picture_key(row, label.view, label.moment), label.click_xy, label.mask) for label in labels
+        ]
+        seen = [(label.view, label.moment) for label in labels]
+        if every_picture:
+            seen = [(view.name, moment) for view in row.views for moment in ("before", "after")]
+        needed[number] = {picture_key(row, view, moment): (view, moment) for view, moment in seen}
+    return examples, needed
+
+
 def _decoded(
     folder: str | os.PathLike[str],
-    by_interaction: Mapping[str, Sequence[LabelledExample]],
+    needed: Mapping[int, Mapping[str, tuple[str, str]]],
     pictures_folder: Path,
     tell: Progress,
-) -> tuple[tuple[Example, ...], PictureStore]:
-    """The examples, and the store with all their pictures."""
+) -> PictureStore:
+    """The store with all pictures that are needed."""
     store = open_pictures(pictures_folder)
-    examples: list[Example] = []
+    known = set(store)
     missing: dict[int, dict[str, tuple[str, str]]] = {}
-    for number, row in enumerate(open_interactions(folder, columns=())):
-        for label in by_interaction.get(row.interaction_id, ()):
-            key = picture_key(row, label.view, label.moment)
-            examples.append(Example(key, label.click_xy, label.mask))
-            if key not in store:
-                missing.setdefault(number, {})[key] = (label.view, label.moment)
-    if missing:
-        store = add_pictures(pictures_folder, _pictures(open_interactions(folder), missing, tell))
-    return tuple(examples), store
+    for number, pictures in needed.items():
+        if new := {key: place for key, place in pictures.items() if key not in known}:
+            missing[number] = new
+            known |= new.keys()
+    return add_pictures(pictures_folder, _pictures(open_interactions(folder), missing, tell)) if missing else store
 
 
 def _pictures(
@@ -94,3 +115,23 @@ def _pictures(
             if key == picture_key(row, view, moment):
                 yield key, getattr(row, moment)[view]
         tell("pictures", done, len(missing))
+
+
+def _carried(examples: Sequence[Example], store: PictureStore) -> Iterator[Example]:
+    """Examples of objects in every picture in which they stand, and the background ones."""
+    numbered: dict[str, dict[int, Picture]] = {}
+    for key in store:
+        sequence, number = key.rsplit("/", 1)
+        numbered.setdefault(sequence, {})[int(number)] = store[key]
+    masks: dict[str, dict[int, list[Rle]]] = {}
+    for example in examples:
+        if example.mask is None:
+            yield example
+            continue
+        sequence, number = example.picture.rsplit("/", 1)
+        masks.setdefault(sequence, {}).setdefault(int(number), []).append(example.mask)
+    for sequence, labelled in masks.items():
+        for at, here in carry_masks(labelled, numbered[sequence]).items():
+            for mask in here:
+                x, y, width, height = mask.box_xywh
+                yield Example(f"{sequence}/{at}", (x + (width - 1) / 2, y + (height - 1) / 2), mask)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -38,6 +39,8 @@ from tabletop_interaction.simulation import SimulationConfig, open_simulation
 SCHEMA_VERSION = 1
 _DESCRIPTION = "set.json"
 _VIEWS = 4
+_FEW = 25
+_PICTURES_A_PROCESS = 200
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     Args:
         spec: one of `SETS`, or one's own.
         sets_dir: the set's folder, named after it, is made in here.
-        workers: processes that render; 1 renders in this one.
+        workers: processes that render; 1 renders a few pictures in this one.
 
     Raises:
         InvalidConfiguration: workers is below 1; nothing was written.
@@ -151,8 +154,9 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     folder = SetFolder(spec, sets_dir / spec.name)
     _claim(folder)
     missing = [index for index in range(spec.pictures) if not _is_whole(folder, index)]
-    for _ in track(_rendered(folder, missing, workers), description=f"{spec.name} pictures", total=len(missing)):
-        pass
+    if missing:
+        for _ in track(_rendered(folder, missing, workers), f"{spec.name} pictures", total=len(missing)):
+            pass
     if not folder.labels.exists():
         names = [folder.picture(index).name for index in range(spec.pictures)]
         write_label_set(folder.labels, names, _StoredMasks(folder))
@@ -219,15 +223,24 @@ def _is_whole(folder: SetFolder, index: int) -> bool:
 def _rendered(folder: SetFolder, indices: Sequence[int], workers: int) -> Iterator[None]:
     """Render and store pictures, yielding after each."""
     store = partial(_render_to_disk, folder)
-    if workers == 1 or len(indices) < 2:
+    if workers == 1 and len(indices) <= _FEW:
         yield from map(store, indices)
         return
-    # Forked children would share this process's PyBullet and OpenCV state; spawned ones start clean.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
-    try:
-        yield from pool.map(store, indices)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    # PyBullet keeps 2 MiB of textures a scene for as long as its process lives: each process gets a share and ends.
+    share = workers * _PICTURES_A_PROCESS
+    for start in range(0, len(indices), share):
+        # Forked children would share this process's PyBullet and OpenCV state; spawned ones start clean.
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
+        try:
+            yield from pool.map(store, indices[start : start + share])
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C is the parent's to handle; a worker finishes its picture.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _render_to_disk(folder: SetFolder, index: int) -> None:
@@ -268,4 +281,5 @@ class _StoredMasks(Sequence[NDArray[np.bool_]]):
             return [self[number] for number in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
             raise IndexError(f"picture {index} of {len(self)}")
-        return masks_of(cv2.imread(str(self._folder.instances(index)), cv2.IMREAD_UNCHANGED))
+        stored = cv2.imread(str(self._folder.instances(index)), cv2.IMREAD_UNCHANGED)
+        return masks_of(np.asarray(stored, np.uint8))

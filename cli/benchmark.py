@@ -87,7 +87,10 @@ class Generalisation:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Make the benchmark's sets, and the figures that stand on several of them."""
+    """Make the benchmark's sets, and the figures that stand on several of them.
+
+    Example: tabletop benchmark make-sets --out runs/sets --workers 2
+    """
 
     what: Annotated[
         Annotated[MakeSets, tyro.conf.subcommand("make-sets")]

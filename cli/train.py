@@ -43,8 +43,12 @@ class Train:
     """How many steps to learn."""
     minutes: float | None = None
     """About how long to learn, instead of --steps."""
+    batch_size: int = TrainingConfig.batch_size
+    """Crops a step."""
     paste_share: float = CropConfig.paste_share
     """Of the crops, get objects pasted in; 0 is the paper's way."""
+    carry_labels: bool = False
+    """Use a mask in every picture in which its object still stands, not only in the one that it was read off."""
     mask_branch: Literal["refining", "deepmask"] = "refining"
     """refining: sharper edges. deepmask: the paper's."""
     device: str = "cpu"
@@ -69,6 +73,7 @@ class Train:
         return TrainingConfig(
             loss=self.loss,
             steps=self.steps,
+            batch_size=self.batch_size,
             seed=self.seed,
             crops=CropConfig(paste_share=self.paste_share),
             network=NetworkConfig(mask_branch=self.mask_branch),
@@ -81,7 +86,11 @@ class Train:
     def _examples(self, show: Callable[[str, int, int, str], None]) -> tuple[ExampleSet, str]:
         """The examples, and where they are from."""
         if self.data is not None:
-            told = recorded_examples(self.data, progress=lambda what, done, total: show(what, done, total, ""))
+            told = recorded_examples(
+                self.data,
+                progress=lambda what, done, total: show(what, done, total, ""),
+                carried=self.carry_labels,
+            )
             return told, str(self.data)
         assert self.coco is not None, "checked before"
         label_set = load_label_set(self.coco, self.images)

@@ -103,13 +103,13 @@ class Batch(NamedTuple):
     Attributes:
         images: (B, 3, S, S) uint8 RGB.
         scores: (B, S / 16, S / 16) int8: `POSITIVE`, `NEGATIVE` or `IGNORED`.
-        index: (N, 3) int64: crop, row and column of each position that has a mask.
+        positions: (N, 3) int64: crop, row and column of each position that has a mask.
         masks: (N, M, M) bool on the network's mask grid.
     """
 
     images: Tensor
     scores: Tensor
-    index: Tensor
+    positions: Tensor
     masks: Tensor
 
 

@@ -98,7 +98,7 @@ def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathL
 
     Raises:
         NoExamples: the set was read without its pictures' folder, or has no object that counts.
-        InvalidPictureStore: the folder holds something else.
+        pictures.InvalidPictureStore: the folder holds something else.
     """
     if label_set.images_dir is None:
         raise NoExamples("the label set was read without its pictures; give the folder that its file names start from")

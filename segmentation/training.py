@@ -149,7 +149,7 @@ class Trainer:
         with torch.autocast(self._device.type, dtype=self._autocast, enabled=self._autocast is not None):
             features = self.network(batch.images)
             scores = self.network.score_logits(features).float()
-            masks = self.network.mask_logits(features, batch.index).float() if len(batch.index) else None
+            masks = self.network.mask_logits(features, batch.positions).float() if len(batch.positions) else None
         score_loss = balanced_score_loss(scores, batch.scores)
         if masks is None:
             return score_loss, scores.sum() * 0.0, 0.0

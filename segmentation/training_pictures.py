@@ -21,13 +21,13 @@ def drawn_batch(batch: Batch, grid: MaskGrid, found: NDArray[np.bool_] | None = 
     Args:
         batch: what is drawn.
         grid: of its masks.
-        found: (N, M, M) bool, the network's masks for `batch.index`; None draws none.
+        found: (N, M, M) bool, the network's masks for `batch.positions`; None draws none.
     """
     tiles = []
     for number, image in enumerate(batch.images.permute(0, 2, 3, 1).numpy()):
         tile = cv2.resize(image, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_LINEAR)
-        for row in np.flatnonzero(batch.index[:, 0].numpy() == number):
-            centre_xy = batch.index[row, [2, 1]].numpy() * STRIDE
+        for row in np.flatnonzero(batch.positions[:, 0].numpy() == number):
+            centre_xy = batch.positions[row, [2, 1]].numpy() * STRIDE
             _outline(tile, batch.masks[row].numpy(), centre_xy, grid, _LABEL)
             if found is not None:
                 _outline(tile, found[row], centre_xy, grid, _FOUND)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import threading
 import time
@@ -107,7 +106,9 @@ def train(
     trainer = Trainer(network, config)
     cpu_seconds = _load_state(out / _STATE, trainer)
     cpu_seconds = _learn(trainer, sampler, out, options, cpu_seconds, tell)
-    refresh = (sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in range(_REFRESH_BATCHES))
+    refresh = (
+        sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in range(min(_REFRESH_BATCHES, config.steps))
+    )
     refresh_statistics(network, (batch.images.to(options.device) for batch in refresh))
     save_checkpoint(network.eval(), out / _MODEL, metadata=_metadata(examples, config, options, cpu_seconds))
     return out / _MODEL
@@ -218,11 +219,11 @@ def _until_interrupted() -> Iterator[threading.Event]:
 def _show(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
     """Crops with labels and the network's masks; the network, in training mode, keeps its running statistics."""
     network = trainer.network
-    batch = sampler.batch(_SHOWN_SEED, 0, 12)
+    batch = sampler.batch(_SHOWN_SEED, 0, trainer.config.batch_size)
     network.eval()
     with torch.inference_mode():
         device = next(network.parameters()).device
-        found = network.mask_logits(network(batch.images.to(device)), batch.index.to(device)) > 0
+        found = network.mask_logits(network(batch.images.to(device)), batch.positions.to(device)) > 0
     network.train()
     sheet = drawn_batch(batch, network.mask_grid, found.cpu().numpy())
     board.add_image("crops", sheet, trainer.step_number, dataformats="HWC")
@@ -252,7 +253,7 @@ def _load_state(path: Path, trainer: Trainer) -> float:
         state = torch.load(path, weights_only=True)
         trainer.load_state_dict(state["trainer"])
         return float(state["cpu_seconds"])
-    except (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch names no error for a file that is none of its own.
         raise TrainingError(f"{path} is damaged ({error}); remove {path.parent} and train again") from error
 
 

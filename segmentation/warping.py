@@ -64,7 +64,7 @@ def warped_picture(picture: NDArray[np.uint8], crop_from_picture: Floats, crop_p
     piece = np.ascontiguousarray(picture[y0:y1, x0:x1])
     if scale < 0.95:
         # The variance by which the triangle filter of an antialiased bilinear resize exceeds the plain one's.
-        piece = cv2.GaussianBlur(piece, (0, 0), np.sqrt((1 / scale**2 - 1) / 6))
+        piece = np.asarray(cv2.GaussianBlur(piece, (0, 0), np.sqrt((1 / scale**2 - 1) / 6)), np.uint8)
     return np.asarray(
         warped_piece(piece, crop_from_picture, np.array([x0, y0], np.float64), crop_px, _BEYOND_PICTURE), np.uint8
     )

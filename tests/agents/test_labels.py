@@ -19,6 +19,7 @@ from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInt
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.errors import UnreadableRecords
 from tabletop_interaction.envs.record_reading import open_interactions
+from tabletop_interaction.envs.records import PngPictures, encode_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 
@@ -72,6 +73,17 @@ def test_what_moved_without_being_held_is_told_apart(folder: Path) -> None:
     (label,) = label_interaction(row)
     assert label.label == "nudged"
     assert label.mask is not None
+
+
+def test_of_two_masks_of_unlike_size_the_larger_is_taken_back(folder: Path) -> None:
+    row = open_interactions(folder)[0]
+    both = row.after["view_0"].copy()
+    x, y = np.round(row.place_xy[0]).astype(int)
+    both[y - 30 : y + 30, x : x + 90] = (200, 40, 40)
+    merged = replace(row, after=PngPictures({"view_0": encode_picture(both)}))
+    picked, placed = label_interaction(merged)
+    assert (picked.label, placed.label) == ("object", "nudged")
+    assert placed.mask is not None
 
 
 def test_labels_come_in_the_order_of_the_rows(folder: Path) -> None:
@@ -139,6 +151,15 @@ def test_examples_have_their_pictures_and_neighbours_share_one(folder: Path) -> 
     assert {what for what, *_ in told} == {"labels", "pictures"}
     again = recorded_examples(folder)
     assert again.examples == examples.examples
+
+
+def test_carried_masks_are_on_their_object_too(folder: Path) -> None:
+    plain, carried = recorded_examples(folder), recorded_examples(folder, carried=True)
+    assert len(carried.objects_by_picture) >= len(plain.objects_by_picture)
+    for example in carried.objects:
+        assert example.mask is not None
+        inside = carried.pictures[example.picture][mask_from_rle(example.mask)]
+        assert (inside[:, 0] > 150).mean() > 0.9
 
 
 def _counted(rows: Any, seen: list[int]) -> Any:

@@ -1,7 +1,7 @@
 """The benchmark sets: the paper's sizes, and the same pictures however they are made."""
 
-import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.benchmarks.checksums import (
-    PUBLISHED,
     Checksum,
+    checksum_from,
     checksum_of,
-    pixel_checksum,
+    checksum_of_first,
+    published,
     published_checksum,
     record_checksums,
     verdict,
@@ -136,10 +137,24 @@ def test_the_checksum_is_of_pixels_not_of_png_bytes(tiny: SetFolder, tmp_path: P
     assert checksum_of(folder).pictures != checksum_of(tiny).pictures
 
 
+def test_a_picture_of_other_rounding_agrees_and_a_darker_one_does_not(tiny: SetFolder, tmp_path: Path) -> None:
+    folder = copy_of(tiny, tmp_path)
+    pixels = cv2.imread(str(folder.picture(1)))
+    pixels[::100, ::100, 0] ^= 1
+    cv2.imwrite(str(folder.picture(1)), pixels)
+    assert checksum_of(folder) != checksum_of(tiny)
+    assert checksum_of(folder).agrees_up_to_rounding(checksum_of(tiny))
+    cv2.imwrite(str(folder.picture(1)), pixels // 2)
+    assert not checksum_of(folder).agrees_up_to_rounding(checksum_of(tiny))
+
+
 def test_the_verdict_says_what_differs() -> None:
-    assert "matches" in verdict("val", Checksum("a", "b"), Checksum("a", "b"))
-    assert "differs from the published set in its pictures;" in verdict("val", Checksum("a", "b"), Checksum("a", "c"))
-    assert "no checksum is published" in verdict("val", Checksum("a", "b"), None)
+    wanted = Checksum("a", "b", (1.0, 2.0, 3.0))
+    assert verdict("val", wanted, wanted) == "val: matches the published set"
+    assert "up to rounding" in verdict("val", replace(wanted, pictures="c"), wanted)
+    assert "differs from the published set in its pictures;" in verdict("val", Checksum("a", "c", (1, 2, 4)), wanted)
+    assert "differs from the published set in its labels;" in verdict("val", replace(wanted, labels="c"), wanted)
+    assert "no checksum is published" in verdict("val", wanted, None)
 
 
 def test_recorded_checksums_are_found_again(tiny: SetFolder, tmp_path: Path) -> None:
@@ -149,8 +164,9 @@ def test_recorded_checksums_are_found_again(tiny: SetFolder, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_simulation_still_renders_the_published_pictures(name: str) -> None:
+def test_the_simulation_still_renders_the_published_sets(name: str, tmp_path: Path) -> None:
     """Whoever changes what is rendered records new checksums: tabletop benchmark make-sets --record ..."""
-    published = json.loads(PUBLISHED.read_text())["sets"][name]
-    assert published["pictures"] == SETS[name].pictures
-    assert pixel_checksum(render(SETS[name], 0)[0]) == published["sha256_of_first_picture"]
+    entry = published()[name]
+    assert (entry["pictures"], entry["seed"]) == (SETS[name].pictures, SETS[name].seed)
+    first = checksum_of_first(SetFolder(SETS[name], tmp_path))
+    assert first.agrees_up_to_rounding(checksum_from(entry["first_picture"]))

@@ -1,0 +1,111 @@
+"""`tabletop train` from records and from a label set: a tiny run from end to end, and its refusals in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+
+from tabletop_interaction.cli.main import main
+from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
+from tabletop_interaction.segmentation import Segmenter, write_label_set
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def record(backend: Any, folder: Path, *, hit: bool) -> None:
+    env = RecordInteractions(TabletopInteraction(backend), folder)
+    env.reset(seed=0)
+    x, y = backend._square if hit else -np.sign(backend._square) * 0.2
+    env.step(np.clip(PickPlace(x, y, 0.0, -0.1, 0.1).to_action(backend.arena), -1, 1).astype(np.float32))
+    env.close()
+
+
+def test_records_become_a_network_that_segments(
+    painted_table: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(painted_table(), tmp_path / "rows", hit=True)
+    command = [
+        "train",
+        "--data",
+        str(tmp_path / "rows"),
+        "--out",
+        str(tmp_path / "run"),
+        "--steps",
+        "2",
+        "--batch-size",
+        "2",
+    ]
+    assert main([*command, "--loss", "robust-set"]) == 0
+    model = tmp_path / "run" / "model.safetensors"
+    assert f"{model} learned from" in capsys.readouterr().out.replace("\n", "")
+    segments = Segmenter.load(model).segment(np.zeros((96, 128, 3), np.uint8))
+    assert segments.masks.shape[1:] == (96, 128)
+    stamp = model.stat().st_mtime_ns
+    assert main([*command, "--loss", "robust-set"]) == 0
+    assert model.stat().st_mtime_ns == stamp
+    assert main([*command, "--loss", "cross-entropy"]) == 1
+    assert "give a new folder" in capsys.readouterr().err
+
+
+def test_a_label_set_becomes_a_network(tmp_path: Path) -> None:
+    picture, mask = np.full((200, 240, 3), 60, np.uint8), np.zeros((1, 200, 240), bool)
+    mask[0, 80:140, 90:150] = True
+    picture[mask[0]] = 200
+    (tmp_path / "pictures").mkdir()
+    iio.imwrite(tmp_path / "pictures" / "a.png", picture)
+    write_label_set(tmp_path / "labels.json", ["a.png"], [mask])
+    source = ["--coco", str(tmp_path / "labels.json"), "--images", str(tmp_path / "pictures")]
+    assert main(["train", *source, "--out", str(tmp_path / "run"), "--steps", "1", "--batch-size", "2"]) == 0
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["a.png"]
+
+
+def test_records_without_a_grasp_are_refused(
+    painted_table: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(painted_table(), tmp_path / "rows", hit=False)
+    assert main(["train", "--data", str(tmp_path / "rows"), "--out", str(tmp_path / "run"), "--steps", "1"]) == 1
+    assert "collect interactions that grasp" in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give either --data"),
+        (["--coco", "x.json"], "give either --data"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--data", "nowhere", "--steps", "0"], "steps is 0"),
+        (["--data", "nowhere", "--paste-share", "2"], "--paste-share 2"),
+        (["--coco", "nowhere.json", "--images", "."], "nowhere.json does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *arguments, "--out", str(tmp_path / "run")]) == 1
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_foreign_folder_is_left_alone(
+    painted_table: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(painted_table(), tmp_path / "rows", hit=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    assert main(["train", "--data", str(tmp_path / "rows"), "--out", str(tmp_path / "run"), "--steps", "1"]) == 1
+    assert "thesis.txt" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
