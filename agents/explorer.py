@@ -33,8 +33,8 @@ class SegmentsPictures(Protocol):
 class HypothesisAgent:
     """Segments one view, chosen at random, takes one hypothesis at random, and places at a random point.
 
-    That is Algorithm 1's "choose one at random; move" (paper); here a hypothesis is taken as often as the network believes
-    in it. With no hypothesis inside the arena the agent acts at random.
+    That is Algorithm 1's "choose one at random; move" (paper); here a hypothesis is taken as often as the network
+    believes in it. With no hypothesis inside the arena the agent acts at random.
 
     Args:
         segmenter: makes the hypotheses.

@@ -107,9 +107,7 @@ class Detections:
                 f"{len(self.rles)} masks came with scores {self.scores.shape}; one score a mask is needed"
             )
         for index in np.flatnonzero(~np.isfinite(self.scores)).tolist():
-            raise InvalidDetections(
-                f"detection {index} has score {self.scores[index]}; scores must be finite"
-            )
+            raise InvalidDetections(f"detection {index} has score {self.scores[index]}; scores must be finite")
         for index, rle in enumerate(self.rles):
             if rle.area == 0:
                 raise InvalidDetections(f"detection {index} has no pixel; drop empty masks before evaluating")
@@ -118,9 +116,7 @@ class Detections:
     def from_masks(cls, masks: BoolArray, scores: NDArray[np.floating[Any]]) -> Detections:
         """From masks (N, H, W) bool and scores (N,); N may be 0."""
         if masks.ndim != 3 or masks.dtype != np.bool_:
-            raise InvalidDetections(
-                f"masks are {masks.dtype} {masks.shape}; bool (N, height, width) is needed"
-            )
+            raise InvalidDetections(f"masks are {masks.dtype} {masks.shape}; bool (N, height, width) is needed")
         return cls(tuple(rle_from_mask(mask) for mask in masks), np.asarray(scores, np.float64))
 
 
@@ -143,18 +139,14 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolA
     """
     path = Path(path)
     if path.exists():
-        raise FileExistsError(
-            f"{path} exists; label sets are never overwritten: remove it or choose another name"
-        )
+        raise FileExistsError(f"{path} exists; label sets are never overwritten: remove it or choose another name")
     if len(file_names) != len(masks):
         raise InvalidLabelSet(f"{len(file_names)} file names came with masks for {len(masks)} pictures")
     if len(set(file_names)) != len(file_names):
         raise InvalidLabelSet("a file name comes twice; every picture needs its own")
     for name, stack in zip(file_names, masks, strict=True):
         if stack.ndim != 3 or stack.dtype != np.bool_:
-            raise InvalidLabelSet(
-                f"masks of {name} are {stack.dtype} {stack.shape}; bool (N, height, width) is needed"
-            )
+            raise InvalidLabelSet(f"masks of {name} are {stack.dtype} {stack.shape}; bool (N, height, width) is needed")
     annotations = _annotations(masks)
     if not annotations:
         raise InvalidLabelSet("no mask has a pixel; a label set without objects cannot be evaluated")
@@ -211,9 +203,7 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
     """
     json_path = Path(json_path)
     document = _read_document(json_path)
-    images = _unique(
-        [_image(entry) for entry in document["images"]], lambda image: image.image_id, "image id"
-    )
+    images = _unique([_image(entry) for entry in document["images"]], lambda image: image.image_id, "image id")
     _unique(images, lambda image: image.file_name, "file name")
     by_id = {image.image_id: image for image in images}
     objects = _unique(
@@ -264,9 +254,7 @@ def _integer(entry: Any, key: str, what: str, minimum: int | None = None) -> int
     value = entry.get(key) if isinstance(entry, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, int) or (minimum is not None and value < minimum):
         least = "" if minimum is None else f" >= {minimum}"
-        raise InvalidLabelSet(
-            f'{what} has "{key}" {value!r}; an integer{least} is needed: {str(entry)[:120]}'
-        )
+        raise InvalidLabelSet(f'{what} has "{key}" {value!r}; an integer{least} is needed: {str(entry)[:120]}')
     return value
 
 
@@ -284,9 +272,7 @@ def _object(entry: Any, images: Mapping[int, LabelledImage]) -> LabelledObject:
     what = f"annotation {object_id}"
     image_id = _integer(entry, "image_id", what)
     if image_id not in images:
-        raise InvalidLabelSet(
-            f'{what} names image {image_id}, which is not among "images"; add it or drop the mask'
-        )
+        raise InvalidLabelSet(f'{what} names image {image_id}, which is not among "images"; add it or drop the mask')
     is_crowd = entry.get("iscrowd", 0)
     if is_crowd not in (0, 1):
         raise InvalidLabelSet(f'{what} has "iscrowd" {is_crowd!r}; 0 or 1 is accepted')
@@ -315,9 +301,7 @@ def _rle(segmentation: Any, image: LabelledImage, what: str) -> Rle:
 def _checked_rle(counts: Any, image: LabelledImage, what: str) -> Rle:
     runs = isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts)
     if not runs and not isinstance(counts, str):
-        raise InvalidLabelSet(
-            f'{what} has "counts" {str(counts)[:40]}; a string or a list of run lengths is needed'
-        )
+        raise InvalidLabelSet(f'{what} has "counts" {str(counts)[:40]}; a string or a list of run lengths is needed')
     encoded: dict[str, Any] = {"size": [image.height, image.width], "counts": counts}
     try:
         if runs:

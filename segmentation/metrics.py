@@ -153,9 +153,7 @@ def average_precision(
         ap_50_95=float(np.mean([ap[iou] for iou in COCO_IOU_THRESHOLDS])),
         area_ap={iou: area_under_curve(*precision_recall(matches, iou)) for iou in IOU_THRESHOLDS},
         precision=precision,
-        recall_at_precision={
-            iou: recalls_at_precisions(*precision_recall(matches, iou)) for iou in IOU_THRESHOLDS
-        },
+        recall_at_precision={iou: recalls_at_precisions(*precision_recall(matches, iou)) for iou in IOU_THRESHOLDS},
         mean_matched_iou=mean_matched_iou(matches, 0.5),
         images=len(label_set.images),
         objects=objects,
@@ -209,9 +207,7 @@ def _found_annotations(label_set: LabelSet, detections: Mapping[int, Detections]
     pairs = [
         (picture, rle, score)
         for picture, image in enumerate(label_set.images, start=1)
-        for rle, score in zip(
-            detections[image.image_id].rles, detections[image.image_id].scores.tolist(), strict=True
-        )
+        for rle, score in zip(detections[image.image_id].rles, detections[image.image_id].scores.tolist(), strict=True)
     ]
     return [
         {
@@ -285,14 +281,12 @@ def _match(
         evaluator.evaluate()
     thresholds = len(settings.iou_thresholds)
     fates = [
-        _picture_fate(evaluator, number, fate, thresholds)
-        for number, fate in enumerate(evaluator.evalImgs, start=1)
+        _picture_fate(evaluator, number, fate, thresholds) for number, fate in enumerate(evaluator.evalImgs, start=1)
     ]
     scores = np.concatenate([fate["scores"] for fate in fates])
     order = np.argsort(-scores, kind="stable")
     matched, ignored, iou = (
-        np.concatenate([fate[key] for fate in fates], axis=1)[:, order]
-        for key in ("matched", "ignored", "iou")
+        np.concatenate([fate[key] for fate in fates], axis=1)[:, order] for key in ("matched", "ignored", "iou")
     )
     return Matches(
         iou_thresholds=settings.iou_thresholds,
@@ -305,9 +299,7 @@ def _match(
     )
 
 
-def _picture_fate(
-    evaluator: Any, number: int, fate: dict[str, Any] | None, thresholds: int
-) -> dict[str, Any]:
+def _picture_fate(evaluator: Any, number: int, fate: dict[str, Any] | None, thresholds: int) -> dict[str, Any]:
     """One of `evalImgs` as arrays; None, a picture with neither objects nor detections, gives empty ones."""
     if fate is None:
         empty = np.zeros((thresholds, 0))

@@ -106,9 +106,7 @@ def mean_matched_iou(matches: Matches, iou: float) -> float:
     return float(np.mean(matches.iou[row, hit])) if hit.any() else float("nan")
 
 
-def bootstrap_intervals(
-    matches: Matches, *, samples: int = 1000, level: float = 0.95, seed: int = 0
-) -> Intervals:
+def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float = 0.95, seed: int = 0) -> Intervals:
     """Percentile bootstrap over pictures: draw as many with replacement, rank anew, take COCO's AP.
 
     It tells how far another draw of pictures from the same scenes might move the figure; not how far another
@@ -124,9 +122,7 @@ def bootstrap_intervals(
         ValueError: samples or level is outside its range, or no draw holds an object.
     """
     if samples < 1 or not 0.0 < level < 1.0:
-        raise ValueError(
-            f"samples {samples} and level {level} came; samples >= 1 and 0 < level < 1 are needed"
-        )
+        raise ValueError(f"samples {samples} and level {level} came; samples >= 1 and 0 < level < 1 are needed")
     pictures = len(matches.objects)
     draws = np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), size=samples)
     draws = draws[draws @ matches.objects > 0]

@@ -44,9 +44,7 @@ def pack(panels: Sequence[Panel], size: int) -> tuple[dict[str, Cell], float]:
     return cells, resolution
 
 
-def _shelves(
-    sizes: Mapping[str, tuple[float, float]], size: int, resolution: float
-) -> dict[str, Cell] | None:
+def _shelves(sizes: Mapping[str, tuple[float, float]], size: int, resolution: float) -> dict[str, Cell] | None:
     """Cells side by side on shelves, the tallest first; None when they do not fit."""
     cells: dict[str, Cell] = {}
     row = column = shelf = 0

@@ -84,12 +84,8 @@ _PAINTERS: dict[str, Painter] = {
         rng, (22, 6, 3, 6), ("#ece6d8", "#26365e", "#ece6d8", "#26365e"), crossed=False, angle=np.pi / 2
     ),
     "train_10_mint_dots": lambda rng: cloths.dots(rng, "#8fc9b2", ("#f6f3ea",), 42, 11),
-    "train_11_blue_denim": lambda rng: cloths.denim(
-        rng, ("#1d2c4c", "#37507e", "#6582ab", "#9db3cd"), "#d08a3c"
-    ),
-    "train_12_white_marble": lambda rng: stones.marble(
-        rng, ("#d3d3d2", "#e9e8e5", "#f2f1ee"), "#73777c", 0.75
-    ),
+    "train_11_blue_denim": lambda rng: cloths.denim(rng, ("#1d2c4c", "#37507e", "#6582ab", "#9db3cd"), "#d08a3c"),
+    "train_12_white_marble": lambda rng: stones.marble(rng, ("#d3d3d2", "#e9e8e5", "#f2f1ee"), "#73777c", 0.75),
     "train_13_grey_granite": lambda rng: stones.granite(rng, ("#2c2c30", "#77777a", "#a7a5a3", "#d5d1cb")),
     "train_14_concrete": lambda rng: stones.concrete(rng, ("#6d6d6b", "#918f8b", "#b5b2ac")),
     "train_15_newspaper": lambda rng: prints.newspaper(rng, "#ddd6c6", "#2a2929"),
@@ -103,27 +99,19 @@ _PAINTERS: dict[str, Painter] = {
         rng, "#7d2340", ("#e8c15a", "#f0e7da", "#c94f6d"), 64, 21, (5, 6, 0)
     ),
     "train_19_cork": lambda rng: coatings.cork(rng, ("#5b3a20", "#a87544", "#c99a63", "#dfb986")),
-    "train_20_brushed_steel": lambda rng: coatings.brushed_metal(
-        rng, ("#6e7276", "#9a9ea2", "#c6c9cb", "#e4e5e6")
-    ),
+    "train_20_brushed_steel": lambda rng: coatings.brushed_metal(rng, ("#6e7276", "#9a9ea2", "#c6c9cb", "#e4e5e6")),
     "train_21_brown_leather": lambda rng: coatings.leather(rng, ("#2f1a10", "#55301c", "#7d4a2b", "#a06b42")),
-    "train_22_persian_rug": lambda rng: cloths.carpet(
-        rng, ("#e0cfa8", "#7b1f25", "#23324f", "#a6432f", "#3f5a4a")
-    ),
+    "train_22_persian_rug": lambda rng: cloths.carpet(rng, ("#e0cfa8", "#7b1f25", "#23324f", "#a6432f", "#3f5a4a")),
     "train_23_bright_shapes": lambda rng: prints.strewn_shapes(rng, plain("#d8d4c8"), _BRIGHT, 90, 0.0),
     "train_24_green_lacquer": lambda rng: coatings.lacquer(rng, ("#173d2c", "#2a6145"), 1.2, rings=1),
     "val_01_end_grain": lambda rng: woods.end_grain(rng, _OAK, 52),
     "val_02_strand_board": _strand_board,
-    "val_03_blue_gingham": lambda rng: cloths.bands(
-        rng, (9, 9), ("#3b6fb0", "#f1efe9"), crossed=True, angle=np.pi / 4
-    ),
+    "val_03_blue_gingham": lambda rng: cloths.bands(rng, (9, 9), ("#3b6fb0", "#f1efe9"), crossed=True, angle=np.pi / 4),
     "val_04_green_marble": lambda rng: stones.marble(rng, ("#12291f", "#1f4736", "#37664e"), "#c4d8c6", 0.6),
     "val_05_sunset_gradient": lambda rng: coatings.lacquer(
         rng, ("#3c2c63", "#a23e6a", "#ee7d57", "#f7c66b"), 0.9, rings=0
     ),
-    "val_06_muted_shapes": lambda rng: prints.strewn_shapes(
-        rng, cloths.linen(rng, "#94897a"), _MUTED, 70, 0.4
-    ),
+    "val_06_muted_shapes": lambda rng: prints.strewn_shapes(rng, cloths.linen(rng, "#94897a"), _MUTED, 70, 0.4),
     "test_01_herringbone": lambda rng: _herringbone(rng, _ASH),
     "test_02_terrazzo": lambda rng: stones.terrazzo(
         rng, "#dcd7cd", ("#b7674a", "#54606b", "#d9b36c", "#8f9f8b", "#f3f0ea", "#2e3033")
@@ -166,9 +154,7 @@ def load_background(name: str) -> NDArray[np.uint8]:
         ValueError: for a name that `background_names` does not give.
     """
     if name not in _PAINTERS:
-        raise ValueError(
-            f"no background {name!r}; `background_names(split)` lists those of {', '.join(SPLITS)}"
-        )
+        raise ValueError(f"no background {name!r}; `background_names(split)` lists those of {', '.join(SPLITS)}")
     rng = np.random.default_rng(list(name.encode()))
     picture = worn(rng, _PAINTERS[name](rng))
     # Softened a little, so that no edge is sharper than a camera's picture of it.

@@ -104,9 +104,7 @@ def _octagon(rng: Rng) -> Sketch:
     section = regular(8, width / np.cos(np.pi / 8))
     lid = rng.uniform(0.2, 0.4) * length
     stations = [[0, 0.96], [0.001, 0.97], [length - lid, 0.97], [length - lid + 0.0005, 1], [length, 1]]
-    part = place(
-        loft(stack(section, stations), [("body", 3), ("lid", 4)], 300, ends=("body", "lid")), turn=LYING
-    )
+    part = place(loft(stack(section, stations), [("body", 3), ("lid", 4)], 300, ends=("body", "lid")), turn=LYING)
     palette = mixed(rng)
     skins = {"body": pattern(rng, palette), "lid": plain(palette.swapped())}
     return Sketch((part,), skins, rng.uniform(0.2, 0.6), rng.uniform(0.45, 0.6))
@@ -159,9 +157,7 @@ def _tin(rng: Rng) -> Sketch:
     palette = mixed(rng)
     skins = {
         "body": Skin(pick(rng, "label", "bands", "confetti", "two_tone"), palette, folds),
-        "lid": Skin(
-            pick(rng, "metal", "plain"), natural(rng, "brass") if rng.random() < 0.5 else palette.swapped()
-        ),
+        "lid": Skin(pick(rng, "metal", "plain"), natural(rng, "brass") if rng.random() < 0.5 else palette.swapped()),
         "top": Skin(pick(rng, "label", "dots", "plain"), palette.swapped(), (0.0, 1.0)),
     }
     return Sketch((part,), skins, rng.uniform(0.4, 0.9), rng.uniform(0.4, 0.55))
@@ -193,9 +189,7 @@ def _barrel(rng: Rng) -> Sketch:
     bulge = np.maximum(np.abs(2 * share - 1) - 0.25, 0)  # the middle is straight, to lie on
     stations = np.column_stack([share * length, 1 - 0.3 * bulge**2])
     bands = [("stave", 1), ("hoop", 2), ("stave", 6), ("hoop", 7), ("stave", 8)]
-    part = place(
-        loft(stack(oval(diameter, diameter), stations), bands, 700, ends=("head", "head")), turn=LYING
-    )
+    part = place(loft(stack(oval(diameter, diameter), stations), bands, 700, ends=("head", "head")), turn=LYING)
     wood = natural(rng, "wood")
     skins = {"stave": Skin("wood", wood), "head": Skin("wood", wood), "hoop": plain(natural(rng, "black"))}
     return Sketch((part,), skins, rng.uniform(0.1, 0.4), rng.uniform(0.5, 0.65))

@@ -38,9 +38,7 @@ def weave(rng: np.random.Generator, coarseness_mm: float, contrast: float) -> Fl
     return np.asarray(1 + np.float32(contrast) * (weft + warp - 1.4), np.float32)
 
 
-def draped(
-    rng: np.random.Generator, picture: FloatImage, wrinkles: float = 0.03, creases: bool = False
-) -> FloatImage:
+def draped(rng: np.random.Generator, picture: FloatImage, wrinkles: float = 0.03, creases: bool = False) -> FloatImage:
     """`picture` with soft wrinkles, and with the cross of an ironed fold if `creases`."""
     hills = np.abs(noise(rng, 240, 3, 0.4) - 0.5) + 0.3 * noise(rng, 120, 2)
     light = relief(blur(hills, 5), wrinkles)
@@ -110,11 +108,7 @@ def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> Floa
     washed = 0.6 * noise(rng, 160, 4) + 0.4 * noise(rng, (90, 4), 3)
     picture = ramp(0.55 * washed + 0.45 * diagonal, palette)
     seam = x - np.float32(WIDTH_MM * rng.uniform(0.6, 0.8))
-    hem = (
-        1
-        - 0.35 * np.exp(-np.square((seam + 14) / 2.2))
-        + 0.12 * np.exp(-np.square(seam / 9)) * noise(rng, 12, 2)
-    )
+    hem = 1 - 0.35 * np.exp(-np.square((seam + 14) / 2.2)) + 0.12 * np.exp(-np.square(seam / 9)) * noise(rng, 12, 2)
     picture = shade(picture, np.asarray(hem, np.float32))
     for offset in (-5, 5):
         dashes = smooth_step(np.abs(seam - offset), 1.7, 0.7) * smooth_step(np.mod(y, 6), 1.0, 2.2)
@@ -144,9 +138,7 @@ def carpet(rng: np.random.Generator, codes: Sequence[str], border_mm: float = 75
     field = np.where(edge > border_mm, ornament, 0.25 * ornament + 0.6 * repeat)
     shades = np.floor(field * 2.5 * len(codes)).astype(int) % len(codes)
     shades[(np.abs(edge - border_mm) < 5) | (np.abs(edge - 12) < 4)] = 0
-    knots = cv2.resize(
-        shades.astype(np.uint8), (WIDTH_MM // 3, HEIGHT_MM // 3), interpolation=cv2.INTER_NEAREST
-    )
+    knots = cv2.resize(shades.astype(np.uint8), (WIDTH_MM // 3, HEIGHT_MM // 3), interpolation=cv2.INTER_NEAREST)
     shades = cv2.resize(knots, SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
     colours = np.stack([rgb(c) for c in codes])
     pile = 0.78 + 0.44 * noise(rng, 3.2, 2) * (0.7 + 0.6 * noise(rng, (4, 60), 2))

@@ -52,9 +52,7 @@ def brushed_metal(rng: np.random.Generator, palette: Sequence[str]) -> FloatImag
 def cork(rng: np.random.Generator, palette: Sequence[str], granule_mm: float = 5.0) -> FloatImage:
     """Pressed granules with dark crumbs of bark."""
     granules = irregular_cells(rng, granule_mm)
-    tone = rng.normal(0.55, 0.2, granules.count).astype(np.float32)[granules.labels] + 0.5 * (
-        noise(rng, 3, 2) - 0.5
-    )
+    tone = rng.normal(0.55, 0.2, granules.count).astype(np.float32)[granules.labels] + 0.5 * (noise(rng, 3, 2) - 0.5)
     picture = shade(ramp(tone, palette), 1 - 0.28 * np.exp(-granules.border_mm / 0.7))
     crumbs = irregular_cells(rng, 8)
     dark = (rng.random(crumbs.count) < 0.09)[crumbs.labels] & (crumbs.border_mm > 1.6)
@@ -67,9 +65,7 @@ def leather(rng: np.random.Generator, palette: Sequence[str], grain_mm: float = 
     bumps = blur(np.minimum(grain.border_mm, 1.6), 0.5)
     creases = np.exp(-np.abs(displace(noise(rng, 160, 4), rng, 40, 60) - 0.5) / 0.012)
     tone = 0.6 * noise(rng, 230, 5, 0.6) + 0.45 * bumps / 1.6 - 0.2 * creases * noise(rng, 120, 2)
-    return shade(
-        ramp(tone.astype(np.float32), palette), np.clip(relief(bumps - 1.2 * creases, 0.11), 0.65, 1.35)
-    )
+    return shade(ramp(tone.astype(np.float32), palette), np.clip(relief(bumps - 1.2 * creases, 0.11), 0.65, 1.35))
 
 
 def camouflage(rng: np.random.Generator, codes: Sequence[str], cell_mm: float = 110) -> FloatImage:

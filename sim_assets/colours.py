@@ -86,9 +86,7 @@ def natural(rng: np.random.Generator, kind: str) -> Palette:
 
 def mixed(rng: np.random.Generator, *kinds: str) -> Palette:
     """A base of one of `kinds` (of any that is manufactured, if none is named) and accents that stand out."""
-    base = tone(
-        rng, *(kinds or ("vivid", "vivid", "deep", "pastel", "muted", "white", "white", "grey", "black"))
-    )
+    base = tone(rng, *(kinds or ("vivid", "vivid", "deep", "pastel", "muted", "white", "white", "grey", "black")))
     accents = [base]
     while len(accents) < 3:
         candidate = tone(rng, "vivid", "vivid", "white", "black", "deep", "pastel")

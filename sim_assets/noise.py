@@ -42,9 +42,7 @@ def fractal_noise(
     """
     cell_rows, cell_columns = cell if isinstance(cell, tuple) else (cell, cell)
     if min(height, width, octaves) < 1 or min(cell_rows, cell_columns) <= 0:
-        raise ValueError(
-            f"noise of {height} x {width} pixels, cell {cell}, {octaves} octaves: all have to be positive"
-        )
+        raise ValueError(f"noise of {height} x {width} pixels, cell {cell}, {octaves} octaves: all have to be positive")
     total = np.zeros((height, width), np.float32)
     for octave in range(octaves):
         rows, columns = cell_rows / 2**octave, cell_columns / 2**octave
@@ -69,9 +67,7 @@ def _octave(
     return _warp(grid, np.array([[columns, 0, column_shift], [0, rows, row_shift]]), height, width)
 
 
-def _tileable_octave(
-    rng: np.random.Generator, height: int, width: int, rows: float, columns: float
-) -> FloatImage:
+def _tileable_octave(rng: np.random.Generator, height: int, width: int, rows: float, columns: float) -> FloatImage:
     grid_shape = (max(1, round(height / rows)), max(1, round(width / columns)))
     grid = rng.random(grid_shape, dtype=np.float32)
     padded = np.pad(grid, _WRAPPED_CELLS, mode="wrap")

@@ -129,9 +129,7 @@ def _surface(part: Part, cells: dict[str, Cell]) -> tuple[Array, Array, Array, N
         uv[mine] = cells[panel.slot].texture_uv(part.corner_uv[mine], TEXTURE_SIZE)
     normals = _corner_normals(part)
     rows = np.column_stack([part.faces.ravel(), normals.reshape(-1, 3) * 1e4, uv.reshape(-1, 2) * 1e5])
-    _, first, inverse = np.unique(
-        rows.round().astype(np.int64), axis=0, return_index=True, return_inverse=True
-    )
+    _, first, inverse = np.unique(rows.round().astype(np.int64), axis=0, return_index=True, return_inverse=True)
     return (
         part.vertices[part.faces.ravel()[first]],
         normals.reshape(-1, 3)[first],

@@ -71,9 +71,7 @@ def city_map(rng: np.random.Generator, land: str, street: str, park: str, water:
     x, y = wobbly_grid_mm(rng, 60, 300, 0.35)
     blocks = irregular_cells(rng, 34)
     lot = rng.random(blocks.count).astype(np.float32)[blocks.labels]
-    picture = blend(
-        plain(land), shade(plain(land), np.full(SHAPE, 0.93, np.float32)), smooth_step(lot, 0.6, 0.61)
-    )
+    picture = blend(plain(land), shade(plain(land), np.full(SHAPE, 0.93, np.float32)), smooth_step(lot, 0.6, 0.61))
     picture = blend(picture, park, smooth_step(lot, 0.12, 0.11))
     picture = blend(picture, street, smooth_step(blocks.border_mm, 1.5, 0.7))
     districts = irregular_cells(rng, 150)
@@ -230,9 +228,7 @@ def _write(drawing: Drawing, text: str, place_mm: NDArray[np.float64], size_mm: 
     origin = (round(place_mm[0] * PX_PER_MM), round(place_mm[1] * PX_PER_MM))
     scale = size_mm * PX_PER_MM / 21
     colour = [float(c) for c in rgb(ink)]
-    cv2.putText(
-        drawing, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, colour, 1 + int(size_mm > 6), cv2.LINE_AA
-    )
+    cv2.putText(drawing, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, colour, 1 + int(size_mm > 6), cv2.LINE_AA)
 
 
 def _page(rng: np.random.Generator, paper: str, ink: str) -> FloatImage:
@@ -271,9 +267,7 @@ def _with_columns(rows: FloatImage, columns: slice, patch: FloatImage) -> FloatI
     return np.concatenate([rows[:, : columns.start], patch, rows[:, columns.stop :]], axis=1)
 
 
-def _lay_sheet(
-    picture: FloatImage, sheet: FloatImage, centre_mm: NDArray[np.float64], angle: float
-) -> FloatImage:
+def _lay_sheet(picture: FloatImage, sheet: FloatImage, centre_mm: NDArray[np.float64], angle: float) -> FloatImage:
     """`picture` with `sheet` on it, turned by `angle` radians, throwing a thin shadow."""
     height, width = sheet.shape[:2]
     window = _window(centre_mm, 250)
@@ -293,9 +287,7 @@ def _lay_sheet(
 def _fold_lines(height_mm: float, width_mm: float) -> FloatImage:
     """Opacity (H, W) of a folded map's whitened creases."""
     x, y = grid_mm()
-    nearest = np.minimum(
-        np.abs(np.mod(x, width_mm) - width_mm / 2), np.abs(np.mod(y, height_mm) - height_mm / 2)
-    )
+    nearest = np.minimum(np.abs(np.mod(x, width_mm) - width_mm / 2), np.abs(np.mod(y, height_mm) - height_mm / 2))
     return 0.5 * smooth_step(nearest.astype(np.float32), 1.6, 0.2)
 
 
@@ -331,9 +323,7 @@ def _draw_panel(
     focus = np.array([width * rng.uniform(0.3, 0.7), height * rng.uniform(0.5, 0.8)])
     if rng.random() < 0.5:
         for angle in np.arange(0, 2 * np.pi, 0.22):
-            ray = np.array(
-                [[0, 0], [np.cos(angle), np.sin(angle)], [np.cos(angle + 0.09), np.sin(angle + 0.09)]]
-            )
+            ray = np.array([[0, 0], [np.cos(angle), np.sin(angle)], [np.cos(angle + 0.09), np.sin(angle + 0.09)]])
             _fill(panel, focus + 260 * ray, str(ground), 0.82)
     scale = rng.uniform(0.75, 1.5)
     for grow, body, head in ((1.08, "#1d1b1a", "#1d1b1a"), (1.0, str(figure), str(accent))):

@@ -204,9 +204,7 @@ def loft(
     return Part(vertices, faces, corner_uv, face_panel, panels, hulls, density)
 
 
-def _wall_panels(
-    rings: Points, bands: Sequence[tuple[str, int]]
-) -> tuple[tuple[Panel, ...], Indices, Points]:
+def _wall_panels(rings: Points, bands: Sequence[tuple[str, int]]) -> tuple[tuple[Panel, ...], Indices, Points]:
     """Panels of the wall, and per strip between two rings its panel and its (N - 1, 2) range of v."""
     perimeter = np.linalg.norm(np.roll(rings, -1, axis=1) - rings, axis=2).sum(axis=1)
     steps = np.linalg.norm(np.diff(rings, axis=0), axis=2).mean(axis=1)

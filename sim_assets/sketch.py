@@ -101,9 +101,7 @@ def block(
     slot: str, size: Triple, at: Triple, radius: float = 0.002, density: float = 600.0, top: str | None = None
 ) -> Part:
     """Box of `size` metres with round edges, bottom centre at `at`; `top` names the slot of both caps."""
-    rings = stack(
-        rounded_rectangle(size[0], size[1], 1.5 * radius), bevelled(size[2], size[0], size[1], radius)
-    )
+    rings = stack(rounded_rectangle(size[0], size[1], 1.5 * radius), bevelled(size[2], size[0], size[1], radius))
     return place(loft(rings, [(slot, 5)], density, ends=(top, top) if top else None), at)
 
 

@@ -36,9 +36,7 @@ def marble(rng: np.random.Generator, palette: Sequence[str], vein: str, strength
         field = displace(noise(rng, (cell_mm, 1.7 * cell_mm), 4, 0.45), rng, 130, 190)
         line = np.exp(-np.abs(field - 0.5) / np.float32(width)) * smooth_step(noise(rng, 220, 2), 0.25, 0.75)
         halo = 0.35 * np.exp(-np.abs(field - 0.5) / np.float32(5 * width))
-        picture = blend(
-            picture, vein, np.float32(strength * weight) * np.maximum(line, halo * line.mean() * 4)
-        )
+        picture = blend(picture, vein, np.float32(strength * weight) * np.maximum(line, halo * line.mean() * 4))
     return picture
 
 

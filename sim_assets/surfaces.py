@@ -75,9 +75,7 @@ def ramp(values: FloatImage, codes: Sequence[str]) -> FloatImage:
     """Colours (..., 3) that run through `codes` as `values` (...) go from 0 to 1."""
     stops = np.stack([rgb(code) for code in codes])
     positions = np.linspace(0, 1, 1024)
-    table = np.stack(
-        [np.interp(positions, np.linspace(0, 1, len(stops)), stops[:, c]) for c in range(3)], axis=1
-    )
+    table = np.stack([np.interp(positions, np.linspace(0, 1, len(stops)), stops[:, c]) for c in range(3)], axis=1)
     return table.astype(np.float32)[(np.clip(values, 0, 1) * 1023).astype(np.int32)]
 
 
@@ -113,9 +111,7 @@ def displace(image: FloatImage, rng: np.random.Generator, amount_mm: float, cell
     """`image` pulled about by a smooth noise of the given amplitude and cell."""
     x, y = wobbly_grid_mm(rng, amount_mm, cell_mm)
     scale = np.float32(PX_PER_MM)
-    return np.asarray(
-        cv2.remap(image, x * scale, y * scale, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT), np.float32
-    )
+    return np.asarray(cv2.remap(image, x * scale, y * scale, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +132,7 @@ class Cells:
 def irregular_cells(rng: np.random.Generator, spacing_mm: float) -> Cells:
     """Cells of about `spacing_mm` across."""
     rows, columns = (max(1, round(length / spacing_mm)) for length in (HEIGHT_MM, WIDTH_MM))
-    centres = (np.moveaxis(np.indices((rows, columns)), 0, -1) + rng.random((rows, columns, 2))).reshape(
-        -1, 2
-    )
+    centres = (np.moveaxis(np.indices((rows, columns)), 0, -1) + rng.random((rows, columns, 2))).reshape(-1, 2)
     pixels = (centres / (rows, columns) * SHAPE).astype(int)
     holes = np.full(SHAPE, 255, np.uint8)
     holes[pixels[:, 0], pixels[:, 1]] = 0
@@ -156,9 +150,7 @@ def border_distance_mm(labels: LabelImage) -> FloatImage:
     return np.asarray(distance, np.float32) / np.float32(PX_PER_MM)
 
 
-def worn(
-    rng: np.random.Generator, picture: FloatImage, unevenness: float = 0.08, grain: float = 3.0
-) -> FloatImage:
+def worn(rng: np.random.Generator, picture: FloatImage, unevenness: float = 0.08, grain: float = 3.0) -> FloatImage:
     """`picture` with the broad unevenness, smudges and fine grain that no real table lacks.
 
     Args:
@@ -170,7 +162,5 @@ def worn(
     broad = 1 + np.float32(2 * unevenness) * (noise(rng, 350, 3) - 0.5)
     smudges = 1 - np.float32(0.35 * unevenness) * smooth_step(noise(rng, 60, 4), 0.55, 0.8)
     # A pixel's speckle is smoothed, lest it shimmer when the table is seen from farther away.
-    speckle = cv2.GaussianBlur(rng.standard_normal(SHAPE, dtype=np.float32), (0, 0), 0.7) * np.float32(
-        2.5 * grain
-    )
+    speckle = cv2.GaussianBlur(rng.standard_normal(SHAPE, dtype=np.float32), (0, 0), 0.7) * np.float32(2.5 * grain)
     return np.asarray(shade(picture, broad * smudges) + speckle[..., None], np.float32)

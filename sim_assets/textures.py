@@ -76,9 +76,7 @@ def paint(rng: np.random.Generator, height: int, width: int, pixels_per_metre: f
     return np.asarray(np.clip(picture * wear[..., None] + grain, 0, 255), np.float32)
 
 
-def _noise(
-    rng: np.random.Generator, canvas: Canvas, cell: float, octaves: int = 4, stretch: float = 1.0
-) -> Mask:
+def _noise(rng: np.random.Generator, canvas: Canvas, cell: float, octaves: int = 4, stretch: float = 1.0) -> Mask:
     """Fractal noise with cells of `cell` metres, `stretch` times as tall as wide."""
     size = (canvas.pixels(cell * stretch), canvas.pixels(cell))
     return fractal_noise(rng, canvas.height, canvas.width, size, octaves)
@@ -196,9 +194,7 @@ def _confetti(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pic
     return picture
 
 
-def _star(
-    picture: Picture, centre: NDArray[np.float64], size: float, points: int, turn: float, colour: Colour
-) -> None:
+def _star(picture: Picture, centre: NDArray[np.float64], size: float, points: int, turn: float, colour: Colour) -> None:
     """Draws a star with `points` rays into the picture."""
     angle = (np.arange(2 * points) / (2 * points) + turn) * 2 * np.pi
     radius = np.where(np.arange(2 * points) % 2, 0.45 * size, size)
@@ -296,9 +292,7 @@ def _print_front(rng: np.random.Generator, face: Picture, palette: Palette) -> N
         cv2.ellipse(face, centre, half, 0, 0, 360, badge, -1, cv2.LINE_AA)
     else:
         cv2.rectangle(face, np.subtract(centre, half).tolist(), np.add(centre, half).tolist(), badge, -1)
-    _star(
-        face, rng.uniform(0.1, 0.9, 2) * (width, height), 0.14 * min(face.shape[:2]), 5, 0.05, palette.second
-    )
+    _star(face, rng.uniform(0.1, 0.9, 2) * (width, height), 0.14 * min(face.shape[:2]), 5, 0.05, palette.second)
     _word(rng, face, centre, 1.7 * half[0], 1.2 * half[1], contrast(badge))
     _small_print(rng, face, int(height * 0.8), int(height * 0.95), palette.ink)
 
@@ -322,9 +316,7 @@ def _word(
     colour: Colour,
 ) -> None:
     """Draws an invented brand, as large as fits into `width` x `height` pixels, about the centre."""
-    letters = "".join(
-        "BDFGKLMNPRSTVZ"[rng.integers(14)] + "AEIOU"[rng.integers(5)] for _ in range(rng.integers(1, 4))
-    )
+    letters = "".join("BDFGKLMNPRSTVZ"[rng.integers(14)] + "AEIOU"[rng.integers(5)] for _ in range(rng.integers(1, 4)))
     font = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SIMPLEX)[rng.integers(3)]
     (text_width, text_height), _ = cv2.getTextSize(letters, font, 1.0, 2)
     scale = min(width / text_width, height / text_height)
@@ -347,9 +339,7 @@ def _two_tone(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pic
     """Base below, accent above, parted by a wavy edge, as of a glaze."""
     x, _ = canvas.coordinates()
     v = np.linspace(1, 0, canvas.height, dtype=np.float32)[:, None]
-    edge = 0.05 * np.sin(
-        x * np.float32(canvas.pixels_per_metre / canvas.width * 2 * np.pi * rng.integers(1, 5))
-    )
+    edge = 0.05 * np.sin(x * np.float32(canvas.pixels_per_metre / canvas.width * 2 * np.pi * rng.integers(1, 5)))
     picture = _blend(palette.base, palette.accent, _step(v + edge, rng.uniform(0.3, 0.7), 0.04))
     return picture * (0.94 + 0.06 * _noise(rng, canvas, 0.02))[..., None]
 

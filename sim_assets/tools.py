@@ -43,9 +43,7 @@ Rng = np.random.Generator
 def _bar(slot: str, size: tuple[float, float, float], at: tuple[float, float, float], density: float) -> Part:
     """A smooth bar along x of `size`, its bottom's centre at `at`; the paint runs along it."""
     length, width, height = size
-    rings = stack(
-        rounded_rectangle(width, height, 0.4 * min(width, height)), bevelled(length, width, height, 0.004)
-    )
+    rings = stack(rounded_rectangle(width, height, 0.4 * min(width, height)), bevelled(length, width, height, 0.004))
     part = place(loft(rings, [(slot, 5)], density), turn=LYING)
     return place(part, (at[0] - length / 2, at[1], at[2] + height / 2))
 
@@ -133,9 +131,7 @@ def _wrench(rng: Rng) -> Sketch:
     end = length / 2
     ring = rng.uniform(0.04, 0.046)
     jaw = [
-        place(
-            _bar("body", (0.034, 0.015, height), (0.012, side * 0.015, 0), 700), (end, 0, 0), yaw(side * 0.15)
-        )
+        place(_bar("body", (0.034, 0.015, height), (0.012, side * 0.015, 0), 700), (end, 0, 0), yaw(side * 0.15))
         for side in (-1, 1)
     ]
     parts = (

@@ -130,8 +130,7 @@ def _dog(rng: Rng) -> Sketch:
         ),
     ]
     parts += [
-        trimming(ball("ear", (0.008, 0.006, ear), (head_x - 0.004, side * 0.013, head_z + 0.009)))
-        for side in (-1, 1)
+        trimming(ball("ear", (0.008, 0.006, ear), (head_x - 0.004, side * 0.013, head_z + 0.009))) for side in (-1, 1)
     ]
     palette = natural(rng, pick(rng, "clay", "stone", "wood", "grey")) if rng.random() < 0.6 else mixed(rng)
     coat = Skin(pick(rng, "plain", "camouflage", "stripes", "rough", "mottled"), palette)
@@ -148,9 +147,7 @@ def _dog(rng: Rng) -> Sketch:
 def _boat(rng: Rng) -> Sketch:
     length, rise = rng.uniform((0.112, 0.024), (0.125, 0.03))
     stations = [[0, 0.8, 0.74], [0.3 * rise, 0.9, 0.92], [rise, 1, 1], [rise + 0.004, 0.98, 0.95]]
-    hull = loft(
-        stack(oval(length, 0.046, 1.7), stations), [("hull", 2), ("rail", 3)], 350, ends=("hull", "deck")
-    )
+    hull = loft(stack(oval(length, 0.046, 1.7), stations), [("hull", 2), ("rail", 3)], 350, ends=("hull", "deck"))
     parts = [
         hull,
         block("cabin", (0.04, 0.026, 0.018), (-0.012, 0, rise + 0.002), 0.003, 250, top="rail"),

@@ -153,9 +153,7 @@ def _mug(rng: Rng) -> Sketch:
     profile = [[0, foot - 0.04], [0.002, foot], [0.2 * height, belly], [0.6 * height, 1], [height, belly]]
     body = _vessel(oval(width, depth), profile, 0.003, depth, 1500)
     start = 0.45 * width
-    handle = _handle(
-        "handle", rng.uniform(0.018, 0.024), 0.2 * height, 0.85 * height, start, rng.uniform(0.5, 1)
-    )
+    handle = _handle("handle", rng.uniform(0.018, 0.024), 0.2 * height, 0.85 * height, start, rng.uniform(0.5, 1))
     palette = mixed(rng)
     outside = Skin(pick(rng, "plain", "stripes", "dots", "two_tone", "label", "confetti", "bands"), palette)
     inside = Palette(WHITE, WHITE, WHITE, BLACK) if rng.random() < 0.6 else palette
@@ -200,9 +198,7 @@ def _dish(rng: Rng) -> Sketch:
     glaze = mixed(rng, "white", "pastel", "deep", "vivid")
     skins = {
         "outside": Skin(pick(rng, "two_tone", "speckled", "bands", "plain"), glaze),
-        "inside": Skin(
-            pick(rng, "plain", "marble", "speckled"), glaze if rng.random() < 0.5 else glaze.swapped()
-        ),
+        "inside": Skin(pick(rng, "plain", "marble", "speckled"), glaze if rng.random() < 0.5 else glaze.swapped()),
     }
     return Sketch((body,), skins, rng.uniform(0.5, 1.0), rng.uniform(0.4, 0.55))
 

@@ -217,9 +217,7 @@ def _year_rings(rise: FloatImage) -> FloatImage:
     """Light and dark of year rings (H, W), 0 to 1, from how many rings lie below; too fine ones fade out."""
     phase = np.float32(2 * np.pi) * rise
     rings = np.sin(phase + 0.6 * np.sin(phase))
-    steepness = np.hypot(
-        cv2.Sobel(rise, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(rise, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
+    steepness = np.hypot(cv2.Sobel(rise, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(rise, cv2.CV_32F, 0, 1, scale=1 / 8))
     return np.asarray(0.5 + 0.5 * rings * np.exp(-np.square(3.5 * steepness)), np.float32)
 
 

@@ -25,9 +25,7 @@ def _mask_of_rectangle(view, x, y, angle, length=0.10, width=0.03, height=0.0):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.sampled_from(VIEWS), st.floats(-0.22, 0.22), st.floats(-0.17, 0.17), st.floats(-np.pi / 2, np.pi / 2 - 1e-3)
-)
+@given(st.sampled_from(VIEWS), st.floats(-0.22, 0.22), st.floats(-0.17, 0.17), st.floats(-np.pi / 2, np.pi / 2 - 1e-3))
 def test_the_grasp_of_a_flat_rectangle_is_its_centre_across_its_long_side(view, x, y, angle):
     grasp = grasp_from_mask(_mask_of_rectangle(view, x, y, angle), view, plane_height=0.0)
     assert np.hypot(grasp.x - x, grasp.y - y) < 0.001
