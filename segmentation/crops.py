@@ -53,8 +53,8 @@ class CropConfig:
 
     Attributes:
         crop_px: side of the square crop, a multiple of 16.
-        object_px: longer side that objects are brought to. With 50 the seven scales of inference, whose middle is
-            0.71, look for objects of 42 to 120 px.
+        object_px: longer side that objects are brought to. With 64 the seven scales of inference, 0.42 to 1.19, look
+            for objects of 54 to 152 px, a quarter octave more on either side.
         scale_jitter: in octaves; objects are enlarged by 2 ** +-scale_jitter.
         off_scale_share: of the crops around objects, whose scale is off by `off_scale_octaves` to twice that; objects
             that far off are negative.
@@ -70,7 +70,7 @@ class CropConfig:
     """
 
     crop_px: int = 192
-    object_px: float = 50.0
+    object_px: float = 64.0
     scale_jitter: float = 0.25
     off_scale_share: float = 0.15
     off_scale_octaves: float = 0.6

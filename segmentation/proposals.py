@@ -73,9 +73,9 @@ class ProposalConfig:
             raise ValueError(f"mask_threshold is {self.mask_threshold}; give a probability between 0 and 1")
 
 
-# Half an octave apart: no object is further than a quarter octave from one of these, which is what training
-# rescales by, and together they reach as far as the paper's seven.
-FAST = ProposalConfig(scales=PAPER_SCALES[1::2])
+# Half an octave apart: no object of 45 to 128 px is further than a quarter octave, by which training rescales, from
+# one of these. The paper's smallest scale, for larger ones, is left out.
+FAST = ProposalConfig(scales=PAPER_SCALES[2::2])
 
 
 @dataclass(frozen=True, eq=False)

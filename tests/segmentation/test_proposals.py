@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from tabletop_interaction.segmentation.checkpoints import CheckpointError, save_checkpoint
+from tabletop_interaction.segmentation.crops import CropConfig
 from tabletop_interaction.segmentation.network import (
     DeepMask,
     Features,
@@ -148,9 +149,12 @@ def test_a_tiny_picture_is_still_a_picture() -> None:
     check_well_formed(propose(untrained(), np.zeros((1, 5, 3), np.uint8)), (1, 5))
 
 
-def test_the_fast_scales_leave_no_object_further_than_a_quarter_octave() -> None:
-    distance = np.abs(np.log2(np.array(PAPER_SCALES))[:, None] - np.log2(np.array(FAST.scales))).min(1)
-    assert distance.max() == pytest.approx(0.25)
+def test_the_fast_scales_leave_no_object_of_45_to_128_px_further_than_a_quarter_octave() -> None:
+    lengths = np.geomspace(CropConfig.object_px / PAPER_SCALES[-1] * 2**-0.25, 128, 50)
+    assert lengths[0] < 46
+    wanted = np.log2(CropConfig.object_px / lengths)
+    distance = np.abs(wanted[:, None] - np.log2(np.array(FAST.scales))).min(axis=1)
+    assert distance.max() <= 0.2501
 
 
 def test_a_saved_network_segments_as_before(tmp_path: Path) -> None:
