@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tabletop_interaction.agents.collecting import Collection, collect, session_seed
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.errors import CollectorsDied, InvalidConfiguration
 
 _CHUNK = 5
 _MOST_DEATHS_IN_A_ROW = 5
@@ -50,58 +50,69 @@ def collect_with_ray(collection: Collection, interactions: int, workers: int, al
 
     Raises:
         InvalidConfiguration: Ray is not installed.
-        RuntimeError: collectors die as fast as they are replaced.
+        CollectorsDied: collectors die as fast as they are replaced.
     """
     ray = _import_ray()
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
-        yield from _share(ray, collection, interactions, workers, already_there)
+        crew = _Crew(ray, collection, interactions, already_there)
+        for _ in range(min(workers, interactions)):
+            crew.hire()
+        while crew.at_work:
+            yield crew.next_progress()
     finally:
         ray.shutdown()
 
 
-def _share(ray: Any, collection: Collection, interactions: int, workers: int, already_there: int) -> Iterator[Progress]:
-    actor_class = ray.remote(num_cpus=1, max_restarts=0)(Collector)
-    hired = 0
+class _Crew:
+    """The collectors at work, each with a few interactions to make, and how many are not assigned yet."""
 
-    def hire() -> Any:
-        nonlocal hired
-        hired += 1
-        return actor_class.remote(replace(collection, seed=session_seed(collection.seed, already_there, hired)))
+    def __init__(self, ray: Any, collection: Collection, interactions: int, already_there: int) -> None:
+        self._ray = ray
+        self._actor_class = ray.remote(num_cpus=1, max_restarts=0)(Collector)
+        self._collection = collection
+        self._already_there = already_there
+        self._unassigned = interactions
+        self._hired = 0
+        self._deaths_in_a_row = 0
+        self.at_work: dict[Any, tuple[Any, int]] = {}
 
-    to_assign, deaths_in_a_row = interactions, 0
-    at_work: dict[Any, tuple[Any, int]] = {}
+    def hire(self) -> None:
+        """Start another collector, with a seed of its own, and give it work."""
+        self._hired += 1
+        seed = session_seed(self._collection.seed, self._already_there, self._hired)
+        self._assign(self._actor_class.remote(replace(self._collection, seed=seed)))
 
-    def assign(collector: Any) -> None:
-        nonlocal to_assign
-        chunk = min(_CHUNK, to_assign)
-        to_assign -= chunk
-        if chunk:
-            at_work[collector.work.remote(chunk)] = (collector, chunk)
-        else:
-            ray.get(collector.close.remote())
-
-    for _ in range(min(workers, interactions)):
-        assign(hire())
-    while at_work:
-        (done, *_), _ = ray.wait(list(at_work), num_returns=1)
-        collector, chunk = at_work.pop(done)
+    def next_progress(self) -> Progress:
+        """Wait for the next collector to finish or to die, and set it or its successor to work again."""
+        (done, *_), _ = self._ray.wait(list(self.at_work), num_returns=1)
+        collector, interactions = self.at_work.pop(done)
         try:
-            progress = ray.get(done)
-        except ray.exceptions.RayActorError as error:
-            deaths_in_a_row += 1
-            if deaths_in_a_row > _MOST_DEATHS_IN_A_ROW:
-                raise RuntimeError(
-                    f"{deaths_in_a_row} collectors died in a row; what they finished is on disk; look at the last "
-                    "one's error above, or try --workers 0"
-                ) from error
-            to_assign += chunk
-            yield Progress(0, 0, deaths=1)
-            assign(hire())
+            progress: Progress = self._ray.get(done)
+        except self._ray.exceptions.RayActorError as error:
+            self._bury(interactions, error)
+            return Progress(0, 0, deaths=1)
+        self._deaths_in_a_row = 0
+        self._assign(collector)
+        return progress
+
+    def _assign(self, collector: Any) -> None:
+        interactions = min(_CHUNK, self._unassigned)
+        self._unassigned -= interactions
+        if interactions:
+            self.at_work[collector.work.remote(interactions)] = (collector, interactions)
         else:
-            deaths_in_a_row = 0
-            yield progress
-            assign(collector)
+            self._ray.get(collector.close.remote())
+
+    def _bury(self, interactions: int, error: Exception) -> None:
+        self._deaths_in_a_row += 1
+        if self._deaths_in_a_row > _MOST_DEATHS_IN_A_ROW:
+            raise CollectorsDied(
+                f"{self._deaths_in_a_row} collectors died in a row; what they finished is on disk; look at the last "
+                "one's error above, or try --workers 0"
+            ) from error
+        self._unassigned += interactions
+        self.hire()
 
 
 def _import_ray() -> Any:

@@ -67,3 +67,7 @@ class WriterInUse(TabletopError, RuntimeError):
 
 class DiskFull(TabletopError, OSError):
     """No space is left for records; whatever was written before is whole and stays readable."""
+
+
+class CollectorsDied(TabletopError, RuntimeError):
+    """Collecting processes die as fast as they are replaced; what they finished is on disk."""
