@@ -27,7 +27,7 @@ format: $(VENV)/installed-dev  ## Format the code
 
 # mypy and import-linter see the package under its one name only as a wheel, away from the checkout.
 type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
-	PYTHON=$(PYTHON) VENV=$(abspath $(VENV)) sh .ci/check_wheel
+	VENV=$(abspath $(VENV)) sh .ci/check_wheel
 
 pictures: $(VENV)/installed  ## Make the README's pictures anew
 	$(BIN)/tabletop assets --out docs/pictures

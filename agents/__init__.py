@@ -1,1 +1,1 @@
-"""."""
+"""What acts, through an environment and never on a backend."""

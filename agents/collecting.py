@@ -48,7 +48,10 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
     plain = gym.make(ENVIRONMENT_ID, backend=collection.backend, split=collection.split)
     with closing(plain):
         agent = make_agent(collection, plain, rng)
-        with closing(RecordInteractions(plain, collection.out)) as env:
+        metadata = {"policy": collection.policy, "seed": collection.seed}
+        if collection.policy == "hypothesis":
+            metadata["model"] = collection.model
+        with closing(RecordInteractions(plain, collection.out, metadata=metadata)) as env:
             yield from interact(env, agent, interactions, collection.seed)
 
 

@@ -16,7 +16,6 @@ from tabletop_interaction.envs.records import Interaction
 from tabletop_interaction.segmentation.frame_difference import frame_difference
 
 Picture = NDArray[np.uint8]
-Interactions = Sequence[Interaction] | InteractionTable
 
 _GAP_PX = 4
 _PICK_COLOUR = (255, 221, 51)
@@ -25,25 +24,26 @@ _FRAMES_PER_SECOND = 3
 _MOST_FILM_INTERACTIONS = 60
 
 
-def write_contact_sheets(interactions: Interactions, view: str, out: Path, *, rows: int, sheets: int) -> list[Path]:
+def write_contact_sheets(
+    table: InteractionTable, numbers: Sequence[int], view: str, out: Path, *, rows: int, sheets: int
+) -> list[Path]:
     """JPEG sheets with one interaction a row: before, held, after, and the two masks that the differences give.
 
     Args:
-        interactions: rows that have the view's three pictures.
+        table: interactions with the view's three pictures.
+        numbers: those that may be shown, one or more.
         view: name of the camera.
-        out: folder, made where it is missing.
+        out: an existing folder.
         rows: interactions a sheet.
-        sheets: most sheets; the interactions are spread over all that are given.
+        sheets: most sheets; they are spread over `numbers`.
 
     Returns:
         the files that were written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    count = min(len(interactions), rows * sheets)
-    chosen = np.linspace(0, max(len(interactions) - 1, 0), count).astype(int)
+    chosen = _spread(numbers, rows * sheets)
     paths = []
     for number, start in enumerate(range(0, len(chosen), rows)):
-        strips = [interaction_strip(interactions[int(i)], view) for i in chosen[start : start + rows]]
+        strips = [interaction_strip(table[index], view) for index in chosen[start : start + rows]]
         path = out / f"sheet_{number:02d}.jpg"
         imageio.imwrite(path, np.vstack(strips), quality=88)
         paths.append(path)
@@ -72,14 +72,19 @@ def interaction_strip(interaction: Interaction, view: str) -> Picture:
     ).astype(np.uint8)
 
 
-def write_film(interactions: Interactions, view: str, path: Path) -> Path:
-    """MP4 that shows before, held and after of each interaction, the masks drawn in; at most 60 interactions."""
+def write_film(table: InteractionTable, numbers: Sequence[int], view: str, path: Path) -> Path:
+    """MP4 that shows before, held, after and masks of interactions, at most 60 spread over `numbers`."""
     writer: Any = imageio.get_writer(path, fps=_FRAMES_PER_SECOND, macro_block_size=2)
     with writer:
-        for index in range(min(len(interactions), _MOST_FILM_INTERACTIONS)):
-            for frame in _film_frames(interactions[index], view):
+        for number in _spread(numbers, _MOST_FILM_INTERACTIONS):
+            for frame in _film_frames(table[number], view):
                 writer.append_data(frame)
     return path
+
+
+def _spread(numbers: Sequence[int], most: int) -> list[int]:
+    at = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).astype(int)
+    return [numbers[i] for i in at]
 
 
 def _film_frames(interaction: Interaction, view: str) -> list[Picture]:

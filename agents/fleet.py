@@ -11,6 +11,7 @@ from typing import Any
 
 from tabletop_interaction.agents.collecting import Collection, collect, session_seed
 from tabletop_interaction.envs.errors import CollectorsDied, InvalidConfiguration
+from tabletop_interaction.envs.record_reading import count_interactions
 
 _CHUNK = 5
 _MOST_DEATHS_IN_A_ROW = 5
@@ -56,29 +57,32 @@ def collect_with_ray(collection: Collection, interactions: int, workers: int, al
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
         crew = _Crew(ray, collection, interactions, already_there)
-        for _ in range(min(workers, interactions)):
+        for _ in range(workers):
             crew.hire()
-        while crew.at_work:
+        while crew.at_work or crew.make_up_for_the_dead():
             yield crew.next_progress()
     finally:
         ray.shutdown()
 
 
 class _Crew:
-    """The collectors at work, each with a few interactions to make, and how many are not assigned yet."""
+    """The collectors at work, by what they are waited for, and how many interactions are not assigned yet."""
 
     def __init__(self, ray: Any, collection: Collection, interactions: int, already_there: int) -> None:
         self._ray = ray
         self._actor_class = ray.remote(num_cpus=1, max_restarts=0)(Collector)
         self._collection = collection
         self._already_there = already_there
+        self._wanted = already_there + interactions
         self._unassigned = interactions
         self._hired = 0
         self._deaths_in_a_row = 0
-        self.at_work: dict[Any, tuple[Any, int]] = {}
+        self.at_work: dict[Any, Any] = {}
 
     def hire(self) -> None:
-        """Start another collector, with a seed of its own, and give it work."""
+        """Start another collector, with a seed of its own, and give it work, if there is any left."""
+        if self._unassigned <= 0:
+            return
         self._hired += 1
         seed = session_seed(self._collection.seed, self._already_there, self._hired)
         self._assign(self._actor_class.remote(replace(self._collection, seed=seed)))
@@ -86,12 +90,14 @@ class _Crew:
     def next_progress(self) -> Progress:
         """Wait for the next collector to finish or to die, and set it or its successor to work again."""
         (done, *_), _ = self._ray.wait(list(self.at_work), num_returns=1)
-        collector, interactions = self.at_work.pop(done)
+        collector = self.at_work.pop(done)
         try:
             progress: Progress = self._ray.get(done)
         except self._ray.exceptions.RayActorError as error:
-            self._bury(interactions, error)
+            self._bury(error)
             return Progress(0, 0, deaths=1)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
         self._deaths_in_a_row = 0
         self._assign(collector)
         return progress
@@ -100,18 +106,23 @@ class _Crew:
         interactions = min(_CHUNK, self._unassigned)
         self._unassigned -= interactions
         if interactions:
-            self.at_work[collector.work.remote(interactions)] = (collector, interactions)
+            self.at_work[collector.work.remote(interactions)] = collector
         else:
             self._ray.get(collector.close.remote())
 
-    def _bury(self, interactions: int, error: Exception) -> None:
+    def make_up_for_the_dead(self) -> bool:
+        """Hire for what dead collectors left undone, counted on disk; whether there was anything."""
+        self._unassigned = self._wanted - count_interactions(self._collection.out)
+        self.hire()
+        return bool(self.at_work)
+
+    def _bury(self, error: Exception) -> None:
         self._deaths_in_a_row += 1
         if self._deaths_in_a_row > _MOST_DEATHS_IN_A_ROW:
             raise CollectorsDied(
-                f"{self._deaths_in_a_row} collectors died in a row; what they finished is on disk; look at the last "
-                "one's error above, or try --workers 0"
+                f"{self._deaths_in_a_row} collectors died in a row; what they finished is on disk; --workers 0 "
+                "collects in this process and shows why"
             ) from error
-        self._unassigned += interactions
         self.hire()
 
 

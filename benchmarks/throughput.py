@@ -42,7 +42,7 @@ _EPISODE = 25
 class Options:
     """Measure interactions a second, what they are spent on, the gain of two workers, and memory over a long run."""
 
-    interactions: int = 100
+    interactions: int = 60
     """How many are timed in each row."""
     memory_interactions: int = 0
     """Length of the run that watches memory; 0 leaves it out. 2000 takes some ten minutes."""
@@ -89,7 +89,7 @@ def main(options: Options) -> None:
     """Run everything and print the tables."""
     with one_core():
         composed = measure(options.interactions, options.seed, plain=False)
-        plain = measure(max(10, options.interactions // 5), options.seed, plain=True)
+        plain = measure(options.interactions, options.seed, plain=True)
     _print_rates(composed, plain)
     one, two = (workers_rate(n, options) for n in (1, 2))
     print(f"workers: one {one:.2f}/s, two {two:.2f}/s, ratio {two / one:.2f}")
@@ -114,7 +114,7 @@ def measure(interactions: int, seed: int, *, plain: bool) -> Timing:
                 observation, info = env.reset()
             held_something = _step(env, agent, observation, info)
             if plain:
-                _render_what_was_reused(env, 4 if held_something else 8)
+                _render_what_was_reused(env, 4 if held_something else 8, parts)
         seconds = time.perf_counter() - start
     parts["physics"] = seconds - sum(parts.values())
     return Timing(interactions, seconds, dict(parts))
@@ -173,12 +173,17 @@ def _step(env: RecordInteractions, agent: AimedAgent, observation: Any, info: An
     return bool(env.step(agent.act(observation, info))[4]["grasped"])
 
 
-def _render_what_was_reused(env: RecordInteractions, pictures: int) -> None:
+def _render_what_was_reused(env: RecordInteractions, pictures: int, parts: defaultdict[str, float]) -> None:
     """Render and encode anew what a recording without reuse would have: the picture before, and those of a miss."""
     backend = env.get_wrapper_attr("backend")
     for _ in range(pictures // len(backend.views)):
-        for picture in backend._renderer.render(backend._world.poses()):
+        start = time.perf_counter()
+        rendered = backend._renderer.render(backend._world.poses())
+        parts["rendering"] += time.perf_counter() - start
+        start = time.perf_counter()
+        for picture in rendered:
             encode_picture(picture.rgb)
+        parts["encoding"] += time.perf_counter() - start
 
 
 def _time_parts(env: RecordInteractions, parts: defaultdict[str, float]) -> None:

@@ -1,1 +1,1 @@
-"""."""
+"""The `tabletop` command: a file a subcommand."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tabletop_interaction.benchmarks.arm_film import write_arm_film
 from tabletop_interaction.benchmarks.asset_sheets import write_asset_sheets
+from tabletop_interaction.cli.loading import claim_folder
 
 
 @dataclass(frozen=True)
@@ -23,5 +24,6 @@ class Assets:
 
     def run(self) -> None:
         """Write the pictures and print where they are."""
+        claim_folder(self.out, "assets")
         for path in (*write_asset_sheets(self.out), write_arm_film(self.out / "arm.gif", seed=self.seed)):
             print(path)

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tabletop_interaction.agents import fleet
 from tabletop_interaction.agents.collecting import Collection, collect, session_seed
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.envs.record_folder import is_record_folder
+from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.envs.record_folder import is_record_folder, read_meta
 from tabletop_interaction.envs.record_reading import count_interactions
 
 
@@ -45,11 +45,7 @@ class Collect:
 
     def run(self) -> None:
         """Collect what the folder lacks, with a progress bar."""
-        if self.interactions <= 0 or self.workers < 0 or self.seed < 0:
-            raise InvalidConfiguration(
-                f"--interactions {self.interactions} must be positive, --workers {self.workers} and --seed "
-                f"{self.seed} must not be negative"
-            )
+        self._check()
         there = count_interactions(self.out) if is_record_folder(self.out) else 0
         missing = self.interactions - there
         if missing <= 0:
@@ -57,6 +53,15 @@ class Collect:
             return
         _show_progress(self._collect(missing, there), missing, there)
         print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
+
+    def _check(self) -> None:
+        if self.interactions <= 0:
+            raise InvalidConfiguration(f"--interactions {self.interactions} must be positive")
+        for name in ("workers", "seed"):
+            if getattr(self, name) < 0:
+                raise InvalidConfiguration(f"--{name} {getattr(self, name)} must not be negative")
+        if is_record_folder(self.out) and (split := read_meta(self.out).split) != self.split:
+            raise ForeignFolder(f"{self.out} holds split {split}, not {self.split}; name another folder with --out")
 
     def _collect(self, missing: int, there: int) -> Iterator[fleet.Progress]:
         collection = Collection(self.out, self.seed, self.policy, self.model, self.backend, self.split)

@@ -60,14 +60,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         command.run()
     except _RAISED_ON_PURPOSE as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
-        return 1
+        return _report(console, str(error))
+    except OSError as error:
+        return _report(console, f"{error.filename or 'a file'}: {error.strerror or error}; check path and rights")
     except KeyboardInterrupt:
-        console.print(
-            "stopped; everything that was finished is on disk; the same command goes on from there", soft_wrap=True
-        )
+        console.print("stopped; everything that was finished is on disk", soft_wrap=True)
         return _INTERRUPTED
     return 0
+
+
+def _report(console: Console, message: str) -> int:
+    # Paths may hold brackets, which rich would take for markup.
+    console.print("error: ", style="bold red", end="")
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    return 1
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from typing import Annotated
 import tyro
 
 from tabletop_interaction.agents.contact_sheet import write_contact_sheets, write_film
+from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.record_reading import open_interactions
+from tabletop_interaction.envs.records import MOMENTS
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,19 @@ class Show:
         """Write the pictures and print where they are."""
         if self.rows < 1 or self.sheets < 1:
             raise InvalidConfiguration(f"--rows {self.rows} and --sheets {self.sheets} must be positive")
-        columns = [f"{self.view}_{moment}" for moment in ("before", "held", "after")]
-        table = open_interactions(self.folder, columns)
+        table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS])
+        chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
-        chosen = [row for row in table if row.grasped] if self.grasped_only else table
-        paths = write_contact_sheets(chosen, self.view, out, rows=self.rows, sheets=self.sheets)
-        paths.append(write_film(chosen, self.view, out / "film.mp4"))
-        for path in paths:
+        claim_folder(out, "show")
+        paths = write_contact_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
+        for path in (*paths, write_film(table, chosen, self.view, out / "film.mp4")):
             print(path)
+
+    def _chosen(self) -> list[int]:
+        """Numbers of the rows to show, found without reading a picture."""
+        rows = enumerate(open_interactions(self.folder, columns=()))
+        numbers = [number for number, row in rows if row.grasped or not self.grasped_only]
+        if not numbers:
+            what = "interaction in which something was held" if self.grasped_only else "interaction"
+            raise InvalidConfiguration(f"{self.folder} has no {what}; collect more with tabletop collect")
+        return numbers

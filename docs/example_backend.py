@@ -46,6 +46,8 @@ class PaintedTable:
     def sweep(self, start_xy, end_xy):
         self._check(*start_xy)
         self._check(*end_xy)
+        if self._held:
+            raise AlreadyHolding("place first")
 
     def reset(self, rng, *, new_scene):
         if new_scene:

@@ -103,7 +103,7 @@ class Backend(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Plain JSON that says what made the pictures: backend, renderer, versions, settings."""
+        """Plain JSON that says what made the pictures: backend, renderer, versions, settings, any split."""
         ...
 
     def observe(self) -> Pictures:
@@ -124,7 +124,12 @@ class Backend(Protocol):
         ...
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
-        """Drag the closed gripper over the table from one point to another, metres."""
+        """Drag the closed gripper over the table from one point to another, metres.
+
+        Raises:
+            UnreachableTarget: nothing was moved.
+            AlreadyHolding: something is held; nothing was moved.
+        """
         ...
 
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:

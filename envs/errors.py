@@ -30,6 +30,10 @@ class AlreadyHolding(TabletopError, RuntimeError):
     """A pick was asked for while something is held; place it first."""
 
 
+class NotReset(TabletopError, RuntimeError):
+    """A backend was asked to look or to move before its first reset."""
+
+
 class BlankPicture(TabletopError, RuntimeError):
     """A camera or renderer gave a picture without content."""
 

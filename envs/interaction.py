@@ -22,7 +22,7 @@ from tabletop_interaction.envs.backend import (
     ThirdPerson,
     open_backend,
 )
-from tabletop_interaction.envs.errors import InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.envs.views import View
 
 SWEEP_POINTS = 8
@@ -62,7 +62,7 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
     | `grasped` | bool | the gripper's own belief that it held something |
     | `pick_outcome` | int | why, a `PickOutcome` |
     | `pick_xy`, `place_xy` | float32 (views, 2) | pixel x, y of the two points in each view; -1 after a reset |
-    | `pick_place` | float64 (5,) | what was done, metres and radians, as `PickPlace.to_array` |
+    | `pick_place` | float64 (5,) | what was asked, or done instead, metres and radians, as `PickPlace.to_array` |
     | `scene` | int | number of the scene since the last seeded reset |
     | `returned` | int | objects that the last reset brought back from outside the arena |
 
@@ -81,7 +81,7 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
     | name | default | meaning |
     |---|---|---|
     | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol |
-    | `split` | `"train"` | objects and backgrounds that a simulation draws: `"train"`, `"val"`, `"test"` |
+    | `split` | `"train"` | what a simulation opened by name draws: `"train"`, `"val"` or `"test"` objects and tables |
     | `config` | `None` | the backend's configuration, e.g. a `SimulationConfig` |
     | `episodes_per_scene` | 2 | episodes before a new scene is drawn |
     | `render_mode` | `None` | `"rgb_array"`: a third-person picture that shows the arm, where the backend has one |
@@ -103,9 +103,10 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
         EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode)
         _check_arguments(episodes_per_scene, render_mode)
         self.render_mode = render_mode
-        self.split = split
         self.episodes_per_scene = episodes_per_scene
         self.backend = open_backend(backend, split=split, config=config)
+        # A Backend object brings its own split: rows must not say another.
+        self.split = str(self.backend.metadata.get("split", split))
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         # Gymnasium types a Dict space by Any, an environment by its observation.
         self.observation_space = cast(Any, gym.spaces.Dict(_picture_spaces(self.views)))
@@ -142,12 +143,14 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
         self._episode += 1
         asked = bool(options and options.get("new_scene"))
         new_scene = asked or self._scene < 0 or self._episode % self.episodes_per_scene == 0
+        self._pictures = {}
         if new_scene:
             self._scene += 1
         else:
+            self.backend.place(*self.arena.centre)
             self._sweep_table()
         self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
-        self._pictures = self.backend.observe()
+        self._pictures = self._look()
         return dict(self._pictures), self._info(self._pictures, None, PickOutcome.NO_PICK)
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
@@ -155,17 +158,20 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
 
         Raises:
             InvalidAction: the action is no point of the action space; nothing was moved.
-            RobotFault: the arm stopped; what it holds it keeps.
+            RobotFault: the arm stopped; what it holds it keeps. After this or any later error a reset is needed.
+            BlankPicture: a camera shows nothing.
         """
         if not self._pictures:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
         done = pick_place_from_action(action, self.arena)
+        # What an error leaves behind is not what was seen before it.
+        self._pictures = {}
         outcome = self._pick(done)
-        held = self.backend.observe()
+        held = self._look()
         after = held
         if outcome is PickOutcome.HELD:
             done = self._place(done)
-            after = self.backend.observe()
+            after = self._look()
         self._pictures = after
         reward = float(outcome is PickOutcome.HELD)
         return dict(after), reward, False, False, self._info(held, done, outcome)
@@ -181,6 +187,15 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
     def close(self) -> None:
         """Close the backend."""
         self.backend.close()
+
+    def _look(self) -> Pictures:
+        pictures = self.backend.observe()
+        for name, picture in pictures.items():
+            if picture.min() == picture.max():
+                raise BlankPicture(
+                    f"{name} shows nothing but grey level {picture.max()}; look at the camera, then reset"
+                )
+        return pictures
 
     def _pick(self, wanted: PickPlace) -> PickOutcome:
         try:

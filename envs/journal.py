@@ -242,7 +242,7 @@ def _copy_rows(journal: Path, file: BinaryIO) -> int:
     """Write a journal's whole rows as Parquet, eight a row group; return how many."""
     written = 0
     with pa.OSFile(str(journal)) as source:
-        rows: Iterator[pa.RecordBatch] = (row for _, row in journal_rows(source))
+        rows: Iterator[pa.RecordBatch] = (row for _, row in journal_rows(source, journal))
         if (first := next(rows, None)) is None:
             return 0
         rows = chain([first], rows)

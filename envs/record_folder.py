@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 _SHARD = re.compile(r"part-(?P<writer>.+)-(?P<number>\d+)\.parquet")
 _JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.arrows")
 _LOCK_PREFIX = ".lock-"
-_FROM_ONE_SOURCE = ("backend", "renderer")
+_FROM_ONE_SOURCE = ("backend", "renderer", "config")
 
 _CARD = """---
 configs:
@@ -66,8 +66,8 @@ class FolderMeta:
     Attributes:
         split: "train", "val" or "test".
         views: names of the views, in order; they fix the picture columns.
-        metadata: plain JSON that says what made the pictures; "backend" and "renderer" are the same for all
-            writers.
+        metadata: plain JSON that says what made the pictures; "backend", "renderer" and "config" are the
+            same for all writers.
         schema_version: of the rows.
     """
 

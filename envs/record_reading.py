@@ -143,7 +143,7 @@ class _Journal:
         return pa.Table.from_batches([pa.ipc.read_record_batch(message, self.schema)]).select(columns)
 
 
-def journal_rows(file: pa.NativeFile) -> Iterator[tuple[tuple[int, int], pa.RecordBatch]]:
+def journal_rows(file: pa.NativeFile, path: Path) -> Iterator[tuple[tuple[int, int], pa.RecordBatch]]:
     """((start, end) in bytes, row) of every whole row of a journal; a torn tail ends it.
 
     Raises:
@@ -151,7 +151,7 @@ def journal_rows(file: pa.NativeFile) -> Iterator[tuple[tuple[int, int], pa.Reco
     """
     if (schema := _whole(lambda: pa.ipc.read_schema(file))) is None:
         return
-    _check_version(schema.metadata, file)
+    _check_version(schema.metadata, path)
     start = file.tell()
     while (row := _whole(lambda: pa.ipc.read_record_batch(pa.ipc.read_message(file), schema))) is not None:
         yield (start, file.tell()), row
@@ -178,7 +178,7 @@ def _open_journal(path: Path) -> _Journal | None:
     except FileNotFoundError:
         return None
     extents, ids, schema = [], [], None
-    for extent, row in journal_rows(file):
+    for extent, row in journal_rows(file, path):
         extents.append(extent)
         ids.append(row.column("interaction_id").to_pylist())
         schema = row.schema

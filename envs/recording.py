@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.errors import InvalidAction, InvalidConfiguration
 from tabletop_interaction.envs.journal import InteractionWriter
 from tabletop_interaction.envs.records import Interaction, PngPictures, encode_picture
 
@@ -96,8 +96,12 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         if self._before is None:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        before = self._before
+        before, self._before = self._before, None
+        try:
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        except InvalidAction:
+            self._before = before
+            raise
         held, after = self._encoded(info["held"], observation)
         interaction = self._interaction(before, held, after, info)
         self._before = after

@@ -108,17 +108,23 @@ def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
     _require(isinstance(grasp, Grasp), f"pick returned {grasp!r}; expected is a Grasp")
     _check_pictures(backend)
     if grasp.held:
-        _check_second_pick_is_refused(backend)
+        _check_full_hands_are_refused(backend)
     backend.place(float(place[0]), float(place[1]))
     _check_pictures(backend)
 
 
-def _check_second_pick_is_refused(backend: Backend) -> None:
-    try:
-        backend.pick(*backend.arena.centre, 0.0)
-    except AlreadyHolding:
-        return
-    raise BackendContractError("pick while something is held must raise AlreadyHolding")
+def _check_full_hands_are_refused(backend: Backend) -> None:
+    arena = backend.arena
+    corner = (arena.x_min, arena.y_min)
+    for what, call in (
+        ("pick", lambda: backend.pick(*arena.centre, 0.0)),
+        ("sweep", lambda: backend.sweep(corner, arena.centre)),
+    ):
+        try:
+            call()
+        except AlreadyHolding:
+            continue
+        raise BackendContractError(f"{what} while something is held must raise AlreadyHolding")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
-from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.config import SimulationConfig
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, Sensor
-from tabletop_interaction.simulation.scene import Placement, Scene, draw_scene, free_placement
+from tabletop_interaction.simulation.scene import Placement, Scene, check_names, draw_scene, free_placement
 from tabletop_interaction.simulation.third_person import ThirdPersonCamera
 from tabletop_interaction.simulation.world import World
 
@@ -38,6 +38,7 @@ _RETREAT_S = 0.16
 _SWEEP_SPEED = 0.5
 _MOST_PRESSURE_N = 25.0
 _EMPTY_TRAVEL_M = 0.0006
+_PACKAGES = ("tabletop-interaction", "pybullet", "numpy", "opencv-python-headless")
 
 
 class SimulationBackend:
@@ -90,8 +91,9 @@ class SimulationBackend:
         """Backend, renderer, versions and settings."""
         return {
             "backend": "simulation",
+            "split": self._split,
             "renderer": self._renderer.name,
-            "versions": {name: version(name) for name in ("pybullet", "numpy", "opencv-python-headless")},
+            "versions": {name: version(name) for name in _PACKAGES},
             "config": asdict(self._config),
         }
 
@@ -107,14 +109,18 @@ class SimulationBackend:
 
     def observe(self) -> Pictures:
         """RGB pictures now; the exposure is new each time, what it shows is rendered only when something moved."""
-        assert self._sensor is not None, "observe before reset"
+        if self._sensor is None:
+            raise NotReset("observe was called before reset; call reset first")
         return self._sensor.expose(self._views, self._look())
 
     def pick(self, x: float, y: float, angle: float) -> Grasp:
         """See `Backend.pick`."""
-        if self._held:
-            raise AlreadyHolding("pick was called while something is held; nothing was moved; call place first")
+        self._check_free("pick")
         self._check_inside("pick", x, y)
+        if not np.isfinite(angle):
+            raise UnreachableTarget(
+                f"pick angle {angle} rad is not finite; nothing was moved; give a number of radians"
+            )
         arm = self._world.arm
         path = arm.vertical_path(x, y, angle, _HOVER_M, _GRASP_M)
         self._held_angle = angle
@@ -146,6 +152,7 @@ class SimulationBackend:
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
         """Drag the closed gripper through the objects at 0.5 m/s, a finger's breadth above the table."""
+        self._check_free("sweep")
         self._check_inside("sweep", *start_xy)
         self._check_inside("sweep", *end_xy)
         arm = self._world.arm
@@ -163,7 +170,8 @@ class SimulationBackend:
 
     def third_person_picture(self) -> NDArray[np.uint8]:
         """uint8 (360, 480, 3) RGB: table, objects and arm from the side."""
-        assert self._scene is not None, "third_person_picture before reset"
+        if self._scene is None:
+            raise NotReset("third_person_picture was called before reset; call reset first")
         if self._camera is None:
             self._camera = ThirdPersonCamera()
             self._camera.show_scene(self._scene)
@@ -252,6 +260,12 @@ class SimulationBackend:
     def _pressed(self) -> bool:
         return self._world.pressed_down(_MOST_PRESSURE_N)
 
+    def _check_free(self, what: str) -> None:
+        if self._scene is None:
+            raise NotReset(f"{what} was called before reset; call reset first")
+        if self._held:
+            raise AlreadyHolding(f"{what} was called while something is held; nothing was moved; call place first")
+
     def _check_inside(self, what: str, x: float, y: float) -> None:
         a = self.arena
         if not (np.isfinite(x) and np.isfinite(y) and a.contains(x, y)):
@@ -265,7 +279,7 @@ def open_simulation(split: str, config: SimulationConfig | None) -> SimulationBa
     """A simulation backend with the composed renderer.
 
     Raises:
-        InvalidConfiguration: `config` is no SimulationConfig; nothing was opened.
+        InvalidConfiguration: `config` is no SimulationConfig, or names what there is not; nothing was opened.
     """
     if config is None:
         config = SimulationConfig()
@@ -273,6 +287,7 @@ def open_simulation(split: str, config: SimulationConfig | None) -> SimulationBa
         raise InvalidConfiguration(
             f"config is a {type(config).__name__}; the simulation takes a SimulationConfig or None"
         )
+    check_names(split, config)
     views = arena_views(ARENA)
     return SimulationBackend(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
 

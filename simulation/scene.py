@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction import sim_assets
-from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.backend import SPLITS, Arena
 from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.simulation.config import SimulationConfig
 
@@ -57,18 +57,9 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator, split: str, arena: Arena, config: SimulationConfig) -> Scene:
-    """Draw background, light, and 4 to 8 different objects that stand apart.
-
-    Raises:
-        InvalidConfiguration: `config.object_names` holds fewer names than a scene wants.
-    """
-    names = config.object_names or sim_assets.object_names(split)
-    if len(names) < config.objects_max:
-        raise InvalidConfiguration(
-            f"a scene draws up to {config.objects_max} different objects, but only {len(names)} are given; "
-            "lower objects_max or name more"
-        )
-    background = str(rng.choice(config.backgrounds or sim_assets.background_names(split)))
+    """Draw background, light, and 4 to 8 different objects that stand apart; names as `check_names` accepts them."""
+    names, backgrounds = _names(split, config)
+    background = str(rng.choice(backgrounds))
     light = draw_light(rng)
     count = int(rng.integers(config.objects_min, config.objects_max + 1))
     chosen = [str(name) for name in rng.choice(np.array(names), count, replace=False)]
@@ -78,8 +69,37 @@ def draw_scene(rng: np.random.Generator, split: str, arena: Arena, config: Simul
     return Scene(background, light, tuple(placements), int(rng.integers(2**31)))
 
 
+def check_names(split: str, config: SimulationConfig) -> None:
+    """Refuse names that nothing has, doubles, and fewer names than a scene wants.
+
+    Raises:
+        InvalidConfiguration: says which names, and what is accepted.
+    """
+    names, backgrounds = _names(split, config)
+    for what, given, all_names in (
+        ("object_names", names, sim_assets.object_names),
+        ("backgrounds", backgrounds, sim_assets.background_names),
+    ):
+        known = {name for each in SPLITS for name in all_names(each)}
+        if unknown := sorted(set(given) - known):
+            raise InvalidConfiguration(f"{what} has {unknown[0]!r}, which there is not; accepted are {sorted(known)}")
+    if len(set(names)) < config.objects_max or len(set(names)) < len(names) or not backgrounds:
+        raise InvalidConfiguration(
+            f"a scene draws up to {config.objects_max} different objects and a background, but {len(set(names))} "
+            f"different ones of {len(names)} names and {len(backgrounds)} backgrounds are there; lower objects_max, "
+            "name more, and each once"
+        )
+
+
+def _names(split: str, config: SimulationConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the objects and of the backgrounds to draw from."""
+    names = sim_assets.object_names(split) if config.object_names is None else config.object_names
+    backgrounds = sim_assets.background_names(split) if config.backgrounds is None else config.backgrounds
+    return names, backgrounds
+
+
 def draw_light(rng: np.random.Generator) -> Light:
-    """A lamp 0.9 to 1.6 m above the table, up to 45 degrees off the vertical, warm to cold, dim to bright."""
+    """A lamp 1.0 to 1.7 m from the table's centre, 8 to 45 degrees off the vertical, warm to cold, dim to bright."""
     azimuth, tilt = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(8, 45))
     distance = rng.uniform(1.0, 1.7)
     direction = np.array([np.sin(tilt) * np.cos(azimuth), np.sin(tilt) * np.sin(azimuth), np.cos(tilt)])

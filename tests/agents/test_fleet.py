@@ -21,5 +21,4 @@ def test_a_killed_collector_is_replaced_and_the_work_is_finished(tmp_path):
     collectors[0].kill()
     progress += list(told)
     assert sum(step.deaths for step in progress) == 1
-    assert sum(step.interactions for step in progress) == 30
-    assert count_interactions(tmp_path / "records") >= 30
+    assert count_interactions(tmp_path / "records") == 30

@@ -90,7 +90,7 @@ def test_ctrl_c_stops_cleanly_and_seals_what_was_made(tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert "the same command goes on from there" in errors
+    assert "everything that was finished is on disk" in errors
     assert list((records / "data").glob("part-*.parquet"))
 
 
@@ -107,6 +107,36 @@ def test_bad_options_end_in_one_line_and_write_nothing(tmp_path, capsys, argumen
     assert _collect(tmp_path / "records", *arguments) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_foreign_folder_gives_one_line_whoever_finds_it(tmp_path, capsys, workers):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert _collect(tmp_path, "--interactions", "4", "--workers", workers) == 1
+    errors = capsys.readouterr().err
+    assert "error:" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_folder_of_another_split_is_refused_even_when_it_is_full(tmp_path, capsys):
+    assert _collect(tmp_path / "records", "--interactions", "1") == 0
+    assert _collect(tmp_path / "records", "--interactions", "1", "--split", "test") == 1
+    assert "holds split train, not test" in capsys.readouterr().err
+
+
+def test_a_path_with_brackets_is_named_as_it_is(tmp_path, capsys):
+    assert main(["show", str(tmp_path / "a[red]b")]) == 1
+    assert "a[red]b" in capsys.readouterr().err
+
+
+def test_show_writes_nothing_into_a_folder_it_did_not_make_and_says_when_there_is_nothing(tmp_path, capsys):
+    assert _collect(tmp_path / "records", "--interactions", "1") == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "film.mp4").write_text("holidays")
+    assert main(["show", str(tmp_path / "records"), "--out", str(tmp_path / "mine")]) == 1
+    assert (tmp_path / "mine" / "film.mp4").read_text() == "holidays"
+    assert main(["show", str(tmp_path / "records"), "--grasped-only"]) == 1
+    assert "something was held" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs import PickOutcome, PickPlace, TabletopInteraction
-from tabletop_interaction.envs.errors import InvalidAction, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.errors import (
+    BlankPicture,
+    InvalidAction,
+    InvalidConfiguration,
+    RobotFault,
+    UnreachableTarget,
+)
 from tabletop_interaction.envs.interaction import border_points
 
 ID = "tabletop_interaction:TabletopInteraction-v0"
@@ -84,11 +90,63 @@ def test_every_second_episode_has_a_new_scene_and_the_others_are_swept(painted_t
 
 def test_the_sweep_starts_from_eight_points_evenly_spaced_on_the_border(painted_table):
     arena = painted_table().arena
-    points = np.array(border_points(arena, 8))
-    on_x = np.isin(points[:, 0].round(9), [arena.x_min, arena.x_max])
-    on_y = np.isin(points[:, 1].round(9), [arena.y_min, arena.y_max])
-    assert (on_x | on_y).all()
-    assert len({tuple(point) for point in points.round(6)}) == 8
+    width, depth = arena.x_max - arena.x_min, arena.y_max - arena.y_min
+    along_border = []
+    for x, y in border_points(arena, 8):
+        sides = {
+            x - arena.x_min: y == arena.y_min,
+            width + y - arena.y_min: x == arena.x_max,
+            width + depth + arena.x_max - x: y == arena.y_max,
+            2 * width + depth + arena.y_max - y: x == arena.x_min,
+        }
+        along_border.append(min(at for at, on_side in sides.items() if on_side))
+    np.testing.assert_allclose(np.diff(along_border), 2 * (width + depth) / 8)
+
+
+def test_every_sweep_ends_at_the_centre_with_empty_hands(painted_table):
+    ends = []
+
+    class Logging(painted_table):
+        def sweep(self, start_xy, end_xy):
+            assert not self._held
+            ends.append(end_xy)
+
+    with gym.make(ID, backend=Logging()) as env:
+        env.reset(seed=1)
+        env.unwrapped.backend.pick(*env.unwrapped.backend._square, 0.0)
+        env.reset()
+    assert ends == [(0.0, 0.0)] * 8
+
+
+def test_a_backends_own_split_is_the_environments(painted_table):
+    class OnTestObjects(painted_table):
+        metadata = {"backend": "painted-table", "renderer": "numpy", "split": "test"}  # noqa: RUF012
+
+    with gym.make(ID, backend=OnTestObjects()) as env:
+        assert env.unwrapped.split == env.unwrapped.metadata_for_records["split"] == "test"
+
+
+def test_after_an_error_in_mid_step_a_reset_is_needed(painted_table):
+    class Faulty(painted_table):
+        def place(self, x, y):
+            if self._held:
+                raise RobotFault("blocked", recoverable=True)
+
+    with gym.make(ID, backend=Faulty()) as env:
+        env.reset(seed=0)
+        with pytest.raises(RobotFault):
+            env.step(_aim_at_square(env))
+        with pytest.raises(gym.error.ResetNeeded):
+            env.step(env.action_space.sample())
+
+
+def test_a_blank_picture_is_an_error(painted_table):
+    class LensCap(painted_table):
+        def observe(self):
+            return {name: np.zeros_like(picture) for name, picture in super().observe().items()}
+
+    with gym.make(ID, backend=LensCap()) as env, pytest.raises(BlankPicture, match="view_0"):
+        env.reset(seed=0)
 
 
 def test_an_unreachable_pick_is_reported_and_nothing_is_placed(painted_table):

@@ -5,8 +5,9 @@ import pybullet
 import pytest
 
 from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.throughput import resident_mb
 from tabletop_interaction.envs import PickOutcome, open_backend
-from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
 from tabletop_interaction.simulation import SimulationConfig
 from tabletop_interaction.simulation.arm import AWAY, load_arm, time_path
@@ -166,16 +167,58 @@ def test_settings_out_of_range_are_refused(settings):
 
 
 def test_memory_stays_flat_over_new_scenes(backend):
-    import resource
-
     def scenes(count):
         for seed in range(count):
             backend.reset(np.random.default_rng(seed), new_scene=True)
             backend.observe()
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return resident_mb()
 
     before = scenes(15)
-    assert scenes(15) - before < 12
+    assert scenes(15) - before < 10
+
+
+def test_a_sweep_with_full_hands_is_refused_and_the_grasp_kept(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    grasp = grasp_from_truth(backend.object_states()[0])
+    assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+    with pytest.raises(AlreadyHolding, match="call place first"):
+        backend.sweep((0.1, 0.1), (0.0, 0.0))
+    assert backend._world.touched_by_fingers()
+    backend.place(grasp.x, grasp.y)
+
+
+def test_looking_and_moving_before_the_first_reset_are_refused():
+    with open_backend("simulation") as fresh:
+        for call in (
+            fresh.observe,
+            fresh.third_person_picture,
+            lambda: fresh.pick(0.0, 0.0, 0.0),
+            lambda: fresh.sweep((0.1, 0.1), (0.0, 0.0)),
+        ):
+            with pytest.raises(NotReset, match="call reset first"):
+                call()
+
+
+@pytest.mark.parametrize("angle", [np.nan, np.inf])
+def test_an_angle_that_is_no_number_is_refused(backend, angle):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    with pytest.raises(UnreachableTarget, match="angle"):
+        backend.pick(0.0, 0.0, angle)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"object_names": ("train_00_box", "no_such_thing"), "objects_min": 1, "objects_max": 2},
+        {"object_names": ("train_00_box",) * 8},
+        {"object_names": ()},
+        {"backgrounds": ("no_such_table",)},
+        {"objects_max": 12},
+    ],
+)
+def test_names_that_cannot_make_a_scene_are_refused_when_the_backend_opens(settings):
+    with pytest.raises(InvalidConfiguration):
+        open_backend("simulation", split="val", config=SimulationConfig(**settings))
 
 
 def test_fingers_open_to_their_full_travel(backend):
