@@ -10,8 +10,8 @@ DEMO_OUT ?= demo
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-demo: $(VENV)/installed  ## Let the simulated Sawyer make 50 interactions and write their pictures
-	$(BIN)/tabletop collect --interactions $(DEMO_INTERACTIONS) --out $(DEMO_OUT)/records
+demo: $(VENV)/installed  ## Let the simulated Sawyer try what it takes for objects, 50 times, and write the pictures
+	$(BIN)/tabletop collect --interactions $(DEMO_INTERACTIONS) --policy hypothesis --out $(DEMO_OUT)/records
 	$(BIN)/tabletop show $(DEMO_OUT)/records --out $(DEMO_OUT)/pictures
 
 test: $(VENV)/installed-dev  ## Run all tests
@@ -31,6 +31,9 @@ type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
 
 pictures: $(VENV)/installed  ## Make the README's pictures anew
 	$(BIN)/tabletop assets --out docs/pictures
+	$(BIN)/tabletop collect --interactions 50 --policy hypothesis --out $(DEMO_OUT)/records
+	$(BIN)/tabletop show $(DEMO_OUT)/records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
+	cp $(DEMO_OUT)/readme/sheet_00.jpg docs/pictures/interactions.jpg
 
 clean:  ## Remove the virtual environment and the demo
 	rm -rf $(VENV) $(DEMO_OUT)

@@ -1,6 +1,25 @@
 """The PyBullet backend: world, arm, renderer."""
 
-from tabletop_interaction.simulation.backend import SimulationBackend, open_simulation
-from tabletop_interaction.simulation.config import SimulationConfig
+from __future__ import annotations
+
+import os
+
+
+def _import_pybullet_quietly() -> None:
+    """PyBullet prints its build time from C when it is first imported, amid what a command prints."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import pybullet  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+_import_pybullet_quietly()
+
+from tabletop_interaction.simulation.backend import SimulationBackend, open_simulation  # noqa: E402
+from tabletop_interaction.simulation.config import SimulationConfig  # noqa: E402
 
 __all__ = ["SimulationBackend", "SimulationConfig", "open_simulation"]

@@ -17,8 +17,8 @@ from tabletop_interaction.simulation.scene import Scene
 WIDTH_PX, HEIGHT_PX = 480, 360
 TABLE_SIZE_M = (0.84, 0.80)
 _THICKNESS_M = 0.04
-_EYE, _TARGET = (0.95, 0.62, 0.72), (0.02, -0.2, 0.14)
-_FIELD_OF_VIEW_DEG = 46.0
+_EYE, _TARGET = (1.15, 0.85, 0.85), (-0.02, -0.3, 0.22)
+_FIELD_OF_VIEW_DEG = 50.0
 
 
 class ThirdPersonCamera:
