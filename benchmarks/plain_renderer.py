@@ -1,4 +1,4 @@
-"""The yardstick: every picture by plain TinyRenderer, table and shadows and all."""
+"""The yardstick: every picture by plain TinyRenderer, with table, arm, shadows and all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pybullet
 
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.sim_assets import load_object
+from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.renderer import CleanPicture, Poses, gl_matrices
 from tabletop_interaction.simulation.scene import Light, Scene
@@ -25,6 +26,7 @@ class PlainRenderer:
     def __init__(self, views: tuple[View, ...]) -> None:
         self._views = views
         self._client = pybullet.connect(pybullet.DIRECT)
+        load_arm(self._client)
         self._looks = VisualBodies(self._client)
         self._bodies: dict[int, int] = {}
         self._light: Light | None = None

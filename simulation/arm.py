@@ -34,7 +34,8 @@ _LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and
 _ARM_FORCES = [limits.effort for limits in _LIMITS]
 _MOST_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
 _FINGER_FORCE_N = 20.0
-_FINGER_SPEED = 0.15
+_FINGER_SPEED = 0.25
+_RAMP = 0.2
 _PAD_FRICTION = 1.4
 _PAD_SPINNING_FRICTION = 0.01
 
@@ -241,7 +242,7 @@ def _links_by_name(body: int, client: int) -> dict[str, int]:
 def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]:
     """Joint targets and velocities (steps, 7) along a path (n, 7) in `seconds`, or longer where a joint is too slow.
 
-    The way along the path is half a period of a cosine: it starts and ends at rest.
+    It starts and ends at rest: the speed rises over the first fifth of the time and falls over the last.
     """
     steps = max(2, round(seconds / STEP_S))
     targets, velocities = _sampled(path, steps)
@@ -252,7 +253,8 @@ def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]
 
 
 def _sampled(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
-    along = (1 - np.cos(np.pi * np.arange(1, steps + 1) / steps)) / 2 * (len(path) - 1)
+    speed = np.interp((np.arange(steps) + 0.5) / steps, [0, _RAMP, 1 - _RAMP, 1], [0, 1, 1, 0])
+    along = np.cumsum(speed) / speed.sum() * (len(path) - 1)
     targets = np.stack(
         [np.interp(along, np.arange(len(path)), path[:, joint]) for joint in range(path.shape[1])], axis=1
     )

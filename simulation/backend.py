@@ -26,15 +26,15 @@ from tabletop_interaction.simulation.world import World
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 """0.60 x 0.49 m, metres."""
 
-_HOVER_M = 0.10
+_HOVER_M = 0.085
 _GRASP_M = 0.009
-_LIFT_M = 0.10
+_LIFT_M = 0.085
 _RELEASE_ABOVE_M = 0.003
 _SWEEP_M = 0.012
-_DESCENT_S = 0.22
-_LIFT_S = 0.22
-_LOWER_S = 0.22
-_RETREAT_S = 0.16
+_DESCENT_S = 0.18
+_LIFT_S = 0.18
+_LOWER_S = 0.18
+_RETREAT_S = 0.12
 _SWEEP_SPEED = 0.5
 _MOST_PRESSURE_N = 25.0
 _EMPTY_TRAVEL_M = 0.0006

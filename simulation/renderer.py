@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, load_background, load_object
+from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_background, load_object
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.scene import Light, Scene
 
@@ -27,7 +27,7 @@ _NEAR_M, _FAR_M = 0.05, 4.0
 _SHADOW_PX = 256
 _SHADOW_REACH_M = 0.46
 _LENS_BLUR_PX = 0.6
-_TREMBLE_M = 5e-5
+_TREMBLE_M = 1e-4
 _TREMBLE_TURN = 5e-4
 
 Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -35,8 +35,6 @@ Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 Poses = dict[int, Pose]
 """Object id -> pose."""
-
-_PARKED: Pose = (np.array([0.0, 0.0, -50.0]), np.array([0.0, 0.0, 0.0, 1.0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +105,7 @@ class ComposedRenderer:
         self._shadows = shadows
         self._client = pybullet.connect(pybullet.DIRECT)
         self._looks = VisualBodies(self._client)
-        self._bodies: dict[int, int] = {}
-        self._vertices: dict[int, NDArray[np.float64]] = {}
+        self._models: dict[int, ObjectModel] = {}
         self._drawn: dict[int, _Drawn] = {}
         self._pictures: tuple[CleanPicture, ...] = ()
         self._tables: tuple[_Table, ...] = ()
@@ -116,14 +113,9 @@ class ComposedRenderer:
         self._lamp: View | None = None
 
     def show_scene(self, scene: Scene) -> None:
-        """Load the scene's objects, and warp and light its table for every view."""
-        self._looks.clear()
-        models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
-        self._bodies = {id_: self._looks.add_object(model) for id_, model in models.items()}
-        self._vertices = {id_: model.vertices.astype(np.float64) for id_, model in models.items()}
+        """Take over the scene's objects, and warp and light its table for every view."""
+        self._models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
         self._drawn, self._pictures = {}, ()
-        for body in self._bodies.values():
-            self._put(body, _PARKED)
         self._light = scene.light
         self._lamp = lamp_view(scene.light)
         texture = load_background(scene.background)
@@ -148,19 +140,17 @@ class ComposedRenderer:
             self._client = -1
 
     def _draw(self, id_: int, pose: Pose) -> _Drawn:
-        """Rasterise one object in every view and from the lamp; meanwhile the others are parked out of sight."""
+        """Rasterise one object, alone in the client, in every view and from the lamp."""
         assert self._light is not None
         assert self._lamp is not None
         position, quaternion = pose
-        points = Rotation.from_quat(quaternion).apply(self._vertices[id_]) + position
-        body = self._bodies[id_]
-        self._put(body, pose)
+        model = self._models[id_]
+        points = Rotation.from_quat(quaternion).apply(model.vertices) + position
+        body = self._looks.add_object(model)
+        pybullet.resetBasePositionAndOrientation(body, position, quaternion, physicsClientId=self._client)
         layers = tuple(_draw_layer(self._client, view, points, self._light) for view in (*self._views, self._lamp))
-        self._put(body, _PARKED)
+        self._looks.clear()
         return _Drawn(pose, layers)
-
-    def _put(self, body: int, pose: Pose) -> None:
-        pybullet.resetBasePositionAndOrientation(body, *pose, physicsClientId=self._client)
 
     def _lamp_shadow(self) -> NDArray[np.uint8]:
         """uint8 (256, 256): how much of the lamp is hidden, as the lamp sees the table, softened."""
@@ -190,13 +180,13 @@ class ComposedRenderer:
 
 
 def _moved(before: Pose, now: Pose) -> bool:
-    """Whether a pose differs by more than a resting body's tremble, some hundredths of a pixel."""
+    """Whether a pose differs by more than a resting body's tremble, under a tenth of a pixel."""
     shift = float(np.abs(now[0] - before[0]).max())
     return shift > _TREMBLE_M or 1 - abs(float(now[1] @ before[1])) > _TREMBLE_TURN**2
 
 
 def _draw_layer(client: int, view: View, points: NDArray[np.float64], light: Light) -> _Layer | None:
-    """The one object that is not parked, its surface at `points` (N, 3); None where it is out of sight."""
+    """The one object in the client, its surface at `points` (N, 3); None where it is out of sight."""
     if (points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]).min() < _NEAR_M:
         return None
     pixels = view.project(points)
