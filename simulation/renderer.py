@@ -102,6 +102,7 @@ class ComposedRenderer:
 
     def __init__(self, views: tuple[View, ...], *, shadows: bool = True) -> None:
         self._views = views
+        self._table_points = tuple(_table_points(view) for view in views)
         self._shadows = shadows
         self._client = pybullet.connect(pybullet.DIRECT)
         self._looks = VisualBodies(self._client)
@@ -119,7 +120,10 @@ class ComposedRenderer:
         self._light = scene.light
         self._lamp = lamp_view(scene.light)
         texture = load_background(scene.background)
-        self._tables = tuple(_light_table(view, self._lamp, texture, scene.light) for view in self._views)
+        self._tables = tuple(
+            _light_table(view, points, self._lamp, texture, scene.light)
+            for view, points in zip(self._views, self._table_points, strict=True)
+        )
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture a view, uint8 RGB, with instance maps; noiseless: equal poses give equal pictures."""
@@ -273,7 +277,15 @@ def gl_matrices(view: View) -> tuple[list[float], list[float]]:
     return camera.T.ravel().tolist(), projection.T.ravel().tolist()
 
 
-def _light_table(view: View, lamp: View, texture: NDArray[np.uint8], light: Light) -> _Table:
+def _table_points(view: View) -> NDArray[np.float64]:
+    """(H * W, 3): the point of the table, metres, that each pixel sees, row by row."""
+    rows, columns = np.mgrid[0 : view.height, 0 : view.width]
+    return view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
+
+
+def _light_table(
+    view: View, points: NDArray[np.float64], lamp: View, texture: NDArray[np.uint8], light: Light
+) -> _Table:
     """Warp the table's texture into a view and shade it as a matt plane under a point lamp."""
     view_from_table = view.homography_from_table()
     size = (view.width, view.height)
@@ -284,8 +296,6 @@ def _light_table(view: View, lamp: View, texture: NDArray[np.uint8], light: Ligh
         flags=cv2.INTER_AREA,
         borderMode=cv2.BORDER_REFLECT_101,
     ).astype(np.float32)
-    rows, columns = np.mgrid[0 : view.height, 0 : view.width]
-    points = view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
     lamp_gain = _lambert(points, light.position).reshape(view.height, view.width, 1).astype(np.float32)
     colour = light.colour.astype(np.float32)
     lit = warped * (light.ambient + light.diffuse * lamp_gain) * colour
