@@ -31,8 +31,8 @@ type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
 
 pictures: $(VENV)/installed  ## Make the README's pictures anew
 	$(BIN)/tabletop assets --out docs/pictures
-	$(BIN)/tabletop collect --interactions 50 --policy hypothesis --out $(DEMO_OUT)/records
-	$(BIN)/tabletop show $(DEMO_OUT)/records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
+	$(BIN)/tabletop collect --interactions 200 --policy hypothesis --out $(DEMO_OUT)/readme-records
+	$(BIN)/tabletop show $(DEMO_OUT)/readme-records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
 	cp $(DEMO_OUT)/readme/sheet_00.jpg docs/pictures/interactions.jpg
 
 clean:  ## Remove the virtual environment and the demo

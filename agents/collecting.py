@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,9 @@ from tabletop_interaction.agents.explorer import HypothesisAgent
 from tabletop_interaction.envs.recording import RecordInteractions
 
 ENVIRONMENT_ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
+
+# Many weak hypotheses together would be tried more often than the few strong ones.
+_LEAST_BELIEF = 0.3
 
 PolicyName = Literal["random", "hypothesis"]
 
@@ -62,7 +65,7 @@ def make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Ge
     # Random collectors need no torch.
     from tabletop_interaction.segmentation import FAST, Segmenter
 
-    segmenter = Segmenter.load(collection.model, FAST)
+    segmenter = Segmenter.load(collection.model, replace(FAST, min_score=_LEAST_BELIEF))
     return HypothesisAgent(segmenter, env.get_wrapper_attr("views"), env.get_wrapper_attr("arena"), rng)
 
 
