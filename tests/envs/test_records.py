@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+import imageio.v3 as iio
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -493,3 +495,12 @@ def test_load_dataset_opens_the_folder_with_its_pictures(tmp_path: Path, monkeyp
     assert np.array_equal(np.asarray(row["view_1_after"]), picture(51))
     assert (row["step"], row["pick_xy"], row["grasped"]) == (3, [[1.5, 2.25], [3, 4]], False)
     assert json.loads(row["views"])[0]["name"] == "view_0"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 3), (350, 430, 3)])
+def test_our_png_is_read_by_others_as_it_was(shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    by_opencv = cv2.imdecode(np.frombuffer(encode_picture(picture), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    by_pillow = iio.imread(encode_picture(picture), extension=".png")
+    np.testing.assert_array_equal(by_opencv, picture)
+    np.testing.assert_array_equal(by_pillow, picture)
