@@ -51,7 +51,7 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
     plain = gym.make(ENVIRONMENT_ID, backend=collection.backend, split=collection.split)
     with closing(plain):
         agent = make_agent(collection, plain, rng)
-        metadata = {"policy": collection.policy, "seed": collection.seed}
+        metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
         with closing(RecordInteractions(plain, collection.out, metadata=metadata)) as env:
