@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -68,7 +68,7 @@ class Collect:
         if self.workers > 1:
             yield from fleet.collect_with_ray(collection, missing, self.workers, there)
             return
-        alone = Collection(self.out, session_seed(self.seed, there), self.policy, self.model, self.backend, self.split)
+        alone = replace(collection, seed=session_seed(self.seed, there))
         for info in collect(alone, missing):
             yield fleet.Progress(1, int(info["grasped"]))
 

@@ -38,6 +38,8 @@ _FINGER_SPEED = 0.25
 _RAMP = 0.2
 _PAD_FRICTION = 1.4
 _PAD_SPINNING_FRICTION = 0.01
+# Fields of PyBullet's joint info.
+_JOINT_NAME, _LINK_NAME = 1, 12
 
 _FINGER_LINKS = (
     ("right_gripper_l_finger", "right_gripper_l_finger_tip"),
@@ -60,10 +62,10 @@ class Arm:
         self._client = client
         self._on_step = on_step
         self.body = load_arm(client)
-        joints = _joints_by_name(self.body, client)
+        joints = _indices_by_name(self.body, client, _JOINT_NAME)
         self._arm_joints = [joints[name] for name in ARM_JOINT_NAMES]
         self.fingers = [joints[name] for name in FINGER_JOINT_NAMES]
-        links = _links_by_name(self.body, client)
+        links = _indices_by_name(self.body, client, _LINK_NAME)
         self.sides = tuple(frozenset(links[name] for name in names) for names in _FINGER_LINKS)
         self.finger_links = self.sides[0] | self.sides[1]
         self._opening = FINGER_TRAVEL
@@ -227,16 +229,11 @@ def load_arm(client: int) -> int:
         )
 
 
-def _joints_by_name(body: int, client: int) -> dict[str, int]:
+def _indices_by_name(body: int, client: int, name_field: int) -> dict[str, int]:
+    """PyBullet's index of each joint, and of the link behind it, by the name in that field of its joint info."""
     count = pybullet.getNumJoints(body, physicsClientId=client)
     infos = [pybullet.getJointInfo(body, i, physicsClientId=client) for i in range(count)]
-    return {info[1].decode(): info[0] for info in infos}
-
-
-def _links_by_name(body: int, client: int) -> dict[str, int]:
-    count = pybullet.getNumJoints(body, physicsClientId=client)
-    infos = [pybullet.getJointInfo(body, i, physicsClientId=client) for i in range(count)]
-    return {info[12].decode(): info[0] for info in infos}
+    return {info[name_field].decode(): info[0] for info in infos}
 
 
 def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]:

@@ -102,7 +102,7 @@ class SimulationBackend:
         if new_scene or self._scene is None:
             self._lay(draw_scene(rng, self._split, self.arena, self._config))
             return 0
-        self._release()
+        self.place(*self.arena.centre)
         returned = self._bring_back(rng)
         self._world.settle()
         return returned
@@ -232,11 +232,6 @@ class SimulationBackend:
         if not self._held:
             self._world.arm.set_fingers(FINGER_TRAVEL)
         self._world.settle(ignore=self._held)
-
-    def _release(self) -> None:
-        """Drop what is held at the middle of the table."""
-        if self._held:
-            self.place(*self.arena.centre)
 
     def _bring_back(self, rng: np.random.Generator) -> int:
         assert self._scene is not None

@@ -169,8 +169,9 @@ class ComposedRenderer:
 
     def _compose(self, number: int, shadow: NDArray[np.uint8] | None) -> CleanPicture:
         view, table = self._views[number], self._tables[number]
-        picture = table.lit.copy()
-        if shadow is not None:
+        if shadow is None:
+            picture = table.lit.copy()
+        else:
             hidden = cv2.warpPerspective(shadow, table.view_from_lamp, (view.width, view.height))
             loss = cv2.multiply(table.shadow_loss, cv2.merge([hidden] * 3), scale=1 / 255)
             picture = np.asarray(cv2.subtract(table.lit, loss), np.uint8)
