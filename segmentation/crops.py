@@ -25,6 +25,7 @@ from torch import Tensor
 
 from tabletop_interaction.segmentation.examples import Example, ExampleSet, NoExamples
 from tabletop_interaction.segmentation.network import STRIDE, MaskGrid, mask_targets
+from tabletop_interaction.segmentation.prints import printed, shadowed, with_other_colours
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 from tabletop_interaction.segmentation.warping import (
     Floats,
@@ -45,6 +46,7 @@ _PASTE_TRIES = 6
 # The others show the network the picture's border at any place.
 _FILLED_SHARE = 0.75
 _MASKS_KEPT = 20_000
+_SHADOW_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class CropConfig:
         background_share: of the crops, around clicks where nothing was found, as far as there are any.
         paste_share: of the crops that get pasted objects; 0 is the paper's.
         most_pasted: objects pasted into one crop.
+        print_share: of the crops, whose table gets a print; 0 is the paper's (`prints`).
+        colour_share: of the crops, whose colours are exchanged; 0 is the paper's.
     """
 
     crop_px: int = 192
@@ -82,11 +86,13 @@ class CropConfig:
     background_share: float = 0.15
     paste_share: float = 0.7
     most_pasted: int = 3
+    print_share: float = 0.4
+    colour_share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.crop_px < 64 or self.crop_px % STRIDE:
             raise ValueError(f"crop_px is {self.crop_px}; it must be a multiple of {STRIDE}, 64 or more")
-        for name in ("background_share", "paste_share", "off_scale_share"):
+        for name in ("background_share", "paste_share", "off_scale_share", "print_share", "colour_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         if not 8 <= self.object_px <= self.crop_px / 2:
@@ -201,8 +207,12 @@ class CropSampler:
         judged = self._judged(picture.shape, crop_from_picture)
         if not examples.complete and is_background:
             judged &= _near(judged.shape, apply(crop_from_picture, example.click_xy), config.negative_px)
+        if rng.random() < config.print_share:
+            image = printed(image, _union([one.mask for one in seen], config.crop_px), rng)
         if rng.random() < config.paste_share:
             image, seen, judged = self._pasted(image, seen, judged, rng)
+        if rng.random() < config.colour_share:
+            image = with_other_colours(image, rng)
         scores, positions, masks = self._targets(seen, judged)
         return Crop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
 
@@ -248,6 +258,8 @@ class CropSampler:
             if target is None:
                 continue
             alpha, colours, laid = self._paste_piece(example, target, rng)
+            if rng.random() < _SHADOW_SHARE:
+                canvas = shadowed(canvas, laid.mask, rng)
             canvas += alpha[..., None] * (colours - canvas)
             seen = [covered for one in seen if (covered := _less(one, laid.mask)) is not None]
             seen.append(laid)
@@ -359,6 +371,11 @@ def _less(one: _Seen, cover: NDArray[np.bool_]) -> _Seen | None:
 def _whole(one: _Seen, config: CropConfig) -> bool:
     """Whether the object's box lies in the crop as far as its centre says."""
     return bool((np.abs(one.centre_xy - config.crop_px / 2) < config.crop_px / 2 - config.object_px / 4).all())
+
+
+def _union(masks: list[NDArray[np.bool_]], side: int) -> NDArray[np.bool_]:
+    """(S, S) bool: where any of the masks is."""
+    return np.logical_or.reduce(masks) if masks else np.zeros((side, side), bool)
 
 
 def _near(shape: tuple[int, ...], xy: Floats, reach_px: float) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -21,7 +22,8 @@ from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.warping import affine, apply, position_grid, warped_picture
 
 GRID = MaskGrid(41, 4.0)
-PLAIN = CropConfig(paste_share=0.0, off_scale_share=0.0, background_share=0.0)
+AS_IT_IS = CropConfig(paste_share=0.0, print_share=0.0, colour_share=0.0)
+PLAIN = replace(AS_IT_IS, off_scale_share=0.0, background_share=0.0)
 
 
 def a_picture(box: tuple[int, int, int, int] = (180, 140, 70, 40)) -> tuple[np.ndarray, np.ndarray]:
@@ -176,14 +178,14 @@ def test_batches_depend_on_seed_and_number_alone() -> None:
 
 
 def test_an_object_far_off_in_scale_is_negative() -> None:
-    sampler = CropSampler(one_object(), CropConfig(paste_share=0, off_scale_share=1, background_share=0), GRID)
+    sampler = CropSampler(one_object(), replace(PLAIN, off_scale_share=1.0), GRID)
     batch = sampler.batch(0, 0, 12)
     assert len(batch.positions) == 0
     assert (batch.scores == NEGATIVE).any()
 
 
 def test_pasted_objects_are_positive_and_seen() -> None:
-    config = CropConfig(paste_share=1.0, off_scale_share=0.0, background_share=0.0)
+    config = replace(PLAIN, paste_share=1.0)
     sampler = CropSampler(one_object(), config, GRID)
     crops = [sampler.crop(np.random.default_rng(seed)) for seed in range(12)]
     plain = CropSampler(one_object(), PLAIN, GRID)
@@ -199,7 +201,7 @@ def test_a_click_on_background_speaks_of_its_neighbourhood_only() -> None:
     picture, mask = a_picture()
     pool = (Example("p", (215.0, 160.0), rle_from_mask(mask)), Example("q", (200.0, 170.0), None))
     examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
-    config = CropConfig(paste_share=0.0, background_share=1.0)
+    config = replace(AS_IT_IS, background_share=1.0)
     crop = CropSampler(examples, config, GRID).crop(np.random.default_rng(0))
     negatives = position_grid(config.crop_px)[crop.scores == NEGATIVE]
     assert len(crop.masks) == 0
