@@ -55,7 +55,7 @@ def shadowed(canvas: NDArray[np.float32], mask: NDArray[np.bool_], rng: np.rando
 
 
 def with_other_colours(image: Picture, rng: np.random.Generator) -> Picture:
-    """The picture with its channels exchanged and more or less of their difference: every brightness stays plausible."""
+    """The picture with its channels exchanged and their difference made more or less; greys stay as they are."""
     channels = np.eye(3)[rng.permutation(3)]
     saturation = rng.uniform(0.3, 1.5)
     matrix = saturation * channels + (1 - saturation) / 3
