@@ -40,7 +40,8 @@ Tell = Callable[[int, int, StepReport], None]
 _SCHEMA_VERSION = 1
 _REQUEST, _STATE, _MODEL = "training.json", "state.pt", "model.safetensors"
 _REFRESH_BATCHES = 10
-_PROBED_STEPS = 3
+_PROBED_STEPS = 12
+_PROBE_WARM_UP = 3
 # Seeds of batches that no step learns from.
 _REFRESH_SEED, _SHOWN_SEED = 1, 2
 
@@ -161,12 +162,13 @@ def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, devic
     if not minutes > 0:
         raise TrainingError(f"minutes is {minutes}; it must be positive")
     trainer = Trainer(new_network(config).to(device), config)
-    taken = []
-    for batch in batches(sampler, config.seed, range(_PROBED_STEPS + 1), config.batch_size):
-        start = time.perf_counter()
+    start = time.perf_counter()
+    for number, batch in enumerate(batches(sampler, config.seed, range(_PROBED_STEPS), config.batch_size), start=1):
         trainer.step(batch)
-        taken.append(time.perf_counter() - start)
-    return max(1, int(60 * minutes / min(taken[1:])))
+        if number == _PROBE_WARM_UP:
+            start = time.perf_counter()
+    taken = (time.perf_counter() - start) / (_PROBED_STEPS - _PROBE_WARM_UP)
+    return max(1, int(60 * minutes / taken))
 
 
 def _learn(
