@@ -47,6 +47,10 @@ class Train:
     """Crops a step."""
     paste_share: float = CropConfig.paste_share
     """Of the crops, get objects pasted in; 0 is the paper's way."""
+    print_share: float = CropConfig.print_share
+    """Of the crops, get flat prints on the table; 0 is the paper's way."""
+    colour_share: float = CropConfig.colour_share
+    """Of the crops, get their colours exchanged; 0 is the paper's way."""
     carry_labels: bool = False
     """Use a mask in every picture in which its object still stands, not only in the one that it was read off."""
     mask_branch: Literal["refining", "deepmask"] = "refining"
@@ -60,22 +64,25 @@ class Train:
         """Read the examples and learn, with a progress bar."""
         config = self._config()
         self._check_sources()
-        with _bars() as show:
+        with progress_bars() as show:
             examples, said = self._examples(show)
             options = RunOptions(data=said, device=self.device)
-            tell = _LearningBar(show)
+            tell = LearningBar(show)
             model = train(examples, self.out, config, options, minutes=self.minutes, tell=tell)
         print(f"{model} learned from {len(examples.objects)} masks in {len(examples.objects_by_picture)} pictures")
 
     def _config(self) -> TrainingConfig:
-        if not 0 <= self.paste_share <= 1:
-            raise InvalidConfiguration(f"--paste-share {self.paste_share} must lie between 0 and 1")
+        for name in ("paste_share", "print_share", "colour_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must lie between 0 and 1")
         return TrainingConfig(
             loss=self.loss,
             steps=self.steps,
             batch_size=self.batch_size,
             seed=self.seed,
-            crops=CropConfig(paste_share=self.paste_share),
+            crops=CropConfig(
+                paste_share=self.paste_share, print_share=self.print_share, colour_share=self.colour_share
+            ),
             network=NetworkConfig(mask_branch=self.mask_branch),
         )
 
@@ -99,7 +106,7 @@ class Train:
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str, int, int, str], None]]:
+def progress_bars() -> Iterator[Callable[[str, int, int, str], None]]:
     """Progress bars by name: show(what, done, total, beside)."""
     columns = (
         TextColumn("{task.description}"),
@@ -119,7 +126,7 @@ def _bars() -> Iterator[Callable[[str, int, int, str], None]]:
         yield show
 
 
-class _LearningBar:
+class LearningBar:
     """Shows steps, their rate and means of what they say over the last twenty or so."""
 
     def __init__(self, show: Callable[[str, int, int, str], None]) -> None:
