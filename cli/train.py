@@ -55,6 +55,8 @@ class Train:
     """Use a mask in every picture in which its object still stands, not only in the one that it was read off."""
     mask_branch: Literal["refining", "deepmask"] = "refining"
     """refining: sharper edges. deepmask: the paper's."""
+    half: bool = False
+    """Write the finished network in half precision: half the size."""
     device: str = "cpu"
     """What learns: cpu or cuda."""
     seed: int = 0
@@ -66,7 +68,7 @@ class Train:
         self._check_sources()
         with progress_bars() as show:
             examples, said = self._examples(show)
-            options = RunOptions(data=said, device=self.device)
+            options = RunOptions(data=said, device=self.device, half=self.half)
             tell = LearningBar(show)
             model = train(examples, self.out, config, options, minutes=self.minutes, tell=tell)
         print(f"{model} learned from {len(examples.objects)} masks in {len(examples.objects_by_picture)} pictures")

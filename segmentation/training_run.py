@@ -48,17 +48,19 @@ _REFRESH_SEED, _SHOWN_SEED = 1, 2
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is kept, without effect on its result.
+    """How a run is kept, without effect on what is learned.
 
     Attributes:
         data: where the examples are from, in words; remembered in the checkpoint.
         checkpoint_every: steps between two states on disk.
         device: that learns.
+        half: write the finished network in half precision: half the size.
     """
 
     data: str = ""
     checkpoint_every: int = 100
     device: str = "cpu"
+    half: bool = False
 
 
 def train(
@@ -111,7 +113,8 @@ def train(
         sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in range(min(_REFRESH_BATCHES, config.steps))
     )
     refresh_statistics(network, (batch.images.to(options.device) for batch in refresh))
-    save_checkpoint(network.eval(), out / _MODEL, metadata=_metadata(examples, config, options, cpu_seconds))
+    metadata = _metadata(examples, config, options, cpu_seconds)
+    save_checkpoint(network.eval(), out / _MODEL, half=options.half, metadata=metadata)
     return out / _MODEL
 
 

@@ -67,8 +67,11 @@ def test_a_label_set_becomes_a_network(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "pictures" / "a.png", picture)
     write_label_set(tmp_path / "labels.json", ["a.png"], [mask])
     source = ["--coco", str(tmp_path / "labels.json"), "--images", str(tmp_path / "pictures")]
-    assert main(["train", *source, "--out", str(tmp_path / "run"), "--steps", "1", "--batch-size", "2"]) == 0
-    assert (tmp_path / "run" / "model.safetensors").exists()
+    short = ["--steps", "1", "--batch-size", "2"]
+    assert main(["train", *source, "--out", str(tmp_path / "run"), *short]) == 0
+    assert main(["train", *source, "--out", str(tmp_path / "half"), *short, "--half"]) == 0
+    whole, half = ((tmp_path / run / "model.safetensors").stat().st_size for run in ("run", "half"))
+    assert half < 0.51 * whole
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["a.png"]
 
 
