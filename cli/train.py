@@ -39,6 +39,8 @@ class Train:
     """Folder of the pictures of --coco."""
     loss: Literal["cross-entropy", "robust-set"] = "cross-entropy"
     """Of the mask branch; robust-set forgives what is wrong in the labels."""
+    iou_bound: float = TrainingConfig.iou_bound
+    """Least IoU with the label that robust-set demands."""
     steps: int = 1000
     """How many steps to learn."""
     minutes: float | None = None
@@ -74,11 +76,12 @@ class Train:
         print(f"{model} learned from {len(examples.objects)} masks in {len(examples.objects_by_picture)} pictures")
 
     def _config(self) -> TrainingConfig:
-        for name in ("paste_share", "print_share", "colour_share"):
+        for name in ("paste_share", "print_share", "colour_share", "iou_bound"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must lie between 0 and 1")
         return TrainingConfig(
             loss=self.loss,
+            iou_bound=self.iou_bound,
             steps=self.steps,
             batch_size=self.batch_size,
             seed=self.seed,
