@@ -4,6 +4,7 @@ from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import (
     SPLITS,
     Arena,
+    Arranging,
     Backend,
     Grasp,
     GroundTruth,
@@ -11,7 +12,10 @@ from tabletop_interaction.envs.backend import (
     PickOutcome,
     open_backend,
 )
+from tabletop_interaction.envs.goals import Arrangement, Goal, load_goal
 from tabletop_interaction.envs.interaction import TabletopInteraction
+from tabletop_interaction.envs.judges import Judge, JudgeMaker, Verdict
+from tabletop_interaction.envs.rearrangement import TabletopRearrangement
 from tabletop_interaction.envs.record_reading import (
     InteractionTable,
     count_interactions,
@@ -26,19 +30,27 @@ from tabletop_interaction.envs.views import View
 __all__ = [
     "SPLITS",
     "Arena",
+    "Arrangement",
+    "Arranging",
     "Backend",
+    "Goal",
     "Grasp",
     "GroundTruth",
     "Interaction",
     "InteractionTable",
+    "Judge",
+    "JudgeMaker",
     "ObjectState",
     "PickOutcome",
     "PickPlace",
     "RecordInteractions",
     "TabletopInteraction",
+    "TabletopRearrangement",
+    "Verdict",
     "View",
     "check_backend",
     "count_interactions",
+    "load_goal",
     "open_backend",
     "open_interactions",
     "read_interactions",

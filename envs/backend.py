@@ -6,7 +6,7 @@ metres and radians (see `views`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
@@ -187,6 +187,24 @@ class GroundTruth(Protocol):
 
 
 @runtime_checkable
+class Arranging(GroundTruth, Protocol):
+    """A world whose objects can be set down by hand: for drawing goals and for benchmarks, never for agents."""
+
+    def outlines(self) -> dict[int, NDArray[np.float64]]:
+        """(N, 2) corners x, y, metres, of each object's convex outline as it is seen from above, by id."""
+        ...
+
+    def arrange(self, states: Sequence[ObjectState]) -> None:
+        """Put these objects at these poses, at rest, and let the table settle; the others stay.
+
+        Raises:
+            InvalidConfiguration: no object of the scene has that id; nothing was moved.
+            AlreadyHolding: something is held; nothing was moved.
+        """
+        ...
+
+
+@runtime_checkable
 class ThirdPerson(Protocol):
     """A backend that can show the arm at work."""
 
@@ -199,12 +217,13 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
     """The backend of that name, opened; a Backend is handed through.
 
     Args:
-        name: "simulation", or an object with the Backend protocol.
+        name: "simulation", "sawyer", or an object with the Backend protocol.
         split: which objects and backgrounds a simulation draws: "train", "val" or "test".
-        config: a `SimulationConfig` or None for the defaults.
+        config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file.
 
     Raises:
         InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.
+        RobotUnavailable: the Sawyer is not there; nothing was opened.
     """
     if split not in SPLITS:
         raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
@@ -214,8 +233,12 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
         from tabletop_interaction.simulation import open_simulation
 
         return open_simulation(split, config)
+    if name == "sawyer":
+        from tabletop_interaction.real import open_sawyer
+
+        return open_sawyer(split, config)
     raise InvalidConfiguration(
-        f"unknown backend {name!r}; accepted are 'simulation' and an object with the Backend protocol"
+        f"unknown backend {name!r}; accepted are 'simulation', 'sawyer' and an object with the Backend protocol"
     )
 
 

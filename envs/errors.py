@@ -53,6 +53,33 @@ class RobotFault(TabletopError, RuntimeError):
         self.recoverable = recoverable
 
 
+class RobotUnavailable(TabletopError, RuntimeError):
+    """The robot, its software or one of its parts is not there or is another one; nothing was moved."""
+
+    recoverable = False
+
+
+class MasterUnreachable(RobotUnavailable):
+    """No ROS master answers where ROS_MASTER_URI says."""
+
+
+class CameraFault(TabletopError, RuntimeError):
+    """A camera that cannot be opened, gives no new picture in time, or gives another one than it shall.
+
+    Args:
+        message: which camera, what happened and what the operator has to do.
+        recoverable: whether the next picture may come without the operator.
+    """
+
+    def __init__(self, message: str, *, recoverable: bool = False) -> None:
+        super().__init__(message)
+        self.recoverable = recoverable
+
+
+class CalibrationRejected(TabletopError, ValueError):
+    """Pictures or points that do not fix a calibration, or a result above its error bound; nothing was written."""
+
+
 class BackendContractError(TabletopError, AssertionError):
     """A backend breaks a rule of the Backend protocol; raised by `check_backend`."""
 

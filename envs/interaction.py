@@ -13,25 +13,22 @@ import numpy as np
 from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
-from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
-from tabletop_interaction.envs.backend import (
-    Arena,
-    Backend,
-    PickOutcome,
-    Pictures,
-    ThirdPerson,
-    open_backend,
+from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.pick_place_env import (
+    Info,
+    Interacted,
+    Observation,
+    PickPlaceEnv,
+    at_rest,
+    interaction_info,
+    picture_spaces,
 )
-from tabletop_interaction.envs.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
-from tabletop_interaction.envs.views import View
 
 SWEEP_POINTS = 8
 
-Observation = dict[str, NDArray[np.uint8]]
-Info = dict[str, Any]
 
-
-class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
+class TabletopInteraction(PickPlaceEnv, EzPickle):
     """## Description
     A parallel gripper hangs straight down above a flat table on which 4 to 8 unknown objects stand; four fixed
     cameras look at it. One step is one whole interaction: the gripper comes down open at the pick point, closes by a
@@ -90,8 +87,6 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
     * v0: first version.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012 (Gymnasium's convention)
-
     def __init__(
         self,
         backend: str | Backend = "simulation",
@@ -101,39 +96,20 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
         render_mode: str | None = None,
     ) -> None:
         EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode)
-        _check_arguments(episodes_per_scene, render_mode)
-        self.render_mode = render_mode
+        if episodes_per_scene < 1:
+            raise InvalidConfiguration(f"episodes_per_scene is {episodes_per_scene}; it must be 1 or more")
+        PickPlaceEnv.__init__(self, backend, split, config, render_mode)
         self.episodes_per_scene = episodes_per_scene
-        self.backend = open_backend(backend, split=split, config=config)
-        # A Backend object brings its own split: rows must not say another.
-        self.split = str(self.backend.metadata.get("split", split))
-        self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         # Gymnasium types a Dict space by Any, an environment by its observation.
-        self.observation_space = cast(Any, gym.spaces.Dict(_picture_spaces(self.views)))
-        self._pictures: Pictures = {}
+        self.observation_space = cast(Any, gym.spaces.Dict(picture_spaces(self.views)))
         self._episode = -1
         self._scene = -1
         self._returned = 0
 
     @property
-    def views(self) -> tuple[View, ...]:
-        """The cameras, in the order of the observation's keys."""
-        return self.backend.views
-
-    @property
-    def arena(self) -> Arena:
-        """The rectangle that the action box spans, metres."""
-        return self.backend.arena
-
-    @property
-    def background(self) -> str:
-        """Name of the table's surface now."""
-        return self.backend.background
-
-    @property
     def metadata_for_records(self) -> dict[str, Any]:
         """Plain JSON that says what made the pictures."""
-        return {**self.backend.metadata, "split": self.split, "episodes_per_scene": self.episodes_per_scene}
+        return {**super().metadata_for_records, "episodes_per_scene": self.episodes_per_scene}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin an episode; see Starting State above."""
@@ -151,7 +127,7 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
             self._sweep_table()
         self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
         self._pictures = self._look()
-        return dict(self._pictures), self._info(self._pictures, None, PickOutcome.NO_PICK)
+        return dict(self._pictures), self._info(at_rest(self._pictures))
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
         """One pick-and-place.
@@ -161,78 +137,16 @@ class TabletopInteraction(gym.Env[Observation, NDArray[np.float32]], EzPickle):
             RobotFault: the arm stopped; what it holds it keeps. After this or any later error a reset is needed.
             BlankPicture: a camera shows nothing.
         """
-        if not self._pictures:
-            raise gym.error.ResetNeeded("step was called before reset; call reset first")
-        done = pick_place_from_action(action, self.arena)
-        # What an error leaves behind is not what was seen before it.
-        self._pictures = {}
-        outcome = self._pick(done)
-        held = self._look()
-        after = held
-        if outcome is PickOutcome.HELD:
-            done = self._place(done)
-            after = self._look()
-        self._pictures = after
-        reward = float(outcome is PickOutcome.HELD)
-        return dict(after), reward, False, False, self._info(held, done, outcome)
-
-    def render(self) -> NDArray[np.uint8] | None:
-        """uint8 (H, W, 3) third-person picture, or the first view where the backend has none."""
-        if self.render_mode is None:
-            return None
-        if isinstance(self.backend, ThirdPerson):
-            return self.backend.third_person_picture()
-        return next(iter(self._pictures.values()))
-
-    def close(self) -> None:
-        """Close the backend."""
-        self.backend.close()
-
-    def _look(self) -> Pictures:
-        pictures = self.backend.observe()
-        for name, picture in pictures.items():
-            if picture.min() == picture.max():
-                raise BlankPicture(
-                    f"{name} shows nothing but grey level {picture.max()}; look at the camera, then reset"
-                )
-        return pictures
-
-    def _pick(self, wanted: PickPlace) -> PickOutcome:
-        try:
-            return self.backend.pick(wanted.pick_x, wanted.pick_y, wanted.angle).outcome
-        except UnreachableTarget:
-            return PickOutcome.UNREACHABLE
-
-    def _place(self, wanted: PickPlace) -> PickPlace:
-        """Place as wanted, or back at the pick point, which the arm has just reached."""
-        try:
-            self.backend.place(wanted.place_x, wanted.place_y)
-        except UnreachableTarget:
-            self.backend.place(wanted.pick_x, wanted.pick_y)
-            return PickPlace(wanted.pick_x, wanted.pick_y, wanted.angle, wanted.pick_x, wanted.pick_y)
-        return wanted
+        interacted = self._interact(action)
+        reward = float(interacted.outcome is PickOutcome.HELD)
+        return dict(interacted.after), reward, False, False, self._info(interacted)
 
     def _sweep_table(self) -> None:
         for point in border_points(self.arena, SWEEP_POINTS):
             self.backend.sweep(point, self.arena.centre)
 
-    def _info(self, held: Pictures, done: PickPlace | None, outcome: PickOutcome) -> Info:
-        if done is None:
-            values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(self.views), 2), -1.0)
-        else:
-            values = done.to_array()
-            pick_xy = _pixels_of(self.views, done.pick_x, done.pick_y)
-            place_xy = _pixels_of(self.views, done.place_x, done.place_y)
-        return {
-            "held": dict(held),
-            "grasped": outcome is PickOutcome.HELD,
-            "pick_outcome": int(outcome),
-            "pick_xy": pick_xy.astype(np.float32),
-            "place_xy": place_xy.astype(np.float32),
-            "pick_place": values,
-            "scene": self._scene,
-            "returned": self._returned,
-        }
+    def _info(self, interacted: Interacted) -> Info:
+        return {**interaction_info(interacted, self.views), "scene": self._scene, "returned": self._returned}
 
 
 def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:
@@ -252,18 +166,3 @@ def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:
     return [
         (float(np.interp(t, corners_at, corners[:, 0])), float(np.interp(t, corners_at, corners[:, 1]))) for t in at
     ]
-
-
-def _picture_spaces(views: tuple[View, ...]) -> dict[str, gym.Space[Any]]:
-    return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in views}
-
-
-def _pixels_of(views: tuple[View, ...], x: float, y: float) -> NDArray[np.float64]:
-    return np.concatenate([view.project(np.array([[x, y, 0.0]])) for view in views])
-
-
-def _check_arguments(episodes_per_scene: int, render_mode: str | None) -> None:
-    if episodes_per_scene < 1:
-        raise InvalidConfiguration(f"episodes_per_scene is {episodes_per_scene}; it must be 1 or more")
-    if render_mode not in (None, "rgb_array"):
-        raise InvalidConfiguration(f"unknown render_mode {render_mode!r}; accepted are None and 'rgb_array'")

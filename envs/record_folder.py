@@ -179,7 +179,7 @@ def prepare_folder(folder: Path, meta: FolderMeta) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is whole or absent after a kill."""
     temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "w") as file:
+    with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

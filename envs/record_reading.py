@@ -97,6 +97,11 @@ class InteractionTable:
         table = self._group(source, group)
         return interaction_from_row(table.slice(row, 1).to_pylist()[0])
 
+    @property
+    def ids(self) -> list[str]:
+        """Interaction ids by number, known without reading a row."""
+        return [self._sources[source].ids[group][row] for source, group, row in self._index.tolist()]
+
     def __iter__(self) -> Iterator[Interaction]:
         return (self[number] for number in range(len(self)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from types import TracebackType
@@ -42,7 +42,8 @@ _PACKAGES = ("tabletop-interaction", "pybullet", "numpy", "opencv-python-headles
 
 
 class SimulationBackend:
-    """A Sawyer at a table in PyBullet, seen by four composed cameras; offers `GroundTruth` as well.
+    """A Sawyer at a table in PyBullet, seen by four composed cameras; offers `GroundTruth`, `Arranging` and
+    `ThirdPerson` as well.
 
     Args:
         split: which objects and backgrounds scenes draw: "train", "val" or "test".
@@ -85,6 +86,11 @@ class SimulationBackend:
     def background(self) -> str:
         """Name of the table's surface now, empty before the first reset."""
         return self._scene.background if self._scene else ""
+
+    @property
+    def world(self) -> World:
+        """The physics, for what drives the arm by other means."""
+        return self._world
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -206,6 +212,22 @@ class SimulationBackend:
         """See `GroundTruth.instance_maps`."""
         clean = self._look()
         return {view.name: picture.instances for view, picture in zip(self._views, clean, strict=True)}
+
+    def outlines(self) -> dict[int, NDArray[np.float64]]:
+        """See `Arranging.outlines`."""
+        return self._world.outlines()
+
+    def arrange(self, states: Sequence[ObjectState]) -> None:
+        """See `Arranging.arrange`."""
+        self._check_free("arrange")
+        if unknown := [state.id for state in states if state.id not in self._world.bodies]:
+            raise InvalidConfiguration(
+                f"arrange was asked for object {unknown[0]}; the scene has 1 to {len(self._world.bodies)}; nothing was "
+                "moved"
+            )
+        for state in states:
+            self._world.put(state.id, (state.position, state.quaternion_xyzw))
+        self._world.settle()
 
     def _lay(self, scene: Scene) -> None:
         self._scene = scene

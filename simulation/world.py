@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pybullet
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.sim_assets import ObjectModel, load_object
 from tabletop_interaction.simulation.arm import STEP_S, Arm
 from tabletop_interaction.simulation.bodies import collision_shape
-from tabletop_interaction.simulation.renderer import Poses
+from tabletop_interaction.simulation.renderer import Pose, Poses
 from tabletop_interaction.simulation.scene import Placement, Scene
 
 TABLE_HALF_M = (0.42, 0.40)
@@ -68,8 +70,16 @@ class World:
     def set_down(self, id_: int, placement: Placement) -> None:
         """Put an object upright at another place, at rest."""
         position, quaternion = _resting_pose(self.models[id_], placement)
-        pybullet.resetBasePositionAndOrientation(self.bodies[id_], position, quaternion, physicsClientId=self.client)
-        pybullet.resetBaseVelocity(self.bodies[id_], [0] * 3, [0] * 3, physicsClientId=self.client)
+        self.put(id_, (np.array(position), np.array(quaternion)))
+
+    def put(self, id_: int, pose: Pose) -> None:
+        """Put an object at a pose, at rest, and awake: a body asleep would stay in the air."""
+        body = self.bodies[id_]
+        pybullet.resetBasePositionAndOrientation(body, *pose, physicsClientId=self.client)
+        pybullet.resetBaseVelocity(body, [0] * 3, [0] * 3, physicsClientId=self.client)
+        pybullet.changeDynamics(
+            body, -1, activationState=pybullet.ACTIVATION_STATE_WAKE_UP, physicsClientId=self.client
+        )
 
     def settle(self, ignore: frozenset[int] = frozenset()) -> None:
         """Let time pass until all objects but those in `ignore` stand still, at most 1.5 s, and put those to sleep.
@@ -95,6 +105,15 @@ class World:
             found[id_] = (np.array(position), np.array(quaternion))
         return found
 
+    def outlines(self) -> dict[int, FloatArray]:
+        """(N, 2) convex outline, x, y, of every object as seen from above, by id."""
+        found = {}
+        for id_, (position, quaternion) in self.poses().items():
+            surface = Rotation.from_quat(quaternion).apply(self.models[id_].vertices) + position
+            hull = cv2.convexHull(surface[:, :2].astype(np.float32))
+            found[id_] = np.asarray(hull, np.float64).reshape(-1, 2)
+        return found
+
     def strayed(self, arena: Arena) -> list[int]:
         """Ids of the objects that fell off the table or lie outside the arena."""
         return [
@@ -117,6 +136,22 @@ class World:
         contacts = pybullet.getContactPoints(bodyA=self.arm.body, physicsClientId=self.client) or ()
         # The normal points from B to A: upwards, where the arm stands on something.
         return sum(contact[9] * max(0.0, contact[7][2]) for contact in contacts) > most_newton
+
+    def push_on_arm(self) -> FloatArray:
+        """(3,) N with which table and objects push on the arm and on what it pinches, friction and weight left out."""
+        contacts = pybullet.getContactPoints(bodyA=self.arm.body, physicsClientId=self.client) or ()
+        if not contacts:
+            return np.zeros(3)
+        left, right = self.arm.sides
+        pinched = {
+            self.bodies[id_] for id_, links in self.touched_by_fingers().items() if links & left and links & right
+        }
+        contacts = [contact for contact in contacts if contact[2] not in pinched]
+        for body in pinched:
+            around = pybullet.getContactPoints(bodyA=body, physicsClientId=self.client) or ()
+            contacts += [contact for contact in around if contact[2] not in (pinched | {self.arm.body})]
+        # The normal points from B to A: it says where A is pushed to.
+        return sum((contact[9] * np.array(contact[7]) for contact in contacts), start=np.zeros(3))
 
     def carry(self, ids: frozenset[int], q: FloatArray) -> None:
         """Jump with the arm to joint angles `q`, what the gripper holds along with it, unchanged in the gripper."""

@@ -12,3 +12,9 @@ register(
     entry_point="tabletop_interaction.envs.interaction:TabletopInteraction",
     max_episode_steps=25,
 )
+
+register(
+    id="TabletopRearrangement-v0",
+    entry_point="tabletop_interaction.envs.rearrangement:TabletopRearrangement",
+    max_episode_steps=10,
+)

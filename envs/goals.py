@@ -1,0 +1,248 @@
+"""Goals of a rearrangement: pictures, and in a simulation the arrangement that they show.
+
+A goal that is drawn displaces 1 to 3 objects (Pathak et al. 2018, section 5); where they shall stand is ours: places
+uniform over those of the arena where the object, turned as it is now, keeps clear of every other object. An object
+keeps its orientation, since success asks for positions only, and a gripper that never turns what it holds can then
+reach the very picture.
+
+Frame: the arena's, metres.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.backend import Arena, Arranging, Backend, ObjectState, Pictures
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.views import View
+
+MOST_DISPLACED = 3
+LEAST_DISPLACEMENT_M = 0.08
+
+_OCCUPIED_SHARE = 1 / 3
+_OCCUPIED_WITHIN_M = 0.02
+_GAP_M = 0.03
+_BORDER_M = 0.05
+_SETTLED_WITHIN_M = 0.005
+_MOST_SCENES = 20
+_CELL_M = 0.004
+# Objects reach beyond the arena's border, their centres do not.
+_MARGIN_M = 0.2
+
+GoalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+Outline = NDArray[np.float64]
+"""(N, 2) corners x, y, metres, of a convex shape."""
+
+
+class ArrangingBackend(Backend, Arranging, Protocol):
+    """A backend on which goals can be drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """Where everything stands at the start and shall stand at the end.
+
+    Attributes:
+        start: every object at the start, by id.
+        goal: every object at the goal, in the same order.
+        displaced: ids of the 1 to 3 objects that stand elsewhere.
+        occupied: whether one of them shall stand where another one of them stands at the start.
+    """
+
+    start: tuple[ObjectState, ...]
+    goal: tuple[ObjectState, ...]
+    displaced: tuple[int, ...]
+    occupied: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """What the table shall look like.
+
+    Attributes:
+        pictures: uint8 (H, W, 3) RGB by view name; a view of which there is no picture is black.
+        arrangement: what they show, where that is known.
+    """
+
+    pictures: Pictures
+    arrangement: Arrangement | None = None
+
+
+def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int | None = None) -> Goal:
+    """Draw a scene and a goal from `rng`, take the goal's pictures, and leave the table at the start.
+
+    A scene without room for the goal is drawn anew.
+
+    Args:
+        backend: the world; its last scene is given up.
+        rng: scene, goal and, through the scene, the pictures' noise come from it.
+        displaced: how many objects shall stand elsewhere, 1 to 3; None draws it uniformly.
+
+    Raises:
+        InvalidConfiguration: 20 scenes had no room, or fewer objects than shall be displaced.
+    """
+    if displaced is None:
+        displaced = int(rng.integers(1, MOST_DISPLACED + 1))
+    occupied = displaced > 1 and bool(rng.random() < _OCCUPIED_SHARE)
+    for _ in range(_MOST_SCENES):
+        backend.reset(rng, new_scene=True)
+        start, outlines = backend.object_states(), backend.outlines()
+        wanted = draw_arrangement(rng, start, outlines, backend.arena, displaced, occupied=occupied)
+        goal = _shown(backend, wanted) if wanted is not None else None
+        if goal is not None:
+            return goal
+    raise InvalidConfiguration(
+        f"{_MOST_SCENES} scenes had no room to displace {displaced} objects; ask for fewer displaced, or change "
+        "objects_min and objects_max of the backend's configuration"
+    )
+
+
+def draw_arrangement(
+    rng: np.random.Generator,
+    start: Sequence[ObjectState],
+    outlines: Mapping[int, Outline],
+    arena: Arena,
+    displaced: int,
+    *,
+    occupied: bool,
+) -> Arrangement | None:
+    """Choose objects and places for them; None where there is no room.
+
+    Each place lies 0.08 m or more from where its object stands, and clear of where all others stand and shall stand.
+    With `occupied` there is one exception: the first object shall stand where the second stands, which must go
+    first; its own place is free, so no two wait for each other.
+
+    Args:
+        rng: what the draw comes from.
+        start: every object.
+        outlines: as `Arranging.outlines`, of the same objects.
+        arena: the places' rectangle.
+        displaced: how many objects.
+        occupied: whether a place is taken at the start; then `displaced` is 2 or more.
+    """
+    states = {state.id: state for state in start}
+    order = [int(id_) for id_ in rng.permutation(sorted(states))]
+    moved: dict[int, ObjectState] = {}
+    for number, id_ in enumerate(order):
+        if len(moved) == displaced:
+            break
+        owner = states[order[1]] if occupied and number == 0 and len(order) > 1 else None
+        taken = [outlines[other] for other in order if other != id_ and (owner is None or other != owner.id)]
+        taken += [_carried(outlines[other], states[other], goal) for other, goal in moved.items()]
+        places = _free_places(outlines[id_] - states[id_].position[:2], taken, arena)
+        places = places[_distances(places, states[id_]) >= LEAST_DISPLACEMENT_M]
+        if owner is not None:
+            places = places[_distances(places, owner) <= _OCCUPIED_WITHIN_M]
+        if len(places):
+            moved[id_] = _moved_to(states[id_], rng.choice(places))
+        elif occupied and number < 2:
+            return None
+    if len(moved) < displaced:
+        return None
+    goal = tuple(moved.get(state.id, state) for state in start)
+    return Arrangement(tuple(start), goal, tuple(sorted(moved)), occupied)
+
+
+def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
+    """The goal that picture files show.
+
+    Args:
+        paths: a file that OpenCV reads (PNG, JPEG, ...) for the first view, or one each for the first views, in order.
+            Views without a file get a black picture.
+        views: the cameras that took them.
+
+    Raises:
+        InvalidConfiguration: a file is missing, unreadable or of another size than its view, or there are too many.
+    """
+    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not 1 <= len(files) <= len(views):
+        raise InvalidConfiguration(
+            f"the goal names {len(files)} picture files; accepted are 1 to {len(views)}, for {views[0].name} and the "
+            "views that follow it"
+        )
+    pictures = {view.name: np.zeros((view.height, view.width, 3), np.uint8) for view in views}
+    for file, view in zip(files, views, strict=False):
+        pictures[view.name] = _read_picture(Path(file), view)
+    return Goal(pictures)
+
+
+def _shown(backend: ArrangingBackend, wanted: Arrangement) -> Goal | None:
+    """The goal as it comes to stand, with its pictures; None where an object fell, rolled or was pushed.
+
+    The table is left at the start.
+    """
+    backend.arrange(wanted.goal)
+    goal, pictures = backend.object_states(), backend.observe()
+    backend.arrange(wanted.start)
+    start = backend.object_states()
+    if not (_same(goal, wanted.goal) and _same(start, wanted.start)):
+        return None
+    return Goal(pictures, replace(wanted, start=start, goal=goal))
+
+
+def _same(found: Sequence[ObjectState], wanted: Sequence[ObjectState]) -> bool:
+    """Whether all came to rest where they were put."""
+    return all(
+        float(np.linalg.norm(one.position - other.position)) < _SETTLED_WITHIN_M
+        for one, other in zip(found, wanted, strict=True)
+    )
+
+
+def _free_places(shape: Outline, taken: Sequence[Outline], arena: Arena) -> NDArray[np.float64]:
+    """(N, 2) points of a 4 mm grid at which an outline, given around its centre, keeps clear of the taken ones."""
+    columns = np.arange(arena.x_min - _MARGIN_M, arena.x_max + _MARGIN_M, _CELL_M)
+    rows = np.arange(arena.y_min - _MARGIN_M, arena.y_max + _MARGIN_M, _CELL_M)
+    corner = np.array([columns[0], rows[0]])
+    blocked = _filled([outline - corner for outline in taken], (len(rows), len(columns)))
+    reach = int(np.ceil((np.abs(shape).max() + _GAP_M) / _CELL_M)) + 1
+    # Dilated by the shape itself, a cell is blocked where the shape, centred there, would meet what is taken.
+    kernel = _filled([shape + reach * _CELL_M], (2 * reach + 1, 2 * reach + 1))
+    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(_GAP_M / _CELL_M) + 1,) * 2)
+    blocked = np.asarray(cv2.dilate(cv2.dilate(blocked, gap), kernel), np.uint8)
+    x, y = np.meshgrid(columns, rows)
+    inside = (np.abs(x - arena.centre[0]) <= arena.half_size[0] - _BORDER_M) & (
+        np.abs(y - arena.centre[1]) <= arena.half_size[1] - _BORDER_M
+    )
+    free = inside & (blocked == 0)
+    return np.column_stack([x[free], y[free]])
+
+
+def _filled(outlines: Sequence[Outline], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """1 in the cells that the outlines cover, which are given in metres from the first cell's centre."""
+    cells = np.zeros(shape, np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(cells, np.round(outline / _CELL_M).astype(np.int32), 1)
+    return cells
+
+
+def _distances(places: NDArray[np.float64], state: ObjectState) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(places - state.position[:2], axis=1))
+
+
+def _moved_to(state: ObjectState, place: NDArray[np.float64]) -> ObjectState:
+    return replace(state, position=np.array([*place, state.position[2]]))
+
+
+def _carried(outline: Outline, start: ObjectState, goal: ObjectState) -> Outline:
+    return outline + (goal.position - start.position)[:2]
+
+
+def _read_picture(path: Path, view: View) -> NDArray[np.uint8]:
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+    if bgr is None:
+        raise InvalidConfiguration(f"the goal's picture {path} is no file that can be read as a picture")
+    if bgr.shape[:2] != (view.height, view.width):
+        raise InvalidConfiguration(
+            f"the goal's picture {path} has {bgr.shape[1]} x {bgr.shape[0]} px; {view.name} has {view.width} x "
+            f"{view.height}: take it with this camera"
+        )
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

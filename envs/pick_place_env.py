@@ -1,0 +1,179 @@
+"""What the environments share: a backend, its cameras, and a step that is one pick-and-place.
+
+What an episode is, what it earns and when it ends, each environment says itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
+from tabletop_interaction.envs.backend import (
+    Arena,
+    Backend,
+    PickOutcome,
+    Pictures,
+    ThirdPerson,
+    open_backend,
+)
+from tabletop_interaction.envs.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.envs.views import View
+
+Observation = dict[str, NDArray[np.uint8]]
+Info = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Interacted:
+    """What one step did and saw.
+
+    Attributes:
+        held: the pictures between pick and place.
+        after: the pictures now; the same as `held` when nothing was held.
+        done: what was asked, or done instead; None after a reset.
+        outcome: what became of the pick.
+    """
+
+    held: Pictures
+    after: Pictures
+    done: PickPlace | None
+    outcome: PickOutcome
+
+
+class PickPlaceEnv(gym.Env[Observation, NDArray[np.float32]]):
+    """A backend opened, looked at and moved; `reset` and `step` are the children's.
+
+    Args:
+        backend: a backend's name, or an object with the `Backend` protocol.
+        split: what a simulation opened by name draws: "train", "val" or "test".
+        config: the backend's configuration.
+        render_mode: None or "rgb_array".
+
+    Raises:
+        InvalidConfiguration: unknown render mode, or as `open_backend`; nothing was opened.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012 (Gymnasium's convention)
+
+    def __init__(self, backend: str | Backend, split: str, config: Any, render_mode: str | None) -> None:
+        if render_mode not in (None, "rgb_array"):
+            raise InvalidConfiguration(f"unknown render_mode {render_mode!r}; accepted are None and 'rgb_array'")
+        self.render_mode = render_mode
+        self.backend = open_backend(backend, split=split, config=config)
+        # A Backend object brings its own split: rows must not say another.
+        self.split = str(self.backend.metadata.get("split", split))
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self._pictures: Pictures = {}
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The cameras, in the order of the observation's keys."""
+        return self.backend.views
+
+    @property
+    def arena(self) -> Arena:
+        """The rectangle that the action box spans, metres."""
+        return self.backend.arena
+
+    @property
+    def background(self) -> str:
+        """Name of the table's surface now."""
+        return self.backend.background
+
+    @property
+    def metadata_for_records(self) -> dict[str, Any]:
+        """Plain JSON that says what made the pictures."""
+        return {**self.backend.metadata, "split": self.split}
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """uint8 (H, W, 3) third-person picture, or the first view where the backend has none."""
+        if self.render_mode is None:
+            return None
+        if isinstance(self.backend, ThirdPerson):
+            return self.backend.third_person_picture()
+        if not self._pictures:
+            raise gym.error.ResetNeeded("render was called before reset; call reset first")
+        return next(iter(self._pictures.values()))
+
+    def close(self) -> None:
+        """Close the backend."""
+        self.backend.close()
+
+    def _interact(self, action: NDArray[np.float32]) -> Interacted:
+        """Pick, look, place, look."""
+        if not self._pictures:
+            raise gym.error.ResetNeeded("step was called before reset; call reset first")
+        done = pick_place_from_action(action, self.arena)
+        # What an error leaves behind is not what was seen before it.
+        self._pictures = {}
+        outcome = self._pick(done)
+        held = self._look()
+        after = held
+        if outcome is PickOutcome.HELD:
+            done = self._place(done)
+            after = self._look()
+        self._pictures = after
+        return Interacted(held, after, done, outcome)
+
+    def _look(self) -> Pictures:
+        pictures = self.backend.observe()
+        for name, picture in pictures.items():
+            if picture.min() == picture.max():
+                raise BlankPicture(
+                    f"{name} shows nothing but grey level {picture.max()}; look at the camera, then reset"
+                )
+        return pictures
+
+    def _pick(self, wanted: PickPlace) -> PickOutcome:
+        try:
+            return self.backend.pick(wanted.pick_x, wanted.pick_y, wanted.angle).outcome
+        except UnreachableTarget:
+            return PickOutcome.UNREACHABLE
+
+    def _place(self, wanted: PickPlace) -> PickPlace:
+        """Place as wanted, or back at the pick point, which the arm has just reached."""
+        try:
+            self.backend.place(wanted.place_x, wanted.place_y)
+        except UnreachableTarget:
+            self.backend.place(wanted.pick_x, wanted.pick_y)
+            return PickPlace(wanted.pick_x, wanted.pick_y, wanted.angle, wanted.pick_x, wanted.pick_y)
+        return wanted
+
+
+def at_rest(pictures: Pictures) -> Interacted:
+    """What a reset has to tell: pictures, and that nothing was picked."""
+    return Interacted(pictures, pictures, None, PickOutcome.NO_PICK)
+
+
+def interaction_info(interacted: Interacted, views: tuple[View, ...]) -> Info:
+    """The keys of `info` that tell what was done: `held`, `grasped`, `pick_outcome`, `pick_xy`, `place_xy`,
+    `pick_place`."""
+    done = interacted.done
+    if done is None:
+        values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(views), 2), -1.0)
+    else:
+        values = done.to_array()
+        pick_xy = _pixels_of(views, done.pick_x, done.pick_y)
+        place_xy = _pixels_of(views, done.place_x, done.place_y)
+    return {
+        "held": dict(interacted.held),
+        "grasped": interacted.outcome is PickOutcome.HELD,
+        "pick_outcome": int(interacted.outcome),
+        "pick_xy": pick_xy.astype(np.float32),
+        "place_xy": place_xy.astype(np.float32),
+        "pick_place": values,
+    }
+
+
+def picture_spaces(views: tuple[View, ...]) -> dict[str, gym.Space[Any]]:
+    """A uint8 (H, W, 3) box a view, by the view's name."""
+    return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in views}
+
+
+def _pixels_of(views: tuple[View, ...], x: float, y: float) -> NDArray[np.float64]:
+    return np.concatenate([view.project(np.array([[x, y, 0.0]])) for view in views])
