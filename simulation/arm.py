@@ -14,6 +14,7 @@ import numpy as np
 import pybullet
 from numpy.typing import NDArray
 
+from tabletop_interaction.envs.sawyer_kinematics import HOME, forward, straight_down_path
 from tabletop_interaction.sim_assets.sawyer import (
     ARM_JOINT_NAMES,
     FINGER_JOINT_NAMES,
@@ -21,7 +22,6 @@ from tabletop_interaction.sim_assets.sawyer import (
     JOINTS,
     write_sawyer_urdf,
 )
-from tabletop_interaction.simulation.kinematics import HOME, forward, straight_down_path
 
 FloatArray = NDArray[np.float64]
 
@@ -78,6 +78,11 @@ class Arm:
         states = pybullet.getJointStates(self.body, self._arm_joints, physicsClientId=self._client)
         return np.array([state[0] for state in states])
 
+    def joint_motion(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(7,) each: measured joint angles, radians, speeds, rad/s, and the motors' torques, N m."""
+        states = pybullet.getJointStates(self.body, self._arm_joints, physicsClientId=self._client)
+        return np.array([s[0] for s in states]), np.array([s[1] for s in states]), np.array([s[3] for s in states])
+
     def all_joint_positions(self) -> list[float]:
         """Position of every joint of the body, fixed ones too, in PyBullet's order."""
         count = pybullet.getNumJoints(self.body, physicsClientId=self._client)
@@ -97,7 +102,7 @@ class Arm:
         """Set the arm's joints at once; the fingers keep their opening."""
         for joint, angle in zip(self._arm_joints, q, strict=True):
             pybullet.resetJointState(self.body, joint, angle, 0.0, physicsClientId=self._client)
-        self._command_arm(q, np.zeros(7))
+        self.command(q, np.zeros(7))
 
     def set_fingers(self, opening: float) -> None:
         """Set each finger's travel at once, metres (0 closed, `FINGER_TRAVEL` open)."""
@@ -122,12 +127,12 @@ class Arm:
         """
         targets, velocities = time_path(path, seconds)
         for step, (target, velocity) in enumerate(zip(targets, velocities, strict=True), start=1):
-            self._command_arm(target, velocity)
+            self.command(target, velocity)
             if squeeze:
-                self._squeeze()
+                self.squeeze()
             self.step()
             if stop is not None and step % 3 == 0 and stop():
-                self._command_arm(self.joint_angles(), np.zeros(7))
+                self.command(self.joint_angles(), np.zeros(7))
                 return False
         return True
 
@@ -143,7 +148,7 @@ class Arm:
         still = 0
         for _ in range(round(most_seconds / STEP_S)):
             before = self._opening
-            self._squeeze()
+            self.squeeze()
             self.step()
             still = still + 1 if abs(self.finger_travel() - before) < 2e-5 else 0
             if still > 4:
@@ -151,15 +156,14 @@ class Arm:
 
     def open_fingers(self, seconds: float = 0.10) -> None:
         """Open to the widest."""
-        self._opening = FINGER_TRAVEL
-        self._command_fingers()
+        self.move_fingers(FINGER_TRAVEL)
         for _ in range(round(seconds / STEP_S)):
             self.step()
 
     def hold(self, seconds: float) -> None:
         """Let time pass with the arm where it is and the fingers pressing."""
         for _ in range(round(seconds / STEP_S)):
-            self._squeeze()
+            self.squeeze()
             self.step()
 
     def finger_travel(self) -> float:
@@ -167,16 +171,35 @@ class Arm:
         (left, *_), (right, *_) = pybullet.getJointStates(self.body, self.fingers, physicsClientId=self._client)
         return float((left - right) / 2)
 
+    def command(self, q: FloatArray, velocity: FloatArray) -> None:
+        """Let the joint motors go to `q` (7,) radians at `velocity` (7,) rad/s in the steps that follow."""
+        pybullet.setJointMotorControlArray(
+            self.body,
+            self._arm_joints,
+            pybullet.POSITION_CONTROL,
+            targetPositions=q,
+            targetVelocities=velocity,
+            forces=_ARM_FORCES,
+            positionGains=[0.3] * 7,
+            velocityGains=[1.0] * 7,
+            physicsClientId=self._client,
+        )
+
+    def squeeze(self) -> None:
+        """Let both fingers follow their common mean inwards, as the real gripper's rack makes them."""
+        self._opening = self.finger_travel()
+        self._command_fingers(inwards=_FINGER_SPEED * STEP_S * 4)
+
+    def move_fingers(self, travel: float) -> None:
+        """Let the fingers go to a travel, metres, and stay there in the steps that follow."""
+        self._opening = travel
+        self._command_fingers()
+
     def step(self) -> None:
         """One step of 1/240 s."""
         pybullet.stepSimulation(physicsClientId=self._client)
         if self._on_step is not None:
             self._on_step()
-
-    def _squeeze(self) -> None:
-        """Let both fingers follow their common mean inwards, as the real gripper's rack makes them."""
-        self._opening = self.finger_travel()
-        self._command_fingers(inwards=_FINGER_SPEED * STEP_S * 4)
 
     def _command_fingers(self, inwards: float = 0.0) -> None:
         target = self._opening - inwards
@@ -187,19 +210,6 @@ class Arm:
             targetPositions=[target, -target],
             forces=[_FINGER_FORCE_N] * 2,
             positionGains=[0.3] * 2,
-            physicsClientId=self._client,
-        )
-
-    def _command_arm(self, q: FloatArray, velocity: FloatArray) -> None:
-        pybullet.setJointMotorControlArray(
-            self.body,
-            self._arm_joints,
-            pybullet.POSITION_CONTROL,
-            targetPositions=q,
-            targetVelocities=velocity,
-            forces=_ARM_FORCES,
-            positionGains=[0.3] * 7,
-            velocityGains=[1.0] * 7,
             physicsClientId=self._client,
         )
 

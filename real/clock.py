@@ -1,0 +1,51 @@
+"""Time as the arm's code sees it, so that a simulated arm can bring its own."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A clock that can be waited on."""
+
+    def now(self) -> float:
+        """Seconds; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass; returns at once for 0 or less."""
+        ...
+
+
+class MonotonicClock:
+    """The machine's monotonic clock."""
+
+    def now(self) -> float:
+        """Seconds of `time.monotonic()`."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+class Ticks:
+    """Waits for one moment after the other, evenly spaced; a late one delays all that follow rather than cram them.
+
+    Args:
+        clock: what to wait on.
+        period: seconds between two ticks.
+    """
+
+    def __init__(self, clock: Clock, period: float) -> None:
+        self._clock = clock
+        self._period = period
+        self._next = clock.now() + period
+
+    def wait(self) -> None:
+        """Sleep until the next tick."""
+        now = self._clock.now()
+        self._clock.sleep(self._next - now)
+        self._next = max(self._next, now) + self._period

@@ -1,0 +1,128 @@
+"""What tests of the robot share: an arm that is a fake, and one that is a twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
+from tabletop_interaction.real.driver import ArmState, GripperState
+from tabletop_interaction.real.lab_config import Lab, load_lab
+from tabletop_interaction.real.opening import Parts, assemble
+from tabletop_interaction.real.settings import FULL_OPENING_M, MotionSettings, settings_of
+from tabletop_interaction.real.twin import Twin, open_twin
+
+FloatArray = NDArray[np.float64]
+
+
+class FakeClock:
+    """A clock that goes on when somebody sleeps; `at` does something at its time."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self._due: list[tuple[float, Callable[[], None]]] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += max(seconds, 0.0)
+        due = [action for time, action in self._due if time <= self.time]
+        self._due = [(time, action) for time, action in self._due if time > self.time]
+        for action in due:
+            action()
+
+    def at(self, seconds: float, action: Callable[[], None]) -> None:
+        self._due.append((self.time + seconds, action))
+
+
+class FakeSawyer:
+    """A driver whose arm is at once where it is told to be; `reported` and `grip` are what it reports instead."""
+
+    name = "fake"
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.positions = np.array(MotionSettings().away)
+        self.opening = FULL_OPENING_M
+        self.reported: dict[str, Any] = {}
+        self.grip: dict[str, Any] = {}
+        self.commands: list[FloatArray] = []
+        self.holds = 0
+        self.deaf = False
+
+    def state(self) -> ArmState:
+        zeros = np.zeros(7)
+        healthy = ArmState(self.positions, zeros, zeros, np.zeros(3), True, False, False, False, False, self.clock.time)
+        return replace(healthy, **self.reported)
+
+    def command(self, positions: FloatArray) -> None:
+        self.positions = positions
+        self.commands.append(positions)
+
+    def hold(self) -> None:
+        self.holds += 1
+
+    def gripper(self) -> GripperState:
+        return replace(GripperState(self.opening, 0.0, False, False, False), **self.grip)
+
+    def move_fingers(self, opening: float) -> None:
+        if not self.deaf:
+            self.opening = opening
+
+    def enable(self) -> None:
+        self.reported = {}
+
+    def stop(self) -> None:
+        self.reported = {"stopped": True, "enabled": False}
+
+    def close(self) -> None:
+        self.hold()
+
+
+@pytest.fixture
+def sawyer() -> FakeSawyer:
+    """A healthy arm, away from the table, on a clock that nobody has to wait for."""
+    return FakeSawyer(FakeClock())
+
+
+@pytest.fixture(scope="session")
+def quick_lab() -> Lab:
+    """The twin's laboratory, its arm as fast as the joints are rated for: fewer steps to simulate."""
+    quick = {"speed_ratio": 0.95, "acceleration_ratio": 1.0, "ramp_s": 0.05, "descent_m_s": 0.25, "sweep_m_s": 0.4}
+    return replace(load_lab(TWIN_LAB), settings={"motion": quick})
+
+
+@dataclass(frozen=True)
+class TwinTable:
+    """A backend on a twin, and the twin itself, to look behind it."""
+
+    backend: SawyerBackend
+    twin: Twin
+    driver: InteraDriver
+
+
+@pytest.fixture(scope="session")
+def open_twin_table(quick_lab: Lab) -> Callable[..., TwinTable]:
+    """Opens a backend on a new twin, as `open_sawyer` does, and keeps the twin at hand."""
+
+    def opened(**sections: dict[str, Any]) -> TwinTable:
+        settings = settings_of({**quick_lab.settings, **sections})
+        twin = open_twin("train", quick_lab.views)
+        driver = twin.connect(settings)
+        parts = Parts(driver, twin.clock, twin.cameras, twin.operator, {"driver": "twin"})
+        return TwinTable(assemble(quick_lab, settings, parts, twin.operator, twin.close), twin, driver)
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def table(open_twin_table: Callable[..., TwinTable]) -> Iterator[TwinTable]:
+    """One twin for a module's tests; each lays its own scene."""
+    with (opened := open_twin_table()).backend:
+        yield opened

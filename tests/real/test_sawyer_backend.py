@@ -1,0 +1,195 @@
+"""The Sawyer behind the Backend protocol, on its twin: the same contract, the same interactions as in simulation."""
+
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
+from tabletop_interaction.envs import PickOutcome, check_backend, open_backend
+from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
+from tabletop_interaction.real.lab_config import load_lab
+from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ
+from tabletop_interaction.simulation.backend import ARENA
+from tabletop_interaction.simulation.cameras import arena_views
+
+
+@pytest.fixture
+def laid(table):
+    """The table with the scene of seed 4."""
+    table.backend.reset(np.random.default_rng(4), new_scene=True)
+    return table
+
+
+def _first(table):
+    return grasp_from_truth(table.twin.table.object_states()[0])
+
+
+def _aimed(table):
+    grasp = _first(table)
+    return grasp.x, grasp.y, grasp.angle
+
+
+def test_the_twin_passes_the_contract(quick_lab):
+    check_backend(lambda: open_sawyer("train", quick_lab), picks=2)
+
+
+def test_the_twins_lab_file_is_the_simulations_table():
+    lab = load_lab(TWIN_LAB)
+    assert (lab.driver, lab.arena) == ("twin", ARENA)
+    for ours, theirs in zip(lab.views, arena_views(ARENA), strict=True):
+        assert ours.name == theirs.name
+        assert ours.intrinsics == pytest.approx(theirs.intrinsics)
+        assert ours.camera_from_arena == pytest.approx(theirs.camera_from_arena)
+    assert np.linalg.inv(lab.base_from_arena)[:3, 3] == pytest.approx(BASE_XYZ)
+
+
+def test_an_aimed_pick_holds_and_place_puts_it_where_asked_by_friction_alone(laid):
+    grasp = _first(laid)
+    assert laid.backend.pick(grasp.x, grasp.y, grasp.angle).outcome is PickOutcome.HELD
+    assert laid.twin.table.object_states()[0].position[2] > 0.1
+    laid.backend.place(0.2, -0.15)
+    after = laid.twin.table.object_states()[0].position
+    assert np.linalg.norm(after[:2] - (0.2, -0.15)) < 0.03
+    assert after[2] < 0.1
+
+
+def test_nothing_is_held_where_nothing_stands(laid):
+    positions = np.array([state.position[:2] for state in laid.twin.table.object_states()])
+    grid = np.array([(x, y) for x in np.linspace(-0.25, 0.25, 11) for y in np.linspace(-0.2, 0.2, 9)])
+    free = grid[np.linalg.norm(grid[:, None] - positions, axis=2).min(axis=1).argmax()]
+    assert laid.backend.pick(*free, 0.0).outcome is PickOutcome.NOTHING_THERE
+
+
+def test_every_call_leaves_the_arm_out_of_every_view(laid):
+    backend, robot = laid.backend, laid.twin.robot
+    grasp = _first(laid)
+    for call in (
+        lambda: backend.pick(grasp.x, grasp.y, grasp.angle),
+        lambda: backend.place(0.1, 0.1),
+        lambda: backend.sweep((-0.3, -0.245), (0.0, 0.0)),
+        lambda: backend.reset(np.random.default_rng(4), new_scene=False),
+    ):
+        call()
+        assert robot.arm.joint_angles() == pytest.approx(AWAY, abs=0.03)
+
+
+def test_what_was_sent_to_the_joints_keeps_their_rated_speeds(laid, monkeypatch):
+    sent, command = [], laid.twin.robot.command
+    monkeypatch.setattr(laid.twin.robot, "command", lambda q: (sent.append(q), command(q)))
+    laid.backend.pick(0.2, 0.1, 0.5)
+    speeds = np.abs(np.diff(sent, axis=0)) * 100
+    assert (speeds.max(axis=0) < 1.02 * 0.95 * np.array([1.74, 1.328, 1.957, 1.957, 3.485, 3.485, 4.545])).all()
+    assert len(sent) > 300
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_same_seed_gives_the_same_interaction_as_the_simulation(table, seed):
+    target = (0.12, -0.1)
+    with open_backend("simulation") as simulation:
+        simulation.reset(np.random.default_rng(seed), new_scene=True)
+        table.backend.reset(np.random.default_rng(seed), new_scene=True)
+        number = 1
+        before = [each.position for each in simulation.object_states()]
+        assert np.array_equal(before, [each.position for each in table.twin.table.object_states()])
+        grasp = grasp_from_truth(simulation.object_states()[number])
+        outcomes = [backend.pick(grasp.x, grasp.y, grasp.angle).outcome for backend in (simulation, table.backend)]
+        assert outcomes[0] is outcomes[1] is PickOutcome.HELD
+        simulation.place(*target)
+        table.backend.place(*target)
+        after = [each.position for each in simulation.object_states()]
+        ours = [each.position for each in table.twin.table.object_states()]
+    assert np.linalg.norm(np.subtract(after, ours), axis=1).max() < 0.012
+
+
+def test_the_whole_environment_runs_by_its_documented_line(quick_lab):
+    with gym.make("tabletop_interaction:TabletopInteraction-v0", backend="sawyer", config=quick_lab) as env:
+        observation, info = env.reset(seed=4)
+        assert set(observation) == {f"view_{i}" for i in range(4)}
+        assert env.unwrapped.backend.metadata["driver"] == "twin"
+        after, reward, _, _, info = env.step(env.action_space.sample())
+        assert reward == float(info["grasped"])
+        assert after["view_0"].shape == (350, 430, 3)
+
+
+def test_the_same_seed_gives_the_same_pictures_after_a_dirty_episode(laid):
+    def played():
+        laid.backend.reset(np.random.default_rng(5), new_scene=True)
+        laid.backend.pick(*_aimed(laid))
+        laid.backend.place(0.1, -0.1)
+        return laid.backend.observe()
+
+    first = played()
+    laid.backend.sweep((-0.3, -0.245), (0.0, 0.0))
+    again = played()
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+
+
+def test_a_second_pick_or_a_sweep_while_holding_is_refused_and_nothing_moves(laid):
+    grasp = _first(laid)
+    assert laid.backend.pick(grasp.x, grasp.y, grasp.angle).held
+    time = laid.twin.clock.now()
+    for call in (lambda: laid.backend.pick(0.0, 0.0, 0.0), lambda: laid.backend.sweep((0.1, 0.1), (0.0, 0.0))):
+        with pytest.raises(AlreadyHolding, match="call place first"):
+            call()
+    assert laid.twin.clock.now() == time
+    laid.backend.place(grasp.x, grasp.y)
+
+
+@pytest.mark.parametrize("call", [("pick", 0.31, 0.0, 0.0), ("pick", 0.0, 0.0, np.nan), ("place", 0.0, 0.3)])
+def test_an_unreachable_target_is_refused_before_anything_moves_and_leaves_no_fault(laid, call):
+    name, *where = call
+    time = laid.twin.clock.now()
+    with pytest.raises(UnreachableTarget, match="nothing was moved") as caught:
+        getattr(laid.backend, name)(*where)
+    assert caught.value.recoverable
+    assert laid.twin.clock.now() == time
+    laid.backend.observe()
+
+
+def test_a_table_out_of_reach_is_refused_before_anything_moves(quick_lab):
+    far = quick_lab.base_from_arena.copy()
+    far[0, 3] += 0.6
+    with open_sawyer("train", replace(quick_lab, base_from_arena=far)) as backend:
+        backend.reset(np.random.default_rng(0), new_scene=False)
+        with pytest.raises(UnreachableTarget, match="cannot be brought"):
+            backend.pick(0.0, 0.2, 0.0)
+
+
+def test_looking_and_moving_before_the_first_reset_are_refused(open_twin_table):
+    with open_twin_table().backend as fresh:
+        for call in (fresh.observe, lambda: fresh.pick(0, 0, 0), lambda: fresh.place(0, 0)):
+            with pytest.raises(NotReset, match="call reset first"):
+                call()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [(None, "takes the path of a lab file"), ({"arena": 1}, "lab file"), ("no/such/lab.yaml", "no lab file")],
+)
+def test_without_a_lab_file_nothing_is_opened(config, message):
+    with pytest.raises(InvalidConfiguration, match=message):
+        open_backend("sawyer", config=config)
+
+
+def test_wrong_settings_in_the_lab_file_open_nothing(quick_lab):
+    with pytest.raises(InvalidConfiguration, match="speed_ratio is 3"):
+        open_sawyer("train", replace(quick_lab, settings={"motion": {"speed_ratio": 3}}))
+
+
+def test_the_metadata_is_plain_json_with_the_settings_and_the_calibration(table):
+    import json
+
+    about = json.loads(json.dumps(table.backend.metadata))
+    assert about["backend"] == "sawyer"
+    assert about["settings"]["motion"]["speed_ratio"] == 0.95
+    assert about["calibrations"][-1]["what"] == "base of the robot"
+
+
+def test_the_public_names_are_there():
+    from tabletop_interaction.real import InteraDriver
+
+    assert issubclass(SawyerBackend, object)
+    assert InteraDriver.__name__ == "InteraDriver"
