@@ -12,7 +12,7 @@ import pytest
 import tabletop_interaction
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("envs", "simulation", "sim_assets", "segmentation", "agents", "benchmarks", "cli")
+ROOMS = ("envs", "simulation", "real", "sim_assets", "segmentation", "agents", "benchmarks", "cli")
 FILES = [path for room in (*ROOMS, "tests", "docs") for path in sorted((ROOT / room).rglob("*.py"))]
 MODULES = [f"tabletop_interaction.{room}" for room in ROOMS] + [
     f"tabletop_interaction.{room}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules([ROOT / room])
