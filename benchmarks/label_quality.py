@@ -211,7 +211,7 @@ def pair_truth(before: Snapshot, after: Snapshot, view: str, click: NDArray[np.f
     for old, new in zip(before.states, after.states, strict=True):
         seen_before, seen_after = first == old.id, second == old.id
         here = (seen_before | seen_after) & window
-        if not here.any() or not _was_moved(old, new):
+        if not here.any() or not was_moved(old, new):
             continue
         if seen_before.any() and seen_after.any():
             disturbed = True
@@ -297,7 +297,8 @@ def _anywhere(backend: SimulatedBackend, rng: np.random.Generator) -> GraspPoint
     return GraspPoint(float(x), float(y), float(rng.uniform(-np.pi / 2, np.pi / 2)))
 
 
-def _was_moved(old: ObjectState, new: ObjectState) -> bool:
+def was_moved(old: ObjectState, new: ObjectState) -> bool:
+    """Whether an object was displaced by 1.5 mm or 2 degrees or more."""
     turn = Rotation.from_quat(old.quaternion_xyzw).inv() * Rotation.from_quat(new.quaternion_xyzw)
     shift = float(np.linalg.norm(old.position - new.position))
     return shift >= _DISPLACED_M or float(np.rad2deg(turn.magnitude())) >= _DISPLACED_DEG

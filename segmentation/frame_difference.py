@@ -159,6 +159,30 @@ def frame_difference(
     return FrameDifference(mask, True) if int(mask.sum()) > config.min_area else nothing
 
 
+def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfig = _DEFAULTS) -> NDArray[np.bool_]:
+    """Pixels bool (H, W) whose change neither noise, nor a shadow, nor a shift by one pixel explains.
+
+    What stood or stands there gives both its places, and of a small shift little but the rims.
+
+    Args:
+        before: uint8 (H, W, 3) RGB.
+        after: as `before`; exchanging the two hardly changes the pixels.
+        config: the settings.
+
+    Raises:
+        InvalidPicturePair: pictures of another type or of unlike shapes.
+    """
+    _check_pictures(before, after)
+    pair = _matched(before, after, slice(0, before.shape[0]), slice(0, before.shape[1]), config)
+    changed = _changed(pair, config)
+    if not changed.any():
+        return changed.astype(bool)
+    rows, columns, changed, pair = _cut(slice(0, before.shape[0]), slice(0, before.shape[1]), changed, pair)
+    pixels = np.zeros(before.shape[:2], bool)
+    pixels[rows, columns] = changed & _object_evidence(pair, config)
+    return pixels
+
+
 def _matched(before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig) -> _Pair:
     """The window of both pictures, `before` brought to the exposure and white balance of `after`.
 
