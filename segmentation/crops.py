@@ -5,10 +5,17 @@ A crop is a piece of a picture, rescaled so that its object has the size that th
 centre are positive, those well away are negative, those between are left out. Each crop is warped once; what the
 augmentation does to pixels, masks and centres is one affine map.
 
-The object's centre is the middle of its mask's box, as in DeepMask. Ours: several positions a crop instead of the
-paper's single patches (a position costs a fraction of a patch), and labelled objects cut out and pasted into other
-crops (after Liu, Chen, Abbeel 2023, "Self-Supervised Instance Segmentation by Grasping"), each one more positive for
-the price of a small warp.
+The object's centre is the middle of its mask's box, as in DeepMask. What differs from the paper:
+
+- several positions a crop instead of single patches of 192 px (a position costs a fraction of a patch), 12 crops a step
+  instead of 32 patches;
+- labelled objects cut out and pasted into other crops (after Liu, Chen, Abbeel 2023, "Self-Supervised Instance
+  Segmentation by Grasping"), with a soft shadow; prints and exchanged colours (`prints`);
+- turns, and crops off in scale; hard negatives from 40 px on instead of 64.
+
+In a picture of which not every object is labelled, a position far from every labelled one is negative, as in the paper,
+although an unlabelled object may be there. Some positions over objects are thus taught as background; the balanced loss
+bears it (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them.
 """
 
 from __future__ import annotations
@@ -46,7 +53,6 @@ _PASTE_TRIES = 6
 # The others show the network the picture's border at any place.
 _FILLED_SHARE = 0.75
 _MASKS_KEPT = 20_000
-_SHADOW_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,9 @@ class CropConfig:
         background_share: of the crops, around clicks where nothing was found, as far as there are any.
         paste_share: of the crops that get pasted objects; 0 is the paper's.
         most_pasted: objects pasted into one crop.
-        print_share: of the crops, whose table gets a print; 0 is the paper's (`prints`).
-        colour_share: of the crops, whose colours are exchanged; 0 is the paper's.
+        shadow_share: of the pasted objects, that get a soft shadow.
+        print_share: of the crops, whose table gets a print (`prints`); the paper has none.
+        colour_share: of the crops, whose colours are exchanged; the paper has none.
     """
 
     crop_px: int = 192
@@ -86,15 +93,22 @@ class CropConfig:
     background_share: float = 0.15
     paste_share: float = 0.7
     most_pasted: int = 3
+    shadow_share: float = 0.6
     print_share: float = 0.4
     colour_share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.crop_px < 64 or self.crop_px % STRIDE:
             raise ValueError(f"crop_px is {self.crop_px}; it must be a multiple of {STRIDE}, 64 or more")
-        for name in ("background_share", "paste_share", "off_scale_share", "print_share", "colour_share"):
+        shares = ("background_share", "paste_share", "off_scale_share", "shadow_share", "print_share", "colour_share")
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
+        if not 0 <= self.margin_px < self.crop_px / 2:
+            raise ValueError(f"margin_px is {self.margin_px}; it must lie between 0 and half of crop_px")
         if not 8 <= self.object_px <= self.crop_px / 2:
             raise ValueError(f"object_px is {self.object_px}; it must lie between 8 and half of crop_px")
         if not 0 < self.positive_px <= self.negative_px:
@@ -258,7 +272,7 @@ class CropSampler:
             if target is None:
                 continue
             alpha, colours, laid = self._paste_piece(example, target, rng)
-            if rng.random() < _SHADOW_SHARE:
+            if rng.random() < self.config.shadow_share:
                 canvas = shadowed(canvas, laid.mask, rng)
             canvas += alpha[..., None] * (colours - canvas)
             seen = [covered for one in seen if (covered := _less(one, laid.mask)) is not None]
