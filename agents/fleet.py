@@ -14,7 +14,8 @@ from tabletop_interaction.envs.errors import CollectorsDied, InvalidConfiguratio
 from tabletop_interaction.envs.record_reading import count_interactions
 
 _CHUNK = 5
-_MOST_DEATHS_IN_A_ROW = 5
+MOST_DEATHS_IN_A_ROW = 5
+"""Of processes that are replaced: after more of them something is wrong with all."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def collect_with_ray(collection: Collection, interactions: int, workers: int, al
         InvalidConfiguration: Ray is not installed.
         CollectorsDied: collectors die as fast as they are replaced.
     """
-    ray = _import_ray()
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray = import_ray()
+    ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
         crew = _Crew(ray, collection, interactions, already_there)
         for _ in range(workers):
@@ -118,7 +119,7 @@ class _Crew:
 
     def _bury(self, error: Exception) -> None:
         self._deaths_in_a_row += 1
-        if self._deaths_in_a_row > _MOST_DEATHS_IN_A_ROW:
+        if self._deaths_in_a_row > MOST_DEATHS_IN_A_ROW:
             raise CollectorsDied(
                 f"{self._deaths_in_a_row} collectors died in a row; what they finished is on disk; --workers 0 "
                 "collects in this process and shows why"
@@ -126,7 +127,8 @@ class _Crew:
         self.hire()
 
 
-def _import_ray() -> Any:
+def import_ray() -> Any:
+    """The module, which is an extra. Raises InvalidConfiguration where it is not installed."""
     try:
         import ray
     except ImportError as error:

@@ -97,6 +97,14 @@ def label_folder(
     return read_labels(place)
 
 
+def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[LabelledExample]) -> None:
+    """Keep labels that were made elsewhere by this labeller; those of interactions labelled before are ignored."""
+    place = Path(labels_folder)
+    place.mkdir(parents=True, exist_ok=True)
+    with folder_lock(place):
+        _write(place, labels)
+
+
 def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER) -> LabelTable:
     """The labels that a labeller wrote into a folder; none when there is no such folder.
 

@@ -73,3 +73,42 @@ def test_interacting_resets_between_episodes_and_not_after_the_last_step(env):
 def test_no_two_sessions_or_collectors_share_a_seed():
     seeds = {session_seed(0, there, collector) for there in range(20) for collector in range(20)}
     assert len(seeds) == 400
+
+
+def test_what_was_refuted_is_left_alone_until_the_table_is_another(env):
+    observation, _ = env.reset(seed=0)
+    agent = _agent(env, RedPixels())
+    x, y = env.unwrapped.backend._square
+    agent.refute(x + 0.01, y)
+    assert agent.attempt(observation).policy == "random"
+    agent.forget()
+    attempt = agent.attempt(observation)
+    assert (attempt.policy, attempt.view, attempt.score, attempt.hypotheses) == ("hypothesis", "view_0", 1.0, 1)
+
+
+@pytest.mark.parametrize(("choice", "favourite"), [("score", 0.9), ("uncertainty", 0.5), ("random", None)])
+def test_a_choice_takes_what_it_says_more_often(env, choice, favourite):
+    class Three:
+        def segment(self, image):
+            masks = np.zeros((3, *image.shape[:2]), bool)
+            masks[:, 170:180, 210:220] = True
+            return SimpleNamespace(masks=masks, scores=np.array([0.02, 0.5, 0.9], np.float32))
+
+    observation, _ = env.reset(seed=0)
+    backend = env.unwrapped.backend
+    agent = HypothesisAgent(Three(), backend.views, backend.arena, np.random.default_rng(0), choice)
+    scores = [round(agent.attempt(observation).score, 2) for _ in range(60)]
+    counts = {score: scores.count(score) for score in (0.02, 0.5, 0.9)}
+    if favourite is None:
+        assert min(counts.values()) > 10
+    else:
+        assert max(counts, key=counts.get) == favourite
+        assert counts[0.02] < 10
+
+
+def test_a_share_of_the_attempts_is_random_whatever_is_seen(env):
+    observation, _ = env.reset(seed=0)
+    backend = env.unwrapped.backend
+    agent = HypothesisAgent(RedPixels(), backend.views, backend.arena, np.random.default_rng(0), random_share=0.3)
+    policies = [agent.attempt(observation).policy for _ in range(100)]
+    assert 15 < policies.count("random") < 45

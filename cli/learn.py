@@ -1,0 +1,193 @@
+"""`tabletop learn`: an agent that starts knowing nothing and learns what an object is by interacting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import tyro
+
+from tabletop_interaction.agents.explorer import ChoiceName
+from tabletop_interaction.agents.learner import first_network, open_learner, watched
+from tabletop_interaction.agents.learning import Crew, TakingTurns, check_world, learn, open_explorer
+from tabletop_interaction.agents.learning_config import LearningConfig, PolicyName
+from tabletop_interaction.agents.learning_fleet import open_fleet
+from tabletop_interaction.agents.learning_state import (
+    RunFolder,
+    began_at,
+    check_run,
+    held,
+    open_run,
+    read_history,
+)
+from tabletop_interaction.benchmarks.learning_curves import Curves
+from tabletop_interaction.benchmarks.learning_evaluation import Evaluations, HeldOut, open_held_out
+from tabletop_interaction.benchmarks.learning_report import write_report
+from tabletop_interaction.cli.learn_display import Display, LearnWatcher
+from tabletop_interaction.cli.loading import Device
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.crops import CropConfig
+from tabletop_interaction.segmentation.network import NetworkConfig
+from tabletop_interaction.segmentation.training import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Learn what an object is by picking up guesses: from nothing to masks of objects that were never seen.
+
+    Example: tabletop learn --interactions 200 --out runs/learn
+
+    Example: tabletop learn --interactions 5000 --workers 8 --out runs/long
+    The same command goes on where an earlier one stopped, however it ended.
+    """
+
+    out: Path
+    """Folder of the run: records, network, history, evaluations, curves and report.html."""
+    interactions: int = LearningConfig.interactions
+    """How many to make in all."""
+    seed: int = 0
+    """Where the random numbers start."""
+    backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = LearningConfig.backend
+    """What moves."""
+    split: Literal["train", "val", "test"] = "train"
+    """Objects and table tops to learn with."""
+    policy: PolicyName = "hypothesis"
+    """hypothesis: pick what the network takes for an object. random: the network learns but never chooses."""
+    choice: ChoiceName = LearningConfig.choice
+    """Which hypothesis: any (random), by belief (score), or what the network is undecided about (uncertainty)."""
+    random_share: float = LearningConfig.random_share
+    """Of the interactions, are random whatever the network believes."""
+    follow_share: float = LearningConfig.follow_share
+    """Of the random interactions, try again what has just been seen to move; 0 is the paper's way."""
+    update_interval: int = LearningConfig.update_interval
+    """Interactions between two updates of the network."""
+    steps_per_interaction: int = LearningConfig.steps_per_interaction
+    """Training steps for each interaction, made at the updates."""
+    growth: float = LearningConfig.growth
+    """Above 1 trains less at first and more at the end, with as many steps in all."""
+    loss: Literal["cross-entropy", "robust-set"] = "cross-entropy"
+    """Of the mask branch; robust-set forgives what is wrong in the labels."""
+    mask_branch: Literal["refining", "deepmask"] = "refining"
+    """refining: sharper edges. deepmask: the paper's."""
+    paste_share: float = CropConfig.paste_share
+    """Of the crops, get objects pasted in; 0 is the paper's way."""
+    carry_labels: bool = LearningConfig.carry_labels
+    """Use a mask in every picture in which its object still stands; without it, only where it was read off."""
+    batch_size: int = TrainingConfig.batch_size
+    """Crops a training step."""
+    model: str | None = None
+    """Checkpoint to start from, such as one of `tabletop bootstrap`; without it the network knows nothing."""
+    pushes: int = LearningConfig.pushes
+    """Pushes to watch and to learn from before acting; the paper's passive bootstrap."""
+    workers: int = 0
+    """Explorers at once, through Ray, beside a learner of its own; 0 takes turns in this process."""
+    address: str | None = None
+    """Of a Ray cluster whose nodes all see --out under the same path; without it Ray starts here."""
+    evaluate_every: int = 50
+    """Interactions between two evaluations."""
+    set_name: Annotated[Literal["val", "test"], tyro.conf.arg(name="set")] = "val"
+    """Held-out set of the evaluations; it is made first where it is missing."""
+    pictures: int = 30
+    """How many of its pictures."""
+    sets_dir: Path = Path("runs/sets")
+    """Where the benchmark's sets are or shall be."""
+    device: Device = "cpu"
+    """What learns."""
+    resume: bool = False
+    """Insist that the folder holds a run to go on with."""
+
+    def run(self) -> None:
+        """Learn, or go on, with a live display; then write the report."""
+        config = self._config()
+        self._check(config)
+        held_out = open_held_out(self.set_name, self.sets_dir, self.pictures)
+        with held(self.out):
+            folder = open_run(self.out, config, self._others())
+            self._learn(config, folder, held_out)
+            report = write_report(folder.path)
+        print(f"{_learned(folder)}; look: {report}")
+
+    def _learn(self, config: LearningConfig, folder: RunFolder, held_out: HeldOut) -> None:
+        began, first = began_at(folder), len(read_history(folder))
+        evaluations = Evaluations(folder, held_out, self.evaluate_every, config.interactions)
+        curves = Curves(folder, first)
+        with Display(config, folder) as display:
+            try:
+                watched(config, folder, display.watched)
+                with self._crew(config, folder, display, began) as crew:
+                    learn(config, folder, crew, LearnWatcher(display, curves, evaluations, crew), began)
+            finally:
+                curves.close()
+
+    @contextmanager
+    def _crew(self, config: LearningConfig, folder: RunFolder, display: Display, began: float) -> Iterator[Crew]:
+        if self.workers:
+            with open_fleet(config, folder, self.workers, began, address=self.address, device=self.device) as fleet:
+                yield fleet
+            return
+        learner = open_learner(config, folder, self.device)
+        with open_explorer(config, folder, len(read_history(folder))) as explorer:
+            yield TakingTurns(config, explorer, learner, began, display.stepped)
+
+    def _config(self) -> LearningConfig:
+        if not 0 <= self.paste_share <= 1:
+            raise InvalidConfiguration(f"--paste-share {self.paste_share} must lie between 0 and 1")
+        training = TrainingConfig(
+            loss=self.loss,
+            batch_size=self.batch_size,
+            crops=CropConfig(paste_share=self.paste_share),
+            network=NetworkConfig(mask_branch=self.mask_branch),
+        )
+        return LearningConfig(
+            interactions=self.interactions,
+            seed=self.seed,
+            backend=self.backend,
+            split=self.split,
+            policy=self.policy,
+            choice=self.choice,
+            random_share=self.random_share,
+            follow_share=self.follow_share,
+            update_interval=self.update_interval,
+            steps_per_interaction=self.steps_per_interaction,
+            growth=self.growth,
+            pushes=self.pushes,
+            # Actors on other nodes have other working folders.
+            model=_absolute(self.model),
+            carry_labels=self.carry_labels,
+            training=training,
+        )
+
+    def _check(self, config: LearningConfig) -> None:
+        """Whatever can be wrong is found before anything is written."""
+        for name in ("evaluate_every", "pictures"):
+            if getattr(self, name) < 1:
+                raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must be 1 or more")
+        if self.workers < 0:
+            raise InvalidConfiguration(f"--workers {self.workers} must not be negative")
+        if self.address is not None and self.workers == 0:
+            raise InvalidConfiguration("--address names a cluster, which is for --workers 1 or more")
+        if self.device == "cuda" and self.address is None and not torch.cuda.is_available():
+            raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
+        check_run(self.out, config, resume=self.resume)
+        first_network(config)
+        check_world(config)
+
+    def _others(self) -> dict[str, Any]:
+        asked = asdict(self)
+        names = ("workers", "address", "evaluate_every", "set_name", "pictures", "device")
+        return {"session": {name: asked[name] for name in names}}
+
+
+def _learned(folder: RunFolder) -> str:
+    interactions = len(read_history(folder))
+    if not folder.model.exists():
+        return f"nothing was grasped in {interactions} interactions, so nothing was learned; try --pushes 100, or more"
+    return f"{folder.model} learned from {interactions} interactions"
+
+
+def _absolute(model: str | None) -> str | None:
+    return model if model in (None, "default") else str(Path(model).resolve())

@@ -1,0 +1,68 @@
+"""A learning process killed with -9 at random moments: the run ends as if nothing had happened, and loses nothing."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tabletop_interaction.agents.json_lines import read_lines
+from tabletop_interaction.envs import count_interactions
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from tabletop_interaction.agents.learner import open_learner
+from tabletop_interaction.agents.learning import TakingTurns, learn, open_explorer
+from tabletop_interaction.agents.learning_config import LearningConfig
+from tabletop_interaction.agents.learning_state import began_at, held, open_run, read_history
+from tabletop_interaction.segmentation.network import NetworkConfig
+from tabletop_interaction.segmentation.training import TrainingConfig
+
+class Silent:
+    def interacted(self, line): pass
+    def updated(self, update, network): pass
+
+torch.set_num_threads(1)
+network = NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)
+training = TrainingConfig(batch_size=2, network=network)
+config = LearningConfig(
+    interactions=24, update_interval=4, steps_per_interaction=1, training=training, least_belief=0.0
+)
+with held(Path(sys.argv[1])):
+    folder = open_run(Path(sys.argv[1]), config)
+    began, learner = began_at(folder), open_learner(config, folder)
+    with open_explorer(config, folder, len(read_history(folder))) as explorer:
+        learn(config, folder, TakingTurns(config, explorer, learner, began), Silent(), began)
+"""
+
+
+def test_a_killed_learner_goes_on_and_loses_no_finished_interaction(tmp_path: Path) -> None:
+    rng, out, finished = random.Random(1), tmp_path / "run", 0
+    command = [sys.executable, "-c", SCRIPT, str(out)]
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _wait_until_more_than(finished, out, process)
+        time.sleep(rng.uniform(0, 0.8))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        finished, before = count_interactions(out / "records"), finished
+        assert finished > before
+    subprocess.run(command, check=True, timeout=300)
+    history, updates = read_lines(out / "history.jsonl"), read_lines(out / "updates.jsonl")
+    assert [line["number"] for line in history] == list(range(1, 25))
+    assert len({line["id"] for line in history}) == count_interactions(out / "records") == 24
+    assert [line["interactions"] for line in updates] == [4, 8, 12, 16, 20, 24]
+    assert updates[-1]["objects"] == 0 or updates[-1]["step"] == updates[-1]["steps_planned"] == 24
+
+
+def _wait_until_more_than(count: int, out: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while not (out / "records" / "meta.json").exists() or count_interactions(out / "records") <= count:
+        assert process.poll() is None, "the learner ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

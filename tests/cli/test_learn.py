@@ -1,0 +1,86 @@
+"""`tabletop learn` from nothing to a report, its resuming, and its refusals in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tabletop_interaction.cli.main import main
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _learn(tmp_path: Path, *arguments: str) -> int:
+    sets = ["--sets-dir", str(tmp_path / "sets"), "--pictures", "1"]
+    small = ["--update-interval", "2", "--steps-per-interaction", "1", "--batch-size", "2", "--evaluate-every", "2"]
+    return main(["learn", "--out", str(tmp_path / "run"), *sets, *small, *arguments])
+
+
+@pytest.mark.usefixtures("tiny_sets")
+def test_a_run_leaves_everything_that_the_report_needs(
+    tmp_path: Path, untrained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--interactions", "4", "--model", str(untrained)]
+    assert _learn(tmp_path, *arguments) == 0
+    out = tmp_path / "run"
+    assert "learned from 4 interactions" in capsys.readouterr().out.replace("\n", " ")
+    request = json.loads((out / "learn.json").read_text())
+    assert request["config"]["interactions"] == 4
+    assert request["schema_version"] == 1
+    history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert [line["number"] for line in history] == [1, 2, 3, 4]
+    assert {path.name for path in (out / "evaluations").glob("*.json")} == {"00000.json", "00002.json", "00004.json"}
+    evaluation = json.loads((out / "evaluations" / "00004.json").read_text())
+    assert set(evaluation["ap"]) == {"0.3", "0.5", "0.75"}
+    assert all(0 <= ap <= 100 for ap in evaluation["ap"].values())
+    assert set(evaluation["recall_at_precision"]["0.3"]) == {"0.5", "0.7", "0.9"}
+    curve = evaluation["precision_recall"]["0.5"]
+    assert len(curve["recall"]) == len(curve["precision"])
+    assert (out / "evaluations" / "00004" / "0.png").exists()
+    assert (out / "report.html").exists()
+    assert list((out / "tensorboard").iterdir())
+    assert checkpoint_metadata(out / "model.safetensors")["interactions"] == 4
+    assert _learn(tmp_path, *arguments, "--resume") == 0
+    assert len((out / "history.jsonl").read_text().splitlines()) == 4
+    assert _learn(tmp_path, "--interactions", "5", "--model", str(untrained)) == 1
+    assert "interactions 4, not 5" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--interactions", "0"], "interactions is 0"),
+        (["--resume"], "no run"),
+        (["--backend", "gazebo"], "unknown backend 'gazebo'"),
+        (["--model", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--workers", "-1"], "--workers -1"),
+        (["--address", "10.0.0.1:6379"], "--workers 1 or more"),
+        (["--pictures", "0"], "--pictures 0"),
+        (["--random-share", "2"], "random_share is 2"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_written(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _learn(tmp_path, *arguments) == 1
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    assert _learn(tmp_path) == 1
+    assert "something else" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
