@@ -311,4 +311,9 @@ def check_world(config: LearningConfig) -> None:
 
 
 def _open_world(config: LearningConfig, backend: str | Backend | None) -> gym.Env[Any, Any]:
-    return gym.make(ENVIRONMENT_ID, backend=backend or config.backend, split=config.split)
+    return gym.make(
+        ENVIRONMENT_ID,
+        backend=backend or config.backend,
+        split=config.split,
+        episodes_per_scene=config.episodes_per_scene,
+    )

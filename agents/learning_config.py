@@ -22,6 +22,8 @@ class LearningConfig:
         seed: of scenes, choices, first weights and crops.
         backend: what moves, by name.
         split: which objects and backgrounds.
+        episodes_per_scene: episodes (of 25 interactions) between two new scenes in a simulation; the more tables and
+            objects it meets, the better it knows the next.
         policy: "hypothesis", or "random": the network learns, but never chooses.
         choice: which hypothesis is tried, see `explorer.CHOICES`.
         random_share: of the interactions, are random whatever the network believes.
@@ -44,6 +46,7 @@ class LearningConfig:
     seed: int = 0
     backend: str = "simulation"
     split: str = "train"
+    episodes_per_scene: int = 1
     policy: PolicyName = "hypothesis"
     choice: ChoiceName = "score"
     random_share: float = 0.1
@@ -60,7 +63,7 @@ class LearningConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        for name in ("interactions", "update_interval", "steps_per_interaction"):
+        for name in ("interactions", "update_interval", "steps_per_interaction", "episodes_per_scene"):
             if getattr(self, name) < 1:
                 raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must be 1 or more")
         for name in ("seed", "pushes", "pretraining_steps"):

@@ -55,6 +55,8 @@ class Learn:
     """What moves."""
     split: Literal["train", "val", "test"] = "train"
     """Objects and table tops to learn with."""
+    episodes_per_scene: int = LearningConfig.episodes_per_scene
+    """Episodes of 25 interactions between two new scenes; a real table's operator lays new scenes as he likes."""
     policy: PolicyName = "hypothesis"
     """hypothesis: pick what the network takes for an object. random: the network learns but never chooses."""
     choice: ChoiceName = LearningConfig.choice
@@ -147,6 +149,7 @@ class Learn:
             seed=self.seed,
             backend=self.backend,
             split=self.split,
+            episodes_per_scene=self.episodes_per_scene,
             policy=self.policy,
             choice=self.choice,
             random_share=self.random_share,
