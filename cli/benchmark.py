@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
+from rich.progress import track
 
+from tabletop_interaction.benchmarks.active_passive import compare_runs, comparison_svg, named_folders
 from tabletop_interaction.benchmarks.checksums import checksum_of, published_checksum, record_checksums, verdict
 from tabletop_interaction.benchmarks.generalisation import evaluate_generalisation
 from tabletop_interaction.benchmarks.label_sets import SETS, make_set, spec_of
+from tabletop_interaction.benchmarks.rearrangement import Setting, read_episodes, run_benchmark, write_results
+from tabletop_interaction.benchmarks.rearrangement_agents import LearnedParts, check_agents
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
+from tabletop_interaction.envs.errors import InvalidConfiguration
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Generalisation:
     out: Path = Path("runs/generalisation")
     """Folder of results.json."""
     fast: bool = False
-    """Three scales instead of seven: under half the time."""
+    """Three scales instead of seven: about two thirds of the time."""
     device: Device = "cpu"
     """Where the network runs."""
     workers: int = 1
@@ -86,6 +91,91 @@ class Generalisation:
 
 
 @dataclass(frozen=True)
+class ActivePassive:
+    """Compare learning runs that choose their picks with runs that do not, on the same held-out pictures.
+
+    Example: tabletop benchmark active-passive active=runs/active passive=runs/passive
+    """
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Folders of `tabletop learn`, two or more; name=folder gives a run another name than its folder's."""
+    out: Path = Path("runs/active-passive")
+    """Folder of results.json and curves.svg."""
+    seed: int = 0
+    """Accepted by every command; nothing here is drawn."""
+
+    def run(self) -> None:
+        """Print the table and what to know about it, write figures and curves."""
+        comparison = compare_runs(named_folders(self.runs))
+        claim_folder(self.out, "benchmark active-passive")
+        console = Console()
+        console.print(comparison.table())
+        for line in comparison.footnotes():
+            console.print(line, highlight=False, markup=False)
+        results, curves = self.out / "results.json", self.out / "curves.svg"
+        results.write_text(json.dumps(comparison.document(), indent=2) + "\n", encoding="utf-8")
+        curves.write_text(comparison_svg(comparison), encoding="utf-8")
+        print(results, curves, sep="\n")
+
+
+@dataclass(frozen=True)
+class Rearrangement:
+    """Let agents bring tables to what a picture shows, the same seeded episodes each, and score them by truth.
+
+    Example: tabletop benchmark rearrangement --episodes 20 --agents full oracle random --split test
+
+    full: masks and matching from pictures alone. true-masks: masks that the simulation knows. oracle: masks and
+    matches that it knows. random: uniform picks. module:Class: your own, called with (views, arena, rng) once an
+    episode; it has act(observation, info). The same command goes on where an earlier one stopped.
+    """
+
+    out: Path = Path("runs/rearrangement")
+    """Folder of results.json and episodes.csv."""
+    episodes: int = 20
+    """How many each agent plays."""
+    agents: tuple[str, ...] = ("full", "oracle", "random")
+    """Who plays."""
+    split: Literal["train", "val", "test"] = "test"
+    """Objects and backgrounds."""
+    displaced: Literal[1, 2, 3] | None = None
+    """How many objects stand elsewhere in the goal; any of them by default."""
+    model: str = "default"
+    """The network's checkpoint."""
+    features: str = "efficientnet-lite0"
+    """What objects are recognised by: efficientnet-lite0, alexnet or trunk."""
+    fast: bool = True
+    """Three scales of the picture instead of seven."""
+    device: Device = "cpu"
+    """Where the network runs."""
+    seed: int = 0
+    """Of the first episode; the next ones count up."""
+
+    def run(self) -> None:
+        """Play what is missing with a progress bar, print the table, write the files."""
+        if self.episodes < 1 or self.seed < 0:
+            raise InvalidConfiguration(
+                f"--episodes {self.episodes} must be positive, and --seed {self.seed} not negative"
+            )
+        check_agents(self.agents)
+        setting = Setting(self.split, self.model, self.fast, self.features, self.displaced)
+        parts = LearnedParts.loaded_by(
+            lambda: load_segmenter(self.model, fast=self.fast, device=self.device), self.features
+        )
+        claim_folder(self.out, "benchmark rearrangement")
+        seeds = range(self.seed, self.seed + self.episodes)
+        asked = {(name, seed) for name in self.agents for seed in seeds}
+        missing = len(asked - {(one.agent, one.seed) for one in read_episodes(self.out)})
+        for _ in track(run_benchmark(self.out, self.agents, seeds, setting, parts), "episodes", missing):
+            pass
+        scores = write_results(self.out, self.agents, seeds, setting)
+        title = (
+            f"rearrangement, {self.split} objects and tables, seeds {seeds[0]} to {seeds[-1]}; 95 % Wilson intervals"
+        )
+        Console().print(scores.table(title))
+        print(self.out / "results.json", self.out / "episodes.csv", sep="\n")
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """Make the benchmark's sets, and the figures that stand on several of them.
 
@@ -94,7 +184,9 @@ class Benchmark:
 
     what: Annotated[
         Annotated[MakeSets, tyro.conf.subcommand("make-sets")]
-        | Annotated[Generalisation, tyro.conf.subcommand("generalisation")],
+        | Annotated[Generalisation, tyro.conf.subcommand("generalisation")]
+        | Annotated[ActivePassive, tyro.conf.subcommand("active-passive")]
+        | Annotated[Rearrangement, tyro.conf.subcommand("rearrangement")],
         tyro.conf.arg(name=""),
     ]
 

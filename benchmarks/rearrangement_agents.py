@@ -1,0 +1,128 @@
+"""The agents of the rearrangement benchmark by name, and how a user's own comes in beside them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, cast
+
+import numpy as np
+
+from tabletop_interaction.agents.agent import Agent, RandomAgent
+from tabletop_interaction.agents.explorer import SegmentsPictures
+from tabletop_interaction.agents.features import FEATURES
+from tabletop_interaction.agents.matching import AppearanceMatcher, MatchesSegments
+from tabletop_interaction.agents.rearranger import Rearranger
+from tabletop_interaction.benchmarks.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
+from tabletop_interaction.envs import Arena, View
+from tabletop_interaction.envs.errors import InvalidConfiguration
+
+
+class MakesAgent(Protocol):
+    """What a user's class has to be: called once an episode, so that nothing is carried from one to the next.
+
+    Whatever is slow to load belongs at the module's level. An agent whose attribute `decision` is a
+    `rearranger.Decision` is told the causes of its failures too.
+    """
+
+    def __call__(self, views: tuple[View, ...], arena: Arena, rng: np.random.Generator) -> Agent:
+        """An agent for one episode.
+
+        Args:
+            views: the cameras.
+            arena: the rectangle that actions span.
+            rng: the only random numbers that it may use, seeded with the episode.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedParts:
+    """What the agents that have learned something are made of; each is made when it is first needed.
+
+    Attributes:
+        segmenter: loads the network.
+        matcher: loads the features and matches by them.
+    """
+
+    segmenter: Callable[[], SegmentsPictures]
+    matcher: Callable[[], MatchesSegments]
+
+    @classmethod
+    def loaded_by(cls, segmenter: Callable[[], SegmentsPictures], features: str) -> LearnedParts:
+        """Parts that are loaded once, however often they are asked for.
+
+        Raises:
+            InvalidConfiguration: no features have this name.
+        """
+        if features not in FEATURES:
+            raise InvalidConfiguration(f"unknown features {features!r}; accepted are {', '.join(FEATURES)}")
+        return cls(cache(segmenter), cache(lambda: AppearanceMatcher(FEATURES[features]())))
+
+
+def agent_maker(name: str, truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+    """What makes the agent of that name.
+
+    Args:
+        name: one of `AGENTS`, or "module:Class" for a user's own.
+        truth: the world; only the agents that are made to know it look into it.
+        parts: see `LearnedParts`.
+
+    Raises:
+        InvalidConfiguration: there is no such agent, module or class.
+    """
+    if name in AGENTS:
+        return AGENTS[name](truth, parts)
+    return _imported(name)
+
+
+def check_agents(names: tuple[str, ...]) -> None:
+    """Raises InvalidConfiguration for a name that is unknown, comes twice or is not there at all; makes nothing."""
+    if not names or len(set(names)) < len(names):
+        raise InvalidConfiguration(f"--agents {' '.join(names)}: name one or more, each once")
+    for name in names:
+        if name not in AGENTS:
+            _imported(name)
+
+
+def _full(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+    return lambda views, arena, rng: Rearranger(parts.segmenter(), parts.matcher(), views, arena)
+
+
+def _true_masks(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+    return lambda views, arena, rng: Rearranger(TrueSegmenter(truth), parts.matcher(), views, arena)
+
+
+def _oracle(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+    return lambda views, arena, rng: Rearranger(TrueSegmenter(truth), TrueMatcher(truth), views, arena)
+
+
+def _random(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+    return lambda views, arena, rng: RandomAgent(rng)
+
+
+AGENTS: Mapping[str, Callable[[RememberingSimulation, LearnedParts], MakesAgent]] = {
+    "full": _full,
+    "true-masks": _true_masks,
+    "oracle": _oracle,
+    "random": _random,
+}
+"""full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. oracle: both true.
+random: uniform picks."""
+
+
+def _imported(name: str) -> MakesAgent:
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        raise InvalidConfiguration(
+            f"unknown agent {name!r}; accepted are {', '.join(AGENTS)} and your own as module:Class"
+        )
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InvalidConfiguration(
+            f"the agent {name!r} cannot be imported ({error}); run where Python finds the module, or set PYTHONPATH"
+        ) from error
+    return cast(MakesAgent, found)

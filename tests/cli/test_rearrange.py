@@ -1,0 +1,48 @@
+"""`tabletop rearrange` and `tabletop benchmark rearrangement` from the command line to the files."""
+
+import json
+from pathlib import Path
+
+import imageio.v2 as imageio
+import numpy as np
+import pytest
+
+from tabletop_interaction.cli.loading import claim_folder
+from tabletop_interaction.cli.main import main
+
+
+def test_an_episode_is_written_as_pictures_and_a_film_and_an_earlier_ones_do_not_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    claim_folder(out, "rearrange")
+    (out / "step_09.png").touch()
+    assert main(["rearrange", "--out", str(out), "--agent", "oracle", "--seed", "201", "--displaced", "1"]) == 0
+    assert "done after 1 interactions" in capsys.readouterr().out
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["film.mp4", "final.png", "goal.png", "start.png", "step_01.png"]
+    start, goal, final = (imageio.imread(out / f"{name}.png").astype(int) for name in ("start", "goal", "final"))
+    assert np.abs(final - goal).mean() < np.abs(start - goal).mean() / 2
+    assert imageio.imread(out / "step_01.png").shape == (350, 860, 3)
+    assert imageio.get_reader(out / "film.mp4").count_frames() == 3
+
+
+def test_an_unknown_agent_is_named_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["rearrange", "--agent"], ["benchmark", "rearrangement", "--agents"]):
+        assert main([*command, "oracel", "--out", str(tmp_path / "out")]) == 1
+        assert "unknown agent 'oracel'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_benchmark_prints_a_table_and_goes_on_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["benchmark", "rearrangement", "--agents", "oracle", "--displaced", "1", "--out", str(tmp_path / "out")]
+    for episodes in ("1", "2"):
+        assert main([*command, "--seed", "200", "--episodes", episodes]) == 0
+    assert "success (15 px), %" in capsys.readouterr().out
+    document = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert document["agents"]["oracle"]["success"]["trials"] == 2
+    assert len((tmp_path / "out" / "episodes.jsonl").read_text().splitlines()) == 2
