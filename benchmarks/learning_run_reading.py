@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.agents.json_lines import read_lines
 from tabletop_interaction.agents.learning_state import (
     SCHEMA_VERSION,
     HistoryLine,
     RunFolder,
     read_history,
-    read_lines,
 )
 from tabletop_interaction.envs.errors import ForeignFolder, UnreadableRecords
 

@@ -21,6 +21,8 @@ from torch import Tensor
 from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
 
 SCHEMA_VERSION = 1
+# DeepMask's largest is 512. Weights have to fit before anything of such a size is allocated.
+MOST_CHANNELS = 65536
 HOW_TO_TRAIN = "train one with `tabletop learn` or `tabletop train` and give its path"
 
 
@@ -32,6 +34,8 @@ def save_checkpoint(
     network: DeepMask, path: str | Path, *, half: bool = False, metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Write a network; each file appears whole or not at all, and what was there is replaced.
+
+    The description goes first: weights that lie there have one, even after a kill between the two.
 
     Args:
         network: on any device.
@@ -59,24 +63,24 @@ def save_checkpoint(
     save_file(_tensors(network, half), partial)
     partial_description = description.with_name(description.name + ".partial")
     partial_description.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, weights)
     os.replace(partial_description, description)
+    os.replace(partial, weights)
 
 
 def load_checkpoint(path: str | Path) -> DeepMask:
     """Read a network: float32, on the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: says which file is missing or damaged, or which of its entries do not fit.
+        CheckpointError: says which file is missing or damaged, or which of its entries do not fit or are not finite.
     """
     weights, _ = _pair(path)
-    network = DeepMask(_network_config(path))
+    config = _network_config(path)
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{weights} cannot be read ({error}); copy it again or {HOW_TO_TRAIN}") from error
-    _check_fit(weights, tensors, network.state_dict())
-    network.load_state_dict(tensors)
+    network = _filled(weights, config, tensors)
+    _check_finite(weights, network.state_dict())
     return network.eval()
 
 
@@ -118,6 +122,9 @@ def _description(path: str | Path) -> dict[str, Any]:
     missing = {"network", "metadata"} - content.keys()
     if missing:
         raise CheckpointError(f"{description} lacks {sorted(missing)}; write it with save_checkpoint")
+    for name in ("network", "metadata"):
+        if not isinstance(content[name], dict):
+            raise CheckpointError(f"{name} in {description} is {content[name]!r}; it has to be an object with names")
     return dict(content)
 
 
@@ -127,10 +134,39 @@ def _network_config(path: str | Path) -> NetworkConfig:
     unknown = set(given) - known
     if unknown:
         raise CheckpointError(f"{path} describes a network with {sorted(unknown)}; known are {sorted(known)}")
+    for name in known & given.keys() - {"mask_branch"}:
+        # bool is an int to Python.
+        if type(given[name]) is not int or not 2 <= given[name] <= MOST_CHANNELS:
+            raise CheckpointError(
+                f"{path} describes no network that can be made: {name} is {given[name]!r}; "
+                f"a whole number from 2 to {MOST_CHANNELS} is accepted"
+            )
     try:
         return NetworkConfig(**given)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} describes no network that can be made: {error}") from error
+
+
+def _filled(path: Path, config: NetworkConfig, tensors: Mapping[str, Tensor]) -> DeepMask:
+    try:
+        # Shapes without memory: a description of a network larger than its weights costs nothing to refuse.
+        with torch.device("meta"):
+            wanted = DeepMask(config).state_dict()
+        _check_fit(path, tensors, wanted)
+        network = DeepMask(config)
+        network.load_state_dict(tensors)
+    except (RuntimeError, MemoryError) as error:
+        raise CheckpointError(f"the network of {path} cannot be made: {error}") from error
+    return network
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"the weights in {path} are not finite: {', '.join(broken[:5])}{' ...' if len(broken) > 5 else ''}; "
+            f"its training diverged or the file is damaged; {HOW_TO_TRAIN}"
+        )
 
 
 def _check_fit(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

@@ -39,6 +39,7 @@ def test_a_missing_set_is_made_and_told(untrained: Path, tmp_path: Path, capsys:
     [
         (["--model", "nowhere.safetensors"], "there is no nowhere.safetensors"),
         (["--model"], "name at least one"),
+        (["--data", "x.json", "--images", ".", "--set", "test"], "--data x.json and --set test came"),
         (["--data", "x.json"], "--data and --images come together"),
         (["--longer-side", "3"], "64 to 4096 is accepted"),
     ],
@@ -48,6 +49,19 @@ def test_mistakes_end_in_one_line(
 ) -> None:
     assert main(["evaluate", *arguments, "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["gone.json", ".", "broken.json"])
+def test_labels_that_cannot_be_read_claim_no_folder(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    data = ["--data", str(tmp_path / name), "--images", str(tmp_path)]
+    assert main(["evaluate", "--model", str(untrained), *data, "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert str(tmp_path / name) in error
+    assert len(error.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
+from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.cli.segment import overlay_names
+from tabletop_interaction.segmentation.coco import Detections
+from tabletop_interaction.segmentation.photos import PictureSegmenter, detect
+from tabletop_interaction.segmentation.proposals import Image, Segmenter
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def test_finding_nothing_is_said(
 ) -> None:
     arguments = ["--model", str(untrained), "--out", str(tmp_path / "out"), "--min-score", "1", "--fast"]
     assert main(["segment", str(photos[0]), *arguments]) == 0
-    assert "lower --min-score" in capsys.readouterr().out
+    assert "lower --min-score, another --longer-side or a larger --max-area-share" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "segments.json").read_text()) == []
 
 
@@ -59,6 +63,7 @@ def test_finding_nothing_is_said(
         ([str(Path(__file__))], "cannot be read as a picture"),
         ([str(Path(__file__).parent)], "is a folder"),
         (["x.jpg", "--min-score", "3"], "it is a probability"),
+        (["x.jpg", "--max-area-share", "0"], "above 0 and up to 1"),
         (["x.jpg", "--longer-side", "3"], "64 to 4096 is accepted"),
     ],
 )
@@ -68,6 +73,68 @@ def test_mistakes_end_in_one_line_before_anything_is_written(
     assert main(["segment", *arguments, "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_photo_with_broken_pixels_is_named_before_anything_is_written(
+    untrained: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Its header is whole, so that only decoding tells.
+    photos[1].write_bytes(photos[1].read_bytes()[:20000])
+    arguments = ["--model", str(untrained), "--out", str(tmp_path / "out"), "--fast"]
+    assert main(["segment", *map(str, photos), *arguments]) == 1
+    assert "large.jpg cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_larger_than_pillow_decodes_is_named(
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PilImage, "MAX_IMAGE_PIXELS", 1000)
+    assert main(["segment", str(photos[0]), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert str(photos[0]) in error
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_stopping_keeps_the_masks_so_far_and_none_of_an_earlier_run(
+    untrained: Path, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    claim_folder(out, "segment")
+    (out / "segments.json").write_text('[{"file_name": "earlier.jpg"}]')
+    arguments = [*map(str, photos), "--model", str(untrained), "--out", str(out), "--min-score", "0.05", "--fast"]
+
+    def stopped_at_the_large(segmenter: PictureSegmenter, image: Image, longer_side: int) -> Detections:
+        if image.shape[1] == 1720:
+            raise KeyboardInterrupt
+        return detect(segmenter, image, longer_side)
+
+    monkeypatch.setattr("tabletop_interaction.cli.segment.detect", stopped_at_the_large)
+    assert main(["segment", *arguments]) == 130
+    assert {entry["file_name"] for entry in json.loads((out / "segments.json").read_text())} == {str(photos[0])}
+
+
+@pytest.mark.parametrize(("options", "limit"), [([], 0.3), (["--max-area-share", "0.05"], 0.05)])
+def test_objects_are_found_up_to_the_share_of_the_photo_that_was_asked_for(
+    untrained: Path,
+    photos: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    limit: float,
+) -> None:
+    # The benchmark's tenth hid what fills a close-up photo.
+    shares: list[float] = []
+
+    def noting(segmenter: Segmenter, image: Image, longer_side: int) -> Detections:
+        shares.append(segmenter.config.max_area_share)
+        return detect(segmenter, image, longer_side)
+
+    monkeypatch.setattr("tabletop_interaction.cli.segment.detect", noting)
+    arguments = ["--model", str(untrained), "--out", str(tmp_path / "out"), "--fast", *options]
+    assert main(["segment", str(photos[0]), *arguments]) == 0
+    assert shares == [limit]
 
 
 def test_photos_of_one_name_get_overlays_of_two() -> None:

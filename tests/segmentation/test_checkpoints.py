@@ -88,6 +88,13 @@ def test_weights_that_do_not_fit_are_named(saved: Path) -> None:
         ({"network": {"colour": 1}}, "colour"),
         ({"network": {"mask_branch": "fancy"}}, "fancy"),
         ({"network": {"code_channels": "many"}}, "no network that can be made"),
+        ({"network": {"end_channels": 64.5}}, r"end_channels is 64\.5; a whole number"),
+        ({"network": {"end_channels": True}}, "end_channels is True"),
+        ({"network": {"code_channels": 10**12}}, "code_channels is 1000000000000"),
+        ({"network": {"mask_branch": "deepmask", "code_channels": 65536, "end_channels": 65536}}, "do not fit"),
+        ({"network": None}, "network in .* is None"),
+        ({"network": 3}, "network in .* is 3"),
+        ({"metadata": None}, "metadata in .* is None"),
     ],
 )
 def test_descriptions_that_do_not_fit_are_named(saved: Path, change: dict[str, object], message: str) -> None:
@@ -102,6 +109,32 @@ def test_damaged_descriptions_are_named(saved: Path, text: str) -> None:
     saved.with_suffix(".json").write_text(text)
     with pytest.raises(CheckpointError, match=r"model\.json"):
         load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_named(saved: Path, value: float) -> None:
+    # Such a network scores nothing anywhere, which reads like a picture without objects.
+    tensors = load_file(saved)
+    tensors["score_end.bias"][0] = value
+    save_file(tensors, saved)
+    with pytest.raises(CheckpointError, match=r"not finite: score_end\.bias;"):
+        load_checkpoint(saved)
+
+
+def test_a_kill_between_the_files_leaves_no_weights_without_description(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced: list[str] = []
+
+    def killed_after_one(_: Path, target: Path) -> None:
+        if replaced:
+            raise KeyboardInterrupt
+        replaced.append(target.name)
+
+    monkeypatch.setattr("os.replace", killed_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(network(), tmp_path / "model.safetensors")
+    assert replaced == ["model.json"]
 
 
 def test_damaged_weights_are_named(saved: Path) -> None:

@@ -196,7 +196,9 @@ def test_a_network_in_training_mode_is_refused() -> None:
         propose(DeepMask().train(), discs())
 
 
-@pytest.mark.parametrize("options", [{"scales": ()}, {"scales": (0.0,)}, {"max_masks": 0}, {"mask_threshold": 1.0}])
+@pytest.mark.parametrize(
+    "options", [{"scales": ()}, {"scales": (0.0,)}, {"max_masks": 0}, {"mask_threshold": 1.0}, {"max_area_share": 0.0}]
+)
 def test_settings_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         ProposalConfig(**options)  # type: ignore[arg-type]
