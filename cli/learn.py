@@ -64,7 +64,7 @@ class Learn:
     random_share: float = LearningConfig.random_share
     """Of the interactions, are random whatever the network believes."""
     follow_share: float = LearningConfig.follow_share
-    """Of the random interactions, try again what has just been seen to move; 0 is the paper's way."""
+    """Of the random interactions, try again what has just been seen to move; the paper does not."""
     update_interval: int = LearningConfig.update_interval
     """Interactions between two updates of the network."""
     steps_per_interaction: int = LearningConfig.steps_per_interaction
@@ -76,7 +76,7 @@ class Learn:
     mask_branch: Literal["refining", "deepmask"] = "refining"
     """refining: sharper edges. deepmask: the paper's."""
     paste_share: float = CropConfig.paste_share
-    """Of the crops, get objects pasted in; 0 is the paper's way."""
+    """Of the crops, get objects pasted in; the paper has none."""
     carry_labels: bool = LearningConfig.carry_labels
     """Use a mask in every picture in which its object still stands; without it, only where it was read off."""
     batch_size: int = TrainingConfig.batch_size

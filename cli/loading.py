@@ -22,9 +22,14 @@ def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalCo
         InvalidConfiguration: CUDA is asked for and not there.
         CheckpointError: the file is missing or damaged.
     """
+    check_device(device)
+    return Segmenter.load(model, config or (FAST if fast else ProposalConfig()), device)
+
+
+def check_device(device: Device) -> None:
+    """Raises InvalidConfiguration when CUDA is asked for and not there."""
     if device == "cuda" and not torch.cuda.is_available():
         raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
-    return Segmenter.load(model, config or (FAST if fast else ProposalConfig()), device)
 
 
 def claim_folder(out: Path, command: str) -> None:

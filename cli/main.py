@@ -11,8 +11,13 @@ from rich.console import Console
 
 from tabletop_interaction.cli.assets import Assets
 from tabletop_interaction.cli.benchmark import Benchmark
+from tabletop_interaction.cli.bootstrap import Bootstrap
+from tabletop_interaction.cli.calibrate import Calibrate
 from tabletop_interaction.cli.collect import Collect
+from tabletop_interaction.cli.doctor import Doctor
 from tabletop_interaction.cli.evaluate import Evaluate
+from tabletop_interaction.cli.learn import Learn
+from tabletop_interaction.cli.rearrange import Rearrange
 from tabletop_interaction.cli.segment import Segment
 from tabletop_interaction.cli.show import Show
 from tabletop_interaction.cli.train import Train
@@ -27,11 +32,16 @@ from tabletop_interaction.segmentation.training import TrainingError
 COMMANDS: dict[str, Callable[..., Any]] = {
     "collect": Collect,
     "show": Show,
+    "learn": Learn,
+    "bootstrap": Bootstrap,
     "train": Train,
     "segment": Segment,
     "evaluate": Evaluate,
+    "rearrange": Rearrange,
     "benchmark": Benchmark,
     "assets": Assets,
+    "calibrate": Calibrate,
+    "doctor": Doctor,
 }
 
 _INTERRUPTED = 130

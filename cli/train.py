@@ -12,13 +12,20 @@ from typing import Literal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tabletop_interaction.agents.recorded_examples import recorded_examples
+from tabletop_interaction.cli.loading import Device, check_device
 from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.coco import load_label_set
 from tabletop_interaction.segmentation.crops import CropConfig
 from tabletop_interaction.segmentation.examples import ExampleSet, examples_from_label_set
 from tabletop_interaction.segmentation.network import NetworkConfig
 from tabletop_interaction.segmentation.training import StepReport, TrainingConfig
-from tabletop_interaction.segmentation.training_run import RunOptions, train
+from tabletop_interaction.segmentation.training_run import (
+    RunOptions,
+    check_minutes,
+    check_run_folder,
+    is_finished,
+    train,
+)
 
 
 @dataclass(frozen=True)
@@ -48,19 +55,21 @@ class Train:
     batch_size: int = TrainingConfig.batch_size
     """Crops a step."""
     paste_share: float = CropConfig.paste_share
-    """Of the crops, get objects pasted in; 0 is the paper's way."""
+    """Of the crops, get objects pasted in; the paper has none."""
+    shadow_share: float = CropConfig.shadow_share
+    """Of the pasted objects, get a soft shadow."""
     print_share: float = CropConfig.print_share
-    """Of the crops, get flat prints on the table; 0 is the paper's way."""
+    """Of the crops, get flat prints on the table; the paper has none."""
     colour_share: float = CropConfig.colour_share
-    """Of the crops, get their colours exchanged; 0 is the paper's way."""
+    """Of the crops, get their colours exchanged; the paper has none."""
     carry_labels: bool = False
     """Use a mask in every picture in which its object still stands, not only in the one that it was read off."""
     mask_branch: Literal["refining", "deepmask"] = "refining"
     """refining: sharper edges. deepmask: the paper's."""
     half: bool = False
     """Write the finished network in half precision: half the size."""
-    device: str = "cpu"
-    """What learns: cpu or cuda."""
+    device: Device = "cpu"
+    """What learns."""
     seed: int = 0
     """Where the random numbers start."""
 
@@ -68,15 +77,25 @@ class Train:
         """Read the examples and learn, with a progress bar."""
         config = self._config()
         self._check_sources()
+        check_device(self.device)
+        check_minutes(self.minutes)
+        # Before labelling and decoding, which write and take their time.
+        check_run_folder(self.out, config, None, any_steps=self.minutes is not None)
+        was_finished = is_finished(self.out)
         with progress_bars() as show:
             examples, said = self._examples(show)
             options = RunOptions(data=said, device=self.device, half=self.half)
             tell = LearningBar(show)
             model = train(examples, self.out, config, options, minutes=self.minutes, tell=tell)
-        print(f"{model} learned from {len(examples.objects)} masks in {len(examples.objects_by_picture)} pictures")
+        if was_finished:
+            print(f"{model} was finished already and stays as it is; give a new --out to train again")
+            if self.half:
+                print("--half had no effect: it is applied when a training finishes")
+        else:
+            print(f"{model} learned from {len(examples.objects)} masks in {len(examples.objects_by_picture)} pictures")
 
     def _config(self) -> TrainingConfig:
-        for name in ("paste_share", "print_share", "colour_share", "iou_bound"):
+        for name in ("paste_share", "shadow_share", "print_share", "colour_share", "iou_bound"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must lie between 0 and 1")
         return TrainingConfig(
@@ -86,7 +105,10 @@ class Train:
             batch_size=self.batch_size,
             seed=self.seed,
             crops=CropConfig(
-                paste_share=self.paste_share, print_share=self.print_share, colour_share=self.colour_share
+                paste_share=self.paste_share,
+                shadow_share=self.shadow_share,
+                print_share=self.print_share,
+                colour_share=self.colour_share,
             ),
             network=NetworkConfig(mask_branch=self.mask_branch),
         )
@@ -94,6 +116,8 @@ class Train:
     def _check_sources(self) -> None:
         if (self.data is None) == (self.coco is None) or (self.coco is None) != (self.images is None):
             raise InvalidConfiguration("give either --data FOLDER, or --coco LABELS.json together with --images FOLDER")
+        if not self.out.resolve().name:
+            raise InvalidConfiguration(f"--out {self.out} came; name a folder for the run")
 
     def _examples(self, show: Callable[[str, int, int, str], None]) -> tuple[ExampleSet, str]:
         """The examples, and where they are from."""
@@ -107,7 +131,8 @@ class Train:
         assert self.coco is not None, "checked before"
         label_set = load_label_set(self.coco, self.images)
         # A run's folder may not exist before the run has been checked, and the pictures' folder is not ours.
-        return examples_from_label_set(label_set, self.out.with_name(self.out.name + "-pictures")), str(self.coco)
+        out = self.out.resolve()
+        return examples_from_label_set(label_set, out.with_name(out.name + "-pictures")), str(self.coco)
 
 
 @contextmanager

@@ -59,6 +59,7 @@ class InteraDriver:
         self._clock = clock
         self._max_age_s = max_age_s
         self._open = True
+        self._commanded = False
 
     def state(self) -> ArmState:
         """See `SawyerDriver.state`."""
@@ -79,6 +80,7 @@ class InteraDriver:
 
     def command(self, positions: FloatArray) -> None:
         """See `SawyerDriver.command`."""
+        self._commanded = True
         self._limb.set_joint_positions(dict(zip(JOINT_NAMES, positions.tolist(), strict=True)))
 
     def hold(self) -> None:
@@ -128,10 +130,11 @@ class InteraDriver:
             raise RobotFault(f"{self.name} does not stop ({error}); press the stop button") from error
 
     def close(self) -> None:
-        """See `SawyerDriver.close`."""
+        """See `SawyerDriver.close`; an arm that was never commanded holds by itself, and is not commanded to."""
         if self._open:
             self._open = False
-            self.hold()
+            if self._commanded:
+                self.hold()
             self._joints.close()
 
     def _newest(self) -> Joints:

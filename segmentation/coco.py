@@ -206,6 +206,10 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
     images = _unique([_image(entry) for entry in document["images"]], lambda image: image.image_id, "image id")
     _unique(images, lambda image: image.file_name, "file name")
     by_id = {image.image_id: image for image in images}
+    # Before the masks, whose decoding takes as much memory as the file says that a picture has pixels.
+    if images_dir is not None:
+        for image in images:
+            _check_picture(image, Path(images_dir))
     objects = _unique(
         [_object(entry, by_id) for entry in document["annotations"]],
         lambda found: found.object_id,
@@ -215,9 +219,6 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
         raise InvalidLabelSet(f"{json_path} has no images; at least one is needed")
     if not objects:
         raise InvalidLabelSet(f"{json_path} has no annotations; AP is undefined without labelled objects")
-    if images_dir is not None:
-        for image in images:
-            _check_picture(image, Path(images_dir))
     return LabelSet(
         images=tuple(sorted(images, key=lambda image: image.image_id)),
         objects=tuple(sorted(objects, key=lambda found: found.object_id)),
@@ -308,6 +309,11 @@ def _checked_rle(counts: Any, image: LabelledImage, what: str) -> Rle:
             encoded = coco_mask.frPyObjects(encoded, image.height, image.width)
         # Decoding is the library's only check that the runs are well-formed and fill the picture.
         coco_mask.decode(encoded)
+    except MemoryError:
+        raise InvalidLabelSet(
+            f"image {image.image_id} is said to be {image.height} x {image.width} px, which no memory holds; "
+            "correct its size"
+        ) from None
     except (RuntimeError, ValueError, TypeError) as error:
         raise InvalidLabelSet(f"{what} has a damaged RLE ({error}); write its mask anew") from None
     packed = encoded["counts"]
@@ -337,8 +343,8 @@ def _check_picture(image: LabelledImage, images_dir: Path) -> None:
     if not path.is_file():
         raise InvalidLabelSet(f"image {image.image_id} is missing: {path}; check the folder of the pictures")
     try:
-        height, width = iio.improps(path, plugin="pillow").shape[:2]
-    except (OSError, ValueError) as error:
+        height, width = iio.improps(path, plugin="pillow", index=0).shape[:2]
+    except (OSError, ValueError, SyntaxError) as error:
         raise InvalidLabelSet(f"image {image.image_id} cannot be read: {path} ({error})") from None
     if (height, width) != (image.height, image.width):
         raise InvalidLabelSet(

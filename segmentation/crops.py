@@ -197,14 +197,12 @@ class CropSampler:
         self._examples = examples
         self._grid = grid
         self._cutouts: OrderedDict[Rle, _Cutout] = OrderedDict()
-        sides = [max(example.mask.box_xywh[2:]) for example in examples.objects if example.mask]
-        self._typical_side = float(np.median(sides))
+        self._typical_side = float(np.median([max(one.mask.box_xywh[2:]) for one in examples.objects if one.mask]))
 
     def batch(self, seed: int, number: int, size: int) -> Batch:
         """Batch `number` of `size` crops of the run that has this seed."""
-        sequence = np.random.SeedSequence([seed, number])
-        crops = [self.crop(np.random.default_rng(child)) for child in sequence.spawn(size)]
-        return batch_of(crops, self._grid)
+        streams = np.random.SeedSequence([seed, number]).spawn(size)
+        return batch_of([self.crop(np.random.default_rng(stream)) for stream in streams], self._grid)
 
     def crop(self, rng: np.random.Generator) -> Crop:
         """One crop."""
@@ -216,8 +214,7 @@ class CropSampler:
         picture = examples.pictures[example.picture]
         image = warped_picture(picture, crop_from_picture, config.crop_px)
         here = examples.objects_by_picture.get(example.picture, ())
-        seen = [self._seen(known, crop_from_picture) for known in here]
-        seen = [one for one in seen if one.mask.any()]
+        seen = [one for known in here if (one := self._seen(known, crop_from_picture)).mask.any()]
         judged = self._judged(picture.shape, crop_from_picture)
         if not examples.complete and is_background:
             judged &= _near(judged.shape, apply(crop_from_picture, example.click_xy), config.negative_px)
@@ -227,7 +224,7 @@ class CropSampler:
             image, seen, judged = self._pasted(image, seen, judged, rng)
         if rng.random() < config.colour_share:
             image = with_other_colours(image, rng)
-        scores, positions, masks = self._targets(seen, judged)
+        scores, positions, masks = self._targets(seen, judged, self._unknown(example.picture, crop_from_picture))
         return Crop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
 
     def _drawn_map(self, example: Example, rng: np.random.Generator) -> Floats:
@@ -257,9 +254,15 @@ class CropSampler:
         centres = position_grid(self.config.crop_px)
         inverse = cv2.invertAffineTransform(crop_from_picture)
         at = centres @ inverse[:, :2].T + inverse[:, 2]
-        margin, last = self.config.margin_px, self.config.crop_px - self.config.margin_px
-        inside = ((at >= 0) & (at <= [shape[1] - 1, shape[0] - 1])).all(-1)
-        return np.asarray(inside & ((centres >= margin) & (centres <= last)).all(-1))
+        return np.asarray(((at >= 0) & (at <= [shape[1] - 1, shape[0] - 1])).all(-1) & self._inside())
+
+    def _unknown(self, picture: str, crop_from_picture: Floats) -> NDArray[np.bool_]:
+        """(P, P): positions in or near what the examples say to ignore."""
+        regions = [Example(picture, (0.0, 0.0), mask) for mask in self._examples.ignored.get(picture, ())]
+        masks = [self._seen(region, crop_from_picture).mask for region in regions]
+        away = np.where(_union(masks, self.config.crop_px), 0, 1).astype(np.uint8)
+        distance = cv2.distanceTransform(away, cv2.DIST_L1, 3)[::STRIDE, ::STRIDE]
+        return np.asarray((distance <= self.config.negative_px) & (not away.all()))
 
     def _pasted(
         self, image: NDArray[np.uint8], seen: list[_Seen], judged: NDArray[np.bool_], rng: np.random.Generator
@@ -317,12 +320,12 @@ class CropSampler:
         return alpha, colours, _Seen(mask, (box[:2] + box[2:]) / 2, side)
 
     def _targets(
-        self, seen: list[_Seen], judged: NDArray[np.bool_]
+        self, seen: list[_Seen], judged: NDArray[np.bool_], unknown: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.bool_]]:
-        """Score targets (P, P), and the positive positions with their masks."""
+        """Score targets (P, P), and the positive positions with their masks; `unknown` positions are not negative."""
         config = self.config
         centres = position_grid(config.crop_px)
-        scores = np.where(judged, NEGATIVE, IGNORED).astype(np.int8)
+        scores = np.where(judged & ~unknown, NEGATIVE, IGNORED).astype(np.int8)
         positive: list[tuple[int, int]] = []
         masks: list[NDArray[np.bool_]] = []
         octaves = [abs(float(np.log2(one.side / config.object_px))) for one in seen]
@@ -346,8 +349,7 @@ class CropSampler:
         """The tight piece of a mask; decoding costs more than warping, so the last ones are kept."""
         found = self._cutouts.get(mask)
         if found is None:
-            found = _cut_out(mask)
-            self._cutouts[mask] = found
+            found = self._cutouts[mask] = _cut_out(mask)
             while len(self._cutouts) > _MASKS_KEPT:
                 self._cutouts.popitem(last=False)
         return found

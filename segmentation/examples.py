@@ -6,16 +6,15 @@ this click". What a picture's other pixels show is unknown, unless the set says 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import imageio.v3 as iio
-import numpy as np
-
 from tabletop_interaction.segmentation.coco import LabelSet
+from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.pictures import Picture, add_pictures, open_pictures
 from tabletop_interaction.segmentation.rle import Rle
 
@@ -47,6 +46,7 @@ class ExampleSet:
         examples: in any order.
         pictures: uint8 (H, W, 3) by key, for every example.
         complete: whether every object of every picture is labelled, so that all else is background.
+        ignored: by picture, regions of which nothing is known although the set is complete; they are no background.
 
     Raises:
         NoExamples: a picture is missing, or a mask is empty or has another size than its picture.
@@ -55,18 +55,24 @@ class ExampleSet:
     examples: tuple[Example, ...]
     pictures: Mapping[str, Picture]
     complete: bool = False
+    ignored: Mapping[str, tuple[Rle, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for example in self.examples:
-            if example.picture not in self.pictures:
-                raise NoExamples(f"there is no picture {example.picture!r}; give the pictures of all examples")
-            if example.mask is not None:
-                size = self.pictures[example.picture].shape[:2]
-                if (example.mask.height, example.mask.width) != size or example.mask.area == 0:
-                    raise NoExamples(
-                        f"a mask in picture {example.picture!r} is {(example.mask.height, example.mask.width)} with "
-                        f"{example.mask.area} px; masks have their picture's size {size} and at least one pixel"
-                    )
+            self._check(example.picture, () if example.mask is None else (example.mask,))
+        for picture, masks in self.ignored.items():
+            self._check(picture, masks)
+
+    def _check(self, picture: str, masks: Sequence[Rle]) -> None:
+        if picture not in self.pictures:
+            raise NoExamples(f"there is no picture {picture!r}; give the pictures of all examples")
+        for mask in masks:
+            size = self.pictures[picture].shape[:2]
+            if (mask.height, mask.width) != size or mask.area == 0:
+                raise NoExamples(
+                    f"a mask in picture {picture!r} is {(mask.height, mask.width)} with {mask.area} px; masks have "
+                    f"their picture's size {size} and at least one pixel"
+                )
 
     @cached_property
     def objects(self) -> tuple[Example, ...]:
@@ -88,40 +94,54 @@ class ExampleSet:
 
     def plus(self, examples: Sequence[Example], pictures: Mapping[str, Picture]) -> ExampleSet:
         """A larger set; `pictures` holds those of the old examples and of the new ones."""
-        return ExampleSet((*self.examples, *examples), pictures, self.complete)
+        return ExampleSet((*self.examples, *examples), pictures, self.complete, self.ignored)
 
 
 def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathLike[str]) -> ExampleSet:
     """Every object of a label set as an example, its pictures decoded into `pictures_folder`.
 
-    Crowd objects are left out.
+    Crowd objects are regions to ignore. A picture's key holds a checksum of its file, so that another file of the
+    same name is another picture.
 
     Raises:
         NoExamples: the set was read without its pictures' folder, or has no object that counts.
+        photos.InvalidPicture: a picture cannot be decoded; those before it are kept.
         pictures.InvalidPictureStore: the folder holds something else.
     """
     if label_set.images_dir is None:
         raise NoExamples("the label set was read without its pictures; give the folder that its file names start from")
     source = Path(label_set.images_dir)
     store = open_pictures(pictures_folder)
-    names = [image.file_name for image in label_set.images if image.file_name not in store]
-    if names:
-        store = add_pictures(pictures_folder, ((name, _read_picture(source / name)) for name in names))
-    names_by_id = {image.image_id: image.file_name for image in label_set.images}
+    keys = {image.image_id: _picture_key(source, image.file_name) for image in label_set.images}
+    missing = [image for image in label_set.images if keys[image.image_id] not in store]
+    if missing:
+        decoded = ((keys[one.image_id], read_picture(source / one.file_name, upright=False)) for one in missing)
+        store = add_pictures(pictures_folder, decoded)
     examples = tuple(
-        Example(names_by_id[labelled.image_id], _middle(labelled.rle), labelled.rle)
+        Example(keys[labelled.image_id], _middle(labelled.rle), labelled.rle)
         for labelled in label_set.objects
         if not labelled.is_crowd
     )
     if not examples:
         raise NoExamples("all objects of the label set are marked as crowd; label at least one object")
-    return ExampleSet(examples, store, complete=True)
+    return ExampleSet(examples, store, complete=True, ignored=_crowds(label_set, keys))
+
+
+def _picture_key(folder: Path, name: str) -> str:
+    """The file's name, its bytes' number and their checksum; not its time, which a copy changes."""
+    with open(folder / name, "rb") as file:
+        checksum = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+        return f"{name} {file.tell()} {checksum}"
+
+
+def _crowds(label_set: LabelSet, keys: Mapping[int, str]) -> dict[str, tuple[Rle, ...]]:
+    """By picture's key the masks of its crowd objects, where there are any."""
+    masks = {
+        key: tuple(one.rle for one in label_set.objects_in(image_id) if one.is_crowd) for image_id, key in keys.items()
+    }
+    return {key: crowds for key, crowds in masks.items() if crowds}
 
 
 def _middle(mask: Rle) -> tuple[float, float]:
     x, y, width, height = mask.box_xywh
     return x + (width - 1) / 2, y + (height - 1) / 2
-
-
-def _read_picture(path: Path) -> Picture:
-    return np.asarray(iio.imread(path, plugin="pillow", mode="RGB"), np.uint8)

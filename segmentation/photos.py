@@ -15,6 +15,7 @@ import cv2
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PilImage
 
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.proposals import Image, Segments
@@ -24,6 +25,7 @@ LONGER_SIDE = 430
 """Of the pictures that the networks are trained on, pixels."""
 
 _SIDES = (64, 4096)
+_UNREADABLE = (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError)
 
 
 class InvalidPicture(ValueError):
@@ -53,12 +55,14 @@ def check_pictures(paths: Sequence[Path]) -> None:
             raise InvalidPicture(f"{path} does not exist; name a picture file")
         try:
             iio.improps(path, plugin="pillow")
-        except (OSError, ValueError, SyntaxError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(path, error) from None
 
 
 def read_picture(path: Path, *, upright: bool) -> Image:
     """A picture as uint8 (H, W, 3) RGB; transparency is dropped, and of an animation the first frame is taken.
+
+    Grey of 16 bits is brought to 8: 65535 becomes 255.
 
     Args:
         path: any format that Pillow reads.
@@ -68,8 +72,10 @@ def read_picture(path: Path, *, upright: bool) -> Image:
         InvalidPicture: it cannot be decoded.
     """
     try:
+        if _is_deep(path):
+            return _eight_bits(iio.imread(path, plugin="pillow", index=0, rotate=upright))
         picture = iio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=upright)
-    except (OSError, ValueError, SyntaxError) as error:
+    except _UNREADABLE as error:
         raise _unreadable(path, error) from None
     return np.ascontiguousarray(picture, np.uint8)
 
@@ -133,6 +139,17 @@ def _resized_rle(mask: NDArray[np.bool_], size: tuple[int, int]) -> Rle:
     interpolation = cv2.INTER_LINEAR if size[0] > mask.shape[1] else cv2.INTER_AREA
     grey = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=interpolation)
     return rle_from_mask(np.asarray(grey, np.uint8) > 127)
+
+
+def _is_deep(path: Path) -> bool:
+    """Whether a picture is grey of 16 bits; older Pillows open such PNGs as 32."""
+    with PilImage.open(path) as opened:
+        return opened.mode.startswith("I;16") or (opened.mode, opened.format) == ("I", "PNG")
+
+
+def _eight_bits(grey: NDArray[Any]) -> Image:
+    """RGB (H, W, 3) of 16-bit grey (H, W), which Pillow's own conversion would clip to white."""
+    return np.repeat(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _unreadable(path: Path, error: Exception) -> InvalidPicture:

@@ -23,6 +23,9 @@ from tabletop_interaction.segmentation.robust_set_loss import robust_set_loss
 
 Loss = Literal["cross-entropy", "robust-set"]
 
+SEEDS = 2**63
+"""Seeds of runs lie below; those above are for crops that no step learns from."""
+
 
 class TrainingError(ValueError):
     """A training that cannot start or go on as it was asked for."""
@@ -76,6 +79,8 @@ class TrainingConfig:
         for name in ("warm_up_steps", "weight_decay", "score_weight", "mask_weight", "seed"):
             if not getattr(self, name) >= 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must not be negative")
+        if self.seed >= SEEDS:
+            raise TrainingError(f"seed is {self.seed}; it must be below 2**63")
 
 
 class StepReport(NamedTuple):
@@ -112,7 +117,7 @@ class Trainer:
         """Learn from one batch; one without positives, negatives or masks is fine.
 
         Raises:
-            TrainingError: the loss is no finite number; the weights are as before.
+            TrainingError: the loss or its gradient is no finite number; the weights are as before.
         """
         rate = learning_rate(self.step_number, self.config)
         for group in self._optimiser.param_groups:
@@ -120,13 +125,10 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         score_loss, mask_loss, iou = self._losses(Batch(*(part.to(self._device) for part in batch)))
         loss = self.config.score_weight * score_loss + self.config.mask_weight * mask_loss
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {float(loss.detach())} at step {self.step_number}; the weights are as before; lower the "
-                "learning rate"
-            )
+        self._check_finite(loss, "the loss")
         loss.backward()
         gradient = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.most_gradient)
+        self._check_finite(gradient, "the gradient's norm")
         self._optimiser.step()
         self.step_number += 1
         return StepReport(float(score_loss.detach()), float(mask_loss.detach()), iou, rate, float(gradient))
@@ -153,7 +155,16 @@ class Trainer:
         score_loss = balanced_score_loss(scores, batch.scores)
         if masks is None:
             return score_loss, scores.sum() * 0.0, 0.0
+        # A sum is finite only if its terms are, short of an overflow that is no less a divergence.
+        self._check_finite(masks.sum(), "the sum of the mask logits")
         return score_loss, mask_loss(masks, batch.masks, self.config), _mean_iou(masks, batch.masks)
+
+    def _check_finite(self, value: Tensor, what: str) -> None:
+        if not torch.isfinite(value):
+            raise TrainingError(
+                f"{what} is {float(value.detach())} at step {self.step_number}; the weights are as before; lower the "
+                "learning rate"
+            )
 
 
 def new_network(config: TrainingConfig) -> DeepMask:

@@ -4,7 +4,7 @@
 training.json       what the run was asked for; written first, so that the folder is known to be ours
 state.pt            network, optimiser and step; replaced whole every few steps
 tensorboard/        losses, rates and pictures
-model.safetensors   the network, and what it learned from beside it in model.json; a finished run has it
+model.safetensors   the network, and what it learned from beside it in model.json; a finished run has both
 ```
 The crops of step k depend on the seed and k alone, so the state needs no random streams.
 """
@@ -12,6 +12,7 @@ The crops of step k depend on the seed and k alone, so the state needs no random
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import threading
@@ -32,28 +33,38 @@ from tabletop_interaction.segmentation.crops import CropSampler
 from tabletop_interaction.segmentation.examples import ExampleSet
 from tabletop_interaction.segmentation.feeding import batches
 from tabletop_interaction.segmentation.network import refresh_statistics
-from tabletop_interaction.segmentation.training import StepReport, Trainer, TrainingConfig, TrainingError, new_network
+from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
+from tabletop_interaction.segmentation.training import (
+    SEEDS,
+    StepReport,
+    Trainer,
+    TrainingConfig,
+    TrainingError,
+    new_network,
+)
 from tabletop_interaction.segmentation.training_pictures import drawn_batch
 
 Tell = Callable[[int, int, StepReport], None]
 
 _SCHEMA_VERSION = 1
-_REQUEST, _STATE, _MODEL = "training.json", "state.pt", "model.safetensors"
+_REQUEST, _STATE, _MODEL, _MODEL_SAYS = "training.json", "state.pt", "model.safetensors", "model.json"
 _REFRESH_BATCHES = 10
 _PROBED_STEPS = 12
 _PROBE_WARM_UP = 3
-# Seeds of batches that no step learns from.
-_REFRESH_SEED, _SHOWN_SEED = 1, 2
+# Seeds of batches that no step learns from, beyond those of any run.
+_REFRESH_SEED, _SHOWN_SEED = SEEDS + 1, SEEDS + 2
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is kept, without effect on what is learned.
+    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
+
+    All but the device leaves what is learned alone; devices round differently, and some learn in bfloat16.
 
     Attributes:
         data: where the examples are from, in words; remembered in the checkpoint.
         checkpoint_every: steps between two states on disk.
-        device: that learns.
+        device: that learns; training.json remembers the first one and its number format.
         half: write the finished network in half precision: half the size.
     """
 
@@ -88,11 +99,12 @@ def train(
         the checkpoint's path.
 
     Raises:
-        TrainingError: the folder holds something else, or a run with other examples or another configuration;
-            nothing was written.
+        TrainingError: the folder holds something else, or a run with other examples or another configuration, or
+            the minutes are no positive number; nothing was written.
         NoExamples: no example shows an object; nothing was written.
     """
     out, options = Path(out), options or RunOptions()
+    check_minutes(minutes)
     network = new_network(config).to(options.device)
     sampler = CropSampler(examples, config.crops, network.mask_grid)
     fingerprint = examples_fingerprint(examples)
@@ -101,11 +113,11 @@ def train(
         config = replace(config, steps=kept_steps)
     elif minutes is not None:
         config = replace(config, steps=steps_in(minutes, sampler, config, options.device))
-    if (out / _MODEL).exists():
+    if is_finished(out):
         return out / _MODEL
     out.mkdir(parents=True, exist_ok=True)
     if kept_steps is None:
-        _write_request(out, config, fingerprint)
+        _write_request(out, config, fingerprint, options.device)
     trainer = Trainer(network, config)
     cpu_seconds = _load_state(out / _STATE, trainer)
     cpu_seconds = _learn(trainer, sampler, out, options, cpu_seconds, tell)
@@ -118,8 +130,25 @@ def train(
     return out / _MODEL
 
 
-def check_run_folder(out: Path, config: TrainingConfig, fingerprint: str, *, any_steps: bool) -> int | None:
+def is_finished(out: Path) -> bool:
+    """Whether a folder's run needs nothing more; a kill may have left the network without what describes it."""
+    return all((out / name).is_file() for name in (_MODEL, _MODEL_SAYS))
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Raises TrainingError for a time that is not positive and finite."""
+    if minutes is not None and not (minutes > 0 and math.isfinite(minutes)):
+        raise TrainingError(f"minutes is {minutes}; it must be positive and finite")
+
+
+def check_run_folder(out: Path, config: TrainingConfig, fingerprint: str | None, *, any_steps: bool) -> int | None:
     """Whether a run may be kept in a folder, and the steps of the run that is there, None for none.
+
+    Args:
+        out: the folder.
+        config: of the run.
+        fingerprint: of its examples; None leaves them uncompared, before they are there.
+        any_steps: leave the number of steps uncompared.
 
     Raises:
         TrainingError: it holds something else or another run.
@@ -133,11 +162,17 @@ def check_run_folder(out: Path, config: TrainingConfig, fingerprint: str, *, any
         return None
     try:
         kept = json.loads(request.read_text(encoding="utf-8"))
+        schema = kept["schema_version"]
         steps = int(kept["config"]["steps"])
         there = {"examples": kept["examples"], **_flat(kept["config"])}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{request} describes no training ({error!r}); give a new folder") from error
-    asked = {"examples": fingerprint, **_flat(json.loads(json.dumps(asdict(config))))}
+    if schema != _SCHEMA_VERSION:
+        raise TrainingError(
+            f"{request} has schema version {schema} and this release goes on with {_SCHEMA_VERSION}; go on with the "
+            "release that began it, or give a new folder"
+        )
+    asked = {"examples": fingerprint or there["examples"], **_flat(json.loads(json.dumps(asdict(config))))}
     if any_steps:
         there.pop("steps", None)
         asked.pop("steps", None)
@@ -153,6 +188,8 @@ def examples_fingerprint(examples: ExampleSet) -> str:
     for example in examples.examples:
         said = (example.picture, example.click_xy, example.mask.counts if example.mask else "")
         checksum = zlib.crc32(repr(said).encode(), checksum)
+    for picture, masks in sorted(examples.ignored.items()):
+        checksum = zlib.crc32(repr((picture, [mask.counts for mask in masks])).encode(), checksum)
     return f"{len(examples.examples)}-{checksum:08x}"
 
 
@@ -160,10 +197,9 @@ def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, devic
     """How many steps a time holds, judged by a few on a network that is thrown away; at least 1.
 
     Raises:
-        TrainingError: the time is not positive.
+        TrainingError: the time is not positive and finite.
     """
-    if not minutes > 0:
-        raise TrainingError(f"minutes is {minutes}; it must be positive")
+    check_minutes(minutes)
     trainer = Trainer(new_network(config).to(device), config)
     start = time.perf_counter()
     for number, batch in enumerate(batches(sampler, config.seed, range(_PROBED_STEPS), config.batch_size), start=1):
@@ -234,8 +270,14 @@ def _show(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
     board.add_image("crops", sheet, trainer.step_number, dataformats="HWC")
 
 
-def _write_request(out: Path, config: TrainingConfig, fingerprint: str) -> None:
-    request = {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": asdict(config)}
+def _write_request(out: Path, config: TrainingConfig, fingerprint: str, device: str) -> None:
+    autocast = fast_autocast_dtype(torch.device(device))
+    request = {
+        "schema_version": _SCHEMA_VERSION,
+        "examples": fingerprint,
+        "config": asdict(config),
+        "began_on": {"device": device, "autocast": None if autocast is None else str(autocast).removeprefix("torch.")},
+    }
     temporary = out / f".tmp-{_REQUEST}"
     temporary.write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
     os.replace(temporary, out / _REQUEST)
@@ -255,7 +297,8 @@ def _load_state(path: Path, trainer: Trainer) -> float:
     if not path.exists():
         return 0.0
     try:
-        state = torch.load(path, weights_only=True)
+        # The state may be another device's; the trainer brings it to its own.
+        state = torch.load(path, map_location="cpu", weights_only=True)
         trainer.load_state_dict(state["trainer"])
         return float(state["cpu_seconds"])
     except Exception as error:  # torch names no error for a file that is none of its own.

@@ -53,6 +53,12 @@ class Twin:
         """
         return connect(self.modules, self.clock, settings, "twin")
 
+    def camera_of(self, view: View) -> CameraArray:
+        """The camera of one of its views alone."""
+        shutter = TwinShutter(self.table, self.robot, self.clock)
+        settings = CameraSettings("device", "twin", view.width, view.height)
+        return CameraArray({view.name: TwinCamera(view.name, shutter)}, {view.name: settings}, (view,))
+
     def close(self) -> None:
         """Release the simulation."""
         self.table.close()

@@ -59,20 +59,87 @@ def test_records_become_a_network_that_segments(
     assert "give a new folder" in capsys.readouterr().err
 
 
-def test_a_label_set_becomes_a_network(tmp_path: Path) -> None:
+def labelled_box(folder: Path) -> list[str]:
+    """One picture with one labelled box; the options that name it."""
     picture, mask = np.full((200, 240, 3), 60, np.uint8), np.zeros((1, 200, 240), bool)
     mask[0, 80:140, 90:150] = True
     picture[mask[0]] = 200
-    (tmp_path / "pictures").mkdir()
-    iio.imwrite(tmp_path / "pictures" / "a.png", picture)
-    write_label_set(tmp_path / "labels.json", ["a.png"], [mask])
-    source = ["--coco", str(tmp_path / "labels.json"), "--images", str(tmp_path / "pictures")]
+    (folder / "pictures").mkdir()
+    iio.imwrite(folder / "pictures" / "a.png", picture)
+    write_label_set(folder / "labels.json", ["a.png"], [mask])
+    return ["--coco", str(folder / "labels.json"), "--images", str(folder / "pictures")]
+
+
+def test_a_label_set_becomes_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = labelled_box(tmp_path)
     short = ["--steps", "1", "--batch-size", "2"]
     assert main(["train", *source, "--out", str(tmp_path / "run"), *short]) == 0
     assert main(["train", *source, "--out", str(tmp_path / "half"), *short, "--half"]) == 0
     whole, half = ((tmp_path / run / "model.safetensors").stat().st_size for run in ("run", "half"))
     assert half < 0.51 * whole
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["a.png"]
+    capsys.readouterr()
+    assert main(["train", *source, "--out", str(tmp_path / "run"), *short, "--half"]) == 0
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "was finished already" in said
+    assert "--half had no effect" in said
+    assert "learned from" not in said
+    assert (tmp_path / "run" / "model.safetensors").stat().st_size == whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--out", "foreign"], "thesis.txt"),
+        (["--out", "."], "holds something else"),
+        (["--out", "/"], "name a folder"),
+        (["--out", "run", "--minutes", "nan"], "minutes is nan"),
+        (["--out", "run", "--minutes", "inf"], "minutes is inf"),
+        (["--out", "run", "--seed", str(2**63)], "below 2**63"),
+        (["--out", "run", "--device", "cuda"], "--device cuda"),
+    ],
+)
+def test_what_is_wrong_is_found_before_pictures_are_decoded(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (tmp_path / "here" / "foreign").mkdir(parents=True)
+    (tmp_path / "here" / "foreign" / "thesis.txt").write_text("mine")
+    source = labelled_box(tmp_path)
+    monkeypatch.chdir(tmp_path / "here")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["train", *source, *arguments, "--steps", "1"]) == 1
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_truncated_picture_is_named_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = labelled_box(tmp_path)
+    picture = tmp_path / "pictures" / "a.png"
+    picture.write_bytes(picture.read_bytes()[:200])
+    assert main(["train", *source, "--out", str(tmp_path / "run"), "--steps", "1"]) == 1
+    said = capsys.readouterr().err.replace("\n", "")
+    assert said.startswith("error: ")
+    assert "a.png cannot be read as a picture" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_device_is_a_wrong_option(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--data", "x", "--out", str(tmp_path / "run"), "--device", "gpu"])
+
+
+def test_a_run_in_the_folder_that_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = labelled_box(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["train", *source, "--out", ".", "--steps", "1", "--batch-size", "2"]) == 0
+    assert (tmp_path / "here" / "model.safetensors").is_file()
+    assert (tmp_path / "here-pictures").is_dir()
 
 
 def test_records_without_a_grasp_are_refused(

@@ -140,6 +140,17 @@ def test_holding_commands_the_measured_joints_but_never_old_ones(twin, monkeypat
     assert len(commanded) == 1
 
 
+def test_closing_holds_an_arm_that_was_commanded_and_leaves_any_other_alone(twin, monkeypatch):
+    commanded = []
+    monkeypatch.setattr(twin.robot, "command", commanded.append)
+    _connect(twin).close()
+    assert commanded == []
+    driver = _connect(twin)
+    driver.command(driver.state().positions)
+    driver.close()
+    assert len(commanded) == 2
+
+
 def test_a_gripper_without_signals_reports_an_error(twin, monkeypatch):
     driver = _connect(twin)
     monkeypatch.setattr(driver._gripper, "get_position", lambda: None)

@@ -226,3 +226,26 @@ def test_pictures_must_be_there_in_their_size(tmp_path: Path) -> None:
 def test_unfit_detections_are_refused(rles: tuple[Rle, ...], scores: list[float], message: str) -> None:
     with pytest.raises(InvalidDetections, match=message):
         Detections(rles, np.array(scores))
+
+
+def test_a_size_that_no_memory_holds_is_refused_before_a_mask_is_decoded(tmp_path: Path) -> None:
+    huge, pixels = 10**6, [10**12 - 1, 1]
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "height": huge, "width": huge}],
+        "annotations": [{"id": 1, "image_id": 1, "segmentation": {"size": [huge, huge], "counts": pixels}}],
+    }
+    labels = write_json(tmp_path / "labels.json", document)
+    iio.imwrite(tmp_path / "a.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    with pytest.raises(InvalidLabelSet, match="is 30 x 40 px, but the label set says"):
+        load_label_set(labels, tmp_path)
+
+
+def test_an_animation_has_the_size_of_its_first_picture(tmp_path: Path) -> None:
+    document = valid_document()
+    for image in document["images"]:
+        image["file_name"] = image["file_name"].replace(".png", ".gif")
+        frames = np.zeros((3, HEIGHT, WIDTH, 3), np.uint8)
+        frames[1] = 90
+        frames[2] = 200
+        iio.imwrite(tmp_path / image["file_name"], frames)
+    assert len(load_label_set(write_json(tmp_path / "labels.json", document), tmp_path).images) == 2

@@ -17,8 +17,10 @@ from tabletop_interaction.segmentation.coco import load_label_set, write_label_s
 from tabletop_interaction.segmentation.crops import IGNORED, NEGATIVE, POSITIVE, CropConfig, CropSampler
 from tabletop_interaction.segmentation.examples import Example, ExampleSet, NoExamples, examples_from_label_set
 from tabletop_interaction.segmentation.network import STRIDE, MaskGrid
+from tabletop_interaction.segmentation.photos import InvalidPicture
 from tabletop_interaction.segmentation.pictures import InvalidPictureStore, add_pictures, open_pictures
-from tabletop_interaction.segmentation.rle import rle_from_mask
+from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
+from tabletop_interaction.segmentation.training_run import examples_fingerprint
 from tabletop_interaction.segmentation.warping import affine, apply, position_grid, warped_picture
 
 GRID = MaskGrid(41, 4.0)
@@ -92,9 +94,61 @@ def test_a_label_set_gives_every_object_that_counts(tmp_path: Path) -> None:
     examples = examples_from_label_set(label_set, tmp_path / "store")
     assert examples.complete
     assert [example.click_xy for example in examples.objects] == [(214.5, 159.5)]
-    assert (examples.pictures["a.png"] == picture).all()
+    key = examples.objects[0].picture
+    assert (examples.pictures[key] == picture).all()
+    assert list(examples.ignored) == [key]
+    assert [mask_from_rle(crowd).tolist() for crowd in examples.ignored[key]] == [small.tolist()]
     with pytest.raises(NoExamples, match="pictures"):
         examples_from_label_set(load_label_set(tmp_path / "labels.json"), tmp_path / "store")
+
+
+def test_other_files_of_the_same_names_are_other_pictures(tmp_path: Path) -> None:
+    # The same size and the same labels: only the pixels tell the two folders apart.
+    picture, mask = a_picture()
+    write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
+    read = []
+    for folder, pixels in (("first", picture), ("second", 255 - picture), ("copy", picture)):
+        (tmp_path / folder).mkdir()
+        iio.imwrite(tmp_path / folder / "a.png", pixels)
+        label_set = load_label_set(tmp_path / "labels.json", tmp_path / folder)
+        read.append(examples_from_label_set(label_set, tmp_path / "store"))
+    first, second, copy = read
+    assert (second.pictures[second.objects[0].picture] == 255 - picture).all()
+    assert examples_fingerprint(first) == examples_fingerprint(copy) != examples_fingerprint(second)
+    assert len(open_pictures(tmp_path / "store")) == 2
+
+
+def test_a_truncated_picture_of_a_label_set_is_named(tmp_path: Path) -> None:
+    picture, mask = a_picture()
+    write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
+    iio.imwrite(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8))
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidPicture, match=r"a\.png"):
+        examples_from_label_set(load_label_set(tmp_path / "labels.json", tmp_path), tmp_path / "store")
+
+
+def test_in_and_near_what_is_ignored_nothing_is_negative_and_objects_stay_positive() -> None:
+    _, mask = a_picture()
+    crowd = np.zeros_like(mask)
+    crowd[140:180, 260:300] = True
+    known = one_object(complete=True)
+    careful = replace(known, ignored={"p": (rle_from_mask(crowd),)})
+    pairs = []
+    for seed in range(8):
+        pairs.append([CropSampler(e, PLAIN, GRID).crop(np.random.default_rng(seed)) for e in (known, careful)])
+    for plain, cautious in pairs:
+        changed = plain.scores != cautious.scores
+        assert (plain.image == cautious.image).all()
+        assert changed.any()
+        assert (plain.scores[changed] == NEGATIVE).all()
+        assert (cautious.scores[changed] == IGNORED).all()
+        assert (cautious.scores == NEGATIVE).any()
+
+
+def test_a_region_to_ignore_fits_its_picture() -> None:
+    with pytest.raises(NoExamples, match="size"):
+        replace(one_object(), ignored={"p": (rle_from_mask(np.ones((2, 2), bool)),)})
 
 
 def test_masks_that_do_not_fit_their_picture_are_refused() -> None:

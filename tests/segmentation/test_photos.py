@@ -131,3 +131,21 @@ def test_an_overlay_leaves_the_picture_and_its_other_pixels_alone() -> None:
 
 def test_forty_colours_are_forty_colours() -> None:
     assert len(set(distinct_colours(40))) == 40
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_grey_of_16_bits_keeps_its_shades(tmp_path: Path, ending: str) -> None:
+    shades = np.linspace(0, 65535, 20 * 30).reshape(20, 30).round().astype(np.uint16)
+    PilImage.fromarray(shades).save(tmp_path / f"deep.{ending}")
+    read = read_picture(tmp_path / f"deep.{ending}", upright=False)
+    assert read.shape == (20, 30, 3)
+    assert (np.abs(read - shades[..., None] / 257) <= 0.5).all()
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PilImage.new("RGB", (30, 20)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(PilImage, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(InvalidPicture, match=r"bomb\.png"):
+        check_pictures([tmp_path / "bomb.png"])
+    with pytest.raises(InvalidPicture, match=r"bomb\.png"):
+        read_picture(tmp_path / "bomb.png", upright=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tabletop_interaction.segmentation import training_run
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.crops import IGNORED, NEGATIVE, POSITIVE, Batch, CropConfig, CropSampler
 from tabletop_interaction.segmentation.examples import Example, ExampleSet, NoExamples
@@ -126,6 +128,35 @@ def test_a_finished_run_is_left_as_it_is_and_remembers_what_it_was(tmp_path: Pat
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
+def test_a_finish_that_was_killed_between_its_two_files_is_made_good(tmp_path: Path) -> None:
+    path = train(discs(), tmp_path / "run", SMALL)
+    whole = weights(path)
+    path.with_suffix(".json").unlink()
+    done: list[int] = []
+    assert train(discs(), tmp_path / "run", SMALL, tell=lambda step, *_: done.append(step)) == path
+    assert done == []
+    assert all(torch.equal(*pair) for pair in zip(whole, weights(path), strict=True))
+
+
+def test_a_run_of_another_schema_is_refused_and_the_device_only_remembered(tmp_path: Path) -> None:
+    train(discs(), tmp_path / "run", SMALL)
+    request = tmp_path / "run" / "training.json"
+    kept = json.loads(request.read_text())
+    assert kept["began_on"]["device"] == "cpu"
+    assert kept["began_on"]["autocast"] in (None, "bfloat16")
+    request.write_text(json.dumps({**kept, "began_on": {"device": "cuda", "autocast": "bfloat16"}}))
+    train(discs(), tmp_path / "run", SMALL)
+    request.write_text(json.dumps({**kept, "schema_version": 99}))
+    with pytest.raises(TrainingError, match="schema version 99"):
+        train(discs(), tmp_path / "run", SMALL)
+
+
+def test_no_run_learns_from_the_crops_that_are_shown_or_that_refresh_its_statistics() -> None:
+    for seed in (training_run._REFRESH_SEED, training_run._SHOWN_SEED):
+        with pytest.raises(TrainingError, match="seed"):
+            replace(SMALL, seed=seed)
+
+
 def test_another_run_or_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     train(discs(), tmp_path / "run", SMALL)
     with pytest.raises(TrainingError, match="learning_rate"):
@@ -162,8 +193,10 @@ def test_minutes_become_steps_once(tmp_path: Path) -> None:
         train(discs(), tmp_path / "run", SMALL, minutes=0.02, tell=tell)
     train(discs(), tmp_path / "run", SMALL, minutes=0.02, tell=lambda step, steps, report: totals.append(steps))
     assert len(set(totals)) == 1
-    with pytest.raises(TrainingError, match="positive"):
-        train(discs(), tmp_path / "other", SMALL, minutes=0)
+    for minutes in (0, -1, math.nan, math.inf):
+        with pytest.raises(TrainingError, match="positive"):
+            train(discs(), tmp_path / "other", SMALL, minutes=minutes)
+    assert not (tmp_path / "other").exists()
 
 
 def test_without_a_positive_example_nothing_is_written(tmp_path: Path) -> None:
@@ -198,6 +231,29 @@ def test_a_network_that_diverged_is_told_and_not_made_worse() -> None:
         trainer.step(batch)
     after = trainer.network.parameters()
     assert all(torch.equal(one, other) or one.isnan().any() for one, other in zip(before, after, strict=True))
+
+
+def test_an_endless_gradient_of_a_finite_loss_is_told_and_leaves_the_weights() -> None:
+    trainer = Trainer(new_network(SMALL), SMALL)
+    weight = next(trainer.network.parameters())
+    weight.register_hook(lambda gradient: gradient * math.inf)
+    before = [value.clone() for value in trainer.network.parameters()]
+    batch = CropSampler(discs(), SMALL.crops, trainer.network.mask_grid).batch(0, 0, 2)
+    with pytest.raises(TrainingError, match="the gradient's norm"):
+        trainer.step(batch)
+    assert trainer.step_number == 0
+    assert all(torch.equal(*pair) for pair in zip(before, trainer.network.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "robust-set"])
+def test_mask_logits_that_are_no_numbers_are_a_training_error(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(new_network(SMALL), replace(SMALL, loss=loss))
+    logits = trainer.network.mask_logits
+    monkeypatch.setattr(trainer.network, "mask_logits", lambda *given: logits(*given) * math.inf)
+    batch = CropSampler(discs(), SMALL.crops, trainer.network.mask_grid).batch(0, 0, 2)
+    assert len(batch.positions)
+    with pytest.raises(TrainingError, match="mask logits"):
+        trainer.step(batch)
 
 
 def test_a_few_steps_on_the_same_crops_lower_both_losses() -> None:
@@ -247,7 +303,8 @@ def test_first_weights_depend_on_the_seed_and_leave_torchs_stream_alone() -> Non
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"loss": "hinge"}, {"steps": 0}, {"iou_bound": 2}, {"learning_rate": -1}, {"batch_size": 0}]
+    "wrong",
+    [{"loss": "hinge"}, {"steps": 0}, {"iou_bound": 2}, {"learning_rate": -1}, {"batch_size": 0}, {"seed": 2**63}],
 )
 def test_a_setting_out_of_range_is_named(wrong: dict[str, object]) -> None:
     with pytest.raises(TrainingError, match=next(iter(wrong))):
@@ -257,3 +314,6 @@ def test_a_setting_out_of_range_is_named(wrong: dict[str, object]) -> None:
 def test_a_fingerprint_tells_sets_apart() -> None:
     assert examples_fingerprint(discs()) == examples_fingerprint(discs())
     assert examples_fingerprint(discs()) != examples_fingerprint(discs(5))
+    mask = discs().objects[0].mask
+    assert mask is not None
+    assert examples_fingerprint(replace(discs(), ignored={"0": (mask,)})) != examples_fingerprint(discs())

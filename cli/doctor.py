@@ -1,0 +1,103 @@
+"""`tabletop doctor`: looks at a laboratory, or at this installation, and says what to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from tabletop_interaction.cli.installation import installed, rendered
+from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.real import TWIN_LAB
+from tabletop_interaction.real.diagnosis import MAX_AGE_DAYS, ChecksFailed, Finding
+from tabletop_interaction.real.examination import SLOW_RATIO, examine, go_away, opened_equipment
+from tabletop_interaction.real.lab_config import load_lab
+
+_CONFIRMATION = "move"
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what is not well in a laboratory and what to do about it; without --config, on this machine.
+
+    Example: tabletop doctor --config lab.yaml
+
+    Example: tabletop doctor --config twin
+
+    Example: tabletop doctor
+
+    The arm does not move unless --move is given. A gripper that is not ready is calibrated by Rethink's SDK as soon as
+    it is connected: keep hands off its fingers. Ends with status 0 when all is well, 1 otherwise.
+    """
+
+    config: Path | None = None
+    """A lab file, or "twin" for the simulated laboratory that comes with the package."""
+    max_age_days: float = MAX_AGE_DAYS
+    """Calibrations that are older are found wanting."""
+    move: bool = False
+    """When all is well and "move" was typed: bring the arm out of every view at a tenth of its speed."""
+    seed: int = 0
+    """Of the scene that is rendered without --config."""
+
+    def run(self) -> None:
+        """Look, print every finding as it comes, and fail if one is not well.
+
+        Raises:
+            ChecksFailed: something is not well.
+            InvalidConfiguration: --move without a lab file, or it was not confirmed; nothing was moved.
+        """
+        if self.config is None:
+            if self.move:
+                raise InvalidConfiguration("--move came without --config; name the lab file; nothing was moved")
+            _report([rendered(self.seed)], installed())
+            return
+        path = TWIN_LAB if self.config == Path("twin") else self.config
+        _report(examine(path, datetime.now(UTC), self.max_age_days))
+        if self.move:
+            _move(path)
+
+
+def _report(*findings: Iterable[Finding]) -> None:
+    console, wrong, total = Console(highlight=False), [], 0
+    for group in findings:
+        for finding in group:
+            _print(console, finding)
+            total += 1
+            if not finding.ok:
+                wrong.append(finding.name)
+    if wrong:
+        raise ChecksFailed(f"{len(wrong)} of {total} checks failed: {', '.join(wrong)}; see what to do above")
+    console.print(f"all {total} checks passed")
+
+
+def _print(console: Console, finding: Finding) -> None:
+    # Paths and messages may hold brackets, which rich would take for markup.
+    console.print("ok  " if finding.ok else "MEND", style="green" if finding.ok else "bold red", end="")
+    console.print(f"  {finding.name}: {finding.said}", markup=False, soft_wrap=True)
+    if finding.remedy:
+        console.print(f"      -> {finding.remedy}", markup=False, soft_wrap=True)
+
+
+def _move(path: Path) -> None:
+    """Ask, then bring the arm away.
+
+    Raises:
+        InvalidConfiguration: nobody confirmed; nothing was moved.
+    """
+    print(
+        f"The arm will rise and go out of every view at {100 * SLOW_RATIO:.0f} % of its rated speed, keeping what it "
+        "grips. Clear its way, keep everybody out of its reach, and hold the stop button."
+    )
+    try:
+        answer = input(f'Type "{_CONFIRMATION}" to let it go: ')
+    except EOFError:
+        answer = ""
+    if answer.strip() != _CONFIRMATION:
+        raise InvalidConfiguration(f'{answer!r} came; only "{_CONFIRMATION}" lets the arm go; nothing was moved')
+    lab = load_lab(path)
+    with opened_equipment(lab) as equipment:
+        moved = go_away(lab, equipment)
+    print("the arm is away" if moved else "the arm was away already; nothing was moved")

@@ -1,0 +1,123 @@
+"""`tabletop doctor` ends with 0 where all is well and 1 otherwise, and says what to mend."""
+
+from contextlib import nullcontext
+from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.cli import installation
+from tabletop_interaction.cli.main import main
+from tabletop_interaction.real import TWIN_LAB
+from tabletop_interaction.real.lab_file import read_lab_file, update_lab_file
+
+
+def test_the_packaged_laboratory_is_well_from_end_to_end(capsys):
+    assert main(["doctor", "--config", "twin"]) == 0
+    out = capsys.readouterr().out
+    assert "all 12 checks passed" in out
+    assert "MEND" not in out
+    for name in ("lab file", "camera poses", "reach", "camera view_3", "robot", "gripper"):
+        assert f"ok    {name}: " in out
+
+
+def test_what_is_not_well_is_named_with_a_remedy(tmp_path, capsys):
+    lab = tmp_path / "lab.yaml"
+    update_lab_file(lab, {**read_lab_file(TWIN_LAB), "arena": {"x_min": 0.0, "x_max": 0.1, "y_min": 0.5, "y_max": 0.6}})
+    assert main(["doctor", "--config", str(lab), "--move"]) == 1
+    told = capsys.readouterr()
+    assert "MEND  reach: " in told.out
+    assert "      -> make the section arena" in told.out
+    assert "1 of 12 checks failed: reach" in told.err
+
+
+def test_a_laboratory_where_nothing_is_plugged_in_is_told_part_by_part(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
+    text = TWIN_LAB.read_text().replace("driver: twin", "driver: intera").replace("'2026-", "'2020-")
+    lab = tmp_path / "lab.yaml"
+    lab.write_text(text.replace("source: view_", f"source: {tmp_path}/no_camera_"))
+    assert main(["doctor", "--config", str(lab), "--max-age-days", "1e6"]) == 1
+    told = capsys.readouterr()
+    wrong = ["camera view_0", "camera view_1", "camera view_2", "camera view_3", "ROS master", "robot", "gripper"]
+    assert f"7 of 13 checks failed: {', '.join(wrong)};" in told.err
+    assert "cannot be opened\n      -> see `v4l2-ctl --list-devices`" in told.out
+    assert main(["doctor", "--config", str(lab)]) == 1
+    assert "MEND  robot base: " in capsys.readouterr().out
+
+
+def test_without_a_lab_file_there_is_one_finding(tmp_path, capsys):
+    assert main(["doctor", "--config", str(tmp_path / "[lab].yaml")]) == 1
+    told = capsys.readouterr()
+    assert "[lab].yaml" in told.out
+    assert "-> make one with `tabletop calibrate start" in told.out
+    assert "1 of 1 checks failed: lab file" in told.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "told"),
+    [("move", 0, "was away already; nothing was moved"), ("yes", 1, "nothing was moved"), (None, 1, "'' came")],
+)
+def test_only_the_typed_word_lets_the_arm_go(answer, status, told, monkeypatch, capsys):
+    def ask(prompt):
+        if answer is None:
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr("builtins.input", ask)
+    monkeypatch.setattr("tabletop_interaction.cli.doctor.examine", lambda *arguments: iter(()))
+    assert main(["doctor", "--config", "twin", "--move"]) == status
+    printed = capsys.readouterr()
+    assert told in printed.out + printed.err
+
+
+def test_nothing_is_moved_without_a_lab_file(capsys):
+    assert main(["doctor", "--move"]) == 1
+    assert "--move came without --config" in capsys.readouterr().err
+
+
+def test_without_a_lab_file_the_installation_is_told(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "pictures by composed-tinyrenderer" in out
+    assert f"ok    numpy: {np.__version__}" in out
+    for module in installation.OPTIONAL:
+        assert f"ok    {module}: " in out
+
+
+@pytest.fixture
+def quick_render(monkeypatch):
+    """A simulation that shows the pictures in the list."""
+    shown = [np.arange(12, dtype=np.uint8).reshape(2, 2, 3)]
+    backend = SimpleNamespace(
+        reset=lambda rng, new_scene: 0,
+        observe=lambda: {f"view_{i}": picture for i, picture in enumerate(shown)},
+        metadata={"renderer": "painted"},
+    )
+    monkeypatch.setattr(installation, "open_simulation", lambda split, config: nullcontext(backend))
+    return shown
+
+
+def test_blank_pictures_are_told(quick_render, capsys):
+    quick_render.append(np.full((2, 2, 3), 7, np.uint8))
+    assert main(["doctor"]) == 1
+    assert "of one colour: view_1" in capsys.readouterr().out
+
+
+def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch, capsys):
+    def version(name):
+        if name == "scipy":
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(installation, "version", version)
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr()
+    assert "MEND  scipy: not installed\n      -> `pip install scipy`" in told.out
+    assert "checks failed: scipy;" in told.err
+
+
+def test_dependencies_are_those_of_the_package_without_its_extras():
+    names = installation.required()
+    assert {"numpy", "opencv-python-headless", "imageio", "tyro"} <= set(names)
+    assert not {"ray", "ruckig", "pytest"} & set(names)

@@ -1,0 +1,71 @@
+"""The hardware page names every error and every cause of a stop that the robot's code knows, and commands as they
+are."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tabletop_interaction.cli.main import main
+from tabletop_interaction.envs import errors
+from tabletop_interaction.real import diagnosis
+from tabletop_interaction.real.lab_file import SECTIONS
+from tabletop_interaction.real.motion import Outcome
+from tabletop_interaction.real.settings import settings_of
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "hardware.md").read_text()
+
+
+def _errors(module):
+    return [name for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Exception)]
+
+
+def _raised_by_the_robots_code():
+    sources = "\n".join(path.read_text() for path in (ROOT / "real").rglob("*.py"))
+    return [name for name in _errors(errors) if name != "TabletopError" and re.search(rf"\b{name}\(", sources)]
+
+
+def test_the_robots_errors_are_those_that_its_code_raises():
+    assert {"RobotFault", "RobotUnavailable", "MasterUnreachable", "CameraFault"} <= set(_raised_by_the_robots_code())
+
+
+@pytest.mark.parametrize("name", [*_raised_by_the_robots_code(), "ChecksFailed", "NoAnswer"])
+def test_every_error_of_the_robots_code_has_its_row(name):
+    assert hasattr(errors, name) or hasattr(diagnosis, name)
+    assert re.search(rf"^\| `{name}`", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.REACHED])
+def test_every_cause_of_a_stop_has_its_row(outcome):
+    assert re.search(rf"^\| {re.escape(outcome.value)} \|", PAGE, re.MULTILINE)
+
+
+def _commands():
+    return re.findall(r"^tabletop ((?:calibrate )?\w+)((?: +[^#\n]*)?)", PAGE, re.MULTILINE)
+
+
+def test_all_six_steps_of_the_calibration_stand_there_in_order():
+    steps = [name.split()[1] for name, _ in _commands() if name.startswith("calibrate")]
+    assert steps == ["start", "board", "cameras", "arena", "robot", "check"]
+
+
+@pytest.mark.parametrize(("name", "options"), sorted(set(_commands())))
+def test_every_option_of_a_command_is_one(name, options, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*name.split(), "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for option in re.findall(r"--[\w-]+", options):
+        assert option in told
+
+
+def test_the_settings_of_the_first_run_are_accepted_and_named_sections_are_sections():
+    fields = re.search(r"`motion: \{(.*)\}`", PAGE).group(1)
+    settings = {name: float(value) for name, value in (each.split(": ") for each in fields.split(", "))}
+    assert settings_of({"motion": settings}).motion.speed_ratio == 0.1
+    assert {"motion", "safety", "gripper"} <= set(SECTIONS)
+
+
+def test_it_says_that_nothing_was_tried_on_hardware():
+    assert "**Nothing here has been tried on hardware.**" in PAGE
