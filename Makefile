@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-DEMO_INTERACTIONS ?= 50
+DEMO_INTERACTIONS ?= 200
+DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
 .PHONY: help demo test lint format type pictures clean
@@ -10,9 +11,10 @@ DEMO_OUT ?= demo
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-demo: $(VENV)/installed  ## Let the simulated Sawyer try what it takes for objects, 50 times, and write the pictures
-	$(BIN)/tabletop collect --interactions $(DEMO_INTERACTIONS) --policy hypothesis --out $(DEMO_OUT)/records
-	$(BIN)/tabletop show $(DEMO_OUT)/records --out $(DEMO_OUT)/pictures
+demo: $(VENV)/installed  ## Let the simulated Sawyer learn what objects are, from nothing, in some minutes, and write a report
+	$(BIN)/tabletop learn --interactions $(DEMO_INTERACTIONS) --set test --pictures $(DEMO_PICTURES) \
+		--sets-dir $(DEMO_OUT)/sets --out $(DEMO_OUT)/learn
+	$(BIN)/tabletop show $(DEMO_OUT)/learn/records --out $(DEMO_OUT)/pictures
 
 test: $(VENV)/installed-dev  ## Run all tests
 	$(BIN)/python -m pytest -n auto

@@ -105,12 +105,12 @@ class Essential:
 
 def essentials(run: LearningRun) -> tuple[Essential, ...]:
     """How much was done, how well picks go, how good masks are; a dash where nothing is known yet."""
-    last = run.evaluations[-1] if run.evaluations else None
+    first, last = (run.evaluations[0], run.evaluations[-1]) if run.evaluations else (None, None)
     return (
         Essential("interactions", f"{len(run.attempts):,}", _pace(run)),
         Essential("picks that move an object", *_then_and_now(run.moved)),
         Essential("picks that hold something", *_then_and_now(run.grasped)),
-        *(Essential(f"AP at IoU {iou}", _per_cent(last, iou), _ap_note(last, iou)) for iou in PAPER_AP),
+        *(Essential(f"AP at IoU {iou}", _per_cent(last, iou), _ap_note(first, last, iou)) for iou in PAPER_AP),
     )
 
 
@@ -238,9 +238,12 @@ def _then_and_now(values: Floats) -> tuple[str, str]:
     return f"{end:.0f} %", f"of the last {window}; {start:.0f} % of the first {window}"
 
 
-def _ap_note(last: HeldOut | None, iou: float) -> str:
+def _ap_note(first: HeldOut | None, last: HeldOut | None, iou: float) -> str:
     paper = f"paper, on another test set after {PAPER_INTERACTIONS:,}: {PAPER_AP[iou]:.1f} %"
-    return f"after {last.interactions:,}; {paper}" if last else f"no evaluation yet; {paper}"
+    if first is None or last is None:
+        return f"no evaluation yet; {paper}"
+    start = f"{_per_cent(first, iou)} after {first.interactions:,}; " if first is not last else ""
+    return f"after {last.interactions:,}; {start}{paper}"
 
 
 def _per_cent(evaluation: HeldOut | None, iou: float) -> str:

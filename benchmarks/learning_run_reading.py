@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.agents.json_lines import read_lines
+from tabletop_interaction.agents.learner import Update
 from tabletop_interaction.agents.learning_state import (
     SCHEMA_VERSION,
     HistoryLine,
@@ -34,34 +35,6 @@ IOUS = (0.3, 0.5, 0.75)
 """At which an evaluation gives average precision."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Update:
-    """One line of the updates: losses, and what there was to learn from.
-
-    Attributes:
-        interactions: made before it.
-        step: steps of the network so far.
-        steps_planned: steps in all, as far as known.
-        score_loss, mask_loss: means since the last line.
-        mask_iou: of predicted and target masks in training, 0 to 1.
-        learning_rate: at the end.
-        objects: examples with a mask.
-        background: examples without one.
-        seconds: of work since the run began.
-    """
-
-    interactions: int
-    step: int
-    steps_planned: int
-    score_loss: float
-    mask_loss: float
-    mask_iou: float
-    learning_rate: float
-    objects: int
-    background: int
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)

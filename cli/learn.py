@@ -26,7 +26,8 @@ from tabletop_interaction.agents.learning_state import (
 )
 from tabletop_interaction.benchmarks.learning_curves import Curves
 from tabletop_interaction.benchmarks.learning_evaluation import Evaluations, HeldOut, open_held_out
-from tabletop_interaction.benchmarks.learning_report import write_report
+from tabletop_interaction.benchmarks.learning_report import essentials, write_report
+from tabletop_interaction.benchmarks.learning_run_reading import read_learning_run
 from tabletop_interaction.cli.learn_display import Display, LearnWatcher
 from tabletop_interaction.cli.loading import Device
 from tabletop_interaction.envs.errors import InvalidConfiguration
@@ -111,6 +112,9 @@ class Learn:
             folder = open_run(self.out, config, self._others())
             self._learn(config, folder, held_out)
             report = write_report(folder.path)
+            figures = essentials(read_learning_run(folder.path))
+        for figure in figures:
+            print(f"{figure.name}: {figure.value} ({figure.note})")
         print(f"{_learned(folder)}; look: {report}")
 
     def _learn(self, config: LearningConfig, folder: RunFolder, held_out: HeldOut) -> None:

@@ -91,8 +91,8 @@ def test_the_page_says_what_the_files_say(recorded: Path) -> None:
     text = page_of(recorded).text
     assert "interactions 12 of 300 planned; 30.0 a minute over 24 s of work" in text
     assert "picks that move an object 33 % of the last 6; 33 % of the first 6" in text
-    assert "AP at IoU 0.3 63.4 % after 12; paper, on another test set after 50,000: 45.9 %" in text
-    assert "AP at IoU 0.5 53.4 % after 12; paper, on another test set after 50,000: 22.5 %" in text
+    assert "AP at IoU 0.3 63.4 % after 12; 41.2 % after 6; paper, on another test set after 50,000: 45.9 %" in text
+    assert "AP at IoU 0.5 53.4 % after 12; 31.2 % after 6; paper, on another test set after 50,000: 22.5 %" in text
     assert "IoU 0.3 63.4 % IoU 0.5 53.4 % IoU 0.75 33.4 %" in text
     assert "precision 0.5 81.0 % precision 0.7 72.0 % precision 0.9 45.0 %" in text
     assert "last, after 12 AP 63.4 % first, after 6 AP 41.2 %" in text

@@ -34,7 +34,10 @@ def test_a_run_leaves_everything_that_the_report_needs(
     arguments = ["--interactions", "4", "--model", str(untrained)]
     assert _learn(tmp_path, *arguments) == 0
     out = tmp_path / "run"
-    assert "learned from 4 interactions" in capsys.readouterr().out.replace("\n", " ")
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "learned from 4 interactions" in said
+    assert "picks that move an object: " in said
+    assert "after 0; paper" in said
     request = json.loads((out / "learn.json").read_text())
     assert request["config"]["interactions"] == 4
     assert request["schema_version"] == 1
