@@ -84,6 +84,8 @@ def test_ctrl_c_stops_cleanly_and_seals_what_was_made(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_until(lambda: _count(records) >= 2, process)
     process.send_signal(signal.SIGINT)
