@@ -15,6 +15,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from tabletop_interaction.agents.learner import Update
 from tabletop_interaction.benchmarks.learning_pictures import (
     OUTCOMES,
     doubts,
@@ -27,7 +28,6 @@ from tabletop_interaction.benchmarks.learning_run_reading import (
     Floats,
     HeldOut,
     LearningRun,
-    Update,
     read_learning_run,
 )
 from tabletop_interaction.benchmarks.line_charts import (
