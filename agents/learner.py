@@ -27,9 +27,9 @@ from tabletop_interaction.agents.learning_state import (
     RunFolder,
     Tried,
     labelled_again,
-    load_state,
+    load_learner,
     read_history,
-    save_state,
+    save_learner,
 )
 from tabletop_interaction.agents.passive_examples import PassiveConfig, Tell, passive_examples
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint, save_checkpoint
@@ -124,7 +124,7 @@ class Learner:
 
     def restore(self) -> None:
         """Go on from the state on disk, if there is one."""
-        state = load_state(self._folder.state)
+        state = load_learner(self._folder.state)
         self.interactions = 0 if state is None else int(state["interactions"])
         lines = [line for line in read_lines(self._folder.updates) if line["interactions"] <= self.interactions]
         if state is None:
@@ -192,7 +192,7 @@ class Learner:
             "trainer": self._trainer.state_dict(),
             "average": self._average.state_dict(),
         }
-        save_state(self._folder.state, state)
+        save_learner(self._folder.state, state)
 
     def _metadata(self, update: Update) -> dict[str, Any]:
         return {

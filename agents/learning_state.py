@@ -35,8 +35,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tabletop_interaction.agents.explorer import Attempt
 from tabletop_interaction.agents.json_lines import append_line, read_lines, repair_lines
 from tabletop_interaction.agents.labels import LabelledExample, label_interactions
@@ -45,6 +43,7 @@ from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
 from tabletop_interaction.envs.record_folder import is_record_folder, sync_folder, write_whole
 from tabletop_interaction.envs.record_reading import open_interactions
 from tabletop_interaction.envs.records import Interaction
+from tabletop_interaction.segmentation.training_state import DamagedState, load_state, save_state
 
 SCHEMA_VERSION = 1
 
@@ -258,30 +257,23 @@ def began_at(folder: RunFolder) -> float:
     return time.time() - max(seconds, default=0.0)
 
 
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write the learner's state; it is whole or as before after a kill."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "wb") as file:
-        torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+def save_learner(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the learner's state; it is whole or as before after a kill or a power cut."""
+    save_state(path, state)
     sync_folder(path.parent)
 
 
-def load_state(path: Path) -> dict[str, Any] | None:
-    """The learner's state; None where there is none yet.
+def load_learner(path: Path) -> dict[str, Any] | None:
+    """The learner's state, on the CPU; None where there is none yet.
 
     Raises:
         UnreadableRecords: it is damaged.
     """
-    if not path.exists():
-        return None
     try:
-        return dict(torch.load(path, weights_only=True))
-    except Exception as error:  # torch names no error for a file that is none of its own.
+        return load_state(path)
+    except DamagedState as error:
         raise UnreadableRecords(
-            f"{path} is damaged ({error}); remove it, and the run learns anew from the interactions it has made"
+            f"{error}; remove it, and the run learns anew from the interactions it has made"
         ) from error
 
 

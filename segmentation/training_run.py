@@ -43,6 +43,7 @@ from tabletop_interaction.segmentation.training import (
     new_network,
 )
 from tabletop_interaction.segmentation.training_pictures import drawn_batch
+from tabletop_interaction.segmentation.training_state import DamagedState, load_state, save_state
 
 Tell = Callable[[int, int, StepReport], None]
 
@@ -284,24 +285,20 @@ def _write_request(out: Path, config: TrainingConfig, fingerprint: str, device: 
 
 
 def _save_state(path: Path, trainer: Trainer, cpu_seconds: float) -> None:
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "wb") as file:
-        torch.save({"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    save_state(path, {"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds})
 
 
 def _load_state(path: Path, trainer: Trainer) -> float:
-    """Bring a trainer to where the run was; CPU seconds until then."""
-    if not path.exists():
-        return 0.0
+    """Bring a trainer, on whichever device, to where the run was; CPU seconds until then."""
     try:
-        # The state may be another device's; the trainer brings it to its own.
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_state(path)
+        if state is None:
+            return 0.0
         trainer.load_state_dict(state["trainer"])
         return float(state["cpu_seconds"])
-    except Exception as error:  # torch names no error for a file that is none of its own.
+    except DamagedState as error:
+        raise TrainingError(f"{error}; remove {path.parent} and train again") from error
+    except Exception as error:  # torch names no error for a state of another network.
         raise TrainingError(f"{path} is damaged ({error}); remove {path.parent} and train again") from error
 
 
