@@ -26,6 +26,23 @@ class UnreachableTarget(TabletopError):
     """The gripper cannot be brought to the target; nothing was moved."""
 
 
+class SelfCollision(UnreachableTarget):
+    """Planned joint commands bring the arm too near to itself, its head or its pedestal; nothing was moved.
+
+    Args:
+        message: says all of the following.
+        links: the two that would come too near.
+        index: which of the planned commands, from 0.
+        distance: metres between the two; negative where they would overlap.
+    """
+
+    def __init__(self, message: str, *, links: tuple[str, str], index: int, distance: float) -> None:
+        super().__init__(message)
+        self.links = links
+        self.index = index
+        self.distance = distance
+
+
 class AlreadyHolding(TabletopError, RuntimeError):
     """A pick was asked for while something is held; place it first."""
 

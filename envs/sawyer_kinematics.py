@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tabletop_interaction.envs.errors import UnreachableTarget
-from tabletop_interaction.sim_assets.sawyer import ARM_JOINT_NAMES, JOINTS, NEUTRAL, Vector
+from tabletop_interaction.sim_assets.sawyer import ARM_JOINT_NAMES, JOINTS, LINKS, NEUTRAL, Vector
 
 FloatArray = NDArray[np.float64]
 
@@ -83,6 +83,19 @@ def forward(q: FloatArray, tip: str = GRIPPER_TIP) -> FloatArray:
     """
     chain = _chain(tip)
     return _joint_frames(chain, q)[-1] @ chain.tip_mount
+
+
+def joint_frames(q: FloatArray) -> FloatArray:
+    """`base_from_joint` (8, T, 4, 4) at joint angles `q` (T, 7): the base itself, then each joint, turned."""
+    cosines, sines = np.cos(q.T)[:, :, None], np.sin(q.T)[:, :, None]
+    frames = np.empty((8, len(q), 4, 4))
+    frames[0] = np.eye(4)
+    for number, mount in enumerate(_chain("right_l6").joint_mounts):
+        turned = np.tile(mount, (len(q), 1, 1))
+        turned[:, :, 0] = mount[:, 0] * cosines[number] + mount[:, 1] * sines[number]
+        turned[:, :, 1] = mount[:, 1] * cosines[number] - mount[:, 0] * sines[number]
+        frames[number + 1] = frames[number] @ turned
+    return frames
 
 
 def jacobian(q: FloatArray, tip: str = GRIPPER_TIP) -> FloatArray:
@@ -170,6 +183,36 @@ def straight_down_path(
     )
 
 
+class Solid(NamedTuple):
+    """A rough shape around a part of the arm, as in the maker's description.
+
+    `joints` is how many of the arm's joints move it, and `pose` (4, 4) brings its own frame, the centre as origin, to
+    that of the last of them, see `joint_frames`. `size` is x, y, z of a box, radius and length (along z) of a cylinder,
+    or radius of a sphere, metres.
+    """
+
+    link: str
+    joints: int
+    kind: Literal["box", "cylinder", "sphere"]
+    size: tuple[float, ...]
+    pose: FloatArray
+
+
+def solids() -> tuple[Solid, ...]:
+    """All of the arm, its pedestal and its head, from the base on; the fingers are open."""
+    return tuple(
+        Solid(
+            link.name,
+            len(_chain(link.name).joint_mounts),
+            shape.kind,
+            shape.size,
+            _constant(_opened(link.name) @ _chain(link.name).tip_mount @ _transform(shape.xyz, shape.rpy)),
+        )
+        for link in LINKS
+        for shape in link.collisions
+    )
+
+
 class _Chain(NamedTuple):
     """The way to a tip: (n, 4, 4) to each of the first n arm joints from the one before, then (4, 4)."""
 
@@ -191,6 +234,18 @@ def _chain(tip: str) -> _Chain:
     mounts.append(mount)
     tip_mount, *joint_mounts = mounts
     return _Chain(_constant(joint_mounts[::-1]).reshape(-1, 4, 4), _constant(tip_mount))
+
+
+def _opened(link: str) -> FloatArray:
+    """(4, 4) that moves a part of a finger from closed to open, in the last arm joint's frame; else nothing."""
+    by_child = {joint.child: joint for joint in JOINTS}
+    while link in by_child and by_child[link].kind != "prismatic":
+        link = by_child[link].parent
+    moved = np.eye(4)
+    if link in by_child and (limits := by_child[link].limits) is not None:
+        axis = _chain(link).tip_mount[:3, :3] @ by_child[link].axis
+        moved[:3, 3] = axis * (limits.upper if limits.upper > 0 else limits.lower)
+    return moved
 
 
 def _transform(xyz: Vector, rpy: Vector) -> FloatArray:

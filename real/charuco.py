@@ -20,6 +20,14 @@ FloatArray = NDArray[np.float64]
 DICTIONARIES = ("DICT_4X4_50", "DICT_4X4_100", "DICT_5X5_50", "DICT_5X5_100", "DICT_6X6_100")
 
 _MIN_POSE_CORNERS = 6
+_LEAST_ROOM_PX = 1.5
+_ROOM_USED = 0.85
+_WINDOWS_PX = (2, 10)
+_REFINED = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-4)
+
+# OpenCV's planar solver loses a pose of exactly half a turn, which is how the camera opposite sees a board that lies
+# straight; told in a frame that is a quarter turn on, the same pose is none.
+_TURNS = (np.eye(4), np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +107,13 @@ class Board:
         size = (self.columns, self.rows)
         return cv2.aruco.CharucoBoard(size, self.square_mm / 1000, self.marker_mm / 1000, dictionary)
 
+    @cached_property
+    def _detector(self) -> cv2.aruco.CharucoDetector:
+        parameters = cv2.aruco.CharucoParameters()
+        # A corner counts where both markers beside it are seen: small ones are looked for again where they have to be.
+        parameters.tryRefineMarkers = True
+        return cv2.aruco.CharucoDetector(self.pattern, parameters)
+
     def picture(self, px_per_mm: float) -> NDArray[np.uint8]:
         """The pattern without a margin, uint8 (H, W), black on white."""
         square_px = round(self.square_mm * px_per_mm)
@@ -106,11 +121,37 @@ class Board:
 
     def find(self, image: NDArray[np.uint8]) -> Corners:
         """The inner corners in a picture, uint8 (H, W, 3) RGB; none where the board is not seen."""
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        pixels, ids, _, _ = cv2.aruco.CharucoDetector(self.pattern).detectBoard(grey)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        pixels, ids, _, _ = self._detector.detectBoard(grey)
         if ids is None:
             return Corners(np.empty(0, np.int64), np.empty((0, 2)))
-        return Corners(np.asarray(ids, np.int64).ravel(), np.asarray(pixels, np.float64).reshape(-1, 2))
+        found = Corners(np.asarray(ids, np.int64).ravel(), np.asarray(pixels, np.float64).reshape(-1, 2))
+        return self._refined(found, grey)
+
+    def _refined(self, found: Corners, grey: NDArray[np.uint8]) -> Corners:
+        """Each corner moved to where the squares' edges meet, seen through a window that ends before the markers.
+
+        OpenCV's detector takes a window of one size; where squares are small, the markers' edges draw its corners away.
+        """
+        room = self._room_px(found)
+        if room < _LEAST_ROOM_PX:
+            return found
+        window = int(np.clip(_ROOM_USED * room, *_WINDOWS_PX))
+        pixels = found.pixels.astype(np.float32).reshape(-1, 1, 2)
+        cv2.cornerSubPix(grey, pixels, (window, window), (-1, -1), _REFINED)
+        return Corners(found.ids, pixels.reshape(-1, 2).astype(np.float64))
+
+    def _room_px(self, found: Corners) -> float:
+        """How far a square window reaches, from a corner to its edge, before it meets a marker; 0 where unknown."""
+        places = np.full(((self.rows - 1) * (self.columns - 1), 2), np.nan)
+        places[found.ids] = found.pixels
+        grid = places.reshape(self.rows - 1, self.columns - 1, 2)
+        # A marker's corners lie on its square's diagonals.
+        diagonals = np.concatenate([grid[1:, 1:] - grid[:-1, :-1], grid[1:, :-1] - grid[:-1, 1:]])
+        reaches = np.abs(diagonals).max(axis=2)
+        known = reaches[np.isfinite(reaches)]
+        white = (1 - self.marker_mm / self.square_mm) / 2
+        return white * float(known.min()) if len(known) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +184,21 @@ def board_pose(board: Board, corners: Corners, intrinsics: FloatArray, distortio
             f"{len(corners)} corners of the board were found; {_MIN_POSE_CORNERS} in two rows are the least: let the "
             "camera see more of it, in even light"
         )
-    points = board.corner_points[corners.ids]
+    poses = [_pose_turned(board.corner_points[corners.ids], turn, corners, intrinsics, distortion) for turn in _TURNS]
+    return min(poses, key=lambda pose: pose.rms_px if np.isfinite(pose.rms_px) else np.inf)
+
+
+def _pose_turned(
+    points: FloatArray, turn: FloatArray, corners: Corners, intrinsics: FloatArray, distortion: FloatArray
+) -> BoardPose:
+    """The pose of points (N, 3) of the board, solved in the frame that `turn` (4, 4) brings them to."""
+    turned = points @ turn[:3, :3].T
     # The planar solver returns the better of the two tilts that a small board leaves open.
-    _, rotation, translation = cv2.solvePnP(points, corners.pixels, intrinsics, distortion, flags=cv2.SOLVEPNP_IPPE)
-    rotation, translation = cv2.solvePnPRefineLM(points, corners.pixels, intrinsics, distortion, rotation, translation)
-    seen, _ = cv2.projectPoints(points, rotation, translation, intrinsics, distortion)
+    _, rotation, translation = cv2.solvePnP(turned, corners.pixels, intrinsics, distortion, flags=cv2.SOLVEPNP_IPPE)
+    rotation, translation = cv2.solvePnPRefineLM(turned, corners.pixels, intrinsics, distortion, rotation, translation)
+    seen, _ = cv2.projectPoints(turned, rotation, translation, intrinsics, distortion)
     error = np.asarray(seen).reshape(-1, 2) - corners.pixels
-    return BoardPose(transform(rotation, translation), float(np.sqrt((error**2).sum(axis=1).mean())))
+    return BoardPose(transform(rotation, translation) @ turn, float(np.sqrt((error**2).sum(axis=1).mean())))
 
 
 def transform(rotation_vector: ArrayLike, translation: ArrayLike) -> FloatArray:

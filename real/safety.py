@@ -1,4 +1,5 @@
-"""What is refused before the arm moves: points and paths that leave the arena, the workspace or the joints' range.
+"""What is refused before the arm moves: points and paths that leave the arena, the workspace or the joints' range, or
+on which the arm would hit itself.
 
 Pure functions: they return nothing or raise, and never bend a target until it fits.
 """
@@ -19,6 +20,7 @@ from tabletop_interaction.envs.sawyer_kinematics import (
     LOWEST,
     forward,
 )
+from tabletop_interaction.real.self_collision import check_self_collision
 from tabletop_interaction.real.settings import SafetySettings
 
 FloatArray = NDArray[np.float64]
@@ -44,10 +46,11 @@ def check_inside(arena: Arena, what: str, x: float, y: float) -> None:
 
 
 def check_commands(commands: FloatArray, base_from_arena: FloatArray, safety: SafetySettings) -> None:
-    """Refuse joint commands (T, 7) that come too near a joint's end or the arm's own column, or leave the workspace.
+    """Refuse joint commands (T, 7) that come too near a joint's end or the arm itself, or leave the workspace.
 
     Raises:
         UnreachableTarget: says which joint or link, and where.
+        SelfCollision: an UnreachableTarget that says which two links, in which command, and how near.
     """
     _check_joints(commands, safety.joint_margin_rad)
     arena_from_base = np.linalg.inv(base_from_arena)
@@ -57,6 +60,7 @@ def check_commands(commands: FloatArray, base_from_arena: FloatArray, safety: Sa
             _check_point(link, (arena_from_base @ base_from_link)[:3, 3], safety)
             if link in _KEPT_OFF_THE_COLUMN:
                 _check_column(link, base_from_link[:3, 3], safety.base_clearance_m)
+    check_self_collision(commands, safety.self_clearance_m)
 
 
 def check_clearance(commands: FloatArray, base_from_arena: FloatArray, height: float) -> None:

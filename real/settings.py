@@ -77,6 +77,7 @@ class SafetySettings:
         workspace_low: corner of the box in which wrist, hand and gripper stay, arena frame.
         workspace_high: the opposite corner.
         base_clearance_m: how far hand and gripper keep from the vertical axis of the arm's base.
+        self_clearance_m: how far the arm's parts keep from each other, from its head and from its pedestal.
         joint_margin_rad: how far the joints keep from their ends.
         max_state_age_s: an older joint state stops the arm.
         max_tracking_error_rad: how far a joint may lag behind its command,
@@ -88,6 +89,7 @@ class SafetySettings:
     workspace_low: Point = (-0.90, -1.20, 0.006)
     workspace_high: Point = (0.90, 0.45, 0.95)
     base_clearance_m: float = 0.25
+    self_clearance_m: float = 0.02
     joint_margin_rad: float = 0.05
     max_state_age_s: float = 0.25
     max_tracking_error_rad: float = 0.15
@@ -103,6 +105,7 @@ class SafetySettings:
                 )
         _check("workspace_low z", self.workspace_low[2], 0.002, 0.1)
         _check("base_clearance_m", self.base_clearance_m, 0.2, 0.6)
+        _check("self_clearance_m", self.self_clearance_m, 0.005, 0.1)
         _check("joint_margin_rad", self.joint_margin_rad, 0.02, 0.5)
         _check("max_state_age_s", self.max_state_age_s, 0.03, 1.0)
         _check("max_tracking_error_rad", self.max_tracking_error_rad, 0.02, 0.5)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,3 +128,21 @@ def table(open_twin_table: Callable[..., TwinTable]) -> Iterator[TwinTable]:
     """One twin for a module's tests; each lays its own scene."""
     with (opened := open_twin_table()).backend:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Any:
+    """The module rendered_boards.py: boards and a laboratory, photographed by the simulation's renderer."""
+    path = Path(__file__).parent / "rendered_boards.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def rendered_lab(rendered: Any) -> Any:
+    """One laboratory for all tests: its pictures are taken once."""
+    return rendered.RenderedLab()
