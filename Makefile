@@ -2,14 +2,15 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
+ROS_VENV ?= .venv-ros
 DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
-.PHONY: help demo test lint format type pictures clean
+.PHONY: help demo test test-ros lint format type pictures clean
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/installed  ## Let the simulated Sawyer learn what objects are, from nothing, in some minutes, and write a report
 	$(BIN)/tabletop learn --interactions $(DEMO_INTERACTIONS) --set test --pictures $(DEMO_PICTURES) \
@@ -18,6 +19,11 @@ demo: $(VENV)/installed  ## Let the simulated Sawyer learn what objects are, fro
 
 test: $(VENV)/installed-dev  ## Run all tests
 	$(BIN)/python -m pytest -n auto
+
+test-ros: $(ROS_VENV)/made  ## Run the tests of cameras and robot on a real ROS 1 master; needs Debian's ROS 1
+	@$(ROS_VENV)/bin/python -c 'import netifaces, rosmaster, rospy, sensor_msgs.msg' || { echo \
+		"ROS 1 is missing; .ci/install_ros installs it from Debian"; exit 1; }
+	$(ROS_VENV)/bin/python -m pytest tests/real/ros
 
 lint: $(VENV)/installed-dev  ## Check style and import layers
 	$(BIN)/ruff check .
@@ -37,8 +43,8 @@ pictures: $(VENV)/installed  ## Make the README's pictures anew
 	$(BIN)/tabletop show $(DEMO_OUT)/readme-records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
 	cp $(DEMO_OUT)/readme/sheet_00.jpg docs/pictures/interactions.jpg
 
-clean:  ## Remove the virtual environment and the demo
-	rm -rf $(VENV) $(DEMO_OUT)
+clean:  ## Remove the virtual environments and the demo
+	rm -rf $(VENV) $(ROS_VENV) $(DEMO_OUT)
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -49,3 +55,12 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,ray]'
 	touch $@ $(VENV)/installed
+
+# rospy belongs to Debian's Python, all else to the tested versions: here Python finds those first, and Debian's after.
+$(ROS_VENV)/made: $(VENV)/installed-dev
+	@/usr/bin/python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo \
+		"/usr/bin/python3 has to be Python 3.11, as in Debian 12"; exit 1; }
+	/usr/bin/python3 -m venv --clear --without-pip --system-site-packages $(ROS_VENV)
+	echo "import site; site.addsitedir('$(abspath $(VENV))/lib/python3.11/site-packages')" \
+		> $(ROS_VENV)/lib/python3.11/site-packages/tested_versions.pth
+	touch $@

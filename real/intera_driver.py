@@ -19,6 +19,7 @@ from tabletop_interaction.real.driver import ArmState, GripperState
 from tabletop_interaction.real.intera_modules import InteraModules, import_intera
 from tabletop_interaction.real.joint_states import TOPIC, Joints, JointStates
 from tabletop_interaction.real.ros_master import check_master
+from tabletop_interaction.real.ros_node import start_node
 from tabletop_interaction.real.settings import SawyerSettings
 
 FloatArray = NDArray[np.float64]
@@ -163,8 +164,7 @@ def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name
         RobotFault: it is not enabled, or stopped.
     """
     rospy, intera = modules.rospy, modules.intera_interface
-    if not rospy.core.is_initialized():
-        rospy.init_node("tabletop_sawyer", anonymous=True, disable_signals=True)
+    start_node(rospy, "tabletop_sawyer")
     _check_parameters(rospy, name)
     robot = _made(rospy, f"{name} does not tell its state", lambda: intera.RobotEnable(versioned=False))
     _check_enabled(robot.state(), name)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.envs.sawyer_kinematics import JOINT_NAMES
 from tabletop_interaction.real.clock import Clock
+from tabletop_interaction.real.ros_node import unsubscribe
 
 FloatArray = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ class JointStates:
 
     def close(self) -> None:
         """Leave the topic."""
-        self._subscriber.unregister()
+        unsubscribe(self._subscriber)
 
     def _receive(self, message: JointStateMessage) -> None:
         there = float(message.header.stamp.to_sec())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tabletop_interaction.envs.errors import CameraFault
 from tabletop_interaction.real.frames import Frame, LatestFrame
 from tabletop_interaction.real.ros_master import check_master
+from tabletop_interaction.real.ros_node import INSTALLATION, start_node, unsubscribe
 
 # One 1920 x 1080 picture is 6 MB; with rospy's own 64 kB a slow reader falls behind by seconds.
 _BUFFER_BYTES = 1 << 24
@@ -62,7 +63,7 @@ class RosCamera:
     def close(self) -> None:
         """Leave the topic; calling it again does nothing."""
         if self._subscriber is not None:
-            self._subscriber.unregister()
+            unsubscribe(self._subscriber)
             self._subscriber = None
             self._latest.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
 
@@ -119,11 +120,8 @@ def open_ros_camera(name: str, topic: str) -> RosCamera:
         import rospy
         from sensor_msgs.msg import Image
     except ImportError as error:
-        raise CameraFault(
-            f"camera {name} needs ROS 1 ({error}); install python3-rospy and python3-sensor-msgs and use a virtual "
-            "environment made with /usr/bin/python3 -m venv --system-site-packages"
-        ) from error
-    if not rospy.core.is_initialized():
-        check_master()
-        rospy.init_node("tabletop_cameras", anonymous=True, disable_signals=True)
+        raise CameraFault(f"camera {name} needs ROS 1 ({error}); {INSTALLATION}") from error
+    # Where the node runs already, too: its master may have gone, and rospy would wait for it for ever.
+    check_master()
+    start_node(rospy, "tabletop_cameras")
     return RosCamera(name, rospy, Image, topic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +10,16 @@ from typing import Any
 from tabletop_interaction.envs.sawyer_kinematics import JOINT_NAMES
 from tabletop_interaction.real.joint_states import TOPIC
 from tabletop_interaction.real.twin.robot import TwinRobot
+
+PARAMETERS: Mapping[str, Any] = {
+    "robot_config/right_config/joint_names": list(JOINT_NAMES),
+    "/robot_config/assembly_names": ["right", "torso", "head"],
+    "/manifest/robot_class": "sawyer",
+}
+"""What `intera_interface` asks the parameter server."""
+
+PUBLISHED_JOINTS = ("head_pan", *JOINT_NAMES)
+"""The joints of a message on /robot/joint_states, the head's first as the robot does."""
 
 
 class ROSException(Exception):
@@ -73,11 +83,7 @@ class TwinRospy:
         self._robot = robot
         self._subscribers: list[Subscriber] = []
         self.core = SimpleNamespace(is_initialized=lambda: True)
-        self.parameters: dict[str, Any] = {
-            "robot_config/right_config/joint_names": list(JOINT_NAMES),
-            "/robot_config/assembly_names": ["right", "torso", "head"],
-            "/manifest/robot_class": "sawyer",
-        }
+        self.parameters = dict(PARAMETERS)
 
     def get_param(self, name: str, default: Any = None) -> Any:
         """A parameter, or the default."""
@@ -92,11 +98,11 @@ class TwinRospy:
         return Subscriber(self._subscribers, topic, callback)
 
     def publish_joints(self) -> None:
-        """Send the joints to whoever listens, the head's first as the robot does, unless that stalled."""
+        """Send the joints to whoever listens, unless that stalled."""
         if self._robot.faults.states_stall:
             return
         columns = [[0.0, *values.tolist()] for values in self._robot.joints()]
-        message = JointState(Header(Stamp(self._robot.time_s)), ["head_pan", *JOINT_NAMES], *columns)
+        message = JointState(Header(Stamp(self._robot.time_s)), list(PUBLISHED_JOINTS), *columns)
         for subscriber in self._subscribers:
             if subscriber.topic == TOPIC:
                 subscriber.callback(message)

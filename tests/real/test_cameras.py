@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from types import ModuleType, SimpleNamespace
+from xmlrpc.server import SimpleXMLRPCServer
 
 import cv2
 import numpy as np
@@ -312,7 +313,19 @@ def test_a_ros_picture_that_cannot_be_read_is_refused(message, text):
 
 
 @pytest.fixture
-def rospy(monkeypatch):
+def master(monkeypatch):
+    """A ROS master that does nothing but answer."""
+    server = SimpleXMLRPCServer(("localhost", 0), logRequests=False)
+    server.register_function(lambda caller: [1, "", 4711], "getPid")
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    monkeypatch.setenv("ROS_MASTER_URI", f"http://localhost:{server.server_address[1]}")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def rospy(monkeypatch, master):
     """A ROS with one topic, whose clock stands at 1000 s."""
     module, messages, subscribers = ModuleType("rospy"), ModuleType("sensor_msgs.msg"), []
 
@@ -354,11 +367,13 @@ def test_a_ros_frame_from_the_future_is_refused(rospy):
         camera.read(0.0, 1.0)
 
 
-def test_without_a_ros_master_the_message_says_which_address(rospy, monkeypatch):
-    rospy.core = SimpleNamespace(is_initialized=lambda: False)
+@pytest.mark.parametrize("runs", [False, True])
+def test_without_a_ros_master_or_when_it_has_gone_the_message_says_which_address(rospy, monkeypatch, runs):
+    rospy.core = SimpleNamespace(is_initialized=lambda: runs)
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     with pytest.raises(MasterUnreachable, match="no ROS master answers at http://localhost:1"):
         _ros_camera()
+    assert not rospy.subscribers
 
 
 def test_without_ros_the_message_says_what_to_install(monkeypatch):

@@ -1,0 +1,200 @@
+"""A real ROS 1 master and the twin's node on it, for a Python that can import rospy; see `make test-ros`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+import pytest
+
+from tabletop_interaction.envs.errors import MasterUnreachable
+from tabletop_interaction.real.lab_config import Lab, load_lab
+from tabletop_interaction.real.ros_master import check_master
+from tabletop_interaction.real.ros_node import end_node
+
+_PATIENCE_S = 40.0
+
+
+@dataclass
+class Program:
+    """A running process and what it prints."""
+
+    process: subprocess.Popen[str]
+    lines: SimpleQueue[str] = field(default_factory=SimpleQueue)
+
+    def __post_init__(self) -> None:
+        Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip())
+        self.lines.put("(no more)")
+
+    def says(self, start: str) -> str:
+        """The next line that starts so; those before it are passed over."""
+        deadline, heard = time.monotonic() + _PATIENCE_S, []
+        while True:
+            try:
+                heard.append(self.lines.get(timeout=max(deadline - time.monotonic(), 0.0)))
+            except Empty:
+                heard.append("(no more in time)")
+            if heard[-1].startswith(start):
+                return heard[-1]
+            assert not heard[-1].startswith("(no more"), heard
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def ends(self, seconds: float = _PATIENCE_S) -> int:
+        return self.process.wait(seconds)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture(scope="session")
+def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
+    """Logs in a temporary folder, connections on this machine alone, and no master known yet."""
+    home = tmp_path_factory.mktemp("ros")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ROS_IP", "ROS_NAMESPACE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("ROS_HOME", str(home))
+        patch.setenv("ROS_LOG_DIR", str(home / "log"))
+        patch.setenv("ROS_HOSTNAME", "localhost")
+        patch.setenv("ROS_MASTER_URI", "http://localhost:1")
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def start(ros_environment: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a program that ends with the tests, `uri` its ROS master."""
+    running = []
+
+    def started(*command: str | Path, uri: str) -> Program:
+        process = subprocess.Popen(
+            [str(each) for each in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "ROS_MASTER_URI": uri},
+        )
+        running.append(Program(process))
+        return running[-1]
+
+    yield started
+    for program in running:
+        program.end()
+
+
+@dataclass(frozen=True)
+class Master:
+    uri: str
+    program: Program
+
+
+@pytest.fixture(scope="session")
+def start_master(start: Start) -> Callable[[], Master]:
+    """Starts a master on a free port."""
+    if shutil.which("rosmaster") is None:
+        pytest.skip("needs Debian's python3-rosmaster")
+
+    def started() -> Master:
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        master = Master(f"http://localhost:{port}", start("rosmaster", "--core", "-p", str(port), uri=""))
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                check_master(master.uri)
+                return master
+            except MasterUnreachable:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def master(start_master: Callable[[], Master], ros_environment: pytest.MonkeyPatch) -> Iterator[Master]:
+    """The master of this process's own node; a process has but one."""
+    import rospy
+
+    started = start_master()
+    ros_environment.setenv("ROS_MASTER_URI", started.uri)
+    yield started
+    end_node(rospy)
+
+
+@pytest.fixture(scope="session")
+def start_twin(start: Start) -> Callable[..., Program]:
+    """Starts the twin's node at a master; returns when it publishes."""
+
+    def started(uri: str, *options: str | Path) -> Program:
+        program = start(sys.executable, "-u", "-m", "tabletop_interaction.real.twin.node", *options, uri=uri)
+        program.says("publishing")
+        return program
+
+    return started
+
+
+@dataclass
+class TwinNode:
+    """The twin's node at the session's master; it can be frozen, killed and started anew."""
+
+    program: Program
+    anew: Callable[[], Program]
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        self.program.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.program.process.send_signal(signal.SIGCONT)
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        self.program.end()
+        try:
+            yield
+        finally:
+            self.program = self.anew()
+
+
+@pytest.fixture(scope="session")
+def lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the node writes the lab file that goes with it."""
+    return tmp_path_factory.mktemp("lab") / "lab.yaml"
+
+
+@pytest.fixture(scope="session")
+def twin_node(master: Master, start_twin: Callable[..., Program], lab_file: Path) -> TwinNode:
+    """The twin's node."""
+    return TwinNode(start_twin(master.uri, "--lab", lab_file), lambda: start_twin(master.uri))
+
+
+@pytest.fixture(scope="session")
+def ros_lab(twin_node: TwinNode, lab_file: Path) -> Lab:
+    """The laboratory behind the node's topics."""
+    return load_lab(lab_file)

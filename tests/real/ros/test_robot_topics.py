@@ -1,0 +1,121 @@
+"""Joint states, parameters and switches of the twin's node over a real master; Rethink's SDK, which Debian does not
+have, is stood in for."""
+
+import time
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.envs.errors import RobotUnavailable
+from tabletop_interaction.real.clock import MonotonicClock
+from tabletop_interaction.real.diagnosis import judge_arm
+from tabletop_interaction.real.intera_driver import connect
+from tabletop_interaction.real.intera_modules import InteraModules
+from tabletop_interaction.real.joint_states import JointStates
+from tabletop_interaction.real.motion import Outcome
+from tabletop_interaction.real.moves import Moves
+from tabletop_interaction.real.ros_node import start_node
+from tabletop_interaction.real.settings import SawyerSettings
+from tabletop_interaction.real.twin import open_twin
+from tabletop_interaction.real.twin.intera_stand_in import intera_stand_in
+
+rospy = pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
+
+SETTINGS = SawyerSettings()
+JOINT_NAMES_PARAMETER = "/robot_config/right_config/joint_names"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def node(twin_node):
+    start_node(rospy, "tabletop_tests")
+
+
+@pytest.fixture(scope="module")
+def robot(ros_lab):
+    """The robot behind the SDK's stand-in, at rest where the node's is."""
+    twin = open_twin("train", ros_lab.views)
+    yield twin.robot
+    twin.close()
+
+
+@pytest.fixture
+def modules(robot):
+    from sensor_msgs.msg import JointState
+
+    return InteraModules(rospy, intera_stand_in(robot), JointState)
+
+
+def _connected(modules):
+    return connect(modules, MonotonicClock(), SETTINGS, "the node's robot")
+
+
+def test_joints_come_by_name_and_stay_young(modules):
+    joints = JointStates(rospy, modules.joint_state, MonotonicClock())
+    deadline = time.monotonic() + 20
+    while joints.newest is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    ages = []
+    for _ in range(25):
+        time.sleep(0.02)
+        ages.append(time.monotonic() - joints.newest.stamp)
+    joints.close()
+    assert np.allclose(joints.newest.positions, SETTINGS.motion.away, atol=0.01)
+    # Not the oldest: a busy machine may keep either process from running for a while.
+    assert np.median(ages) < SETTINGS.safety.max_state_age_s
+
+
+def test_the_driver_connects_and_notices_joints_that_stop_coming(modules, robot, ros_lab, twin_node, monkeypatch):
+    driver = _connected(modules)
+    moves = Moves(ros_lab.base_from_arena, SETTINGS.motion, SETTINGS.safety)
+    commands = []
+    monkeypatch.setattr(robot, "command", commands.append)
+    with twin_node.frozen():
+        time.sleep(2 * SETTINGS.safety.max_state_age_s)
+        finding = judge_arm(driver.state(), time.monotonic(), SETTINGS.safety, moves)
+        driver.hold()
+    driver.close()
+    assert (finding.ok, finding.said) == (False, Outcome.STALE_STATE.value)
+    assert commands == []
+
+
+def test_a_robot_whose_joints_never_come_is_told_in_time(modules, twin_node):
+    with twin_node.frozen():
+        start = time.monotonic()
+        with pytest.raises(RobotUnavailable, match="sent nothing on /robot/joint_states within 5 s"):
+            _connected(modules)
+        assert time.monotonic() - start < 8
+
+
+def test_a_master_without_the_robots_parameters_is_told_before_anything_is_opened(modules):
+    names = rospy.get_param(JOINT_NAMES_PARAMETER)
+    rospy.delete_param(JOINT_NAMES_PARAMETER)
+    try:
+        with pytest.raises(RobotUnavailable, match="has the joints None in the parameter robot_config/right_config"):
+            _connected(modules)
+    finally:
+        rospy.set_param(JOINT_NAMES_PARAMETER, names)
+
+
+def _publisher(topic, message_type):
+    publisher = rospy.Publisher(topic, message_type, queue_size=1)
+    deadline = time.monotonic() + 20
+    while not publisher.get_num_connections():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return publisher
+
+
+def test_the_switches_reach_the_node(twin_node):
+    from std_msgs.msg import Bool, Empty
+
+    stop, reset = (_publisher(f"/robot/set_super_{name}", Empty) for name in ("stop", "reset"))
+    enable = _publisher("/robot/set_super_enable", Bool)
+    for publisher, message, said in (
+        (stop, Empty(), "stopped"),
+        (enable, Bool(True), "stays disabled"),
+        (reset, Empty(), "reset"),
+        (enable, Bool(True), "enabled"),
+    ):
+        publisher.publish(message)
+        twin_node.program.says(said)
