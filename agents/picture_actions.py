@@ -1,0 +1,95 @@
+"""A pick-and-place as a picture shows it: two pixels and the angle between the fingers as it is seen there.
+
+What learns to act from pictures alone need not know the camera; who lets it act needs the camera for the way back. Both
+ways hold for points of the table (z = 0) and for any view, however it looks at the arena.
+
+Picture actions are float64 (N, 5): pick x, pick y, angle, place x, place y. Pixels are those of the view's picture
+brought to `size`, with integer coordinates at pixel centres; the angle is in radians in [-pi/2, pi/2), from the
+picture's x axis towards its y axis, which points down. Pick-and-places are float64 (N, 5) as `PickPlace.to_array`.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tabletop_interaction.envs import View
+
+Actions = NDArray[np.float64]
+Points = NDArray[np.float64]
+
+# Half the length of the piece of a line whose direction stands for an angle.
+_HALF_M = 0.01
+_HALF_PX = 2.0
+
+
+def picture_actions(pick_places: ArrayLike, view: View, size: tuple[int, int]) -> Actions:
+    """Picture actions of pick-and-places.
+
+    Args:
+        pick_places: (N, 5), metres and radians in the arena's frame.
+        view: the camera.
+        size: height and width of its picture, which may differ from the view's own.
+    """
+    values = np.asarray(pick_places, np.float64).reshape(-1, 5)
+    pick = _to_pixels(values[:, 0:2], view, size)
+    along = _HALF_M * _directions(values[:, 2])
+    ends = [_to_pixels(values[:, 0:2] + sign * along, view, size) for sign in (-1, 1)]
+    place = _to_pixels(values[:, 3:5], view, size)
+    return np.column_stack([pick, _angles(ends[1] - ends[0]), place])
+
+
+def arena_actions(actions: ArrayLike, view: View, size: tuple[int, int]) -> Actions:
+    """Pick-and-places of picture actions: the inverse of `picture_actions`."""
+    values = np.asarray(actions, np.float64).reshape(-1, 5)
+    pick = _to_table(values[:, 0:2], view, size)
+    along = _HALF_PX * _directions(values[:, 2])
+    ends = [_to_table(values[:, 0:2] + sign * along, view, size) for sign in (-1, 1)]
+    place = _to_table(values[:, 3:5], view, size)
+    return np.column_stack([pick, _angles(ends[1] - ends[0]), place])
+
+
+def reversed_actions(actions: ArrayLike) -> Actions:
+    """The actions that undo others: pick what was placed, with the same angle, and place it where it was picked."""
+    return np.asarray(actions, np.float64).reshape(-1, 5)[:, [3, 4, 2, 0, 1]]
+
+
+def warped_actions(actions: ArrayLike, warp: ArrayLike) -> Actions:
+    """The actions in a picture that was warped.
+
+    Args:
+        actions: (N, 5).
+        warp: (2, 3) affine, from the pixels of the picture to those of the warped one.
+    """
+    values, matrix = np.asarray(actions, np.float64).reshape(-1, 5), np.asarray(warp, np.float64)
+    turn, shift = matrix[:, :2].T, matrix[:, 2]
+    directions = _directions(values[:, 2]) @ turn
+    return np.column_stack([values[:, 0:2] @ turn + shift, _angles(directions), values[:, 3:5] @ turn + shift])
+
+
+def shrunk(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture, uint8 (H, W, 3), brought to a smaller height and width."""
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _to_pixels(points_xy: Points, view: View, size: tuple[int, int]) -> Points:
+    pixels = view.project(np.column_stack([points_xy, np.zeros(len(points_xy))]))
+    return np.asarray((pixels + 0.5) * _scale(view, size) - 0.5, np.float64)
+
+
+def _to_table(pixels: Points, view: View, size: tuple[int, int]) -> Points:
+    return view.unproject((pixels + 0.5) / _scale(view, size) - 0.5)[:, :2]
+
+
+def _scale(view: View, size: tuple[int, int]) -> Points:
+    return np.array([size[1] / view.width, size[0] / view.height])
+
+
+def _directions(angles: Points) -> Points:
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def _angles(directions: Points) -> Points:
+    """Radians in [-pi/2, pi/2): a line has no head."""
+    return np.asarray((np.arctan2(directions[:, 1], directions[:, 0]) + np.pi / 2) % np.pi - np.pi / 2, np.float64)
