@@ -14,12 +14,16 @@ import numpy as np
 import tabletop_interaction
 from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.explorer import HypothesisAgent
+from tabletop_interaction.envs import Backend
+from tabletop_interaction.envs.errors import CameraFault, RobotFault
 from tabletop_interaction.envs.recording import RecordInteractions
 
 ENVIRONMENT_ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
 
 # Many weak hypotheses together would be tried more often than the few strong ones.
 _LEAST_BELIEF = 0.3
+
+_MOST_FAULTS_IN_A_ROW = 3
 
 PolicyName = Literal["random", "hypothesis"]
 
@@ -33,7 +37,7 @@ class Collection:
         seed: of the first scene and of the policy's random numbers.
         policy: "random", or "hypothesis": pick what a network believes to be an object.
         model: the network's checkpoint, for "hypothesis".
-        backend: "simulation".
+        backend: what moves, by name; or an open Backend, which is closed at the end.
         split: which objects and backgrounds.
     """
 
@@ -41,7 +45,7 @@ class Collection:
     seed: int
     policy: PolicyName = "random"
     model: str = "default"
-    backend: str = "simulation"
+    backend: str | Backend = "simulation"
     split: str = "train"
 
 
@@ -70,21 +74,32 @@ def make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Ge
 
 
 def interact(env: gym.Env[Any, Any], agent: Agent, interactions: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Let an agent act and hand out each step's info.
+    """Let an agent act and hand out each step's info; after a fault that has passed, a new episode begins.
 
     Args:
         env: an environment with the spaces of `TabletopInteraction`, recorded or not.
         agent: chooses the actions.
         interactions: how many steps are made in all.
         seed: of the first reset; later episodes go on from there.
+
+    Raises:
+        RobotFault, CameraFault: it did not pass, or came three times in a row.
     """
-    observation, info = env.reset(seed=seed)
-    over = False
-    for _ in range(interactions):
-        if over:
-            observation, info = env.reset()
-        observation, _, terminated, truncated, info = env.step(agent.act(observation, info))
-        over = terminated or truncated
+    first: int | None = seed
+    seen: tuple[Any, dict[str, Any]] | None = None
+    made = faults = 0
+    while made < interactions:
+        try:
+            if seen is None:
+                seen, first = env.reset(seed=first), None
+            observation, _, terminated, truncated, info = env.step(agent.act(*seen))
+        except (RobotFault, CameraFault) as fault:
+            seen, faults = None, faults + 1
+            if not fault.recoverable or faults == _MOST_FAULTS_IN_A_ROW:
+                raise
+            continue
+        seen = None if terminated or truncated else (observation, info)
+        made, faults = made + 1, 0
         yield info
 
 

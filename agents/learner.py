@@ -32,6 +32,7 @@ from tabletop_interaction.agents.learning_state import (
     save_learner,
 )
 from tabletop_interaction.agents.passive_examples import PassiveConfig, Tell, passive_examples
+from tabletop_interaction.envs import Backend
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint, save_checkpoint
 from tabletop_interaction.segmentation.crops import CropSampler
 from tabletop_interaction.segmentation.examples import ExampleSet
@@ -203,22 +204,38 @@ class Learner:
         }
 
 
-def open_learner(config: LearningConfig, folder: RunFolder, device: str = "cpu") -> Learner:
+def open_learner(
+    config: LearningConfig, folder: RunFolder, device: str = "cpu", backend: str | Backend | None = None
+) -> Learner:
     """The learner of a run, as its state on disk says; pushes that it has not watched yet are watched first.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        device: where it learns.
+        backend: as for `watched`.
 
     Raises:
         CheckpointError: the network to start from is missing or does not fit.
         UnreadableRecords: the state is damaged.
     """
     network = first_network(config).to(device)
-    experience = Experience(folder, carry=config.carry_labels, passive=watched(config, folder))
+    experience = Experience(folder, carry=config.carry_labels, passive=watched(config, folder, backend=backend))
     learner = Learner(config, folder, experience, network)
     learner.restore()
     return learner
 
 
-def watched(config: LearningConfig, folder: RunFolder, tell: Tell | None = None) -> ExampleSet | None:
+def watched(
+    config: LearningConfig, folder: RunFolder, tell: Tell | None = None, backend: str | Backend | None = None
+) -> ExampleSet | None:
     """What the run's pushes showed, read from disk as far as they have been watched; None without pushes.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        tell: see `passive_examples`.
+        backend: another one than the configuration's name says, such as an open Backend, which stays open.
 
     Raises:
         as `passive_examples`.
@@ -226,7 +243,7 @@ def watched(config: LearningConfig, folder: RunFolder, tell: Tell | None = None)
     if config.pushes == 0:
         return None
     asked = PassiveConfig(pushes=config.pushes, seed=config.seed, split=config.split)
-    return passive_examples(config.backend, folder.watched, asked, tell)
+    return passive_examples(backend or config.backend, folder.watched, asked, tell)
 
 
 def first_network(config: LearningConfig) -> DeepMask:

@@ -237,7 +237,7 @@ def open_explorer(
         folder: of the run.
         already_there: interactions that the run had when this session began.
         number: of the explorer in this session.
-        backend: another one than the configuration's name says.
+        backend: another one than the configuration's name says, such as an open Backend; closed with the explorer.
     """
     session = session_seed(config.seed, already_there, number)
     plain = _open_world(config, backend)
@@ -315,5 +315,6 @@ def _open_world(config: LearningConfig, backend: str | Backend | None) -> gym.En
         ENVIRONMENT_ID,
         backend=backend or config.backend,
         split=config.split,
+        config=None if backend else config.config,
         episodes_per_scene=config.episodes_per_scene,
     )

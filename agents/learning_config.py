@@ -21,6 +21,7 @@ class LearningConfig:
         interactions: T, how many in all.
         seed: of scenes, choices, first weights and crops.
         backend: what moves, by name.
+        config: the backend's, as plain JSON: of a Sawyer the path of its lab file.
         split: which objects and backgrounds.
         episodes_per_scene: episodes (of 25 interactions) between two new scenes in a simulation; the more tables and
             objects it meets, the better it knows the next.
@@ -45,6 +46,7 @@ class LearningConfig:
     interactions: int = 200
     seed: int = 0
     backend: str = "simulation"
+    config: str | None = None
     split: str = "train"
     episodes_per_scene: int = 1
     policy: PolicyName = "hypothesis"

@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tabletop_interaction.agents import fleet
 from tabletop_interaction.agents.collecting import Collection, collect, session_seed
+from tabletop_interaction.cli.backends import BackendName, Terminal, check_backend, opened_backend
+from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
-from tabletop_interaction.envs.record_folder import is_record_folder, read_meta
+from tabletop_interaction.envs.record_folder import FolderMeta, is_record_folder, read_meta
 from tabletop_interaction.envs.record_reading import count_interactions
 
 
@@ -23,6 +24,9 @@ class Collect:
     """Record interactions: pictures before, held and after for each view, and what was done.
 
     Example: tabletop collect --interactions 200 --out runs/first
+
+    Example: tabletop collect --backend sawyer --config lab.yaml --interactions 20 --out runs/robot
+
     The same command goes on where an earlier one stopped.
     """
 
@@ -36,8 +40,10 @@ class Collect:
     """The network's checkpoint, for --policy hypothesis."""
     split: Literal["train", "val", "test"] = "train"
     """Objects and backgrounds."""
-    backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = "simulation"
+    backend: BackendName = "simulation"
     """What moves."""
+    config: Path | None = None
+    """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
     workers: int = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
     seed: int = 0
@@ -51,7 +57,9 @@ class Collect:
         if missing <= 0:
             print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
             return
-        _show_progress(self._collect(missing, there), missing, there)
+        terminal = Terminal()
+        with opened_backend(self.backend, self.config, self.split, terminal) as backend:
+            _show_progress(self._collect(missing, there, backend), missing, there, terminal)
         print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
 
     def _check(self) -> None:
@@ -60,11 +68,18 @@ class Collect:
         for name in ("workers", "seed"):
             if getattr(self, name) < 0:
                 raise InvalidConfiguration(f"--{name} {getattr(self, name)} must not be negative")
-        if is_record_folder(self.out) and (split := read_meta(self.out).split) != self.split:
-            raise ForeignFolder(f"{self.out} holds split {split}, not {self.split}; name another folder with --out")
+        check_backend(self.backend, self.config, self.workers)
+        if is_record_folder(self.out):
+            self._check_records(read_meta(self.out))
 
-    def _collect(self, missing: int, there: int) -> Iterator[fleet.Progress]:
-        collection = Collection(self.out, self.seed, self.policy, self.model, self.backend, self.split)
+    def _check_records(self, meta: FolderMeta) -> None:
+        there = {"split": meta.split, "backend": meta.metadata.get("backend", self.backend)}
+        for name, value in there.items():
+            if value != (asked := getattr(self, name)):
+                raise ForeignFolder(f"{self.out} holds {name} {value}, not {asked}; name another folder with --out")
+
+    def _collect(self, missing: int, there: int, backend: str | Backend) -> Iterator[fleet.Progress]:
+        collection = Collection(self.out, self.seed, self.policy, self.model, backend, self.split)
         if self.workers > 1:
             yield from fleet.collect_with_ray(collection, missing, self.workers, there)
             return
@@ -73,7 +88,7 @@ class Collect:
             yield fleet.Progress(1, int(info["grasped"]))
 
 
-def _show_progress(steps: Iterator[fleet.Progress], missing: int, there: int) -> None:
+def _show_progress(steps: Iterator[fleet.Progress], missing: int, there: int, terminal: Terminal) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -83,7 +98,7 @@ def _show_progress(steps: Iterator[fleet.Progress], missing: int, there: int) ->
     )
     done = grasped = deaths = 0
     start = time.monotonic()
-    with Progress(*columns) as progress:
+    with terminal.showing(Progress(*columns)) as progress:
         task = progress.add_task("interactions", total=missing + there, completed=there, rate="")
         for step in steps:
             done, grasped, deaths = done + step.interactions, grasped + step.grasped, deaths + step.deaths

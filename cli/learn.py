@@ -28,8 +28,17 @@ from tabletop_interaction.benchmarks.learning_curves import Curves
 from tabletop_interaction.benchmarks.learning_evaluation import Evaluations, HeldOut, open_held_out
 from tabletop_interaction.benchmarks.learning_report import essentials, write_report
 from tabletop_interaction.benchmarks.learning_run_reading import read_learning_run
+from tabletop_interaction.cli.backends import (
+    SAWYER,
+    BackendName,
+    Terminal,
+    check_backend,
+    config_kept,
+    opened_backend,
+)
 from tabletop_interaction.cli.learn_display import Display, LearnWatcher
 from tabletop_interaction.cli.loading import Device
+from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.crops import CropConfig
 from tabletop_interaction.segmentation.network import NetworkConfig
@@ -43,6 +52,9 @@ class Learn:
     Example: tabletop learn --interactions 200 --out runs/learn
 
     Example: tabletop learn --interactions 5000 --workers 8 --out runs/long
+
+    Example: tabletop learn --backend sawyer --config lab.yaml --interactions 200 --out runs/robot-learn
+
     The same command goes on where an earlier one stopped, however it ended.
     """
 
@@ -52,8 +64,10 @@ class Learn:
     """How many to make in all."""
     seed: int = 0
     """Where the random numbers start."""
-    backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = LearningConfig.backend
+    backend: BackendName = LearningConfig.backend
     """What moves."""
+    config: Path | None = None
+    """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
     split: Literal["train", "val", "test"] = "train"
     """Objects and table tops to learn with."""
     episodes_per_scene: int = LearningConfig.episodes_per_scene
@@ -107,36 +121,42 @@ class Learn:
         """Learn, or go on, with a live display; then write the report."""
         config = self._config()
         self._check(config)
-        held_out = open_held_out(self.set_name, self.sets_dir, self.pictures)
-        with held(self.out):
-            folder = open_run(self.out, config, self._others())
-            self._learn(config, folder, held_out)
-            report = write_report(folder.path)
-            figures = essentials(read_learning_run(folder.path))
+        terminal = Terminal()
+        with opened_backend(self.backend, self.config, self.split, terminal) as backend:
+            held_out = open_held_out(self.set_name, self.sets_dir, self.pictures)
+            with held(self.out):
+                folder = open_run(self.out, config, self._others())
+                self._learn(config, folder, held_out, backend, terminal)
+                report = write_report(folder.path)
+                figures = essentials(read_learning_run(folder.path))
         for figure in figures:
             print(f"{figure.name}: {figure.value} ({figure.note})")
         print(f"{_learned(folder)}; look: {report}")
 
-    def _learn(self, config: LearningConfig, folder: RunFolder, held_out: HeldOut) -> None:
+    def _learn(
+        self, config: LearningConfig, folder: RunFolder, held_out: HeldOut, backend: str | Backend, terminal: Terminal
+    ) -> None:
         began, first = began_at(folder), len(read_history(folder))
         evaluations = Evaluations(folder, held_out, self.evaluate_every, config.interactions)
         curves = Curves(folder, first)
-        with Display(config, folder) as display:
+        with Display(config, folder, terminal) as display:
             try:
-                watched(config, folder, display.watched)
-                with self._crew(config, folder, display, began) as crew:
+                watched(config, folder, display.watched, backend)
+                with self._crew(config, folder, display, began, backend) as crew:
                     learn(config, folder, crew, LearnWatcher(display, curves, evaluations, crew), began)
             finally:
                 curves.close()
 
     @contextmanager
-    def _crew(self, config: LearningConfig, folder: RunFolder, display: Display, began: float) -> Iterator[Crew]:
+    def _crew(
+        self, config: LearningConfig, folder: RunFolder, display: Display, began: float, backend: str | Backend
+    ) -> Iterator[Crew]:
         if self.workers:
             with open_fleet(config, folder, self.workers, began, address=self.address, device=self.device) as fleet:
                 yield fleet
             return
-        learner = open_learner(config, folder, self.device)
-        with open_explorer(config, folder, len(read_history(folder))) as explorer:
+        learner = open_learner(config, folder, self.device, backend)
+        with open_explorer(config, folder, len(read_history(folder)), backend=backend) as explorer:
             yield TakingTurns(config, explorer, learner, began, display.stepped)
 
     def _config(self) -> LearningConfig:
@@ -152,6 +172,7 @@ class Learn:
             interactions=self.interactions,
             seed=self.seed,
             backend=self.backend,
+            config=config_kept(self.config),
             split=self.split,
             episodes_per_scene=self.episodes_per_scene,
             policy=self.policy,
@@ -179,9 +200,12 @@ class Learn:
             raise InvalidConfiguration("--address names a cluster, which is for --workers 1 or more")
         if self.device == "cuda" and self.address is None and not torch.cuda.is_available():
             raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
+        check_backend(self.backend, self.config, self.workers)
         check_run(self.out, config, resume=self.resume)
         first_network(config)
-        check_world(config)
+        if self.backend != SAWYER:
+            # A robot is opened for the whole run instead, before anything is written.
+            check_world(config)
 
     def _others(self) -> dict[str, Any]:
         asked = asdict(self)

@@ -17,6 +17,7 @@ from tabletop_interaction.agents.learning_config import LearningConfig
 from tabletop_interaction.agents.learning_state import HistoryLine, RunFolder, read_history
 from tabletop_interaction.benchmarks.learning_curves import Curves
 from tabletop_interaction.benchmarks.learning_evaluation import Evaluations
+from tabletop_interaction.cli.backends import Terminal
 
 _WINDOW = 50
 
@@ -27,9 +28,10 @@ class Display(AbstractContextManager["Display"]):
     Args:
         config: of the run.
         folder: of the run, for what it holds already.
+        terminal: where it is shown.
     """
 
-    def __init__(self, config: LearningConfig, folder: RunFolder) -> None:
+    def __init__(self, config: LearningConfig, folder: RunFolder, terminal: Terminal) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -40,6 +42,7 @@ class Display(AbstractContextManager["Display"]):
         history, updates = read_history(folder), read_lines(folder.updates)
         self._recent: deque[HistoryLine] = deque(history[-_WINDOW:], maxlen=_WINDOW)
         self._progress = Progress(*columns)
+        self._shown = terminal.showing(self._progress)
         self._interactions = self._progress.add_task(
             "interactions", total=config.interactions, completed=len(history), beside=""
         )
@@ -89,13 +92,13 @@ class Display(AbstractContextManager["Display"]):
         )
 
     def __enter__(self) -> Display:
-        self._progress.start()
+        self._shown.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._shown.__exit__(kind, error, trace)
 
 
 class LearnWatcher:

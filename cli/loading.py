@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
-from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig, Segmenter
+
+# torch takes seconds, which a command that loads no network need not wait.
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.proposals import ProposalConfig, Segmenter
 
 Device = Literal["cpu", "cuda"]
 
@@ -22,13 +23,19 @@ def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalCo
         InvalidConfiguration: CUDA is asked for and not there.
         CheckpointError: the file is missing or damaged.
     """
+    from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig, Segmenter
+
     check_device(device)
     return Segmenter.load(model, config or (FAST if fast else ProposalConfig()), device)
 
 
 def check_device(device: Device) -> None:
     """Raises InvalidConfiguration when CUDA is asked for and not there."""
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
         raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
 
 

@@ -219,7 +219,7 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
     Args:
         name: "simulation", "sawyer", or an object with the Backend protocol.
         split: which objects and backgrounds a simulation draws: "train", "val" or "test".
-        config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file.
+        config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file, or "twin".
 
     Raises:
         InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.

@@ -139,6 +139,11 @@ class Arm:
         """Whether the arm is measured to be out of every view."""
         return self.moves.is_away(self._driver.state().positions)
 
+    def needs_enabling(self) -> bool:
+        """Whether its motors are off, or it stopped or reports an error."""
+        state = self._driver.state()
+        return state.stopped or state.error or not state.enabled
+
     def enable(self) -> None:
         """Clear a stop and enable the motors, because the operator says so.
 

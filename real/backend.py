@@ -1,12 +1,14 @@
 """The Sawyer at a table behind the Backend protocol: what a pick, a place and a sweep are made of.
 
 Every way is planned and checked before the arm moves. After a fault the arm holds until the operator says that it may
-go on: `enable` after a stop, `acknowledge` always.
+go on: when the backend's own operator says yes, or by `enable` after a stop and `acknowledge` always. What was being
+done is lost even so: the fault then reaches the caller as one that is recoverable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from types import TracebackType
@@ -15,7 +17,7 @@ from typing import Any, Self
 from numpy.random import Generator
 
 from tabletop_interaction.envs.backend import Arena, Grasp, PickOutcome, Pictures
-from tabletop_interaction.envs.errors import AlreadyHolding, NotReset
+from tabletop_interaction.envs.errors import AlreadyHolding, NotReset, RobotFault
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.real.arm import Arm
 from tabletop_interaction.real.cameras import CameraArray, wait_until_still
@@ -34,7 +36,7 @@ class SawyerBackend:
         views: the calibrated cameras.
         arm: moves.
         cameras: see; of the same names as `views`.
-        operator: lays the table.
+        operator: lays the table, and is asked after a fault.
         settings: heights and limits.
         about: plain JSON for the records: which driver, which calibration.
         release: closes arm and cameras.
@@ -115,7 +117,7 @@ class SawyerBackend:
         arm, moves = self._arm, self._arm.moves
         above = moves.above(arm.here, x, y, angle)
         down = moves.down(x, y, angle, self._settings.motion.grasp_m)
-        with arm.acting("picking"):
+        with self._acting("picking"):
             arm.open()
             arm.follow(above)
             blocked = not arm.press(down)
@@ -139,7 +141,7 @@ class SawyerBackend:
         arm, moves, motion = self._arm, self._arm.moves, self._settings.motion
         above = moves.above(arm.here, x, y, self._held_angle)
         down = moves.down(x, y, self._held_angle, motion.grasp_m + motion.release_above_m)
-        with arm.acting("placing"):
+        with self._acting("placing"):
             arm.follow(above)
             arm.press(down)
             arm.open()
@@ -159,7 +161,7 @@ class SawyerBackend:
         check_inside(self._arena, "sweep", *end_xy)
         arm = self._arm
         above, down, along = arm.moves.sweep(arm.here, start_xy, end_xy)
-        with arm.acting("sweeping"):
+        with self._acting("sweeping"):
             arm.close()
             arm.follow(above)
             if arm.press(down):
@@ -175,11 +177,11 @@ class SawyerBackend:
         """
         self._arm.check()
         if not self._ready:
-            with self._arm.acting("leaving the table"):
+            with self._acting("leaving the table"):
                 self._arm.leave()
             self._ready, self._held = True, self._arm.grips()
         self.place(*self._arena.centre)
-        with self._arm.acting("opening"):
+        with self._acting("opening"):
             self._arm.open()
         if new_scene:
             self._operator.lay_table(rng)
@@ -220,6 +222,32 @@ class SawyerBackend:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _acting(self, doing: str) -> Iterator[None]:
+        """Move in this block; see `Arm.acting`. After a fault the operator is asked.
+
+        Raises:
+            RobotFault: recoverable when the arm has left the table by the operator's word; else it holds.
+        """
+        try:
+            with self._arm.acting(doing):
+                yield
+        except RobotFault as fault:
+            self._leave_by_the_operators_word(fault)
+            raise RobotFault(f"{fault}; the operator let it go on", recoverable=True) from fault
+
+    def _leave_by_the_operators_word(self, fault: RobotFault) -> None:
+        """Ask until the arm is out of every view, or the answer is no: then the last fault is raised."""
+        while self._operator.may_go_on(fault):
+            try:
+                if self._arm.needs_enabling():
+                    self.enable()
+                self.acknowledge()
+                return
+            except RobotFault as still:
+                fault = still
+        raise fault
 
     def _check_ready(self, what: str) -> None:
         self._arm.check()

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tabletop_interaction.envs.backend import GroundTruth
 from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.real.arm import Arm
 from tabletop_interaction.real.backend import SawyerBackend
@@ -18,9 +19,16 @@ from tabletop_interaction.real.driver import SawyerDriver
 from tabletop_interaction.real.intera_driver import open_intera_driver
 from tabletop_interaction.real.lab_config import Lab, load_lab
 from tabletop_interaction.real.moves import Moves
-from tabletop_interaction.real.operator import Operator, Unattended
+from tabletop_interaction.real.operator import BesideTwin, Operator, Unattended
 from tabletop_interaction.real.safety import check_level
 from tabletop_interaction.real.settings import SawyerSettings, settings_of
+from tabletop_interaction.real.truth import SawyerWithTruth
+
+TWIN_LAB = Path(__file__).parent / "twin" / "lab.yaml"
+"""A lab file for a simulated robot: the simulation's table and cameras as if they had been calibrated."""
+
+TWIN = "twin"
+"""Stands for `TWIN_LAB` wherever the path of a lab file is asked for."""
 
 
 def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator | None = None) -> SawyerBackend:
@@ -28,8 +36,8 @@ def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator 
 
     Args:
         split: which objects a twin draws; a real table ignores it.
-        config: a lab file or what was read from one.
-        operator: who lays the table; None for nobody (a twin lays its own).
+        config: a lab file, what was read from one, or "twin" for the laboratory that comes with the package.
+        operator: who lays the table and is asked after a fault; None for nobody. A twin lays its own table.
 
     Raises:
         InvalidConfiguration: no lab file, a wrong one, or ruckig is missing; nothing was opened.
@@ -37,7 +45,7 @@ def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator 
         RobotUnavailable: the robot is not there; nothing stays open.
         RobotFault: it is not enabled, or stopped; nothing stays open.
     """
-    lab = _lab_of(config)
+    lab = lab_of(config)
     settings = settings_of(lab.settings)
     check_level(lab.base_from_arena, settings.safety)
     _check_ruckig()
@@ -47,10 +55,28 @@ def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator 
             parts = _twin_parts(split, lab, settings, opened)
         else:
             parts = _robot_parts(lab, settings, opened)
-        return assemble(lab, settings, parts, operator or parts.operator, opened.close)
+        return assemble(lab, settings, parts, _operator_of(lab, parts, operator), opened.close)
     except BaseException:
         opened.close()
         raise
+
+
+def lab_of(config: str | Path | Lab | None) -> Lab:
+    """The laboratory that `open_sawyer` would open.
+
+    Raises:
+        InvalidConfiguration: no lab file, or a wrong one.
+    """
+    if isinstance(config, Lab):
+        return config
+    if config in (TWIN, Path(TWIN)):
+        return load_lab(TWIN_LAB)
+    if isinstance(config, str | Path):
+        return load_lab(Path(config))
+    raise InvalidConfiguration(
+        f"config is {config!r}; the Sawyer takes the path of a lab file: make one with `tabletop calibrate start`, or "
+        "give 'twin' for a simulated robot"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +87,9 @@ class Parts:
         driver: connected.
         clock: the driver's.
         cameras: open.
-        operator: who lays the table where nobody else is named.
+        operator: lays the table where nobody else is named.
         about: plain JSON for the records.
+        truth: where the objects of a twin truly are.
     """
 
     driver: SawyerDriver
@@ -70,6 +97,7 @@ class Parts:
     cameras: CameraArray
     operator: Operator
     about: Mapping[str, Any]
+    truth: GroundTruth | None = None
 
 
 def assemble(
@@ -79,7 +107,8 @@ def assemble(
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
     arm = Arm(parts.driver, parts.clock, moves, settings)
     about = {**parts.about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": _calibrations(lab)}
-    return SawyerBackend(lab.arena, lab.views, arm, parts.cameras, operator, settings, about, release)
+    made_from = (lab.arena, lab.views, arm, parts.cameras, operator, settings, about, release)
+    return SawyerBackend(*made_from) if parts.truth is None else SawyerWithTruth(*made_from, truth=parts.truth)
 
 
 def _robot_parts(lab: Lab, settings: SawyerSettings, opened: ExitStack) -> Parts:
@@ -87,7 +116,7 @@ def _robot_parts(lab: Lab, settings: SawyerSettings, opened: ExitStack) -> Parts
     opened.callback(cameras.close)
     driver = open_intera_driver(settings)
     opened.callback(driver.close)
-    return Parts(driver, MonotonicClock(), cameras, Unattended(), {"driver": driver.name})
+    return Parts(driver, MonotonicClock(), cameras, Unattended(), {"driver": lab.driver, "robot": driver.name})
 
 
 def _twin_parts(split: str, lab: Lab, settings: SawyerSettings, opened: ExitStack) -> Parts:
@@ -98,19 +127,21 @@ def _twin_parts(split: str, lab: Lab, settings: SawyerSettings, opened: ExitStac
     opened.callback(twin.close)
     driver = twin.connect(settings)
     opened.callback(driver.close)
-    about = {"driver": driver.name, "split": split, "simulation": dict(twin.table.metadata)}
-    return Parts(driver, twin.clock, twin.cameras, twin.operator, about)
+    simulation = dict(twin.table.metadata)
+    about = {
+        "driver": lab.driver,
+        "robot": driver.name,
+        "split": split,
+        "renderer": simulation["renderer"],
+        "simulation": simulation,
+    }
+    return Parts(driver, twin.clock, twin.cameras, twin.operator, about, twin.table)
 
 
-def _lab_of(config: str | Path | Lab | None) -> Lab:
-    if isinstance(config, Lab):
-        return config
-    if isinstance(config, str | Path):
-        return load_lab(Path(config))
-    raise InvalidConfiguration(
-        f"config is {config!r}; the Sawyer takes the path of a lab file: make one with `tabletop calibrate start`, or "
-        "give `tabletop_interaction.real.TWIN_LAB` for a simulated robot"
-    )
+def _operator_of(lab: Lab, parts: Parts, person: Operator | None) -> Operator:
+    if person is None:
+        return parts.operator
+    return BesideTwin(parts.operator, person) if lab.driver == "twin" else person
 
 
 def _calibrations(lab: Lab) -> list[dict[str, Any]]:

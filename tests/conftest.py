@@ -1,4 +1,4 @@
-"""What tests share: the example backend of the docs, which is also the fake that fast tests use; photos of a board."""
+"""What tests share: the docs' example backend, which is also the fake of fast tests; sample rows; photos of a board."""
 
 import importlib.util
 from collections.abc import Callable
@@ -18,6 +18,24 @@ def painted_table() -> Callable[..., Any]:
 def photograph_board() -> Callable[..., Any]:
     """The function `photograph` of board_photos.py, which stands for a camera and a printed board."""
     return _load(Path(__file__).parent / "board_photos.py").photograph
+
+
+@pytest.fixture(scope="session")
+def quick_lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The twin's lab file, its arm as fast as the joints are rated for: fewer steps to simulate."""
+    from tabletop_interaction.real import TWIN_LAB
+    from tabletop_interaction.real.lab_file import read_lab_file, update_lab_file
+
+    quick = {"speed_ratio": 0.95, "acceleration_ratio": 1.0, "ramp_s": 0.05, "descent_m_s": 0.25, "sweep_m_s": 0.4}
+    path = tmp_path_factory.mktemp("lab") / "quick.yaml"
+    update_lab_file(path, {**read_lab_file(TWIN_LAB), "motion": quick})
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample() -> Any:
+    """The module envs/sample_rows.py: interactions with known content, and ways to record them."""
+    return _load(Path(__file__).parent / "envs" / "sample_rows.py")
 
 
 def _load(path: Path) -> Any:

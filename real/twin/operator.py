@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tabletop_interaction.envs.errors import RobotFault
 from tabletop_interaction.real.twin.robot import TwinRobot
 from tabletop_interaction.simulation import SimulationBackend
 
@@ -33,3 +34,7 @@ class TwinOperator:
     def bring_back(self, rng: np.random.Generator) -> int:
         """Put back what left the arena, at free places."""
         return self._table.reset(rng, new_scene=False)
+
+    def may_go_on(self, fault: RobotFault) -> bool:
+        """No: nobody is there; the arm waits for `SawyerBackend.acknowledge`."""
+        return False

@@ -261,6 +261,16 @@ def test_another_configuration_and_a_foreign_folder_are_refused(
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
+def test_a_run_from_before_there_were_lab_files_goes_on(tmp_path: Path) -> None:
+    folder = open_run(tmp_path / "run", CONFIG)
+    asked = json.loads(folder.request.read_text())
+    assert asked["config"].pop("config", "absent") is None
+    folder.request.write_text(json.dumps(asked))
+    open_run(tmp_path / "run", CONFIG)
+    with pytest.raises(ForeignFolder, match=r"config None, not 'lab\.yaml'"):
+        open_run(tmp_path / "run", replace(CONFIG, config="lab.yaml"))
+
+
 def test_two_processes_do_not_learn_in_one_folder(tmp_path: Path) -> None:
     with held(tmp_path / "run"), pytest.raises(WriterInUse, match="another process"), held(tmp_path / "run"):
         pass

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tabletop_interaction.real.operator import AtConsole, Unattended
+from tabletop_interaction.envs.errors import RobotFault
+from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended
 
 RNG = np.random.default_rng(0)
 
@@ -19,3 +20,37 @@ def test_a_person_is_asked_how_many_objects_were_put_back(answer, count, monkeyp
     AtConsole().lay_table(RNG)
     assert AtConsole("oak").bring_back(RNG) == count
     assert AtConsole("oak").background == "oak"
+
+
+@pytest.mark.parametrize(
+    ("answer", "goes_on"), [("yes", True), (" YES ", True), ("y", False), ("", False), ("no", False)]
+)
+def test_only_the_whole_word_lets_the_arm_go_on(answer, goes_on):
+    asked = []
+    console = AtConsole(ask=lambda question: (asked.append(question), answer)[1])
+    assert console.may_go_on(RobotFault("picking: the robot feels a collision")) is goes_on
+    assert "picking: the robot feels a collision" in asked[0]
+
+
+def test_nobody_has_no_word_and_a_terminal_where_nobody_answers_has_none_either():
+    assert not Unattended().may_go_on(RobotFault("stopped"))
+
+    def closed(question):
+        raise EOFError
+
+    console = AtConsole(ask=closed)
+    assert not console.may_go_on(RobotFault("stopped"))
+    with pytest.raises(RobotFault, match="nobody answers"):
+        console.lay_table(RNG)
+    with pytest.raises(RobotFault, match="nobody answers"):
+        console.bring_back(RNG)
+
+
+def test_a_person_beside_a_twin_is_asked_after_faults_and_lays_nothing():
+    asked = []
+    person = AtConsole(ask=lambda question: (asked.append(question), "yes")[1])
+    beside = BesideTwin(Unattended("oak"), person)
+    beside.lay_table(RNG)
+    assert (beside.background, beside.bring_back(RNG), asked) == ("oak", 0, [])
+    assert beside.may_go_on(RobotFault("stopped"))
+    assert len(asked) == 1

@@ -1,16 +1,19 @@
 """The Sawyer behind the Backend protocol, on its twin: the same contract, the same interactions as in simulation."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
-from tabletop_interaction.envs import PickOutcome, check_backend, open_backend
+from tabletop_interaction.envs import GroundTruth, PickOutcome, check_backend, open_backend
 from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
 from tabletop_interaction.real.lab_config import load_lab
+from tabletop_interaction.real.opening import lab_of
+from tabletop_interaction.real.operator import AtConsole
 from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
@@ -25,6 +28,13 @@ def laid(table):
 
 def _first(table):
     return grasp_from_truth(table.twin.table.object_states()[0])
+
+
+def _free_point(table):
+    """A point of the arena with nothing near it."""
+    positions = np.array([state.position[:2] for state in table.twin.table.object_states()])
+    grid = np.array([(x, y) for x in np.linspace(-0.25, 0.25, 11) for y in np.linspace(-0.2, 0.2, 9)])
+    return grid[np.linalg.norm(grid[:, None] - positions, axis=2).min(axis=1).argmax()]
 
 
 def _aimed(table):
@@ -57,10 +67,7 @@ def test_an_aimed_pick_holds_and_place_puts_it_where_asked_by_friction_alone(lai
 
 
 def test_nothing_is_held_where_nothing_stands(laid):
-    positions = np.array([state.position[:2] for state in laid.twin.table.object_states()])
-    grid = np.array([(x, y) for x in np.linspace(-0.25, 0.25, 11) for y in np.linspace(-0.2, 0.2, 9)])
-    free = grid[np.linalg.norm(grid[:, None] - positions, axis=2).min(axis=1).argmax()]
-    assert laid.backend.pick(*free, 0.0).outcome is PickOutcome.NOTHING_THERE
+    assert laid.backend.pick(*_free_point(laid), 0.0).outcome is PickOutcome.NOTHING_THERE
 
 
 def test_every_call_leaves_the_arm_out_of_every_view(laid):
@@ -87,11 +94,10 @@ def test_what_was_sent_to_the_joints_keeps_their_rated_speeds(laid, monkeypatch)
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_same_seed_gives_the_same_interaction_as_the_simulation(table, seed):
-    target = (0.12, -0.1)
     with open_backend("simulation") as simulation:
         simulation.reset(np.random.default_rng(seed), new_scene=True)
         table.backend.reset(np.random.default_rng(seed), new_scene=True)
-        number = 1
+        number, target = 1, _free_point(table)
         before = [each.position for each in simulation.object_states()]
         assert np.array_equal(before, [each.position for each in table.twin.table.object_states()])
         grasp = grasp_from_truth(simulation.object_states()[number])
@@ -172,6 +178,28 @@ def test_looking_and_moving_before_the_first_reset_are_refused(open_twin_table):
 def test_without_a_lab_file_nothing_is_opened(config, message):
     with pytest.raises(InvalidConfiguration, match=message):
         open_backend("sawyer", config=config)
+
+
+@pytest.mark.parametrize("word", ["twin", Path("twin")])
+def test_the_word_twin_stands_for_the_packaged_laboratory(word):
+    lab = lab_of(word)
+    assert lab.driver == "twin"
+    assert lab.arena == ARENA
+
+
+def test_a_twin_knows_the_truth_and_a_robot_does_not(table, quick_lab):
+    assert not isinstance(table.backend, GroundTruth)
+    with open_backend("sawyer", config=quick_lab) as twin:
+        assert isinstance(twin, GroundTruth)
+        twin.reset(np.random.default_rng(4), new_scene=True)
+        ids = {state.id for state in twin.object_states()}
+        assert set(np.unique(twin.instance_maps()["view_0"])) <= {0, *ids}
+
+
+def test_a_person_beside_a_twin_has_the_word_on_faults_and_lays_no_table(quick_lab):
+    with open_sawyer("train", quick_lab, AtConsole(ask=lambda question: pytest.fail(question))) as twin:
+        twin.reset(np.random.default_rng(4), new_scene=True)
+        assert twin.metadata["operator"] == "BesideTwin"
 
 
 def test_wrong_settings_in_the_lab_file_open_nothing(quick_lab):
