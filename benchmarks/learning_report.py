@@ -7,13 +7,11 @@ interactions, precision-recall curves, and the masks on the same held-out pictur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from tabletop_interaction.agents.learner import Update
 from tabletop_interaction.benchmarks.learning_pictures import (
@@ -31,13 +29,13 @@ from tabletop_interaction.benchmarks.learning_run_reading import (
     read_learning_run,
 )
 from tabletop_interaction.benchmarks.line_charts import (
-    STYLE,
     Chart,
     Line,
     line_chart_svg,
     stacked_chart_svg,
     trailing_mean,
 )
+from tabletop_interaction.benchmarks.report_page import Drawn, Essential, drawn, render_page
 from tabletop_interaction.envs.record_folder import write_whole
 
 PAPER_AP = {0.3: 45.9, 0.5: 22.5}
@@ -51,7 +49,6 @@ _FEWEST = 10
 _PER_CENT = (0.0, 100.0)
 _SMALL = (380, 270)
 _OUTCOME_COLOURS = (0, 1, 2, 3, 5, 4)
-_TEMPLATE = "learning_report.html.j2"
 
 
 def write_report(run_folder: Path) -> Path:
@@ -68,17 +65,11 @@ def write_report(run_folder: Path) -> Path:
 
 def report_page(run: LearningRun) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     album = open_album(run)
-    return environment.get_template(_TEMPLATE).render(
+    return render_page(
+        "learning_report.html.j2",
+        title=f"{run.folder.resolve().name}: learning by interaction",
         run=run,
-        style=Markup(STYLE),
         essentials=essentials(run),
         ap=_drawn(ap_chart(run.evaluations)),
         picks=_drawn(picks_chart(run)),
@@ -92,15 +83,6 @@ def report_page(run: LearningRun) -> str:
         doubts=doubts(run, album),
         settings=flat_settings(run.config),
     )
-
-
-@dataclass(frozen=True)
-class Essential:
-    """One figure of the page's head."""
-
-    name: str
-    value: str
-    note: str
 
 
 def essentials(run: LearningRun) -> tuple[Essential, ...]:
@@ -209,16 +191,9 @@ def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str
     return rows
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    chart: Chart
-    svg: Markup
-
-
-def _drawn(chart: Chart, *, stacked: bool = False) -> _Drawn:
-    if chart.empty:
-        return _Drawn(chart, Markup(""))
-    return _Drawn(chart, Markup((stacked_chart_svg if stacked else line_chart_svg)(chart)))
+def _drawn(chart: Chart, *, stacked: bool = False) -> Drawn:
+    svg = "" if chart.empty else (stacked_chart_svg if stacked else line_chart_svg)(chart)
+    return drawn(chart.title, chart.lines, svg)
 
 
 def _pace(run: LearningRun) -> str:

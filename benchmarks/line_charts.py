@@ -25,7 +25,7 @@ STYLE = """
 .chart { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; display: block; overflow: visible; }
 .chart polygon { opacity: .85; }
 .chart text { fill: var(--muted); } .chart .name { fill: var(--ink); font-weight: 600; }
-.chart .grid { stroke: var(--grid); } .chart .axis { stroke: var(--muted); }
+.chart .grid { stroke: var(--grid); } .chart .axis { stroke: var(--muted); } .chart .interval { stroke: var(--ink); }
 .chart .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .chart .pale { opacity: .45; } .chart .dashed { stroke-width: 1.5; stroke-dasharray: 5 5; opacity: .75; }
 .s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); }
@@ -45,7 +45,7 @@ _GAP_PX = 24
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One curve: points (N,) x and y, what it is, and its latest value as text for the legend."""
+    """One curve: points (N,) x and y, what it is, its latest value as text for the legend, and whether few get dots."""
 
     label: str
     x: Floats
@@ -53,6 +53,7 @@ class Line:
     colour: int = 0
     style: Literal["solid", "pale", "dashed"] = "solid"
     value: str = ""
+    dots: bool = True
 
     def finite(self) -> tuple[Floats, Floats]:
         """The points that can be drawn, thinned to some 400; the last one stays."""
@@ -92,7 +93,7 @@ def line_chart_svg(chart: Chart) -> str:
     """The chart with a curve a line; few points get dots."""
     axes = _Axes.of(chart)
     curves = "".join(_curve(line, axes) for line in reversed(chart.lines))
-    return _svg(chart.size, chart.title, _frame(chart, axes) + curves)
+    return page_svg(chart.size, chart.title, _frame(chart, axes) + curves)
 
 
 def stacked_chart_svg(chart: Chart) -> str:
@@ -104,7 +105,7 @@ def stacked_chart_svg(chart: Chart) -> str:
         x, y = line.finite()
         bands += _band(axes.points(x, below), axes.points(x, below + y), line.colour)
         below = below + y
-    return _svg(chart.size, chart.title, bands + _frame(chart, axes))
+    return page_svg(chart.size, chart.title, bands + _frame(chart, axes))
 
 
 def svg_file(charts: Sequence[Chart], legend: Sequence[Line]) -> str:
@@ -115,13 +116,13 @@ def svg_file(charts: Sequence[Chart], legend: Sequence[Line]) -> str:
     for chart in charts:
         axes = _Axes.of(chart)
         curves = "".join(_curve(line, axes) for line in reversed(chart.lines))
-        name = _text(_LEFT, -4, chart.title, css="name")
+        name = svg_text(_LEFT, -4, chart.title, css="name")
         parts.append(f'<g transform="translate({x} {_TITLE_PX})">{name}{_frame(chart, axes)}{curves}</g>')
         x += chart.size[0] + _GAP_PX
     for number, line in enumerate(legend):
         y = top + _LEGEND_PX * number
         parts.append(f'<path class="line s{line.colour}" d="M{_LEFT} {y - 4}h22"/>')
-        parts.append(_text(_LEFT + 32, y, f"{line.label} {line.value}".strip()))
+        parts.append(svg_text(_LEFT + 32, y, f"{line.label} {line.value}".strip()))
     height = top + _LEGEND_PX * len(legend)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width}" height="{height}" '
@@ -186,14 +187,14 @@ def _frame(chart: Chart, axes: _Axes) -> str:
     for value in round_ticks(*axes.y_range):
         y = axes.points(np.array([axes.x_range[0]]), np.array([value]))[0, 1]
         parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{axes.right:.1f}"/>')
-        parts.append(_text(_LEFT - 8, y + 4.5, _number(value), anchor="end"))
+        parts.append(svg_text(_LEFT - 8, y + 4.5, _number(value), anchor="end"))
     for value in round_ticks(*axes.x_range, about=max(2, chart.size[0] // 90)):
         x = axes.points(np.array([value]), np.array([axes.y_range[0]]))[0, 0]
         parts.append(f'<path class="axis" d="M{x:.1f} {axes.bottom}v4"/>')
-        parts.append(_text(x, axes.bottom + 20, _number(value), anchor="middle"))
+        parts.append(svg_text(x, axes.bottom + 20, _number(value), anchor="middle"))
     parts.append(f'<path class="axis" d="M{_LEFT} {axes.bottom}H{axes.right}"/>')
-    parts.append(_text(axes.right, axes.bottom + 40, chart.x_label, anchor="end"))
-    parts.append(_text(4, _TOP - 20, chart.y_label))
+    parts.append(svg_text(axes.right, axes.bottom + 40, chart.x_label, anchor="end"))
+    parts.append(svg_text(4, _TOP - 20, chart.y_label))
     return "".join(parts)
 
 
@@ -202,7 +203,7 @@ def _curve(line: Line, axes: _Axes) -> str:
     if len(points) == 0:
         return ""
     drawn = f'<polyline class="line s{line.colour} {line.style}" points="{_joined(points)}"/>'
-    if line.style == "solid" and len(points) <= _DOTS_UP_TO:
+    if line.dots and line.style == "solid" and len(points) <= _DOTS_UP_TO:
         drawn += "".join(f'<circle class="f{line.colour}" cx="{x:.1f}" cy="{y:.1f}" r="3.2"/>' for x, y in points)
     return drawn
 
@@ -219,13 +220,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
 
-def _text(x: float, y: float, content: str, *, anchor: str = "start", css: str = "") -> str:
+def svg_text(x: float, y: float, content: str, *, anchor: str = "start", css: str = "") -> str:
+    """Words at a point, escaped."""
     kind = f' class="{css}"' if css else ""
     return f'<text{kind} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
-def _svg(size: tuple[int, int], title: str, content: str) -> str:
-    """For a page: as wide as its place."""
+def page_svg(size: tuple[int, int], title: str, content: str) -> str:
+    """An SVG for a page, as wide as its place."""
     return (
         f'<svg class="chart" viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{escape(title)}">{content}</svg>'
     )

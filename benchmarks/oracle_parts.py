@@ -28,15 +28,23 @@ Picture = NDArray[np.uint8]
 Ids = NDArray[np.int32]
 
 _LEAST_PIXELS = 60
-_SAME_MASK_IOU = 0.9
+_STANDS_M = 0.003
 
 
 class UnknownPicture(TabletopError, LookupError):
     """The truth was asked for a picture that the simulation has not shown since its last new scene."""
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a picture shows: which object each pixel, (H, W) int32 with 0 for the table, and where the objects were."""
+
+    ids: Ids
+    states: tuple[ObjectState, ...]
+
+
 class RememberingSimulation(SimulationBackend):
-    """The simulation, which also remembers which object each pixel showed, of every picture since the last new scene.
+    """The simulation, which also remembers what every picture since the last new scene showed.
 
     It draws and shows the same as `open_simulation`. Also a `JudgeMaker` that remembers the goal it is asked to judge.
 
@@ -49,7 +57,7 @@ class RememberingSimulation(SimulationBackend):
         config = config or SimulationConfig()
         views = arena_views(ARENA)
         super().__init__(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
-        self._ids_by_picture: dict[bytes, Ids] = {}
+        self._shown: dict[bytes, Shown] = {}
         self._arrangement: Arrangement | None = None
 
     @property
@@ -61,13 +69,13 @@ class RememberingSimulation(SimulationBackend):
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
         """See `Backend.reset`."""
         if new_scene:
-            self._ids_by_picture = {}
+            self._shown = {}
         return super().reset(rng, new_scene=new_scene)
 
     def observe(self) -> Pictures:
         """See `Backend.observe`."""
-        pictures, ids = super().observe(), self.instance_maps()
-        self._ids_by_picture |= {_key(picture): ids[name] for name, picture in pictures.items()}
+        pictures, ids, states = super().observe(), self.instance_maps(), self.object_states()
+        self._shown |= {_key(picture): Shown(ids[name], states) for name, picture in pictures.items()}
         return pictures
 
     def judge(self, backend: Backend, goal: Goal, start: Pictures) -> Judge:
@@ -75,14 +83,14 @@ class RememberingSimulation(SimulationBackend):
         self._arrangement = goal.arrangement
         return judge_by_truth(backend, goal, start)
 
-    def ids_in(self, picture: Picture) -> Ids:
-        """(H, W) int32: 0 for the table, else the id of the object that a picture of any view shows there.
+    def shown_in(self, picture: Picture) -> Shown:
+        """What a picture of any view shows.
 
         Raises:
             UnknownPicture: the simulation has not shown it since its last new scene.
         """
         try:
-            return self._ids_by_picture[_key(picture)]
+            return self._shown[_key(picture)]
         except KeyError:
             raise UnknownPicture(
                 f"a picture of shape {picture.shape} came that the simulation has not shown in this episode; give it "
@@ -115,7 +123,7 @@ class TrueSegmenter:
 
     def segment(self, image: Picture) -> TrueHypotheses:
         """See `SegmentsPictures`. Raises UnknownPicture."""
-        ids = self.truth.ids_in(image)
+        ids = self.truth.shown_in(image).ids
         seen, areas = np.unique(ids, return_counts=True)
         masks = [ids == id_ for id_, area in zip(seen, areas, strict=True) if id_ and area >= _LEAST_PIXELS]
         return TrueHypotheses(np.array(masks, np.bool_).reshape(-1, *ids.shape))
@@ -123,32 +131,49 @@ class TrueSegmenter:
 
 @dataclass(frozen=True, eq=False)
 class TrueMatcher:
-    """Matches the segments that mostly lie on the same object; it stands where its two masks are all but the same."""
+    """Matches the segments that show the same object, be they true masks or learned ones.
+
+    Of several segments of one object the one counts that covers it best. An object stands where it has the same
+    position in both pictures, to within 3 mm: learned masks of a thing that stood still differ too much to say so.
+    """
 
     truth: RememberingSimulation
 
     def match(self, now: SegmentedPicture, goal: SegmentedPicture) -> tuple[Match, ...]:
         """See `MatchesSegments`. Raises UnknownPicture."""
-        ours, theirs = (objects_of(one, self.truth) for one in (now, goal))
+        ours, theirs = (_best_segments(one, self.truth) for one in (now, goal))
+        here, there = (_position_by_id(self.truth.shown_in(one.image).states) for one in (now, goal))
         return tuple(
-            Match(
-                number, theirs.index(id_), 1.0, iou(now.masks[number], goal.masks[theirs.index(id_)]) > _SAME_MASK_IOU
-            )
-            for number, id_ in enumerate(ours)
-            if id_ and id_ in theirs and ours.index(id_) == number
+            Match(number, theirs[id_], 1.0, stands=bool(np.linalg.norm(here[id_] - there[id_]) < _STANDS_M))
+            for id_, number in sorted(ours.items(), key=lambda item: item[1])
+            if id_ in theirs
         )
 
 
 def objects_of(segmented: SegmentedPicture, truth: RememberingSimulation) -> list[int]:
     """The id of the object on which most pixels of each segment lie; 0 for the table."""
-    ids = truth.ids_in(segmented.image)
+    ids = truth.shown_in(segmented.image).ids
     return [int(np.bincount(ids[mask]).argmax()) for mask in segmented.masks]
+
+
+def _best_segments(segmented: SegmentedPicture, truth: RememberingSimulation) -> dict[int, int]:
+    """By an object's id the number of the segment that shows it: of those that mostly lie on it, the best."""
+    ids, best, numbers = truth.shown_in(segmented.image).ids, dict[int, float](), dict[int, int]()
+    for number, id_ in enumerate(objects_of(segmented, truth)):
+        overlap = iou(segmented.masks[number], ids == id_)
+        if id_ and overlap > best.get(id_, 0.0):
+            best[id_], numbers[id_] = overlap, number
+    return numbers
 
 
 def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Intersection over union of two masks of the same shape; 0 for two empty ones."""
     union = int((one | other).sum())
     return float((one & other).sum() / union) if union else 0.0
+
+
+def _position_by_id(states: tuple[ObjectState, ...]) -> dict[int, NDArray[np.float64]]:
+    return {state.id: state.position for state in states}
 
 
 def _positions(states: tuple[ObjectState, ...]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy as np
 from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.explorer import SegmentsPictures
 from tabletop_interaction.agents.features import FEATURES
+from tabletop_interaction.agents.inverse_model import InverseModel, load_inverse_model
 from tabletop_interaction.agents.matching import AppearanceMatcher, MatchesSegments
 from tabletop_interaction.agents.rearranger import Rearranger
 from tabletop_interaction.benchmarks.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
 from tabletop_interaction.envs import Arena, View
 from tabletop_interaction.envs.errors import InvalidConfiguration
+
+_NO_INVERSE_MODEL = "the agent 'inverse' needs a trained model; give its file with --inverse-model"
 
 
 class MakesAgent(Protocol):
@@ -45,21 +49,34 @@ class LearnedParts:
     Attributes:
         segmenter: loads the network.
         matcher: loads the features and matches by them.
+        inverse: loads the inverse model; raises InvalidConfiguration where no file of one was named.
     """
 
     segmenter: Callable[[], SegmentsPictures]
     matcher: Callable[[], MatchesSegments]
+    inverse: Callable[[], InverseModel] = lambda: _load_inverse(None)
 
     @classmethod
-    def loaded_by(cls, segmenter: Callable[[], SegmentsPictures], features: str) -> LearnedParts:
+    def loaded_by(
+        cls, segmenter: Callable[[], SegmentsPictures], features: str, inverse_model: Path | None = None
+    ) -> LearnedParts:
         """Parts that are loaded once, however often they are asked for.
+
+        Args:
+            segmenter: loads the network.
+            features: by name, of `agents.features.FEATURES`.
+            inverse_model: the inverse model's file; only the agent "inverse" needs it.
 
         Raises:
             InvalidConfiguration: no features have this name.
         """
         if features not in FEATURES:
             raise InvalidConfiguration(f"unknown features {features!r}; accepted are {', '.join(FEATURES)}")
-        return cls(cache(segmenter), cache(lambda: AppearanceMatcher(FEATURES[features]())))
+        return cls(
+            segmenter=cache(segmenter),
+            matcher=cache(lambda: AppearanceMatcher(FEATURES[features]())),
+            inverse=cache(lambda: _load_inverse(inverse_model)),
+        )
 
 
 def agent_maker(name: str, truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
@@ -78,39 +95,60 @@ def agent_maker(name: str, truth: RememberingSimulation, parts: LearnedParts) ->
     return _imported(name)
 
 
-def check_agents(names: tuple[str, ...]) -> None:
-    """Raises InvalidConfiguration for a name that is unknown, comes twice or is not there at all; makes nothing."""
+def check_agents(names: tuple[str, ...], inverse_model: Path | str | None = None) -> None:
+    """Whether there are such agents, and the inverse model's file is named for the one that needs it; makes nothing.
+
+    Raises:
+        InvalidConfiguration: a name is unknown or comes twice, there is none, or the file is not named.
+    """
     if not names or len(set(names)) < len(names):
         raise InvalidConfiguration(f"--agents {' '.join(names)}: name one or more, each once")
+    if "inverse" in names and "inverse" in AGENTS and inverse_model is None:
+        raise InvalidConfiguration(_NO_INVERSE_MODEL)
     for name in names:
         if name not in AGENTS:
             _imported(name)
 
 
+def _load_inverse(path: Path | None) -> InverseModel:
+    if path is None:
+        raise InvalidConfiguration(_NO_INVERSE_MODEL)
+    return load_inverse_model(path)
+
+
 def _full(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
-    return lambda views, arena, rng: Rearranger(parts.segmenter(), parts.matcher(), views, arena)
+    return _rearranger(parts.segmenter(), parts.matcher())
 
 
 def _true_masks(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
-    return lambda views, arena, rng: Rearranger(TrueSegmenter(truth), parts.matcher(), views, arena)
+    return _rearranger(TrueSegmenter(truth), parts.matcher())
+
+
+def _true_matches(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+    return _rearranger(parts.segmenter(), TrueMatcher(truth))
 
 
 def _oracle(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
-    return lambda views, arena, rng: Rearranger(TrueSegmenter(truth), TrueMatcher(truth), views, arena)
+    return _rearranger(TrueSegmenter(truth), TrueMatcher(truth))
 
 
 def _random(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
     return lambda views, arena, rng: RandomAgent(rng)
 
 
+def _rearranger(segmenter: SegmentsPictures, matcher: MatchesSegments) -> MakesAgent:
+    return lambda views, arena, rng: Rearranger(segmenter, matcher, views, arena)
+
+
 AGENTS: Mapping[str, Callable[[RememberingSimulation, LearnedParts], MakesAgent]] = {
     "full": _full,
     "true-masks": _true_masks,
+    "true-matches": _true_matches,
     "oracle": _oracle,
     "random": _random,
 }
-"""full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. oracle: both true.
-random: uniform picks."""
+"""full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches: the
+other way round. oracle: both true. random: uniform picks."""
 
 
 def _imported(name: str) -> MakesAgent:

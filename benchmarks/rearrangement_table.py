@@ -5,39 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 from scipy.stats import binomtest
 
+from tabletop_interaction.benchmarks.failure_causes import Cause
+from tabletop_interaction.benchmarks.rearrangement_episode import Episode
+
 DISPLACED = (1, 2, 3)
+CAPTION = "an episode ends with its success: 2 cm and 1 cm tell where it was stopped, not the best that an agent can"
+"""What belongs under the figures."""
+
 _CONFIDENCE = 0.95
-_CAPTION = "an episode ends with its success: 2 cm and 1 cm tell where it was stopped, not the best that an agent can"
 _CLOSE_M = {"2 cm": 0.02, "1 cm": 0.01}
-
-
-class Scored(Protocol):
-    """What is read of an episode; see `rearrangement.Episode`."""
-
-    @property
-    def displaced(self) -> int: ...
-    @property
-    def success(self) -> bool: ...
-    @property
-    def fixed_strict(self) -> float: ...
-    @property
-    def mean_px(self) -> float: ...
-    @property
-    def max_m(self) -> float: ...
-    @property
-    def interactions(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def processor_seconds(self) -> float: ...
-    @property
-    def cause(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +59,7 @@ class AgentScore:
         success: within 15 px, and nothing else moved by more.
         within: all displaced objects within a distance on the table when the episode ended, by its name.
         by_displaced: success by number of displaced objects.
+        by_scenes: success by kind of scene, by its short name.
         fixed_strict: mean share of displaced objects at their goals, 0 for episodes in which others were moved.
         mean_px: mean distance to the goal at the end, over episodes.
         interactions: mean number used.
@@ -87,6 +70,7 @@ class AgentScore:
     success: Share
     within: Mapping[str, Share]
     by_displaced: Mapping[int, Share]
+    by_scenes: Mapping[str, Share]
     fixed_strict: float
     mean_px: float
     interactions: float
@@ -95,16 +79,18 @@ class AgentScore:
     causes: Mapping[str, int]
 
     @classmethod
-    def of(cls, episodes: Sequence[Scored]) -> AgentScore:
+    def of(cls, episodes: Sequence[Episode]) -> AgentScore:
         """The figures of one or more episodes."""
 
-        def mean(value: Callable[[Scored], float]) -> float:
+        def mean(value: Callable[[Episode], float]) -> float:
             return float(np.mean([value(one) for one in episodes]))
 
+        kinds = dict.fromkeys(_scenes(one) for one in episodes)
         return cls(
             success=Share.of(one.success for one in episodes),
             within={name: Share.of(one.max_m <= metres for one in episodes) for name, metres in _CLOSE_M.items()},
             by_displaced={n: Share.of(one.success for one in episodes if one.displaced == n) for n in DISPLACED},
+            by_scenes={name: Share.of(one.success for one in episodes if _scenes(one) == name) for name in kinds},
             fixed_strict=mean(lambda one: one.fixed_strict),
             mean_px=mean(lambda one: one.mean_px),
             interactions=mean(lambda one: one.interactions),
@@ -121,19 +107,36 @@ class Scores:
     agents: Mapping[str, AgentScore]
 
     @classmethod
-    def of(cls, episodes: Mapping[str, Sequence[Scored]]) -> Scores:
-        """The figures of each agent's episodes."""
-        return cls({name: AgentScore.of(played) for name, played in episodes.items()})
+    def of(cls, episodes: Sequence[Episode]) -> Scores:
+        """The figures of each agent's episodes, agents in the order in which they come."""
+        names = dict.fromkeys(one.agent for one in episodes)
+        return cls({name: AgentScore.of([one for one in episodes if one.agent == name]) for name in names})
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Short names of the kinds of scenes that were played."""
+        return tuple(dict.fromkeys(name for one in self.agents.values() for name in one.by_scenes))
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The causes that occur, in the order of the agent's parts."""
+        return tuple(str(cause) for cause in Cause if any(cause in one.causes for one in self.agents.values()))
+
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """Of each figure its name and a text for each agent; success by kind of scene only where there are several."""
+        scenes = self.scenes if len(self.scenes) > 1 else ()
+        columns = [_figures(one, scenes) for one in self.agents.values()]
+        return [(label, [column[label] for column in columns]) for label in columns[0]]
 
     def table(self, title: str) -> Table:
         """A row a figure, a column an agent."""
-        table = Table(title=title, title_justify="left", caption=_CAPTION, caption_justify="left")
+        table = Table(title=title, title_justify="left", caption=CAPTION, caption_justify="left")
         table.add_column("", no_wrap=True)
         for name in self.agents:
-            table.add_column(name, justify="right", no_wrap=True)
-        for label, tell in _ROWS.items():
-            table.add_row(label, *(tell(one) for one in self.agents.values()))
-        for cause in sorted({cause for one in self.agents.values() for cause in one.causes}):
+            table.add_column(name, justify="right")
+        for label, cells in self.rows():
+            table.add_row(label, *cells)
+        for cause in self.causes:
             table.add_row(f"failed by {cause}", *(str(one.causes.get(cause, 0)) for one in self.agents.values()))
         return table
 
@@ -142,17 +145,20 @@ class Scores:
         return {name: asdict(one) for name, one in self.agents.items()}
 
 
-_ROWS: Mapping[str, Callable[[AgentScore], str]] = {
-    "episodes": lambda one: str(one.success.trials),
-    "success (15 px), %": lambda one: str(one.success),
-    **{f"  of {n} displaced, %": lambda one, n=n: str(one.by_displaced[n]) for n in DISPLACED},  # type: ignore[misc]
-    **{
-        f"within {name}, %": lambda one, name=name: str(one.within[name])  # type: ignore[misc]
-        for name in _CLOSE_M
-    },
-    "Fixed Strict, %": lambda one: f"{100 * one.fixed_strict:.0f}",
-    "distance left, px": lambda one: f"{one.mean_px:.1f}",
-    "interactions": lambda one: f"{one.interactions:.1f}",
-    "seconds an episode": lambda one: f"{one.seconds:.1f}",
-    "processor seconds": lambda one: f"{one.processor_seconds:.1f}",
-}
+def _figures(one: AgentScore, scenes: Sequence[str]) -> dict[str, str]:
+    return {
+        "episodes": str(one.success.trials),
+        "success (15 px), %": str(one.success),
+        **{f"  of {n} displaced, %": str(one.by_displaced[n]) for n in DISPLACED},
+        **{f"  {name}, %": str(one.by_scenes[name]) for name in scenes},
+        **{f"within {name}, %": str(share) for name, share in one.within.items()},
+        "Fixed Strict, %": f"{100 * one.fixed_strict:.0f}",
+        "distance left, px": f"{one.mean_px:.1f}",
+        "interactions": f"{one.interactions:.1f}",
+        "seconds an episode": f"{one.seconds:.1f}",
+        "processor seconds": f"{one.processor_seconds:.1f}",
+    }
+
+
+def _scenes(one: Episode) -> str:
+    return one.key.scenes.short_name

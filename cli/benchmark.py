@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,9 +15,16 @@ from rich.progress import track
 from tabletop_interaction.benchmarks.active_passive import compare_runs, comparison_svg, named_folders
 from tabletop_interaction.benchmarks.checksums import checksum_of, published_checksum, record_checksums, verdict
 from tabletop_interaction.benchmarks.generalisation import evaluate_generalisation
+from tabletop_interaction.benchmarks.job_processes import Death
 from tabletop_interaction.benchmarks.label_sets import SETS, make_set, spec_of
-from tabletop_interaction.benchmarks.rearrangement import Setting, read_episodes, run_benchmark, write_results
+from tabletop_interaction.benchmarks.rearrangement import (
+    episode_keys,
+    missing_episodes,
+    run_benchmark,
+    write_results,
+)
 from tabletop_interaction.benchmarks.rearrangement_agents import LearnedParts, check_agents
+from tabletop_interaction.benchmarks.rearrangement_episode import EpisodeKey, Setting, scenes_of
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
 from tabletop_interaction.envs.errors import InvalidConfiguration
 
@@ -118,25 +126,32 @@ class ActivePassive:
         print(results, curves, sep="\n")
 
 
+Split = Literal["train", "val", "test"]
+
+
 @dataclass(frozen=True)
 class Rearrangement:
     """Let agents bring tables to what a picture shows, the same seeded episodes each, and score them by truth.
 
-    Example: tabletop benchmark rearrangement --episodes 20 --agents full oracle random --split test
+    Example: tabletop benchmark rearrangement --episodes 20 --agents full oracle random --workers 2
 
-    full: masks and matching from pictures alone. true-masks: masks that the simulation knows. oracle: masks and
-    matches that it knows. random: uniform picks. module:Class: your own, called with (views, arena, rng) once an
-    episode; it has act(observation, info). The same command goes on where an earlier one stopped.
+    full: masks and matching from pictures alone. true-masks: masks that the simulation knows. true-matches: matches
+    that it knows. oracle: both. random: uniform picks. module:Class: your own, called with (views, arena, rng) once
+    an episode; it has act(observation, info). The same command goes on where an earlier one stopped.
+
+    --split train test --tables train test plays the four kinds of generalisation: both objects on both table tops.
     """
 
     out: Path = Path("runs/rearrangement")
-    """Folder of results.json and episodes.csv."""
+    """Folder of results.html, results.json and episodes.csv."""
     episodes: int = 20
-    """How many each agent plays."""
+    """How many each agent plays, of each kind of scene."""
     agents: tuple[str, ...] = ("full", "oracle", "random")
     """Who plays."""
-    split: Literal["train", "val", "test"] = "test"
-    """Objects and backgrounds."""
+    split: tuple[Split, ...] = ("test",)
+    """Objects; one split or more."""
+    tables: tuple[Split, ...] = ()
+    """Table tops; every split of objects on every one of these, by default each on its own."""
     displaced: Literal[1, 2, 3] | None = None
     """How many objects stand elsewhere in the goal; any of them by default."""
     model: str = "default"
@@ -145,34 +160,51 @@ class Rearrangement:
     """What objects are recognised by: efficientnet-lite0, alexnet or trunk."""
     fast: bool = True
     """Three scales of the picture instead of seven."""
+    inverse_model: Path | None = None
+    """The inverse model's file; only the agent inverse needs it."""
     device: Device = "cpu"
-    """Where the network runs."""
+    """Where the networks run."""
+    workers: int = 0
+    """Processes that play at once; 0 or 1 plays in this one. The rows are the same but for the times."""
     seed: int = 0
     """Of the first episode; the next ones count up."""
 
     def run(self) -> None:
         """Play what is missing with a progress bar, print the table, write the files."""
-        if self.episodes < 1 or self.seed < 0:
-            raise InvalidConfiguration(
-                f"--episodes {self.episodes} must be positive, and --seed {self.seed} not negative"
-            )
-        check_agents(self.agents)
-        setting = Setting(self.split, self.model, self.fast, self.features, self.displaced)
-        parts = LearnedParts.loaded_by(
-            lambda: load_segmenter(self.model, fast=self.fast, device=self.device), self.features
-        )
+        self._check()
+        inverse_model = None if self.inverse_model is None else str(self.inverse_model)
+        setting = Setting(self.model, self.fast, self.features, self.displaced, inverse_model=inverse_model)
+        load = partial(load_segmenter, self.model, fast=self.fast, device=self.device)
+        make_parts = partial(LearnedParts.loaded_by, load, self.features, self.inverse_model)
+        make_parts()
         claim_folder(self.out, "benchmark rearrangement")
         seeds = range(self.seed, self.seed + self.episodes)
-        asked = {(name, seed) for name in self.agents for seed in seeds}
-        missing = len(asked - {(one.agent, one.seed) for one in read_episodes(self.out)})
-        for _ in track(run_benchmark(self.out, self.agents, seeds, setting, parts), "episodes", missing):
+        scenes = scenes_of(self.split, self.tables)
+        keys = episode_keys(self.agents, scenes, seeds)
+        console = Console()
+        missing = len(missing_episodes(self.out, keys))
+        played = run_benchmark(self.out, keys, setting, make_parts, self.workers, partial(_tell, console))
+        for _ in track(played, "episodes", missing, console=console):
             pass
-        scores = write_results(self.out, self.agents, seeds, setting)
-        title = (
-            f"rearrangement, {self.split} objects and tables, seeds {seeds[0]} to {seeds[-1]}; 95 % Wilson intervals"
-        )
-        Console().print(scores.table(title))
-        print(self.out / "results.json", self.out / "episodes.csv", sep="\n")
+        scores = write_results(self.out, keys, setting)
+        kinds = ", ".join(one.name for one in scenes)
+        title = f"rearrangement, {kinds}, seeds {seeds[0]} to {seeds[-1]}; 95 % Wilson intervals"
+        console.print(scores.table(title))
+        print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
+
+    def _check(self) -> None:
+        if self.episodes < 1 or self.seed < 0 or self.workers < 0:
+            raise InvalidConfiguration(
+                f"--episodes {self.episodes} must be positive, --seed {self.seed} and --workers {self.workers} not "
+                "negative"
+            )
+        if not self.split:
+            raise InvalidConfiguration("--split names no split; accepted are one or more of train, val and test")
+        check_agents(self.agents, self.inverse_model)
+
+
+def _tell(console: Console, death: Death[EpisodeKey]) -> None:
+    console.print(f"{death}; another one takes it up", markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

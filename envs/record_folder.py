@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 _SHARD = re.compile(r"part-(?P<writer>.+)-(?P<number>\d+)\.parquet")
 _JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.arrows")
 _LOCK_PREFIX = ".lock-"
-_FROM_ONE_SOURCE = ("backend", "renderer", "config")
+_FROM_ONE_SOURCE = ("backend", "driver", "renderer", "config")
 
 _CARD = """---
 configs:
@@ -66,7 +66,7 @@ class FolderMeta:
     Attributes:
         split: "train", "val" or "test".
         views: names of the views, in order; they fix the picture columns.
-        metadata: plain JSON that says what made the pictures; "backend", "renderer" and "config" are the
+        metadata: plain JSON that says what made the pictures; "backend", "driver", "renderer" and "config" are the
             same for all writers.
         schema_version: of the rows.
     """
@@ -176,11 +176,11 @@ def prepare_folder(folder: Path, meta: FolderMeta) -> None:
     sync_folder(folder)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is whole or absent after a kill."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, so that it is whole or absent after a kill."""
     temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(temporary, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

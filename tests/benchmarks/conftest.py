@@ -1,4 +1,4 @@
-"""What the benchmarks' tests share: folders of learning runs, as `tabletop learn` writes them."""
+"""What the benchmarks' tests share: folders of learning runs, as `tabletop learn` writes them, and played episodes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import imageio.v2 as imageio
 import numpy as np
 import pytest
+
+from tabletop_interaction.benchmarks.rearrangement_episode import Episode
 
 WriteRun = Callable[..., Path]
 
@@ -64,6 +66,21 @@ def update_line(interactions: int, **changes: Any) -> dict[str, Any]:
     line = {"interactions": interactions, "step": 3 * interactions, "steps_planned": 900, "score_loss": 0.31}
     line |= {"mask_loss": 0.27, "mask_iou": 0.66, "learning_rate": 0.01, "objects": 2 * interactions}
     return line | {"background": interactions, "seconds": 2.0 * interactions} | changes
+
+
+def played_episode(**changes: Any) -> Episode:
+    """An oracle's success with one displaced object, or a failure where a cause is given."""
+    success = not changes.get("cause")
+    row = {"agent": "oracle", "objects": "test", "tables": "test", "seed": 200, "displaced": 1, "occupied": False}
+    row |= {"success": success, "fraction_done": float(success), "fixed_strict": float(success), "mean_px": 4.0}
+    row |= {"max_px": 4.0 if success else 80.0, "max_m": 0.006, "others_px": 1.0, "interactions": 1, "seconds": 1.0}
+    return Episode(**{**row, "processor_seconds": 0.5, "cause": "", **changes})
+
+
+@pytest.fixture
+def episode_of() -> Callable[..., Episode]:
+    """Makes a played episode."""
+    return played_episode
 
 
 @pytest.fixture

@@ -19,12 +19,13 @@ class World:
     """Object 1 shall go from one corner to another, object 2 stands."""
 
     arena = Arena(-1, 1, -1, 1)
+    arrangement = SimpleNamespace(displaced=(1,))
 
     def __init__(self, x=0.0, distances=(40.0, 0.0)):
         self._x, self._distances = x, distances
 
-    def ids_in(self, picture):
-        return IDS[int(picture.max())]
+    def shown_in(self, picture):
+        return SimpleNamespace(ids=IDS[int(picture.max())])
 
     def object_states(self):
         return tuple(SimpleNamespace(id=id_, position=np.array([self._x, 0, 0])) for id_ in (1, 2))
@@ -33,9 +34,9 @@ class World:
         return dict(zip((1, 2), self._distances, strict=True))
 
 
-def _tried(outcome=PickOutcome.HELD, purpose=Purpose.TO_GOAL, matches=RIGHT, seen=(1, 2)):
+def _tried(outcome=PickOutcome.HELD, purpose=Purpose.TO_GOAL, matches=RIGHT, seen=(1, 2), moved=0):
     now, goal = (SegmentedPicture(one, np.array([IDS[int(one.max())] == i for i in seen])) for one in (NOW, GOAL))
-    moved = None if purpose in (Purpose.DONE, Purpose.NO_GRASP, Purpose.NO_ROOM) else 0
+    moved = None if purpose in (Purpose.DONE, Purpose.NO_GRASP, Purpose.NO_ROOM) else moved
     return Tried(SimpleNamespace(now=now, goal=goal, matches=matches, move=SimpleNamespace(
         purpose=purpose, object=moved)), outcome)  # fmt: skip
 
@@ -56,7 +57,8 @@ FAILED = _tried(PickOutcome.SLIPPED)
         ([_tried(), _tried(), FAILED], Cause.PLACING),
         ([_tried(purpose=Purpose.PARK)] * 3, Cause.PLANNING),
         ([_tried(purpose=Purpose.NO_ROOM)], Cause.PLANNING),
-        ([_tried(purpose=Purpose.DONE)], Cause.UNKNOWN),
+        ([_tried(purpose=Purpose.DONE)], Cause.POSITION),
+        ([_tried(moved=1)], Cause.RAN_OUT),
         ([], Cause.UNKNOWN),
     ],
 )
@@ -74,3 +76,13 @@ def test_an_object_that_was_never_to_be_moved_is_asked_for_when_it_is_the_farthe
 
 def test_nothing_farther_than_15_px_is_unknown():
     assert cause_of_failure(World(distances=(14.0, 0.0)), [_tried()]) is Cause.UNKNOWN
+
+
+def test_what_was_to_stay_and_was_left_where_it_was_knocked_to_is_disturbed():
+    known = (Match(0, 0, 0.9), Match(1, 1, 0.9))
+    assert cause_of_failure(World(distances=(20.0, 60.0)), [_tried(matches=known)]) is Cause.DISTURBED
+
+
+def test_a_cause_is_read_back_from_its_name_and_says_what_it_means():
+    assert Cause("ran out") is Cause.RAN_OUT
+    assert all(cause.meaning.endswith(".") and cause != cause.meaning for cause in Cause)

@@ -35,3 +35,32 @@ def test_generalisation_makes_its_sets_and_tells_the_drops(
     sets = json.loads((tmp_path / "out" / "results.json").read_text())["sets"]
     assert [name[-1] for name in sets] == ["A", "B", "C", "D"]
     assert sets["generalisation-A"]["drop_from_a"] == {"0.3": 0, "0.5": 0, "0.75": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--workers", "-1"], "--workers -1 not negative"),
+        (["--episodes", "0"], "--episodes 0 must be positive"),
+        (["--features", "smell"], "unknown features 'smell'"),
+        (["--agents", "random", "random"], "each once"),
+    ],
+)
+def test_rearrangement_names_what_it_cannot_play_before_anything_is_written(
+    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", "rearrangement", "--out", str(tmp_path / "out"), *arguments]) == 1
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_rearrangement_plays_objects_on_every_table_that_is_named_and_writes_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    where = ["--split", "test", "--tables", "train", "test", "--out", str(out)]
+    assert main(["benchmark", "rearrangement", "--agents", "oracle", "--episodes", "1", "--seed", "300", *where]) == 0
+    assert "test on train (C), %" in capsys.readouterr().out
+    document = json.loads((out / "results.json").read_text())
+    assert list(document["agents"]["oracle"]["by_scenes"]) == ["test on train (C)", "test on test (D)"]
+    assert "Success by objects and table tops" in (out / "results.html").read_text()
