@@ -91,10 +91,19 @@ def benchmark_set(name: str, sets_dir: Path, workers: int = 1) -> EvaluationSet:
 
 
 def foreign_set(labels: Path, images: Path) -> EvaluationSet:
-    """Anybody's COCO JSON and pictures. Raises InvalidLabelSet."""
+    """Anybody's COCO JSON and pictures, each decoded once.
+
+    Raises:
+        InvalidLabelSet: labels and pictures do not go together.
+        InvalidPicture: one cannot be decoded.
+    """
     if not images.is_dir():
         raise InvalidLabelSet(f"{images} is no folder; name the one that the label file's picture names start from")
-    return EvaluationSet(str(labels), load_label_set(labels, images))
+    label_set = load_label_set(labels, images)
+    for labelled in track(label_set.images, description="checking"):
+        # A header may be whole and its pixels not; better told now than after an hour of pictures.
+        read_picture(images / labelled.file_name, upright=False)
+    return EvaluationSet(str(labels), label_set)
 
 
 def evaluate(

@@ -16,7 +16,6 @@ labels.json             COCO JSON; file names start from images/
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.envs.record_folder import write_whole
 from tabletop_interaction.segmentation.coco import LabelSet, load_label_set, write_label_set
 from tabletop_interaction.sim_assets import background_names, object_names
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
@@ -196,7 +196,7 @@ def _claim(folder: SetFolder) -> None:
     for path in (folder.images, folder.instances(0).parent):
         path.mkdir(parents=True, exist_ok=True)
     if not description.is_file():
-        _write_whole(description, (json.dumps(wanted, indent=2) + "\n").encode())
+        write_whole(description, json.dumps(wanted, indent=2) + "\n")
 
 
 def _check_same_set(folder: SetFolder, wanted: dict[str, Any]) -> None:
@@ -252,13 +252,7 @@ def _render_to_disk(folder: SetFolder, index: int) -> None:
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     done, encoded = cv2.imencode(".png", pixels)
     assert done, "OpenCV encodes every uint8 picture"
-    _write_whole(path, encoded.tobytes())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_whole(path, encoded.tobytes())
 
 
 class _StoredMasks(Sequence[NDArray[np.bool_]]):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 import tyro
 
 from tabletop_interaction.agents.passive_examples import PassiveConfig, passive_examples
 from tabletop_interaction.agents.passive_sheet import write_passive_sheet
-from tabletop_interaction.cli.loading import Device, claim_folder
+from tabletop_interaction.cli.loading import Device, check_device, claim_folder
 from tabletop_interaction.cli.train import LearningBar, progress_bars
 from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.record_folder import write_whole
 from tabletop_interaction.segmentation.examples import ExampleSet, NoExamples
 from tabletop_interaction.segmentation.training import TrainingConfig
 from tabletop_interaction.segmentation.training_run import RunOptions, train
@@ -70,8 +68,7 @@ class Bootstrap:
     def _configs(self) -> tuple[PassiveConfig, TrainingConfig]:
         if self.minutes is not None and not self.minutes > 0:
             raise InvalidConfiguration(f"--minutes {self.minutes} must be positive")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
+        check_device(self.device)
         watching = PassiveConfig(pushes=self.pushes, seed=self.seed, split=self.split)
         return watching, TrainingConfig(loss=self.loss, steps=self.steps, seed=self.seed)
 
@@ -90,7 +87,5 @@ class Bootstrap:
 def _published(trained: Path, out: Path) -> Path:
     """The network's two files copied into `out`, each whole or as before, the weights last; where they are."""
     for source in (trained.with_suffix(".json"), trained):
-        temporary = out / f".tmp-{source.name}"
-        shutil.copyfile(source, temporary)
-        os.replace(temporary, out / source.name)
+        write_whole(out / source.name, source.read_bytes())
     return out / trained.name

@@ -1,4 +1,4 @@
-"""InteractionWriter: rows that survive a kill, row by row, and end in Parquet shards.
+"""Recording: rows that survive a kill, one by one, and end in Parquet shards.
 
 A row is appended to a journal (an Arrow IPC stream) and made durable before `append` returns. A full journal
 is sealed: written as a shard under a hidden name, made durable, renamed, and only then removed. Wherever a
@@ -53,11 +53,18 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class InteractionWriter:
-    """Appends interactions to a folder; a context.
+def open_writer(
+    folder: str | os.PathLike[str],
+    *,
+    split: str,
+    views: Sequence[str],
+    metadata: Mapping[str, Any] | None = None,
+    writer: str | None = None,
+    rows_per_shard: int = 64,
+) -> InteractionWriter:
+    """Open a folder to record into, after sealing what dead writers left in it.
 
-    Several writers may write to one folder at once, each under its own name. Opening a folder first seals
-    what dead writers left in it.
+    Several writers may write to one folder at once, each under its own name.
 
     Args:
         folder: new, empty, or recorded into before with the same split, views, backend and renderer.
@@ -68,46 +75,55 @@ class InteractionWriter:
             used here. A name used before goes on where it stopped.
         rows_per_shard: rows of a journal before it is sealed.
 
-    Attributes:
-        writer: the name.
-
     Raises:
         ForeignFolder: the folder holds something else; nothing was written.
         WriterInUse: a living writer has this name; nothing was written.
         InvalidConfiguration: a malformed name, split or number; nothing was written.
         DiskFull: no space is left.
     """
+    _check_arguments(split, writer, rows_per_shard)
+    folder, meta = Path(folder), FolderMeta(split, tuple(views), json.loads(json.dumps(metadata or {})))
+    check_folder(folder, meta)
+    with _disk_full_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_lock(folder):
+            check_folder(folder, meta)
+            prepare_folder(folder, meta)
+            _seal_what_the_dead_left(folder)
+            name = writer or _unused_name(folder)
+            lock = take_writer_lock(folder, name)
+    if lock is None:
+        raise WriterInUse(f"a living writer records into {folder} as {name!r}; give another name, or none")
+    number = 1 + max((n for each, n, _ in list_shards(folder) if each == name), default=-1)
+    return InteractionWriter(folder, meta, name, lock, number=number, rows_per_shard=rows_per_shard)
+
+
+class InteractionWriter:
+    """Appends interactions to a folder that `open_writer` opened; a context.
+
+    Args:
+        folder: prepared.
+        meta: what is common to its rows.
+        writer: the name.
+        lock: file descriptor that holds the name; closed with the writer.
+        number: of the name's next shard.
+        rows_per_shard: rows of a journal before it is sealed.
+
+    Attributes:
+        writer: the name.
+    """
 
     def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        split: str,
-        views: Sequence[str],
-        metadata: Mapping[str, Any] | None = None,
-        writer: str | None = None,
-        rows_per_shard: int = 64,
+        self, folder: Path, meta: FolderMeta, writer: str, lock: int, *, number: int, rows_per_shard: int
     ) -> None:
-        _check_arguments(split, writer, rows_per_shard)
-        self._folder = Path(folder)
-        self._meta = FolderMeta(split, tuple(views), json.loads(json.dumps(metadata or {})))
-        self._schema = schema_of(views)
+        self.writer = writer
+        self._folder = folder
+        self._meta = meta
+        self._schema = schema_of(meta.views)
+        self._lock: int | None = lock
+        self._number = number
         self._rows_per_shard = rows_per_shard
         self._journal: _Journal | None = None
-        check_folder(self._folder, self._meta)
-        with _disk_full_named(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with folder_lock(self._folder):
-                check_folder(self._folder, self._meta)
-                prepare_folder(self._folder, self._meta)
-                _seal_what_the_dead_left(self._folder)
-                self.writer = writer or _unused_name(self._folder)
-                self._lock: int | None = take_writer_lock(self._folder, self.writer)
-        if self._lock is None:
-            raise WriterInUse(
-                f"a living writer records into {self._folder} as {self.writer!r}; give another name, or none"
-            )
-        self._number = 1 + max((n for name, n, _ in list_shards(self._folder) if name == self.writer), default=-1)
 
     def append(self, interaction: Interaction) -> Interaction:
         """Write a row; when this returns, it survives a kill.

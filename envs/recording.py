@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.errors import InvalidAction, InvalidConfiguration
-from tabletop_interaction.envs.journal import InteractionWriter
+from tabletop_interaction.envs.journal import open_writer
 from tabletop_interaction.envs.records import Interaction, PngPictures, encode_picture
 
 ENCODING_THREADS = 4
@@ -41,7 +41,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Raises:
         InvalidConfiguration: the environment does not say what a row needs.
-        ForeignFolder, WriterInUse, DiskFull: as `InteractionWriter`.
+        ForeignFolder, WriterInUse, DiskFull: as `open_writer`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         _check_environment(env)
         self.last_interaction: Interaction | None = None
         self._views = tuple(env.get_wrapper_attr("views"))
-        self._writer = InteractionWriter(
+        self._writer = open_writer(
             folder,
             split=env.get_wrapper_attr("split"),
             views=[view.name for view in self._views],

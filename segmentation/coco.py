@@ -12,7 +12,6 @@ a foreign `ignore` without `iscrowd` has no effect.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from faster_coco_eval.core import mask as coco_mask
 from numpy.typing import NDArray
 
 from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
+from tabletop_interaction.segmentation.whole_file import whole_file
 
 _Entry = TypeVar("_Entry")
 
@@ -159,9 +159,8 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolA
         "categories": [{"id": 1, "name": "object"}],
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n"
-    temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def _annotations(masks: Sequence[BoolArray]) -> list[dict[str, Any]]:

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,7 +111,10 @@ class DeepMask(nn.Module):
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
         self.config = config or NetworkConfig()
-        resnet = torchvision.models.resnet18(weights=None)
+        # It brings torch's compiler along, which takes seconds: longer than all else that is imported here.
+        from torchvision.models import resnet18
+
+        resnet = resnet18(weights=None)
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
         self.score_branch = _score_branch()

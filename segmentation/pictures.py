@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.segmentation.whole_file import whole_file
+
 Picture = NDArray[np.uint8]
 
 SCHEMA_VERSION = 1
@@ -135,9 +137,8 @@ def _read_index(path: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def _write_index(path: Path, places: Mapping[str, tuple[int, int, int]]) -> None:
-    temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "places": places}), encoding="utf-8")
-    os.replace(temporary, path)
+    with whole_file(path) as file:
+        file.write(json.dumps({"schema_version": SCHEMA_VERSION, "places": places}).encode())
 
 
 def _end(places: Mapping[str, tuple[int, int, int]]) -> int:

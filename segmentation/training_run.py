@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
@@ -44,6 +44,10 @@ from tabletop_interaction.segmentation.training import (
 )
 from tabletop_interaction.segmentation.training_pictures import drawn_batch
 from tabletop_interaction.segmentation.training_state import DamagedState, load_state, save_state
+from tabletop_interaction.segmentation.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Tell = Callable[[int, int, StepReport], None]
 
@@ -118,7 +122,7 @@ def train(
         return out / _MODEL
     out.mkdir(parents=True, exist_ok=True)
     if kept_steps is None:
-        _write_request(out, config, fingerprint, options.device)
+        write_request(out, config, fingerprint, options.device)
     trainer = Trainer(network, config)
     cpu_seconds = _load_state(out / _STATE, trainer)
     cpu_seconds = _learn(trainer, sampler, out, options, cpu_seconds, tell)
@@ -142,12 +146,12 @@ def check_minutes(minutes: float | None) -> None:
         raise TrainingError(f"minutes is {minutes}; it must be positive and finite")
 
 
-def check_run_folder(out: Path, config: TrainingConfig, fingerprint: str | None, *, any_steps: bool) -> int | None:
+def check_run_folder(out: Path, config: DataclassInstance, fingerprint: str | None, *, any_steps: bool) -> int | None:
     """Whether a run may be kept in a folder, and the steps of the run that is there, None for none.
 
     Args:
         out: the folder.
-        config: of the run.
+        config: of the run; has `steps`.
         fingerprint: of its examples; None leaves them uncompared, before they are there.
         any_steps: leave the number of steps uncompared.
 
@@ -221,7 +225,7 @@ def _learn(
     def spent() -> float:
         return cpu_seconds + time.process_time() - before
 
-    with SummaryWriter(str(out / "tensorboard"), purge_step=first) as board, _until_interrupted() as interrupted:
+    with SummaryWriter(str(out / "tensorboard"), purge_step=first) as board, until_interrupted() as interrupted:
         for batch in batches(sampler, config.seed, range(first, config.steps), config.batch_size):
             report = trainer.step(batch)
             for name, value in report._asdict().items():
@@ -239,7 +243,7 @@ def _learn(
 
 
 @contextmanager
-def _until_interrupted() -> Iterator[threading.Event]:
+def until_interrupted() -> Iterator[threading.Event]:
     """An event that Ctrl-C sets: a step is never cut in two. The second Ctrl-C interrupts at once."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -271,7 +275,8 @@ def _show(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
     board.add_image("crops", sheet, trainer.step_number, dataformats="HWC")
 
 
-def _write_request(out: Path, config: TrainingConfig, fingerprint: str, device: str) -> None:
+def write_request(out: Path, config: DataclassInstance, fingerprint: str, device: str) -> None:
+    """Say in a run's folder what it was asked for; see `check_run_folder`."""
     autocast = fast_autocast_dtype(torch.device(device))
     request = {
         "schema_version": _SCHEMA_VERSION,
@@ -279,9 +284,8 @@ def _write_request(out: Path, config: TrainingConfig, fingerprint: str, device: 
         "config": asdict(config),
         "began_on": {"device": device, "autocast": None if autocast is None else str(autocast).removeprefix("torch.")},
     }
-    temporary = out / f".tmp-{_REQUEST}"
-    temporary.write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, out / _REQUEST)
+    with whole_file(out / _REQUEST) as file:
+        file.write((json.dumps(request, indent=2) + "\n").encode())
 
 
 def _save_state(path: Path, trainer: Trainer, cpu_seconds: float) -> None:

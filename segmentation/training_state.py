@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from tabletop_interaction.segmentation.whole_file import whole_file
 
 
 class DamagedState(ValueError):
@@ -16,12 +17,8 @@ class DamagedState(ValueError):
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors and plain values, replacing what was there at once."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "wb") as file:
+    with whole_file(path) as file:
         torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:

@@ -1,6 +1,8 @@
 """`tabletop evaluate` from the command line to the files."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,20 @@ def test_labels_that_cannot_be_read_claim_no_folder(
     error = capsys.readouterr().err
     assert str(tmp_path / name) in error
     assert len(error.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_cannot_be_decoded_is_named_before_the_first_is_segmented(
+    untrained: Path, labelled_picture: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, images = labelled_picture
+    copies = Path(shutil.copytree(images, tmp_path / "images"))
+    (picture,) = copies.iterdir()
+    # The header stays whole, and with it the size that the labels are compared with.
+    os.truncate(picture, picture.stat().st_size // 2)
+    data = ["--data", str(labels), "--images", str(copies)]
+    assert main(["evaluate", "--model", str(untrained), *data, "--out", str(tmp_path / "out")]) == 1
+    assert f"{picture} cannot be read as a picture" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
