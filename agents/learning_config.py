@@ -32,8 +32,8 @@ class LearningConfig:
         least_belief: scores under this are no hypotheses.
         update_interval: interactions between two updates of the network (paper).
         steps_per_interaction: training steps that an interaction brings, made at the updates.
-        growth: steps made until a share p of the interactions are p ** growth of all; above 1 trains late, when there
-            is more to learn from. 1 is the paper's.
+        growth: steps made until a share p of the interactions are p ** growth of all; below 1 trains early, so that
+            the network soon chooses well what there is to learn from. 1 is the paper's.
         pushes: watched before the first interaction; what they showed stays among the examples.
         pretraining_steps: made before the first interaction, on what the pushes showed; 0 without pushes.
         model: checkpoint that the network starts from; None starts it at random.
@@ -56,7 +56,7 @@ class LearningConfig:
     least_belief: float = 0.3
     update_interval: int = 25
     steps_per_interaction: int = 3
-    growth: float = 1.0
+    growth: float = 0.7
     pushes: int = 0
     pretraining_steps: int = 150
     model: str | None = None

@@ -85,7 +85,7 @@ class Learn:
     steps_per_interaction: int = LearningConfig.steps_per_interaction
     """Training steps for each interaction, made at the updates."""
     growth: float = LearningConfig.growth
-    """Above 1 trains less at first and more at the end, with as many steps in all."""
+    """Below 1 trains more at first and less at the end, with as many steps in all; 1 is the paper's."""
     loss: Literal["cross-entropy", "robust-set"] = "cross-entropy"
     """Of the mask branch; robust-set forgives what is wrong in the labels."""
     mask_branch: Literal["refining", "deepmask"] = "refining"
