@@ -14,6 +14,7 @@ import numpy as np
 from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.explorer import SegmentsPictures
 from tabletop_interaction.agents.features import FEATURES
+from tabletop_interaction.agents.inverse_agent import InverseAgent
 from tabletop_interaction.agents.inverse_model import InverseModel, load_inverse_model
 from tabletop_interaction.agents.matching import AppearanceMatcher, MatchesSegments
 from tabletop_interaction.agents.rearranger import Rearranger
@@ -79,16 +80,16 @@ class LearnedParts:
         )
 
 
-def agent_maker(name: str, truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+def agent_maker(name: str, truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
     """What makes the agent of that name.
 
     Args:
         name: one of `AGENTS`, or "module:Class" for a user's own.
-        truth: the world; only the agents that are made to know it look into it.
+        truth: the world; only the agents that are made to know it look into it. None where nobody knows it.
         parts: see `LearnedParts`.
 
     Raises:
-        InvalidConfiguration: there is no such agent, module or class.
+        InvalidConfiguration: there is no such agent, module or class, or it needs a truth that nobody knows.
     """
     if name in AGENTS:
         return AGENTS[name](truth, parts)
@@ -103,7 +104,7 @@ def check_agents(names: tuple[str, ...], inverse_model: Path | str | None = None
     """
     if not names or len(set(names)) < len(names):
         raise InvalidConfiguration(f"--agents {' '.join(names)}: name one or more, each once")
-    if "inverse" in names and "inverse" in AGENTS and inverse_model is None:
+    if "inverse" in names and inverse_model is None:
         raise InvalidConfiguration(_NO_INVERSE_MODEL)
     for name in names:
         if name not in AGENTS:
@@ -116,39 +117,55 @@ def _load_inverse(path: Path | None) -> InverseModel:
     return load_inverse_model(path)
 
 
-def _full(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+def _full(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
     return _rearranger(parts.segmenter(), parts.matcher())
 
 
-def _true_masks(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(TrueSegmenter(truth), parts.matcher())
+def _true_masks(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
+    return _rearranger(TrueSegmenter(_known(truth)), parts.matcher())
 
 
-def _true_matches(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(parts.segmenter(), TrueMatcher(truth))
+def _true_matches(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
+    return _rearranger(parts.segmenter(), TrueMatcher(_known(truth)))
 
 
-def _oracle(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(TrueSegmenter(truth), TrueMatcher(truth))
+def _oracle(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
+    return _rearranger(TrueSegmenter(_known(truth)), TrueMatcher(_known(truth)))
 
 
-def _random(truth: RememberingSimulation, parts: LearnedParts) -> MakesAgent:
+def _random(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
     return lambda views, arena, rng: RandomAgent(rng)
+
+
+def _inverse(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
+    model = parts.inverse()
+    return lambda views, arena, rng: InverseAgent(model, views, arena, rng)
+
+
+def _known(truth: RememberingSimulation | None) -> RememberingSimulation:
+    if truth is None:
+        raise InvalidConfiguration(
+            "true masks and true matches are known in the simulation alone; here use an agent that sees pictures only, "
+            "as full, random or your own"
+        )
+    return truth
 
 
 def _rearranger(segmenter: SegmentsPictures, matcher: MatchesSegments) -> MakesAgent:
     return lambda views, arena, rng: Rearranger(segmenter, matcher, views, arena)
 
 
-AGENTS: Mapping[str, Callable[[RememberingSimulation, LearnedParts], MakesAgent]] = {
+AGENTS: Mapping[str, Callable[[RememberingSimulation | None, LearnedParts], MakesAgent]] = {
     "full": _full,
     "true-masks": _true_masks,
     "true-matches": _true_matches,
     "oracle": _oracle,
+    "inverse": _inverse,
     "random": _random,
 }
 """full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches: the
-other way round. oracle: both true. random: uniform picks."""
+other way round. oracle: both true. inverse: from two pictures straight to an action, by a network of `tabletop
+train-inverse`. random: uniform picks."""
 
 
 def _imported(name: str) -> MakesAgent:

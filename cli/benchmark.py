@@ -136,8 +136,9 @@ class Rearrangement:
     Example: tabletop benchmark rearrangement --episodes 20 --agents full oracle random --workers 2
 
     full: masks and matching from pictures alone. true-masks: masks that the simulation knows. true-matches: matches
-    that it knows. oracle: both. random: uniform picks. module:Class: your own, called with (views, arena, rng) once
-    an episode; it has act(observation, info). The same command goes on where an earlier one stopped.
+    that it knows. oracle: both. inverse: the network of --inverse-model. random: uniform picks. module:Class: your
+    own, called with (views, arena, rng) once an episode; it has act(observation, info). The same command goes on
+    where an earlier one stopped.
 
     --split train test --tables train test plays the four kinds of generalisation: both objects on both table tops.
     """

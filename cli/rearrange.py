@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import imageio.v2 as imageio
 import numpy as np
@@ -14,7 +14,6 @@ import tyro
 from numpy.typing import NDArray
 
 from tabletop_interaction.agents.decision_pictures import draw_decision, side_by_side
-from tabletop_interaction.benchmarks.oracle_parts import RememberingSimulation
 from tabletop_interaction.benchmarks.rearrangement_agents import (
     AGENTS,
     LearnedParts,
@@ -122,8 +121,7 @@ class Rearrange:
             lambda: load_segmenter(self.model, fast=self.fast, device=self.device), setting.features, self.inverse_model
         )
         if self.backend == SAWYER:
-            # The agents that come with a goal's picture never ask for the truth.
-            make = agent_maker(self.agent, cast(RememberingSimulation, None), parts)
+            make = agent_maker(self.agent, None, parts)
             scene = "the objects of the goal's picture, where they shall start"
             with opened_backend(self.backend, self.config, self.split, Terminal(), scene) as backend:
                 yield TabletopRearrangement(backend, self.split, goal=self.goal, judge="pictures"), make

@@ -284,6 +284,14 @@ def test_a_network_is_loaded_only_for_those_who_use_it(world):
         agent_maker("full", world, parts)(world.views, world.arena, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("name", ["true-masks", "true-matches", "oracle"])
+def test_who_has_to_know_the_truth_is_refused_where_nobody_does(name):
+    parts = LearnedParts(lambda: Blind(), lambda: None)
+    with pytest.raises(InvalidConfiguration, match="known in the simulation alone"):
+        agent_maker(name, None, parts)
+    agent_maker("random", None, parts)
+
+
 def test_learned_masks_with_true_matching_need_the_network_and_no_features(world):
     def load():
         raise AssertionError("nobody needs it")
