@@ -52,11 +52,12 @@ def choose_grasps(
     failed: Sequence[GraspPoint],
     arena: Arena,
     gripper: Gripper | None = None,
+    poor: Sequence[GraspPoint] = (),
 ) -> list[GraspPoint]:
     """The grasps that are left to try, the most promising first.
 
-    Sorted by whether the fingers would come down on a neighbour, here or where the object shall go, and then by how
-    far the object reaches along the closing axis.
+    Sorted by whether the fingers would come down on a neighbour, here or where the object shall go, then by whether
+    the grasp is a poor one, and then by how far the object reaches along the closing axis.
 
     Args:
         footprint: (N, 2) of the object.
@@ -65,6 +66,7 @@ def choose_grasps(
         failed: grasps that were tried and held nothing.
         arena: where picks must lie.
         gripper: see `Gripper`.
+        poor: grasps that held the object but put it down badly.
     """
     gripper = gripper or Gripper()
     first = minor_axis_angle(footprint)
@@ -78,16 +80,17 @@ def choose_grasps(
         hits = _hits(grasp, displacement, neighbours, gripper)
         too_wide = width > gripper.opening_m
         # The principal axis is the better guess among widths that differ by less than the masks do.
-        ranked.append((hits + too_wide, round(width / 0.01), min(number, 12 - number), grasp))
-    return [grasp for *_, grasp in sorted(ranked, key=lambda one: one[:3])]
+        rank = hits + too_wide, is_tried(grasp, poor, gripper), round(width / 0.01), min(number, 12 - number)
+        ranked.append((rank, grasp))
+    return [grasp for _, grasp in sorted(ranked, key=lambda one: one[0])]
 
 
-def is_tried(grasp: GraspPoint, failed: Sequence[GraspPoint], gripper: Gripper) -> bool:
-    """Whether a grasp is as good as one of those that failed."""
+def is_tried(grasp: GraspPoint, tried: Sequence[GraspPoint], gripper: Gripper) -> bool:
+    """Whether a grasp is all but the same as one that was tried."""
     return any(
         np.hypot(grasp.x - one.x, grasp.y - one.y) < gripper.same_place_m
         and abs(_wrapped(grasp.angle - one.angle)) < gripper.same_angle_rad
-        for one in failed
+        for one in tried
     )
 
 

@@ -5,9 +5,9 @@ pairing is `matching`'s, the order `move_planning`'s, the grasp `grasp_choice`'s
 what counts; another one is asked when the first has nothing to move though its pictures still differ, and for a grasp
 where one has failed.
 
-Between moves the agent remembers the goal's segments, the grasps that failed, where the gripper met nothing, and how
-often there was nothing to do: to be asked again then means that somebody is not content. An episode begins when
-`info` says that nothing was picked yet, or when the goal's pictures change.
+Between moves the agent remembers the goal's segments, what came of its grasps (`tried_grasps`), and how often there
+was nothing to do: to be asked again then means that somebody is not content. An episode begins when `info` says that
+nothing was picked yet, or when the goal's pictures change.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from tabletop_interaction.agents.move_planning import (
     plan_move,
 )
 from tabletop_interaction.agents.table_segments import BeliefConfig, centroid_of, footprint_of, segment_table
+from tabletop_interaction.agents.tried_grasps import TriedGrasps
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.errors import TabletopError
 from tabletop_interaction.envs.judges import told_apart
@@ -41,9 +42,6 @@ Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
 _SAME_OBJECT_M = 0.03
-_LARGEST_OBJECT_M = 0.08
-# A point nearer than this to a point of a footprint, of which there is one a cell of 3 mm, lies on it.
-_FOOTPRINT_M = 0.004
 # Share of an unmatched segment that must change before it is taken for an object in the way.
 _LEAST_IN_WAY = 0.5
 
@@ -122,8 +120,7 @@ class Rearranger:
         self._config = config or RearrangerConfig()
         self.decision: Decision | None = None
         self._goals: dict[str, SegmentedPicture] = {}
-        self._failed: list[GraspPoint] = []
-        self._empty: list[GraspPoint] = []
+        self._tried = TriedGrasps()
         self._rests = 0
 
     def act(self, observation: Observation, info: dict[str, Any]) -> NDArray[np.float32]:
@@ -154,25 +151,16 @@ class Rearranger:
         return goals
 
     def _take_note(self, goals: dict[str, Picture], info: dict[str, Any]) -> None:
-        """Begin anew with a new episode; else remember a grasp that did not do what it should."""
+        """Begin anew with a new episode; else remember what has come of the last decision."""
         known = {name: one.image for name, one in self._goals.items()}
         other = any(name not in goals or not np.array_equal(goals[name], image) for name, image in known.items())
-        if self.decision is None or other or info["pick_outcome"] == PickOutcome.NO_PICK:
-            self.decision, self._goals, self._failed, self._empty, self._rests = None, {}, [], [], 0
-        elif self.decision.grasp is not None:
-            self._take_note_of_grasp(self.decision, self.decision.grasp, info)
+        last = self.decision
+        if last is None or other or info["pick_outcome"] == PickOutcome.NO_PICK:
+            self.decision, self._goals, self._tried, self._rests = None, {}, TriedGrasps(), 0
+        elif last.grasp is not None and last.move.place is not None:
+            self._tried.note(last.grasp, last.pick_place, last.move.place, info)
         else:
             self._rests += 1
-
-    def _take_note_of_grasp(self, decision: Decision, grasp: GraspPoint, info: dict[str, Any]) -> None:
-        if not _done(decision, info):
-            self._failed.append(grasp)
-        if info["pick_outcome"] == PickOutcome.NOTHING_THERE:
-            self._empty.append(grasp)
-        if info["pick_outcome"] == PickOutcome.HELD:
-            # What was put down may now stand where nothing was before.
-            x, y = info["pick_place"][3:]
-            self._empty = [one for one in self._empty if np.hypot(one.x - x, one.y - y) > _LARGEST_OBJECT_M]
 
     def _decide(self, observation: Observation, goals: dict[str, Picture]) -> Decision:
         """The first view's decision, unless it moves nothing and another one does."""
@@ -194,6 +182,7 @@ class Rearranger:
         matches = self._matcher.match(now, goal)
         distances = np.array([_distance_px(now, goal, match) for match in matches], np.float64)
         objects = _table_objects(view, now, goal, matches, distances)
+        self._tried.note_where_it_lies([one.centroid for one in objects])
         objects = [replace(one, graspable=bool(self._grasps(i, one.goal, objects))) for i, one in enumerate(objects)]
         move = plan_move(objects, self._arena, self._aim())
         grasp, pick_place = self._carried_out(move, objects, view, observation)
@@ -226,13 +215,14 @@ class Rearranger:
             return []
         displacement = None if place is None else place - mine.centroid
         others = [one.footprint for i, one in enumerate(objects) if i != number]
-        return choose_grasps(mine.footprint, displacement, others, self._failed, self._arena, self._config.gripper)
+        failed, poor = self._tried.failed, self._tried.poor
+        return choose_grasps(mine.footprint, displacement, others, failed, self._arena, self._config.gripper, poor)
 
     def _seen_elsewhere(
         self, mine: TableObject, place: Points, objects: Sequence[TableObject], view: View, observation: Observation
     ) -> GraspPoint | None:
         """After a grasp there has failed: the best one by another view's segment of the same object, if it is new."""
-        if not any(np.hypot(*(mine.centroid - (one.x, one.y))) < _SAME_OBJECT_M for one in self._failed):
+        if not any(np.hypot(*(mine.centroid - (one.x, one.y))) < _SAME_OBJECT_M for one in self._tried.failed):
             return None
         others = [one.footprint for one in objects if one is not mine]
         for other in self._views:
@@ -243,25 +233,17 @@ class Rearranger:
                     found = choose_grasps(
                         footprint_of(mask, other), place - mine.centroid, others, (), self._arena, self._config.gripper
                     )
-                    if found and not is_tried(found[0], self._failed, self._config.gripper):
+                    if found and not is_tried(found[0], self._tried.failed, self._config.gripper):
                         return found[0]
         return None
 
     def _not_empty(self, segmented: SegmentedPicture, view: View) -> SegmentedPicture:
         """Without segments on which the gripper has closed and touched nothing: no object is there."""
-        kept = [not _covers(footprint_of(mask, view), self._empty) for mask in segmented.masks]
+        kept = [not self._tried.met_nothing_on(footprint_of(mask, view)) for mask in segmented.masks]
         return SegmentedPicture(segmented.image, segmented.masks[np.array(kept, np.bool_)])
 
     def _segmented(self, picture: Picture, view: View) -> SegmentedPicture:
         return segment_table(picture, self._segmenter, view, self._arena, self._config.belief)
-
-
-def _done(decision: Decision, info: dict[str, Any]) -> bool:
-    """Whether the pick held something and it went where it was to go."""
-    went = PickPlace.from_array(info["pick_place"])
-    wanted = decision.pick_place
-    there = np.hypot(went.place_x - wanted.place_x, went.place_y - wanted.place_y) < _SAME_OBJECT_M
-    return bool(info["pick_outcome"] == PickOutcome.HELD and there)
 
 
 def _distance_px(now: SegmentedPicture, goal: SegmentedPicture, match: Match) -> float:
@@ -294,11 +276,6 @@ def _table_objects(
             )
         )
     return objects
-
-
-def _covers(footprint: Points, grasps: Sequence[GraspPoint]) -> bool:
-    """Whether any of the grasps was made at a point of the footprint."""
-    return any(np.hypot(*(footprint - (one.x, one.y)).T).min() < _FOOTPRINT_M for one in grasps)
 
 
 def _inside(arena: Arena, point: Points) -> Points:

@@ -35,6 +35,8 @@ _ARM_FORCES = [limits.effort for limits in _LIMITS]
 _MOST_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
 _FINGER_FORCE_N = 20.0
 _FINGER_SPEED = 0.25
+_RACK_FORCE_N = 2 * _FINGER_FORCE_N
+_RACK_STIFFNESS = 0.2
 _RAMP = 0.2
 _PAD_FRICTION = 1.4
 _PAD_SPINNING_FRICTION = 0.01
@@ -70,6 +72,7 @@ class Arm:
         self.finger_links = self.sides[0] | self.sides[1]
         self._opening = FINGER_TRAVEL
         self._set_friction()
+        self._couple_fingers()
         self.jump(AWAY)
         self.set_fingers(FINGER_TRAVEL)
 
@@ -117,7 +120,7 @@ class Arm:
         """Stream a joint path (n, 7) through the motors, slowly at both ends.
 
         Args:
-            path: waypoints, evenly spaced.
+            path: waypoints, at any distance from each other.
             seconds: how long it takes, where the joints are fast enough.
             stop: asked every few steps; True ends the motion where it is.
             squeeze: whether the fingers go on closing meanwhile.
@@ -154,10 +157,12 @@ class Arm:
             if still > 4:
                 return
 
-    def open_fingers(self, seconds: float = 0.10) -> None:
-        """Open to the widest."""
-        self.move_fingers(FINGER_TRAVEL)
-        for _ in range(round(seconds / STEP_S)):
+    def open_fingers(self, seconds: float = 0.12) -> None:
+        """Open to the widest, slowly at both ends: pads that leave at speed throw what they let go."""
+        start = self.finger_travel()
+        steps = round(seconds / STEP_S)
+        for done in np.arange(1, steps + 1) / steps:
+            self.move_fingers(start + (FINGER_TRAVEL - start) * float(done**2 * (3 - 2 * done)))
             self.step()
 
     def hold(self, seconds: float) -> None:
@@ -186,7 +191,7 @@ class Arm:
         )
 
     def squeeze(self) -> None:
-        """Let both fingers follow their common mean inwards, as the real gripper's rack makes them."""
+        """Let both fingers press inwards from where they are."""
         self._opening = self.finger_travel()
         self._command_fingers(inwards=_FINGER_SPEED * STEP_S * 4)
 
@@ -222,6 +227,24 @@ class Arm:
                 spinningFriction=_PAD_SPINNING_FRICTION,
                 physicsClientId=self._client,
             )
+
+    def _couple_fingers(self) -> None:
+        """What one finger travels the other does, by one rack: two motors of equal force would let both drift."""
+        origin = [0, 0, 0]
+        rack = pybullet.createConstraint(
+            self.body,
+            self.fingers[0],
+            self.body,
+            self.fingers[1],
+            pybullet.JOINT_GEAR,
+            [0, 1, 0],
+            origin,
+            origin,
+            physicsClientId=self._client,
+        )
+        pybullet.changeConstraint(
+            rack, gearRatio=1, maxForce=_RACK_FORCE_N, erp=_RACK_STIFFNESS, physicsClientId=self._client
+        )
 
 
 def load_arm(client: int) -> int:
@@ -261,8 +284,8 @@ def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]
 
 def _sampled(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
     speed = np.interp((np.arange(steps) + 0.5) / steps, [0, _RAMP, 1 - _RAMP, 1], [0, 1, 1, 0])
-    along = np.cumsum(speed) / speed.sum() * (len(path) - 1)
-    targets = np.stack(
-        [np.interp(along, np.arange(len(path)), path[:, joint]) for joint in range(path.shape[1])], axis=1
-    )
+    # By length, not by number: a first waypoint close by would be crept to, and the arm then torn away sideways.
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    along = np.cumsum(speed) / speed.sum() * lengths[-1]
+    targets = np.stack([np.interp(along, lengths, path[:, joint]) for joint in range(path.shape[1])], axis=1)
     return targets, np.diff(targets, axis=0, prepend=path[:1]) / STEP_S

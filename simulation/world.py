@@ -132,10 +132,8 @@ class World:
         return touched
 
     def pressed_down(self, most_newton: float) -> bool:
-        """Whether the arm pushes downwards on anything with more than that force."""
-        contacts = pybullet.getContactPoints(bodyA=self.arm.body, physicsClientId=self.client) or ()
-        # The normal points from B to A: upwards, where the arm stands on something.
-        return sum(contact[9] * max(0.0, contact[7][2]) for contact in contacts) > most_newton
+        """Whether the arm, with what it pinches, pushes downwards on anything with more than that force."""
+        return bool(self.push_on_arm()[2] > most_newton)
 
     def push_on_arm(self) -> FloatArray:
         """(3,) N with which table and objects push on the arm and on what it pinches, friction and weight left out."""

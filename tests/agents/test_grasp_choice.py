@@ -20,8 +20,8 @@ def _bar(x=0.0, y=0.0, angle=0.0, length=0.10, width=0.04):
     return points @ turn + (x, y)
 
 
-def _grasps(footprint, others=(), failed=(), displacement=None):
-    return choose_grasps(footprint, displacement, others, failed, ARENA, GRIPPER)
+def _grasps(footprint, others=(), failed=(), displacement=None, poor=()):
+    return choose_grasps(footprint, displacement, others, failed, ARENA, GRIPPER, poor)
 
 
 @settings(max_examples=40, deadline=None)
@@ -41,6 +41,15 @@ def test_grasps_that_failed_are_passed_over_until_none_is_left(angle):
         failed.append(grasps[0])
         assert len(failed) <= 12
     assert len(failed) >= 4
+
+
+def test_a_poor_grasp_is_left_to_try_after_the_others_that_fit_and_before_those_that_do_not():
+    grasps = _grasps(_bar())
+    second = _grasps(_bar(), poor=grasps[:1])
+    assert set(second) == set(grasps)
+    assert not is_tried(second[0], grasps[:1], GRIPPER)
+    fitting = [grasp for grasp in grasps if abs(grasp.angle) < 1.0]
+    assert is_tried(_grasps(_bar(), poor=fitting)[0], fitting, GRIPPER)
 
 
 def test_an_axis_counts_as_tried_across_the_wrap_at_a_half_turn():

@@ -35,8 +35,9 @@ VIEWS = (_view("view_0", 10.0), _view("view_1", 8.0))
 class Squares:
     """A table of coloured squares without physics, picked up within 1.5 cm of their centres."""
 
-    def __init__(self, places, views=VIEWS):
+    def __init__(self, places, views=VIEWS, half_m=(HALF_M, HALF_M)):
         self.places = [np.array(place, float) for place in places]
+        self.half_m = np.array(half_m)
         self.views = views
         self.covered = False
 
@@ -64,7 +65,7 @@ class Squares:
         image = np.full((view.height, view.width, 3), 110, np.uint8)
         image[::6] = 120
         for at, colour in zip(self.places, COLOURS, strict=False):
-            corners = view.project(np.array([(*(at + side * HALF_M), 0.02) for side in (-1, 1)]))
+            corners = view.project(np.array([(*(at + side * self.half_m), 0.02) for side in (-1, 1)]))
             (left, right), (top, bottom) = np.sort(np.round(corners).astype(int).T)
             image[top:bottom, left:right] = colour
         return image
@@ -187,6 +188,19 @@ def test_an_object_that_was_held_but_put_back_counts_as_failed():
     back = PickPlace(done.pick_x, done.pick_y, done.angle, done.pick_x, done.pick_y)
     agent.act(observation, {"pick_outcome": int(PickOutcome.HELD), "pick_place": back.to_array()})
     assert agent.decision.grasp != first
+
+
+def test_an_object_that_rolled_from_where_it_was_put_is_grasped_from_another_side():
+    """A cylinder that was thrown as the gripper opened was grasped and thrown the same way until the episode ended."""
+    half_m = (0.01, HALF_M)
+    world, agent, goals = Squares([LEFT], half_m=half_m), _agent(), Squares([RIGHT], half_m=half_m).goals()
+    info = world.do(agent.act({**world.pictures(), **goals}, RESET))
+    first = agent.decision.grasp
+    world.places[0] = world.places[0] + 0.05 * np.array([np.cos(first.angle), np.sin(first.angle)])
+    world.do(agent.act({**world.pictures(), **goals}, info))
+    second = agent.decision.grasp
+    assert abs((second.angle - first.angle + np.pi / 2) % np.pi - np.pi / 2) > 0.3
+    assert np.hypot(*(world.places[0] - RIGHT)) < 0.005
 
 
 def test_a_segment_on_which_the_gripper_met_nothing_is_in_nobodys_way():
