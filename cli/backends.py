@@ -75,12 +75,14 @@ class Terminal:
             self._display = None
 
     def ask(self, question: str) -> str:
-        """The answer to a question. Raises EOFError where nobody can answer."""
+        """The answer to a question, typed after it was put. Raises EOFError where nobody can answer."""
+        from tabletop_interaction.real.operator import ask_afresh
+
         if self._display is None:
-            return input(question)
+            return ask_afresh(question)
         self._display.stop()
         try:
-            return input(question)
+            return ask_afresh(question)
         finally:
             self._display.start()
 

@@ -36,7 +36,7 @@ class Arm:
 
     def __init__(self, driver: SawyerDriver, clock: Clock, moves: Moves, settings: SawyerSettings) -> None:
         self._driver = driver
-        self._clock = clock
+        self.clock = clock
         self._settings = settings
         self._fault: RobotFault | None = None
         self._doing = ""
@@ -121,7 +121,7 @@ class Arm:
         Raises:
             RobotFault: it does not open.
         """
-        open_fingers(self._driver, self._clock, self._settings.safety, self._settings.gripper)
+        open_fingers(self._driver, self.clock, self._settings.safety, self._settings.gripper)
 
     def close(self) -> bool:
         """Close the gripper by the fixed amount; returns whether something is in between.
@@ -129,7 +129,7 @@ class Arm:
         Raises:
             RobotFault: it does not close.
         """
-        return close_fingers(self._driver, self._clock, self._settings.safety, self._settings.gripper)
+        return close_fingers(self._driver, self.clock, self._settings.safety, self._settings.gripper)
 
     def grips(self) -> bool:
         """Whether the gripper believes that it holds something."""
@@ -165,21 +165,22 @@ class Arm:
 
     def _follow(self, commands: FloatArray) -> Outcome:
         settings = self._settings
-        outcome = follow(self._driver, self._clock, commands, settings.safety, settings.motion)
+        outcome = follow(self._driver, self.clock, commands, settings.safety, settings.motion)
         self.here = commands[-1] if outcome is Outcome.REACHED else self._driver.state().positions
         return outcome
 
     def _check_fit(self) -> None:
         state = self._driver.state()
-        if (ill := ailment(state, self._clock.now(), self._settings.safety)) is not None:
+        if (ill := ailment(state, self.clock.now(), self._settings.safety)) is not None:
             raise fault_of(ill, self._doing)
         # It may have been moved by hand since: then what was planned no longer starts where it is.
         if float(np.abs(state.positions - self.here).max()) > 2 * self._settings.motion.reached_rad:
             raise halted("the arm is no longer where it was left", self._doing)
 
     def _halt(self, error: BaseException) -> None:
-        self._driver.hold()
+        # Remembered first: a connection that is gone may fail to hold, and nothing may move after that either.
         if isinstance(error, RobotFault):
             self._fault = error
         else:
             self._fault = halted(f"interrupted by {type(error).__name__} {error}".rstrip(), self._doing)
+        self._driver.hold()

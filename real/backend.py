@@ -102,7 +102,7 @@ class SawyerBackend:
             BlankPicture: a camera gives a picture of one colour.
         """
         self._check_ready("observe")
-        return wait_until_still(self._cameras, newer_than=self._arm.stopped_at)
+        return wait_until_still(self._cameras, newer_than=self._arm.stopped_at, clock=self._arm.clock)
 
     def pick(self, x: float, y: float, angle: float) -> Grasp:
         """See `Backend.pick`. A gripper feels no nudge: the outcome is never PUSHED_AWAY.
@@ -239,15 +239,18 @@ class SawyerBackend:
 
     def _leave_by_the_operators_word(self, fault: RobotFault) -> None:
         """Ask until the arm is out of every view, or the answer is no: then the last fault is raised."""
-        while self._operator.may_go_on(fault):
+        while True:
+            was_off = self._arm.needs_enabling()
+            if not self._operator.may_go_on(fault):
+                raise fault
             try:
-                if self._arm.needs_enabling():
+                # A stop that came after the question is asked about before it is cleared.
+                if was_off and self._arm.needs_enabling():
                     self.enable()
                 self.acknowledge()
                 return
             except RobotFault as still:
                 fault = still
-        raise fault
 
     def _check_ready(self, what: str) -> None:
         self._arm.check()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.errors import BlankPicture, CameraFault, InvalidConfiguration
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.real.clock import Clock, MonotonicClock
 from tabletop_interaction.real.device_cameras import open_device_camera
 from tabletop_interaction.real.frames import Camera, Frame
 from tabletop_interaction.real.framing import Crop, centred_crop, take_crop
@@ -169,7 +170,12 @@ def open_camera_array(settings: Mapping[str, CameraSettings], views: tuple[View,
 
 
 def wait_until_still(
-    cameras: CameraArray, *, newer_than: float, noise_level: float = 4.0, timeout_s: float = 5.0
+    cameras: CameraArray,
+    *,
+    newer_than: float,
+    noise_level: float = 4.0,
+    timeout_s: float = 5.0,
+    clock: Clock | None = None,
 ) -> Pictures:
     """Pictures in which nothing moves: the later of two successive ones that differ by noise alone in every view.
 
@@ -178,12 +184,14 @@ def wait_until_still(
         newer_than: both were taken after this, `time.monotonic()` seconds.
         noise_level: grey levels; see `largest_change`. Sensor noise gives 1 to 2.
         timeout_s: how long to wait for stillness, seconds.
+        clock: of what is seen; this machine's monotonic one by default. A twin's objects come to rest in its own time.
 
     Raises:
         CameraFault: something still moves, or a camera fails.
         BlankPicture: a picture is of one colour.
     """
-    deadline = time.monotonic() + timeout_s
+    clock = clock or MonotonicClock()
+    deadline = clock.now() + timeout_s
     before = cameras.read_all(newer_than)
     while True:
         after = cameras.read_all(time.monotonic())
@@ -191,7 +199,7 @@ def wait_until_still(
         restless = max(changes, key=lambda name: changes[name])
         if changes[restless] <= noise_level:
             return after
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             raise CameraFault(
                 f"after {timeout_s:.1f} s pictures of {restless} still change by {changes[restless]:.1f} grey levels "
                 f"({noise_level:.1f} count as still); see whether something moves or the light flickers",

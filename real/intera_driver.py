@@ -32,6 +32,7 @@ _HEADROOM = 1.2
 
 _FIRST_STATE_S = 5.0
 _TIP_TOLERANCE_M = 0.005
+_MOST_HEAD_TURN = 0.1
 _PARAMETER = "robot_config/right_config/joint_names"
 _HINT = "nothing was moved; see that the robot is switched on, and that ROS_IP or ROS_HOSTNAME is set for this machine"
 
@@ -174,6 +175,7 @@ def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name
     joints = _subscribe(modules, clock, name)
     try:
         _check_tip(limb, joints, name)
+        _check_head(joints, name)
     except RobotUnavailable:
         joints.close()
         raise
@@ -238,6 +240,17 @@ def _check_tip(limb: Any, joints: JointStates, name: str) -> None:
             f"{name} has its {GRIPPER_TIP} at {told.round(4).tolist()} m, our model at {ours.round(4).tolist()} m: "
             f"more than {1000 * _TIP_TOLERANCE_M:.0f} mm apart; use the standard narrow fingers in slot 2; nothing "
             "was moved"
+        )
+
+
+def _check_head(joints: JointStates, name: str) -> None:
+    """The arm is kept off a head that faces ahead (`self_collision`); the edge of one turned more stands out 14 mm."""
+    newest = joints.newest
+    assert newest is not None
+    if newest.head is not None and not abs(newest.head) <= _MOST_HEAD_TURN:
+        raise RobotUnavailable(
+            f"the head of {name} is turned by {newest.head:.2f} rad, where the arm may hit it; accepted is up to "
+            f"{_MOST_HEAD_TURN} rad; nothing was moved; turn it ahead: `intera_interface.Head().set_pan(0.0)`"
         )
 
 

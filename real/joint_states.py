@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 
 TOPIC = "/robot/joint_states"
 
+_HEAD = "head_pan"
+
 
 class JointStateMessage(Protocol):
     """The part of `sensor_msgs/JointState` that is used."""
@@ -30,12 +32,16 @@ class JointStateMessage(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Joints:
-    """(7,) each, radians, rad/s and N m, and when they came, seconds of our clock."""
+    """(7,) each, radians, rad/s and N m, and when they came, seconds of our clock.
+
+    `head` is how far the head is turned, radians, 0 ahead; None where the message does not tell.
+    """
 
     positions: FloatArray
     velocities: FloatArray
     efforts: FloatArray
     stamp: float
+    head: float | None = None
 
 
 class JointStates:
@@ -69,7 +75,8 @@ class JointStates:
         there = float(message.header.stamp.to_sec())
         if there == self._time_there or not set(JOINT_NAMES) <= set(message.name):
             return
-        at = [list(message.name).index(name) for name in JOINT_NAMES]
+        names = list(message.name)
+        at = [names.index(name) for name in JOINT_NAMES]
         self._time_there = there
         # One assignment: the reader runs in another thread.
         self._newest = Joints(
@@ -77,4 +84,5 @@ class JointStates:
             velocities=np.array(message.velocity, np.float64)[at],
             efforts=np.array(message.effort, np.float64)[at],
             stamp=self._clock.now(),
+            head=float(message.position[names.index(_HEAD)]) if _HEAD in names else None,
         )

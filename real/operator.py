@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import termios
 from collections.abc import Callable
 from typing import Protocol
 
@@ -71,7 +73,7 @@ class AtConsole:
         self, background: str = "table", ask: Ask | None = None, scene: str = "other objects than before"
     ) -> None:
         self.background = background
-        self._ask = ask or _at_the_prompt
+        self._ask = ask or ask_afresh
         self._scene = scene
 
     def lay_table(self, rng: np.random.Generator) -> None:
@@ -91,15 +93,16 @@ class AtConsole:
         answer = self._answer(
             "Put back what left the arena, step back and enter how many that were (Enter for none). "
         ).strip()
-        return int(answer) if answer.isdigit() else 0
+        return int(answer) if answer.isdecimal() else 0
 
     def may_go_on(self, fault: RobotFault) -> bool:
         """Tell what happened; only the whole word "yes" lets the arm go on; no answer is no."""
         try:
             answer = self._ask(
                 f"The arm stopped. {fault}\n"
-                f'Type "{_YES}" when the cause is seen to and everybody is out of reach: the motors are enabled where '
-                "they are not, and the arm rises and leaves the table. Anything else ends the command. "
+                f'Type "{_YES}" when the cause is seen to and everybody is out of reach. It stands for enable() and '
+                "acknowledge(): the motors are enabled where they are not, and the arm rises and leaves the table. "
+                "Anything else ends the command. "
             )
         except EOFError:
             return False
@@ -145,5 +148,12 @@ class BesideTwin:
         return self._person.may_go_on(fault)
 
 
-def _at_the_prompt(question: str) -> str:
+def ask_afresh(question: str) -> str:
+    """The answer that a person gives to this question: what was typed before it was put answers nothing.
+
+    Raises:
+        EOFError: nobody can answer.
+    """
+    if sys.stdin is not None and sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
     return input(question)

@@ -7,7 +7,8 @@ though the rough shapes of shoulder and column, and of upper arm and head, overl
 is not known.
 
 The maker's head is a sphere wide enough for any pan, and the forearm reaches into it over the arena's near edge. Here
-the head is a box around the screen that faces ahead: leave it so.
+the head is a box around the screen that faces ahead; the driver refuses to connect where it is turned. It is not
+watched after that: leave it so.
 
 Metres and radians, the arm's base frame.
 """

@@ -19,6 +19,7 @@ class TwinFaults:
         extra_force: (3,) N, added to the force felt at the tip, base frame.
         gripper_deaf: the gripper acknowledges no command and does not move.
         gripper_error: the gripper reports an error.
+        head_turn: how far the head is turned, radians; 0 ahead.
         unplugged_views: names of the cameras that give no more pictures.
     """
 
@@ -28,4 +29,5 @@ class TwinFaults:
     extra_force: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     gripper_deaf: bool = False
     gripper_error: bool = False
+    head_turn: float = 0.0
     unplugged_views: set[str] = field(default_factory=set)

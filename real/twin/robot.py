@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 ESTOP_UP, ESTOP_PRESSED, ESTOP_RELEASED = 0, 1, 3
 
 _STILL_M = 4e-5
+_OPENING_S = 0.12
 _GRIPPING_STEPS = 6
 _DEAD_ZONE_M = 0.001
 _LINK_NAME = 12
@@ -58,8 +59,8 @@ class TwinRobot:
         self._debt_s = 0.0
         self._command = self._target = self.arm.joint_angles()
         self._slope = np.zeros(7)
-        self._goal_m = self._travel_m = self.arm.finger_travel()
-        self._still_steps = 0
+        self._goal_m = self._travel_m = self._start_m = self.arm.finger_travel()
+        self._still_steps = self._opening_steps = 0
         self._forces: list[FloatArray] = []
         self._due: list[tuple[float, Callable[[], None]]] = []
 
@@ -91,6 +92,7 @@ class TwinRobot:
         """Take over an opening of both fingers together, metres."""
         if self.moves and not self.faults.gripper_deaf:
             self._goal_m, self._still_steps = float(np.clip(opening, 0, FULL_OPENING_M)) / 2, 0
+            self._start_m, self._opening_steps = min(self.arm.finger_travel(), self._goal_m), 0
 
     @property
     def moves(self) -> bool:
@@ -153,7 +155,7 @@ class TwinRobot:
         """Come to rest exactly where it was told to be: after that nothing is left of what happened before."""
         self.arm.jump(self._command)
         self._target, self._slope = self._command, np.zeros(7)
-        self._goal_m = self._travel_m = self.arm.finger_travel()
+        self._goal_m = self._travel_m = self._start_m = self.arm.finger_travel()
         self._still_steps, self._debt_s = 0, 0.0
 
     def stay(self) -> None:
@@ -180,7 +182,13 @@ class TwinRobot:
         if travel > self._goal_m + 1e-4:
             self.arm.squeeze()
         else:
-            self.arm.move_fingers(self._goal_m)
+            self.arm.move_fingers(self._opened_m())
+
+    def _opened_m(self) -> float:
+        """Where the fingers shall be on their way to open, slowly at both ends, as `Arm.open_fingers`."""
+        self._opening_steps += 1
+        done = min(1.0, self._opening_steps * STEP_S / _OPENING_S)
+        return self._start_m + (self._goal_m - self._start_m) * done**2 * (3 - 2 * done)
 
     def _act_when_due(self) -> None:
         due = [action for at, action in self._due if at <= self.time_s - self._debt_s]

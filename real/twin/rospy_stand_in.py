@@ -101,7 +101,8 @@ class TwinRospy:
         """Send the joints to whoever listens, unless that stalled."""
         if self._robot.faults.states_stall:
             return
-        columns = [[0.0, *values.tolist()] for values in self._robot.joints()]
+        heads = (self._robot.faults.head_turn, 0.0, 0.0)
+        columns = [[head, *values.tolist()] for head, values in zip(heads, self._robot.joints(), strict=True)]
         message = JointState(Header(Stamp(self._robot.time_s)), list(PUBLISHED_JOINTS), *columns)
         for subscriber in self._subscribers:
             if subscriber.topic == TOPIC:

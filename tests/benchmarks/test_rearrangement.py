@@ -15,7 +15,7 @@ from tabletop_interaction.agents.features import Colours
 from tabletop_interaction.agents.matching import AppearanceMatcher
 from tabletop_interaction.benchmarks.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
 from tabletop_interaction.benchmarks.rearrangement import episode_keys, run_benchmark, write_results
-from tabletop_interaction.benchmarks.rearrangement_agents import LearnedParts, agent_maker, check_agents
+from tabletop_interaction.benchmarks.rearrangement_agents import AGENTS, LearnedParts, agent_maker, check_agents
 from tabletop_interaction.benchmarks.rearrangement_episode import Scenes, Setting, open_table, scenes_of
 from tabletop_interaction.benchmarks.rearrangement_folder import check_setting, keep_setting, read_episodes
 from tabletop_interaction.benchmarks.rearrangement_table import AgentScore, Scores, Share
@@ -213,7 +213,7 @@ def test_somebodys_own_agent_plays_the_same_episodes(tmp_path):
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (("ful",), "accepted are full, true-masks, true-matches, oracle, random"),
+        (("ful",), f"accepted are {', '.join(AGENTS)}"),
         (("nowhere_at_all:Agent",), "cannot be imported"),
         (("json:Agent",), "cannot be imported"),
         (("full", "full"), "each once"),

@@ -233,6 +233,11 @@ def test_what_does_not_come_to_rest_in_time_is_a_fault_that_names_the_view():
     assert fault.value.recoverable
 
 
+def test_how_long_it_may_take_is_told_by_the_clock_of_what_is_seen(sawyer):
+    swaying = [_striped(shift) for shift in (0, 30, 60, 60)]
+    wait_until_still(_array(*swaying), newer_than=0.0, timeout_s=0.0, clock=sawyer.clock)
+
+
 @settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 40), st.integers(30, 60), st.integers(30, 60))
 def test_a_cropped_and_scaled_picture_is_that_of_the_cropped_camera(left, top, width, height):

@@ -108,6 +108,39 @@ def test_the_stop_button_amid_a_move_stops_at_once_and_nothing_enables_the_robot
     backend.place(0.1, 0.1)
 
 
+def test_a_stop_that_comes_while_the_operator_is_asked_is_asked_about_before_it_is_cleared(laid, monkeypatch):
+    robot, asked = laid.twin.robot, []
+
+    def answered(fault):
+        asked.append((str(fault), robot.state.enabled))
+        robot.faults.collided = False
+        if len(asked) == 1:
+            robot.press_estop()
+            robot.release_estop()
+        return True
+
+    monkeypatch.setattr(laid.backend._operator, "may_go_on", answered)
+    error, _ = _pick_with(laid, 0.8, collided=True)
+    assert error.recoverable
+    (first, was_on), (second, was_on_again) = asked
+    assert "feels a collision" in first
+    assert was_on
+    assert "stopped, was disabled" in second
+    assert not was_on_again
+
+
+def test_an_arm_that_could_not_be_told_to_hold_moves_no_more_either(laid, monkeypatch):
+    def gone():
+        raise OSError("publish() to a closed topic")
+
+    monkeypatch.setattr(laid.driver, "hold", gone)
+    laid.twin.robot.at(0.8, lambda: setattr(laid.twin.robot.faults, "collided", True))
+    with pytest.raises(OSError, match="closed topic"):
+        laid.backend.pick(*_grasp(laid))
+    monkeypatch.undo()
+    _assert_holds(laid)
+
+
 def test_what_is_gripped_is_kept_through_a_stop_and_can_be_placed_afterwards(laid):
     robot, backend = laid.twin.robot, laid.backend
     assert backend.pick(*_grasp(laid)).held

@@ -114,6 +114,13 @@ def test_other_fingers_than_in_our_model_are_told(twin, monkeypatch):
         _connect(twin)
 
 
+@pytest.mark.parametrize("head", [-0.4, 0.4, math.nan])
+def test_a_turned_head_is_told(twin, head):
+    twin.robot.faults.head_turn = head
+    with pytest.raises(RobotUnavailable, match="the head of robot is turned"):
+        _connect(twin)
+
+
 def test_a_stopped_robot_is_enabled_when_it_is_asked_for_and_its_button_is_up(twin):
     driver = _connect(twin)
     twin.robot.press_estop()
@@ -174,6 +181,7 @@ def test_joints_are_found_by_name_and_repetitions_stay_old(sawyer):
     assert states.newest is None
     handlers[0](_message(1.1, ["head_pan", *reversed(JOINT_NAMES)], [9.0, *range(7)]))
     assert states.newest.positions.tolist() == [6, 5, 4, 3, 2, 1, 0]
+    assert states.newest.head == 9.0
     came = states.newest.stamp
     sawyer.clock.sleep(1.0)
     handlers[0](_message(1.1, list(JOINT_NAMES), [0.0] * 7))

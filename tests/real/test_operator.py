@@ -1,10 +1,14 @@
 """Whoever lays the table: nobody, or a person at the terminal."""
 
+import os
+import pty
+import sys
+
 import numpy as np
 import pytest
 
 from tabletop_interaction.envs.errors import RobotFault
-from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended
+from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended, ask_afresh
 
 RNG = np.random.default_rng(0)
 
@@ -14,7 +18,7 @@ def test_nobody_changes_nothing():
     assert Unattended().bring_back(RNG) == 0
 
 
-@pytest.mark.parametrize(("answer", "count"), [("", 0), ("3", 3), (" 2 ", 2), ("none", 0)])
+@pytest.mark.parametrize(("answer", "count"), [("", 0), ("3", 3), (" 2 ", 2), ("none", 0), ("²", 0)])
 def test_a_person_is_asked_how_many_objects_were_put_back(answer, count, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt: answer)
     AtConsole().lay_table(RNG)
@@ -44,6 +48,23 @@ def test_nobody_has_no_word_and_a_terminal_where_nobody_answers_has_none_either(
         console.lay_table(RNG)
     with pytest.raises(RobotFault, match="nobody answers"):
         console.bring_back(RNG)
+
+
+def test_what_was_typed_before_a_question_does_not_answer_it(monkeypatch, capsys):
+    keyboard, terminal = pty.openpty()
+    with os.fdopen(terminal) as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        os.write(keyboard, b"yes\n")
+        show = sys.stdout.write
+
+        def answered_when_asked(text):
+            if "Go on?" in text:
+                os.write(keyboard, b"no\n")
+            return show(text)
+
+        monkeypatch.setattr(sys.stdout, "write", answered_when_asked)
+        assert ask_afresh("Go on? ") == "no"
+    os.close(keyboard)
 
 
 def test_a_person_beside_a_twin_is_asked_after_faults_and_lays_nothing():

@@ -14,7 +14,8 @@ from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
 from tabletop_interaction.real.lab_config import load_lab
 from tabletop_interaction.real.opening import lab_of
 from tabletop_interaction.real.operator import AtConsole
-from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ
+from tabletop_interaction.real.settings import FULL_OPENING_M
+from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, STEP_S
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
 
@@ -131,6 +132,25 @@ def test_the_same_seed_gives_the_same_pictures_after_a_dirty_episode(laid):
     laid.backend.sweep((-0.3, -0.245), (0.0, 0.0))
     again = played()
     assert all(np.array_equal(first[name], again[name]) for name in first)
+
+
+def test_the_twins_fingers_open_as_gently_as_the_simulations(laid):
+    robot, arm = laid.twin.robot, laid.twin.robot.arm
+    laid.backend._arm.close()
+    closed = arm.finger_travel()
+    simulated, driven = [], []
+    arm_step = arm.step
+    arm.step = lambda: (arm_step(), simulated.append(arm.finger_travel()))
+    arm.open_fingers()
+    del arm.step
+    arm.set_fingers(closed)
+    robot.settle()
+    robot.move_fingers(FULL_OPENING_M)
+    for _ in simulated:
+        robot.advance(STEP_S)
+        driven.append(arm.finger_travel())
+    assert simulated[len(simulated) // 4] < 0.25 * simulated[-1]
+    assert driven == pytest.approx(simulated, abs=1e-3)
 
 
 def test_a_second_pick_or_a_sweep_while_holding_is_refused_and_nothing_moves(laid):
