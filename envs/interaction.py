@@ -116,16 +116,16 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         super().reset(seed=seed)
         if seed is not None:
             self._episode, self._scene = -1, -1
-        self._episode += 1
+        episode = self._episode + 1
         asked = bool(options and options.get("new_scene"))
-        new_scene = asked or self._scene < 0 or self._episode % self.episodes_per_scene == 0
+        new_scene = asked or self._scene < 0 or episode % self.episodes_per_scene == 0
         self._pictures = {}
-        if new_scene:
-            self._scene += 1
-        else:
+        if not new_scene:
             self.backend.place(*self.arena.centre)
             self._sweep_table()
         self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
+        # Counted once it is done: after a fault on the way the next reset is to ask for the same.
+        self._episode, self._scene = episode, self._scene + new_scene
         self._pictures = self._look()
         return dict(self._pictures), self._info(at_rest(self._pictures))
 

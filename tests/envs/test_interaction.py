@@ -88,6 +88,25 @@ def test_every_second_episode_has_a_new_scene_and_the_others_are_swept(painted_t
         assert env.reset(options={"new_scene": True})[1]["scene"] == 1
 
 
+def test_a_scene_that_was_not_laid_is_asked_for_again_and_not_counted(painted_table):
+    asked = []
+
+    class StopsOnce(painted_table):
+        def reset(self, rng, *, new_scene):
+            asked.append(new_scene)
+            if len(asked) == 3:
+                raise RobotFault("blocked", recoverable=True)
+            return super().reset(rng, new_scene=new_scene)
+
+    with gym.make(ID, backend=StopsOnce()) as env:
+        env.reset(seed=1)
+        env.reset()
+        with pytest.raises(RobotFault):
+            env.reset()
+        assert env.reset()[1]["scene"] == 1
+    assert asked == [True, False, True, True]
+
+
 def test_the_sweep_starts_from_eight_points_evenly_spaced_on_the_border(painted_table):
     arena = painted_table().arena
     width, depth = arena.x_max - arena.x_min, arena.y_max - arena.y_min
