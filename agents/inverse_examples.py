@@ -55,7 +55,7 @@ class InverseExample:
         goal: key of the picture after.
         action: float64 (5,), a picture action (see `picture_actions`).
         view: the camera.
-        scene: of the interaction; the pictures of a scene are alike.
+        scene: of the interaction; the pictures of a scene are alike. Writers with the same seed lay the same scenes.
         moves: how many lie between the two pictures; the action is the first of them.
     """
 
@@ -192,7 +192,7 @@ def _by_episode(moves: Sequence[Interaction]) -> list[list[Interaction]]:
 def _examples_of(episode: Sequence[Interaction], size: tuple[int, int], span: int) -> Iterator[InverseExample]:
     """An episode's examples, forwards and backwards in time."""
     view = episode[0].views[0]
-    scene = f"{episode[0].writer}/{episode[0].seed}/{episode[0].scene}"
+    scene = f"{episode[0].seed}/{episode[0].scene}"
     done = np.array([row.pick_place.to_array() for row in episode])
     forwards = picture_actions(done, view, size)
     backwards = reversed_actions(forwards)

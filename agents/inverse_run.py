@@ -49,11 +49,13 @@ class InverseRunOptions:
 
     Attributes:
         data: where the examples are from, in words; remembered in model.json.
+        split: of the objects and table tops that they show; remembered as well.
         checkpoint_every: steps between two states on disk.
         device: that learns.
     """
 
     data: str = ""
+    split: str = ""
     checkpoint_every: int = 100
     device: str = "cpu"
 
@@ -105,6 +107,7 @@ def train_inverse(
     seconds = _learn(trainer, sampler, watched, out, options, seconds, tell)
     metadata = {
         "data": options.data,
+        "split": options.split,
         "learned_from": len(learned),
         "held_out": asdict(_errors(trainer.model, held_out, examples, tell_errors)),
         "held_out_chance": asdict(chance_errors(learned, held_out, config.model.size)),

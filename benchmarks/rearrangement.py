@@ -69,7 +69,7 @@ def run_benchmark(
 
     Raises:
         InvalidConfiguration: an agent that is unknown or lacks its model; nothing was written.
-        ForeignFolder: the folder's episodes were made with another setting.
+        ForeignFolder: the folder's episodes were made with another setting or other weights.
         WorkersDied: processes die as fast as they are replaced.
     """
     check_agents(tuple(dict.fromkeys(key.agent for key in keys)), setting.inverse_model)
@@ -93,10 +93,11 @@ def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Sc
     """
     played = {one.key: one for one in read_episodes(out)}
     chosen = [played[key] for key in keys]
-    scores = Scores.of(chosen)
+    scores, there = Scores.of(chosen), read_settings(out)
     document = {
         "setting": asdict(setting),
-        "made_by": read_settings(out).get("made_by"),
+        "made_by": there.get("made_by"),
+        "weights": there.get("weights"),
         "scenes": list(dict.fromkeys(key.scenes.name for key in keys)),
         "seeds": list(dict.fromkeys(key.seed for key in keys)),
         "agents": scores.document(),

@@ -28,8 +28,9 @@ _NO_INVERSE_MODEL = "the agent 'inverse' needs a trained model; give its file wi
 class MakesAgent(Protocol):
     """What a user's class has to be: called once an episode, so that nothing is carried from one to the next.
 
-    Whatever is slow to load belongs at the module's level. An agent whose attribute `decision` is a
-    `rearranger.Decision` is told the causes of its failures too.
+    Whatever is slow to load belongs at the module's level. Of `info` its `act` is told what was done (`held`,
+    `grasped`, `pick_outcome`, `pick_xy`, `place_xy`, `pick_place`), and nothing that only a judge knows. An agent whose
+    attribute `decision` is a `rearranger.Decision` is told the causes of its failures too.
     """
 
     def __call__(self, views: tuple[View, ...], arena: Arena, rng: np.random.Generator) -> Agent:

@@ -24,6 +24,8 @@ from tabletop_interaction.simulation import SimulationConfig
 MOST_INTERACTIONS = 10
 """As the registration of TabletopRearrangement-v0 has it."""
 
+_TOLD = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place")
+
 _LETTERS = {
     (spec.objects, spec.backgrounds): name[-1] for name, spec in SETS.items() if name.startswith("generalisation-")
 }
@@ -176,16 +178,24 @@ def open_table(scenes: Scenes, displaced: int | None = None) -> tuple[TabletopRe
 
 
 def play(env: TabletopRearrangement, make: MakesAgent, seed: int, most_interactions: int) -> Iterator[Step]:
-    """Play one episode with an agent made for it; the start comes first, then every interaction's end."""
-    agent = make(env.views, env.arena, np.random.default_rng(seed))
+    """Play one episode with an agent made for it; the start comes first, then every interaction's end.
+
+    The agent is told what was done, as a robot would know it, and nothing of what the judge says.
+    """
+    # A stream of its own: the scene is drawn from the bare seed, and would be known by its first draws.
+    agent = make(env.views, env.arena, np.random.default_rng([seed, 1]))
     observation, info = env.reset(seed=seed)
     yield Step(observation, info)
     for _ in range(most_interactions):
-        observation, _, terminated, _, info = env.step(agent.act(observation, info))
+        observation, _, terminated, _, info = env.step(agent.act(observation, _told(info)))
         decision = getattr(agent, "decision", None)
         yield Step(observation, info, decision if isinstance(decision, Decision) else None)
         if terminated:
             return
+
+
+def _told(info: dict[str, Any]) -> dict[str, Any]:
+    return {name: info[name] for name in _TOLD}
 
 
 def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], world: RememberingSimulation) -> Episode:

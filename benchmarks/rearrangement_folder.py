@@ -1,7 +1,7 @@
 """The folder of a rearrangement benchmark: every episode is in it when it ends, and played once.
 
 ```
-settings.json           what the episodes were made with; other settings want another folder
+settings.json           what the episodes were made with; other settings or weights want another folder
 episodes.jsonl          an episode a line, as they end
 pictures/               start, goal and end of each episode
 episodes.csv            the same lines as a table, in the order of agents, scenes and seeds
@@ -15,6 +15,7 @@ Folders that knew one kind of scene only name it in settings.json; their episode
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -25,19 +26,21 @@ from tabletop_interaction.agents.json_lines import append_line, read_lines
 from tabletop_interaction.benchmarks.rearrangement_episode import Episode, EpisodeKey, Setting
 from tabletop_interaction.envs.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.envs.record_folder import write_whole
+from tabletop_interaction.segmentation.proposals import DEFAULT_CHECKPOINT
 from tabletop_interaction.simulation import open_simulation
 
 EPISODES = "episodes.jsonl"
 
 _SETTINGS = "settings.json"
 _OPTIONAL = "inverse_model"
+_WEIGHTS = "weights"
 
 
 def check_setting(out: Path, setting: Setting) -> None:
-    """Make sure that a folder's episodes were made with this setting; nothing is written.
+    """Make sure that a folder's episodes were made with this setting and the same weights; nothing is written.
 
     Raises:
-        ForeignFolder: they were made with another one.
+        ForeignFolder: they were made with another one, or a model's file holds other weights than then.
         UnreadableRecords: settings.json is damaged.
     """
     there = read_settings(out)
@@ -47,6 +50,13 @@ def check_setting(out: Path, setting: Setting) -> None:
             raise ForeignFolder(
                 f"{out} holds episodes with {name} {there.get(name)!r}, not {wanted!r}; name a new folder with --out"
             )
+    kept = there.get(_WEIGHTS, {})
+    for name, checksum in _checksums(setting).items():
+        if kept.get(name, checksum) != checksum:
+            raise ForeignFolder(
+                f"{out} holds episodes with other weights of {name} {there[name]!r}: the file was written anew since; "
+                "name a new folder with --out"
+            )
 
 
 def keep_setting(out: Path, setting: Setting) -> None:
@@ -55,9 +65,24 @@ def keep_setting(out: Path, setting: Setting) -> None:
     if not there:
         with open_simulation("test", None) as backend:
             made_by = {key: backend.metadata[key] for key in ("renderer", "versions")}
-        _write_json(out / _SETTINGS, {**asdict(setting), "made_by": made_by})
+        _write_json(out / _SETTINGS, {**asdict(setting), "made_by": made_by, _WEIGHTS: _checksums(setting)})
     elif setting.inverse_model is not None and there.get(_OPTIONAL) is None:
-        _write_json(out / _SETTINGS, {**there, _OPTIONAL: setting.inverse_model})
+        added = {name: one for name, one in _checksums(setting).items() if name == _OPTIONAL}
+        weights = {**there.get(_WEIGHTS, {}), **added}
+        _write_json(out / _SETTINGS, {**there, _OPTIONAL: setting.inverse_model, _WEIGHTS: weights})
+
+
+def _checksums(setting: Setting) -> dict[str, str]:
+    """Of the weights of each model that a setting names, by its name there; none where there is no file."""
+    files = {"model": str(DEFAULT_CHECKPOINT) if setting.model == "default" else setting.model}
+    if setting.inverse_model is not None:
+        files[_OPTIONAL] = setting.inverse_model
+    return {name: _checksum(Path(file)) for name, file in files.items() if Path(file).is_file()}
+
+
+def _checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def read_settings(out: Path) -> dict[str, Any]:

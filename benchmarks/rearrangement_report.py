@@ -17,7 +17,7 @@ from tabletop_interaction.benchmarks.line_charts import Chart, Line, line_chart_
 from tabletop_interaction.benchmarks.rearrangement_episode import Episode
 from tabletop_interaction.benchmarks.rearrangement_folder import picture_path
 from tabletop_interaction.benchmarks.rearrangement_pictures import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX
-from tabletop_interaction.benchmarks.rearrangement_table import CAPTION, DISPLACED, Scores, Share
+from tabletop_interaction.benchmarks.rearrangement_table import CAPTION, DISPLACED, Scores, Share, percent
 from tabletop_interaction.benchmarks.report_page import Drawn, Essential, drawn, render_page
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.envs.record_folder import write_whole
@@ -162,7 +162,7 @@ def _example(out: Path, one: Episode) -> Example:
 
 def _essential(name: str, share: Share) -> Essential:
     interval = f"{100 * share.low:.0f} to {100 * share.high:.0f} %"
-    return Essential(name, f"{100 * share.hits / share.trials:.0f} %", f"{share.hits} of {share.trials}; {interval}")
+    return Essential(name, f"{percent(share.hits / share.trials)} %", f"{share.hits} of {share.trials}; {interval}")
 
 
 def _series(name: str, number: int, shares: Sequence[Share]) -> Bars:

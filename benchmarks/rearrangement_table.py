@@ -48,7 +48,15 @@ class Share:
     def __str__(self) -> str:
         if not self.trials:
             return "-"
-        return f"{100 * self.hits / self.trials:.0f} ({100 * self.low:.0f}-{100 * self.high:.0f})"
+        return f"{percent(self.hits / self.trials)} ({100 * self.low:.0f}-{100 * self.high:.0f})"
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 in per cent, to a tenth where it is not whole: one failure in 200 is told from none."""
+    text = f"{100 * share:.1f}".removesuffix(".0")
+    if text in ("0", "100") and share not in (0, 1):
+        return "<0.1" if text == "0" else ">99.9"
+    return text
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ def _figures(one: AgentScore, scenes: Sequence[str]) -> dict[str, str]:
         **{f"  of {n} displaced, %": str(one.by_displaced[n]) for n in DISPLACED},
         **{f"  {name}, %": str(one.by_scenes[name]) for name in scenes},
         **{f"within {name}, %": str(share) for name, share in one.within.items()},
-        "Fixed Strict, %": f"{100 * one.fixed_strict:.0f}",
+        "Fixed Strict, %": percent(one.fixed_strict),
         "distance left, px": f"{one.mean_px:.1f}",
         "interactions": f"{one.interactions:.1f}",
         "seconds an episode": f"{one.seconds:.1f}",

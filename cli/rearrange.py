@@ -55,8 +55,9 @@ class Rearrange:
 
     out: Path = Path("runs/rearranged")
     """Folder of the pictures."""
-    agent: Annotated[str, tyro.conf.arg(metavar="full|true-masks|true-matches|oracle|random|module:Class")] = "full"
-    """full: from pictures alone. true-..., oracle: with parts that a simulation knows. Or your own class."""
+    agent: Annotated[str, tyro.conf.arg(metavar="NAME|module:Class")] = "full"
+    """full: from pictures alone. true-masks, true-matches, oracle: with parts that a simulation knows. inverse, random:
+    baselines. Or your own class."""
     goal: tuple[Path, ...] = ()
     """Pictures of the goal as view_0 and the views after it see it; one is enough."""
     displaced: Literal[1, 2, 3] | None = None

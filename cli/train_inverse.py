@@ -13,6 +13,7 @@ from tabletop_interaction.agents.inverse_training import InverseReport, InverseT
 from tabletop_interaction.cli.loading import Device, check_device
 from tabletop_interaction.cli.train import progress_bars
 from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.envs.record_folder import read_meta
 from tabletop_interaction.segmentation.training_run import check_run_folder
 
 
@@ -68,7 +69,7 @@ class TrainInverse:
                 examples,
                 self.out,
                 config,
-                InverseRunOptions(data=str(self.data), device=self.device),
+                InverseRunOptions(str(self.data), read_meta(self.data).split, device=self.device),
                 tell=_LearningBar(show),
                 tell_errors=lambda done, total: show("held out", done, total, ""),
             )

@@ -130,6 +130,17 @@ def test_whole_scenes_are_held_out(examples):
     assert again == learned
 
 
+def test_a_scene_that_two_writers_recorded_with_one_seed_is_one_scene(record_moves, tmp_path):
+    for _ in range(2):
+        record_moves(tmp_path / "records", episodes=2, steps=3)
+    found = inverse_examples(tmp_path / "records", SIZE)
+    assert len(found.examples) == 24
+    learned, held_out = split_by_scene(found.examples, 0.5, seed=0)
+    assert len(learned) == len(held_out) == 12
+    seen = [{one.action.round(3).tobytes() for one in side} for side in (learned, held_out)]
+    assert not seen[0] & seen[1]
+
+
 @pytest.mark.parametrize("share", [0.01, 0.99])
 def test_at_least_a_scene_is_on_either_side(examples, share):
     assert all(split_by_scene(examples.examples, share, seed=0))

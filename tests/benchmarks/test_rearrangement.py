@@ -16,9 +16,9 @@ from tabletop_interaction.agents.matching import AppearanceMatcher
 from tabletop_interaction.benchmarks.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
 from tabletop_interaction.benchmarks.rearrangement import episode_keys, run_benchmark, write_results
 from tabletop_interaction.benchmarks.rearrangement_agents import AGENTS, LearnedParts, agent_maker, check_agents
-from tabletop_interaction.benchmarks.rearrangement_episode import Scenes, Setting, open_table, scenes_of
+from tabletop_interaction.benchmarks.rearrangement_episode import Scenes, Setting, open_table, play, scenes_of
 from tabletop_interaction.benchmarks.rearrangement_folder import check_setting, keep_setting, read_episodes
-from tabletop_interaction.benchmarks.rearrangement_table import AgentScore, Scores, Share
+from tabletop_interaction.benchmarks.rearrangement_table import AgentScore, Scores, Share, percent
 from tabletop_interaction.envs import PickPlace
 from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
 from tabletop_interaction.sim_assets import background_names, object_names
@@ -59,6 +59,16 @@ class Idle:
 
     def act(self, observation, info):
         return self.action
+
+
+class Curious(Idle):
+    """Somebody's agent that keeps whatever it was told."""
+
+    told = []  # noqa: RUF012 (each episode has an agent of its own)
+
+    def act(self, observation, info):
+        self.told.append(set(info))
+        return super().act(observation, info)
 
 
 def _parts():
@@ -155,6 +165,25 @@ def test_an_inverse_model_may_come_later_but_not_be_exchanged(tmp_path):
         check_setting(tmp_path, replace(SETTING, inverse_model="b.safetensors"))
 
 
+@pytest.mark.parametrize("name", ["model", "inverse_model"])
+def test_a_model_that_was_trained_anew_under_the_same_name_is_refused(tmp_path, name):
+    weights, out = tmp_path / "model.safetensors", tmp_path / "out"
+    out.mkdir()
+    weights.write_bytes(b"first")
+    setting = replace(SETTING, **{name: str(weights)})
+    keep_setting(out, SETTING if name == "inverse_model" else setting)
+    keep_setting(out, setting)
+    check_setting(out, setting)
+    weights.write_bytes(b"second")
+    with pytest.raises(ForeignFolder, match=f"other weights of {name} .*name a new folder"):
+        check_setting(out, setting)
+
+
+def test_a_folder_that_kept_no_checksums_goes_on(tmp_path):
+    (tmp_path / "settings.json").write_text(json.dumps(asdict(SETTING)))
+    check_setting(tmp_path, SETTING)
+
+
 @pytest.mark.parametrize(("make", "told"), [
     (lambda: Scenes(tables="tset"), "unknown split 'tset'"),
     (lambda: Setting(displaced=4), "displaced is 4"),
@@ -208,6 +237,15 @@ def test_files_hold_a_row_an_episode_and_the_figures(folder):
 def test_somebodys_own_agent_plays_the_same_episodes(tmp_path):
     (episode,) = _played(tmp_path, _keys(f"{__name__}:Idle", seeds=(200,)))
     assert (episode.success, episode.interactions, episode.others_px < 1, episode.cause) == (False, 2, True, "unknown")
+
+
+def test_no_agent_is_told_what_only_the_judge_knows(monkeypatch):
+    env, _ = open_table(Scenes(), displaced=1)
+    monkeypatch.setattr(Curious, "told", [])
+    with closing(env):
+        steps = list(play(env, Curious, seed=200, most_interactions=2))
+    assert {"goal_distance_px", "is_success", "displaced"} <= set(steps[-1].info)
+    assert Curious.told == 2 * [{"held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place"}]
 
 
 @pytest.mark.parametrize(
@@ -306,6 +344,13 @@ def test_an_interval_is_wilsons():
     assert (share.hits, share.trials) == (8, 10)
     assert (share.low, share.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert str(Share.of([])) == "-"
+
+
+def test_one_failure_in_two_hundred_is_not_rounded_to_none(episode_of):
+    assert str(Share.of([True] * 199 + [False])) == "99.5 (97-100)"
+    assert [percent(share) for share in (0, 0.0001, 0.95, 0.9999, 1)] == ["0", "<0.1", "95", ">99.9", "100"]
+    almost = [episode_of(fixed_strict=0.0), *(episode_of() for _ in range(199))]
+    assert dict(Scores.of(almost).rows())["Fixed Strict, %"] == ["99.5"]
 
 
 def test_figures_count_distances_numbers_and_causes(episode_of):

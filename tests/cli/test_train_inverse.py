@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tabletop_interaction.agents.inverse_agent import InverseAgent
-from tabletop_interaction.agents.inverse_model import load_inverse_model
+from tabletop_interaction.agents.inverse_model import inverse_model_metadata, load_inverse_model
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 
@@ -45,6 +45,7 @@ def test_records_become_a_model_that_acts(
     said = capsys.readouterr().out.replace("\n", " ")
     assert "model.safetensors, on 10 held-out examples" in said
     assert "both within 2.1 cm" in said
+    assert inverse_model_metadata(tmp_path / "run" / "model.safetensors")["split"] == "train"
     model, table = load_inverse_model(tmp_path / "run" / "model.safetensors"), painted_table()
     table.reset(np.random.default_rng(0), new_scene=True)
     picture = table.observe()["view_0"]
