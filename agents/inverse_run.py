@@ -26,14 +26,14 @@ from tabletop_interaction.agents.inverse_model import (
     save_inverse_model,
 )
 from tabletop_interaction.agents.inverse_training import InverseReport, InverseTrainer, InverseTrainingConfig
-from tabletop_interaction.segmentation.training import TrainingError
 from tabletop_interaction.segmentation.training_run import (
     check_run_folder,
     is_finished,
+    take_up,
     until_interrupted,
     write_request,
 )
-from tabletop_interaction.segmentation.training_state import DamagedState, load_state, save_state
+from tabletop_interaction.segmentation.training_state import save_state
 
 _STATE, _MODEL = "state.pt", "model.safetensors"
 # Held-out examples that are looked at along the way, evenly spread.
@@ -101,7 +101,7 @@ def train_inverse(
     if is_new:
         write_request(out, config, fingerprint, options.device)
     trainer = InverseTrainer(new_inverse_model(config.model, config.seed).to(options.device), config)
-    seconds = _take_up(out / _STATE, trainer)
+    seconds = take_up(out / _STATE, trainer)
     sampler = InverseSampler(tuple(learned), examples, config.model, config.augmentation)
     watched = held_out[:: -(-len(held_out) // _WATCHED)]
     seconds = _learn(trainer, sampler, watched, out, options, seconds, tell)
@@ -178,17 +178,3 @@ def _errors(
 def _plot(board: SummaryWriter, values: Mapping[str, float], step: int) -> None:
     for name, value in values.items():
         board.add_scalar(name, value, step)
-
-
-def _take_up(path: Path, trainer: InverseTrainer) -> float:
-    """Bring a trainer to where the run was; CPU seconds until then."""
-    try:
-        state = load_state(path)
-        if state is None:
-            return 0.0
-        trainer.load_state_dict(state["trainer"])
-        return float(state["cpu_seconds"])
-    except DamagedState as error:
-        raise TrainingError(f"{error}; remove {path.parent} and train again") from error
-    except Exception as error:  # torch names no error for a state of another network.
-        raise TrainingError(f"{path} is damaged ({error}); remove {path.parent} and train again") from error

@@ -18,12 +18,12 @@ import signal
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
@@ -124,7 +124,7 @@ def train(
     if kept_steps is None:
         write_request(out, config, fingerprint, options.device)
     trainer = Trainer(network, config)
-    cpu_seconds = _load_state(out / _STATE, trainer)
+    cpu_seconds = take_up(out / _STATE, trainer)
     cpu_seconds = _learn(trainer, sampler, out, options, cpu_seconds, tell)
     refresh = (
         sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in range(min(_REFRESH_BATCHES, config.steps))
@@ -292,8 +292,18 @@ def _save_state(path: Path, trainer: Trainer, cpu_seconds: float) -> None:
     save_state(path, {"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds})
 
 
-def _load_state(path: Path, trainer: Trainer) -> float:
-    """Bring a trainer, on whichever device, to where the run was; CPU seconds until then."""
+class TakesUpState(Protocol):
+    """A trainer of any network."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+def take_up(path: Path, trainer: TakesUpState) -> float:
+    """Bring a trainer, on whichever device, to where the run was; CPU seconds until then.
+
+    Raises:
+        TrainingError: the state is damaged, or another network's.
+    """
     try:
         state = load_state(path)
         if state is None:
