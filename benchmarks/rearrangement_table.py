@@ -141,7 +141,7 @@ class Scores:
         table = Table(title=title, title_justify="left", caption=CAPTION, caption_justify="left")
         table.add_column("", no_wrap=True)
         for name in self.agents:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", overflow="fold")
         for label, cells in self.rows():
             table.add_row(label, *cells)
         for cause in self.causes:
