@@ -29,11 +29,11 @@ from tabletop_interaction.agents.inverse_training import InverseReport, InverseT
 from tabletop_interaction.segmentation.training_run import (
     check_run_folder,
     is_finished,
+    keep_state,
     take_up,
     until_interrupted,
     write_request,
 )
-from tabletop_interaction.segmentation.training_state import save_state
 
 _STATE, _MODEL = "state.pt", "model.safetensors"
 # Held-out examples that are looked at along the way, evenly spread.
@@ -153,8 +153,7 @@ def _learn(
             if tell is not None:
                 tell(done, config.steps, report)
             if interrupted.is_set() or done % options.checkpoint_every == 0 or done == config.steps:
-                spent = seconds + time.process_time() - before
-                save_state(out / _STATE, {"trainer": trainer.state_dict(), "cpu_seconds": spent})
+                keep_state(out / _STATE, trainer, seconds + time.process_time() - before)
             if interrupted.is_set():
                 raise KeyboardInterrupt
             if done % options.checkpoint_every == 0:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from tabletop_interaction.agents.inverse_batches import Augmentation, InverseBatch
 from tabletop_interaction.agents.inverse_model import InverseModel, InverseModelConfig
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
-from tabletop_interaction.segmentation.training import SEEDS, TrainingError
+from tabletop_interaction.segmentation.training import SEEDS, TrainingError, learning_rate
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,3 @@ class InverseTrainer:
         return torch.stack(
             [functional.cross_entropy(logits.float().flatten(1), wanted.flatten(1)) for logits, wanted in pairs]
         )
-
-
-def learning_rate(step: int, config: InverseTrainingConfig) -> float:
-    """Rises over the warm-up and falls as a cosine to nothing at the last step."""
-    warm_up = min(config.warm_up_steps, config.steps // 10)
-    if step < warm_up:
-        return config.learning_rate * (step + 1) / (warm_up + 1)
-    done = min(1.0, (step - warm_up) / max(1, config.steps - warm_up))
-    return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)

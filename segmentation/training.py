@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -174,7 +174,18 @@ def new_network(config: TrainingConfig) -> DeepMask:
         return DeepMask(config.network)
 
 
-def learning_rate(step: int, config: TrainingConfig) -> float:
+class RateSchedule(Protocol):
+    """What a configuration says of its learning rate: the highest, all steps, and those over which it rises."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warm_up_steps(self) -> int: ...
+
+
+def learning_rate(step: int, config: RateSchedule) -> float:
     """Rises over the warm-up and falls as a cosine to nothing at the last step."""
     warm_up = min(config.warm_up_steps, config.steps // 10)
     if step < warm_up:

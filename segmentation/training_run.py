@@ -233,11 +233,11 @@ def _learn(
             if tell is not None:
                 tell(trainer.step_number, config.steps, report)
             if interrupted.is_set() or trainer.step_number % options.checkpoint_every == 0:
-                _save_state(out / _STATE, trainer, spent())
+                keep_state(out / _STATE, trainer, spent())
                 _show(trainer, sampler, board)
             if interrupted.is_set():
                 raise KeyboardInterrupt
-        _save_state(out / _STATE, trainer, spent())
+        keep_state(out / _STATE, trainer, spent())
         _show(trainer, sampler, board)
     return spent()
 
@@ -288,17 +288,19 @@ def write_request(out: Path, config: DataclassInstance, fingerprint: str, device
         file.write((json.dumps(request, indent=2) + "\n").encode())
 
 
-def _save_state(path: Path, trainer: Trainer, cpu_seconds: float) -> None:
-    save_state(path, {"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds})
+class Resumable(Protocol):
+    """A trainer of any network that can go on from what it was."""
 
-
-class TakesUpState(Protocol):
-    """A trainer of any network."""
-
+    def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
-def take_up(path: Path, trainer: TakesUpState) -> float:
+def keep_state(path: Path, trainer: Resumable, cpu_seconds: float) -> None:
+    """Write where a run is, for `take_up`."""
+    save_state(path, {"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds})
+
+
+def take_up(path: Path, trainer: Resumable) -> float:
     """Bring a trainer, on whichever device, to where the run was; CPU seconds until then.
 
     Raises:

@@ -14,10 +14,10 @@ from tabletop_interaction.agents.inverse_errors import model_errors
 from tabletop_interaction.agents.inverse_examples import inverse_examples
 from tabletop_interaction.agents.inverse_model import InverseModelConfig, load_inverse_model, new_inverse_model
 from tabletop_interaction.agents.inverse_run import InverseRunOptions, held_out_errors, train_inverse
-from tabletop_interaction.agents.inverse_training import InverseTrainer, InverseTrainingConfig, learning_rate
+from tabletop_interaction.agents.inverse_training import InverseTrainer, InverseTrainingConfig
 from tabletop_interaction.agents.picture_actions import arena_actions
 from tabletop_interaction.envs.actions import pick_place_from_action
-from tabletop_interaction.segmentation.training import TrainingError
+from tabletop_interaction.segmentation.training import TrainingError, learning_rate
 from tabletop_interaction.segmentation.training_state import load_state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
