@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from tabletop_interaction.agents import efficientnet_lite
 from tabletop_interaction.agents.efficientnet_lite import EfficientNetLite0, load_efficientnet_lite0
-from tabletop_interaction.envs.errors import TabletopError
+from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.segmentation import DeepMask, Segmenter
 from tabletop_interaction.segmentation.network import PIXEL_MEAN, PIXEL_STD
 

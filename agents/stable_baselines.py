@@ -21,7 +21,7 @@ from stable_baselines3 import PPO
 from tabletop_interaction.agents.agent import Observation
 from tabletop_interaction.envs import Arena, View
 from tabletop_interaction.envs.actions import ACTION_SIZE
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 
 POLICY_PATH = Path("runs/stable-baselines/policy.zip")
 """Where the example writes its policy, and the agent looks for one."""

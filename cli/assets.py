@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabletop_interaction.benchmarks.arm_film import write_arm_film
-from tabletop_interaction.benchmarks.asset_sheets import write_asset_sheets
 from tabletop_interaction.cli.loading import claim_folder
+from tabletop_interaction.reports.asset_sheets import write_asset_sheets
+from tabletop_interaction.reports.films import write_arm_film
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import tyro
 from rich.progress import Progress
 
 from tabletop_interaction.envs import Backend
-from tabletop_interaction.envs.errors import InvalidConfiguration, RobotFault
+from tabletop_interaction.errors import InvalidConfiguration, RobotFault
 
 BackendName = Annotated[str, tyro.conf.arg(metavar="simulation|sawyer")]
 

@@ -12,21 +12,26 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from tabletop_interaction.benchmarks.active_passive import compare_runs, comparison_svg, named_folders
-from tabletop_interaction.benchmarks.checksums import checksum_of, published_checksum, record_checksums, verdict
-from tabletop_interaction.benchmarks.generalisation import evaluate_generalisation
-from tabletop_interaction.benchmarks.job_processes import Death
-from tabletop_interaction.benchmarks.label_sets import SETS, make_set, spec_of
-from tabletop_interaction.benchmarks.rearrangement import (
+from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
+from tabletop_interaction.benchmarks.rearrangement.episode import EpisodeKey, Setting, scenes_of
+from tabletop_interaction.benchmarks.rearrangement.run import (
     episode_keys,
     missing_episodes,
     run_benchmark,
     write_results,
 )
-from tabletop_interaction.benchmarks.rearrangement_agents import LearnedParts, check_agents
-from tabletop_interaction.benchmarks.rearrangement_episode import EpisodeKey, Setting, scenes_of
+from tabletop_interaction.benchmarks.segmentation.active_passive import compare_runs, comparison_svg, named_folders
+from tabletop_interaction.benchmarks.segmentation.checksums import (
+    checksum_of,
+    published_checksum,
+    record_checksums,
+    verdict,
+)
+from tabletop_interaction.benchmarks.segmentation.generalisation import evaluate_generalisation
+from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.processes import Death
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from typing import Annotated, Literal
 
 import tyro
 
-from tabletop_interaction.agents.passive_examples import PassiveConfig, passive_examples
-from tabletop_interaction.agents.passive_sheet import write_passive_sheet
+from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_examples
 from tabletop_interaction.cli.loading import Device, check_device, claim_folder
 from tabletop_interaction.cli.train import LearningBar, progress_bars
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.envs.record_folder import write_whole
-from tabletop_interaction.segmentation.examples import ExampleSet, NoExamples
-from tabletop_interaction.segmentation.training import TrainingConfig
-from tabletop_interaction.segmentation.training_run import RunOptions, train
+from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.reports.passive_sheet import write_passive_sheet
+from tabletop_interaction.segmentation.training.examples import ExampleSet, NoExamples
+from tabletop_interaction.segmentation.training.run import RunOptions, train
+from tabletop_interaction.segmentation.training.trainer import TrainingConfig
 
 
 @dataclass(frozen=True)

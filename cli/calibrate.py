@@ -17,16 +17,22 @@ from rich.table import Table
 
 from tabletop_interaction.cli.calibrate_robot import Robot, find_boards
 from tabletop_interaction.cli.loading import claim_folder
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.real import calibration, lab_sections
-from tabletop_interaction.real.arena_pose import BoardPlace
-from tabletop_interaction.real.board_capture import capture_boards, picture_paths, read_picture, write_picture
-from tabletop_interaction.real.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
-from tabletop_interaction.real.calibration_tables import write_touch_template
-from tabletop_interaction.real.cameras import CameraSettings, opened_cameras, read_frames
-from tabletop_interaction.real.charuco import Board
-from tabletop_interaction.real.intrinsics import IntrinsicsBounds
-from tabletop_interaction.real.lab_file import read_lab_file, update_lab_file
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.calibration.arena_pose import BoardPlace
+from tabletop_interaction.real.calibration.board_capture import (
+    capture_boards,
+    picture_paths,
+    read_picture,
+    write_picture,
+)
+from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
+from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
+from tabletop_interaction.real.calibration import steps as calibration
+from tabletop_interaction.real.calibration.tables import write_touch_template
+from tabletop_interaction.real.cameras.array import CameraSettings, opened_cameras, read_frames
+from tabletop_interaction.real.lab import sections as lab_sections
+from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
 LAB = Path("lab.yaml")
 

@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from tabletop_interaction.cli.loading import claim_folder
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.real import calibration, lab_sections
-from tabletop_interaction.real.board_capture import picture_paths, read_picture, write_picture
-from tabletop_interaction.real.calibration_tables import (
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.arm.driver import SawyerDriver
+from tabletop_interaction.real.arm.intera_driver import open_intera_driver
+from tabletop_interaction.real.arm.settings import settings_of
+from tabletop_interaction.real.calibration.board_capture import picture_paths, read_picture, write_picture
+from tabletop_interaction.real.calibration.charuco import Board, Corners
+from tabletop_interaction.real.calibration.hand_eye import Method
+from tabletop_interaction.real.calibration.hand_guiding import HAND, base_from_link, touch_points
+from tabletop_interaction.real.calibration import steps as calibration
+from tabletop_interaction.real.calibration.tables import (
     TouchedPoints,
     read_hand_poses,
     read_touch_template,
@@ -25,14 +31,9 @@ from tabletop_interaction.real.calibration_tables import (
     write_hand_poses,
     write_touched_points,
 )
-from tabletop_interaction.real.cameras import CameraSettings, opened_cameras, read_frames
-from tabletop_interaction.real.charuco import Board, Corners
-from tabletop_interaction.real.driver import SawyerDriver
-from tabletop_interaction.real.hand_eye import Method
-from tabletop_interaction.real.hand_guiding import HAND, base_from_link, touch_points
-from tabletop_interaction.real.intera_driver import open_intera_driver
-from tabletop_interaction.real.lab_file import read_lab_file
-from tabletop_interaction.real.settings import settings_of
+from tabletop_interaction.real.cameras.array import CameraSettings, opened_cameras, read_frames
+from tabletop_interaction.real.lab import sections as lab_sections
+from tabletop_interaction.real.lab.file import read_lab_file
 
 FloatArray = NDArray[np.float64]
 

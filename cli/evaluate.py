@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from tabletop_interaction.benchmarks.evaluation import (
+from tabletop_interaction.benchmarks.segmentation.evaluation import (
     EvaluationSet,
     benchmark_set,
     evaluate,
@@ -17,9 +17,9 @@ from tabletop_interaction.benchmarks.evaluation import (
     foreign_set,
     results_table,
 )
-from tabletop_interaction.benchmarks.evaluation_report import model_labels, write_report
+from tabletop_interaction.benchmarks.segmentation.page import model_labels, write_report
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, check_longer_side
 from tabletop_interaction.segmentation.proposals import DEFAULT_CHECKPOINT, Segmenter

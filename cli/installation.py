@@ -11,9 +11,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from tabletop_interaction.envs.errors import TabletopError
-from tabletop_interaction.real.diagnosis import Finding, refusal
-from tabletop_interaction.real.examination import within
+from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.real.checks.diagnosis import Finding, refusal
+from tabletop_interaction.real.checks.examination import within
 from tabletop_interaction.simulation import open_simulation
 
 DISTRIBUTION = "tabletop-interaction"

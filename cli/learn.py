@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 
-from tabletop_interaction.agents.explorer import ChoiceName
-from tabletop_interaction.agents.learner import first_network, open_learner, watched
-from tabletop_interaction.agents.learning import Crew, TakingTurns, check_world, learn, open_explorer
-from tabletop_interaction.agents.learning_config import LearningConfig, PolicyName
-from tabletop_interaction.agents.learning_fleet import open_fleet
-from tabletop_interaction.agents.learning_state import (
+from tabletop_interaction.agents.learning.actor import ChoiceName
+from tabletop_interaction.agents.learning.config import LearningConfig, PolicyName
+from tabletop_interaction.agents.learning.learner import first_network, open_learner, watched
+from tabletop_interaction.agents.learning.loop import Crew, TakingTurns, check_world, learn, open_explorer
+from tabletop_interaction.agents.learning.ray_workers import open_fleet
+from tabletop_interaction.agents.learning.run_folder import (
     RunFolder,
     began_at,
     check_run,
@@ -24,10 +24,7 @@ from tabletop_interaction.agents.learning_state import (
     open_run,
     read_history,
 )
-from tabletop_interaction.benchmarks.learning_curves import Curves
-from tabletop_interaction.benchmarks.learning_evaluation import Evaluations, HeldOut, open_held_out
-from tabletop_interaction.benchmarks.learning_report import essentials, write_report
-from tabletop_interaction.benchmarks.learning_run_reading import read_learning_run
+from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOut, open_held_out
 from tabletop_interaction.cli.backends import (
     SAWYER,
     BackendName,
@@ -39,10 +36,13 @@ from tabletop_interaction.cli.backends import (
 from tabletop_interaction.cli.learn_display import Display, LearnWatcher
 from tabletop_interaction.cli.loading import Device
 from tabletop_interaction.envs import Backend
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.segmentation.crops import CropConfig
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.reports.learning_page import essentials, write_report
+from tabletop_interaction.reports.learning_run import read_learning_run
+from tabletop_interaction.reports.tensorboard_curves import Curves
 from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training import TrainingConfig
+from tabletop_interaction.segmentation.training.crops import CropConfig
+from tabletop_interaction.segmentation.training.trainer import TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tabletop_interaction.agents.json_lines import read_lines
-from tabletop_interaction.agents.learner import Update
-from tabletop_interaction.agents.learning import Crew, NewestNetwork
-from tabletop_interaction.agents.learning_config import LearningConfig
-from tabletop_interaction.agents.learning_state import HistoryLine, RunFolder, read_history
-from tabletop_interaction.benchmarks.learning_curves import Curves
-from tabletop_interaction.benchmarks.learning_evaluation import Evaluations
+from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.agents.learning.learner import Update
+from tabletop_interaction.agents.learning.loop import Crew, NewestNetwork
+from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history
+from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations
 from tabletop_interaction.cli.backends import Terminal
+from tabletop_interaction.json_lines import read_lines
+from tabletop_interaction.reports.tensorboard_curves import Curves
 
 _WINDOW = 50
 

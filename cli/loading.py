@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tabletop_interaction.envs.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
 
 # torch takes seconds, which a command that loads no network need not wait.
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from tabletop_interaction.envs.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 
 COMMANDS = (
     "collect",
@@ -117,10 +117,10 @@ def _errors_of_segmentation() -> tuple[type[ValueError], ...]:
     """
     from tabletop_interaction.segmentation.checkpoints import CheckpointError
     from tabletop_interaction.segmentation.coco import InvalidLabelSet
-    from tabletop_interaction.segmentation.examples import NoExamples
     from tabletop_interaction.segmentation.photos import InvalidPicture
-    from tabletop_interaction.segmentation.pictures import InvalidPictureStore
-    from tabletop_interaction.segmentation.training import TrainingError
+    from tabletop_interaction.segmentation.training.examples import NoExamples
+    from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore
+    from tabletop_interaction.segmentation.training.trainer import TrainingError
 
     return CheckpointError, InvalidLabelSet, InvalidPicture, InvalidPictureStore, NoExamples, TrainingError
 

@@ -13,15 +13,14 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from tabletop_interaction.agents.decision_pictures import draw_decision, side_by_side
-from tabletop_interaction.benchmarks.rearrangement_agents import (
+from tabletop_interaction.benchmarks.rearrangement.agents import (
     AGENTS,
     LearnedParts,
     MakesAgent,
     agent_maker,
     check_agents,
 )
-from tabletop_interaction.benchmarks.rearrangement_episode import (
+from tabletop_interaction.benchmarks.rearrangement.episode import (
     MOST_INTERACTIONS,
     Scenes,
     Setting,
@@ -32,7 +31,8 @@ from tabletop_interaction.benchmarks.rearrangement_episode import (
 from tabletop_interaction.cli.backends import SAWYER, BackendName, Terminal, check_backend, opened_backend
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement, load_goal
-from tabletop_interaction.envs.errors import CameraFault, InvalidConfiguration, RobotFault
+from tabletop_interaction.errors import CameraFault, InvalidConfiguration, RobotFault
+from tabletop_interaction.reports.decisions import draw_decision, side_by_side
 
 _FILM_FPS = 1
 _MOST_FAULTS = 3

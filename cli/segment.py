@@ -13,8 +13,8 @@ import tyro
 from rich.progress import track
 
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.envs.record_folder import write_whole
+from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.overlays import overlay
 from tabletop_interaction.segmentation.photos import (
     LONGER_SIDE,

@@ -9,9 +9,9 @@ from typing import Annotated
 import tyro
 
 from tabletop_interaction.cli.loading import claim_folder
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.envs.record_reading import open_interactions
-from tabletop_interaction.envs.records import MOMENTS
+from tabletop_interaction.envs.records.reading import open_interactions
+from tabletop_interaction.envs.records.row import MOMENTS
+from tabletop_interaction.errors import InvalidConfiguration
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Show:
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         claim_folder(out, "show")
         # The masks' room brings torch, which takes seconds: too long for help, or for a mistake.
-        from tabletop_interaction.agents.contact_sheet import write_contact_sheets, write_film
+        from tabletop_interaction.reports.contact_sheets import write_contact_sheets, write_film
 
         paths = write_contact_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
         for path in (*paths, write_film(table, chosen, self.view, out / "film.mp4")):

@@ -11,21 +11,21 @@ from typing import Literal
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tabletop_interaction.agents.recorded_examples import recorded_examples
+from tabletop_interaction.agents.labelling.recorded_examples import recorded_examples
 from tabletop_interaction.cli.loading import Device, check_device
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.coco import load_label_set
-from tabletop_interaction.segmentation.crops import CropConfig
-from tabletop_interaction.segmentation.examples import ExampleSet, examples_from_label_set
 from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training import StepReport, TrainingConfig
-from tabletop_interaction.segmentation.training_run import (
+from tabletop_interaction.segmentation.training.crops import CropConfig
+from tabletop_interaction.segmentation.training.examples import ExampleSet, examples_from_label_set
+from tabletop_interaction.segmentation.training.run import (
     RunOptions,
     check_minutes,
     check_run_folder,
     is_finished,
     train,
 )
+from tabletop_interaction.segmentation.training.trainer import StepReport, TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabletop_interaction.agents.inverse_examples import inverse_examples
-from tabletop_interaction.agents.inverse_run import InverseRunOptions, held_out_errors, train_inverse
-from tabletop_interaction.agents.inverse_training import InverseReport, InverseTrainingConfig
+from tabletop_interaction.agents.inverse.examples import inverse_examples
+from tabletop_interaction.agents.inverse.run import InverseRunOptions, held_out_errors, train_inverse
+from tabletop_interaction.agents.inverse.training import InverseReport, InverseTrainingConfig
 from tabletop_interaction.cli.loading import Device, check_device
 from tabletop_interaction.cli.train import progress_bars
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.envs.record_folder import read_meta
-from tabletop_interaction.segmentation.training_run import check_run_folder
+from tabletop_interaction.envs.records.folder import read_meta
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.training.run import check_run_folder
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, View
-from tabletop_interaction.envs.errors import AlreadyHolding, UnreachableTarget
 from tabletop_interaction.envs.views import look_at
+from tabletop_interaction.errors import AlreadyHolding, UnreachableTarget
 
 
 class PaintedTable:

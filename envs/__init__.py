@@ -16,14 +16,14 @@ from tabletop_interaction.envs.goals import Arrangement, Goal, load_goal
 from tabletop_interaction.envs.interaction import TabletopInteraction
 from tabletop_interaction.envs.judges import Judge, JudgeMaker, Verdict
 from tabletop_interaction.envs.rearrangement import TabletopRearrangement
-from tabletop_interaction.envs.record_reading import (
+from tabletop_interaction.envs.records.reading import (
     InteractionTable,
     count_interactions,
     open_interactions,
     read_interactions,
 )
-from tabletop_interaction.envs.recording import RecordInteractions
-from tabletop_interaction.envs.records import Interaction
+from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.envs.testing import check_backend
 from tabletop_interaction.envs.views import View
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.envs.errors import InvalidAction
+from tabletop_interaction.errors import InvalidAction
 
 ACTION_SIZE = 5
 _ROUNDING = 1e-6

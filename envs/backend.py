@@ -15,8 +15,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import InvalidConfiguration
 
 SPLITS = ("train", "val", "test")
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Arena, Arranging, Backend, ObjectState, Pictures
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import InvalidConfiguration
 
 MOST_DISPLACED = 3
 LEAST_DISPLACEMENT_M = 0.08

@@ -14,7 +14,6 @@ from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.pick_place_env import (
     Info,
     Interacted,
@@ -24,6 +23,7 @@ from tabletop_interaction.envs.pick_place_env import (
     interaction_info,
     picture_spaces,
 )
+from tabletop_interaction.errors import InvalidConfiguration
 
 SWEEP_POINTS = 8
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState, Pictures
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.goals import Arrangement, Goal
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import InvalidConfiguration
 
 WITHIN_PX = 15.0
 

@@ -21,8 +21,8 @@ from tabletop_interaction.envs.backend import (
     ThirdPerson,
     open_backend,
 )
-from tabletop_interaction.envs.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
 
 Observation = dict[str, NDArray[np.uint8]]
 Info = dict[str, Any]

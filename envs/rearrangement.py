@@ -11,7 +11,6 @@ from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.goals import (
     MOST_DISPLACED,
     ArrangingBackend,
@@ -30,6 +29,7 @@ from tabletop_interaction.envs.pick_place_env import (
     interaction_info,
     picture_spaces,
 )
+from tabletop_interaction.errors import InvalidConfiguration
 
 _OPTIONS = ("displaced", "goal")
 _NO_VERDICT = Verdict(False, 0.0, 1.0, np.zeros(0), np.zeros(0))

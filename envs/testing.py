@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tabletop_interaction.envs.backend import Backend, Grasp, Pictures
-from tabletop_interaction.envs.errors import AlreadyHolding, BackendContractError, UnreachableTarget
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import AlreadyHolding, BackendContractError, UnreachableTarget
 
 _ROUND_TRIP_PX = 0.5
 

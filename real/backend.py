@@ -17,13 +17,13 @@ from typing import Any, Self
 from numpy.random import Generator
 
 from tabletop_interaction.envs.backend import Arena, Grasp, PickOutcome, Pictures
-from tabletop_interaction.envs.errors import AlreadyHolding, NotReset, RobotFault
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.arm import Arm
-from tabletop_interaction.real.cameras import CameraArray, wait_until_still
+from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
+from tabletop_interaction.real.arm.arm import Arm
+from tabletop_interaction.real.arm.safety import check_inside
+from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.cameras.array import CameraArray, wait_until_still
 from tabletop_interaction.real.operator import Operator
-from tabletop_interaction.real.safety import check_inside
-from tabletop_interaction.real.settings import SawyerSettings
 
 _PACKAGES = ("tabletop-interaction", "numpy", "opencv-python-headless", "ruckig")
 

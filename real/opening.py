@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from tabletop_interaction.envs.backend import GroundTruth
-from tabletop_interaction.envs.errors import InvalidConfiguration
-from tabletop_interaction.real.arm import Arm
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.arm.arm import Arm
+from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
+from tabletop_interaction.real.arm.driver import SawyerDriver
+from tabletop_interaction.real.arm.intera_driver import open_intera_driver
+from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.safety import check_level
+from tabletop_interaction.real.arm.settings import SawyerSettings, settings_of
 from tabletop_interaction.real.backend import SawyerBackend
-from tabletop_interaction.real.cameras import CameraArray, open_camera_array
-from tabletop_interaction.real.clock import Clock, MonotonicClock
-from tabletop_interaction.real.driver import SawyerDriver
-from tabletop_interaction.real.intera_driver import open_intera_driver
-from tabletop_interaction.real.lab_config import Lab, load_lab
-from tabletop_interaction.real.moves import Moves
+from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array
+from tabletop_interaction.real.lab.config import Lab, load_lab
 from tabletop_interaction.real.operator import BesideTwin, Operator, Unattended
-from tabletop_interaction.real.safety import check_level
-from tabletop_interaction.real.settings import SawyerSettings, settings_of
 from tabletop_interaction.real.truth import SawyerWithTruth
 
 TWIN_LAB = Path(__file__).parent / "twin" / "lab.yaml"

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tabletop_interaction.envs.errors import RobotFault
+from tabletop_interaction.errors import RobotFault
 
 Ask = Callable[[str], str]
 """Puts a question to a person and returns the answer; raises EOFError where nobody can answer."""

@@ -8,10 +8,10 @@ from tabletop_interaction.segmentation.coco import (
     load_label_set,
     write_label_set,
 )
+from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
+from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals
 from tabletop_interaction.segmentation.frame_difference import FrameDifference, frame_difference
-from tabletop_interaction.segmentation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
-from tabletop_interaction.segmentation.precision_recall import bootstrap_intervals
 from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig, Segmenter, Segments
 from tabletop_interaction.segmentation.robust_set_loss import latent_mask, robust_set_loss
 

@@ -23,8 +23,8 @@ import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 from numpy.typing import NDArray
 
+from tabletop_interaction.files import whole_file
 from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
-from tabletop_interaction.segmentation.whole_file import whole_file
 
 _Entry = TypeVar("_Entry")
 

@@ -14,8 +14,8 @@ import numpy as np
 import pybullet
 from numpy.typing import NDArray
 
-from tabletop_interaction.envs.sawyer_kinematics import HOME, forward, straight_down_path
-from tabletop_interaction.sim_assets.sawyer import (
+from tabletop_interaction.sawyer.kinematics import HOME, forward, straight_down_path
+from tabletop_interaction.sawyer.model import (
     ARM_JOINT_NAMES,
     FINGER_JOINT_NAMES,
     FINGER_TRAVEL,

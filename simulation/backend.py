@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
-from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
+from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.sawyer.model import FINGER_TRAVEL
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.config import SimulationConfig

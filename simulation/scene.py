@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tabletop_interaction import sim_assets
 from tabletop_interaction.envs.backend import SPLITS, Arena
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.simulation.config import SimulationConfig
 
 _BORDER_M = 0.05

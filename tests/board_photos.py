@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.charuco import Board
+from tabletop_interaction.real.calibration.charuco import Board
 
 FloatArray = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ def photograph_board() -> Callable[..., Any]:
 def quick_lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The twin's lab file, its arm as fast as the joints are rated for: fewer steps to simulate."""
     from tabletop_interaction.real import TWIN_LAB
-    from tabletop_interaction.real.lab_file import read_lab_file, update_lab_file
+    from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
     quick = {"speed_ratio": 0.95, "acceleration_ratio": 1.0, "ramp_s": 0.05, "descent_m_s": 0.25, "sweep_m_s": 0.4}
     path = tmp_path_factory.mktemp("lab") / "quick.yaml"

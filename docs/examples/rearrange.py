@@ -4,8 +4,8 @@ import gymnasium as gym
 import tyro
 
 from tabletop_interaction.agents.features import FEATURES
-from tabletop_interaction.agents.matching import AppearanceMatcher
-from tabletop_interaction.agents.rearranger import Rearranger
+from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher
+from tabletop_interaction.agents.rearranging.rearranger import Rearranger
 from tabletop_interaction.segmentation import FAST, Segmenter
 
 

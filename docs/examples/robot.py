@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import tyro
 
-from tabletop_interaction.agents.explorer import HypothesisAgent
+from tabletop_interaction.agents.learning.actor import HypothesisAgent
 from tabletop_interaction.envs import PickOutcome, RecordInteractions
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.segmentation import FAST, Segmenter

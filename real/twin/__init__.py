@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.cameras import CameraArray, CameraSettings
-from tabletop_interaction.real.intera_driver import InteraDriver, connect
-from tabletop_interaction.real.intera_modules import InteraModules
-from tabletop_interaction.real.settings import SawyerSettings
+from tabletop_interaction.real.arm.intera_driver import InteraDriver, connect
+from tabletop_interaction.real.arm.intera_modules import InteraModules
+from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.cameras.array import CameraArray, CameraSettings
 from tabletop_interaction.real.twin.cameras import TwinCamera, TwinShutter
 from tabletop_interaction.real.twin.clock import TwinClock
 from tabletop_interaction.real.twin.intera_stand_in import intera_stand_in

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from tabletop_interaction.envs.backend import Pictures
-from tabletop_interaction.envs.errors import CameraFault
-from tabletop_interaction.real.frames import Frame
+from tabletop_interaction.errors import CameraFault
+from tabletop_interaction.real.cameras.frames import Frame
 from tabletop_interaction.real.twin.clock import TwinClock
 from tabletop_interaction.real.twin.robot import TwinRobot
 from tabletop_interaction.simulation import SimulationBackend

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tabletop_interaction.envs.sawyer_kinematics import GRIPPER_TIP, JOINT_NAMES
-from tabletop_interaction.real.settings import FULL_OPENING_M
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M
 from tabletop_interaction.real.twin.robot import ESTOP_PRESSED, ESTOP_UP, AssemblyState, TwinRobot
+from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, JOINT_NAMES
 
 
 class Point(NamedTuple):

@@ -27,13 +27,13 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from tabletop_interaction.envs.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.clock import MonotonicClock, Ticks
-from tabletop_interaction.real.lab_config import load_lab
-from tabletop_interaction.real.ros_master import check_master
-from tabletop_interaction.real.ros_node import end_node, start_node
-from tabletop_interaction.real.settings import RATE_HZ
+from tabletop_interaction.real.arm.clock import MonotonicClock, Ticks
+from tabletop_interaction.real.arm.settings import RATE_HZ
+from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.ros.master import check_master
+from tabletop_interaction.real.ros.node import end_node, start_node
 from tabletop_interaction.real.twin import Twin, open_twin
 from tabletop_interaction.real.twin.node_lab import write_ros_lab
 from tabletop_interaction.real.twin.node_switches import act, listen

@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.lab_file import read_lab_file, update_lab_file
+from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 from tabletop_interaction.real.twin.node_topics import picture_topic
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.envs.backend import Pictures
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.joint_states import TOPIC
-from tabletop_interaction.real.ros_node import INSTALLATION
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.arm.joint_states import TOPIC
+from tabletop_interaction.real.ros.node import INSTALLATION
 from tabletop_interaction.real.twin.rospy_stand_in import PARAMETERS, PUBLISHED_JOINTS
 
 MARK = "/tabletop_twin"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tabletop_interaction.envs.errors import RobotFault
+from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.twin.robot import TwinRobot
 from tabletop_interaction.simulation import SimulationBackend
 

@@ -13,9 +13,9 @@ import numpy as np
 import pybullet
 from numpy.typing import NDArray
 
-from tabletop_interaction.envs.sawyer_kinematics import GRIPPER_TIP, MOST_SPEED
-from tabletop_interaction.real.settings import FULL_OPENING_M, RATE_HZ
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, RATE_HZ
 from tabletop_interaction.real.twin.faults import TwinFaults
+from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, MOST_SPEED
 from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.arm import STEP_S, Arm
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from tabletop_interaction.envs.sawyer_kinematics import JOINT_NAMES
-from tabletop_interaction.real.joint_states import TOPIC
+from tabletop_interaction.real.arm.joint_states import TOPIC
 from tabletop_interaction.real.twin.robot import TwinRobot
+from tabletop_interaction.sawyer.kinematics import JOINT_NAMES
 
 PARAMETERS: Mapping[str, Any] = {
     "robot_config/right_config/joint_names": list(JOINT_NAMES),

@@ -9,19 +9,19 @@ import sys
 import time
 from pathlib import Path
 
-from tabletop_interaction.agents.json_lines import read_lines
 from tabletop_interaction.envs import count_interactions
+from tabletop_interaction.json_lines import read_lines
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from tabletop_interaction.agents.learner import open_learner
-from tabletop_interaction.agents.learning import TakingTurns, learn, open_explorer
-from tabletop_interaction.agents.learning_config import LearningConfig
-from tabletop_interaction.agents.learning_state import began_at, held, open_run, read_history
+from tabletop_interaction.agents.learning.learner import open_learner
+from tabletop_interaction.agents.learning.loop import TakingTurns, learn, open_explorer
+from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.agents.learning.run_folder import began_at, held, open_run, read_history
 from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training import TrainingConfig
+from tabletop_interaction.segmentation.training.trainer import TrainingConfig
 
 class Silent:
     def interacted(self, line): pass

@@ -13,7 +13,7 @@ from tabletop_interaction.agents.stable_baselines import (
     policy_picture,
     with_policy_pictures,
 )
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 
 
 class Drawn(gym.Env):

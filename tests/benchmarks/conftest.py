@@ -11,7 +11,7 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.rearrangement_episode import Episode
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 
 WriteRun = Callable[..., Path]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tabletop_interaction.benchmarks.label_sets import SETS, make_set
+from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set
 from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.network import DeepMask
 

@@ -12,14 +12,14 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.cli import calibrate
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.envs.sawyer_kinematics import HOME, inverse, inverse_down
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.real.arena_pose import BoardPlace, arena_from_board
-from tabletop_interaction.real.calibration_tables import read_hand_poses, read_touch_template, write_hand_poses
-from tabletop_interaction.real.charuco import Board
-from tabletop_interaction.real.frames import Frame
-from tabletop_interaction.real.hand_guiding import HAND
-from tabletop_interaction.real.lab_config import load_lab
+from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
+from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.hand_guiding import HAND
+from tabletop_interaction.real.calibration.tables import read_hand_poses, read_touch_template, write_hand_poses
+from tabletop_interaction.real.cameras.frames import Frame
+from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.sawyer.kinematics import HOME, inverse, inverse_down
 
 BOARD = Board()
 WIDTH, HEIGHT = 640, 480
@@ -193,7 +193,7 @@ def test_looking_at_the_board_on_the_guided_hand_gives_the_base(lab, hand, tmp_p
     shows = lambda name: _Show(hand[0] / name.split()[0], asked)  # noqa: E731
     monkeypatch.setattr("builtins.input", asked.append)
     monkeypatch.setattr("tabletop_interaction.cli.calibrate_robot.open_intera_driver", lambda settings: arm)
-    monkeypatch.setattr("tabletop_interaction.real.cameras.open_device_camera", lambda name, *_: shows(name))
+    monkeypatch.setattr("tabletop_interaction.real.cameras.array.open_device_camera", lambda name, *_: shows(name))
     arguments = ["--hand-poses", str(len(joints)), "--out", str(tmp_path / "out")]
     assert main(["calibrate", "robot", "--lab", str(lab), *arguments]) == 0
     _assert_base(lab)
@@ -265,7 +265,7 @@ class _Theatre:
 def test_live_cameras_take_the_pictures_by_themselves(lab, pictures, tmp_path, monkeypatch):
     paths = sorted((pictures / "cameras" / "view_0").iterdir())
     stage = _Theatre([cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths])
-    opened = "tabletop_interaction.real.cameras.open_device_camera"
+    opened = "tabletop_interaction.real.cameras.array.open_device_camera"
     monkeypatch.setattr(opened, lambda name, source, width, height: stage)
     arguments = ["--views", "view_0", "--wanted", "8", "--out", str(tmp_path / "live")]
     assert main(["calibrate", "cameras", "--lab", str(lab), *arguments]) == 0

@@ -10,7 +10,7 @@ import pytest
 from tabletop_interaction.cli import installation
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.lab_file import read_lab_file, update_lab_file
+from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
 
 def test_the_packaged_laboratory_is_well_from_end_to_end(capsys):

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import GroundTruth, count_interactions, read_interactions
-from tabletop_interaction.envs.record_folder import FolderMeta, read_meta
+from tabletop_interaction.envs.records.folder import FolderMeta, read_meta
 from tabletop_interaction.real import TWIN_LAB, open_sawyer, twin
-from tabletop_interaction.real.joint_states import TOPIC
+from tabletop_interaction.real.arm.joint_states import TOPIC
 from tabletop_interaction.real.twin import Twin
 from tabletop_interaction.simulation.arm import AWAY
 
@@ -250,7 +250,7 @@ def test_without_a_ros_master_or_rethinks_sdk_nothing_is_written(
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     command = [*COMMANDS[name], "--backend", "sawyer", "--config", str(lab)]
     assert "no ROS master answers at http://localhost:1" in _refused(command, tmp_path, capsys)
-    monkeypatch.setattr("tabletop_interaction.real.intera_driver.check_master", lambda: "http://robot")
+    monkeypatch.setattr("tabletop_interaction.real.arm.intera_driver.check_master", lambda: "http://robot")
     monkeypatch.setitem(sys.modules, "rospy", None)
     assert "Rethink's SDK cannot be imported" in _refused(command, tmp_path, capsys)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tabletop_interaction.agents.inverse_agent import InverseAgent
-from tabletop_interaction.agents.inverse_model import inverse_model_metadata, load_inverse_model
+from tabletop_interaction.agents.inverse.agent import InverseAgent
+from tabletop_interaction.agents.inverse.model import inverse_model_metadata, load_inverse_model
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 

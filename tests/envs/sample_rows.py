@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
-from tabletop_interaction.envs.journal import InteractionWriter, open_writer
-from tabletop_interaction.envs.record_reading import read_interactions
-from tabletop_interaction.envs.records import Interaction, PngPictures, encode_picture
+from tabletop_interaction.envs.records.journal import InteractionWriter, open_writer
+from tabletop_interaction.envs.records.reading import read_interactions
+from tabletop_interaction.envs.records.row import Interaction, PngPictures, encode_picture
 from tabletop_interaction.envs.views import View
 
 VIEWS = ("view_0", "view_1")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tabletop_interaction.envs import Arena, PickPlace
 from tabletop_interaction.envs.actions import pick_place_from_action
-from tabletop_interaction.envs.errors import InvalidAction
+from tabletop_interaction.errors import InvalidAction
 
 ARENA = Arena(-0.3, 0.3, -0.2, 0.25)
 unit = st.floats(-1, 1, width=32)

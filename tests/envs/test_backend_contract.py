@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs import open_backend
-from tabletop_interaction.envs.errors import BackendContractError, InvalidConfiguration
 from tabletop_interaction.envs.testing import check_backend
+from tabletop_interaction.errors import BackendContractError, InvalidConfiguration
 
 
 def test_the_example_backend_of_the_docs_passes(painted_table):

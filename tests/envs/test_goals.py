@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabletop_interaction.envs import Arena, ObjectState
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.goals import draw_arrangement, load_goal
+from tabletop_interaction.errors import InvalidConfiguration
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 HALF = 0.03

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs import PickOutcome, PickPlace, TabletopInteraction
-from tabletop_interaction.envs.errors import (
+from tabletop_interaction.envs.interaction import border_points
+from tabletop_interaction.errors import (
     BlankPicture,
     InvalidAction,
     InvalidConfiguration,
     RobotFault,
     UnreachableTarget,
 )
-from tabletop_interaction.envs.interaction import border_points
 
 ID = "tabletop_interaction:TabletopInteraction-v0"
 

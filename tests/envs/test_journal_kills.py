@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tabletop_interaction.envs.errors import DiskFull
-from tabletop_interaction.envs.record_reading import count_interactions, open_interactions, read_interactions
+from tabletop_interaction.envs.records.reading import count_interactions, open_interactions, read_interactions
+from tabletop_interaction.errors import DiskFull
 
 KILLED = """
 import os, signal, sys

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs import Arrangement, Goal, ObjectState
-from tabletop_interaction.envs.errors import InvalidConfiguration
 from tabletop_interaction.envs.judges import PictureJudge, TrueJudge, judge_by_truth, told_apart
+from tabletop_interaction.errors import InvalidConfiguration
 
 
 def _object(id_, x, y):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopRearrangement, read_interactions
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 
 ID = "tabletop_interaction:TabletopRearrangement-v0"
 GOAL_XY = (0.15, -0.12)

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
-from tabletop_interaction.real.driver import ArmState, GripperState
-from tabletop_interaction.real.lab_config import Lab, load_lab
+from tabletop_interaction.real.arm.driver import ArmState, GripperState
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSettings, settings_of
+from tabletop_interaction.real.lab.config import Lab, load_lab
 from tabletop_interaction.real.opening import Parts, assemble
-from tabletop_interaction.real.settings import FULL_OPENING_M, MotionSettings, settings_of
 from tabletop_interaction.real.twin import Twin, open_twin
 
 FloatArray = NDArray[np.float64]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Pictures
-from tabletop_interaction.envs.sawyer_kinematics import HOME, forward
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.arena_pose import BoardPlace, arena_from_board
-from tabletop_interaction.real.charuco import Board
-from tabletop_interaction.real.hand_guiding import HAND
+from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
+from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.hand_guiding import HAND
+from tabletop_interaction.sawyer.kinematics import HOME, forward
 from tabletop_interaction.sim_assets import ObjectModel, background_names
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA

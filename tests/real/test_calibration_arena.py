@@ -5,10 +5,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.envs.errors import CalibrationRejected
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.real.arena_overlay import draw_arena
-from tabletop_interaction.real.arena_pose import (
+from tabletop_interaction.errors import CalibrationRejected
+from tabletop_interaction.real.calibration.arena_overlay import draw_arena
+from tabletop_interaction.real.calibration.arena_pose import (
     BoardPlace,
     arena_border,
     arena_crop,
@@ -16,9 +16,9 @@ from tabletop_interaction.real.arena_pose import (
     calibrate_view,
     framed_view,
 )
-from tabletop_interaction.real.charuco import Board, Corners
-from tabletop_interaction.real.framing import take_crop
-from tabletop_interaction.real.intrinsics import Intrinsics
+from tabletop_interaction.real.calibration.charuco import Board, Corners
+from tabletop_interaction.real.calibration.intrinsics import Intrinsics
+from tabletop_interaction.real.cameras.framing import take_crop
 
 BOARD = Board()
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tabletop_interaction.envs.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.board_page import PAPERS_MM, draw_page, page_name, write_page
-from tabletop_interaction.real.charuco import Board, Corners, board_pose
+from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.real.calibration.board_page import PAPERS_MM, draw_page, page_name, write_page
+from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose
 
 BOARD = Board()
 INTRINSICS = np.array([[700.0, 0, 310.2], [0, 698.0, 245.7], [0, 0, 1]])

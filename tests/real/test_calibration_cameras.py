@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.envs.errors import CalibrationRejected
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.charuco import Board, Corners
-from tabletop_interaction.real.intrinsics import IntrinsicsBounds, calibrate_intrinsics
+from tabletop_interaction.errors import CalibrationRejected
+from tabletop_interaction.real.calibration.charuco import Board, Corners
+from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds, calibrate_intrinsics
 
 BOARD = Board()
 WIDTH, HEIGHT = 640, 480

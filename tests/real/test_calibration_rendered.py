@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.envs.sawyer_kinematics import forward
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.arena_pose import BoardPlace, arena_from_board, calibrate_view
-from tabletop_interaction.real.board_page import draw_page
-from tabletop_interaction.real.charuco import Board
-from tabletop_interaction.real.hand_eye import Sighting, base_from_sightings
-from tabletop_interaction.real.hand_guiding import HAND
-from tabletop_interaction.real.intrinsics import Intrinsics, calibrate_intrinsics
+from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board, calibrate_view
+from tabletop_interaction.real.calibration.board_page import draw_page
+from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.hand_eye import Sighting, base_from_sightings
+from tabletop_interaction.real.calibration.hand_guiding import HAND
+from tabletop_interaction.real.calibration.intrinsics import Intrinsics, calibrate_intrinsics
+from tabletop_interaction.sawyer.kinematics import forward
 
 A3_BOARD = Board(7, 5, 50.0, 37.5)
 TURNED = BoardPlace(turn=0.3)

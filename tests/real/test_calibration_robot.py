@@ -6,11 +6,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.envs.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.real.charuco import Board, Corners
-from tabletop_interaction.real.hand_eye import Sighting, base_from_sightings
-from tabletop_interaction.real.rigid_fit import base_from_touched, fit_rigid
+from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.real.calibration.charuco import Board, Corners
+from tabletop_interaction.real.calibration.hand_eye import Sighting, base_from_sightings
+from tabletop_interaction.real.calibration.rigid_fit import base_from_touched, fit_rigid
 
 BOARD = Board()
 finite = st.floats(-1, 1)

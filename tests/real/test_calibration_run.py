@@ -7,10 +7,10 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs.backend import open_backend
-from tabletop_interaction.envs.sawyer_kinematics import forward
-from tabletop_interaction.real.calibration_tables import write_hand_poses
-from tabletop_interaction.real.hand_guiding import HAND
-from tabletop_interaction.real.lab_config import load_lab
+from tabletop_interaction.real.calibration.hand_guiding import HAND
+from tabletop_interaction.real.calibration.tables import write_hand_poses
+from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.sawyer.kinematics import forward
 
 
 def _write(picture, path):

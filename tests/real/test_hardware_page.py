@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tabletop_interaction import errors
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.envs import errors
-from tabletop_interaction.real import diagnosis
-from tabletop_interaction.real.lab_file import SECTIONS
-from tabletop_interaction.real.motion import Outcome
-from tabletop_interaction.real.settings import settings_of
+from tabletop_interaction.real.arm.motion import Outcome
+from tabletop_interaction.real.arm.settings import settings_of
+from tabletop_interaction.real.checks import diagnosis
+from tabletop_interaction.real.lab.file import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hardware.md").read_text()

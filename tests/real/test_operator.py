@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tabletop_interaction.envs.errors import RobotFault
+from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended, ask_afresh
 
 RNG = np.random.default_rng(0)

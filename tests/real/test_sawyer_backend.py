@@ -7,14 +7,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
 from tabletop_interaction.envs import GroundTruth, PickOutcome, check_backend, open_backend
-from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
-from tabletop_interaction.real.lab_config import load_lab
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M
+from tabletop_interaction.real.lab.config import load_lab
 from tabletop_interaction.real.opening import lab_of
 from tabletop_interaction.real.operator import AtConsole
-from tabletop_interaction.real.settings import FULL_OPENING_M
 from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, STEP_S
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views

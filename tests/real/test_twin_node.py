@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tabletop_interaction.envs.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.lab_config import load_lab
-from tabletop_interaction.real.ros_cameras import rgb_from_message
+from tabletop_interaction.real.cameras.topic import rgb_from_message
+from tabletop_interaction.real.lab.config import load_lab
 from tabletop_interaction.real.twin.node import TwinNode, main
 from tabletop_interaction.real.twin.node_lab import write_ros_lab
 from tabletop_interaction.real.twin.node_switches import act, disable, enable, listen, reset, stop

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.benchmarks.label_quality import Options, judged_pairs, summarise
-from tabletop_interaction.benchmarks.label_quality import Score as PairScore
+from tabletop_interaction.benchmarks.accuracy.label_quality import Options, judged_pairs, summarise
+from tabletop_interaction.benchmarks.accuracy.label_quality import Score as PairScore
 from tabletop_interaction.segmentation.frame_difference import (
     FrameDifferenceConfig,
     InvalidPicturePair,

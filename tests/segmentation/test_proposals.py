@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from tabletop_interaction.segmentation.checkpoints import CheckpointError, save_checkpoint
-from tabletop_interaction.segmentation.crops import CropConfig
 from tabletop_interaction.segmentation.network import (
     DeepMask,
     Features,
@@ -27,6 +26,7 @@ from tabletop_interaction.segmentation.proposals import (
     Segments,
     propose,
 )
+from tabletop_interaction.segmentation.training.crops import CropConfig
 
 ONE_SCALE = ProposalConfig(scales=(1.0,), min_score=0.5)
 

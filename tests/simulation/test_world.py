@@ -4,11 +4,11 @@ import numpy as np
 import pybullet
 import pytest
 
-from tabletop_interaction.benchmarks.grasp_success import grasp_from_truth
-from tabletop_interaction.benchmarks.throughput import resident_mb
+from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.speed.interactions import resident_mb
 from tabletop_interaction.envs import PickOutcome, open_backend
-from tabletop_interaction.envs.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
-from tabletop_interaction.sim_assets.sawyer import FINGER_TRAVEL
+from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.sawyer.model import FINGER_TRAVEL
 from tabletop_interaction.simulation import SimulationConfig
 from tabletop_interaction.simulation.arm import AWAY, load_arm, time_path
 from tabletop_interaction.simulation.backend import ARENA

@@ -18,10 +18,10 @@ from threading import Thread
 
 import pytest
 
-from tabletop_interaction.envs.errors import MasterUnreachable
-from tabletop_interaction.real.lab_config import Lab, load_lab
-from tabletop_interaction.real.ros_master import check_master
-from tabletop_interaction.real.ros_node import end_node
+from tabletop_interaction.errors import MasterUnreachable
+from tabletop_interaction.real.lab.config import Lab, load_lab
+from tabletop_interaction.real.ros.master import check_master
+from tabletop_interaction.real.ros.node import end_node
 
 _PATIENCE_S = 40.0
 

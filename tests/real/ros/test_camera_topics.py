@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from tabletop_interaction.envs.errors import CameraFault
-from tabletop_interaction.real.cameras import open_camera_array, opened_cameras, read_frames, wait_until_still
+from tabletop_interaction.errors import CameraFault
+from tabletop_interaction.real.cameras.array import open_camera_array, opened_cameras, read_frames, wait_until_still
 from tabletop_interaction.real.twin import open_twin
 
 pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")

@@ -13,8 +13,8 @@ NODE = (sys.executable, "-u", "-m", "tabletop_interaction.real.twin.node")
 
 LOSING_A_MASTER = """
 import time
-from tabletop_interaction.envs.errors import TabletopError
-from tabletop_interaction.real.ros_cameras import open_ros_camera
+from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.real.cameras.topic import open_ros_camera
 
 camera = open_ros_camera("view_0", "/cameras/view_0/image_raw")
 print("open", flush=True)

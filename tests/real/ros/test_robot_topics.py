@@ -6,16 +6,16 @@ import time
 import numpy as np
 import pytest
 
-from tabletop_interaction.envs.errors import RobotUnavailable
-from tabletop_interaction.real.clock import MonotonicClock
-from tabletop_interaction.real.diagnosis import judge_arm
-from tabletop_interaction.real.intera_driver import connect
-from tabletop_interaction.real.intera_modules import InteraModules
-from tabletop_interaction.real.joint_states import JointStates
-from tabletop_interaction.real.motion import Outcome
-from tabletop_interaction.real.moves import Moves
-from tabletop_interaction.real.ros_node import start_node
-from tabletop_interaction.real.settings import SawyerSettings
+from tabletop_interaction.errors import RobotUnavailable
+from tabletop_interaction.real.arm.clock import MonotonicClock
+from tabletop_interaction.real.arm.intera_driver import connect
+from tabletop_interaction.real.arm.intera_modules import InteraModules
+from tabletop_interaction.real.arm.joint_states import JointStates
+from tabletop_interaction.real.arm.motion import Outcome
+from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.checks.diagnosis import judge_arm
+from tabletop_interaction.real.ros.node import start_node
 from tabletop_interaction.real.twin import open_twin
 from tabletop_interaction.real.twin.intera_stand_in import intera_stand_in
 

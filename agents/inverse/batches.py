@@ -1,0 +1,164 @@
+"""Batches for an inverse model: pairs of pictures, warped and coloured alike, and what the network shall say of them.
+
+The batch of step k depends on the examples, the seed and k alone. Each pair is mirrored, turned, zoomed and shifted as
+one, its action with it, and its colours are changed as one, so that what differs between the two pictures stays what
+was moved. The original changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tabletop_interaction.agents.inverse.examples import InverseExample, InverseExamples
+from tabletop_interaction.agents.inverse.model import InverseModelConfig
+from tabletop_interaction.agents.inverse.picture_actions import warped_actions
+from tabletop_interaction.agents.inverse.targets import shares_of_angles, shares_of_cells
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much a pair is changed.
+
+    Attributes:
+        mirror: share of the pairs that are mirrored, left to right.
+        turn_deg: most that a pair is turned, either way.
+        zoom: most that it is enlarged or shrunk, as a share.
+        shift_px: most that it is shifted along each axis.
+        colour: standard deviation of the logarithms of its gains and gamma.
+        exchange: share of the pairs whose red, green and blue change places.
+        exposure: standard deviation of the logarithm of each picture's own gain.
+    """
+
+    mirror: float = 0.5
+    turn_deg: float = 25.0
+    zoom: float = 0.1
+    shift_px: float = 12.0
+    colour: float = 0.15
+    exchange: float = 0.5
+    exposure: float = 0.02
+
+
+NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0)
+
+
+class InverseBatch(NamedTuple):
+    """Pairs and targets; see `InverseModel`.
+
+    Attributes:
+        now: uint8 (B, 3, height, width).
+        goal: the same.
+        pick: float32 (B, rows, columns), shares of cells.
+        pick_cells: int64 (B,), the cell given to the rest of the network, drawn by its share.
+        angle: float32 (B, angles).
+        place: float32 (B, rows, columns).
+    """
+
+    now: Tensor
+    goal: Tensor
+    pick: Tensor
+    pick_cells: Tensor
+    angle: Tensor
+    place: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class InverseSampler:
+    """Makes batches.
+
+    Attributes:
+        examples: to learn from; each comes once before any comes again.
+        source: whose pictures they are.
+        model: sizes of the network.
+        augmentation: see there.
+    """
+
+    examples: tuple[InverseExample, ...]
+    source: InverseExamples
+    model: InverseModelConfig
+    augmentation: Augmentation
+
+    def batch(self, seed: int, number: int, size: int) -> InverseBatch:
+        """The batch of that number in a run with that seed."""
+        rng = np.random.default_rng([seed, 0, number])
+        chosen = [self.examples[index] for index in _in_turn(len(self.examples), seed, number * size, size)]
+        pairs = [self._pair(example, rng) for example in chosen]
+        actions = np.array([action for *_, action in pairs])
+        pick = shares_of_cells(actions[:, 0:2], self.model.cells)
+        cells = [rng.choice(shares.size, p=shares.ravel() / shares.sum(dtype=np.float64)) for shares in pick]
+        return InverseBatch(
+            now=_tensor([now for now, *_ in pairs]),
+            goal=_tensor([goal for _, goal, _ in pairs]),
+            pick=torch.from_numpy(pick),
+            pick_cells=torch.tensor(cells),
+            angle=torch.from_numpy(shares_of_angles(actions[:, 2], self.model.angles)),
+            place=torch.from_numpy(shares_of_cells(actions[:, 3:5], self.model.cells)),
+        )
+
+    def _pair(self, example: InverseExample, rng: np.random.Generator) -> tuple[Picture, Picture, NDArray[np.float64]]:
+        warp = _drawn_warp(rng, self.augmentation, self.model.size)
+        action = warped_actions(example.action, warp)[0]
+        if not _inside(action, self.model.size):
+            warp, action = np.eye(2, 3), example.action
+        tables = _drawn_tables(rng, self.augmentation)
+        order = rng.permutation(3) if rng.random() < self.augmentation.exchange else np.arange(3)
+        pictures = (_warped(self.source.pictures[key], warp) for key in (example.now, example.goal))
+        now, goal = (_coloured(one, table)[..., order] for one, table in zip(pictures, tables, strict=True))
+        return now, goal, action
+
+
+def _in_turn(count: int, seed: int, first: int, size: int) -> list[int]:
+    """Indices `first` to `first + size` of an endless sequence of shuffled rounds."""
+    rounds = range(first // count, (first + size - 1) // count + 1)
+    order = np.concatenate([np.random.default_rng([seed, 1, number]).permutation(count) for number in rounds])
+    start = first - rounds.start * count
+    return [int(index) for index in order[start : start + size]]
+
+
+def _drawn_warp(rng: np.random.Generator, wanted: Augmentation, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(2, 3) affine, from pixels to pixels of the warped picture, about its middle."""
+    middle = (np.array(size[::-1]) - 1) / 2
+    angle = np.deg2rad(rng.uniform(-wanted.turn_deg, wanted.turn_deg))
+    zoom = np.exp(rng.uniform(-1, 1) * np.log1p(wanted.zoom))
+    flip = -1.0 if rng.random() < wanted.mirror else 1.0
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([flip, 1.0])
+    shift = middle - turn @ middle + rng.uniform(-wanted.shift_px, wanted.shift_px, 2)
+    return np.column_stack([turn, shift])
+
+
+def _inside(action: NDArray[np.float64], size: tuple[int, int]) -> bool:
+    """Whether both points of a picture action lie in the picture."""
+    points = action[[0, 1, 3, 4]].reshape(2, 2)
+    return bool((points >= 0).all() and (points <= np.array(size[::-1]) - 1).all())
+
+
+def _warped(picture: Picture, warp: NDArray[np.float64]) -> Picture:
+    # What comes in from beyond the border is alike in both pictures.
+    warped = cv2.warpAffine(picture, warp, picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(warped, np.uint8)
+
+
+def _drawn_tables(rng: np.random.Generator, wanted: Augmentation) -> tuple[Picture, Picture]:
+    """Look-up tables, uint8 (1, 256, 3), of the two pictures: the same but for the exposure."""
+    gains, gamma = np.exp(rng.normal(0, wanted.colour, 3)), np.exp(rng.normal(0, wanted.colour))
+    shared = 255 * (np.arange(256)[:, None] / 255) ** gamma * gains
+    exposures = np.exp(rng.normal(0, wanted.exposure, 2))
+    first, second = (np.clip(np.round(shared * one), 0, 255).astype(np.uint8)[None] for one in exposures)
+    return first, second
+
+
+def _coloured(picture: Picture, table: Picture) -> Picture:
+    return np.asarray(cv2.LUT(picture, table), np.uint8)
+
+
+def _tensor(pictures: list[Picture]) -> Tensor:
+    """(B, 3, height, width) of pictures (height, width, 3)."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)

@@ -1,0 +1,213 @@
+"""Recorded interactions as examples for an inverse model: two pictures of the first view, and the action between.
+
+An interaction is an example when the gripper held something and the picture after it is told apart from the one before
+(`envs.judges.told_apart`, which forgives 13 px): what a nudge did has no place, and says nothing of how to carry.
+
+| | the original | here |
+|---|---|---|
+| backwards in time | no | every example as well: what was carried is carried back with the same grasp |
+| several moves apart | no | with `span` above 1: the first of up to that many moves leads towards where they end |
+
+Pictures are decoded once, shrunk, and kept beside the records, as is which interactions moved something:
+
+```
+inverse-176x216/judged.jsonl   a line an interaction that held something: its id, and whether something moved
+inverse-176x216/pictures/      see segmentation.pictures
+```
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.agents.inverse.picture_actions import picture_actions, reversed_actions, shrunk
+from tabletop_interaction.agents.labelling.recorded_examples import picture_key
+from tabletop_interaction.envs import View
+from tabletop_interaction.envs.judges import told_apart
+from tabletop_interaction.envs.records.folder import folder_lock
+from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
+from tabletop_interaction.envs.records.row import Interaction, picture_columns
+from tabletop_interaction.json_lines import keep_lines, read_lines
+from tabletop_interaction.segmentation.training.examples import NoExamples
+from tabletop_interaction.segmentation.training.pictures import Picture, PictureStore, add_pictures, open_pictures
+
+FEWEST_MOVES = 8
+"""Interactions that moved something, below which nothing can be learned and tested."""
+
+_CHUNK = 128
+# A pick nearer than this to where something was put down is taken for one of the same object.
+_SAME_OBJECT_M = 0.06
+
+
+@dataclass(frozen=True, eq=False)
+class InverseExample:
+    """What was done, and what it led from and to.
+
+    Attributes:
+        now: key of the picture before.
+        goal: key of the picture after.
+        action: float64 (5,), a picture action (see `picture_actions`).
+        view: the camera.
+        scene: of the interaction; the pictures of a scene are alike. Writers with the same seed lay the same scenes.
+        moves: how many lie between the two pictures; the action is the first of them.
+    """
+
+    now: str
+    goal: str
+    action: NDArray[np.float64]
+    view: View
+    scene: str
+    moves: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class InverseExamples:
+    """Examples and their pictures.
+
+    Attributes:
+        examples: in the order of the records.
+        pictures: uint8 (height, width, 3) RGB by key, all of one size.
+    """
+
+    examples: tuple[InverseExample, ...]
+    pictures: PictureStore
+
+
+def inverse_examples(
+    folder: str | os.PathLike[str],
+    size: tuple[int, int],
+    *,
+    span: int = 1,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> InverseExamples:
+    """The examples of a folder of interactions; what was not judged and decoded before is, first.
+
+    Args:
+        folder: that interactions were recorded into.
+        size: height and width of the pictures.
+        span: most moves between the two pictures of an example; 1 is the original's.
+        cache: where pictures are kept; None means `inverse-<height>x<width>` in `folder`.
+        progress: called with how many interactions that held something are judged, and how many there are.
+
+    Raises:
+        UnreadableRecords, ForeignFolder: as `open_interactions`.
+        NoExamples: too few interactions moved something.
+        pictures.InvalidPictureStore: the cache's folder of pictures holds something else.
+    """
+    place = Path(folder) / f"inverse-{size[0]}x{size[1]}" if cache is None else Path(cache)
+    held = [row for row in open_interactions(folder, columns=()) if row.grasped]
+    _check_enough(folder, len(held), "held something")
+    moved = _judged(folder, held, place, size, progress or (lambda done, total: None))
+    moves = [row for row in held if row.interaction_id in moved]
+    _check_enough(folder, len(moves), "moved something")
+    examples = tuple(one for episode in _by_episode(moves) for one in _examples_of(episode, size, span))
+    return InverseExamples(examples, open_pictures(place / "pictures"))
+
+
+def split_by_scene(
+    examples: Sequence[InverseExample], share: float, seed: int
+) -> tuple[list[InverseExample], list[InverseExample]]:
+    """Examples to learn from, and those that are held out: about that share of the scenes, at least one of each.
+
+    Raises:
+        NoExamples: all are of one scene.
+    """
+    scenes = sorted({example.scene for example in examples})
+    if len(scenes) < 2:
+        raise NoExamples(
+            f"all {len(examples)} examples are of one scene, so that none can be held out; collect 100 interactions or "
+            "more, which are of several scenes"
+        )
+    count = min(max(1, round(share * len(scenes))), len(scenes) - 1)
+    held_out = set(np.random.default_rng([seed, len(scenes)]).permutation(scenes)[:count].tolist())
+    return (
+        [example for example in examples if example.scene not in held_out],
+        [example for example in examples if example.scene in held_out],
+    )
+
+
+def _check_enough(folder: str | os.PathLike[str], count: int, what: str) -> None:
+    if count < FEWEST_MOVES:
+        raise NoExamples(
+            f"{count} interactions in {folder} {what}; an inverse model needs {FEWEST_MOVES} or more, and some "
+            "thousand to be any good; collect more, `tabletop collect --policy hypothesis` grasps most often"
+        )
+
+
+def _judged(
+    folder: str | os.PathLike[str],
+    held: Sequence[Interaction],
+    place: Path,
+    size: tuple[int, int],
+    progress: Callable[[int, int], None],
+) -> set[str]:
+    """Ids of the interactions that moved something; their pictures are in the store."""
+    place.mkdir(parents=True, exist_ok=True)
+    with folder_lock(place):
+        lines = place / "judged.jsonl"
+        known = {line["interaction_id"]: bool(line["moved"]) for line in read_lines(lines)}
+        missing = iter([row.interaction_id for row in held if row.interaction_id not in known])
+        table: InteractionTable | None = None
+        while chunk := set(islice(missing, _CHUNK)):
+            table = table or open_interactions(folder, picture_columns([held[0].views[0].name]))
+            found: dict[str, bool] = {}
+            # Pictures first: what is known to have moved has them, even after a kill between the two.
+            add_pictures(place / "pictures", _pictures(table, chunk, size, found))
+            known |= found
+            keep_lines(lines, [{"interaction_id": id_, "moved": moved} for id_, moved in known.items()])
+            progress(len(known), len(held))
+    return {id_ for id_, moved in known.items() if moved}
+
+
+def _pictures(
+    table: InteractionTable, wanted: set[str], size: tuple[int, int], found: dict[str, bool]
+) -> Iterator[tuple[str, Picture]]:
+    """The shrunk pictures of those of the wanted interactions that moved something; `found` is told which did."""
+    for number in [number for number, id_ in enumerate(table.ids) if id_ in wanted]:
+        row = table[number]
+        name = row.views[0].name
+        before, after = row.before[name], row.after[name]
+        found[row.interaction_id] = bool(told_apart(before, after).any())
+        if found[row.interaction_id]:
+            yield picture_key(row, name, "before"), shrunk(before, size)
+            yield picture_key(row, name, "after"), shrunk(after, size)
+
+
+def _by_episode(moves: Sequence[Interaction]) -> list[list[Interaction]]:
+    """Each episode's moves, in the order in which they were made."""
+    episodes: dict[tuple[str, int, int], list[Interaction]] = {}
+    for row in moves:
+        episodes.setdefault((row.writer, row.seed, row.episode), []).append(row)
+    return [sorted(episode, key=lambda row: row.step) for episode in episodes.values()]
+
+
+def _examples_of(episode: Sequence[Interaction], size: tuple[int, int], span: int) -> Iterator[InverseExample]:
+    """An episode's examples, forwards and backwards in time."""
+    view = episode[0].views[0]
+    scene = f"{episode[0].seed}/{episode[0].scene}"
+    done = np.array([row.pick_place.to_array() for row in episode])
+    forwards = picture_actions(done, view, size)
+    backwards = reversed_actions(forwards)
+    for first in range(len(episode)):
+        for last in range(first, min(first + span, len(episode))):
+            before = picture_key(episode[first], view.name, "before")
+            after = picture_key(episode[last], view.name, "after")
+            within = done[first : last + 1]
+            if _stays(within):
+                yield InverseExample(before, after, forwards[first], view, scene, len(within))
+            if _stays(reversed_actions(within)[::-1]):
+                yield InverseExample(after, before, backwards[last], view, scene, len(within))
+
+
+def _stays(moves: NDArray[np.float64]) -> bool:
+    """Whether what the first move (of (N, 5), metres) puts down is not picked up again by a later one."""
+    apart = np.linalg.norm(moves[1:, 0:2] - moves[0, 3:5], axis=1)
+    return bool((apart > _SAME_OBJECT_M).all())

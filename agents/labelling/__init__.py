@@ -1,0 +1,1 @@
+"""Interactions to labels and training examples."""

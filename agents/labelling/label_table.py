@@ -1,0 +1,172 @@
+"""Labels on disk: a Parquet table beside the raw rows, which are never rewritten.
+
+```
+labels/part-<labeller>-<n>.parquet  a row a pair: interaction_id, view, pair, labeller, label, moved, area,
+                                    click_x, click_y, height, width, counts (COCO's compressed RLE)
+```
+Files are whole or absent. Another version of the labeller writes files of its own and reads only those.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tabletop_interaction.agents.labelling.frame_labels import LABELLER, Label, LabelledExample, label_interactions
+from tabletop_interaction.envs.records.folder import folder_lock, sync_folder
+from tabletop_interaction.envs.records.reading import open_interactions
+from tabletop_interaction.errors import UnreadableRecords
+from tabletop_interaction.segmentation.rle import Rle
+
+_PER_FILE = 128
+_SCHEMA = pa.schema(
+    [
+        ("interaction_id", pa.string()),
+        ("view", pa.string()),
+        ("pair", pa.string()),
+        ("labeller", pa.string()),
+        ("label", pa.string()),
+        ("moved", pa.bool_()),
+        ("area", pa.int32()),
+        ("click_x", pa.float64()),
+        ("click_y", pa.float64()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("counts", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """All labels of a folder by one labeller, in the order in which they were made."""
+
+    labeller: str
+    labels: tuple[LabelledExample, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> dict[Label, int]:
+        """Labels of each kind."""
+        kinds: tuple[Label, ...] = ("object", "nudged", "background", "unknown")
+        return {kind: sum(one.label == kind for one in self.labels) for kind in kinds}
+
+
+def label_folder(
+    folder: str | os.PathLike[str],
+    labels_folder: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> LabelTable:
+    """Label what is not labelled yet in a folder of interactions, and read all its labels.
+
+    Labels are written after every hundred interactions or so; after a kill the next call goes on. A row that goes from
+    a journal to a shard during the call may be left to the next one.
+
+    Args:
+        folder: that interactions were recorded into; it may be written to meanwhile.
+        labels_folder: where the labels are; None means `labels` in `folder`.
+        progress: called with how many interactions are labelled and how many there are.
+
+    Raises:
+        UnreadableRecords: a shard, a picture or a file of labels is damaged.
+        ForeignFolder: the folder holds no interactions.
+    """
+    table = open_interactions(folder)
+    # Without the pictures: what was labelled before costs little.
+    ids = [row.interaction_id for row in open_interactions(folder, columns=())][: len(table)]
+    place = Path(folder) / "labels" if labels_folder is None else Path(labels_folder)
+    place.mkdir(parents=True, exist_ok=True)
+    with folder_lock(place):
+        known = {label.interaction_id for label in read_labels(place).labels}
+        missing = iter([number for number, id_ in enumerate(ids) if id_ not in known])
+        done = len(known)
+        while chunk := list(islice(missing, _PER_FILE)):
+            _write(place, list(label_interactions(table[number] for number in chunk)))
+            done += len(chunk)
+            if progress is not None:
+                progress(done, len(table))
+    return read_labels(place)
+
+
+def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[LabelledExample]) -> None:
+    """Keep labels that were made elsewhere by this labeller; those of interactions labelled before are ignored."""
+    place = Path(labels_folder)
+    place.mkdir(parents=True, exist_ok=True)
+    with folder_lock(place):
+        _write(place, labels)
+
+
+def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER) -> LabelTable:
+    """The labels that a labeller wrote into a folder; none when there is no such folder.
+
+    Raises:
+        UnreadableRecords: a file is damaged.
+    """
+    found: dict[tuple[str, str, str], LabelledExample] = {}
+    for _, path in _files(Path(labels_folder), labeller):
+        for row in _rows(path):
+            label = _from_row(row)
+            found.setdefault((label.interaction_id, label.view, label.pair), label)
+    return LabelTable(labeller, tuple(found.values()))
+
+
+def _files(folder: Path, labeller: str) -> list[tuple[int, Path]]:
+    pattern = re.compile(rf"part-{re.escape(labeller)}-(\d+)\.parquet")
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted((int(match[1]), folder / name) for name in names if (match := pattern.fullmatch(name)))
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, schema=_SCHEMA).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableRecords(f"{path} is damaged ({error}); remove it, its labels will be made again") from error
+    return rows
+
+
+def _write(folder: Path, labels: Sequence[LabelledExample]) -> None:
+    number = max((number for number, _ in _files(folder, LABELLER)), default=-1) + 1
+    path = folder / f"part-{LABELLER}-{number:05d}.parquet"
+    temporary = folder / f".tmp-{path.name}"
+    table = pa.Table.from_pylist([_to_row(label) for label in labels], schema=_SCHEMA)
+    with open(temporary, "wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(folder)
+
+
+def _to_row(label: LabelledExample) -> dict[str, Any]:
+    mask = label.mask
+    return {
+        "interaction_id": label.interaction_id,
+        "view": label.view,
+        "pair": label.pair,
+        "labeller": label.labeller,
+        "label": label.label,
+        "moved": label.moved,
+        "area": mask.area if mask else 0,
+        "click_x": label.click_xy[0],
+        "click_y": label.click_xy[1],
+        "height": mask.height if mask else None,
+        "width": mask.width if mask else None,
+        "counts": mask.counts if mask else None,
+    }
+
+
+def _from_row(row: dict[str, Any]) -> LabelledExample:
+    mask = Rle(row["height"], row["width"], row["counts"]) if row["moved"] else None
+    click_xy = (row["click_x"], row["click_y"])
+    return LabelledExample(
+        row["interaction_id"], row["view"], row["pair"], row["label"], click_xy, mask, row["labeller"]
+    )

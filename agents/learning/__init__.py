@@ -1,0 +1,1 @@
+"""Algorithm 1 (Pathak et al. 2018): act, label, train."""

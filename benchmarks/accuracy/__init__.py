@@ -1,0 +1,1 @@
+"""Accuracy of grasps, placing, labels, motion masks, judges and the twin."""

@@ -1,0 +1,1 @@
+"""Benchmark of rearrangement: episodes, agents, scores and results page."""

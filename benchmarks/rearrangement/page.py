@@ -1,0 +1,199 @@
+"""The results of the rearrangement benchmark on one page that needs nothing else: figures, charts, causes, examples."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode
+from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
+from tabletop_interaction.benchmarks.rearrangement.folder import picture_path
+from tabletop_interaction.benchmarks.rearrangement.pictures import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX
+from tabletop_interaction.benchmarks.rearrangement.table import CAPTION, DISPLACED, Scores, Share, percent
+from tabletop_interaction.envs.judges import WITHIN_PX
+from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.reports.bar_charts import Bar, BarChart, Bars, bar_chart_svg
+from tabletop_interaction.reports.line_charts import Chart, Line, line_chart_svg
+from tabletop_interaction.reports.page import Drawn, Essential, drawn, render_page
+
+_COLOURS = 6
+_SHOWN_PX = 60.0
+_SUCCESSES_AN_AGENT = 2
+_FAILURES_A_CAUSE = 4
+_WIDE = (1120, 320)
+
+
+@dataclass(frozen=True)
+class Example:
+    """An episode to look at: what is said of it, and start, goal and end as a data URI, empty where there is none."""
+
+    title: str
+    note: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Episodes of one kind, and what the kind means."""
+
+    title: str
+    meaning: str
+    shown: tuple[Example, ...]
+
+
+def write_report(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> Path:
+    """Write results.html into a benchmark's folder and name it.
+
+    Args:
+        out: the folder; the examples' pictures come from it.
+        episodes: what was played.
+        scores: their figures.
+        document: what results.json says; settings, scenes and seeds are read.
+    """
+    path = out / "results.html"
+    write_whole(path, report_page(out, episodes, scores, document))
+    return path
+
+
+def report_page(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> str:
+    """The page as HTML; arguments as `write_report`."""
+    return render_page(
+        "rearrangement_report.html.j2",
+        title="Rearrangement",
+        essentials=[_essential(name, one.success) for name, one in scores.agents.items()],
+        scenes=document["scenes"],
+        seeds=document["seeds"],
+        agents=list(scores.agents),
+        rows=scores.rows(),
+        caption=CAPTION,
+        charts=[
+            _bars_drawn(displaced_chart(scores)),
+            _drawn_lines(distance_chart(episodes)),
+        ],
+        scenes_chart=_bars_drawn(scenes_chart(scores)) if len(scores.scenes) > 1 else None,
+        causes=[
+            (str(cause), cause.meaning, [one.causes.get(cause, 0) for one in scores.agents.values()])
+            for cause in Cause
+            if cause in scores.causes
+        ],
+        examples=[*successes(out, episodes), *failures(out, episodes)],
+        picture_size=(PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX),
+        settings=_settings(document),
+    )
+
+
+def displaced_chart(scores: Scores) -> BarChart:
+    """Success of every agent, in all and by number of displaced objects."""
+    numbers = [n for n in DISPLACED if any(one.by_displaced[n].trials for one in scores.agents.values())]
+    series = [
+        _series(name, number, [one.success, *(one.by_displaced[n] for n in numbers)])
+        for number, (name, one) in enumerate(scores.agents.items())
+    ]
+    groups = ("all", *(f"{n} displaced" for n in numbers))
+    return BarChart("Success by number of displaced objects", "episodes, %", groups, tuple(series))
+
+
+def scenes_chart(scores: Scores) -> BarChart:
+    """Success of every agent by kind of scene."""
+    series = [
+        _series(name, number, [one.by_scenes[scenes] for scenes in scores.scenes])
+        for number, (name, one) in enumerate(scores.agents.items())
+    ]
+    return BarChart("Success by objects and table tops", "episodes, %", scores.scenes, tuple(series), _WIDE)
+
+
+def distance_chart(episodes: Sequence[Episode]) -> Chart:
+    """Of each agent the share of episodes whose farthest displaced object ended within a distance of its goal."""
+    lines = [
+        _distances(name, np.array([one.max_px for one in episodes if one.agent == name]), number)
+        for number, name in enumerate(dict.fromkeys(one.agent for one in episodes))
+    ]
+    limit = Line("counts as reached", np.full(2, WITHIN_PX), np.array([0.0, 100.0]), 5, "dashed", f"{WITHIN_PX:.0f} px")
+    x_label = "from the goal to the displaced object that is farthest from it, px"
+    title = "Distance left at the end"
+    return Chart(title, x_label, "episodes within, %", (*lines, limit), (0.0, _SHOWN_PX), (0.0, 100.0))
+
+
+def successes(out: Path, episodes: Sequence[Episode]) -> list[Examples]:
+    """A few of each agent, in scenes that are not shown yet, under one heading; none where nobody had success."""
+    chosen: list[Episode] = []
+    for of_agent in _by_agent(one for one in episodes if one.success):
+        shown = {(one.key.scenes, one.seed) for one in chosen}
+        chosen += [one for one in of_agent if (one.key.scenes, one.seed) not in shown][:_SUCCESSES_AN_AGENT]
+    meaning = f"The first {_SUCCESSES_AN_AGENT} of each agent, in different scenes."
+    return [Examples("Success", meaning, _shown(out, chosen))] if chosen else []
+
+
+def failures(out: Path, episodes: Sequence[Episode]) -> list[Examples]:
+    """A few of each cause, of as many agents as possible."""
+    found = []
+    for cause in Cause:
+        failed = [one for one in episodes if one.cause == cause]
+        agents_in_turn = [one for turn in zip_longest(*_by_agent(failed)) for one in turn if one is not None]
+        if failed:
+            title = f"Failed by {cause}: {len(failed)}"
+            found.append(Examples(title, cause.meaning, _shown(out, agents_in_turn[:_FAILURES_A_CAUSE])))
+    return found
+
+
+def _by_agent(episodes: Iterable[Episode]) -> list[list[Episode]]:
+    return [list(of_agent) for _, of_agent in groupby(episodes, key=lambda one: one.agent)]
+
+
+def _shown(out: Path, episodes: Iterable[Episode]) -> tuple[Example, ...]:
+    return tuple(_example(out, one) for one in episodes)
+
+
+def _example(out: Path, one: Episode) -> Example:
+    path = picture_path(out, one.key)
+    picture = base64.b64encode(path.read_bytes()).decode() if path.is_file() else ""
+    moved = f"{one.displaced} displaced" + (", one onto another's place" if one.occupied else "")
+    note = (
+        f"{moved}; after {one.interactions} interactions {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
+    )
+    return Example(str(one.key), note, f"data:image/jpeg;base64,{picture}" if picture else "")
+
+
+def _essential(name: str, share: Share) -> Essential:
+    interval = f"{100 * share.low:.0f} to {100 * share.high:.0f} %"
+    return Essential(name, f"{percent(share.hits / share.trials)} %", f"{share.hits} of {share.trials}; {interval}")
+
+
+def _series(name: str, number: int, shares: Sequence[Share]) -> Bars:
+    return Bars(name, tuple(_bar(share) for share in shares), number % _COLOURS)
+
+
+def _bar(share: Share) -> Bar | None:
+    if not share.trials:
+        return None
+    return Bar(100 * share.hits / share.trials, 100 * share.low, 100 * share.high)
+
+
+def _distances(name: str, pixels: np.ndarray[Any, np.dtype[np.float64]], number: int) -> Line:
+    """A staircase that rises at each distance."""
+    ends = np.append(np.sort(pixels[pixels <= _SHOWN_PX]), _SHOWN_PX)
+    shares = 100 * np.arange(len(ends)) / len(pixels)
+    x = np.concatenate([[0.0], np.repeat(ends, 2)[:-1]])
+    y = np.repeat(shares, 2)
+    return Line(name, x, y, number % _COLOURS, value=f"median {np.median(pixels):.0f} px", dots=False)
+
+
+def _bars_drawn(chart: BarChart) -> Drawn:
+    return drawn(chart.title, chart.series, "" if chart.empty else bar_chart_svg(chart))
+
+
+def _drawn_lines(chart: Chart) -> Drawn:
+    return drawn(chart.title, chart.lines, "" if chart.empty else line_chart_svg(chart))
+
+
+def _settings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    made_by = document["made_by"] or {"renderer": "unknown: made by an earlier version", "versions": {}}
+    versions = ", ".join(f"{name} {number}" for name, number in made_by["versions"].items())
+    named = {name: str(value) for name, value in document["setting"].items() if value is not None}
+    return [*named.items(), ("renderer", made_by["renderer"]), ("versions", versions or "unknown")]

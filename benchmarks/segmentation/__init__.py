@@ -1,0 +1,1 @@
+"""Benchmark of segmentation: labelled sets, evaluation and results page."""

@@ -1,0 +1,208 @@
+"""How good are a network's masks on a labelled set: average precision, its interval, recall, and the time it takes.
+
+The metric is described in `segmentation.metrics`; this is what is run and how it is told. Figures in tables are per
+cent; in results.json they lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+from rich.table import Table
+
+from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
+from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
+from tabletop_interaction.segmentation.coco import Detections, InvalidLabelSet, LabelSet, load_label_set
+from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
+from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
+from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegmenter, detect, read_picture
+
+SHOWN_IOUS = (0.3, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Labelled pictures, and what a reader has to know of them.
+
+    Attributes:
+        name: of the benchmark's set, or the label file of another.
+        label_set: with its pictures' folder.
+        renderer: what made the pictures; None where we do not know.
+        standing: whether it is the published set; None where none could be.
+    """
+
+    name: str
+    label_set: LabelSet
+    renderer: str | None = None
+    standing: str | None = None
+
+    @property
+    def images_dir(self) -> Path:
+        """Folder of the pictures."""
+        assert self.label_set.images_dir is not None, "loaded with its pictures"
+        return self.label_set.images_dir
+
+    def describe(self) -> dict[str, Any]:
+        """For results.json."""
+        return {
+            "name": self.name,
+            "images": str(self.images_dir),
+            "renderer": self.renderer,
+            "standing": self.standing,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's result on a set.
+
+    Attributes:
+        model: what to call it.
+        figures: see `AveragePrecision`.
+        intervals: of AP, over pictures.
+        seconds: median wall-clock time a picture.
+        detections: by image id.
+    """
+
+    model: str
+    figures: AveragePrecision
+    intervals: Intervals
+    seconds: float
+    detections: Mapping[int, Detections]
+
+
+def benchmark_set(name: str, sets_dir: Path, workers: int = 1) -> EvaluationSet:
+    """A set of the benchmark, made below `sets_dir` where it is missing, and compared with the published checksum.
+
+    Raises:
+        InvalidConfiguration: no set has this name.
+        ForeignFolder: its folder holds something else.
+    """
+    folder = make_set(spec_of(name), sets_dir, workers)
+    standing = verdict(name, checksum_of(folder), published_checksum(name))
+    return EvaluationSet(name, folder.load(), folder.renderer, standing)
+
+
+def foreign_set(labels: Path, images: Path) -> EvaluationSet:
+    """Anybody's COCO JSON and pictures, each decoded once.
+
+    Raises:
+        InvalidLabelSet: labels and pictures do not go together.
+        InvalidPicture: one cannot be decoded.
+    """
+    if not images.is_dir():
+        raise InvalidLabelSet(f"{images} is no folder; name the one that the label file's picture names start from")
+    label_set = load_label_set(labels, images)
+    for labelled in track(label_set.images, description="checking"):
+        # A header may be whole and its pixels not; better told now than after an hour of pictures.
+        read_picture(images / labelled.file_name, upright=False)
+    return EvaluationSet(str(labels), label_set)
+
+
+def evaluate(
+    segmenter: PictureSegmenter, data: EvaluationSet, model: str, longer_side: int = LONGER_SIDE
+) -> Evaluation:
+    """Segment every picture and score the masks.
+
+    Args:
+        segmenter: the network with its settings.
+        data: the truth.
+        model: what to call it.
+        longer_side: see `photos.detect`; it leaves our own sets as they are.
+    """
+    detections: dict[int, Detections] = {}
+    seconds = []
+    for labelled in track(data.label_set.images, description=f"{model} on {data.name}"):
+        picture = read_picture(data.images_dir / labelled.file_name, upright=False)
+        start = time.perf_counter()
+        detections[labelled.image_id] = detect(segmenter, picture, longer_side)
+        seconds.append(time.perf_counter() - start)
+    figures = average_precision(data.label_set, detections)
+    return Evaluation(model, figures, bootstrap_intervals(figures.matches), float(np.median(seconds)), detections)
+
+
+def figures_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything that the table says, and more, as plain JSON; NaN becomes null."""
+    figures, intervals = evaluation.figures, evaluation.intervals
+    return {
+        "model": evaluation.model,
+        "ap": _by_text(figures.ap),
+        "ap_interval": _by_text(intervals.ap),
+        "ap_50_95": figures.ap_50_95,
+        "ap_50_95_interval": intervals.ap_50_95,
+        "interval": f"{intervals.level:.0%} bootstrap over pictures, {intervals.samples} draws, seed {intervals.seed}",
+        "area_ap": _by_text(figures.area_ap),
+        "recall_at_precision": {str(iou): _by_text(row) for iou, row in figures.recall_at_precision.items()},
+        "mean_matched_iou": None if math.isnan(figures.mean_matched_iou) else figures.mean_matched_iou,
+        "pictures": figures.images,
+        "objects": figures.objects,
+        "ignored_objects": figures.ignored_objects,
+        "proposals": figures.detections,
+        "seconds_per_picture": evaluation.seconds,
+        "settings": figures.settings.describe(),
+    }
+
+
+def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Table:
+    """A row a figure, a column a model."""
+    table = Table(title=f"{data.name}: {len(data.label_set.images)} pictures", title_justify="left")
+    table.add_column("figure")
+    for evaluation in evaluations:
+        table.add_column(evaluation.model, justify="right")
+    for name, tell in _ROWS.items():
+        table.add_row(name, *(tell(evaluation) for evaluation in evaluations))
+    return table
+
+
+def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[str]:
+    """The lines that belong under every table."""
+    level = evaluations[0].intervals.level
+    settings = {evaluation.model: evaluation.figures.settings.describe() for evaluation in evaluations}
+    alike = len(set(settings.values())) == 1
+    lines = [settings[evaluations[0].model]] if alike else [f"{name}: {line}" for name, line in settings.items()]
+    lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
+    lines.append(f"renderer: {data.renderer or 'not known, these are not our pictures'}")
+    return lines if data.standing is None else [*lines, data.standing]
+
+
+def _ap_row(iou: float) -> Callable[[Evaluation], str]:
+    return lambda e: _with_interval(e.figures.ap[iou], e.intervals.ap[iou])
+
+
+def _recall_row(iou: float, precision: float) -> Callable[[Evaluation], str]:
+    return lambda e: f"{100 * e.figures.recall_at_precision[iou][precision]:.1f}"
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _or_dash(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f}"
+
+
+_ROWS: dict[str, Callable[[Evaluation], str]] = {
+    **{f"AP at IoU {iou}": _ap_row(iou) for iou in SHOWN_IOUS},
+    "AP 0.5:0.95": lambda e: _with_interval(e.figures.ap_50_95, e.intervals.ap_50_95),
+    **{
+        f"recall at precision {precision}, IoU {iou}": _recall_row(iou, precision)
+        for iou in SHOWN_IOUS[:2]
+        for precision in PRECISIONS
+    },
+    "mean IoU of masks right at 0.5": lambda e: _or_dash(e.figures.mean_matched_iou),
+    "objects (left out)": lambda e: f"{e.figures.objects} ({e.figures.ignored_objects})",
+    "proposals": lambda e: str(e.figures.detections),
+    "seconds a picture, median": lambda e: f"{e.seconds:.2f}",
+}
+
+
+def _by_text(row: Mapping[float, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in row.items()}

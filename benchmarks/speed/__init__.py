@@ -1,0 +1,1 @@
+"""Speed of interactions, segmentation and training."""

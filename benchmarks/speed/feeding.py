@@ -1,0 +1,108 @@
+"""What feeding costs: the time of a training step over that of the same network on random tensors.
+
+Run: python -m tabletop_interaction.benchmarks.speed.feeding --data runs/first
+
+Both are timed in one run, one after the other in turns, so that whatever else the machine does slows both. A step is
+forward, losses, backward and the optimiser on crops made ahead by a thread; the bare step is forward, a mean of what
+comes out, and backward on tensors of the same shapes. The medians' ratio is aimed at 1.15 or less.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+
+from tabletop_interaction.agents.labelling.recorded_examples import recorded_examples
+from tabletop_interaction.segmentation.network import DeepMask
+from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
+from tabletop_interaction.segmentation.training.batches import batches
+from tabletop_interaction.segmentation.training.crops import Batch, CropSampler
+from tabletop_interaction.segmentation.training.trainer import Trainer, TrainingConfig, new_network
+
+_WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """Report the ratio of a training step's time to a bare forward and backward pass."""
+
+    data: Path
+    """Folder of interactions."""
+    steps: int = 20
+    """Steps of each kind."""
+    threads: int | None = None
+    """Of torch; None leaves its own choice."""
+    seed: int = 0
+    """Where the random numbers start."""
+
+
+@dataclass(frozen=True)
+class FeedingCost:
+    """Medians, seconds a step."""
+
+    step: float
+    bare: float
+
+    @property
+    def ratio(self) -> float:
+        """Of the two."""
+        return self.step / self.bare
+
+
+def main(options: Options) -> None:
+    """Run and print."""
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    config = TrainingConfig(seed=options.seed)
+    network = new_network(config)
+    sampler = CropSampler(recorded_examples(options.data), config.crops, network.mask_grid)
+    cost = feeding_cost(sampler, config, options.steps)
+    print(
+        f"step {cost.step:.3f} s, bare {cost.bare:.3f} s, ratio {cost.ratio:.3f}; batch {config.batch_size} crops of "
+        f"{config.crops.crop_px} px, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
+
+
+def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> FeedingCost:
+    """Time `steps` training steps and as many bare ones, in turns."""
+    trainer = Trainer(new_network(config), config)
+    bare_network = new_network(config).train()
+    taken: list[tuple[float, float]] = []
+    fed = batches(sampler, config.seed, range(steps + _WARM_UP), config.batch_size)
+    for _ in range(steps + _WARM_UP):
+        start = time.perf_counter()
+        batch = next(fed)
+        trainer.step(batch)
+        step = time.perf_counter() - start
+        random = _random_like(batch)
+        start = time.perf_counter()
+        _bare_step(bare_network, random)
+        taken.append((step, time.perf_counter() - start))
+    step, bare = np.median(np.array(taken[_WARM_UP:]), axis=0)
+    return FeedingCost(float(step), float(bare))
+
+
+def _random_like(batch: Batch) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, batch.images.shape, dtype=torch.uint8, generator=generator)
+    return batch._replace(images=images)
+
+
+def _bare_step(network: DeepMask, batch: Batch) -> None:
+    dtype = fast_autocast_dtype(torch.device("cpu"))
+    network.zero_grad(set_to_none=True)
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype is not None):
+        features = network(batch.images)
+        total = network.score_logits(features).float().mean()
+        if len(batch.positions):
+            total = total + network.mask_logits(features, batch.positions).float().mean()
+    total.backward()
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,74 @@
+"""How long one picture takes to segment, scale by scale and as a whole.
+
+    python -m tabletop_interaction.benchmarks.speed.segmenter
+
+Run: a random picture of 350 x 430 px through an untrained network. Its scores mean nothing, but the number of
+masks is at its cap, as it is with a trained one. Scored: the shortest of some wall-clock times.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+import tyro
+
+from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
+from tabletop_interaction.segmentation.network import DeepMask, MaskBranch, NetworkConfig
+from tabletop_interaction.segmentation.proposals import (
+    FAST,
+    ProposalConfig,
+    Segmenter,
+    fast_autocast_dtype,
+    propose,
+)
+
+HEIGHT, WIDTH = 350, 430
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is timed.
+
+    Attributes:
+        threads: cores that torch may use.
+        device: "cpu" or "cuda".
+        mask_branch: of the network.
+        repeats: timings of which the shortest counts.
+        batch: pictures for `segment_batch`.
+        seed: of weights and picture.
+    """
+
+    threads: int = 2
+    device: str = "cpu"
+    mask_branch: MaskBranch = "refining"
+    repeats: int = 5
+    batch: int = 4
+    seed: int = 0
+
+
+def main(options: Options) -> None:
+    """Time and print."""
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    device = torch.device(options.device)
+    network = DeepMask(NetworkConfig(options.mask_branch)).eval().to(device)
+    rng = np.random.default_rng(options.seed)
+    pictures = list(rng.integers(0, 256, (options.batch, HEIGHT, WIDTH, 3), np.uint8))
+    precision = fast_autocast_dtype(device) or torch.float32
+    print(f"torch {torch.__version__}, {platform.machine()}, {device}, {options.threads} thread(s), {precision}")
+    print(f"{options.mask_branch} branch, {HEIGHT} x {WIDTH} px, milliseconds a picture:")
+    whole = ProposalConfig()
+    one_each = {f"scale {scale:.2f} alone": replace(whole, scales=(scale,)) for scale in whole.scales}
+    for name, config in {**one_each, "all seven scales": whole, "FAST, three scales": FAST}.items():
+        single = best_ms(partial(propose, network, pictures[0], config), options.repeats)
+        print(f"  {name:18s}  {single:6.1f}")
+    together = best_ms(partial(Segmenter(network, whole).segment_batch, pictures), options.repeats)
+    print(f"  seven scales, {options.batch} pictures at once, each  {together / options.batch:6.1f}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,1 @@
+"""Recorded interactions on disk: rows, journals, folders, readers and the recording wrapper."""

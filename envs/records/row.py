@@ -1,0 +1,239 @@
+"""Interaction: one row, its columns on disk, and the way back.
+
+A row's pictures are PNG bytes in columns `<view>_before`, `<view>_held` and `<view>_after`, of the type that
+Hugging Face `datasets` shows as pictures. Raw rows are never rewritten; what is learned about them is a table
+of its own, keyed by `interaction_id`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.actions import PickPlace
+from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.records.folder import SCHEMA_VERSION
+from tabletop_interaction.envs.records.png import encode_png
+from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
+
+MOMENTS = ("before", "held", "after")
+"""When a row's pictures were taken: before the pick, between pick and place, after the place."""
+
+_PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_PIXELS = pa.list_(pa.list_(pa.float32()))
+_FIELDS = (
+    pa.field("interaction_id", pa.string()),
+    pa.field("writer", pa.string()),
+    pa.field("seed", pa.int64()),
+    pa.field("episode", pa.int64()),
+    pa.field("step", pa.int64()),
+    pa.field("scene", pa.int64()),
+    pa.field("background", pa.string()),
+    pa.field("split", pa.string()),
+    pa.field("time", pa.string()),
+    pa.field("pick_x", pa.float64()),
+    pa.field("pick_y", pa.float64()),
+    pa.field("angle", pa.float64()),
+    pa.field("place_x", pa.float64()),
+    pa.field("place_y", pa.float64()),
+    pa.field("grasped", pa.bool_()),
+    pa.field("pick_outcome", pa.int32()),
+    pa.field("pick_xy", _PIXELS),
+    pa.field("place_xy", _PIXELS),
+    pa.field("views", pa.string()),
+)
+SMALL_COLUMNS = tuple(field.name for field in _FIELDS)
+"""Every column that holds no picture, schema version 1."""
+_AS_THEY_ARE = (
+    "interaction_id", "writer", "seed", "episode", "step", "scene", "background", "split", "time", "grasped",
+)  # fmt: skip
+
+
+class PngPictures(Mapping[str, NDArray[np.uint8]]):
+    """Pictures by view name, kept as PNG and decoded each time one is asked for.
+
+    `pictures["view_0"]` is uint8 (height, width, 3) RGB, a new array each time; `pictures.png["view_0"]` the
+    bytes.
+
+    Args:
+        png: PNG bytes by view name.
+    """
+
+    def __init__(self, png: Mapping[str, bytes]) -> None:
+        self.png = dict(png)
+
+    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+        if name not in self.png:
+            raise KeyError(f"no picture of {name!r} here; read are {sorted(self.png)}")
+        return decode_picture(self.png[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.png)
+
+    def __len__(self) -> int:
+        return len(self.png)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.png
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PngPictures) and self.png == other.png
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"PngPictures({sorted(self.png)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Interaction:
+    """One pick-and-place: what was seen, what was done, where it comes from.
+
+    Attributes:
+        before: pictures of the table before the pick, by view name.
+        held: pictures taken between pick and place; without a grasp the same as `after`.
+        after: pictures of the table after the place.
+        pick_place: what was done, metres and radians.
+        grasped: the gripper's own belief that it held something.
+        pick_outcome: why, a `PickOutcome`.
+        pick_xy: (views, 2) float32, pixel x, y of the pick point in each view.
+        place_xy: (views, 2) float32, of the place point.
+        views: the cameras, in the order of `pick_xy`.
+        split: "train", "val" or "test".
+        background: name of the table's surface.
+        seed: of the last seeded reset; -1 without one.
+        episode: number of the reset since then, from 0.
+        step: number of the interaction in its episode, from 0.
+        scene: number of the scene since the last seeded reset.
+        time: UTC, ISO 8601.
+        interaction_id: unique and final, "<writer>-<shard>-<row>"; given by the writer.
+        writer: name of the writer; given by the writer.
+    """
+
+    before: PngPictures
+    held: PngPictures
+    after: PngPictures
+    pick_place: PickPlace
+    grasped: bool
+    pick_outcome: PickOutcome
+    pick_xy: NDArray[np.float32]
+    place_xy: NDArray[np.float32]
+    views: tuple[View, ...]
+    split: str
+    background: str
+    seed: int
+    episode: int
+    step: int
+    scene: int
+    time: str
+    interaction_id: str = ""
+    writer: str = ""
+
+
+def encode_picture(picture: NDArray[np.uint8]) -> bytes:
+    """PNG of a picture, uint8 (height, width, 3) RGB.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"a picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB")
+    return encode_png(picture)
+
+
+def decode_picture(png: bytes) -> NDArray[np.uint8]:
+    """Inverse of `encode_picture`.
+
+    Raises:
+        UnreadableRecords: the bytes are no PNG.
+    """
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB) if png else None
+    if picture is None:
+        raise UnreadableRecords(f"{len(png)} bytes of a picture are no PNG; restore the shard from a copy")
+    return np.asarray(picture, np.uint8)
+
+
+def picture_columns(view_names: Sequence[str]) -> tuple[str, ...]:
+    """Names of all picture columns of a folder with these views."""
+    return tuple(f"{name}_{moment}" for name in view_names for moment in MOMENTS)
+
+
+def schema_of(view_names: Sequence[str]) -> pa.Schema:
+    """Columns of schema version 1, with the metadata that `datasets` and our reader look for."""
+    pictures = picture_columns(view_names)
+    features = {name: {"_type": "Image"} for name in pictures}
+    return pa.schema(
+        [*_FIELDS, *(pa.field(name, _PICTURE) for name in pictures)],
+        metadata={
+            "schema_version": str(SCHEMA_VERSION),
+            # Naming the picture columns is enough: `datasets` infers the others.
+            "huggingface": json.dumps({"info": {"features": features}}),
+        },
+    )
+
+
+def batch_from_interaction(interaction: Interaction, schema: pa.Schema) -> pa.RecordBatch:
+    """One row in the columns of `schema_of`."""
+    row = {name: getattr(interaction, name) for name in _AS_THEY_ARE} | vars(interaction.pick_place)
+    row["pick_outcome"] = int(interaction.pick_outcome)
+    row["pick_xy"] = np.asarray(interaction.pick_xy, np.float32).tolist()
+    row["place_xy"] = np.asarray(interaction.place_xy, np.float32).tolist()
+    row["views"] = json.dumps([view.to_dict() for view in interaction.views])
+    for moment in MOMENTS:
+        for name, png in getattr(interaction, moment).png.items():
+            row[f"{name}_{moment}"] = {"bytes": png, "path": None}
+    return pa.RecordBatch.from_pylist([row], schema=schema)
+
+
+def interaction_from_row(row: Mapping[str, Any]) -> Interaction:
+    """Inverse of `batch_from_interaction`, for a row as plain Python values that holds all small columns."""
+    views = _views_from_json(row["views"])
+    return Interaction(
+        before=_pictures_of(row, views, "before"),
+        held=_pictures_of(row, views, "held"),
+        after=_pictures_of(row, views, "after"),
+        pick_place=PickPlace(row["pick_x"], row["pick_y"], row["angle"], row["place_x"], row["place_y"]),
+        pick_outcome=PickOutcome(row["pick_outcome"]),
+        pick_xy=np.array(row["pick_xy"], np.float32).reshape(-1, 2),
+        place_xy=np.array(row["place_xy"], np.float32).reshape(-1, 2),
+        views=views,
+        **{name: row[name] for name in _AS_THEY_ARE},
+    )
+
+
+def check_row(interaction: Interaction, split: str, view_names: Sequence[str]) -> None:
+    """Check that a row fits a folder of this split and these views.
+
+    Raises:
+        InvalidConfiguration: it does not; the message names the first thing that differs.
+    """
+    if interaction.split != split:
+        raise InvalidConfiguration(f"the row is of split {interaction.split!r}, the folder of {split!r}")
+    if (names := [view.name for view in interaction.views]) != list(view_names):
+        raise InvalidConfiguration(f"the row has views {names}, the folder {list(view_names)}")
+    for moment in MOMENTS:
+        if missing := [name for name in view_names if name not in getattr(interaction, moment).png]:
+            raise InvalidConfiguration(f"the row has no picture of {missing[0]!r} {moment}; give one of every view")
+    for points in (interaction.pick_xy, interaction.place_xy):
+        if np.shape(points) != (len(view_names), 2):
+            raise InvalidConfiguration(f"pixels have shape {np.shape(points)}, not ({len(view_names)}, 2)")
+
+
+def _pictures_of(row: Mapping[str, Any], views: tuple[View, ...], moment: str) -> PngPictures:
+    columns = {view.name: f"{view.name}_{moment}" for view in views}
+    return PngPictures({name: row[column]["bytes"] for name, column in columns.items() if column in row})
+
+
+# The cameras of a folder are fixed: its rows share one tuple instead of parsing their own.
+@lru_cache(maxsize=64)
+def _views_from_json(text: str) -> tuple[View, ...]:
+    return tuple(View.from_dict(view) for view in json.loads(text))

@@ -1,0 +1,154 @@
+"""RecordInteractions: a wrapper that writes every interaction of any agent to disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import RecordConstructorArgs
+from numpy.typing import NDArray
+
+from tabletop_interaction.envs.actions import PickPlace
+from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.records.journal import open_writer
+from tabletop_interaction.envs.records.row import Interaction, PngPictures, encode_picture
+from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
+
+ENCODING_THREADS = 4
+_ATTRIBUTES = ("views", "split", "background", "metadata_for_records")
+_INFO_KEYS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place", "scene")
+
+_Pictures = Mapping[str, NDArray[np.uint8]]
+
+
+class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """Writes a row for each step; when `step` returns, the row survives a kill.
+
+    Args:
+        env: an environment of this package, or a wrapper around one that leaves its pictures as they are.
+        folder: new, empty, or recorded into before from the same split, views, backend and renderer.
+        writer: name of this writer; None takes the first of w0, w1, ... never used in the folder.
+        metadata: plain JSON that is added to the environment's own in meta.json.
+        rows_per_shard: interactions before a shard is sealed.
+
+    Attributes:
+        last_interaction: what the last step wrote, None before the first.
+
+    Raises:
+        InvalidConfiguration: the environment does not say what a row needs.
+        ForeignFolder, WriterInUse, DiskFull: as `open_writer`.
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        folder: str | os.PathLike[str],
+        *,
+        writer: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        rows_per_shard: int = 64,
+    ) -> None:
+        RecordConstructorArgs.__init__(
+            self, folder=os.fspath(folder), writer=writer, metadata=metadata, rows_per_shard=rows_per_shard
+        )
+        gym.Wrapper.__init__(self, env)
+        _check_environment(env)
+        self.last_interaction: Interaction | None = None
+        self._views = tuple(env.get_wrapper_attr("views"))
+        self._writer = open_writer(
+            folder,
+            split=env.get_wrapper_attr("split"),
+            views=[view.name for view in self._views],
+            metadata={**env.get_wrapper_attr("metadata_for_records"), **(metadata or {})},
+            writer=writer,
+            rows_per_shard=rows_per_shard,
+        )
+        self._encoders = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="png")
+        self._before: PngPictures | None = None
+        self._seed, self._episode, self._step = -1, -1, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment; writes nothing.
+
+        Raises:
+            InvalidConfiguration: `info` lacks what a row needs.
+        """
+        observation, info = self.env.reset(seed=seed, options=options)
+        if missing := [key for key in _INFO_KEYS if key not in info]:
+            raise InvalidConfiguration(f"info has no {missing[0]!r}; recording needs {', '.join(_INFO_KEYS)}")
+        if seed is not None:
+            self._seed, self._episode = seed, -1
+        self._episode += 1
+        self._step = 0
+        (self._before,) = self._encoded(observation)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step the environment and write what happened.
+
+        Raises:
+            DiskFull: the interaction was made but not written; the next one can be recorded again.
+        """
+        if self._before is None:
+            raise gym.error.ResetNeeded("step was called before reset; call reset first")
+        before, self._before = self._before, None
+        try:
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        except InvalidAction:
+            self._before = before
+            raise
+        held, after = self._encoded(info["held"], observation)
+        interaction = self._interaction(before, held, after, info)
+        self._before = after
+        self._step += 1
+        self.last_interaction = self._writer.append(interaction)
+        return observation, reward, terminated, truncated, info
+
+    def close(self) -> None:
+        """Seal what was written and close the environment; twice is fine."""
+        try:
+            self._writer.close()
+        finally:
+            self._encoders.shutdown()
+            super().close()
+
+    def _encoded(self, *moments: _Pictures) -> list[PngPictures]:
+        """PNG of the views' pictures, in parallel; an array that stands in several places is encoded once."""
+        names = [view.name for view in self._views]
+        distinct = {id(pictures[name]): pictures[name] for pictures in moments for name in names}
+        png = dict(zip(distinct, self._encoders.map(encode_picture, distinct.values()), strict=True))
+        return [PngPictures({name: png[id(pictures[name])] for name in names}) for pictures in moments]
+
+    def _interaction(
+        self, before: PngPictures, held: PngPictures, after: PngPictures, info: Mapping[str, Any]
+    ) -> Interaction:
+        return Interaction(
+            before=before,
+            held=held,
+            after=after,
+            pick_place=PickPlace.from_array(info["pick_place"]),
+            grasped=bool(info["grasped"]),
+            pick_outcome=PickOutcome(info["pick_outcome"]),
+            pick_xy=np.asarray(info["pick_xy"], np.float32),
+            place_xy=np.asarray(info["place_xy"], np.float32),
+            views=self._views,
+            split=self.env.get_wrapper_attr("split"),
+            background=self.env.get_wrapper_attr("background"),
+            seed=self._seed,
+            episode=self._episode,
+            step=self._step,
+            scene=int(info["scene"]),
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+
+def _check_environment(env: gym.Env[Any, Any]) -> None:
+    if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
+        raise InvalidConfiguration(
+            f"{env} has no {missing[0]!r}, so its interactions cannot be recorded; wrap an environment of this package"
+        )

@@ -1,0 +1,1 @@
+"""The Sawyer arm: driver, checked moves, streamed motion, gripper and faults."""

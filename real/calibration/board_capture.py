@@ -1,0 +1,126 @@
+"""Pictures of the board for a calibration: read from a folder, or taken from the cameras by themselves.
+
+A folder holds one folder a view, named after it, with the pictures in it as PNG or JPEG in the camera's full size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.real.calibration.charuco import Board, Corners
+from tabletop_interaction.real.cameras.array import Camera, CameraSettings, read_frames
+
+Picture = NDArray[np.uint8]
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_MIN_CORNERS = 8
+_STILL_PX = 0.7
+_NEW_FRACTION = 0.04
+
+
+def picture_paths(folder: Path, views: Iterable[str]) -> dict[str, tuple[Path, ...]]:
+    """The pictures of each view in a folder, by name.
+
+    Raises:
+        InvalidConfiguration: no such folder, or a view without pictures.
+    """
+    if not folder.is_dir():
+        raise InvalidConfiguration(f"there is no folder {folder}; it has to hold one folder of pictures a view")
+    paths = {}
+    for view in views:
+        inside = folder / view
+        found = sorted(inside.iterdir()) if inside.is_dir() else []
+        paths[view] = tuple(path for path in found if path.suffix.lower() in _SUFFIXES)
+        if not paths[view]:
+            raise InvalidConfiguration(f"{inside} holds no pictures; {', '.join(_SUFFIXES)} are accepted")
+    return paths
+
+
+def read_picture(path: Path, settings: CameraSettings) -> Picture:
+    """A camera's full picture, uint8 (H, W, 3) RGB.
+
+    Raises:
+        InvalidConfiguration: it cannot be read, or is of another size than the camera's.
+    """
+    # A photo's orientation tag is left alone: pixels stay where the sensor has them.
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if bgr is None:
+        raise InvalidConfiguration(f"{path} cannot be read as a picture; leave it out")
+    if bgr.shape[:2] != (settings.height, settings.width):
+        raise InvalidConfiguration(
+            f"{path} is {bgr.shape[1]} x {bgr.shape[0]} px, its camera {settings.width} x {settings.height}; take "
+            "pictures in the camera's full size, or correct width and height in the lab file"
+        )
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def write_picture(picture: Picture, folder: Path, view: str, number: int) -> Path:
+    """Write a picture where `picture_paths` finds it."""
+    path = folder / view / f"{number:03d}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    path.write_bytes(encoded.tobytes())
+    return path
+
+
+def capture_boards(
+    cameras: Mapping[str, Camera],
+    settings: Mapping[str, CameraSettings],
+    board: Board,
+    wanted: int,
+    timeout_s: float,
+) -> Iterator[tuple[str, Picture]]:
+    """View and picture whenever the board is held still somewhere new, until each camera has `wanted` of them.
+
+    Args:
+        cameras: the open cameras, by view.
+        settings: of the same names.
+        board: what to look for.
+        wanted: pictures a camera.
+        timeout_s: how long to wait for all of them, seconds.
+
+    Raises:
+        CalibrationRejected: some camera has not enough in time.
+        CameraFault: a camera fails.
+        BlankPicture: a picture is of one colour.
+    """
+    deadline = time.monotonic() + timeout_s
+    kept: dict[str, list[Corners]] = {name: [] for name in cameras}
+    before: dict[str, Corners] = {}
+    while missing := [name for name in cameras if len(kept[name]) < wanted]:
+        if time.monotonic() > deadline:
+            counts = ", ".join(f"{name} {len(kept[name])}" for name in missing)
+            raise CalibrationRejected(
+                f"after {timeout_s:.0f} s not every camera has {wanted} pictures with the board at rest ({counts}); "
+                "hold it still for a second at each place, whole in the picture and in even light"
+            )
+        frames = read_frames({name: cameras[name] for name in missing}, settings, time.monotonic())
+        for name, frame in frames.items():
+            corners = board.find(frame.image)
+            if _is_still(corners, before.get(name)) and _is_new(corners, kept[name], settings[name].width):
+                kept[name].append(corners)
+                yield name, frame.image
+            before[name] = corners
+
+
+def _is_still(corners: Corners, before: Corners | None) -> bool:
+    return len(corners) >= _MIN_CORNERS and before is not None and _shift(corners, before) < _STILL_PX
+
+
+def _is_new(corners: Corners, kept: list[Corners], width: int) -> bool:
+    return all(_shift(corners, earlier) > _NEW_FRACTION * width for earlier in kept)
+
+
+def _shift(corners: Corners, other: Corners) -> float:
+    """How far the corners that both pictures show lie apart in the mean, pixels; infinite where none is in both."""
+    _, mine, theirs = np.intersect1d(corners.ids, other.ids, return_indices=True)
+    if not len(mine):
+        return float("inf")
+    return float(np.linalg.norm(corners.pixels[mine] - other.pixels[theirs], axis=1).mean())

@@ -1,0 +1,209 @@
+"""The ChArUco board: a chessboard whose white squares hold markers, so that every corner has a number.
+
+Board frame: origin in the pattern's corner at the top left as printed, x to the right, y down the page, z into the
+paper, metres. Inner corners are numbered row by row from the top left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+
+FloatArray = NDArray[np.float64]
+
+DICTIONARIES = ("DICT_4X4_50", "DICT_4X4_100", "DICT_5X5_50", "DICT_5X5_100", "DICT_6X6_100")
+
+_MIN_POSE_CORNERS = 6
+_LEAST_ROOM_PX = 1.5
+_ROOM_USED = 0.85
+_WINDOWS_PX = (2, 10)
+_REFINED = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-4)
+
+# OpenCV's planar solver loses a pose of exactly half a turn, which is how the camera opposite sees a board that lies
+# straight; told in a frame that is a quarter turn on, the same pose is none.
+_TURNS = (np.eye(4), np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
+
+
+@dataclass(frozen=True, eq=False)
+class Corners:
+    """The inner corners of a board that were found in a picture.
+
+    Attributes:
+        ids: (N,) int64, numbers of the corners.
+        pixels: (N, 2) float64, x and y.
+    """
+
+    ids: NDArray[np.int64]
+    pixels: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A printed board.
+
+    Attributes:
+        columns: squares in a row.
+        rows: squares in a column.
+        square_mm: side of a square as measured on the print, millimetres.
+        marker_mm: side of a marker, millimetres.
+        dictionary: which markers, by OpenCV's name.
+    """
+
+    columns: int = 9
+    rows: int = 6
+    square_mm: float = 28.0
+    marker_mm: float = 21.0
+    dictionary: str = "DICT_4X4_50"
+
+    def __post_init__(self) -> None:
+        if self.columns < 3 or self.rows < 3:
+            raise InvalidConfiguration(f"a board of {self.columns} x {self.rows} squares came; 3 x 3 is the least")
+        if not 0 < self.marker_mm < self.square_mm:
+            raise InvalidConfiguration(
+                f"markers of {self.marker_mm} mm in squares of {self.square_mm} mm came; markers are the smaller ones"
+            )
+        if self.dictionary not in DICTIONARIES:
+            raise InvalidConfiguration(f"dictionary {self.dictionary!r} came; accepted are {', '.join(DICTIONARIES)}")
+        markers = self.columns * self.rows // 2
+        if (known := int(self.dictionary.rsplit("_", 1)[1])) < markers:
+            raise InvalidConfiguration(f"the board needs {markers} markers, {self.dictionary} has {known}")
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the pattern, metres."""
+        return self.columns * self.square_mm / 1000, self.rows * self.square_mm / 1000
+
+    @property
+    def corner_points(self) -> FloatArray:
+        """(N, 3) float64: all inner corners in the board's frame, metres, by number."""
+        rows, columns = np.mgrid[1 : self.rows, 1 : self.columns]
+        flat = np.column_stack([columns.ravel(), rows.ravel(), np.zeros(rows.size)])
+        return np.asarray(flat * self.square_mm / 1000, np.float64)
+
+    @property
+    def outermost_ids(self) -> dict[str, int]:
+        """Numbers of the four inner corners nearest to the pattern's corners, by where they are on the page."""
+        across, down = self.columns - 1, self.rows - 1
+        return {
+            "top left": 0,
+            "top right": across - 1,
+            "bottom left": across * (down - 1),
+            "bottom right": across * down - 1,
+        }
+
+    @cached_property
+    def pattern(self) -> cv2.aruco.CharucoBoard:
+        """OpenCV's description of it, metres."""
+        dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, self.dictionary))
+        size = (self.columns, self.rows)
+        return cv2.aruco.CharucoBoard(size, self.square_mm / 1000, self.marker_mm / 1000, dictionary)
+
+    @cached_property
+    def _detector(self) -> cv2.aruco.CharucoDetector:
+        parameters = cv2.aruco.CharucoParameters()
+        # A corner counts where both markers beside it are seen: small ones are looked for again where they have to be.
+        parameters.tryRefineMarkers = True
+        return cv2.aruco.CharucoDetector(self.pattern, parameters)
+
+    def picture(self, px_per_mm: float) -> NDArray[np.uint8]:
+        """The pattern without a margin, uint8 (H, W), black on white."""
+        square_px = round(self.square_mm * px_per_mm)
+        return np.asarray(self.pattern.generateImage((self.columns * square_px, self.rows * square_px)), np.uint8)
+
+    def find(self, image: NDArray[np.uint8]) -> Corners:
+        """The inner corners in a picture, uint8 (H, W, 3) RGB; none where the board is not seen."""
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        pixels, ids, _, _ = self._detector.detectBoard(grey)
+        if ids is None:
+            return Corners(np.empty(0, np.int64), np.empty((0, 2)))
+        found = Corners(np.asarray(ids, np.int64).ravel(), np.asarray(pixels, np.float64).reshape(-1, 2))
+        return self._refined(found, grey)
+
+    def _refined(self, found: Corners, grey: NDArray[np.uint8]) -> Corners:
+        """Each corner moved to where the squares' edges meet, seen through a window that ends before the markers.
+
+        OpenCV's detector takes a window of one size; where squares are small, the markers' edges draw its corners away.
+        """
+        room = self._room_px(found)
+        if room < _LEAST_ROOM_PX:
+            return found
+        window = int(np.clip(_ROOM_USED * room, *_WINDOWS_PX))
+        pixels = found.pixels.astype(np.float32).reshape(-1, 1, 2)
+        cv2.cornerSubPix(grey, pixels, (window, window), (-1, -1), _REFINED)
+        return Corners(found.ids, pixels.reshape(-1, 2).astype(np.float64))
+
+    def _room_px(self, found: Corners) -> float:
+        """How far a square window reaches, from a corner to its edge, before it meets a marker; 0 where unknown."""
+        places = np.full(((self.rows - 1) * (self.columns - 1), 2), np.nan)
+        places[found.ids] = found.pixels
+        grid = places.reshape(self.rows - 1, self.columns - 1, 2)
+        # A marker's corners lie on its square's diagonals.
+        diagonals = np.concatenate([grid[1:, 1:] - grid[:-1, :-1], grid[1:, :-1] - grid[:-1, 1:]])
+        reaches = np.abs(diagonals).max(axis=2)
+        known = reaches[np.isfinite(reaches)]
+        white = (1 - self.marker_mm / self.square_mm) / 2
+        return white * float(known.min()) if len(known) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class BoardPose:
+    """Where a board is seen.
+
+    Attributes:
+        camera_from_board: (4, 4) float64 rigid transform, applied to points of the board, metres.
+        rms_px: how far the corners lie from where the pose puts them, root mean square, pixels.
+    """
+
+    camera_from_board: FloatArray
+    rms_px: float
+
+
+def board_pose(board: Board, corners: Corners, intrinsics: FloatArray, distortion: FloatArray) -> BoardPose:
+    """The pose that puts the board's corners where they were found.
+
+    Args:
+        board: the board.
+        corners: six or more, not all in one line.
+        intrinsics: (3, 3) float64 of the picture that they were found in, pixels.
+        distortion: (5,) float64.
+
+    Raises:
+        CalibrationRejected: too few corners.
+    """
+    if len(corners) < _MIN_POSE_CORNERS or len(np.unique(corners.ids // (board.columns - 1))) < 2:
+        raise CalibrationRejected(
+            f"{len(corners)} corners of the board were found; {_MIN_POSE_CORNERS} in two rows are the least: let the "
+            "camera see more of it, in even light"
+        )
+    poses = [_pose_turned(board.corner_points[corners.ids], turn, corners, intrinsics, distortion) for turn in _TURNS]
+    return min(poses, key=lambda pose: pose.rms_px if np.isfinite(pose.rms_px) else np.inf)
+
+
+def _pose_turned(
+    points: FloatArray, turn: FloatArray, corners: Corners, intrinsics: FloatArray, distortion: FloatArray
+) -> BoardPose:
+    """The pose of points (N, 3) of the board, solved in the frame that `turn` (4, 4) brings them to."""
+    turned = points @ turn[:3, :3].T
+    # The planar solver returns the better of the two tilts that a small board leaves open.
+    _, rotation, translation = cv2.solvePnP(turned, corners.pixels, intrinsics, distortion, flags=cv2.SOLVEPNP_IPPE)
+    rotation, translation = cv2.solvePnPRefineLM(turned, corners.pixels, intrinsics, distortion, rotation, translation)
+    seen, _ = cv2.projectPoints(turned, rotation, translation, intrinsics, distortion)
+    error = np.asarray(seen).reshape(-1, 2) - corners.pixels
+    return BoardPose(transform(rotation, translation) @ turn, float(np.sqrt((error**2).sum(axis=1).mean())))
+
+
+def transform(rotation_vector: ArrayLike, translation: ArrayLike) -> FloatArray:
+    """(4, 4) rigid transform from a rotation vector (3,) in radians and a translation (3,)."""
+    result = np.eye(4)
+    result[:3, :3], _ = cv2.Rodrigues(np.asarray(rotation_vector, np.float64))
+    result[:3, 3] = np.ravel(translation)
+    return result

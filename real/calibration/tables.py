@@ -1,0 +1,131 @@
+"""The CSV tables of a calibration: points that the gripper touched, and poses of its hand."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from tabletop_interaction.errors import InvalidConfiguration
+
+FloatArray = NDArray[np.float64]
+
+TOUCHED_COLUMNS = ("point", "arena_x", "arena_y", "arena_z", "base_x", "base_y", "base_z")
+POSE_COLUMNS = ("picture", "x", "y", "z", "qx", "qy", "qz", "qw")
+
+_QUATERNION_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class TouchedPoints:
+    """Points of the table in both frames.
+
+    Attributes:
+        names: what each point is.
+        arena: (N, 3) float64, metres.
+        base: (N, 3) float64, metres.
+    """
+
+    names: tuple[str, ...]
+    arena: FloatArray
+    base: FloatArray
+
+
+def write_touch_template(path: Path, names: Sequence[str], arena_points: FloatArray) -> None:
+    """Write a table of points to touch, the base's columns left empty for the operator."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(TOUCHED_COLUMNS)
+        for name, point in zip(names, arena_points, strict=True):
+            writer.writerow([name, *(f"{value:.4f}" for value in point), "", "", ""])
+
+
+def read_touched_points(path: Path) -> TouchedPoints:
+    """Points that the gripper's tip touched, from a table that `write_touch_template` began.
+
+    Raises:
+        InvalidConfiguration: no such file, other columns, or a field that is no number.
+    """
+    rows = _read_rows(path, TOUCHED_COLUMNS)
+    numbers = np.array([_numbers(path, line, row, TOUCHED_COLUMNS[1:]) for line, row in rows]).reshape(-1, 6)
+    return TouchedPoints(tuple(row["point"] for _, row in rows), numbers[:, :3], numbers[:, 3:])
+
+
+def read_hand_poses(path: Path) -> dict[str, FloatArray]:
+    """`base_from_hand` (4, 4) by the name of the pictures that were taken in that pose, without suffix.
+
+    Raises:
+        InvalidConfiguration: no such file, other columns, a field that is no number, or a quaternion that is not of
+            length 1.
+    """
+    poses = {}
+    for line, row in _read_rows(path, POSE_COLUMNS):
+        x, y, z, *quaternion = _numbers(path, line, row, POSE_COLUMNS[1:])
+        if abs(np.linalg.norm(quaternion) - 1) > _QUATERNION_TOLERANCE:
+            raise InvalidConfiguration(f"{path}, line {line}: qx qy qz qw {quaternion} is not of length 1")
+        pose = np.eye(4)
+        pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
+        pose[:3, 3] = x, y, z
+        poses[Path(row["picture"]).stem] = pose
+    return poses
+
+
+def write_touched_points(path: Path, touched: TouchedPoints) -> None:
+    """Write a table that `read_touched_points` reads."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(TOUCHED_COLUMNS)
+        for name, arena, base in zip(touched.names, touched.arena, touched.base, strict=True):
+            writer.writerow([name, *(f"{value:.5f}" for value in (*arena, *base))])
+
+
+def read_touch_template(path: Path) -> TouchedPoints:
+    """Points to touch, whatever stands in the base's columns; these come as NaN.
+
+    Raises:
+        InvalidConfiguration: no such file, other columns, or a field that is no number.
+    """
+    rows = _read_rows(path, TOUCHED_COLUMNS)
+    arena = np.array([_numbers(path, line, row, TOUCHED_COLUMNS[1:4]) for line, row in rows]).reshape(-1, 3)
+    return TouchedPoints(tuple(row["point"] for _, row in rows), arena, np.full_like(arena, np.nan))
+
+
+def write_hand_poses(path: Path, poses: Mapping[str, FloatArray]) -> None:
+    """Write a table that `read_hand_poses` reads."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(POSE_COLUMNS)
+        for picture, pose in poses.items():
+            quaternion = Rotation.from_matrix(pose[:3, :3]).as_quat()
+            writer.writerow([picture, *(f"{value:.7f}" for value in (*pose[:3, 3], *quaternion))])
+
+
+def _read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    if not path.is_file():
+        raise InvalidConfiguration(f"there is no file {path}; it is a CSV table with the columns {', '.join(columns)}")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        if tuple(reader.fieldnames or ()) != columns:
+            raise InvalidConfiguration(
+                f"{path} has the columns {', '.join(reader.fieldnames or ('none',))}; accepted are {', '.join(columns)}"
+            )
+        return [(reader.line_num, row) for row in reader]
+
+
+def _numbers(path: Path, line: int, row: dict[str, str], columns: tuple[str, ...]) -> list[float]:
+    values = []
+    for column in columns:
+        try:
+            values.append(float(row[column]))
+        except (TypeError, ValueError) as error:
+            raise InvalidConfiguration(
+                f"{path}, line {line}: {column} is {row[column]!r}; a number is accepted, metres for positions"
+            ) from error
+    if not np.isfinite(values).all():
+        raise InvalidConfiguration(f"{path}, line {line}: {values} holds a number that is not finite")
+    return values

@@ -1,0 +1,92 @@
+"""From a camera's full picture to a view's picture: cut out a rectangle and scale it, nothing else.
+
+The lens distortion stays in the picture and in the view: it is a property of rays, which cutting and scaling do not
+change, so that only the intrinsics are adapted. Straightening the picture would resample it a second time. Pixels are
+(x, y) with integer coordinates at pixel centres, as in `views`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.errors import CalibrationRejected
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle of a camera's full picture, pixels; it takes the columns left to left + width - 1."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def centred_crop(full_width: int, full_height: int, width: int, height: int) -> Crop:
+    """The largest rectangle in the middle of a full picture that has the proportions of width x height."""
+    scale = min(full_width / width, full_height / height)
+    crop_width, crop_height = round(width * scale), round(height * scale)
+    return Crop((full_width - crop_width) // 2, (full_height - crop_height) // 2, crop_width, crop_height)
+
+
+def crop_around(
+    pixels: FloatArray, full_width: int, full_height: int, width: int, height: int, margin: float = 0.02
+) -> Crop:
+    """The smallest rectangle of the proportions width x height around pixels (N, 2), inside the full picture.
+
+    Args:
+        pixels: what has to be seen, x and y in the full picture.
+        full_width: columns of the full picture.
+        full_height: rows of the full picture.
+        width: columns of the view's picture.
+        height: rows of the view's picture.
+        margin: room on each side, as a fraction of the rectangle; less where the full picture ends.
+
+    Raises:
+        CalibrationRejected: no such rectangle inside the full picture holds them all.
+    """
+    low, high = pixels.min(axis=0) - 0.5, pixels.max(axis=0) + 0.5
+    extent = high - low
+    largest = min(full_width / width, full_height / height)
+    scale = min(float((extent / (width, height)).max()) / (1 - 2 * margin), largest)
+    size = np.array([width, height]) * scale
+    space = np.array([full_width, full_height]) - size
+    corner = np.clip((low + high - size) / 2 + 0.5, 0, space)
+    if (low + 0.5 < corner - 0.5).any() or (high + 0.5 > corner + size + 0.5).any():
+        raise CalibrationRejected(
+            f"the arena reaches from x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, which no "
+            f"{width} x {height} cut-out of its {full_width} x {full_height} px picture holds; move the camera back or "
+            "turn it to the arena's middle"
+        )
+    left, top = np.floor(corner).astype(int)
+    return Crop(int(left), int(top), min(round(size[0]), full_width - left), min(round(size[1]), full_height - top))
+
+
+def take_crop(image: NDArray[np.uint8], crop: Crop, width: int, height: int) -> NDArray[np.uint8]:
+    """The rectangle of a picture, brought to width x height, uint8 (height, width, 3)."""
+    cut = image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    shrinks = crop.width > width
+    scaled = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(scaled, np.uint8)
+
+
+def crop_intrinsics(intrinsics: FloatArray, crop: Crop, width: int, height: int) -> FloatArray:
+    """Intrinsics (3, 3) of the picture that `take_crop` makes, from those of the full picture.
+
+    A point at x in the full picture comes to (x - left + 1/2) * width / crop.width - 1/2, and likewise for y.
+    """
+    scale_x, scale_y = width / crop.width, height / crop.height
+    view_from_full = np.array(
+        [
+            [scale_x, 0, (0.5 - crop.left) * scale_x - 0.5],
+            [0, scale_y, (0.5 - crop.top) * scale_y - 0.5],
+            [0, 0, 1],
+        ]
+    )
+    return np.asarray(view_from_full @ intrinsics, np.float64)

@@ -1,0 +1,127 @@
+"""Cameras behind a ROS 1 topic of `sensor_msgs/Image`, read without cv_bridge (which does not load with numpy 2)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.errors import CameraFault
+from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
+from tabletop_interaction.real.ros.master import check_master
+from tabletop_interaction.real.ros.node import INSTALLATION, start_node, unsubscribe
+
+# One 1920 x 1080 picture is 6 MB; with rospy's own 64 kB a slow reader falls behind by seconds.
+_BUFFER_BYTES = 1 << 24
+_CLOCK_TOLERANCE_S = 0.05
+_UNSTAMPED_LATENCY_S = 0.1
+_ADVICE = "check with `rostopic hz` that its topic is published, then open the backend again"
+
+
+class ImageMessage(Protocol):
+    """The part of `sensor_msgs/Image` that is used."""
+
+    header: Any
+    height: int
+    width: int
+    encoding: str
+    step: int
+    data: bytes
+
+
+class RosCamera:
+    """Subscribes to a topic of pictures and keeps the newest frame.
+
+    Frames are stamped by their header, brought to this machine's clock; a header without a time counts as just
+    arrived.
+
+    Args:
+        name: view and topic, for messages.
+        rospy: the module, its node started.
+        image_type: `sensor_msgs.msg.Image`.
+        topic: name of the topic.
+    """
+
+    def __init__(self, name: str, rospy: Any, image_type: type, topic: str) -> None:
+        self.name = name
+        self._rospy = rospy
+        self._latest = LatestFrame(name, _ADVICE)
+        self._subscriber = rospy.Subscriber(
+            topic, image_type, self._receive, queue_size=1, buff_size=_BUFFER_BYTES, tcp_nodelay=True
+        )
+
+    def read(self, newer_than: float, timeout_s: float) -> Frame:
+        """As `Camera.read`.
+
+        Raises:
+            CameraFault: no newer frame in time, another encoding, or a clock that runs ahead.
+        """
+        return self._latest.read(newer_than, timeout_s)
+
+    def close(self) -> None:
+        """Leave the topic; calling it again does nothing."""
+        if self._subscriber is not None:
+            unsubscribe(self._subscriber)
+            self._subscriber = None
+            self._latest.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
+
+    def _receive(self, message: ImageMessage) -> None:
+        arrived = time.monotonic()
+        # rospy only logs what a callback raises: the fault is kept for the reader.
+        try:
+            age_s = self._age(message)
+            self._latest.put(Frame(rgb_from_message(message), arrived - age_s))
+        except CameraFault as fault:
+            self._latest.fail(CameraFault(f"camera {self.name}: {fault}"))
+
+    def _age(self, message: ImageMessage) -> float:
+        stamp = message.header.stamp.to_sec()
+        if stamp == 0:
+            return _UNSTAMPED_LATENCY_S
+        age_s = float(self._rospy.get_time() - stamp)
+        if age_s < -_CLOCK_TOLERANCE_S:
+            raise CameraFault(
+                f"its pictures come from {-age_s:.2f} s in the future; synchronise the clocks of both machines (chrony)"
+            )
+        return max(age_s, 0.0)
+
+
+def rgb_from_message(message: ImageMessage) -> NDArray[np.uint8]:
+    """The picture of a `sensor_msgs/Image`, uint8 (H, W, 3) RGB, a copy; rows may be padded (`step`).
+
+    Raises:
+        CameraFault: another encoding than rgb8 or bgr8, or fewer bytes than height and step promise.
+    """
+    if message.encoding not in ("rgb8", "bgr8"):
+        raise CameraFault(
+            f"encoding {message.encoding!r} came; rgb8 and bgr8 are accepted, set it at the camera's node"
+        )
+    needed = message.step * message.height
+    if message.step < 3 * message.width or len(message.data) < needed:
+        raise CameraFault(
+            f"a damaged picture came: {len(message.data)} bytes, step {message.step}, for {message.width} x "
+            f"{message.height} pixels of 3 bytes"
+        )
+    rows = np.frombuffer(message.data, np.uint8, count=needed).reshape(message.height, message.step)
+    pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
+    return pixels[:, :, ::-1].copy() if message.encoding == "bgr8" else pixels.copy()
+
+
+def open_ros_camera(name: str, topic: str) -> RosCamera:
+    """Subscribe to a topic, starting this process's ROS node where none runs.
+
+    Raises:
+        CameraFault: ROS is not installed here.
+        MasterUnreachable: no ROS master answers.
+    """
+    try:
+        import rospy
+        from sensor_msgs.msg import Image
+    except ImportError as error:
+        raise CameraFault(f"camera {name} needs ROS 1 ({error}); {INSTALLATION}") from error
+    # Where the node runs already, too: its master may have gone, and rospy would wait for it for ever.
+    check_master()
+    start_node(rospy, "tabletop_cameras")
+    return RosCamera(name, rospy, Image, topic)

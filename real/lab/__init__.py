@@ -1,0 +1,1 @@
+"""The lab file: one YAML file that describes a laboratory."""

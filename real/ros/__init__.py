@@ -1,0 +1,1 @@
+"""ROS 1: master and node, with bounded waits."""

@@ -1,0 +1,251 @@
+"""The report of a learning run: one page that needs nothing else, written anew as the run goes on.
+
+What it shows follows the paper's section 5: average precision and recall of hypotheses against the number of
+interactions, precision-recall curves, and the masks on the same held-out pictures over time (figure 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tabletop_interaction.agents.learning.learner import Update
+from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.reports.learning_pictures import (
+    OUTCOMES,
+    doubts,
+    latest_attempts,
+    open_album,
+    progression,
+)
+from tabletop_interaction.reports.learning_run import (
+    IOUS,
+    Floats,
+    HeldOut,
+    LearningRun,
+    read_learning_run,
+)
+from tabletop_interaction.reports.line_charts import (
+    Chart,
+    Line,
+    line_chart_svg,
+    stacked_chart_svg,
+    trailing_mean,
+)
+from tabletop_interaction.reports.page import Drawn, Essential, drawn, render_page
+
+PAPER_AP = {0.3: 45.9, 0.5: 22.5}
+"""Per cent, "Ours + robust set loss" after 50,000 interactions, on the paper's own test set (table 1)."""
+PAPER_INTERACTIONS = 50_000
+
+WINDOW, LONG_WINDOW = 50, 500
+"""Interactions over which shares are taken; the longer one makes the trend of a long run readable."""
+
+_FEWEST = 10
+_PER_CENT = (0.0, 100.0)
+_SMALL = (380, 270)
+_OUTCOME_COLOURS = (0, 1, 2, 3, 5, 4)
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write report.html into a run's folder, whole or not at all, and name it; the run may be at any stage.
+
+    Raises:
+        ForeignFolder, UnreadableRecords: as `read_learning_run`.
+    """
+    run = read_learning_run(run_folder)
+    path = run_folder / "report.html"
+    write_whole(path, report_page(run))
+    return path
+
+
+def report_page(run: LearningRun) -> str:
+    """The page as HTML."""
+    album = open_album(run)
+    return render_page(
+        "learning_report.html.j2",
+        title=f"{run.folder.resolve().name}: learning by interaction",
+        run=run,
+        essentials=essentials(run),
+        ap=_drawn(ap_chart(run.evaluations)),
+        picks=_drawn(picks_chart(run)),
+        recall=[_drawn(recall_chart(run.evaluations, iou)) for iou in PAPER_AP],
+        curves=[_drawn(precision_recall_chart(run.evaluations, iou)) for iou in PAPER_AP],
+        outcomes=_drawn(outcomes_chart(run), stacked=True),
+        training=[_drawn(chart) for chart in training_charts(run.updates)],
+        progression=progression(run.evaluations),
+        ap_text=lambda evaluation: " / ".join(_per_cent(evaluation, iou).removesuffix(" %") for iou in PAPER_AP),
+        latest=latest_attempts(run, album),
+        doubts=doubts(run, album),
+        settings=flat_settings(run.config),
+    )
+
+
+def essentials(run: LearningRun) -> tuple[Essential, ...]:
+    """How much was done, how well picks go, how good masks are; a dash where nothing is known yet."""
+    first, last = (run.evaluations[0], run.evaluations[-1]) if run.evaluations else (None, None)
+    return (
+        Essential("interactions", f"{len(run.attempts):,}", _pace(run)),
+        Essential("picks that move an object", *_then_and_now(run.moved)),
+        Essential("picks that hold something", *_then_and_now(run.grasped)),
+        *(Essential(f"AP at IoU {iou}", _per_cent(last, iou), _ap_note(first, last, iou)) for iou in PAPER_AP),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Working time in words: "2 h 05 min", "7 min", "40 s"."""
+    minutes = int(seconds // 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
+
+
+def ap_chart(evaluations: Sequence[HeldOut]) -> Chart:
+    """Average precision against interactions, and the paper's figures as dashed lines."""
+    at = _at(evaluations)
+    lines = [
+        _per_cent_line(f"IoU {iou}", at, _values([e.ap.get(iou) for e in evaluations]), colour)
+        for colour, iou in enumerate(IOUS)
+    ]
+    ends = np.array([0.0, at.max(initial=0.0)])
+    paper = [
+        Line(f"paper, IoU {iou}", ends, np.array([ap, ap]), colour, "dashed", f"{ap:.1f} %")
+        for colour, (iou, ap) in enumerate(PAPER_AP.items())
+    ]
+    return Chart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT)
+
+
+def recall_chart(evaluations: Sequence[HeldOut], iou: float) -> Chart:
+    """Share of the held-out objects that are among the hypotheses of a precision, against interactions."""
+    precisions = sorted({precision for e in evaluations for precision in e.recall_at_precision.get(iou, {})})
+    lines = []
+    for colour, precision in enumerate(precisions):
+        recall = _values([e.recall_at_precision.get(iou, {}).get(precision) for e in evaluations])
+        lines.append(_per_cent_line(f"precision {precision}", _at(evaluations), 100 * recall, colour))
+    title = f"Recall of hypotheses, IoU {iou}"
+    return Chart(title, "interactions", "objects found, %", tuple(lines), y_range=_PER_CENT)
+
+
+def precision_recall_chart(evaluations: Sequence[HeldOut], iou: float) -> Chart:
+    """The curve of the last evaluation and, paler, of the first."""
+    lines = [_curve_line("last", evaluation, iou, 0) for evaluation in evaluations[-1:]]
+    if len(evaluations) > 1:
+        lines.append(replace(_curve_line("first", evaluations[0], iou, 1), style="pale"))
+    title = f"Precision and recall, IoU {iou}"
+    return Chart(title, "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT)
+
+
+def picks_chart(run: LearningRun) -> Chart:
+    """Shares of the picks that move an object and that hold something; of a long run over both windows."""
+    long = len(run.attempts) >= 2 * LONG_WINDOW
+    shares = (("moves an object", run.moved, 2), ("holds something", run.grasped, 0))
+    lines = [_share_line(label, run, hit, colour, LONG_WINDOW if long else WINDOW) for label, hit, colour in shares]
+    if long:
+        lines += [replace(_share_line("", run, hit, colour, WINDOW), style="pale") for _, hit, colour in shares]
+    y_label = f"of the last {LONG_WINDOW} picks (pale: {WINDOW}), %" if long else f"of the last {WINDOW} picks, %"
+    return Chart("Picks that hit", "interactions", y_label, tuple(lines), y_range=_PER_CENT)
+
+
+def outcomes_chart(run: LearningRun) -> Chart:
+    """What became of the picks, shares of the last 50, stacked to 100 %; the values are of the whole run."""
+    lines = []
+    for (outcome, label), colour in zip(OUTCOMES.items(), _OUTCOME_COLOURS, strict=True):
+        became = np.array([attempt.pick_outcome == outcome for attempt in run.attempts], np.float64)
+        line = _share_line(label, run, became, colour, WINDOW)
+        lines.append(replace(line, value=f"{100 * became.mean():.1f} %" if len(became) else ""))
+    title, y_label = "What became of the picks", f"of the last {WINDOW} picks, %"
+    return Chart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=(1120, 300))
+
+
+def training_charts(updates: Sequence[Update]) -> tuple[Chart, ...]:
+    """Losses, mask IoU and examples; the first two against the network's steps."""
+    steps = np.array([update.step for update in updates], np.float64)
+    made = np.array([update.interactions for update in updates], np.float64)
+
+    def line(label: str, x: Floats, name: str, colour: int, form: str = ".3f") -> Line:
+        values = _values([getattr(update, name) for update in updates])
+        return Line(label, x, values, colour, value=format(values[-1], form) if len(values) else "")
+
+    losses = (line("score", steps, "score_loss", 0), line("mask", steps, "mask_loss", 1))
+    iou = (line("predicted against target", steps, "mask_iou", 2),)
+    examples = (line("masks", made, "objects", 0, ",.0f"), line("background", made, "background", 5, ",.0f"))
+    return (
+        Chart("Training losses", "steps of the network", "loss, nats", losses, size=_SMALL),
+        Chart("Mask IoU in training", "steps of the network", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
+        Chart("Examples that it made itself", "interactions", "examples", examples, size=_SMALL),
+    )
+
+
+def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """(name, value) of nested settings, names joined by dots."""
+    rows: list[tuple[str, str]] = []
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            rows += flat_settings(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
+
+
+def _drawn(chart: Chart, *, stacked: bool = False) -> Drawn:
+    svg = "" if chart.empty else (stacked_chart_svg if stacked else line_chart_svg)(chart)
+    return drawn(chart.title, chart.lines, svg)
+
+
+def _pace(run: LearningRun) -> str:
+    planned = f"of {run.config['interactions']:,} planned; " if "interactions" in run.config else ""
+    seconds = run.attempts[-1].seconds if run.attempts else 0.0
+    if seconds <= 0:
+        return f"{planned}none timed yet"
+    return f"{planned}{60 * len(run.attempts) / seconds:.1f} a minute over {duration(seconds)} of work"
+
+
+def _then_and_now(values: Floats) -> tuple[str, str]:
+    """The share at the end, and a note with the share at the start; of a short run, of its halves."""
+    window = min(WINDOW, (len(values) + 1) // 2)
+    if window == 0:
+        return "-", "none tried yet"
+    start, end = 100 * values[:window].mean(), 100 * values[-window:].mean()
+    return f"{end:.0f} %", f"of the last {window}; {start:.0f} % of the first {window}"
+
+
+def _ap_note(first: HeldOut | None, last: HeldOut | None, iou: float) -> str:
+    paper = f"paper, on another test set after {PAPER_INTERACTIONS:,}: {PAPER_AP[iou]:.1f} %"
+    if first is None or last is None:
+        return f"no evaluation yet; {paper}"
+    start = f"{_per_cent(first, iou)} after {first.interactions:,}; " if first is not last else ""
+    return f"after {last.interactions:,}; {start}{paper}"
+
+
+def _per_cent(evaluation: HeldOut | None, iou: float) -> str:
+    value = evaluation.ap.get(iou, np.nan) if evaluation else np.nan
+    return f"{value:.1f} %" if np.isfinite(value) else "-"
+
+
+def _per_cent_line(label: str, x: Floats, y: Floats, colour: int) -> Line:
+    value = f"{y[-1]:.1f} %" if len(y) and np.isfinite(y[-1]) else ""
+    return Line(label, x, y, colour, value=value)
+
+
+def _curve_line(when: str, evaluation: HeldOut, iou: float, colour: int) -> Line:
+    recall, precision = evaluation.curves.get(iou, (np.empty(0), np.empty(0)))
+    label = f"{when}, after {evaluation.interactions:,}"
+    return Line(label, 100 * recall, 100 * precision, colour, value=f"AP {_per_cent(evaluation, iou)}")
+
+
+def _share_line(label: str, run: LearningRun, hit: Floats, colour: int, window: int) -> Line:
+    """Trailing mean of what is 1 for a hit, per cent, from where there are enough to mean something."""
+    numbers = np.array([attempt.number for attempt in run.attempts], np.float64)
+    return _per_cent_line(label, numbers[_FEWEST - 1 :], 100 * trailing_mean(hit, window)[_FEWEST - 1 :], colour)
+
+
+def _at(evaluations: Sequence[HeldOut]) -> Floats:
+    return np.array([evaluation.interactions for evaluation in evaluations], np.float64)
+
+
+def _values(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], np.float64)

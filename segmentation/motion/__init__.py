@@ -1,0 +1,1 @@
+"""Unsupervised masks of moving objects from short films."""

@@ -1,0 +1,172 @@
+"""Superpixels that look alike vote on one another, within a frame and across the frames of a clip.
+
+Non-local consensus voting of Faktor and Irani 2014, "Video segmentation by non-local consensus voting": each superpixel
+takes over the weighted mean of the votes of those that are nearest in appearance and place, again and again; a random
+walk on a k-nearest-neighbour graph whose rows sum to one. It begins with what motion says (`motion_saliency`). Their
+appearance is histograms of colour and gradients; ours is mean and spread of Lab colour, which is enough at a size of
+8 px.
+
+Ours, since few frames of a still table hold less motion than a video does:
+
+- A superpixel pays no heed to its own place in other frames: the same surface seen twice is no second witness.
+- What motion is sure of stays: each step mixes in the first vote by its trust.
+- A pixel that changes is an object's at one time and the table's at another. After a first walk the votes of each such
+  pixel are moved towards having one half in the middle of their range over time, and walked again. It is moved by a
+  quarter at most, so that the inside of an object that never leaves it, with high votes all the time, remains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from skimage.segmentation import slic
+
+from tabletop_interaction.segmentation.motion.saliency import Floats, Saliency
+
+Labels = NDArray[np.int64]
+Votes = NDArray[np.float64]
+
+_SLIC_ROUNDS = 5
+_BLUR_PX = 0.8
+# Votes are spread around one half before the second walk.
+_CONTRAST = 1.5
+
+
+@dataclass(frozen=True)
+class VotingConfig:
+    """How superpixels vote.
+
+    Attributes:
+        superpixel_px: side of a superpixel, pixels.
+        compactness: of superpixels, as in scikit-image; the larger, the squarer.
+        neighbours: k, whose votes a superpixel takes.
+        place_px: as far apart as this in the picture weighs like `place_weight` units of Lab colour.
+        place_weight: see above.
+        lightness_weight: of lightness against the two colours; shading changes it.
+        spread_weight: of the colours' spread against their mean.
+        own_place_px: superpixels of other frames closer than this have no say.
+        steps: of a random walk.
+        still_trust: trust in a pixel that never moves.
+        moved_trust: trust in what the first walk said, in the second.
+        most_shift: by which a pixel's votes are moved between the walks.
+    """
+
+    superpixel_px: int = 8
+    compactness: float = 0.1
+    neighbours: int = 40
+    place_px: float = 30.0
+    place_weight: float = 10.0
+    lightness_weight: float = 0.7
+    spread_weight: float = 0.7
+    own_place_px: float = 10.0
+    steps: int = 20
+    still_trust: float = 0.9
+    moved_trust: float = 0.4
+    most_shift: float = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """Who votes for whom among N superpixels: `weights` (N, k) with rows that sum to one, and `voters` (N, k)."""
+
+    weights: Votes
+    voters: Labels
+
+    def walk(self, votes: Votes, trust: Votes, steps: int) -> Votes:
+        """Votes (N,) after some steps; the first ones are mixed in by their trust."""
+        now = votes
+        for _ in range(steps):
+            now = trust * votes + (1 - trust) * (self.weights * now[self.voters]).sum(1)
+        return now
+
+
+def consensus(frames: NDArray[np.uint8], saliency: Saliency, config: VotingConfig) -> Floats:
+    """How much each pixel is an object's, (T, H, W) float32 in 0 to 1.
+
+    Args:
+        frames: uint8 (T, H, W, 3) RGB.
+        saliency: votes and trust (T, H, W) of these frames.
+        config: see `VotingConfig`.
+    """
+    labels = superpixels(frames, config)
+    graph = _graph(frames, labels, config)
+    weight = _means(saliency.trust, labels)
+    votes = _means(saliency.votes * saliency.trust, labels) / np.maximum(weight, 1e-6)
+    first = graph.walk(votes, np.minimum(weight, config.still_trust), config.steps)
+    ever_moves = saliency.trust.min(0) < 1
+    again = _means(_rebalanced(first[labels], ever_moves, config.most_shift), labels)
+    still = _means(np.broadcast_to(~ever_moves, labels.shape), labels) > 0.5
+    trust = np.where(still, config.still_trust, config.moved_trust)
+    return graph.walk(again, trust, config.steps)[labels].astype(np.float32)
+
+
+def superpixels(frames: NDArray[np.uint8], config: VotingConfig) -> Labels:
+    """(T, H, W) int64: number of each pixel's superpixel (SLIC, Achanta et al. 2012), counted through all frames."""
+    numbered: list[Labels] = []
+    count = 0
+    for frame in frames:
+        segments = slic(
+            _lab(frame),
+            n_segments=max(1, frame.shape[0] * frame.shape[1] // config.superpixel_px**2),
+            compactness=config.compactness,
+            max_num_iter=_SLIC_ROUNDS,
+            convert2lab=False,
+            enforce_connectivity=False,
+            channel_axis=-1,
+        )
+        names, flat = np.unique(segments, return_inverse=True)
+        numbered.append(flat.reshape(segments.shape) + count)
+        count += len(names)
+    return np.stack(numbered)
+
+
+def _graph(frames: NDArray[np.uint8], labels: Labels, config: VotingConfig) -> _Graph:
+    """The k nearest of each superpixel, weighted by a Gaussian as wide as their distances are on average."""
+    xy, appearance = _places(labels), _appearance(frames, labels, config)
+    features = np.hstack([appearance, xy * (config.place_weight / config.place_px)])
+    count = min(config.neighbours, len(features) - 1)
+    distance, voters = cKDTree(features).query(features, count + 1)
+    distance, voters = distance[:, 1:], voters[:, 1:]
+    width = (distance.mean() + distance.mean(1, keepdims=True)) / 2
+    weights = np.exp(-0.5 * (distance / np.maximum(width, 1e-6)) ** 2)
+    frame_of = np.repeat(np.arange(len(labels)), [len(np.unique(one)) for one in labels])
+    same_place = np.linalg.norm(xy[voters] - xy[:, None], axis=2) < config.own_place_px
+    # The least weight keeps a superpixel that has no other neighbours from having none.
+    weights *= np.where(same_place & (frame_of[voters] != frame_of[:, None]), 1e-6, 1)
+    return _Graph(weights / weights.sum(1, keepdims=True), voters)
+
+
+def _appearance(frames: NDArray[np.uint8], labels: Labels, config: VotingConfig) -> Votes:
+    """(N, 6): mean and spread of each superpixel's Lab colour."""
+    lab = np.stack([_lab(np.asarray(cv2.GaussianBlur(frame, (3, 3), _BLUR_PX), np.uint8)) for frame in frames])
+    mean = np.stack([_means(lab[..., channel], labels) for channel in range(3)], 1)
+    square = np.stack([_means(lab[..., channel] ** 2, labels) for channel in range(3)], 1)
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    return np.hstack([mean * [config.lightness_weight, 1, 1], config.spread_weight * spread])
+
+
+def _rebalanced(votes: Votes, ever_moves: NDArray[np.bool_], most_shift: float) -> Votes:
+    """Votes (T, H, W) with the middle of each moving pixel's range over time brought closer to one half."""
+    middle = (votes.max(0) + votes.min(0)) / 2
+    shift = np.where(ever_moves, np.clip(0.5 - middle, -most_shift, most_shift), 0)
+    return np.asarray(np.clip(0.5 + _CONTRAST * (np.clip(votes + shift, 0, 1) - 0.5), 0, 1))
+
+
+def _places(labels: Labels) -> Votes:
+    """(N, 2): x, y of the superpixels' middles."""
+    y, x = np.mgrid[: labels.shape[1], : labels.shape[2]]
+    return np.stack([_means(np.broadcast_to(axis, labels.shape), labels) for axis in (x, y)], 1)
+
+
+def _means(values: NDArray[np.generic], labels: Labels) -> Votes:
+    """(N,): mean of values (T, H, W) over each superpixel."""
+    flat = labels.ravel()
+    return np.asarray(np.bincount(flat, values.ravel()) / np.bincount(flat))
+
+
+def _lab(picture: NDArray[np.uint8]) -> Floats:
+    return np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)

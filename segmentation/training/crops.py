@@ -1,0 +1,399 @@
+"""From examples to batches of crops: where objects are centred, where none is, and what their masks are.
+
+A crop is a piece of a picture, rescaled so that its object has the size that the network is meant to see
+(`object_px`), turned, mirrored and coloured a little. It holds many score positions: those nearest to the object's
+centre are positive, those well away are negative, those between are left out. Each crop is warped once; what the
+augmentation does to pixels, masks and centres is one affine map.
+
+The object's centre is the middle of its mask's box, as in DeepMask. What differs from the paper:
+
+- several positions a crop instead of single patches of 192 px (a position costs a fraction of a patch), 12 crops a step
+  instead of 32 patches;
+- labelled objects cut out and pasted into other crops (after Liu, Chen, Abbeel 2023, "Self-Supervised Instance
+  Segmentation by Grasping"), with a soft shadow; prints and exchanged colours (`prints`);
+- turns, and crops off in scale; hard negatives from 40 px on instead of 64.
+
+In a picture of which not every object is labelled, a position far from every labelled one is negative, as in the paper,
+although an unlabelled object may be there. Some positions over objects are thus taught as background; the balanced loss
+bears it (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tabletop_interaction.segmentation.network import STRIDE, MaskGrid, mask_targets
+from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
+from tabletop_interaction.segmentation.training.prints import printed, shadowed, with_other_colours
+from tabletop_interaction.segmentation.training.warping import (
+    Floats,
+    affine,
+    apply,
+    filled,
+    position_grid,
+    recoloured,
+    warped_picture,
+    warped_piece,
+)
+
+POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
+
+_LEAST_VISIBLE = 0.75
+_RIM_BLUR_PX = 0.7
+_PASTE_TRIES = 6
+# The others show the network the picture's border at any place.
+_FILLED_SHARE = 0.75
+_MASKS_KEPT = 20_000
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How crops are made. Pixels are the crop's.
+
+    Attributes:
+        crop_px: side of the square crop, a multiple of 16.
+        object_px: longer side that objects are brought to. With 64 the seven scales of inference, 0.42 to 1.19, look
+            for objects of 54 to 152 px, a quarter octave more on either side.
+        scale_jitter: in octaves; objects are enlarged by 2 ** +-scale_jitter.
+        off_scale_share: of the crops around objects, whose scale is off by `off_scale_octaves` to twice that; objects
+            that far off are negative.
+        off_scale_octaves: see above.
+        turn_deg: crops are turned by up to this angle either way.
+        reach_px: objects are centred up to this far from the crop's middle, along x and y.
+        margin_px: score positions closer to the crop's border than this say nothing.
+        positive_px: positions this close to an object's centre are positive, and always the nearest one.
+        negative_px: positions farther than this from every known object's centre, in L1, are negative.
+        background_share: of the crops, around clicks where nothing was found, as far as there are any.
+        paste_share: of the crops that get pasted objects; 0 is the paper's.
+        most_pasted: objects pasted into one crop.
+        shadow_share: of the pasted objects, that get a soft shadow.
+        print_share: of the crops, whose table gets a print (`prints`); the paper has none.
+        colour_share: of the crops, whose colours are exchanged; the paper has none.
+    """
+
+    crop_px: int = 192
+    object_px: float = 64.0
+    scale_jitter: float = 0.25
+    off_scale_share: float = 0.15
+    off_scale_octaves: float = 0.6
+    turn_deg: float = 15.0
+    reach_px: float = 40.0
+    margin_px: int = 32
+    positive_px: float = 12.0
+    negative_px: float = 40.0
+    background_share: float = 0.15
+    paste_share: float = 0.7
+    most_pasted: int = 3
+    shadow_share: float = 0.6
+    print_share: float = 0.4
+    colour_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.crop_px < 64 or self.crop_px % STRIDE:
+            raise ValueError(f"crop_px is {self.crop_px}; it must be a multiple of {STRIDE}, 64 or more")
+        shares = ("background_share", "paste_share", "off_scale_share", "shadow_share", "print_share", "colour_share")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
+        if not 0 <= self.margin_px < self.crop_px / 2:
+            raise ValueError(f"margin_px is {self.margin_px}; it must lie between 0 and half of crop_px")
+        if not 8 <= self.object_px <= self.crop_px / 2:
+            raise ValueError(f"object_px is {self.object_px}; it must lie between 8 and half of crop_px")
+        if not 0 < self.positive_px <= self.negative_px:
+            raise ValueError("positive_px must be above 0 and at most negative_px")
+        if self.most_pasted < 1:
+            raise ValueError(f"most_pasted is {self.most_pasted}; it must be 1 or more")
+
+
+class Batch(NamedTuple):
+    """What one step learns from.
+
+    Attributes:
+        images: (B, 3, S, S) uint8 RGB.
+        scores: (B, S / 16, S / 16) int8: `POSITIVE`, `NEGATIVE` or `IGNORED`.
+        positions: (N, 3) int64: crop, row and column of each position that has a mask.
+        masks: (N, M, M) bool on the network's mask grid.
+    """
+
+    images: Tensor
+    scores: Tensor
+    positions: Tensor
+    masks: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """One crop before it becomes part of a batch.
+
+    Attributes:
+        image: uint8 (S, S, 3).
+        scores: int8 (S / 16, S / 16), as of `Batch`.
+        positions_rc: (n, 2) int64, the positions that have a mask.
+        masks: (n, S, S) bool, theirs.
+    """
+
+    image: NDArray[np.uint8]
+    scores: NDArray[np.int8]
+    positions_rc: NDArray[np.int64]
+    masks: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """An object as it is seen in a crop: its mask (S, S) bool, the middle x, y of its whole box, its longer side."""
+
+    mask: NDArray[np.bool_]
+    centre_xy: Floats
+    side: float
+    hidden: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Cutout:
+    """The tight piece of a mask: x, y of its first pixel, and uint8 (h, w) of 0 and 255 with a pixel of rim."""
+
+    corner_xy: Floats
+    mask: NDArray[np.uint8]
+
+    @property
+    def centre_xy(self) -> Floats:
+        return self.corner_xy + (np.array(self.mask.shape[::-1]) - 1) / 2
+
+    @property
+    def side(self) -> int:
+        return max(self.mask.shape) - 2
+
+
+class CropSampler:
+    """Draws crops from examples; what it draws depends on the arguments alone, and several threads may draw.
+
+    Args:
+        examples: at least one of them an object.
+        config: how crops are made.
+        grid: the network's `mask_grid`.
+
+    Raises:
+        NoExamples: no example shows an object.
+    """
+
+    def __init__(self, examples: ExampleSet, config: CropConfig, grid: MaskGrid) -> None:
+        if not examples.objects:
+            raise NoExamples(
+                f"none of the {len(examples.examples)} examples shows an object; collect interactions that grasp one"
+            )
+        self.config = config
+        self._examples = examples
+        self._grid = grid
+        self._cutouts: OrderedDict[Rle, _Cutout] = OrderedDict()
+        self._typical_side = float(np.median([max(one.mask.box_xywh[2:]) for one in examples.objects if one.mask]))
+
+    def batch(self, seed: int, number: int, size: int) -> Batch:
+        """Batch `number` of `size` crops of the run that has this seed."""
+        streams = np.random.SeedSequence([seed, number]).spawn(size)
+        return batch_of([self.crop(np.random.default_rng(stream)) for stream in streams], self._grid)
+
+    def crop(self, rng: np.random.Generator) -> Crop:
+        """One crop."""
+        config, examples = self.config, self._examples
+        is_background = bool(examples.background) and rng.random() < config.background_share
+        pool = examples.background if is_background else examples.objects
+        example = pool[int(rng.integers(len(pool)))]
+        crop_from_picture = self._drawn_map(example, rng)
+        picture = examples.pictures[example.picture]
+        image = warped_picture(picture, crop_from_picture, config.crop_px)
+        here = examples.objects_by_picture.get(example.picture, ())
+        seen = [one for known in here if (one := self._seen(known, crop_from_picture)).mask.any()]
+        judged = self._judged(picture.shape, crop_from_picture)
+        if not examples.complete and is_background:
+            judged &= _near(judged.shape, apply(crop_from_picture, example.click_xy), config.negative_px)
+        if rng.random() < config.print_share:
+            image = printed(image, _union([one.mask for one in seen], config.crop_px), rng)
+        if rng.random() < config.paste_share:
+            image, seen, judged = self._pasted(image, seen, judged, rng)
+        if rng.random() < config.colour_share:
+            image = with_other_colours(image, rng)
+        scores, positions, masks = self._targets(seen, judged, self._unknown(example.picture, crop_from_picture))
+        return Crop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
+
+    def _drawn_map(self, example: Example, rng: np.random.Generator) -> Floats:
+        """The affine map (2, 3) from the picture to the crop."""
+        config = self.config
+        cutout = self._cutout(example.mask) if example.mask else None
+        centre = cutout.centre_xy if cutout else np.array(example.click_xy)
+        side = cutout.side if cutout else self._typical_side
+        scale = config.object_px / side * 2 ** rng.uniform(-config.scale_jitter, config.scale_jitter)
+        if rng.random() < config.off_scale_share:
+            scale *= 2 ** (float(rng.choice([-1, 1])) * config.off_scale_octaves * rng.uniform(1, 2))
+        turn = np.deg2rad(rng.uniform(-config.turn_deg, config.turn_deg))
+        target = config.crop_px / 2 + rng.uniform(-config.reach_px, config.reach_px, 2)
+        drawn = affine(scale, turn, rng.random() < 0.5, centre, target)
+        shape = self._examples.pictures[example.picture].shape
+        return filled(drawn, shape, target, config.crop_px, config.margin_px) if rng.random() < _FILLED_SHARE else drawn
+
+    def _seen(self, example: Example, crop_from_picture: Floats) -> _Seen:
+        assert example.mask is not None, "only objects are seen"
+        cutout = self._cutout(example.mask)
+        soft = warped_piece(cutout.mask, crop_from_picture, cutout.corner_xy, self.config.crop_px)
+        scale = float(np.hypot(*crop_from_picture[:, 0]))
+        return _Seen(soft >= 128, apply(crop_from_picture, cutout.centre_xy), cutout.side * scale)
+
+    def _judged(self, shape: tuple[int, ...], crop_from_picture: Floats) -> NDArray[np.bool_]:
+        """(P, P): positions that are pixels of the picture and see enough of the crop."""
+        centres = position_grid(self.config.crop_px)
+        inverse = cv2.invertAffineTransform(crop_from_picture)
+        at = centres @ inverse[:, :2].T + inverse[:, 2]
+        return np.asarray(((at >= 0) & (at <= [shape[1] - 1, shape[0] - 1])).all(-1) & self._inside())
+
+    def _unknown(self, picture: str, crop_from_picture: Floats) -> NDArray[np.bool_]:
+        """(P, P): positions in or near what the examples say to ignore."""
+        regions = [Example(picture, (0.0, 0.0), mask) for mask in self._examples.ignored.get(picture, ())]
+        masks = [self._seen(region, crop_from_picture).mask for region in regions]
+        away = np.where(_union(masks, self.config.crop_px), 0, 1).astype(np.uint8)
+        distance = cv2.distanceTransform(away, cv2.DIST_L1, 3)[::STRIDE, ::STRIDE]
+        return np.asarray((distance <= self.config.negative_px) & (not away.all()))
+
+    def _pasted(
+        self, image: NDArray[np.uint8], seen: list[_Seen], judged: NDArray[np.bool_], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], list[_Seen], NDArray[np.bool_]]:
+        """The crop with labelled objects from anywhere laid on it."""
+        canvas = image.astype(np.float32)
+        for _ in range(int(rng.integers(1, self.config.most_pasted + 1))):
+            target = self._free_place([one.centre_xy for one in seen], rng)
+            example = self._examples.objects[int(rng.integers(len(self._examples.objects)))]
+            if target is None:
+                continue
+            alpha, colours, laid = self._paste_piece(example, target, rng)
+            if rng.random() < self.config.shadow_share:
+                canvas = shadowed(canvas, laid.mask, rng)
+            canvas += alpha[..., None] * (colours - canvas)
+            seen = [covered for one in seen if (covered := _less(one, laid.mask)) is not None]
+            seen.append(laid)
+            # On and around what was laid down the crop is known, whatever the picture holds there.
+            judged = judged | (_near(judged.shape, target, self.config.negative_px) & self._inside())
+        return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), seen, judged
+
+    def _inside(self) -> NDArray[np.bool_]:
+        centres = position_grid(self.config.crop_px)
+        margin, last = self.config.margin_px, self.config.crop_px - self.config.margin_px
+        return np.asarray(((centres >= margin) & (centres <= last)).all(-1))
+
+    def _free_place(self, taken: list[Floats], rng: np.random.Generator) -> Floats | None:
+        """A point that leaves every known object mostly uncovered, or None."""
+        config = self.config
+        for _ in range(_PASTE_TRIES):
+            target = rng.uniform(config.margin_px, config.crop_px - config.margin_px, 2)
+            if all(float(np.hypot(*(target - other))) > 0.8 * config.object_px for other in taken):
+                return target
+        return None
+
+    def _paste_piece(
+        self, example: Example, target: Floats, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], _Seen]:
+        """Alpha (S, S) in 0..1, colours (S, S, 3) and what is seen of an object that is laid at `target`."""
+        assert example.mask is not None, "only objects are pasted"
+        config = self.config
+        cutout = self._cutout(example.mask)
+        scale = config.object_px / cutout.side * 2 ** rng.uniform(-config.scale_jitter, config.scale_jitter)
+        to_crop = affine(scale, rng.uniform(-np.pi, np.pi), rng.random() < 0.5, cutout.centre_xy, target)
+        soft = warped_piece(cutout.mask, to_crop, cutout.corner_xy, config.crop_px)
+        mask = soft >= 128
+        ys, xs = np.nonzero(mask)
+        # A turned object has another box.
+        box = np.array([xs.min(), ys.min(), xs.max(), ys.max()]) if len(xs) else np.tile(target, 2)
+        picture = self._examples.pictures[example.picture]
+        colours = recoloured(warped_picture(picture, to_crop, config.crop_px), rng, 0.15, 0.04).astype(np.float32)
+        # The rim is drawn in a little: it shows the table that the object was cut from.
+        alpha = np.clip(cv2.GaussianBlur(soft.astype(np.float32) / 255, (0, 0), _RIM_BLUR_PX) * 2 - 0.9, 0, 1)
+        side = float(max(box[2] - box[0], box[3] - box[1]) + 1)
+        return alpha, colours, _Seen(mask, (box[:2] + box[2:]) / 2, side)
+
+    def _targets(
+        self, seen: list[_Seen], judged: NDArray[np.bool_], unknown: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.bool_]]:
+        """Score targets (P, P), and the positive positions with their masks; `unknown` positions are not negative."""
+        config = self.config
+        centres = position_grid(config.crop_px)
+        scores = np.where(judged & ~unknown, NEGATIVE, IGNORED).astype(np.int8)
+        positive: list[tuple[int, int]] = []
+        masks: list[NDArray[np.bool_]] = []
+        octaves = [abs(float(np.log2(one.side / config.object_px))) for one in seen]
+        for one, off in zip(seen, octaves, strict=True):
+            # An object far off in scale is another scale's to find: here its middle is as wrong as the table.
+            if off < config.off_scale_octaves or one.hidden:
+                scores[np.abs(centres - one.centre_xy).sum(-1) <= config.negative_px] = IGNORED
+        for one, off in zip(seen, octaves, strict=True):
+            if off > config.scale_jitter + 0.1 or one.hidden or not _whole(one, config):
+                continue
+            distance = np.linalg.norm(centres - one.centre_xy, axis=-1)
+            hits = judged & ((distance <= config.positive_px) | (distance == distance.min()))
+            scores[hits] = POSITIVE
+            rows_columns = np.argwhere(hits)
+            positive += [(int(row), int(column)) for row, column in rows_columns]
+            masks += [one.mask] * len(rows_columns)
+        side = config.crop_px
+        return scores, np.array(positive, np.int64).reshape(-1, 2), np.array(masks, bool).reshape(-1, side, side)
+
+    def _cutout(self, mask: Rle) -> _Cutout:
+        """The tight piece of a mask; decoding costs more than warping, so the last ones are kept."""
+        found = self._cutouts.get(mask)
+        if found is None:
+            found = self._cutouts[mask] = _cut_out(mask)
+            while len(self._cutouts) > _MASKS_KEPT:
+                self._cutouts.popitem(last=False)
+        return found
+
+
+def batch_of(crops: list[Crop], grid: MaskGrid) -> Batch:
+    """Several crops of one size as one batch."""
+    images = torch.from_numpy(np.stack([crop.image for crop in crops])).permute(0, 3, 1, 2).contiguous()
+    scores = torch.from_numpy(np.stack([crop.scores for crop in crops]))
+    index = [np.insert(crop.positions_rc, 0, number, axis=1) for number, crop in enumerate(crops)]
+    targets = [
+        mask_targets(torch.from_numpy(crop.masks), torch.from_numpy(crop.positions_rc[:, ::-1] * STRIDE), grid)
+        for crop in crops
+        if len(crop.masks)
+    ]
+    masks = torch.cat(targets) if targets else torch.zeros(0, grid.size, grid.size, dtype=torch.bool)
+    return Batch(images, scores, torch.from_numpy(np.concatenate(index)), masks)
+
+
+def _cut_out(mask: Rle) -> _Cutout:
+    x, y, width, height = (int(value) for value in mask.box_xywh)
+    tight = mask_from_rle(mask)[y : y + height, x : x + width]
+    return _Cutout(np.array([x - 1.0, y - 1.0]), np.pad(tight.astype(np.uint8) * 255, 1))
+
+
+def _less(one: _Seen, cover: NDArray[np.bool_]) -> _Seen | None:
+    """What is left of an object under another one; None when nothing is."""
+    mask = one.mask & ~cover
+    if not mask.any():
+        return None
+    hidden = one.hidden or bool(mask.sum() < _LEAST_VISIBLE * one.mask.sum())
+    return _Seen(mask, one.centre_xy, one.side, hidden)
+
+
+def _whole(one: _Seen, config: CropConfig) -> bool:
+    """Whether the object's box lies in the crop as far as its centre says."""
+    return bool((np.abs(one.centre_xy - config.crop_px / 2) < config.crop_px / 2 - config.object_px / 4).all())
+
+
+def _union(masks: list[NDArray[np.bool_]], side: int) -> NDArray[np.bool_]:
+    """(S, S) bool: where any of the masks is."""
+    return np.logical_or.reduce(masks) if masks else np.zeros((side, side), bool)
+
+
+def _near(shape: tuple[int, ...], xy: Floats, reach_px: float) -> NDArray[np.bool_]:
+    """(P, P): positions at most `reach_px` from a point, in L1."""
+    return np.asarray(np.abs(position_grid(shape[0] * STRIDE) - xy).sum(-1) <= reach_px)

@@ -1,0 +1,147 @@
+"""What training eats: pictures, clicks and masks, wherever they come from.
+
+An example says one thing about one picture: "the object that is seen at this click has this mask", or "no object is at
+this click". What a picture's other pixels show is unknown, unless the set says that all its objects are labelled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tabletop_interaction.segmentation.coco import LabelSet
+from tabletop_interaction.segmentation.photos import read_picture
+from tabletop_interaction.segmentation.rle import Rle
+from tabletop_interaction.segmentation.training.pictures import Picture, add_pictures, open_pictures
+
+
+class NoExamples(ValueError):
+    """Examples from which nothing can be learned."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled thing in one picture.
+
+    Attributes:
+        picture: key of the picture.
+        click_xy: pixel x, y that was acted on; for objects of a label set the middle of the mask's box.
+        mask: the object's; None: no object is here.
+    """
+
+    picture: str
+    click_xy: tuple[float, float]
+    mask: Rle | None
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleSet:
+    """Examples with their pictures.
+
+    Attributes:
+        examples: in any order.
+        pictures: uint8 (H, W, 3) by key, for every example.
+        complete: whether every object of every picture is labelled, so that all else is background.
+        ignored: by picture, regions of which nothing is known although the set is complete; they are no background.
+
+    Raises:
+        NoExamples: a picture is missing, or a mask is empty or has another size than its picture.
+    """
+
+    examples: tuple[Example, ...]
+    pictures: Mapping[str, Picture]
+    complete: bool = False
+    ignored: Mapping[str, tuple[Rle, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for example in self.examples:
+            self._check(example.picture, () if example.mask is None else (example.mask,))
+        for picture, masks in self.ignored.items():
+            self._check(picture, masks)
+
+    def _check(self, picture: str, masks: Sequence[Rle]) -> None:
+        if picture not in self.pictures:
+            raise NoExamples(f"there is no picture {picture!r}; give the pictures of all examples")
+        for mask in masks:
+            size = self.pictures[picture].shape[:2]
+            if (mask.height, mask.width) != size or mask.area == 0:
+                raise NoExamples(
+                    f"a mask in picture {picture!r} is {(mask.height, mask.width)} with {mask.area} px; masks have "
+                    f"their picture's size {size} and at least one pixel"
+                )
+
+    @cached_property
+    def objects(self) -> tuple[Example, ...]:
+        """The examples that show an object."""
+        return tuple(example for example in self.examples if example.mask is not None)
+
+    @cached_property
+    def background(self) -> tuple[Example, ...]:
+        """The examples that show none."""
+        return tuple(example for example in self.examples if example.mask is None)
+
+    @cached_property
+    def objects_by_picture(self) -> dict[str, tuple[Example, ...]]:
+        """What is known to be in each picture that has a known object."""
+        grouped: dict[str, list[Example]] = {}
+        for example in self.objects:
+            grouped.setdefault(example.picture, []).append(example)
+        return {key: tuple(examples) for key, examples in grouped.items()}
+
+    def plus(self, examples: Sequence[Example], pictures: Mapping[str, Picture]) -> ExampleSet:
+        """A larger set; `pictures` holds those of the old examples and of the new ones."""
+        return ExampleSet((*self.examples, *examples), pictures, self.complete, self.ignored)
+
+
+def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathLike[str]) -> ExampleSet:
+    """Every object of a label set as an example, its pictures decoded into `pictures_folder`.
+
+    Crowd objects are regions to ignore. A picture's key holds a checksum of its file, so that another file of the
+    same name is another picture.
+
+    Raises:
+        NoExamples: the set was read without its pictures' folder, or has no object that counts.
+        photos.InvalidPicture: a picture cannot be decoded; those before it are kept.
+        pictures.InvalidPictureStore: the folder holds something else.
+    """
+    if label_set.images_dir is None:
+        raise NoExamples("the label set was read without its pictures; give the folder that its file names start from")
+    source = Path(label_set.images_dir)
+    store = open_pictures(pictures_folder)
+    keys = {image.image_id: _picture_key(source, image.file_name) for image in label_set.images}
+    missing = [image for image in label_set.images if keys[image.image_id] not in store]
+    if missing:
+        decoded = ((keys[one.image_id], read_picture(source / one.file_name, upright=False)) for one in missing)
+        store = add_pictures(pictures_folder, decoded)
+    examples = tuple(
+        Example(keys[labelled.image_id], _middle(labelled.rle), labelled.rle)
+        for labelled in label_set.objects
+        if not labelled.is_crowd
+    )
+    if not examples:
+        raise NoExamples("all objects of the label set are marked as crowd; label at least one object")
+    return ExampleSet(examples, store, complete=True, ignored=_crowds(label_set, keys))
+
+
+def _picture_key(folder: Path, name: str) -> str:
+    """The file's name, its bytes' number and their checksum; not its time, which a copy changes."""
+    with open(folder / name, "rb") as file:
+        checksum = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+        return f"{name} {file.tell()} {checksum}"
+
+
+def _crowds(label_set: LabelSet, keys: Mapping[int, str]) -> dict[str, tuple[Rle, ...]]:
+    """By picture's key the masks of its crowd objects, where there are any."""
+    masks = {
+        key: tuple(one.rle for one in label_set.objects_in(image_id) if one.is_crowd) for image_id, key in keys.items()
+    }
+    return {key: crowds for key, crowds in masks.items() if crowds}
+
+
+def _middle(mask: Rle) -> tuple[float, float]:
+    x, y, width, height = mask.box_xywh
+    return x + (width - 1) / 2, y + (height - 1) / 2

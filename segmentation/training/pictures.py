@@ -1,0 +1,155 @@
+"""Pictures kept decoded on disk, so that a training run decodes each one once and reads it at the speed of memory.
+
+```
+pictures.u8    the pixels of one picture after the other, uint8 RGB, nothing between them
+pictures.json  for each key where its picture begins, its height and its width
+```
+Pixels are written first and the index is renamed into place after them: after a kill the index names whole pictures
+only, and what stands behind them is overwritten by whoever appends next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.files import whole_file
+
+Picture = NDArray[np.uint8]
+
+SCHEMA_VERSION = 1
+_PIXELS, _INDEX, _LOCK = "pictures.u8", "pictures.json", ".lock"
+
+
+class InvalidPictureStore(ValueError):
+    """A folder that holds something else than decoded pictures, or whose pictures are damaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureStore(Mapping[str, Picture]):
+    """Decoded pictures by key; made by `open_pictures` and `add_pictures`.
+
+    `store[key]` is uint8 (height, width, 3) RGB, a read-only view of the file.
+
+    Attributes:
+        folder: where they are.
+        places: by key: first byte, height and width.
+        pixels: (bytes,) uint8, the mapped file.
+    """
+
+    folder: Path
+    places: Mapping[str, tuple[int, int, int]]
+    pixels: NDArray[np.uint8]
+
+    def __getitem__(self, key: str) -> Picture:
+        start, height, width = self.places[key]
+        return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def open_pictures(folder: str | os.PathLike[str]) -> PictureStore:
+    """The pictures of a folder as they are now; none when it is new, absent or empty.
+
+    Raises:
+        InvalidPictureStore: it holds something else, or fewer pixels than its index names.
+    """
+    folder = Path(folder)
+    index = folder / _INDEX
+    if not index.exists():
+        _check_free(folder)
+        return PictureStore(folder, {}, np.zeros(0, np.uint8))
+    places = _read_index(index)
+    needed = _end(places)
+    pixels = folder / _PIXELS
+    there = pixels.stat().st_size if pixels.exists() else 0
+    if there < needed:
+        raise InvalidPictureStore(f"{pixels} has {there} bytes of {needed}; remove {folder}, it will be made again")
+    mapped = np.memmap(pixels, np.uint8, "r", shape=(needed,)) if needed else np.zeros(0, np.uint8)
+    return PictureStore(folder, places, mapped)
+
+
+def add_pictures(folder: str | os.PathLike[str], pictures: Iterable[tuple[str, Picture]]) -> PictureStore:
+    """Append pictures, uint8 (height, width, 3), and open the whole; keys that are there already are left alone.
+
+    The folder is made if need be. Others may read it meanwhile; a second writer waits.
+
+    Raises:
+        InvalidPictureStore: as `open_pictures`, or a picture of another type or shape; what came before it is kept.
+    """
+    folder = Path(folder)
+    _check_free(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        places = dict(open_pictures(folder).places)
+        with open(folder / _PIXELS, "r+b" if (folder / _PIXELS).exists() else "w+b") as file:
+            file.seek(_end(places))
+            try:
+                for key, picture in pictures:
+                    if key not in places:
+                        places[key] = (file.tell(), *_checked(key, picture).shape[:2])
+                        file.write(np.ascontiguousarray(picture).data)
+            finally:
+                file.flush()
+                os.fsync(file.fileno())
+                _write_index(folder / _INDEX, places)
+    return open_pictures(folder)
+
+
+def _checked(key: str, picture: Picture) -> Picture:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise InvalidPictureStore(
+            f"picture {key!r} is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB"
+        )
+    return picture
+
+
+def _check_free(folder: Path) -> None:
+    ours = {_PIXELS, _INDEX, _LOCK, f".tmp-{_INDEX}"}
+    if folder.exists() and not folder.is_dir():
+        raise InvalidPictureStore(f"{folder} is a file; give a folder for decoded pictures")
+    if folder.exists() and (foreign := sorted(path.name for path in folder.iterdir() if path.name not in ours)):
+        raise InvalidPictureStore(f"{folder} holds something else ({foreign[0]}); give a new or empty folder")
+
+
+def _read_index(path: Path) -> dict[str, tuple[int, int, int]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema version {content['schema_version']}, read is {SCHEMA_VERSION}")
+        return {key: (int(start), int(height), int(width)) for key, (start, height, width) in content["places"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidPictureStore(
+            f"{path} is no index of pictures ({error}); remove {path.parent}, it will be made again"
+        ) from error
+
+
+def _write_index(path: Path, places: Mapping[str, tuple[int, int, int]]) -> None:
+    with whole_file(path) as file:
+        file.write(json.dumps({"schema_version": SCHEMA_VERSION, "places": places}).encode())
+
+
+def _end(places: Mapping[str, tuple[int, int, int]]) -> int:
+    return max((start + height * width * 3 for start, height, width in places.values()), default=0)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,195 @@
+"""The objects of the simulated table: meshes, one texture each, convex pieces for contact.
+
+All are made by code from a fixed seed when asked for; nothing is stored. Metres, kilograms; an object's frame
+has its origin at the centre of mass and z up in the natural pose.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.sim_assets.objects.atlas import Cell, pack, paint_atlas
+from tabletop_interaction.sim_assets.objects import boxes, solids, tools, toys, vessels
+from tabletop_interaction.sim_assets.objects.shapes import Part
+from tabletop_interaction.sim_assets.objects.sketch import Sketch
+from tabletop_interaction.sim_assets.splits import CATALOGUE, find_object, object_names
+
+__all__ = ["ObjectModel", "load_object", "object_names", "silhouette"]
+
+TEXTURE_SIZE = 256
+
+_SEED = 20181
+_VARIANTS = {**boxes.VARIANTS, **vessels.VARIANTS, **toys.VARIANTS, **tools.VARIANTS, **solids.VARIANTS}
+_CREASE = np.cos(np.deg2rad(40))  # faces that meet at a sharper angle keep their own normals
+_MASS_RANGE = (0.03, 0.25)
+_PIXELS_PER_METRE = 1000
+_FINGER_WIDTH = 0.016
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectModel:
+    """An object, ready for a physics engine and a renderer.
+
+    Attributes:
+        name: such as "train_14_mug".
+        family: box, cylinder, bottle, mug, bowl, toy, tool, blob or composite.
+        vertices: (V, 3) float32, metres; origin at the centre of mass, z up in the natural pose.
+        faces: (F, 3) int32, counter-clockwise seen from outside; parts overlap.
+        normals: (V, 3) float32, unit; smooth where the surface is, split at edges.
+        uv: (V, 2) float32 in [0, 1]; v = 0 at the texture's last row.
+        texture: (256, 256, 3) uint8 RGB.
+        collision: vertices (n, 3) float32 of convex pieces, metres, the same frame; n <= 32.
+        mass: kilograms.
+        friction: lateral.
+        specular: 0 (matt) to 1 (glossy).
+        grasp_width: metres between two fingers, 16 mm broad, that close on the silhouette's centroid along
+            its minor axis in the natural pose.
+    """
+
+    name: str
+    family: str
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    normals: NDArray[np.float32]
+    uv: NDArray[np.float32]
+    texture: NDArray[np.uint8]
+    collision: tuple[NDArray[np.float32], ...]
+    mass: float
+    friction: float
+    specular: float
+    grasp_width: float
+
+
+@functools.cache
+def load_object(name: str) -> ObjectModel:
+    """The object of this name, made on first use; the same arrays in every process, not to be written to.
+
+    Raises:
+        ValueError: no object has this name.
+    """
+    split, number, (family, variant) = find_object(name)
+    seed = np.random.SeedSequence([_SEED, list(CATALOGUE).index(split), number])
+    shape_rng, paint_rng = (np.random.default_rng(child) for child in seed.spawn(2))
+    return _assemble(name, family, _VARIANTS[variant](shape_rng), paint_rng)
+
+
+def _assemble(name: str, family: str, sketch: Sketch, rng: np.random.Generator) -> ObjectModel:
+    cells, resolution = pack([panel for part in sketch.parts for panel in part.panels], TEXTURE_SIZE)
+    mass, centre = _mass_and_centre(sketch.parts)
+    vertices, normals, uv, faces = _merge([_surface(part, cells) for part in sketch.parts])
+    vertices = vertices - centre
+    arrays = (
+        vertices.astype(np.float32),
+        faces.astype(np.int32),
+        normals.astype(np.float32),
+        uv.astype(np.float32),
+        paint_atlas(rng, cells, sketch.skins, resolution, TEXTURE_SIZE),
+    )
+    collision = tuple((hull - centre).astype(np.float32) for part in sketch.parts for hull in part.hulls)
+    locked: list[NDArray[Any]] = [*arrays, *collision]
+    for array in locked:
+        array.setflags(write=False)
+    return ObjectModel(
+        name,
+        family,
+        *arrays,
+        collision,
+        mass=float(np.clip(mass, *_MASS_RANGE)),
+        friction=float(sketch.friction),
+        specular=float(sketch.specular),
+        grasp_width=_grasp_width(vertices, faces),
+    )
+
+
+def _mass_and_centre(parts: Sequence[Part]) -> tuple[float, Array]:
+    """Kilograms and centre of mass (3,); where parts overlap both count."""
+    masses, moments = [], []
+    for part in parts:
+        corners = part.vertices[part.faces]
+        volumes = np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+        masses.append(part.density * volumes.sum())
+        moments.append(part.density * (volumes[:, None] * corners.sum(axis=1) / 4).sum(axis=0))
+    return float(sum(masses)), np.asarray(sum(moments) / sum(masses))
+
+
+def _surface(part: Part, cells: dict[str, Cell]) -> tuple[Array, Array, Array, NDArray[np.int64]]:
+    """Vertices, normals, texture uv and faces of a part, vertices doubled along creases and seams."""
+    uv = np.empty_like(part.corner_uv)
+    for number, panel in enumerate(part.panels):
+        mine = part.face_panel == number
+        uv[mine] = cells[panel.slot].texture_uv(part.corner_uv[mine], TEXTURE_SIZE)
+    normals = _corner_normals(part)
+    rows = np.column_stack([part.faces.ravel(), normals.reshape(-1, 3) * 1e4, uv.reshape(-1, 2) * 1e5])
+    _, first, inverse = np.unique(rows.round().astype(np.int64), axis=0, return_index=True, return_inverse=True)
+    return (
+        part.vertices[part.faces.ravel()[first]],
+        normals.reshape(-1, 3)[first],
+        uv.reshape(-1, 2)[first],
+        inverse.reshape(-1, 3),
+    )
+
+
+def _corner_normals(part: Part) -> Array:
+    """Normals (F, 3, 3) of face corners: the mean of the faces around that are not across a crease."""
+    corners = part.vertices[part.faces]
+    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-15)
+    mine, other = _corners_around(part.faces.ravel())
+    smooth = np.einsum("pi,pi->p", unit[mine // 3], unit[other // 3]) > _CREASE
+    smooth |= mine == other
+    mine, other = mine[smooth], other[smooth] // 3
+    sums = np.column_stack([np.bincount(mine, weighted[other, k], part.faces.size) for k in range(3)])
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    # A face pressed flat to nothing has no direction; it is never seen, any unit vector will do.
+    return np.where(lengths > 1e-12, sums / np.maximum(lengths, 1e-12), (0.0, 0.0, -1.0)).reshape(-1, 3, 3)
+
+
+def _corners_around(vertex_of_corner: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All pairs (i, j) of face corners at one vertex."""
+    order = np.argsort(vertex_of_corner, kind="stable")
+    counts = np.bincount(vertex_of_corner)
+    starts = np.cumsum(counts) - counts
+    size = counts[vertex_of_corner]
+    first = np.repeat(np.arange(len(vertex_of_corner)), size)
+    place = np.arange(len(first)) - np.repeat(np.cumsum(size) - size, size)
+    return first, order[starts[vertex_of_corner[first]] + place]
+
+
+def _merge(
+    surfaces: Sequence[tuple[Array, Array, Array, NDArray[np.int64]]],
+) -> tuple[Array, Array, Array, NDArray[np.int64]]:
+    """Several surfaces as one, faces renumbered."""
+    counts = [len(surface[0]) for surface in surfaces]
+    starts = np.cumsum([0, *counts[:-1]])
+    vertices, normals, uv = (np.concatenate([surface[k] for surface in surfaces]) for k in range(3))
+    faces = np.concatenate([surface[3] + start for surface, start in zip(surfaces, starts, strict=True)])
+    return vertices, normals, uv, faces
+
+
+def silhouette(vertices: Array, faces: NDArray[np.integer]) -> Array:
+    """Points (N, 2) of a 1 mm grid that a mesh covers, seen along z, metres."""
+    low = vertices[:, :2].min(axis=0)
+    pixels = (vertices[:, :2] - low) * _PIXELS_PER_METRE
+    picture = np.zeros(np.ceil(pixels.max(axis=0)).astype(int)[::-1] + 1, np.uint8)
+    corners = np.round(pixels[faces] * 16).astype(np.int32)
+    for triangle in corners:  # one by one: fillPoly would take overlaps for holes
+        cv2.fillConvexPoly(picture, triangle, 1, shift=4)
+    rows, columns = np.nonzero(picture)
+    return np.column_stack([columns, rows]) / _PIXELS_PER_METRE + low
+
+
+def _grasp_width(vertices: Array, faces: NDArray[np.int64]) -> float:
+    points = silhouette(vertices, faces)
+    points = points - points.mean(axis=0)
+    minor, major = np.linalg.eigh(np.cov(points.T))[1].T
+    between = np.abs(points @ major) < _FINGER_WIDTH / 2
+    return float(np.ptp(points[between] @ minor))

@@ -1,0 +1,1 @@
+"""Procedural table tops."""

@@ -1,0 +1,207 @@
+"""Table cloths and other textiles: weaves, checks, stripes, dots, flowers, denim, carpets.
+
+Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Threads are about 1.5 mm apart and faint,
+so that a camera that resolves 1.4 mm does not see moire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from tabletop_interaction.sim_assets.tables.surfaces import (
+    HEIGHT_MM,
+    PX_PER_MM,
+    SHAPE,
+    WIDTH_MM,
+    FloatImage,
+    blend,
+    blur,
+    grid_mm,
+    noise,
+    plain,
+    ramp,
+    relief,
+    rgb,
+    shade,
+    smooth_step,
+    wobbly_grid_mm,
+)
+
+
+def weave(rng: np.random.Generator, coarseness_mm: float, contrast: float) -> FloatImage:
+    """Crossing threads of uneven thickness: a factor (H, W) about 1."""
+    weft = noise(rng, (coarseness_mm, 45), 2) + 0.4 * noise(rng, (coarseness_mm * 4, 160), 2)
+    warp = noise(rng, (45, coarseness_mm), 2) + 0.4 * noise(rng, (160, coarseness_mm * 4), 2)
+    return np.asarray(1 + np.float32(contrast) * (weft + warp - 1.4), np.float32)
+
+
+def draped(rng: np.random.Generator, picture: FloatImage, wrinkles: float = 0.03, creases: bool = False) -> FloatImage:
+    """`picture` with soft wrinkles, and with the cross of an ironed fold if `creases`."""
+    hills = np.abs(noise(rng, 240, 3, 0.4) - 0.5) + 0.3 * noise(rng, 120, 2)
+    light = relief(blur(hills, 5), wrinkles)
+    if creases:
+        x, y = grid_mm()
+        for distance in (x - WIDTH_MM * rng.uniform(0.35, 0.65), y - HEIGHT_MM * rng.uniform(0.35, 0.65)):
+            ridge = np.float32(1.6) * distance / 6 * np.exp(-np.square(distance / 6))
+            light = light + np.float32(2.0 * wrinkles) * ridge.astype(np.float32)
+    return shade(picture, light)
+
+
+def linen(rng: np.random.Generator, code: str, contrast: float = 0.22) -> FloatImage:
+    """Undyed or one-coloured linen with slubs."""
+    return draped(rng, shade(plain(code), weave(rng, 1.6, contrast)), creases=True)
+
+
+def bands(
+    rng: np.random.Generator,
+    widths_mm: Sequence[float],
+    codes: Sequence[str],
+    crossed: bool,
+    angle: float = 0.0,
+    contrast: float = 0.12,
+) -> FloatImage:
+    """Woven bands, repeated: stripes, or gingham and plaid if the same bands are `crossed`.
+
+    Args:
+        rng: consumed.
+        widths_mm: of the bands, in order.
+        codes: their colours.
+        crossed: whether the same bands run the other way too; where two cross, their colours mix.
+        angle: of the bands, radians.
+        contrast: of the threads.
+    """
+    x, y = wobbly_grid_mm(rng, 7, 180, angle)
+    picture = _band_colours(x, widths_mm, codes)
+    if crossed:
+        weft = _band_colours(y, widths_mm, codes)
+        # Twill: warp and weft show by turns, in faint diagonals.
+        over = 0.5 + 0.12 * np.sin((x + y) * np.float32(2 * np.pi / 4.5))
+        picture = blend(picture, weft, over)
+    return draped(rng, shade(picture, weave(rng, 1.6, contrast)))
+
+
+def dots(
+    rng: np.random.Generator, code: str, dot_codes: Sequence[str], pitch_mm: float, radius_mm: float
+) -> FloatImage:
+    """Polka dots in staggered rows, each of a random colour out of `dot_codes`."""
+    x, y = wobbly_grid_mm(rng, 6, 180, 0.03)
+    row = np.floor(y / pitch_mm)
+    column = np.floor(x / pitch_mm + 0.5 * np.mod(row, 2))
+    centre_x = (column + 0.5 - 0.5 * np.mod(row, 2)) * pitch_mm
+    distance = np.hypot(x - centre_x, y - (row + 0.5) * pitch_mm)
+    table = rng.integers(0, len(dot_codes), (200, 200))
+    colours = np.stack([rgb(c) for c in dot_codes])
+    above = colours[table[row.astype(int) % 200, column.astype(int) % 200]]
+    picture = blend(plain(code), above, smooth_step(distance, radius_mm + 0.6, radius_mm - 0.6))
+    return draped(rng, shade(picture, weave(rng, 1.5, 0.1)))
+
+
+def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> FloatImage:
+    """Washed twill with a double seam."""
+    x, y = wobbly_grid_mm(rng, 3, 60)
+    twill = noise(rng, (1.4, 16), 2)
+    matrix = cv2.getRotationMatrix2D((SHAPE[1] / 2, SHAPE[0] / 2), 62, 1.5)
+    diagonal = cv2.warpAffine(twill, matrix, SHAPE[::-1], borderMode=cv2.BORDER_REFLECT)
+    washed = 0.6 * noise(rng, 160, 4) + 0.4 * noise(rng, (90, 4), 3)
+    picture = ramp(0.55 * washed + 0.45 * diagonal, palette)
+    seam = x - np.float32(WIDTH_MM * rng.uniform(0.6, 0.8))
+    hem = 1 - 0.35 * np.exp(-np.square((seam + 14) / 2.2)) + 0.12 * np.exp(-np.square(seam / 9)) * noise(rng, 12, 2)
+    picture = shade(picture, np.asarray(hem, np.float32))
+    for offset in (-5, 5):
+        dashes = smooth_step(np.abs(seam - offset), 1.7, 0.7) * smooth_step(np.mod(y, 6), 1.0, 2.2)
+        picture = blend(picture, thread, 0.85 * dashes)
+    return draped(rng, picture, 0.04)
+
+
+def floral(rng: np.random.Generator, code: str, flower_codes: Sequence[str], leaf: str) -> FloatImage:
+    """Printed flowers of 3 to 8 cm with leaves, strewn over the cloth."""
+    drawing = np.full((*SHAPE, 3), plain(code), np.uint8)
+    for _ in range(260):
+        _draw_leaf(rng, drawing, leaf)
+    for centre in _scattered(rng, 52):
+        _draw_flower(rng, drawing, centre, rng.uniform(12, 36), flower_codes)
+    picture = drawing.astype(np.float32) * (0.93 + 0.14 * noise(rng, 14, 3)[..., None])
+    return draped(rng, shade(picture, weave(rng, 1.5, 0.12)))
+
+
+def carpet(rng: np.random.Generator, codes: Sequence[str], border_mm: float = 75) -> FloatImage:
+    """A knotted rug: an ornament that mirrors itself both ways, in a framed field."""
+    x, y = grid_mm()
+    ornament = noise(rng, 85, 4, 0.6) + 0.35 * noise(rng, 40, 2)
+    ornament = ornament + ornament[::-1]
+    ornament = (ornament + ornament[:, ::-1]) / float(2 * ornament.max())
+    edge = np.minimum(np.minimum(x, WIDTH_MM - x), np.minimum(y, HEIGHT_MM - y))
+    repeat = 0.5 + 0.25 * (np.cos(x * np.float32(2 * np.pi / 50)) + np.cos(y * np.float32(2 * np.pi / 50)))
+    field = np.where(edge > border_mm, ornament, 0.25 * ornament + 0.6 * repeat)
+    shades = np.floor(field * 2.5 * len(codes)).astype(int) % len(codes)
+    shades[(np.abs(edge - border_mm) < 5) | (np.abs(edge - 12) < 4)] = 0
+    knots = cv2.resize(shades.astype(np.uint8), (WIDTH_MM // 3, HEIGHT_MM // 3), interpolation=cv2.INTER_NEAREST)
+    shades = cv2.resize(knots, SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
+    colours = np.stack([rgb(c) for c in codes])
+    pile = 0.78 + 0.44 * noise(rng, 3.2, 2) * (0.7 + 0.6 * noise(rng, (4, 60), 2))
+    return shade(blur(colours[shades], 0.9), pile.astype(np.float32))
+
+
+def _band_colours(position: FloatImage, widths_mm: Sequence[float], codes: Sequence[str]) -> FloatImage:
+    """Colours (H, W, 3) of repeated bands at `position` (H, W), their borders softened over a millimetre."""
+    period = float(sum(widths_mm))
+    steps = np.arange(0, period, 0.25)
+    band = np.searchsorted(np.cumsum(widths_mm), steps, side="right")
+    table = np.stack([rgb(c) for c in codes])[band]
+    softened = cv2.GaussianBlur(np.concatenate([table] * 3), (1, 17), 1.0, sigmaY=2.0)
+    table = np.asarray(softened, np.float32)[len(steps) : 2 * len(steps)]
+    index = (np.mod(position, np.float32(period)) * 4).astype(np.int32)
+    return table[np.minimum(index, len(steps) - 1)]
+
+
+def _scattered(rng: np.random.Generator, spacing_mm: float) -> FloatImage:
+    """Points (N, 2) as x, y that keep clear of each other: a jittered grid, in random order."""
+    columns, rows = int(WIDTH_MM / spacing_mm) + 2, int(HEIGHT_MM / spacing_mm) + 2
+    corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
+    points = (corners + rng.uniform(-0.35, 0.35, corners.shape)) * spacing_mm
+    return rng.permutation(points).astype(np.float32)
+
+
+def _draw_ellipse(
+    drawing: np.ndarray, centre: np.ndarray, axes_mm: tuple[float, float], angle: float, colour: np.ndarray
+) -> None:
+    """Draw into `drawing`, with subpixel accuracy; centre and axes in millimetres, angle in radians."""
+    fine = 16 * PX_PER_MM
+    cv2.ellipse(
+        drawing,
+        (round(centre[0] * fine), round(centre[1] * fine)),
+        (round(axes_mm[0] * fine), round(axes_mm[1] * fine)),
+        np.degrees(angle),
+        0,
+        360,
+        [float(c) for c in colour],
+        -1,
+        cv2.LINE_AA,
+        4,
+    )
+
+
+def _draw_leaf(rng: np.random.Generator, drawing: np.ndarray, code: str) -> None:
+    centre = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM))
+    angle, length = rng.uniform(0, np.pi), rng.uniform(7, 17)
+    colour = rgb(code) * rng.uniform(0.7, 1.25)
+    _draw_ellipse(drawing, centre, (length, length * 0.38), angle, colour.clip(0, 255))
+    _draw_ellipse(drawing, centre, (length * 0.9, 0.5), angle, colour.clip(0, 255) * 0.75)
+
+
+def _draw_flower(
+    rng: np.random.Generator, drawing: np.ndarray, centre: np.ndarray, radius: float, codes: Sequence[str]
+) -> None:
+    petals, turn = int(rng.integers(5, 9)), rng.uniform(0, np.pi)
+    colour = rgb(str(rng.choice(list(codes))))
+    for ring, tone in ((1.0, 0.86), (0.66, 1.06)):
+        for petal in range(petals):
+            angle = turn + (petal + 0.5 * (ring < 1)) * 2 * np.pi / petals
+            place = centre + 0.55 * ring * radius * np.array([np.cos(angle), np.sin(angle)])
+            axes = (0.48 * ring * radius, 0.3 * ring * radius)
+            _draw_ellipse(drawing, place, axes, angle, (colour * tone * rng.uniform(0.95, 1.05)).clip(0, 255))
+    _draw_ellipse(drawing, centre, (0.2 * radius, 0.2 * radius), 0, rgb("#e3b23c"))
+    _draw_ellipse(drawing, centre, (0.1 * radius, 0.1 * radius), 0, rgb("#8a5a1c"))

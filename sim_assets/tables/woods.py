@@ -1,0 +1,233 @@
+"""Table tops of wood: boards, blocks, herringbone, pressed strands, veneer, paint.
+
+One large board is painted; a layout says of every pixel on which piece it lies and where on it, and each
+piece is cut from its own place of the board. Lengths are millimetres; pictures float32 (H, W, 3), 0 to 255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tabletop_interaction.sim_assets.tables.surfaces import (
+    HEIGHT_MM,
+    PX_PER_MM,
+    SHAPE,
+    WIDTH_MM,
+    FloatImage,
+    LabelImage,
+    blend,
+    border_distance_mm,
+    grid_mm,
+    noise,
+    plain,
+    ramp,
+    shade,
+    smooth_step,
+)
+
+_LONGEST_SIDE_MM = max(WIDTH_MM, HEIGHT_MM)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How pieces of wood cover the table.
+
+    Attributes:
+        piece: int32 (H, W), the piece of each pixel.
+        along, across: float32 (H, W), the pixel's place on its piece, along and across the grain.
+        border_mm: float32 (H, W), distance to the piece's border.
+    """
+
+    piece: LabelImage
+    along: FloatImage
+    across: FloatImage
+    border_mm: FloatImage
+
+
+def board(rng: np.random.Generator, palette: Sequence[str], rings: float = 9.0, knots: int = 0) -> FloatImage:
+    """A board as large as the table, its grain across the picture.
+
+    Args:
+        rng: consumed.
+        palette: colours from late wood to early wood.
+        rings: year rings that are crossed from the lowest to the highest place of the cut.
+        knots: how many.
+    """
+    rise = np.float32(rings) * noise(rng, (90, 700), 3, 0.35)
+    cores = np.zeros(SHAPE, np.float32)
+    for _ in range(knots):
+        distance = _squeezed_distance(rng)
+        rise += np.float32(rng.uniform(1.5, 3.5)) * np.exp(-distance / 22)
+        cores = np.maximum(cores, smooth_step(distance, rng.uniform(7, 12), 3))
+    tone = 0.5 * _year_rings(rise) + 0.3 * noise(rng, (30, 350), 3) + 0.2 * noise(rng, (3.2, 110), 3, 0.8)
+    return blend(ramp(tone, palette), ramp(0.3 * tone - 0.1, palette), 0.85 * cores)
+
+
+def strips(
+    rng: np.random.Generator,
+    width_mm: tuple[float, float],
+    length_mm: tuple[float, float],
+    upright: bool = False,
+) -> Layout:
+    """Rows of boards with staggered ends, running across the table, or away from the viewer if `upright`."""
+    x, y = grid_mm()
+    along, across = (y, x) if upright else (x, y)
+    row, row_border, row_place = _cut(across, rng, width_mm)
+    piece = np.zeros(SHAPE, np.int32)
+    border, place = row_border, along
+    for index in range(int(row.max()) + 1):
+        inside = row == index
+        cut, cut_border, place_in_row = _cut(along[inside], rng, length_mm)
+        piece[inside] = 100 * index + cut
+        border[inside] = np.minimum(border[inside], cut_border)
+        place[inside] = place_in_row
+    return Layout(piece, place, row_place, border)
+
+
+def herringbone(length_mm: float, width_mm: float, angle: float) -> Layout:
+    """Bricks in a zigzag; `length_mm` has to be a whole multiple of `width_mm`."""
+    x, y = grid_mm()
+    cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    u, v = cosine * x + sine * y, cosine * y - sine * x
+    column, row = np.floor(u / width_mm), np.floor(v / width_mm)
+    ratio = round(length_mm / width_mm)
+    step = np.mod(column - row, 2 * ratio)
+    lying = step < ratio
+    along = np.where(lying, u - (column - step) * width_mm, v - (row - (2 * ratio - 1 - step)) * width_mm)
+    across = np.where(lying, v - row * width_mm, u - column * width_mm)
+    first = np.where(lying, column - step, column)
+    second = np.where(lying, row, row - (2 * ratio - 1 - step))
+    border = np.minimum(np.minimum(along, length_mm - along), np.minimum(across, width_mm - across))
+    keys = (first - first.min()) * 1000 + (second - second.min()) * 2 + lying
+    _, piece = np.unique(keys.astype(np.int32), return_inverse=True)
+    return Layout(
+        piece.reshape(SHAPE).astype(np.int32),
+        along.astype(np.float32),
+        across.astype(np.float32),
+        border.astype(np.float32),
+    )
+
+
+def strands(
+    rng: np.random.Generator, count: int, length_mm: tuple[float, float], width_mm: tuple[float, float]
+) -> Layout:
+    """Flat chips strewn over each other at any angle, as in pressed boards."""
+    piece = np.zeros(SHAPE, np.int32)
+    centres = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM), (count, 2))
+    angles = rng.normal(0, 0.7, count)
+    sizes = np.column_stack([rng.uniform(*length_mm, count), rng.uniform(*width_mm, count)])
+    for index, (centre, angle, size) in enumerate(zip(centres, angles, sizes, strict=True)):
+        box = cv2.boxPoints((tuple(centre * PX_PER_MM), tuple(size * PX_PER_MM), float(np.degrees(angle))))
+        cv2.fillConvexPoly(piece, (box + rng.normal(0, 2.5, (4, 2))).astype(np.int32), index)
+    x, y = grid_mm()
+    cosine, sine = np.cos(angles).astype(np.float32)[piece], np.sin(angles).astype(np.float32)[piece]
+    return Layout(piece, cosine * x + sine * y, cosine * y - sine * x, border_distance_mm(piece))
+
+
+def laid(
+    rng: np.random.Generator,
+    layout: Layout,
+    wood: FloatImage,
+    spread: float = 0.12,
+    gap: float = 0.5,
+    gap_mm: float = 1.2,
+) -> FloatImage:
+    """The pieces of `layout`, each cut from its own place of `wood`.
+
+    Args:
+        rng: consumed.
+        layout: where the pieces lie.
+        wood: a `board`.
+        spread: deviation of the pieces' brightness; their warmth varies by a fifth of it.
+        gap: how dark the joints are, 0 to 1.
+        gap_mm: how wide.
+    """
+    pieces = int(layout.piece.max()) + 1
+    shift = rng.uniform(0, _LONGEST_SIDE_MM, (2, pieces)).astype(np.float32)
+    along = (layout.along + shift[0][layout.piece]) * np.float32(PX_PER_MM)
+    across = (layout.across + shift[1][layout.piece]) * np.float32(PX_PER_MM)
+    picture = cv2.remap(wood, along, across, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT)
+    brightness = np.clip(rng.normal(1, spread, pieces), 1 - 2 * spread, 1 + 2 * spread)
+    warmth = rng.normal(0, spread / 5, pieces)[:, None] * (1, 0, -1)
+    tint = (brightness[:, None] * (1 + warmth)).astype(np.float32)
+    joint = 1 - np.float32(gap) * np.exp(-np.square(layout.border_mm / np.float32(gap_mm)))
+    return shade(picture * tint[layout.piece], joint)
+
+
+def end_grain(rng: np.random.Generator, palette: Sequence[str], block_mm: float) -> FloatImage:
+    """A butcher's block: sawn ends of beams, side by side, with their year rings."""
+    layout = strips(rng, (block_mm, block_mm * 1.15), (block_mm, block_mm * 1.4))
+    pieces = int(layout.piece.max()) + 1
+    reach, turn = rng.uniform(25, 130, pieces), rng.uniform(0, 2 * np.pi, pieces)
+    pith_x, pith_y = reach * np.cos(turn), reach * np.sin(turn)
+    pitch = rng.uniform(3.5, 7.0, pieces).astype(np.float32)
+    distance = np.hypot(
+        layout.along - pith_x.astype(np.float32)[layout.piece],
+        layout.across - pith_y.astype(np.float32)[layout.piece],
+    )
+    rings = _year_rings((distance + 5 * noise(rng, 25, 3)) / pitch[layout.piece])
+    pores = noise(rng, 2.0, 2)
+    wood = ramp(0.2 + 0.5 * rings + 0.3 * pores, palette)
+    tint = rng.normal(1, 0.11, pieces).clip(0.75, 1.25).astype(np.float32)
+    return shade(wood, tint[layout.piece] * (1 - 0.5 * np.exp(-np.square(layout.border_mm / 0.9))))
+
+
+def book_matched(wood: FloatImage) -> FloatImage:
+    """Veneer: the right half mirrors the left, as two leaves of one cut do."""
+    left = wood[:, : SHAPE[1] // 2]
+    return np.concatenate([left, left[:, ::-1]], axis=1)
+
+
+def painted(
+    rng: np.random.Generator, wood: FloatImage, layout: Layout, code: str, wear: float, upright: bool = False
+) -> FloatImage:
+    """Brushed paint over boards, worn off in places, most of all along the joints.
+
+    Args:
+        rng: consumed.
+        wood: the bare boards, as from `laid`.
+        layout: theirs.
+        code: the paint.
+        wear: share of the paint that is gone, 0 to 1.
+        upright: whether the boards run away from the viewer, and the brush with them.
+    """
+    strokes, flakes = ((160, 3), (130, 18)) if upright else ((3, 160), (18, 130))
+    tint = rng.normal(1, 0.05, int(layout.piece.max()) + 1).astype(np.float32)[layout.piece]
+    joint = 1 - 0.5 * np.exp(-np.square(layout.border_mm / 1.2))
+    paint = shade(plain(code), (0.9 + 0.2 * noise(rng, strokes, 3)) * tint * joint)
+    rubbed = 0.6 * noise(rng, flakes, 5, 0.7) + 0.4 * noise(rng, 220, 2)
+    rubbed = rubbed + 0.12 * np.exp(-layout.border_mm / 3)
+    edge = float(np.quantile(rubbed[::8, ::8], 1 - wear))
+    return blend(wood, paint, 0.95 * smooth_step(rubbed, edge + 0.02, edge - 0.02))
+
+
+def _squeezed_distance(rng: np.random.Generator) -> FloatImage:
+    """Distance (H, W) from a random place, millimetres; half as much along the grain."""
+    x, y = grid_mm()
+    # Away from the ends, beyond which a long piece goes on with the board's mirror image.
+    centre_x, centre_y = rng.uniform(0.2, 0.8) * WIDTH_MM, rng.uniform(0.1, 0.9) * HEIGHT_MM
+    return np.asarray(np.hypot((x - np.float32(centre_x)) / 2.2, y - np.float32(centre_y)), np.float32)
+
+
+def _year_rings(rise: FloatImage) -> FloatImage:
+    """Light and dark of year rings (H, W), 0 to 1, from how many rings lie below; too fine ones fade out."""
+    phase = np.float32(2 * np.pi) * rise
+    rings = np.sin(phase + 0.6 * np.sin(phase))
+    steepness = np.hypot(cv2.Sobel(rise, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(rise, cv2.CV_32F, 0, 1, scale=1 / 8))
+    return np.asarray(0.5 + 0.5 * rings * np.exp(-np.square(3.5 * steepness)), np.float32)
+
+
+def _cut(
+    position: FloatImage, rng: np.random.Generator, length_mm: tuple[float, float]
+) -> tuple[LabelImage, FloatImage, FloatImage]:
+    """Cut a line into random lengths: for each position its piece, nearest cut, place there."""
+    lengths = rng.uniform(*length_mm, int(_LONGEST_SIDE_MM / length_mm[0]) + 3)
+    cuts = np.cumsum(lengths) - rng.uniform(0.1, 0.9) * lengths[0]
+    cuts = np.concatenate([[cuts[0] - lengths[0]], cuts]).astype(np.float32)
+    piece = (np.searchsorted(cuts, position, side="right") - 1).astype(np.int32)
+    start, end = cuts[piece], cuts[piece + 1]
+    return piece, np.minimum(position - start, end - position), position - start

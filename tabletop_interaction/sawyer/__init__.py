@@ -1,0 +1,1 @@
+"""The Sawyer as numbers: links, joints, kinematics and self-collision."""

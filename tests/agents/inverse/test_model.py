@@ -1,0 +1,127 @@
+"""The inverse model's parts, its beliefs, and its file."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tabletop_interaction.agents.inverse.model import (
+    InverseModel,
+    InverseModelConfig,
+    believe,
+    inverse_model_metadata,
+    load_inverse_model,
+    new_inverse_model,
+    save_inverse_model,
+)
+from tabletop_interaction.segmentation.checkpoints import CheckpointError
+
+SMALL = InverseModelConfig(height=64, width=80, channels=8, angles=6)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return new_inverse_model(SMALL, seed=0).eval()
+
+
+def picture(seed):
+    return np.random.default_rng(seed).integers(0, 256, (*SMALL.size, 3), np.uint8)
+
+
+def test_beliefs_are_probabilities_and_the_action_lies_in_the_picture(model):
+    beliefs = believe(model, picture(0), picture(1))
+    assert beliefs.pick.shape == beliefs.place.shape == SMALL.cells
+    assert beliefs.angle.shape == (6,)
+    for part in (beliefs.pick, beliefs.angle, beliefs.place):
+        assert part.sum() == pytest.approx(1)
+    x, y, angle, *_ = beliefs.action
+    assert 0 <= x < SMALL.width
+    assert 0 <= y < SMALL.height
+    assert abs(angle) <= np.pi / 2
+
+
+def test_a_drawn_pick_follows_its_probabilities(model):
+    rng = np.random.default_rng(0)
+    drawn = {tuple(believe(model, picture(0), picture(1), rng).action[:2]) for _ in range(8)}
+    assert len(drawn) > 1
+    greedy = {tuple(believe(model, picture(0), picture(1)).action) for _ in range(2)}
+    assert len(greedy) == 1
+
+
+def test_what_follows_depends_on_the_pick(model):
+    with torch.inference_mode():
+        pair = [torch.from_numpy(picture(seed)).permute(2, 0, 1)[None] for seed in (0, 1)]
+        compared = model.compare(*pair)
+        here, there = (model.given_pick(compared, torch.tensor([cell])) for cell in (0, 40))
+    assert not torch.allclose(here.angle_logits, there.angle_logits)
+    assert not torch.allclose(here.place_logits, there.place_logits)
+
+
+def test_both_pictures_are_seen_alike(model):
+    """Siamese: of two equal pictures nothing is left of their difference, whichever comes first."""
+    one, other = (torch.from_numpy(picture(seed)).permute(2, 0, 1)[None] for seed in (0, 1))
+    with torch.inference_mode():
+        first, second = model._seen(torch.cat([one, other])).chunk(2)
+        swapped = model._seen(torch.cat([other, one])).chunk(2)
+    torch.testing.assert_close(first, swapped[1])
+    torch.testing.assert_close(second, swapped[0])
+
+
+def test_the_trunk_stays_as_imagenet_made_it(model):
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained
+    assert not [name for name in trained if name.startswith("trunk.")]
+    model.train()
+    assert not any(one.training for one in model.trunk.modules() if isinstance(one, torch.nn.BatchNorm2d))
+    model.eval()
+
+
+def test_the_seed_alone_decides_the_first_weights():
+    first, again, other = (new_inverse_model(SMALL, seed).pick.weight for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_model_comes_back_from_its_file(model, tmp_path):
+    save_inverse_model(model, tmp_path / "model.safetensors", {"held_out": {"pick_cm": 1.5}})
+    loaded = load_inverse_model(tmp_path / "model.safetensors")
+    assert not loaded.training
+    assert loaded.config == SMALL
+    np.testing.assert_array_equal(
+        believe(loaded, picture(0), picture(1)).action, believe(model, picture(0), picture(1)).action
+    )
+    assert inverse_model_metadata(tmp_path / "model.safetensors")["held_out"] == {"pick_cm": 1.5}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def change_json(folder, **changes):
+    path = folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "there is no .*model.safetensors; train one"),
+        (lambda folder: (folder / "model.json").unlink(), "there is no .*model.json"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "cannot be read"),
+        (lambda folder: (folder / "model.json").write_text("[]"), "describes another network"),
+        (lambda folder: (folder / "model.json").write_text("{"), "is no description"),
+        (lambda folder: change_json(folder, kind=None), "describes another network"),
+        (lambda folder: change_json(folder, schema_version=9), "schema version 9"),
+        (lambda folder: change_json(folder, network={"channels": 16}), "cannot be read"),
+        (lambda folder: change_json(folder, network={"wings": 2}), "cannot be read"),
+    ],
+)
+def test_a_file_that_is_none_of_ours_is_refused(model, tmp_path, spoil, said):
+    save_inverse_model(model, tmp_path / "model.safetensors", {})
+    spoil(tmp_path)
+    with pytest.raises(CheckpointError, match=said):
+        load_inverse_model(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("wrong", [{"height": 60}, {"channels": 0}, {"angles": 0}])
+def test_sizes_that_make_no_network_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is "):
+        InverseModel(InverseModelConfig(**wrong))

@@ -1,0 +1,72 @@
+"""A mask goes where its object still stands, and no farther."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tabletop_interaction.agents.labelling.carried import carry_masks, changed_pixels
+from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
+
+BOXES = {"a": (20, 30), "b": (80, 40), "c": (40, 110)}
+
+
+def table(seed: int, objects: str, gain: float = 1.0) -> np.ndarray:
+    """A grey table with noise of its own and some 30 px boxes on it."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((140, 160, 3), 120.0)
+    for name in objects:
+        y, x = BOXES[name]
+        picture[y : y + 30, x : x + 30] = (200, 40, 40)
+    return np.clip(picture * gain + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+
+
+def mask(*names: str) -> Rle:
+    drawn = np.zeros((140, 160), bool)
+    for name in names:
+        y, x = BOXES[name]
+        drawn[y : y + 30, x : x + 30] = True
+    return rle_from_mask(drawn)
+
+
+def test_a_mask_is_carried_both_ways_until_its_object_moves() -> None:
+    pictures = dict(enumerate([table(0, "b"), table(1, "ab"), table(2, "ab", 1.05), table(3, "ab"), table(4, "b")]))
+    assert carry_masks({2: [mask("a")]}, pictures) == {1: [mask("a")], 2: [mask("a")], 3: [mask("a")]}
+
+
+def test_what_moves_elsewhere_does_not_stop_it() -> None:
+    pictures = dict(enumerate([table(0, "abc"), table(1, "ab"), table(2, "a")]))
+    found = carry_masks({0: [mask("c")], 1: [mask("b")], 2: [mask("a")]}, pictures)
+    assert {number: {one.counts for one in here} for number, here in found.items()} == {
+        0: {mask(name).counts for name in "abc"},
+        1: {mask(name).counts for name in "ab"},
+        2: {mask("a").counts},
+    }
+
+
+def test_a_missing_picture_ends_it() -> None:
+    pictures = {0: table(0, "a"), 1: table(1, "a"), 3: table(3, "a")}
+    assert set(carry_masks({0: [mask("a")]}, pictures)) == {0, 1}
+
+
+def test_of_masks_that_overlap_the_smaller_is_kept() -> None:
+    pictures = {0: table(0, "ab"), 1: table(1, "ab")}
+    found = carry_masks({0: [mask("a", "b")], 1: [mask("b")]}, pictures)
+    assert found == {0: [mask("b")], 1: [mask("b")]}
+
+
+def test_of_two_alike_the_nearer_is_kept() -> None:
+    y, x = BOXES["a"]
+    drawn = np.zeros((140, 160), bool)
+    drawn[y : y + 30, x : x + 31] = True
+    wider = rle_from_mask(drawn)
+    pictures = {0: table(0, "a"), 1: table(1, "a")}
+    assert carry_masks({0: [wider], 1: [mask("a")]}, pictures) == {0: [wider], 1: [mask("a")]}
+
+
+def test_noise_and_exposure_are_no_change_and_an_object_is() -> None:
+    assert changed_pixels(table(0, "ab"), table(1, "ab", 1.08)).mean() < 0.002
+    changed = changed_pixels(table(0, "ab"), table(1, "b"))
+    y, x = BOXES["a"]
+    assert changed[y : y + 30, x : x + 30].mean() > 0.95
+    changed[y - 5 : y + 35, x - 5 : x + 35] = False
+    assert changed.mean() < 0.002

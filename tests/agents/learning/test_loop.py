@@ -1,0 +1,292 @@
+"""Algorithm 1 on a painted table: it learns, it survives kills at any point, and what it does again is the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.agents.learning.learner import Learner, Update, open_learner
+from tabletop_interaction.agents.learning.loop import Explorer, TakingTurns, learn, open_explorer
+from tabletop_interaction.agents.learning.run_folder import (
+    HistoryLine,
+    RunFolder,
+    began_at,
+    held,
+    open_run,
+    read_history,
+)
+from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
+from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, RobotFault, WriterInUse
+from tabletop_interaction.json_lines import append_line, read_lines
+from tabletop_interaction.segmentation.network import NetworkConfig
+from tabletop_interaction.segmentation.training.trainer import TrainingConfig
+
+CONFIG = LearningConfig(
+    interactions=9,
+    update_interval=3,
+    steps_per_interaction=1,
+    training=TrainingConfig(batch_size=2, network=NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)),
+    seed=1,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def small_table(painted_table: Callable[..., Any]) -> Callable[..., Any]:
+    """A painted table on which a random pick is likely to hit the square."""
+
+    class SmallTable(painted_table):  # type: ignore[misc, valid-type]
+        def __init__(self, faults: int = 0) -> None:
+            super().__init__()
+            self.arena = Arena(-0.06, 0.06, -0.06, 0.06)
+            self._faults = faults
+
+        def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
+            super().reset(rng, new_scene=new_scene)
+            self._square = rng.uniform(-0.03, 0.03, 2)
+            return 0
+
+        def pick(self, x: float, y: float, angle: float) -> Grasp:
+            if self._faults:
+                self._faults -= 1
+                raise RobotFault("the arm stopped", recoverable=True)
+            return super().pick(x, y, angle)
+
+    return SmallTable
+
+
+class Silent:
+    """A watcher that remembers, and may stop a run like a kill does."""
+
+    def __init__(self, stop_at: int = 0, stop_after_update: int = 0) -> None:
+        self.lines: list[HistoryLine] = []
+        self.updates: list[Update] = []
+        self._stop_at = stop_at
+        self._stop_after_update = stop_after_update
+
+    def interacted(self, line: HistoryLine) -> None:
+        self.lines.append(line)
+        if line.number == self._stop_at:
+            raise KeyboardInterrupt
+
+    def updated(self, update: Update, network: Callable[[], Any]) -> None:
+        self.updates.append(update)
+        if update.interactions == self._stop_after_update:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def opened(config: LearningConfig, folder: RunFolder, backend: Any) -> Iterator[tuple[Explorer, Learner]]:
+    learner = open_learner(config, folder)
+    with open_explorer(config, folder, len(read_history(folder)), backend=backend) as explorer:
+        yield explorer, learner
+
+
+def run(config: LearningConfig, path: Path, backend: Any, watcher: Silent | None = None) -> RunFolder:
+    folder = open_run(path, config)
+    began = began_at(folder)
+    with opened(config, folder, backend) as (explorer, learner):
+        crew = TakingTurns(config, explorer, learner, began)
+        learn(config, folder, crew, watcher or Silent(), began)
+    return folder
+
+
+def check_whole(folder: RunFolder, config: LearningConfig) -> None:
+    """Every interaction stands once in the history, every update once in the updates, all steps were made."""
+    history = read_history(folder)
+    assert [line.number for line in history] == list(range(1, config.interactions + 1))
+    ids = [row.interaction_id for row in read_interactions(folder.records, columns=[])]
+    assert sorted(line.id for line in history) == sorted(ids)
+    updates = read_lines(folder.updates)
+    assert [line["interactions"] for line in updates] == [3, 6, 9]
+    assert updates[-1]["step"] == updates[-1]["steps_planned"] == config.steps_planned
+    seconds = [line.seconds for line in history]
+    assert seconds == sorted(seconds)
+
+
+def test_it_starts_at_random_and_then_chooses_what_the_network_believes(
+    small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    config = replace(CONFIG, least_belief=0.0, random_share=0.0, follow_share=0.0)
+    folder = run(config, tmp_path / "run", small_table())
+    check_whole(folder, config)
+    history = read_history(folder)
+    assert {line.policy for line in history[:3]} == {"random"}
+    assert all(line.view is None and line.score is None for line in history[:3])
+    assert any(line.hypotheses for line in history[3:])
+    assert any(line.grasped and line.moved for line in history)
+    assert folder.model.exists()
+
+
+def test_what_was_seen_to_move_is_tried_again_before_anything_is_learned(
+    small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    config = replace(CONFIG, interactions=40, update_interval=40, follow_share=1.0)
+    history = read_history(run(config, tmp_path / "run", small_table()))
+    after_a_grasp = [line for before, line in pairwise(history) if before.grasped and before.number % 25]
+    assert len(after_a_grasp) > 5
+    assert {line.policy for line in after_a_grasp} == {"hypothesis"}
+    assert np.mean([line.grasped for line in after_a_grasp]) > 0.8
+
+
+def test_the_policy_random_never_asks_the_network(small_table: Callable[..., Any], tmp_path: Path) -> None:
+    config = replace(CONFIG, policy="random", least_belief=0.0)
+    history = read_history(run(config, tmp_path / "run", small_table()))
+    assert {(line.policy, line.hypotheses) for line in history} == {("random", 0)}
+
+
+def test_the_learning_rate_warms_up_and_is_annealed_at_the_last_step() -> None:
+    from tabletop_interaction.segmentation.training.trainer import learning_rate
+
+    config = LearningConfig(interactions=200, steps_per_interaction=3, growth=1.5)
+    rates = [learning_rate(step, config.schedule) for step in range(config.steps_planned)]
+    assert rates[0] < 0.1 * max(rates)
+    assert rates[-1] < 0.02 * max(rates)
+    steps = [config.steps_until(number) for number in range(0, 201, 25)]
+    assert steps[0] == 0
+    assert steps[-1] == config.steps_planned == 600
+    assert steps[4] < 300
+
+
+def test_nothing_is_trained_without_an_object_and_the_steps_are_made_up(
+    painted_table: Callable[..., Any], small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    class Empty(painted_table):  # type: ignore[misc, valid-type]
+        def pick(self, x: float, y: float, angle: float) -> Grasp:
+            super().pick(x, y, angle)
+            self._held = False
+            return Grasp(PickOutcome.NOTHING_THERE)
+
+    config = replace(CONFIG, policy="random")
+    watcher = Silent(stop_after_update=6)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "run", Empty(), watcher)
+    assert [update.step for update in watcher.updates] == [0, 0]
+    assert watcher.updates[-1].background > 0 or watcher.updates[-1].objects == 0
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    folder = run(config, tmp_path / "run", small_table(), watcher := Silent())
+    assert read_lines(folder.updates)[-1]["step"] == config.steps_planned
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 4, 8])
+def test_a_stopped_run_goes_on_and_loses_nothing(small_table: Callable[..., Any], tmp_path: Path, stop_at: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, tmp_path / "run", small_table(), Silent(stop_at=stop_at))
+    before = read_history(RunFolder(tmp_path / "run"))
+    folder = run(CONFIG, tmp_path / "run", small_table())
+    check_whole(folder, CONFIG)
+    assert read_history(folder)[:stop_at] == before
+
+
+def test_a_row_without_a_line_and_a_line_cut_short_are_taken_up(
+    small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    config = replace(CONFIG, least_belief=0.0, random_share=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "run", small_table(), Silent(stop_at=5))
+    folder = RunFolder(tmp_path / "run")
+    lines = folder.history.read_bytes().splitlines(keepends=True)
+    folder.history.write_bytes(b"".join(lines[:4]) + lines[4][:20])
+    run(config, tmp_path / "run", small_table())
+    check_whole(folder, config)
+    lost, found = json.loads(lines[4]), read_lines(folder.history)[4]
+    assert {key: found[key] for key in lost if key != "seconds"} == {
+        key: value for key, value in lost.items() if key != "seconds"
+    }
+
+
+def test_an_update_that_is_made_again_gives_the_same_network(small_table: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, tmp_path / "run", small_table(), Silent(stop_after_update=3))
+    shutil.copytree(tmp_path / "run", tmp_path / "early")
+    run(CONFIG, tmp_path / "run", small_table())
+    # As if the state had never been written after the third interaction.
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    shutil.copy(tmp_path / "early" / "state.pt", tmp_path / "again" / "state.pt")
+    (tmp_path / "again" / "pictures" / "pictures.json").unlink()
+    run(CONFIG, tmp_path / "again", small_table())
+    one, two = (torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("run", "again"))
+    for part in ("average", "trainer"):
+        weights = [state[part] if part == "average" else state[part]["network"] for state in (one, two)]
+        for name in weights[0]:
+            torch.testing.assert_close(weights[0][name], weights[1][name], rtol=0, atol=0)
+    check_whole(RunFolder(tmp_path / "again"), CONFIG)
+
+
+def test_a_finished_run_is_left_as_it_is(small_table: Callable[..., Any], tmp_path: Path) -> None:
+    folder = run(CONFIG, tmp_path / "run", small_table())
+    stamp = folder.state.stat().st_mtime_ns
+    run(CONFIG, tmp_path / "run", small_table(), watcher := Silent())
+    assert folder.state.stat().st_mtime_ns == stamp
+    assert count_interactions(folder.records) == 9
+    assert [update.interactions for update in watcher.updates] == [9]
+
+
+def test_a_fault_that_passes_is_tried_again_and_one_that_stays_is_told(
+    small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    check_whole(run(CONFIG, tmp_path / "run", small_table(faults=2)), CONFIG)
+    with pytest.raises(RobotFault, match="the arm stopped"):
+        run(CONFIG, tmp_path / "stuck", small_table(faults=99))
+
+
+def test_another_configuration_and_a_foreign_folder_are_refused(
+    small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(replace(CONFIG, interactions=3), tmp_path / "run", small_table())
+    with pytest.raises(ForeignFolder, match="update_interval 3, not 4"):
+        open_run(tmp_path / "run", replace(CONFIG, interactions=3, update_interval=4))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("chapter one")
+    with pytest.raises(ForeignFolder, match="something else"):
+        open_run(tmp_path / "mine", CONFIG)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_from_before_there_were_lab_files_goes_on(tmp_path: Path) -> None:
+    folder = open_run(tmp_path / "run", CONFIG)
+    asked = json.loads(folder.request.read_text())
+    assert asked["config"].pop("config", "absent") is None
+    folder.request.write_text(json.dumps(asked))
+    open_run(tmp_path / "run", CONFIG)
+    with pytest.raises(ForeignFolder, match=r"config None, not 'lab\.yaml'"):
+        open_run(tmp_path / "run", replace(CONFIG, config="lab.yaml"))
+
+
+def test_two_processes_do_not_learn_in_one_folder(tmp_path: Path) -> None:
+    with held(tmp_path / "run"), pytest.raises(WriterInUse, match="another process"), held(tmp_path / "run"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"interactions": 0}, "interactions is 0"), ({"random_share": 2.0}, "random_share"), ({"growth": 0.0}, "growth")],
+)
+def test_settings_outside_their_range_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=said):
+        LearningConfig(**wrong)
+
+
+def test_lines_are_read_without_a_last_one_that_was_cut_short(tmp_path: Path) -> None:
+    append_line(tmp_path / "a.jsonl", {"number": 1})
+    with open(tmp_path / "a.jsonl", "ab") as file:
+        file.write(b'{"number": 2')
+    assert read_lines(tmp_path / "a.jsonl") == [{"number": 1}]

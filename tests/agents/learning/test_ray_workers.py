@@ -1,0 +1,64 @@
+"""Explorers and a learner on Ray: whoever is killed is replaced, and no interaction is lost or told twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.agents.learning.learner import Update
+from tabletop_interaction.agents.learning.loop import learn
+from tabletop_interaction.agents.learning.ray_workers import open_fleet
+from tabletop_interaction.agents.learning.run_folder import HistoryLine, began_at, open_run
+from tabletop_interaction.envs import count_interactions
+from tabletop_interaction.json_lines import read_lines
+from tabletop_interaction.segmentation.network import NetworkConfig
+from tabletop_interaction.segmentation.training.trainer import TrainingConfig
+
+pytest.importorskip("ray")
+
+NETWORK = NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)
+CONFIG = LearningConfig(
+    interactions=24,
+    update_interval=6,
+    steps_per_interaction=1,
+    training=TrainingConfig(batch_size=2, network=NETWORK),
+)
+
+
+class Killing:
+    """Kills a process of each kind in mid-run."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+
+    def interacted(self, line: HistoryLine) -> None:
+        if line.number == 4:
+            kill("ray::RemoteExplorer")
+        if line.number == 14:
+            kill("ray::RemoteLearner")
+
+    def updated(self, update: Update, network: Callable[[], Any]) -> None:
+        self.updates.append(update)
+
+
+def kill(name: str) -> None:
+    psutil = pytest.importorskip("psutil")
+    processes = psutil.Process().children(recursive=True)
+    next(process for process in processes if any(name in part for part in process.cmdline())).kill()
+
+
+def test_killed_explorers_and_learners_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
+    folder = open_run(tmp_path / "run", CONFIG)
+    began = began_at(folder)
+    with open_fleet(CONFIG, folder, 2, began) as fleet:
+        learn(CONFIG, folder, fleet, watcher := Killing(), began)
+        assert fleet.deaths == 2
+    history = read_lines(folder.history)
+    assert [line["number"] for line in history] == list(range(1, 25))
+    assert len({line["id"] for line in history}) == 24 == count_interactions(folder.records)
+    told = [update.interactions for update in watcher.updates]
+    assert told == [line["interactions"] for line in read_lines(folder.updates)] == [6, 12, 18, 24]

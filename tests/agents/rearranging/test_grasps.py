@@ -1,0 +1,78 @@
+"""Grasps fit the gripper, keep its fingers off neighbours, and are not tried twice."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabletop_interaction.agents.grasp import GraspPoint
+from tabletop_interaction.agents.rearranging.grasps import Gripper, choose_grasps, is_tried
+from tabletop_interaction.envs import Arena
+
+ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
+GRIPPER = Gripper()
+
+
+def _bar(x=0.0, y=0.0, angle=0.0, length=0.10, width=0.04):
+    """Points of a bar whose narrow side lies along `angle`."""
+    narrow, long = (np.arange(-size / 2, size / 2 + 1e-9, 0.002) for size in (width, length))
+    points = np.stack(np.meshgrid(narrow, long), axis=-1).reshape(-1, 2)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return points @ turn + (x, y)
+
+
+def _grasps(footprint, others=(), failed=(), displacement=None, poor=()):
+    return choose_grasps(footprint, displacement, others, failed, ARENA, GRIPPER, poor)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-0.25, 0.25), st.floats(-0.2, 0.2), st.floats(-np.pi / 2, np.pi / 2 - 1e-3))
+def test_the_first_grasp_of_a_bar_is_its_centre_across_its_long_side(x, y, angle):
+    first = _grasps(_bar(x, y, angle))[0]
+    assert np.hypot(first.x - x, first.y - y) < 0.002
+    assert abs(np.sin(first.angle - angle)) < 0.01
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-np.pi / 2, np.pi / 2 - 1e-3))
+def test_grasps_that_failed_are_passed_over_until_none_is_left(angle):
+    failed = []
+    while grasps := _grasps(_bar(angle=angle), failed=failed):
+        assert not is_tried(grasps[0], failed, GRIPPER)
+        failed.append(grasps[0])
+        assert len(failed) <= 12
+    assert len(failed) >= 4
+
+
+def test_a_poor_grasp_is_left_to_try_after_the_others_that_fit_and_before_those_that_do_not():
+    grasps = _grasps(_bar())
+    second = _grasps(_bar(), poor=grasps[:1])
+    assert set(second) == set(grasps)
+    assert not is_tried(second[0], grasps[:1], GRIPPER)
+    fitting = [grasp for grasp in grasps if abs(grasp.angle) < 1.0]
+    assert is_tried(_grasps(_bar(), poor=fitting)[0], fitting, GRIPPER)
+
+
+def test_an_axis_counts_as_tried_across_the_wrap_at_a_half_turn():
+    assert is_tried(GraspPoint(0, 0, np.pi / 2 - 0.01), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
+    assert not is_tried(GraspPoint(0, 0, np.pi / 4), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
+
+
+def test_fingers_keep_off_a_neighbour_here_and_where_the_object_goes():
+    square = _bar(length=0.044, width=0.044)
+    beside = _bar(0.05, 0.0, length=0.044, width=0.044)
+    assert abs(_grasps(square)[0].angle) < 1e-6 or abs(abs(_grasps(square)[0].angle) - np.pi / 2) < 1e-6
+    kept_off = _grasps(square, [beside])[0]
+    assert abs(np.cos(kept_off.angle)) < 0.5
+    there = _grasps(square, [beside + np.array([0.1, 0.1])], displacement=np.array([0.1, 0.1]))[0]
+    assert abs(np.cos(there.angle)) < 0.5
+
+
+def test_what_lies_outside_the_arena_is_not_grasped():
+    assert _grasps(_bar(0.35, 0.0)) == []
+
+
+def test_a_bent_object_is_closed_on_where_its_body_is():
+    # An L: its centroid lies near the inner corner, outside the bars.
+    corner = np.concatenate([_bar(0.0, 0.05, length=0.12, width=0.03), _bar(0.05, 0.0, np.pi / 2, 0.12, 0.03)])
+    first = _grasps(corner)[0]
+    assert np.linalg.norm(corner - (first.x, first.y), axis=1).min() < 0.01

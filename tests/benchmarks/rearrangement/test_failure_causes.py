@@ -1,0 +1,88 @@
+"""An episode is lost to the first part that is wrong about the object that ends farthest from its goal."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.agents.rearranging.matching import Match, SegmentedPicture
+from tabletop_interaction.agents.rearranging.planning import Purpose
+from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause, Tried, cause_of_failure
+from tabletop_interaction.envs import Arena, PickOutcome
+
+NOW, GOAL = (np.full((8, 8, 3), grey, np.uint8) for grey in (10, 20))
+IDS = {10: np.kron([[1, 0], [0, 2]], np.ones((4, 4), int)), 20: np.kron([[0, 1], [0, 2]], np.ones((4, 4), int))}
+RIGHT = (Match(0, 0, 0.9), Match(1, 1, 1.0, stands=True))
+
+
+class World:
+    """Object 1 shall go from one corner to another, object 2 stands."""
+
+    arena = Arena(-1, 1, -1, 1)
+    arrangement = SimpleNamespace(displaced=(1,))
+
+    def __init__(self, x=0.0, distances=(40.0, 0.0)):
+        self._x, self._distances = x, distances
+
+    def shown_in(self, picture):
+        return SimpleNamespace(ids=IDS[int(picture.max())])
+
+    def object_states(self):
+        return tuple(SimpleNamespace(id=id_, position=np.array([self._x, 0, 0])) for id_ in (1, 2))
+
+    def distances_to_goal(self):
+        return dict(zip((1, 2), self._distances, strict=True))
+
+
+def _tried(outcome=PickOutcome.HELD, purpose=Purpose.TO_GOAL, matches=RIGHT, seen=(1, 2), moved=0):
+    now, goal = (SegmentedPicture(one, np.array([IDS[int(one.max())] == i for i in seen])) for one in (NOW, GOAL))
+    moved = None if purpose in (Purpose.DONE, Purpose.NO_GRASP, Purpose.NO_ROOM) else moved
+    return Tried(SimpleNamespace(now=now, goal=goal, matches=matches, move=SimpleNamespace(
+        purpose=purpose, object=moved)), outcome)  # fmt: skip
+
+
+FAILED = _tried(PickOutcome.SLIPPED)
+
+
+@pytest.mark.parametrize(
+    ("history", "cause"),
+    [
+        ([_tried(seen=(2,), matches=())], Cause.SEGMENTATION),
+        ([_tried(matches=RIGHT[1:])], Cause.MATCHING),
+        ([_tried(matches=(Match(0, 0, 1.0, stands=True),))], Cause.MATCHING),
+        ([_tried(matches=(Match(0, 1, 0.9), Match(1, 0, 0.9)))], Cause.MATCHING),
+        ([FAILED, FAILED, _tried()], Cause.GRASP),
+        ([FAILED, _tried(purpose=Purpose.NO_GRASP)], Cause.GRASP),
+        ([_tried(PickOutcome.UNREACHABLE)] * 2, Cause.OUT_OF_REACH),
+        ([_tried(), _tried(), FAILED], Cause.PLACING),
+        ([_tried(purpose=Purpose.PARK)] * 3, Cause.PLANNING),
+        ([_tried(purpose=Purpose.NO_ROOM)], Cause.PLANNING),
+        ([_tried(purpose=Purpose.DONE)], Cause.POSITION),
+        ([_tried(moved=1)], Cause.RAN_OUT),
+        ([], Cause.UNKNOWN),
+    ],
+)
+def test_the_first_part_that_is_wrong_is_named(history, cause):
+    assert cause_of_failure(World(), history) is cause
+
+
+def test_what_left_the_arena_is_out_of_reach_whatever_was_seen_of_it():
+    assert cause_of_failure(World(x=1.2), [_tried(seen=(2,), matches=())]) is Cause.OUT_OF_REACH
+
+
+def test_an_object_that_was_never_to_be_moved_is_asked_for_when_it_is_the_farthest():
+    assert cause_of_failure(World(distances=(20.0, 60.0)), [_tried(seen=(1,), matches=RIGHT[:1])]) is Cause.SEGMENTATION
+
+
+def test_nothing_farther_than_15_px_is_unknown():
+    assert cause_of_failure(World(distances=(14.0, 0.0)), [_tried()]) is Cause.UNKNOWN
+
+
+def test_what_was_to_stay_and_was_left_where_it_was_knocked_to_is_disturbed():
+    known = (Match(0, 0, 0.9), Match(1, 1, 0.9))
+    assert cause_of_failure(World(distances=(20.0, 60.0)), [_tried(matches=known)]) is Cause.DISTURBED
+
+
+def test_a_cause_is_read_back_from_its_name_and_says_what_it_means():
+    assert Cause("ran out") is Cause.RAN_OUT
+    assert all(cause.meaning.endswith(".") and cause != cause.meaning for cause in Cause)

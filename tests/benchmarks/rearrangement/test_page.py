@@ -1,0 +1,90 @@
+"""The page of the rearrangement benchmark needs nothing else, and shows successes and every cause of failure."""
+
+import base64
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.benchmarks.rearrangement.folder import picture_path, write_picture
+from tabletop_interaction.benchmarks.rearrangement.page import distance_chart, report_page
+from tabletop_interaction.benchmarks.rearrangement.table import Scores
+
+JPEG = b"\xff\xd8 a picture \xff\xd9"
+
+
+class _Page(HTMLParser):
+    """Addresses, element names and text of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.addresses, self.elements, words = [], [], []
+        self.handle_data = words.append
+        self.feed(html)
+        self.text = " ".join(" ".join(words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+
+
+@pytest.fixture
+def page_of(tmp_path):
+    """Writes pictures of all episodes but the last, and gives the page."""
+
+    def write(episodes, **changes):
+        for one in episodes[:-1]:
+            write_picture(tmp_path, one.key, JPEG)
+        scores = Scores.of(episodes)
+        document = {"setting": {"model": "default", "displaced": None}, "made_by": None, "seeds": [200, 201]}
+        return _Page(report_page(tmp_path, episodes, scores, {**document, "scenes": scores.scenes, **changes}))
+
+    return write
+
+
+def test_every_picture_is_inside_and_one_that_is_not_there_is_said_to_be_missing(page_of, episode_of):
+    page = page_of([episode_of(seed=seed) for seed in (200, 201)])
+    assert page.addresses == ["data:image/jpeg;base64," + base64.b64encode(JPEG).decode()]
+    assert not {"link", "script", "iframe", "object"} & set(page.elements)
+    assert "Its picture is not there" in page.text
+
+
+def test_figures_causes_and_settings_are_told(page_of, episode_of):
+    made_by = {"renderer": "some-renderer", "versions": {"numpy": "2.0"}}
+    page = page_of([episode_of(), episode_of(agent="full", cause="grasp")], made_by=made_by)
+    assert "oracle 100 % 1 of 1; 21 to 100 %" in page.text
+    assert "full 0 % 0 of 1; 0 to 79 %" in page.text
+    assert "Half of the picks or more that went for it held nothing" in page.text
+    assert "renderer some-renderer versions numpy 2.0" in page.text
+
+
+def test_examples_of_a_cause_come_from_as_many_agents_as_possible(page_of, episode_of):
+    failed = [episode_of(agent=agent, seed=seed, cause="grasp") for agent in ("a", "b", "c") for seed in range(3)]
+    page = page_of(failed)
+    assert page.text.count("px left") == 4
+    assert all(f"{agent}, seed 0, test objects" in page.text for agent in ("a", "b", "c"))
+    assert "Failed by grasp: 9" in page.text
+
+
+def test_kinds_of_scenes_are_compared_where_there_are_several(page_of, episode_of):
+    assert "Success by objects and table tops" not in page_of([episode_of()]).text
+    assert "Success by objects and table tops" in page_of([episode_of(), episode_of(tables="train")]).text
+
+
+def test_names_of_agents_are_escaped(page_of, episode_of):
+    page = page_of([episode_of(agent="m:<script>")])
+    assert "script" not in page.elements
+    assert "m:<script>" in page.text
+
+
+def test_distances_rise_where_an_episode_ended_and_stay_below_all_where_some_ended_far_away(episode_of):
+    line, limit = distance_chart([episode_of(max_px=px) for px in (40.0, 4.0, 500.0, 15.0)]).lines
+    share_at = dict(zip(line.x.tolist(), line.y.tolist(), strict=True))
+    assert share_at == {0.0: 0.0, 4.0: 25.0, 15.0: 50.0, 40.0: 75.0, 60.0: 75.0}
+    assert np.all(np.diff(line.y) >= 0)
+    assert limit.x.tolist() == [15.0, 15.0]
+
+
+def test_an_agent_of_ones_own_has_a_folder_of_its_own(tmp_path, episode_of):
+    path = picture_path(tmp_path, episode_of(agent="mine:Agent", tables="val").key)
+    assert path == tmp_path / "pictures" / "mine.Agent" / "test-on-val" / "000200.jpg"

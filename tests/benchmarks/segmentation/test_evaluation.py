@@ -1,0 +1,163 @@
+"""Evaluations told: perfect masks give AP 1, and what is written says what was measured."""
+
+import json
+from pathlib import Path
+from xml.dom import minidom
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+
+from tabletop_interaction.benchmarks.segmentation.evaluation import (
+    Evaluation,
+    EvaluationSet,
+    evaluate,
+    footnotes,
+    foreign_set,
+    results_table,
+)
+from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, Generalisation
+from tabletop_interaction.benchmarks.segmentation.page import model_labels, write_report
+from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_sheet, picture_quality
+from tabletop_interaction.reports.pr_curves import pr_curves_svg
+from tabletop_interaction.segmentation.coco import InvalidLabelSet, write_label_set
+from tabletop_interaction.segmentation.proposals import Segments
+
+SHAPE = (344, 430)
+
+
+class BrightSquares:
+    """A stand-in that finds squares by their brightness, all but those at least as bright as `blind_from`."""
+
+    def __init__(self, blind_from: int = 256) -> None:
+        self._blind_from = blind_from
+
+    def segment(self, image: NDArray[np.uint8]) -> Segments:
+        levels = [level for level in np.unique(image[:, :, 0]).tolist() if 50 < level < self._blind_from]
+        masks = np.array([image[:, :, 0] == level for level in levels], np.bool_).reshape(-1, *image.shape[:2])
+        scores = np.linspace(0.9, 0.5, len(levels), dtype=np.float32)
+        return Segments(masks, np.zeros((len(levels), 4), np.float32), scores)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> EvaluationSet:
+    """Picture n holds n + 1 squares, each of another brightness."""
+    folder = tmp_path_factory.mktemp("squares")
+    (folder / "images").mkdir()
+    stacks = []
+    for number in range(4):
+        picture, masks = np.full((*SHAPE, 3), 20, np.uint8), np.zeros((number + 1, *SHAPE), np.bool_)
+        for square in range(number + 1):
+            masks[square, 100:160, 20 + 90 * square : 80 + 90 * square] = True
+            picture[masks[square]] = 100 + 30 * square
+        cv2.imwrite(str(folder / "images" / f"{number}.png"), picture)
+        stacks.append(masks)
+    write_label_set(folder / "labels.json", [f"{number}.png" for number in range(4)], stacks)
+    return foreign_set(folder / "labels.json", folder / "images")
+
+
+@pytest.fixture(scope="module")
+def perfect(squares: EvaluationSet) -> Evaluation:
+    return evaluate(BrightSquares(), squares, "perfect")
+
+
+@pytest.fixture(scope="module")
+def blind(squares: EvaluationSet) -> Evaluation:
+    return evaluate(BrightSquares(blind_from=130), squares, "blind")
+
+
+def test_perfect_masks_give_ap_1_at_every_iou(perfect: Evaluation) -> None:
+    assert set(perfect.figures.ap.values()) == {1.0}
+    assert perfect.figures.ap_50_95 == 1.0
+    assert perfect.intervals.ap[0.5] == (1.0, 1.0)
+    assert perfect.figures.mean_matched_iou == 1.0
+    assert perfect.seconds > 0
+
+
+def test_finding_one_square_a_picture_recalls_four_of_ten(blind: Evaluation) -> None:
+    assert blind.figures.recall_at_precision[0.5] == {0.5: 0.4, 0.7: 0.4, 0.9: 0.4}
+    assert blind.figures.ap[0.5] == pytest.approx(41 / 101)
+
+
+def test_a_picture_is_ranked_by_its_own_ap(blind: Evaluation) -> None:
+    assert picture_quality(blind.figures.matches) == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+
+
+def test_the_table_has_a_column_a_model_and_says_its_settings(
+    perfect: Evaluation, blind: Evaluation, squares: EvaluationSet
+) -> None:
+    table = results_table([perfect, blind], squares)
+    assert [column.header for column in table.columns] == ["figure", "perfect", "blind"]
+    assert next(iter(table.columns[1].cells)) == "100.0 [100.0, 100.0]"
+    notes = "\n".join(footnotes([perfect, blind], squares))
+    assert "perfect: COCO 101-point AP" in notes
+    assert "maxDets 4" in notes
+    assert "not our pictures" in notes
+
+
+def test_a_report_holds_figures_curves_detections_and_pictures(
+    perfect: Evaluation, blind: Evaluation, squares: EvaluationSet, tmp_path: Path
+) -> None:
+    extra = {"perfect": {"checkpoint": "a"}, "blind": {"checkpoint": "b"}}
+    for path in write_report(tmp_path, [perfect, blind], squares, extra):
+        assert path.stat().st_size > 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    first, second = results["models"]
+    assert (first["model"], first["checkpoint"], first["ap"]["0.5"]) == ("perfect", "a", 1.0)
+    assert (second["objects"], second["pictures"], second["proposals"]) == (10, 4, 4)
+    assert "objects < 100 px ignored" in first["settings"]
+    assert results["set"]["renderer"] is None
+
+
+def test_written_detections_are_coco_results(perfect: Evaluation, squares: EvaluationSet, tmp_path: Path) -> None:
+    write_report(tmp_path, [perfect], squares, {"perfect": {}})
+    loaded = COCO(squares.name).loadRes(str(tmp_path / "perfect.detections.json"))
+    assert len(loaded.anns) == 10
+    assert {annotation["area"] for annotation in loaded.anns.values()} == {3600}
+
+
+def test_figures_that_do_not_exist_are_null_and_a_dash(squares: EvaluationSet, tmp_path: Path) -> None:
+    nothing = evaluate(BrightSquares(blind_from=0), squares, "nothing")
+    write_report(tmp_path, [nothing], squares, {"nothing": {}})
+    (model,) = json.loads((tmp_path / "results.json").read_text())["models"]
+    assert model["mean_matched_iou"] is None
+    assert model["ap"]["0.3"] == 0
+    assert "-" in list(results_table([nothing], squares).columns[1].cells)
+
+
+def test_curves_are_a_line_a_model_in_each_panel(perfect: Evaluation, blind: Evaluation) -> None:
+    document = minidom.parseString(pr_curves_svg([perfect, blind]))
+    assert len(document.getElementsByTagName("polyline")) == 3 * 2
+
+
+def test_the_sheet_outlines_misses_in_green_and_hits_in_yellow(
+    perfect: Evaluation, blind: Evaluation, squares: EvaluationSet
+) -> None:
+    green, yellow = np.array([40, 220, 80]), np.array([255, 221, 51])
+    all_found, one_found = evaluation_sheet(perfect, squares)[30:], evaluation_sheet(blind, squares)[30:]
+    assert all_found.shape == one_found.shape
+    assert (all_found == yellow).all(-1).sum() > 2 * (one_found == yellow).all(-1).sum() > 0
+    assert (one_found == green).all(-1).sum() > (all_found == green).all(-1).sum()
+
+
+def test_model_labels_are_short_and_different() -> None:
+    paths = ["default", "runs/a/model.safetensors", "runs/b/model.safetensors", "old/a.safetensors"]
+    assert model_labels(paths) == ["default", "a", "b", "a-2"]
+
+
+def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, squares: EvaluationSet) -> None:
+    evaluations = dict(zip(GENERALISATION_SETS, [perfect, perfect, perfect, blind], strict=True))
+    result = Generalisation("m", dict.fromkeys(GENERALISATION_SETS, squares), evaluations)
+    assert result.drop("generalisation-B", 0.5) == 0
+    assert result.drop("generalisation-D", 0.5) == pytest.approx(60 / 101)
+    assert result.document()["sets"]["generalisation-D"]["drop_from_a"]["0.5"] == pytest.approx(60 / 101)
+    assert result.table().row_count == 4
+
+
+def test_a_label_file_without_its_pictures_is_refused(squares: EvaluationSet, tmp_path: Path) -> None:
+    with pytest.raises(InvalidLabelSet, match="no folder"):
+        foreign_set(Path(squares.name), tmp_path / "nowhere")
+    with pytest.raises(InvalidLabelSet, match="missing"):
+        foreign_set(Path(squares.name), tmp_path)

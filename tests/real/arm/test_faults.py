@@ -1,0 +1,276 @@
+"""Whatever goes wrong ends in its error within its bound, the arm held, the grip kept, and waits for the operator."""
+
+import time
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.envs import RecordInteractions, TabletopInteraction, read_interactions
+from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
+
+
+@pytest.fixture
+def laid(table):
+    """The table with the scene of seed 4, the twin healthy before and after."""
+    _heal(table)
+    table.backend.reset(np.random.default_rng(4), new_scene=True)
+    yield table
+    _heal(table)
+
+
+def _heal(table):
+    robot = table.twin.robot
+    robot.faults.__init__()
+    robot._due.clear()
+    robot.state.__init__()
+    robot.stay()
+    if table.backend._arm._fault is not None:
+        table.twin.clock.sleep(0.1)
+        table.backend.acknowledge()
+
+
+def _grasp(table):
+    grasp = grasp_from_truth(table.twin.table.object_states()[0])
+    return grasp.x, grasp.y, grasp.angle
+
+
+def _pick_with(table, seconds, **faults):
+    """Start a pick and switch on faults after so many seconds; returns the error, and how long after them it came."""
+    robot = table.twin.robot
+    start = robot.time_s
+    robot.at(seconds, lambda: vars(robot.faults).update(faults))
+    with pytest.raises(RobotFault) as caught:
+        table.backend.pick(*_grasp(table))
+    return caught.value, robot.time_s - start - seconds
+
+
+def _assert_holds(table):
+    """The arm stands still, and every further call is refused without moving anything."""
+    robot, backend = table.twin.robot, table.backend
+    table.twin.clock.sleep(0.1)
+    before = robot.arm.joint_angles()
+    for call in (backend.observe, lambda: backend.pick(0, 0, 0), lambda: backend.reset(None, new_scene=False)):
+        with pytest.raises(RobotFault, match="acknowledge"):
+            call()
+    table.twin.clock.sleep(0.4)
+    assert robot.arm.joint_angles() == pytest.approx(before, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("faults", "message", "bound_s"),
+    [
+        ({"states_stall": True}, "joint states stopped coming", 0.3),
+        ({"blocked_joint": 0}, "lags too far behind", 0.6),
+        ({"collided": True}, "feels a collision", 0.03),
+        ({"extra_force": np.array([0.0, 0.0, 25.0])}, "force at the gripper's tip", 0.03),
+    ],
+)
+def test_a_fault_amid_a_move_ends_in_its_error_in_time_and_holds(laid, faults, message, bound_s):
+    error, seconds = _pick_with(laid, 0.8, **faults)
+    assert message in str(error)
+    assert not error.recoverable
+    assert seconds < bound_s
+    _assert_holds(laid)
+
+
+def test_after_the_operators_word_it_goes_on(laid):
+    _pick_with(laid, 0.8, collided=True)
+    laid.twin.robot.faults.collided = False
+    laid.backend.acknowledge()
+    assert laid.backend.pick(*_grasp(laid)).held
+    laid.backend.place(0.1, 0.1)
+
+
+def test_a_fault_that_is_still_there_is_not_acknowledged(laid):
+    _pick_with(laid, 0.8, collided=True)
+    with pytest.raises(RobotFault, match="leaving after a fault: the robot feels a collision"):
+        laid.backend.acknowledge()
+    _assert_holds(laid)
+
+
+def test_the_stop_button_amid_a_move_stops_at_once_and_nothing_enables_the_robot_again_by_itself(laid):
+    robot, backend = laid.twin.robot, laid.backend
+    robot.at(0.8, robot.press_estop)
+    with pytest.raises(RobotFault, match="stop button was pressed"):
+        backend.pick(*_grasp(laid))
+    _assert_holds(laid)
+    with pytest.raises(RobotFault, match="stop button"):
+        backend.acknowledge()
+    robot.release_estop()
+    with pytest.raises(RobotFault, match="stopped, was disabled"):
+        backend.acknowledge()
+    assert not robot.state.enabled
+    backend.enable()
+    backend.acknowledge()
+    assert backend.pick(*_grasp(laid)).held
+    backend.place(0.1, 0.1)
+
+
+def test_a_stop_that_comes_while_the_operator_is_asked_is_asked_about_before_it_is_cleared(laid, monkeypatch):
+    robot, asked = laid.twin.robot, []
+
+    def answered(fault):
+        asked.append((str(fault), robot.state.enabled))
+        robot.faults.collided = False
+        if len(asked) == 1:
+            robot.press_estop()
+            robot.release_estop()
+        return True
+
+    monkeypatch.setattr(laid.backend._operator, "may_go_on", answered)
+    error, _ = _pick_with(laid, 0.8, collided=True)
+    assert error.recoverable
+    (first, was_on), (second, was_on_again) = asked
+    assert "feels a collision" in first
+    assert was_on
+    assert "stopped, was disabled" in second
+    assert not was_on_again
+
+
+def test_an_arm_that_could_not_be_told_to_hold_moves_no_more_either(laid, monkeypatch):
+    def gone():
+        raise OSError("publish() to a closed topic")
+
+    monkeypatch.setattr(laid.driver, "hold", gone)
+    laid.twin.robot.at(0.8, lambda: setattr(laid.twin.robot.faults, "collided", True))
+    with pytest.raises(OSError, match="closed topic"):
+        laid.backend.pick(*_grasp(laid))
+    monkeypatch.undo()
+    _assert_holds(laid)
+
+
+def test_what_is_gripped_is_kept_through_a_stop_and_can_be_placed_afterwards(laid):
+    robot, backend = laid.twin.robot, laid.backend
+    assert backend.pick(*_grasp(laid)).held
+    robot.at(0.8, robot.press_estop)
+    with pytest.raises(RobotFault):
+        backend.place(0.1, -0.1)
+    assert robot.gripping
+    robot.release_estop()
+    backend.enable()
+    backend.acknowledge()
+    assert robot.gripping
+    backend.place(0.1, -0.1)
+    assert np.linalg.norm(laid.twin.table.object_states()[0].position[:2] - (0.1, -0.1)) < 0.03
+
+
+def test_a_stop_low_over_the_table_is_left_straight_upwards(laid):
+    robot, moves = laid.twin.robot, laid.backend._arm.moves
+    stopped = []
+
+    def stop_when_low():
+        if moves.height_of(robot.arm.joint_angles()) < 0.06:
+            robot.faults.collided = True
+            stopped.append(robot.arm.joint_angles())
+        else:
+            robot.at(0.01, stop_when_low)
+
+    stop_when_low()
+    with pytest.raises(RobotFault, match="collision"):
+        laid.backend.pick(0.0, 0.0, 0.3)
+    robot.faults.collided = False
+    heights, tip = [], moves.height_of
+    advance = robot.advance
+    robot.advance = lambda seconds: (advance(seconds), heights.append(tip(robot.arm.joint_angles())))
+    try:
+        laid.backend.acknowledge()
+    finally:
+        del robot.advance
+    assert stopped
+    assert min(heights) > 0.04
+    assert robot.arm.joint_angles() == pytest.approx(moves.away_q, abs=0.03)
+
+
+def test_ctrl_c_holds_the_arm_and_reaches_the_caller(laid):
+    robot = laid.twin.robot
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    robot.at(0.8, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        laid.backend.pick(*_grasp(laid))
+    assert np.abs(robot.arm.joint_angles() - laid.backend._arm.moves.away_q).max() > 0.1
+    _assert_holds(laid)
+    laid.backend.acknowledge()
+    laid.backend.observe()
+
+
+def test_a_gripper_that_never_acknowledges_is_a_fault_in_time(laid):
+    error, seconds = _pick_with(laid, 2.0, gripper_deaf=True)
+    assert "closing the gripper: the fingers did not get there" in str(error)
+    assert seconds < 7
+    _assert_holds(laid)
+
+
+def test_an_arm_that_was_moved_by_hand_is_not_driven_from_where_it_is_thought_to_be(laid):
+    laid.twin.robot.arm.jump(laid.twin.robot.arm.joint_angles() + 0.2 * np.eye(7)[0])
+    laid.twin.robot.stay()
+    laid.twin.clock.sleep(0.02)
+    with pytest.raises(RobotFault, match="no longer where it was left"):
+        laid.backend.pick(0.0, 0.0, 0.0)
+    laid.backend.acknowledge()
+    laid.backend.pick(0.25, 0.2, 0.0)
+    laid.backend.place(0.0, 0.0)
+
+
+def test_an_unplugged_camera_is_named_and_once_plugged_in_all_goes_on(laid):
+    laid.twin.robot.faults.unplugged_views.add("view_2")
+    with pytest.raises(CameraFault, match="view_2") as caught:
+        laid.backend.observe()
+    assert caught.value.recoverable
+    laid.twin.robot.faults.unplugged_views.clear()
+    assert len(laid.backend.observe()) == 4
+
+
+def test_a_frozen_camera_is_told_in_time_and_its_old_picture_is_never_shown(laid, monkeypatch):
+    frozen = LatestFrame("view_1", "check its cable")
+    frozen.put(Frame(np.zeros((350, 430, 3), np.uint8), time.monotonic()))
+    cameras = laid.twin.cameras
+    monkeypatch.setitem(cameras._cameras, "view_1", frozen)
+    monkeypatch.setattr(cameras, "_timeout_s", 0.5)
+    laid.backend.pick(0.25, 0.2, 0.0)
+    start = time.monotonic()
+    with pytest.raises(CameraFault, match=r"view_1 gave no new picture within 0\.\d s"):
+        laid.backend.observe()
+    assert time.monotonic() - start < 5
+    laid.backend.place(0.0, 0.0)
+
+
+def test_objects_that_still_roll_are_waited_for(laid):
+    world, id_ = laid.twin.table.world, 1
+    position, quaternion = world.poses()[id_]
+    world.put(id_, (position + np.array([0, 0, 0.15]), quaternion))
+    laid.backend.observe()
+    assert abs(world.poses()[id_][0][2] - position[2]) < 0.03
+
+
+def test_records_stay_whole_when_a_fault_ends_an_episode(open_twin_table, tmp_path):
+    table = open_twin_table()
+    robot = table.twin.robot
+    with RecordInteractions(TabletopInteraction(table.backend), tmp_path / "records") as env:
+        env.reset(seed=4)
+        env.step(np.array([0.3, 0.2, 0.1, 0.0, 0.0], np.float32))
+        robot.at(0.8, robot.press_estop)
+        with pytest.raises(RobotFault):
+            env.step(np.array([-0.3, 0.2, 0.1, 0.0, 0.0], np.float32))
+        with pytest.raises(RobotFault, match="acknowledge"):
+            env.reset()
+        robot.release_estop()
+        table.backend.enable()
+        table.backend.acknowledge()
+        env.reset(options={"new_scene": True})
+        env.step(np.array([0.3, 0.2, 0.1, 0.0, 0.0], np.float32))
+    assert len(list(read_interactions(tmp_path / "records"))) == 2
+
+
+def test_closing_amid_a_fault_lets_go_of_everything_and_moves_nothing(open_twin_table):
+    table = open_twin_table()
+    table.backend.reset(np.random.default_rng(4), new_scene=True)
+    _pick_with(table, 0.8, collided=True)
+    before = table.twin.robot.arm.joint_angles()
+    table.backend.close()
+    table.backend.close()
+    assert table.twin.robot._command == pytest.approx(before, abs=0.05)

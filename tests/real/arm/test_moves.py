@@ -1,0 +1,104 @@
+"""Planned moves end where they shall, by forward kinematics, on any level table; impossible ones are refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabletop_interaction.errors import UnreachableTarget
+from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
+from tabletop_interaction.sawyer.kinematics import forward
+
+MOTION = MotionSettings()
+BASE_FROM_ARENA = np.array([[0, 1, 0, 0.575], [-1, 0, 0, 0], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
+MOVES = Moves(BASE_FROM_ARENA, MOTION, SafetySettings())
+POINTS = st.tuples(st.floats(-0.3, 0.3), st.floats(-0.245, 0.245), st.floats(-1.57, 1.57))
+
+
+def _tip(q, moves=MOVES):
+    return np.linalg.inv(moves.base_from_arena) @ forward(q)
+
+
+def _assert_at(pose, x, y, z):
+    assert pose[:3, 3] == pytest.approx([x, y, z], abs=2e-4)
+    assert pose[2, 2] == pytest.approx(-1, abs=1e-4)
+
+
+@given(POINTS)
+@settings(max_examples=25, deadline=None)
+def test_a_pick_comes_from_above_straight_down_to_its_point_with_its_angle(point):
+    x, y, angle = point
+    above, down = MOVES.above(MOVES.away_q, x, y, angle), MOVES.down(x, y, angle, MOTION.grasp_m)
+    _assert_at(_tip(above[-1]), x, y, MOTION.transit_m)
+    assert np.abs(above[-1] - down[0]).max() < 0.01
+    tips = np.array([_tip(q)[:3, 3] for q in down[::10]])
+    assert np.hypot(*(tips[:, :2] - (x, y)).T).max() < 2e-3
+    _assert_at(_tip(down[-1]), x, y, MOTION.grasp_m)
+    assert abs(_tip(down[-1])[:2, 1] @ (np.cos(angle), np.sin(angle))) == pytest.approx(1, abs=1e-5)
+
+
+@given(POINTS)
+@settings(max_examples=15, deadline=None)
+def test_the_way_up_from_a_pick_is_straight_and_the_way_away_stays_high(point):
+    x, y, angle = point
+    up = MOVES.up(MOVES.down(x, y, angle, MOTION.grasp_m)[-1])
+    _assert_at(_tip(up[-1]), x, y, MOTION.transit_m)
+    assert np.hypot(*(np.array([_tip(q)[:2, 3] for q in up[::10]]) - (x, y)).T).max() < 2e-3
+    away = MOVES.away(up[-1])
+    assert MOVES.is_away(away[-1])
+    assert min(_tip(q)[2, 3] for q in away[::20]) > MOTION.transit_m - 0.02
+
+
+def test_the_way_down_takes_the_descents_speed():
+    down = MOVES.down(0.0, 0.0, 0.3, MOTION.grasp_m)
+    heights = np.array([_tip(q)[2, 3] for q in down])
+    assert 0.8 * MOTION.descent_m_s < -np.diff(heights).min() * 100 < 1.2 * MOTION.descent_m_s
+
+
+def test_a_table_that_is_turned_and_shifted_is_met_as_well():
+    turn = np.array([[np.cos(0.4), -np.sin(0.4), 0, 0.02], [np.sin(0.4), np.cos(0.4), 0, 0.01], [0, 0, 1, 0.03]])
+    moves = Moves(BASE_FROM_ARENA @ np.vstack([turn, [0, 0, 0, 1]]), MOTION, SafetySettings())
+    pose = _tip(moves.down(0.1, -0.1, 0.7, MOTION.grasp_m)[-1], moves)
+    _assert_at(pose, 0.1, -0.1, MOTION.grasp_m)
+    assert abs(pose[:2, 1] @ (np.cos(0.7), np.sin(0.7))) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_sweep_stays_at_its_height_from_point_to_point_across_its_way():
+    _, down, along = MOVES.sweep(MOVES.away_q, (-0.3, -0.245), (0.0, 0.0))
+    _assert_at(_tip(down[-1]), -0.3, -0.245, MOTION.sweep_height_m)
+    _assert_at(_tip(along[-1]), 0.0, 0.0, MOTION.sweep_height_m)
+    heights = [_tip(q)[2, 3] for q in along]
+    assert np.ptp(heights) < 2e-3
+    closing = _tip(along[-1])[:2, 1]
+    assert closing @ (0.3, 0.245) == pytest.approx(0, abs=1e-3)
+
+
+def test_what_is_high_already_stays():
+    assert MOVES.up(MOVES.away_q).tolist() == [MOVES.away_q.tolist()]
+
+
+def test_a_gripper_that_does_not_point_down_cannot_rise_straight():
+    q = MOVES.down(0.0, 0.0, 0.0, MOTION.grasp_m)[-1].copy()
+    q[5] += 0.3
+    with pytest.raises(UnreachableTarget, match="does not point down"):
+        MOVES.up(q)
+
+
+def test_a_point_out_of_reach_is_refused():
+    far = BASE_FROM_ARENA.copy()
+    far[0, 3] = 1.4
+    with pytest.raises(UnreachableTarget, match="cannot be brought"):
+        Moves(far, MOTION, SafetySettings()).above(MOVES.away_q, 0.2, 0.2, 0.0)
+
+
+def test_a_point_outside_the_workspace_is_refused():
+    small = SafetySettings(workspace_high=(0.2, 0.45, 0.95))
+    with pytest.raises(UnreachableTarget, match="outside the workspace"):
+        Moves(BASE_FROM_ARENA, MOTION, small).above(MOVES.away_q, 0.28, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("angle", [np.nan, np.inf])
+def test_an_angle_that_is_no_number_is_refused(angle):
+    with pytest.raises(UnreachableTarget, match="angle"):
+        MOVES.above(MOVES.away_q, 0.0, 0.0, angle)

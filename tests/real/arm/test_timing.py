@@ -1,0 +1,67 @@
+"""Joint commands keep the caps of speed, acceleration and jerk, and begin and end at rest where they shall."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabletop_interaction.real.arm.settings import RATE_HZ, MotionSettings
+from tabletop_interaction.real.arm.timing import caps_of, time_path
+from tabletop_interaction.sawyer.kinematics import HOME, MOST_SPEED, straight_down_path
+
+CAPS = caps_of(MotionSettings())
+ANGLES = st.lists(st.floats(-2, 2), min_size=7, max_size=7).map(np.array)
+
+
+def _rates(path, commands):
+    """Speeds, accelerations and jerks of commands, at rest before and after."""
+    padded = np.concatenate([[path[0]] * 3, commands, [path[-1]] * 3])
+    speed = np.diff(padded, axis=0) * RATE_HZ
+    acceleration = np.diff(speed, axis=0) * RATE_HZ
+    return speed, acceleration, np.diff(acceleration, axis=0) * RATE_HZ
+
+
+def _assert_within(path, commands, slack):
+    for rate, cap in zip(_rates(path, commands), (CAPS.speed, CAPS.acceleration, CAPS.jerk), strict=True):
+        assert (np.abs(rate) <= slack * cap).all()
+
+
+@given(ANGLES, ANGLES)
+@settings(max_examples=60, deadline=None)
+def test_a_line_in_joint_space_keeps_every_cap(start, end):
+    path = np.array([start, end])
+    _assert_within(path, time_path(path, CAPS), 1 + 1e-6)
+
+
+@given(st.floats(0.35, 0.8), st.floats(-0.25, 0.25), st.floats(-1.5, 1.5))
+@settings(max_examples=20, deadline=None)
+def test_a_way_straight_down_keeps_every_cap(x, y, angle):
+    path = straight_down_path(x, y, 0.1, -0.09, angle, HOME)
+    # A cubic's third derivative jumps at its knots.
+    _assert_within(path, time_path(path, CAPS), 1.02)
+
+
+@given(ANGLES, ANGLES)
+@settings(max_examples=30, deadline=None)
+def test_it_ends_exactly_at_the_end_and_never_leaves_the_line(start, end):
+    commands = time_path(np.array([start, end]), CAPS)
+    assert (commands[-1] == end).all()
+    low, high = np.minimum(start, end) - 1e-9, np.maximum(start, end) + 1e-9
+    assert ((commands >= low) & (commands <= high)).all()
+
+
+def test_a_long_way_runs_at_its_slowest_joints_cap():
+    path = np.array([np.zeros(7), [2.5, 0, 0, 0, 0, 0, 0]])
+    speed, _, _ = _rates(path, time_path(path, CAPS))
+    assert speed.max() == pytest.approx(MotionSettings().speed_ratio * MOST_SPEED[0], rel=1e-6)
+
+
+def test_a_way_that_shall_take_long_does():
+    path = np.array([np.zeros(7), np.full(7, 0.1)])
+    assert len(time_path(path, CAPS)) < 1.5 * RATE_HZ
+    assert 5 * RATE_HZ < len(time_path(path, CAPS, least_seconds=5.0)) < 6.5 * RATE_HZ
+
+
+def test_no_way_at_all_is_one_command():
+    here = np.full((3, 7), 0.3)
+    assert time_path(here, CAPS).tolist() == [[0.3] * 7]

@@ -1,0 +1,313 @@
+"""Each check says what is not well and what to do; looking takes bounded time and commands nothing."""
+
+import inspect
+import math
+import re
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.cli.calibrate_robot import Robot
+from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.errors import RobotFault, RobotUnavailable
+from tabletop_interaction.real.arm.driver import GripperState
+from tabletop_interaction.real.arm.motion import Outcome
+from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.settings import RATE_HZ, GripperSettings, MotionSettings, SafetySettings, settings_of
+from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
+from tabletop_interaction.real.calibration import steps as calibration
+from tabletop_interaction.real.checks import examination
+from tabletop_interaction.real.checks.diagnosis import (
+    CALIBRATION_STEPS,
+    NoAnswer,
+    judge_arm,
+    judge_calibrations,
+    judge_gripper,
+    judge_reach,
+    refusal,
+)
+from tabletop_interaction.real.checks.examination import Equipment, examine, examine_lab, go_away, slowed, within
+from tabletop_interaction.real.lab.config import Calibration
+from tabletop_interaction.sawyer.kinematics import MOST_SPEED
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SAFETY, GRIPPER = SafetySettings(), GripperSettings()
+
+
+def _calibrations(residual=0.5, days=3.0):
+    made = NOW - timedelta(days=days)
+    return (
+        Calibration("intrinsics of view_0", NOW, 0.2, "px"),
+        Calibration("intrinsics of view_1", made, residual, "px"),
+        Calibration("pose of view_0", NOW, 0.3, "px"),
+        Calibration("base of the robot", NOW, 1.2, "mm"),
+    )
+
+
+@pytest.fixture
+def moves(quick_lab):
+    return Moves(quick_lab.base_from_arena, MotionSettings(), SAFETY)
+
+
+def test_an_error_is_parted_into_what_came_and_what_to_do():
+    finding = refusal("robot", RobotUnavailable("no gripper (it fell off); nothing was moved; put it on"))
+    assert (finding.ok, finding.said) == (False, "no gripper (it fell off)")
+    assert finding.remedy == "nothing was moved; put it on"
+    assert "docs/hardware.md" in refusal("robot", RobotUnavailable("no gripper")).remedy
+
+
+def test_good_calibrations_are_told_with_their_worst_residual_and_their_age():
+    findings = list(judge_calibrations(_calibrations(), NOW))
+    assert [(each.name, each.ok) for each in findings] == [
+        ("camera intrinsics", True),
+        ("camera poses", True),
+        ("robot base", True),
+    ]
+    assert findings[0].said == "residual 0.50 px at most (intrinsics of view_1), 3 days old"
+
+
+@pytest.mark.parametrize(
+    ("residual", "days", "said", "remedy"),
+    [
+        (0.71, 3, "0.7 px is accepted", "run `tabletop calibrate cameras` again"),
+        (math.nan, 3, "0.7 px is accepted", "run `tabletop calibrate cameras` again"),
+        (0.5, 30.1, "30 days old; 30 are accepted", "tabletop calibrate check"),
+        (0.5, -1, "intrinsics of view_1 is from the future", "clock"),
+    ],
+)
+def test_a_bad_an_old_and_a_future_calibration_are_told(residual, days, said, remedy):
+    intrinsics, *others = judge_calibrations(_calibrations(residual, days)[1:], NOW)
+    assert (intrinsics.ok, [each.ok for each in others]) == (False, [True, True])
+    assert said in intrinsics.said
+    assert remedy in intrinsics.remedy
+
+
+def test_a_time_without_zone_is_utc_and_a_twins_calibration_does_not_age():
+    naive = replace(_calibrations()[3], calibrated_at=NOW.replace(tzinfo=None) - timedelta(days=400))
+    assert [each.ok for each in judge_calibrations([naive], NOW)] == [False]
+    assert [each.ok for each in judge_calibrations([naive], NOW, max_age_days=None)] == [True]
+
+
+def test_residuals_are_held_to_what_the_calibration_accepts():
+    arena = inspect.signature(calibration.calibrate_arena).parameters["max_rms_px"].default
+    assert [step.most for step in CALIBRATION_STEPS] == [IntrinsicsBounds().max_rms_px, arena, Robot().max_residual_mm]
+
+
+def test_the_whole_arena_is_in_reach_and_the_nearest_joint_end_is_told(quick_lab, moves):
+    finding = judge_reach(quick_lab.arena, moves)
+    assert finding.ok
+    joint, room = re.search(r"(right_j\d) keeps (\d\.\d\d) rad", finding.said).groups()
+    # A way that comes nearer to a joint's end than the margin is refused: the room told is where that begins.
+    nearer, refused = (
+        judge_reach(quick_lab.arena, replace(moves, safety=replace(SAFETY, joint_margin_rad=float(room) + more)))
+        for more in (-0.01, 0.01)
+    )
+    assert nearer.ok
+    assert not refused.ok
+    assert f"{joint} would turn to" in refused.said
+
+
+def test_an_arena_out_of_reach_is_told_with_its_first_corner(moves):
+    finding = judge_reach(Arena(-0.3, 0.3, 0.5, 0.7), moves)
+    assert not finding.ok
+    assert "36 of 36 picks are out of reach, the first x -0.300, y 0.500 m at -90 degrees" in finding.said
+    assert "section arena" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("reported", "outcome"),
+    [
+        ({"estop_pressed": True}, Outcome.ESTOP),
+        ({"stopped": True}, Outcome.STOPPED),
+        ({"enabled": False}, Outcome.STOPPED),
+        ({"error": True}, Outcome.STOPPED),
+        ({"collided": True}, Outcome.COLLISION),
+        ({"stamp": 99.7}, Outcome.STALE_STATE),
+    ],
+)
+def test_an_arm_that_may_not_be_moved_is_told_with_a_remedy(sawyer, moves, reported, outcome):
+    sawyer.reported = reported
+    finding = judge_arm(sawyer.state(), sawyer.clock.now(), SAFETY, moves)
+    assert (finding.ok, finding.said) == (False, outcome.value)
+    assert finding.remedy
+
+
+def test_a_healthy_arm_says_whether_it_is_away(sawyer, moves):
+    assert "away from the table" in judge_arm(sawyer.state(), 100.1, SAFETY, moves).said
+    sawyer.positions = np.zeros(7)
+    finding = judge_arm(sawyer.state(), 100.1, SAFETY, moves)
+    assert finding.ok
+    assert "joints 100 ms old" in finding.said
+    assert "not away" in finding.said
+
+
+@pytest.mark.parametrize(("opening", "error"), [(math.nan, False), (0.05, False), (-0.01, False), (0.02, True)])
+def test_a_gripper_with_an_error_or_an_impossible_opening_is_told(opening, error):
+    finding = judge_gripper(GripperState(opening, 0.0, False, False, error), GRIPPER)
+    assert not finding.ok
+    assert "calibrate it" in finding.remedy
+
+
+def test_a_gripper_that_holds_something_is_well_and_says_so():
+    assert "holds something" in judge_gripper(GripperState(0.02, 12.0, True, False, False), GRIPPER).said
+    assert "holds" not in judge_gripper(GripperState(0.001, 12.0, True, False, False), GRIPPER).said
+
+
+def test_what_hangs_is_given_up_in_time():
+    start, released = time.monotonic(), threading.Event()
+    with pytest.raises(NoAnswer, match=r"the lamp did not answer within 0\.05 s"):
+        within(0.05, "the lamp", released.wait)
+    assert time.monotonic() - start < 2
+    released.set()
+
+
+@pytest.mark.parametrize("error", [TimeoutError("its own"), RobotFault("stopped"), KeyboardInterrupt()])
+def test_what_a_look_raises_comes_through(error):
+    def look():
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        within(5.0, "it", look)
+    assert caught.value is error
+
+
+@pytest.fixture
+def twin(table):
+    """The module's twin, healthy before and after each test."""
+    table.twin.robot.faults.__init__()
+    table.twin.robot.state.__init__()
+    yield table.twin
+    table.twin.robot.faults.__init__()
+    table.twin.robot.state.__init__()
+
+
+@pytest.fixture
+def equipment(twin):
+    return Equipment(twin.camera_of, twin.connect, twin.clock, uses_ros=False, ages=False)
+
+
+def _wrong(lab, equipment):
+    findings = examine_lab(lab, settings_of(lab.settings), equipment, NOW, 30)
+    return {each.name: each for each in findings if not each.ok}
+
+
+def test_a_healthy_laboratory_is_looked_at_without_a_command(quick_lab, twin, equipment, monkeypatch):
+    commanded = []
+    monkeypatch.setattr(twin.robot, "command", commanded.append)
+    monkeypatch.setattr(twin.robot, "move_fingers", commanded.append)
+    assert _wrong(quick_lab, equipment) == {}
+    assert commanded == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "state", "wrong", "said"),
+    [
+        ({"unplugged_views": {"view_2"}}, {}, ["camera view_2"], "gave no new picture"),
+        ({"states_stall": True}, {}, ["robot", "gripper"], "sent nothing on /robot/joint_states"),
+        ({"collided": True}, {}, ["robot"], "feels a collision"),
+        ({"gripper_error": True}, {}, ["robot", "gripper"], "the gripper of twin is not ready"),
+        ({}, {"estop_button": 1, "stopped": True, "enabled": False}, ["robot", "gripper"], "stop button 1"),
+    ],
+)
+def test_each_fault_is_found_where_it_is(quick_lab, twin, equipment, faults, state, wrong, said, monkeypatch):
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
+    vars(twin.robot.faults).update(faults)
+    vars(twin.robot.state).update(state)
+    found = _wrong(quick_lab, equipment)
+    assert list(found) == wrong
+    assert said in found[wrong[0]].said
+    assert all(each.remedy for each in found.values())
+
+
+def test_joint_states_that_stop_after_connecting_are_found(quick_lab, twin, equipment, monkeypatch):
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
+    twin.robot.at(1.0, lambda: setattr(twin.robot.faults, "states_stall", True))
+    lab = replace(quick_lab, views=(), settings={"safety": {"max_state_age_s": 1.0}})
+    assert _wrong(lab, equipment)["robot"].said == Outcome.STALE_STATE.value
+
+
+def test_a_camera_that_hangs_delays_and_hides_no_other(quick_lab, twin, equipment, monkeypatch):
+    released = threading.Event()
+
+    def open_camera(view):
+        if view.name == "view_1":
+            released.wait()
+        return twin.camera_of(view)
+
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
+    hanging = replace(quick_lab, views=quick_lab.views[1:2])
+    monkeypatch.setattr(examination, "CAMERA_S", 0.2)
+    found = _wrong(hanging, replace(equipment, open_camera=open_camera))
+    released.set()
+    assert list(found) == ["camera view_1"]
+    assert "did not answer within 0.2 s" in found["camera view_1"].said
+
+
+def test_without_a_master_the_robot_is_not_even_tried(quick_lab, equipment, monkeypatch):
+    monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
+    tried = []
+    found = _wrong(replace(quick_lab, views=()), replace(equipment, uses_ros=True, open_driver=tried.append))
+    assert list(found) == ["ROS master", "robot", "gripper"]
+    assert "switch the robot on" in found["ROS master"].remedy
+    assert tried == []
+
+
+def test_a_table_askew_is_found(quick_lab, equipment, monkeypatch):
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
+    tilted = quick_lab.base_from_arena.copy()
+    cosine, sine = math.cos(0.05), math.sin(0.05)
+    tilted[:3, :3] = tilted[:3, :3] @ [[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]
+    found = _wrong(replace(quick_lab, base_from_arena=tilted, views=()), equipment)
+    assert "tilts the table by 0.050 rad" in found["table level"].said
+
+
+def test_a_lab_file_that_cannot_be_used_is_the_only_finding(tmp_path):
+    (tmp_path / "lab.yaml").write_text("schema_version: 1\n")
+    for path, said in ((tmp_path / "lab.yaml", "section robot is missing"), (tmp_path / "gone", "no lab file")):
+        (finding,) = examine(path, NOW)
+        assert (finding.name, finding.ok) == ("lab file", False)
+        assert said in finding.said
+        assert "tabletop calibrate" in finding.said + finding.remedy
+
+
+@pytest.fixture
+def commands(twin, monkeypatch):
+    """Every set of joint angles that the twin is commanded."""
+    sent, command = [], twin.robot.command
+    monkeypatch.setattr(twin.robot, "command", lambda q: (sent.append(q), command(q)))
+    return sent
+
+
+def _bring_over_the_table(twin, moves):
+    twin.robot.arm.jump(moves.above(moves.away_q, 0.0, 0.05, 0.0)[-1])
+    twin.robot.stay()
+
+
+def test_going_away_leaves_every_view_at_a_tenth_of_the_speed(quick_lab, twin, equipment, moves, commands):
+    _bring_over_the_table(twin, moves)
+    assert go_away(quick_lab, equipment)
+    assert moves.is_away(twin.robot.arm.joint_angles())
+    assert (np.abs(np.diff(commands, axis=0)) * RATE_HZ <= 0.1 * MOST_SPEED + 1e-6).all()
+    assert len(commands) > 5 * RATE_HZ
+    assert not go_away(quick_lab, equipment)
+
+
+def test_a_stopped_arm_does_not_go_away(quick_lab, twin, equipment, moves, commands):
+    _bring_over_the_table(twin, moves)
+    twin.robot.press_estop()
+    with pytest.raises(RobotFault, match="is not ready"):
+        go_away(quick_lab, equipment)
+    assert commands == []
+
+
+def test_slowed_settings_are_never_faster_than_the_laboratorys():
+    slow = settings_of({"motion": {"speed_ratio": 0.03, "descent_m_s": 0.01, "transit_m": 0.3}})
+    assert slowed(slow).motion.speed_ratio == 0.03
+    assert slowed(slow).motion.descent_m_s == 0.01
+    assert slowed(slow).motion.transit_m == 0.3
+    assert slowed(settings_of({})).motion.speed_ratio == 0.1

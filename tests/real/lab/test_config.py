@@ -1,0 +1,197 @@
+"""The lab file: whole, checked field by field, and updated a section at a time."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import yaml
+
+from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.intrinsics import Intrinsics
+from tabletop_interaction.real.cameras.array import CameraSettings
+from tabletop_interaction.real.cameras.framing import Crop
+from tabletop_interaction.real.lab import sections
+from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.lab.file import update_lab_file
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MATRIX = np.array([[900.0, 0, 640.5], [0, 898.0, 361.0], [0, 0, 1]])
+LENS = Intrinsics(MATRIX, np.array([-0.1, 0.02, 0, 0, 0]), 0.21, 0.4, 20)
+UP = np.array([0.0, 0, 1])
+POSES = {f"view_{i}": look_at(np.array([x, -0.5, 1.0]), np.zeros(3), UP) for i, x in enumerate((-0.2, 0.2))}
+BASE = np.array([[0, 1, 0, 0.6], [-1, 0, 0, 0.05], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
+
+
+def _sections():
+    cameras = {name: CameraSettings("device", f"/dev/video{i}", 1280, 720) for i, name in enumerate(POSES)}
+    fulls = {name: View(name, 720, 1280, MATRIX, pose) for name, pose in POSES.items()}
+    return {
+        "schema_version": 1,
+        "driver": "intera",
+        "arena": {"x_min": -0.3, "x_max": 0.3, "y_min": -0.2, "y_max": 0.2},
+        "picture": {"width": 430, "height": 350},
+        "board": sections.board_section(Board()),
+        "cameras": {name: sections.camera_entry(camera) for name, camera in cameras.items()},
+        "intrinsics": {name: sections.intrinsics_entry(LENS, NOW) for name in POSES},
+        "views": {name: sections.view_entry(full, Crop(200, 5, 860, 700), 0.31, NOW) for name, full in fulls.items()},
+        "robot": sections.robot_section(BASE, "touched points", 0.0012, NOW),
+        "motion": {"speed_ratio": 0.2},
+    }
+
+
+@pytest.fixture
+def lab(tmp_path):
+    path = tmp_path / "lab.yaml"
+    update_lab_file(path, _sections())
+    return path
+
+
+def _change(path, change):
+    raw = yaml.safe_load(path.read_text())
+    change(raw)
+    path.write_text(yaml.safe_dump(raw))
+
+
+def test_a_lab_is_read_as_it_was_written(lab):
+    read = load_lab(lab)
+    assert read.driver == "intera"
+    assert read.arena == Arena(-0.3, 0.3, -0.2, 0.2)
+    np.testing.assert_array_equal(read.base_from_arena, BASE)
+    assert [view.name for view in read.views] == ["view_0", "view_1"]
+    assert [(view.height, view.width) for view in read.views] == [(350, 430)] * 2
+    np.testing.assert_array_equal(read.views[1].camera_from_arena, POSES["view_1"])
+    np.testing.assert_array_equal(read.views[0].distortion, LENS.distortion)
+    assert read.cameras["view_1"] == CameraSettings("device", "/dev/video1", 1280, 720, Crop(200, 5, 860, 700))
+    assert read.settings == {"motion": {"speed_ratio": 0.2}, "safety": {}, "gripper": {}}
+    assert [(each.what, each.residual, each.unit) for each in read.calibrations[::2]] == [
+        ("intrinsics of view_0", 0.21, "px"),
+        ("pose of view_0", 0.31, "px"),
+        ("base of the robot", 1.2, "mm"),
+    ]
+    assert {each.calibrated_at for each in read.calibrations} == {NOW}
+
+
+def test_the_views_intrinsics_are_those_of_the_cut_out(lab):
+    full = View("full", 720, 1280, MATRIX, POSES["view_0"], LENS.distortion)
+    points = np.array([[0.1, 0.05, 0], [-0.2, 0.1, 0.03]])
+    expected = (full.project(points) - (200, 5) + 0.5) / 2 - 0.5
+    np.testing.assert_allclose(load_lab(lab).views[0].project(points), expected, atol=1e-9)
+
+
+def _set(section, *keys):
+    """A change that sets a field, the last of `keys` being its value."""
+
+    def change(raw):
+        place = raw
+        for key in (section, *keys[:-2]):
+            place = place[key]
+        place[keys[-2]] = keys[-1]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda raw: raw.pop("robot"), r"section robot is missing .* make it with `tabletop calibrate robot`"),
+        (lambda raw: raw.pop("views"), r"section views is missing .* `tabletop calibrate arena`"),
+        (lambda raw: raw.pop("arena"), r"section arena is missing \(x_min, x_max"),
+        (lambda raw: raw.update(robots=1), r"unknown section robots; accepted are schema_version, driver"),
+        (lambda raw: raw.update(schema_version=9), r"schema_version 9; this version reads 1"),
+        (lambda raw: raw.update(driver="ur5"), r"'ur5' - at `driver`; driver takes intera or twin"),
+        (lambda raw: raw["arena"].pop("x_max"), r"missing required field `x_max` - at `arena`; arena takes"),
+        (_set("arena", "x_min", 5.0), r"x_min must lie below x_max"),
+        (_set("arena", "x_mni", 5.0), r"unknown field `x_mni`"),
+        (_set("arena", "x_min", "left"), r"Expected `float`, got `str` - at `arena.x_min`"),
+        (_set("cameras", "view_1", "kind", "usb"), r"'usb' - at `cameras.view_1.kind`; cameras takes .*device or ros"),
+        (_set("cameras", "view_1", "width", -4), r"at `cameras.view_1.width`"),
+        (lambda raw: raw.update(cameras={}), r"section cameras holds no entries"),
+        (lambda raw: raw["intrinsics"].pop("view_1"), r"intrinsics is of view_0, section cameras of view_0, view_1"),
+        (_set("intrinsics", "view_0", "matrix", [[1, 0], [0, 1]]), r"view_0.matrix has shape \(2, 2\); 3 x 3"),
+        (_set("intrinsics", "view_0", "matrix", [[1], [0, 1]]), r"rows of different lengths"),
+        (_set("intrinsics", "view_0", "matrix", np.eye(3).T.tolist()[::-1]), r"is no camera matrix"),
+        (_set("intrinsics", "view_0", "distortion", [0, 0, 0, 0, float("nan")]), r"5 finite numbers"),
+        (_set("views", "view_0", "camera_from_arena", (2 * np.eye(4)).tolist()), r"is no rigid transform"),
+        (_set("views", "view_0", "camera_from_arena", np.diag([1, 1, -1, 1.0]).tolist()), r"is no rigid transform"),
+        (_set("views", "view_0", "crop", "left", 900), r"views.view_0.crop reaches beyond the camera's 1280 x 720"),
+        (_set("robot", "rms_mm", -1), r"at `robot.rms_mm`"),
+        (_set("robot", "calibrated_at", "yesterday"), r"at `robot.calibrated_at`"),
+        (lambda raw: raw.update(motion=[1]), r"section motion came as \[1\]"),
+    ],
+)  # fmt: skip
+def test_a_wrong_or_missing_field_is_one_error_that_says_what_is_accepted(lab, change, message):
+    _change(lab, change)
+    with pytest.raises(InvalidConfiguration, match=message) as error:
+        load_lab(lab)
+    assert "lab.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "is not YAML"), ("- 1\n", "holds no sections"), ("", "no sections")]
+)
+def test_a_file_that_is_no_lab_file_is_refused_and_kept(tmp_path, text, message):
+    path = tmp_path / "lab.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidConfiguration, match=message):
+        load_lab(path)
+    with pytest.raises(InvalidConfiguration, match=message):
+        update_lab_file(path, _sections())
+    assert path.read_text() == text
+
+
+def test_a_missing_file_is_said(tmp_path):
+    with pytest.raises(InvalidConfiguration, match="tabletop calibrate start"):
+        load_lab(tmp_path / "gone.yaml")
+
+
+LATER = (NOW + timedelta(seconds=5)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set("intrinsics", "view_1", "calibrated_at", LATER), "pose of view_1 .* is older than its intrinsics"),
+        (_set("views", "view_1", "calibrated_at", LATER), "the robot's base .* before the arena was laid out anew"),
+    ],
+)
+def test_a_calibration_that_stands_on_a_newer_one_is_refused(lab, change, message):
+    _change(lab, change)
+    with pytest.raises(InvalidConfiguration, match=message):
+        load_lab(lab)
+
+
+def test_times_written_by_hand_count_as_utc(lab):
+    _change(lab, _set("robot", "calibrated_at", datetime(2026, 11, 21, 8)))
+    assert load_lab(lab).calibrations[-1].calibrated_at.day == 21
+
+
+def test_an_update_replaces_its_section_alone(lab):
+    before = yaml.safe_load(lab.read_text())
+    update_lab_file(lab, {"robot": sections.robot_section(np.eye(4), "board", 0.0004, NOW)})
+    after = yaml.safe_load(lab.read_text())
+    assert after.pop("robot")["rms_mm"] == 0.4
+    before.pop("robot")
+    assert after == before
+    assert list(after) == list(before)
+
+
+def test_an_update_that_fails_leaves_the_old_file_whole(lab, monkeypatch):
+    before = lab.read_text()
+
+    def broken(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="no space left"):
+        update_lab_file(lab, {"driver": "twin"})
+    assert lab.read_text() == before
+    assert [path.name for path in lab.parent.iterdir()] == ["lab.yaml"]
+
+
+def test_matrices_read_row_by_row(lab):
+    assert "  - [0.0, 1.0, 0.0, 0.6]\n" in lab.read_text()

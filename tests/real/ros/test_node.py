@@ -1,0 +1,53 @@
+"""A master that does not answer keeps nobody waiting: neither who leaves a topic nor a process that ends."""
+
+import subprocess
+import sys
+import time
+from threading import Event
+from types import SimpleNamespace
+
+import pytest
+
+from tabletop_interaction.real.ros import node as ros_node
+from tabletop_interaction.real.ros.node import end_node, start_node, unsubscribe
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """A call that does not return before the test's end."""
+    monkeypatch.setattr(ros_node, "FAREWELL_S", 0.1)
+    ended = Event()
+    yield lambda *arguments: ended.wait()
+    ended.set()
+
+
+def test_a_master_that_hears_of_no_farewell_is_left_all_the_same(never):
+    start = time.monotonic()
+    unsubscribe(SimpleNamespace(unregister=never))
+    end_node(SimpleNamespace(signal_shutdown=never))
+    assert 0.2 <= time.monotonic() - start < 2
+
+
+def test_a_process_is_a_node_once(monkeypatch):
+    monkeypatch.setattr(ros_node.atexit, "register", lambda *arguments: None)
+    started = []
+    rospy = SimpleNamespace(
+        core=SimpleNamespace(is_initialized=lambda: bool(started)),
+        init_node=lambda name, **options: started.append((name, options)),
+    )
+    start_node(rospy, "first")
+    start_node(rospy, "second")
+    assert started == [("first", {"anonymous": True, "disable_signals": True})]
+
+
+def test_a_process_ends_though_its_farewell_hangs():
+    program = """
+import sys, threading, types
+from tabletop_interaction.real.ros import node as ros_node
+ros_node.FAREWELL_S = 0.1
+hangs = lambda reason: (print("farewell", flush=True), threading.Event().wait())
+core = types.SimpleNamespace(is_initialized=lambda: False)
+ros_node.start_node(types.SimpleNamespace(core=core, init_node=lambda *_, **__: None, signal_shutdown=hangs), "node")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "farewell\n")

@@ -1,0 +1,228 @@
+"""The report says what the run's files say, needs nothing but itself, and can be written at every stage of a run."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tabletop_interaction.agents.labelling.frame_labels import label_interaction
+from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction, open_interactions
+from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
+from tabletop_interaction.reports.learning_page import duration, write_report
+from tabletop_interaction.reports.learning_pictures import spread
+from tabletop_interaction.reports.learning_run import read_learning_run
+from tabletop_interaction.reports.line_charts import Chart, Line, line_chart_svg, round_ticks, trailing_mean
+
+
+class _Page(HTMLParser):
+    """The page's text, a space between elements, and its pictures."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.pictures: list[str] = []
+        self.tags: list[str] = []
+        self._hidden = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._hidden = tag == "style"
+        self.pictures += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.words += [] if self._hidden else data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def page_of(run: Path) -> _Page:
+    return _Page(write_report(run).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def recorded(
+    painted_table: Callable[..., Any],
+    tmp_path: Path,
+    learning_run: Any,
+    history_of: Any,
+    evaluation_of: Any,
+    update_of: Any,
+) -> Path:
+    """Twelve real interactions, four of them grasps, two evaluations and two updates."""
+    run = tmp_path / "first"
+    env = RecordInteractions(TabletopInteraction(painted_table()), run / "records")
+    env.reset(seed=0)
+    places = [(-0.2, -0.1), (0.15, 0.1), (0.0, -0.1), (-0.1, 0.12)]
+    for number in range(12):
+        backend = env.unwrapped.backend  # type: ignore[attr-defined]
+        x, y = backend._square
+        aim = (x, y) if number % 3 == 0 else (-np.sign(x) * 0.2, -np.sign(y) * 0.2)
+        action = PickPlace(*aim, 0.0, *places[number // 3]).to_action(backend.arena)
+        env.step(np.clip(action, -1, 1).astype(np.float32))
+    env.close()
+    history = []
+    for number, row in enumerate(open_interactions(run / "records"), start=1):
+        facts = {"id": row.interaction_id, "pick_outcome": int(row.pick_outcome), "grasped": row.grasped}
+        moved = any(label.moved for label in label_interaction(row) if label.pair == "pick")
+        chosen = {"policy": "hypothesis", "view": "view_0", "score": 0.87, "hypotheses": 5} if number > 6 else {}
+        history.append(history_of(number, moved=moved, **facts, **chosen))
+    return learning_run(
+        run,
+        history,
+        [evaluation_of(6, 41.25), evaluation_of(12, 63.44)],
+        [update_of(6), update_of(12)],
+        {"interactions": 300, "training": {"batch": 32}},
+    )
+
+
+def test_the_page_says_what_the_files_say(recorded: Path) -> None:
+    text = page_of(recorded).text
+    assert "interactions 12 of 300 planned; 30.0 a minute over 24 s of work" in text
+    assert "picks that move an object 33 % of the last 6; 33 % of the first 6" in text
+    assert "AP at IoU 0.3 63.4 % after 12; 41.2 % after 6; paper, on another test set after 50,000: 45.9 %" in text
+    assert "AP at IoU 0.5 53.4 % after 12; 31.2 % after 6; paper, on another test set after 50,000: 22.5 %" in text
+    assert "IoU 0.3 63.4 % IoU 0.5 53.4 % IoU 0.75 33.4 %" in text
+    assert "precision 0.5 81.0 % precision 0.7 72.0 % precision 0.9 45.0 %" in text
+    assert "last, after 12 AP 63.4 % first, after 6 AP 41.2 %" in text
+    assert "held 33.3 %" in text
+    assert "nothing there 66.7 %" in text
+    assert "Step 36 of 900, learning rate 0.01" in text
+    assert "score 0.310 mask 0.270" in text
+    assert "masks 24 background 12" in text
+    assert "training.batch 32" in text
+    assert "hypothesis of score 0.87, one of 5, in view_0. Label: background before" in text
+
+
+def test_the_page_needs_nothing_but_itself(recorded: Path) -> None:
+    html = write_report(recorded).read_text(encoding="utf-8")
+    page = _Page(html)
+    assert "://" not in html
+    assert "@import" not in html
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert page.pictures
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.pictures)
+
+
+def test_pictures_are_small_jpegs_of_what_they_show(recorded: Path) -> None:
+    pictures = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(source.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
+        for source in page_of(recorded).pictures
+    ]
+    # Two pictures at two evaluations, then three panels of the latest eight interactions.
+    assert len(pictures) == 4 + 3 * 8
+    assert all(picture is not None and picture.shape[1] == 260 for picture in pictures)
+    assert [round(float(picture.mean())) for picture in pictures[:4]] == [100, 100, 101, 101]
+
+
+def test_kinds_of_doubt_are_counted_and_shown(recorded: Path, learning_run: Any, history_of: Any) -> None:
+    ids = open_interactions(recorded / "records").ids
+    kinds = [
+        {"pick_outcome": int(PickOutcome.SLIPPED), "moved": True},
+        {"pick_outcome": int(PickOutcome.BLOCKED), "moved": True},
+        {"pick_outcome": int(PickOutcome.PUSHED_AWAY)},
+        {"pick_outcome": int(PickOutcome.HELD), "grasped": True},
+        {"pick_outcome": int(PickOutcome.HELD), "grasped": True, "moved": True},
+    ]
+    history = [history_of(number, id=ids[number], **kind) for number, kind in enumerate(kinds, start=1)]
+    text = page_of(learning_run(recorded, history)).text
+    counts = re.findall(r"(\d+ of \d+) interactions \(", text)
+    assert counts == ["2 of 5", "1 of 5", "1 of 5"]
+    assert "0 of the newest 1 that were held and seen to move" in text
+
+
+@pytest.mark.parametrize("stage", ["asked", "one interaction", "one evaluation", "an evaluation without pictures"])
+def test_every_stage_of_a_run_has_a_page(
+    stage: str, tmp_path: Path, learning_run: Any, history_of: Any, evaluation_of: Any
+) -> None:
+    history = [] if stage == "asked" else [history_of(1)]
+    evaluations = [evaluation_of(0, 12.0)] if "evaluation" in stage else []
+    run = learning_run(tmp_path / "run", history, evaluations)
+    if stage == "an evaluation without pictures":
+        for path in run.glob("evaluations/*/*.png"):
+            path.unlink()
+    text = page_of(run).text
+    assert ("No interaction yet." in text) == (stage == "asked")
+    assert ("Its record is not there." in text) == (stage != "asked")
+    assert ("No evaluation yet." in text) == ("evaluation" not in stage)
+    assert ("No evaluation with pictures yet." in text) == (stage != "one evaluation")
+    assert "No update yet." in text
+    assert ("12.0 %" in text) == ("evaluation" in stage)
+
+
+def test_a_held_out_picture_that_is_cut_short_is_shown_as_missing(
+    tmp_path: Path, learning_run: Any, evaluation_of: Any
+) -> None:
+    run = learning_run(tmp_path / "run", evaluations=[evaluation_of(5, 40.0)])
+    broken = run / "evaluations" / "00005" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+    page = page_of(run)
+    assert len(page.pictures) == 1
+    assert page.words.count("missing") == 1
+
+
+def test_at_most_six_evaluations_are_shown_the_first_and_the_last_among_them(
+    tmp_path: Path, learning_run: Any, evaluation_of: Any
+) -> None:
+    run = learning_run(tmp_path / "run", evaluations=[evaluation_of(at, 50.0) for at in range(0, 2000, 100)])
+    html = write_report(run).read_text(encoding="utf-8")
+    columns = re.findall(r'<th scope="col"><b>([\d,]+)</b>', html)
+    assert len(columns) == 6
+    assert (columns[0], columns[-1]) == ("0", "1,900")
+    assert spread(3, 6) == [0, 1, 2]
+
+
+def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path, learning_run: Any, history_of: Any) -> None:
+    run = learning_run(tmp_path / "run", [history_of(1), history_of(2)])
+    history = run / "history.jsonl"
+    history.write_bytes(history.read_bytes()[:-9])
+    assert [attempt.number for attempt in read_learning_run(run).attempts] == [1]
+    assert "interactions 1 30.0 a minute" in page_of(run).text
+
+
+def test_names_and_settings_cannot_break_the_page(tmp_path: Path, learning_run: Any) -> None:
+    run = learning_run(tmp_path / "a <b> & c", config={"model": "<script>x</script>"})
+    page = page_of(run)
+    assert "script" not in page.tags
+    assert "a <b> & c" in page.text
+    assert "model <script>x</script>" in page.text
+
+
+def test_a_folder_of_something_else_and_damaged_lines_are_named(
+    tmp_path: Path, learning_run: Any, history_of: Any
+) -> None:
+    with pytest.raises(ForeignFolder, match=r"learn\.json"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+    run = learning_run(tmp_path / "run", [{"number": 1}])
+    with pytest.raises(UnreadableRecords, match=r"history\.jsonl lacks"):
+        write_report(run)
+    (run / "history.jsonl").write_text("{torn\n{}\n")
+    with pytest.raises(UnreadableRecords, match=r"history\.jsonl is damaged"):
+        write_report(run)
+
+
+def test_a_curve_goes_through_its_points() -> None:
+    line = Line("", np.array([0.0, 50.0, 100.0]), np.array([0.0, np.nan, 100.0]))
+    svg = line_chart_svg(Chart("t", "x", "y", (line,), (0.0, 100.0), (0.0, 100.0), size=(176, 186)))
+    # The frame is 100 units wide and 100 high, from (52, 138) up to (152, 38); what is no number is left out.
+    assert 'points="52.0,138.0 152.0,38.0"' in svg
+
+
+def test_ticks_are_round_and_means_trail() -> None:
+    assert round_ticks(0, 100) == [0, 20, 40, 60, 80, 100]
+    assert round_ticks(0, 0.62) == [0, 0.2, 0.4, 0.6]
+    assert round_ticks(0, 3996, 4) == [0, 1000, 2000, 3000]
+    assert trailing_mean(np.array([1.0, 0, 0, 1, 1]), 2).tolist() == [1, 0.5, 0, 0.5, 1]
+    assert [duration(40), duration(425), duration(7500)] == ["40 s", "7 min", "2 h 05 min"]

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from tabletop_interaction.segmentation.training.prints import printed, shadowed, with_other_colours
+
+SIDE = 96
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(5).integers(60, 200, (SIDE, SIDE, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def disc():
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return np.hypot(rows - 48, columns - 48) < 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_print_covers_the_table_and_leaves_the_object(picture, disc, seed):
+    before = picture.copy()
+    result = printed(picture, disc, np.random.default_rng(seed))
+    changed = np.abs(result.astype(int) - before).max(-1)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    inner = np.hypot(rows - 48, columns - 48) < 16
+    assert changed[inner].max() <= 1
+    assert np.median(changed[~disc]) > 5
+    assert (picture == before).all()
+
+
+def test_prints_depend_on_the_seed_alone(picture, disc):
+    first, same, other = (printed(picture, disc, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert (first == same).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_other_colours_keep_every_grey_as_it_is(seed):
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    assert np.abs(with_other_colours(greys, np.random.default_rng(seed)).astype(int) - greys).max() <= 1
+
+
+def test_other_colours_change_a_colour():
+    red = np.full((2, 2, 3), (200, 20, 20), np.uint8)
+    assert len({tuple(with_other_colours(red, np.random.default_rng(seed))[0, 0]) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_shadow_darkens_near_the_object_and_nowhere_else(disc, seed):
+    white = np.full((SIDE, SIDE, 3), 255, np.float32)
+    result = shadowed(white, disc, np.random.default_rng(seed))
+    assert result.max() <= 255
+    assert result.min() < 245
+    assert (result[:4, :4] > 254).all()

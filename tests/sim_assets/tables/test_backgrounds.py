@@ -1,0 +1,124 @@
+"""The table tops: their names, their pictures, and that no two of them are alike."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tabletop_interaction.sim_assets.tables.backgrounds import (
+    BACKGROUND_HEIGHT_M,
+    BACKGROUND_PX_PER_M,
+    BACKGROUND_WIDTH_M,
+    SPLITS,
+    background_names,
+    load_background,
+)
+
+ALL_NAMES = [name for split in SPLITS for name in background_names(split)]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, NDArray[np.uint8]]:
+    return {name: load_background(name) for name in ALL_NAMES}
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 24), ("val", 6), ("test", 10)])
+def test_a_split_has_as_many_table_tops_as_in_the_paper(split: str, count: int) -> None:
+    names = background_names(split)
+    assert len(names) == count
+    assert all(name.startswith(split) for name in names)
+
+
+def test_no_table_top_is_in_two_splits() -> None:
+    assert len(set(ALL_NAMES)) == 40
+
+
+def test_an_unknown_split_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="train, val, test"):
+        background_names("validation")
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="background_names"):
+        load_background("train_99_gold")
+
+
+def test_every_picture_covers_the_table_at_the_stated_scale(pictures: dict[str, NDArray[np.uint8]]) -> None:
+    shape = (
+        round(BACKGROUND_HEIGHT_M * BACKGROUND_PX_PER_M),
+        round(BACKGROUND_WIDTH_M * BACKGROUND_PX_PER_M),
+        3,
+    )
+    assert shape == (840, 960, 3)
+    assert all(picture.shape == shape and picture.dtype == np.uint8 for picture in pictures.values())
+
+
+def test_a_picture_is_kept_and_cannot_be_painted_over() -> None:
+    picture = load_background(ALL_NAMES[0])
+    assert load_background(ALL_NAMES[0]) is picture
+    with pytest.raises(ValueError, match="read-only"):
+        picture[0, 0] = 0
+
+
+@pytest.mark.parametrize("name", ["train_01_oak_planks", "train_23_bright_shapes", "test_05_floral_print"])
+def test_painting_twice_gives_the_same_picture(name: str, pictures: dict[str, NDArray[np.uint8]]) -> None:
+    np.testing.assert_array_equal(load_background.__wrapped__(name), pictures[name])
+
+
+def test_another_process_paints_the_same_pictures(pictures: dict[str, NDArray[np.uint8]]) -> None:
+    names = ["val_02_strand_board", "test_03_city_map"]
+    program = (
+        "import hashlib, sys\n"
+        "from tabletop_interaction.sim_assets.tables.backgrounds import load_background\n"
+        "for name in sys.argv[1:]: print(hashlib.sha256(load_background(name).tobytes()).hexdigest())"
+    )
+    printed = subprocess.run([sys.executable, "-c", program, *names], capture_output=True, text=True, check=True)
+    assert printed.stdout.split() == [hashlib.sha256(pictures[name].tobytes()).hexdigest() for name in names]
+
+
+def test_no_two_table_tops_look_alike(pictures: dict[str, NDArray[np.uint8]]) -> None:
+    small = {
+        name: cv2.resize(picture, (48, 42), interpolation=cv2.INTER_AREA).astype(float)
+        for name, picture in pictures.items()
+    }
+    distances = {pair: np.abs(small[pair[0]] - small[pair[1]]).mean() for pair in itertools.combinations(small, 2)}
+    nearest = min(distances, key=lambda pair: distances[pair])
+    assert distances[nearest] > 8, nearest
+
+
+def test_brightness_and_hue_vary_widely(pictures: dict[str, NDArray[np.uint8]]) -> None:
+    means = np.array([picture[::4, ::4].mean(axis=(0, 1)) for picture in pictures.values()])
+    luminance = means @ (0.299, 0.587, 0.114)
+    assert luminance.min() < 75
+    assert luminance.max() > 200
+    assert luminance.std() > 35
+    assert (means[:, 0] - means[:, 2]).min() < -40
+    assert (means[:, 0] - means[:, 2]).max() > 80
+    assert (means[:, 1] - means[:, 0]).max() > 30
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+def test_a_table_top_has_texture_and_is_neither_black_nor_burnt_out(
+    name: str, pictures: dict[str, NDArray[np.uint8]]
+) -> None:
+    picture = pictures[name][::3, ::3]
+    assert 30 < picture.mean() < 235
+    assert picture.std(axis=(0, 1)).max() > 5
+    assert np.mean(picture.max(axis=2) < 8) < 0.1
+    assert np.mean(picture.min(axis=2) > 250) < 0.1
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+def test_detail_finer_than_a_camera_resolves_is_faint(name: str, pictures: dict[str, NDArray[np.uint8]]) -> None:
+    grey = cv2.cvtColor(pictures[name], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    # A view has about 700 pixels a metre: this is what shrinking to that loses.
+    shrunk = cv2.resize(grey, None, fx=700 / 1200, fy=700 / 1200, interpolation=cv2.INTER_AREA)
+    lost = grey - cv2.resize(shrunk, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    assert lost.std() < 0.35 * max(float(grey.std()), 20)

@@ -1,0 +1,239 @@
+"""The arm is kept off itself: distances obey laws, agree with Bullet, and spare the arm's working motions."""
+
+import time
+from itertools import combinations
+
+import numpy as np
+import pybullet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabletop_interaction.errors import SelfCollision
+from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.safety import check_commands
+from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
+from tabletop_interaction.sawyer.kinematics import HIGHEST, HOME, LOWEST, Solid, forward, joint_frames, solids
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES, FINGER_JOINT_NAMES, FINGER_TRAVEL, LINKS, NEUTRAL
+from tabletop_interaction.sawyer.self_collision import (
+    BLOCKS,
+    CAPSULES,
+    check_self_collision,
+    segment_distances,
+    self_distances,
+    solid_distances,
+)
+from tabletop_interaction.simulation.arm import load_arm
+
+MOTION = MotionSettings()
+CLEARANCE = SafetySettings().self_clearance_m
+BASE_FROM_ARENA = np.array([[0, 1, 0, 0.575], [-1, 0, 0, 0], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
+MOVES = Moves(BASE_FROM_ARENA, MOTION, SafetySettings())
+SHIPPING = (0.0, -1.57, 0.0, 2.79, 0.0, -2.79, 3.3161)
+
+joints = st.lists(st.floats(0, 1), min_size=7, max_size=7).map(lambda at: LOWEST + np.array(at) * (HIGHEST - LOWEST))
+coordinates = st.floats(-0.5, 0.5)
+points = st.tuples(coordinates, coordinates, coordinates).map(np.array)
+box_or_cylinder = st.sampled_from(
+    [Solid("a", 0, "box", (0.2, 0.3, 0.1), np.eye(4)), Solid("a", 0, "cylinder", (0.12, 0.3), np.eye(4))]
+)
+
+
+@given(joints)
+@settings(max_examples=20, deadline=None)
+def test_all_frames_at_once_are_those_of_the_kinematics_one_by_one(q):
+    frames = joint_frames(np.array([HOME, q]))
+    for number in range(7):
+        np.testing.assert_allclose(frames[number + 1, 1], forward(q, f"right_l{number}"), atol=1e-12)
+
+
+@given(points, points, points, points)
+@settings(max_examples=60, deadline=None)
+def test_two_segments_are_as_far_apart_as_their_nearest_samples_and_either_way_round(start, end, other, other_end):
+    way, other_way = (end - start)[None], (other_end - other)[None]
+    exact = segment_distances(start[None], way, other[None], other_way)[0]
+    along = np.linspace(0, 1, 60)[:, None]
+    gaps = (start + along * way)[:, None] - (other + along * other_way)[None]
+    sampled = np.linalg.norm(gaps, axis=2).min()
+    assert sampled - 0.03 < exact < sampled + 1e-6
+    # Nearly parallel segments cost some digits.
+    assert segment_distances(other[None], other_way, start[None], way)[0] == pytest.approx(exact, abs=1e-5)
+
+
+@given(box_or_cylinder, points, points)
+@settings(max_examples=60, deadline=None)
+def test_a_solid_is_as_far_from_a_segment_as_from_its_nearest_sample_and_its_mirror_image(solid, start, end):
+    way = (end - start)[None]
+    exact = solid_distances(solid, start[None], way)[0]
+    along = start + np.linspace(0, 1, 200)[:, None] * way
+    sampled = solid_distances(solid, along, np.zeros_like(along)).min()
+    assert sampled - 0.01 < exact < sampled + 1e-4
+    mirror = np.array([1, -1, -1])
+    assert solid_distances(solid, start[None] * mirror, way * mirror)[0] == pytest.approx(exact, abs=1e-4)
+
+
+@pytest.mark.parametrize(("point", "distance"), [((0.3, 0, 0), 0.2), ((0.4, 0.35, 0.05), 0.36056), ((0, 0, 0), 0.0)])
+def test_a_points_distance_from_a_box_is_pythagoras(point, distance):
+    box = Solid("a", 0, "box", (0.2, 0.3, 0.1), np.eye(4))
+    assert solid_distances(box, np.array([point]), np.zeros((1, 3)))[0] == pytest.approx(distance, abs=1e-4)
+
+
+@given(joints, st.floats(float(LOWEST[0]), float(HIGHEST[0])))
+@settings(max_examples=20, deadline=None)
+def test_turning_the_first_joint_leaves_all_distances_beyond_it(q, turn):
+    turned = np.array([turn, *q[1:]])
+    found = self_distances(np.array([q, turned]))
+    on_the_arm = [not {"base", "right_arm_base_link"} & set(pair) for pair in found.pairs]
+    np.testing.assert_allclose(*found.metres[:, on_the_arm], atol=1e-5)
+
+
+@given(joints)
+@settings(max_examples=20, deadline=None)
+def test_a_way_and_the_way_back_have_the_same_distances(q):
+    way = np.linspace(HOME, q, 9)
+    np.testing.assert_allclose(self_distances(way).metres, self_distances(way[::-1]).metres[::-1], atol=1e-12)
+
+
+@given(joints)
+@settings(max_examples=20, deadline=None)
+def test_a_short_reach_tells_the_same_below_it_and_never_too_much_above(q):
+    all_, near = self_distances(q[None]).metres, self_distances(q[None], 0.1).metres
+    below = all_ < 0.1
+    np.testing.assert_allclose(near[below], all_[below], atol=1e-12)
+    assert (near <= all_ + 1e-9).all()
+
+
+@pytest.fixture(scope="module")
+def bullet_distances():
+    """Distances between two links as Bullet finds them for the URDF's own shapes, with the fingers open."""
+    client = pybullet.connect(pybullet.DIRECT)
+    arm = load_arm(client)
+    infos = [
+        pybullet.getJointInfo(arm, number, physicsClientId=client)
+        for number in range(pybullet.getNumJoints(arm, physicsClientId=client))
+    ]
+    joint_of, link_of = {info[1].decode(): info[0] for info in infos}, {info[12].decode(): info[0] for info in infos}
+
+    def distances(q, pairs, within):
+        angles = [*q, FINGER_TRAVEL, -FINGER_TRAVEL]
+        for name, angle in zip((*ARM_JOINT_NAMES, *FINGER_JOINT_NAMES), angles, strict=True):
+            pybullet.resetJointState(arm, joint_of[name], angle, physicsClientId=client)
+        for one, other in pairs:
+            links = link_of.get(one, -1), link_of.get(other, -1)
+            found = pybullet.getClosestPoints(arm, arm, within, *links, physicsClientId=client)
+            if found:
+                yield (one, other), min(each[8] for each in found)
+
+    yield distances
+    pybullet.disconnect(client)
+
+
+def test_no_pair_is_told_farther_apart_than_bullet_finds_it(bullet_distances):
+    told = self_distances(np.random.default_rng(0).uniform(LOWEST, HIGHEST, (25, 7)))
+    pairs = {pair for pair in told.pairs if "head" not in pair}
+    compared = 0
+    for q, row in zip(np.random.default_rng(0).uniform(LOWEST, HIGHEST, (25, 7)), told.metres, strict=True):
+        ours = dict.fromkeys(pairs, np.inf)
+        for pair, metres in zip(told.pairs, row, strict=True):
+            if pair in ours:
+                ours[pair] = min(ours[pair], metres)
+        for pair, true in bullet_distances(q, pairs, 0.1):
+            # Bullet rounds the edges of its shapes by about a millimetre; of what overlaps, each tells another depth.
+            assert ours[pair] < max(true, 0) + 0.003, pair
+            compared += 1
+    assert compared > 100
+
+
+def test_capsules_are_told_from_the_base_on():
+    assert [each.joints for each in CAPSULES] == sorted(each.joints for each in CAPSULES)
+    assert {each.link for each in CAPSULES} | {"head", "base"} == {each.link for each in solids()}
+
+
+def test_what_is_not_compared_never_meets_but_for_neighbours_and_the_shoulder_in_its_column():
+    frames = joint_frames(np.random.default_rng(1).uniform(LOWEST, HIGHEST, (500, 7)))
+    for one, other in combinations(CAPSULES, 2):
+        if abs(other.joints - one.joints) == 2 and (one.link, other.link) != ("right_arm_base_link", "right_l1"):
+            ends = [
+                frames[each.joints, :, :3, :3] @ end + frames[each.joints, :, :3, 3]
+                for each in (one, other)
+                for end in (each.start, each.end)
+            ]
+            gaps = segment_distances(ends[0], ends[1] - ends[0], ends[2], ends[3] - ends[2])
+            assert gaps.min() > one.radius + other.radius, (one.link, other.link)
+
+
+def test_the_heads_box_holds_the_head_as_it_is_drawn():
+    (head,) = (block for block in BLOCKS if block.link == "head")
+    box_from_head = np.linalg.inv(head.pose) @ np.linalg.inv(joint_frames(HOME[None])[1, 0]) @ forward(HOME, "head")
+    for shape in next(link for link in LINKS if link.name == "head").visuals:
+        half = np.array(shape.size) / 2 if shape.kind == "box" else np.array([0, *[shape.size[0]] * 2])
+        corners = np.array(shape.xyz) + half * np.array([[1, 1, 1], [-1, -1, -1]])
+        if shape.kind == "cylinder" and shape.rpy == (0.0, 0.0, 0.0):
+            radius, length = shape.size
+            corners = np.array(shape.xyz) + np.array([radius, radius, length / 2]) * [[1], [-1]]
+        inside = corners @ box_from_head[:3, :3].T + box_from_head[:3, 3]
+        assert (np.abs(inside) <= np.array(head.size) / 2 + 1e-9).all()
+
+
+@pytest.mark.parametrize("q", [HOME, MOTION.away, NEUTRAL], ids=["home", "away", "neutral"])
+def test_a_posture_that_the_arm_works_in_is_allowed(q):
+    check_self_collision(np.array([q]), CLEARANCE)
+
+
+def test_the_posture_in_which_the_arm_is_shipped_is_tight_but_free():
+    assert 0 < self_distances(np.array([SHIPPING])).metres.min() < CLEARANCE
+
+
+@pytest.mark.parametrize("y", [-0.245, 0.0, 0.245])
+@pytest.mark.parametrize("x", [-0.3, 0.0, 0.3])
+def test_picks_all_over_the_arena_are_allowed_from_away_and_back(x, y):
+    # `Moves` refuses what `check_commands` refuses.
+    down = MOVES.down(x, y, 0.4, MOTION.grasp_m)
+    MOVES.above(MOVES.away_q, x, y, 0.4)
+    MOVES.away(MOVES.up(down[-1])[-1])
+
+
+@pytest.mark.parametrize("start", [(0.0, -0.245), (-0.3, 0.245)], ids=["nearest", "farthest"])
+def test_sweeps_from_the_border_are_allowed(start):
+    MOVES.sweep(MOVES.away_q, start, (0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("moved", "links"),
+    [
+        ({3: 3.0}, {"right_l2", "right_l6", "right_hand", "right_l5", "right_l1", "right_l0", "right_l4"}),
+        ({1: 0.9, 3: 2.2}, {"base", "right_arm_base_link", "right_l4", "right_l5", "right_l6", "right_hand"}),
+        ({1: -1.9, 3: 2.9, 4: 0.0, 5: 0.0}, {"head", "right_l3", "right_l4", "right_l5", "right_l6", "right_hand"}),
+    ],
+    ids=["folded", "into the pedestal", "into the head"],
+)
+def test_a_posture_in_which_the_arm_meets_itself_is_refused_with_links_command_and_distance(moved, links):
+    bad = np.zeros(7)
+    for joint, angle in moved.items():
+        bad[joint] = angle
+    way = np.array([HOME, HOME, bad])
+    with pytest.raises(SelfCollision, match=r"in command 2 of 3; 0\.02 m are kept; nothing was moved") as refused:
+        check_self_collision(way, CLEARANCE)
+    error = refused.value
+    assert error.index == 2
+    assert error.distance < CLEARANCE
+    assert set(error.links) <= links
+    assert error.links[0] in str(error)
+    assert error.links[1] in str(error)
+
+
+def test_commands_are_checked_where_everything_else_is():
+    # All joints, links and the tip are where they may be: nothing else refuses it.
+    hand_at_the_shoulder = np.array([[0.7, -1.5, -0.1, 2.8, 0.5, 1.9, 0.7]])
+    with pytest.raises(SelfCollision, match="right_l1"):
+        check_commands(hand_at_the_shoulder, BASE_FROM_ARENA, SafetySettings())
+
+
+def test_a_path_of_200_configurations_takes_less_than_5_ms():
+    way = np.linspace(HOME, MOTION.away, 200)
+    spent = []
+    for _ in range(40):
+        start = time.process_time()
+        check_self_collision(way, CLEARANCE)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.005

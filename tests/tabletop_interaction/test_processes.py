@@ -1,0 +1,77 @@
+"""Jobs are done by several processes: what dies is replaced and told, what fails is raised, nothing stays behind."""
+
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from functools import partial
+from multiprocessing import active_children
+
+import pytest
+
+from tabletop_interaction import processes as job_processes
+from tabletop_interaction.processes import WorkersDied, do_in_processes
+
+ASKING = """
+import operator, os, signal, time
+from contextlib import nullcontext
+from functools import partial
+from tabletop_interaction.processes import do_in_processes
+
+# Who runs in the background inherits that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+jobs = [os.getpid] + [partial(time.sleep, 0.2)] * 1000
+for answer in do_in_processes(partial(nullcontext, operator.call), jobs, 1):
+    print(answer, flush=True)
+"""
+"""Prints the number of the working process, and then goes on for minutes."""
+
+
+def test_every_job_is_done_once_by_as_many_processes_as_needed():
+    assert sorted(do_in_processes(partial(nullcontext, abs), [-1, -2, 3], workers=2)) == [1, 2, 3]
+    assert active_children() == []
+
+
+def test_closing_ends_processes_that_are_at_work():
+    answers = do_in_processes(partial(nullcontext, time.sleep), [0, 600, 600], workers=2)
+    next(answers)
+    answers.close()
+    assert active_children() == []
+
+
+@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGINT])
+def test_nobody_is_left_when_the_asking_process_is_killed_or_interrupted(killed_by):
+    psutil = pytest.importorskip("psutil")
+    asking = subprocess.Popen([sys.executable, "-c", ASKING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with asking:
+        working = psutil.Process(int(asking.stdout.readline()))
+        asking.send_signal(killed_by)
+    end = time.monotonic() + 10
+    while working.is_running() and working.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_what_a_job_raises_is_raised_here_with_where_it_happened():
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer") as raised:
+        list(do_in_processes(partial(nullcontext, operator.index), ["one"], workers=1))
+    assert "In the process that did one" in raised.value.__notes__[0]
+    assert active_children() == []
+
+
+def test_processes_that_always_die_are_replaced_for_a_while_only(monkeypatch):
+    monkeypatch.setattr(job_processes, "MOST_DEATHS_IN_A_ROW", 1)
+    deaths = []
+    with pytest.raises(WorkersDied, match=r"2 processes died in a row, .* with exit code 3 while it did 3"):
+        list(do_in_processes(partial(nullcontext, os._exit), [3], 1, deaths.append))
+    assert [(death.job, death.exit_code) for death in deaths] == [(3, 3)]
+
+
+def test_a_process_that_has_done_many_jobs_is_replaced_without_a_word(monkeypatch):
+    monkeypatch.setattr(job_processes, "_JOBS_A_PROCESS", 1)
+    deaths = []
+    processes = list(do_in_processes(partial(nullcontext, operator.call), [os.getpid] * 3, 1, deaths.append))
+    assert (len(set(processes)), deaths) == (3, [])
