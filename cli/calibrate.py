@@ -18,6 +18,7 @@ from rich.table import Table
 from tabletop_interaction.cli.calibrate_robot import Robot, find_boards
 from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.calibration import steps as calibration
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_capture import (
     capture_boards,
@@ -28,7 +29,6 @@ from tabletop_interaction.real.calibration.board_capture import (
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
-from tabletop_interaction.real.calibration import steps as calibration
 from tabletop_interaction.real.calibration.tables import write_touch_template
 from tabletop_interaction.real.cameras.array import CameraSettings, opened_cameras, read_frames
 from tabletop_interaction.real.lab import sections as lab_sections

@@ -18,11 +18,11 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real.arm.driver import SawyerDriver
 from tabletop_interaction.real.arm.intera_driver import open_intera_driver
 from tabletop_interaction.real.arm.settings import settings_of
+from tabletop_interaction.real.calibration import steps as calibration
 from tabletop_interaction.real.calibration.board_capture import picture_paths, read_picture, write_picture
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.hand_eye import Method
 from tabletop_interaction.real.calibration.hand_guiding import HAND, base_from_link, touch_points
-from tabletop_interaction.real.calibration import steps as calibration
 from tabletop_interaction.real.calibration.tables import (
     TouchedPoints,
     read_hand_poses,

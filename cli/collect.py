@@ -10,8 +10,8 @@ from typing import Literal
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tabletop_interaction.agents.learning.collecting import Collection, collect, session_seed
 from tabletop_interaction.agents.learning import fleet
+from tabletop_interaction.agents.learning.collecting import Collection, collect, session_seed
 from tabletop_interaction.cli.backends import BackendName, Terminal, check_backend, opened_backend
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.records.folder import FolderMeta, is_record_folder, read_meta

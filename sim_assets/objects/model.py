@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.sim_assets.objects.atlas import Cell, pack, paint_atlas
 from tabletop_interaction.sim_assets.objects import boxes, solids, tools, toys, vessels
+from tabletop_interaction.sim_assets.objects.atlas import Cell, pack, paint_atlas
 from tabletop_interaction.sim_assets.objects.shapes import Part
 from tabletop_interaction.sim_assets.objects.sketch import Sketch
 from tabletop_interaction.sim_assets.splits import CATALOGUE, find_object, object_names

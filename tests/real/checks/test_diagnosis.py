@@ -18,8 +18,8 @@ from tabletop_interaction.real.arm.driver import GripperState
 from tabletop_interaction.real.arm.motion import Outcome
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import RATE_HZ, GripperSettings, MotionSettings, SafetySettings, settings_of
-from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
 from tabletop_interaction.real.calibration import steps as calibration
+from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.diagnosis import (
     CALIBRATION_STEPS,
