@@ -67,7 +67,7 @@ def report_page(run: LearningRun) -> str:
     """The page as HTML."""
     album = open_album(run)
     return render_page(
-        "learning_report.html.j2",
+        Path(__file__).with_name("learning_page.html.j2"),
         title=f"{run.folder.resolve().name}: learning by interaction",
         run=run,
         essentials=essentials(run),

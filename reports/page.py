@@ -49,18 +49,18 @@ def drawn(title: str, legend: Sequence[LegendEntry], svg: str) -> Drawn:
     return Drawn(title, tuple(legend), Markup(svg))
 
 
-def render_page(template: str, **values: Any) -> str:
+def render_page(template: Path, **values: Any) -> str:
     """A page as HTML.
 
     Args:
-        template: file beside this module, which extends report_page.html.j2.
+        template: path of a template that extends base.html.j2.
         values: what it names, `title` and `essentials` among them.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(style=Markup(STYLE), **values)
+    return environment.get_template(template.name).render(style=Markup(STYLE), **values)

@@ -38,6 +38,30 @@ def sample() -> Any:
     return _load(Path(__file__).parent / "envs" / "sample_rows.py")
 
 
+@pytest.fixture(scope="session")
+def learning_run() -> Callable[..., Path]:
+    """Writes a run's folder: `learning_run(folder, history=..., evaluations=..., updates=..., config=...)`."""
+    return _load(Path(__file__).parent / "learning_runs.py").write_learning_run
+
+
+@pytest.fixture(scope="session")
+def history_of() -> Callable[..., dict[str, Any]]:
+    """Makes a line of the history."""
+    return _load(Path(__file__).parent / "learning_runs.py").history_line
+
+
+@pytest.fixture(scope="session")
+def evaluation_of() -> Callable[..., dict[str, Any]]:
+    """Makes an evaluation."""
+    return _load(Path(__file__).parent / "learning_runs.py").evaluation_line
+
+
+@pytest.fixture(scope="session")
+def update_of() -> Callable[..., dict[str, Any]]:
+    """Makes a line of the updates."""
+    return _load(Path(__file__).parent / "learning_runs.py").update_line
+
+
 def _load(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

@@ -12,11 +12,16 @@ import pytest
 import tabletop_interaction
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("envs", "simulation", "real", "sim_assets", "segmentation", "agents", "benchmarks", "cli")
+ROOMS = ("envs", "simulation", "real", "sim_assets", "segmentation", "agents", "reports", "benchmarks", "cli")
 FILES = [path for room in (*ROOMS, "tests", "docs") for path in sorted((ROOT / room).rglob("*.py"))]
-MODULES = [f"tabletop_interaction.{room}" for room in ROOMS] + [
-    f"tabletop_interaction.{room}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules([ROOT / room])
-]
+MODULES = sorted(
+    {module.name for module in pkgutil.walk_packages(tabletop_interaction.__path__, "tabletop_interaction.")}
+    | {
+        ".".join(("tabletop_interaction", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+    }
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -64,7 +64,7 @@ def write_report(out: Path, episodes: Sequence[Episode], scores: Scores, documen
 def report_page(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> str:
     """The page as HTML; arguments as `write_report`."""
     return render_page(
-        "rearrangement_report.html.j2",
+        Path(__file__).with_name("page.html.j2"),
         title="Rearrangement",
         essentials=[_essential(name, one.success) for name, one in scores.agents.items()],
         scenes=document["scenes"],

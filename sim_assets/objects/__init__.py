@@ -1,1 +1,1 @@
-"""Procedural objects."""
+"""Procedural objects of the simulated table."""

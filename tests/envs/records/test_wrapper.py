@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.records import wrapper as recording
 from tabletop_interaction.envs.records.reading import read_interactions
-from tabletop_interaction.envs.records.row import wrapper as recording
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration

@@ -17,6 +17,7 @@ from torch import Tensor
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.network import NetworkConfig
 from tabletop_interaction.segmentation.rle import rle_from_mask
+from tabletop_interaction.segmentation.training import run as training_run
 from tabletop_interaction.segmentation.training.batches import batches
 from tabletop_interaction.segmentation.training.crops import IGNORED, NEGATIVE, POSITIVE, Batch, CropConfig, CropSampler
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
@@ -30,7 +31,6 @@ from tabletop_interaction.segmentation.training.trainer import (
     learning_rate,
     new_network,
 )
-from tabletop_interaction.segmentation.training.trainer import run as training_run
 
 SMALL = TrainingConfig(
     steps=6,

@@ -1,19 +1,14 @@
-"""What the benchmarks' tests share: folders of learning runs, as `tabletop learn` writes them, and played episodes."""
+"""Folders of learning runs with chosen lines, as `tabletop learn` writes them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
-import pytest
-
-from tabletop_interaction.benchmarks.rearrangement.episode import Episode
-
-WriteRun = Callable[..., Path]
 
 
 def write_learning_run(
@@ -66,42 +61,3 @@ def update_line(interactions: int, **changes: Any) -> dict[str, Any]:
     line = {"interactions": interactions, "step": 3 * interactions, "steps_planned": 900, "score_loss": 0.31}
     line |= {"mask_loss": 0.27, "mask_iou": 0.66, "learning_rate": 0.01, "objects": 2 * interactions}
     return line | {"background": interactions, "seconds": 2.0 * interactions} | changes
-
-
-def played_episode(**changes: Any) -> Episode:
-    """An oracle's success with one displaced object, or a failure where a cause is given."""
-    success = not changes.get("cause")
-    row = {"agent": "oracle", "objects": "test", "tables": "test", "seed": 200, "displaced": 1, "occupied": False}
-    row |= {"success": success, "fraction_done": float(success), "fixed_strict": float(success), "mean_px": 4.0}
-    row |= {"max_px": 4.0 if success else 80.0, "max_m": 0.006, "others_px": 1.0, "interactions": 1, "seconds": 1.0}
-    return Episode(**{**row, "processor_seconds": 0.5, "cause": "", **changes})
-
-
-@pytest.fixture
-def episode_of() -> Callable[..., Episode]:
-    """Makes a played episode."""
-    return played_episode
-
-
-@pytest.fixture
-def learning_run() -> WriteRun:
-    """Writes a run's folder: `learning_run(folder, history=..., evaluations=..., updates=..., config=...)`."""
-    return write_learning_run
-
-
-@pytest.fixture
-def history_of() -> Callable[..., dict[str, Any]]:
-    """Makes a line of the history."""
-    return history_line
-
-
-@pytest.fixture
-def evaluation_of() -> Callable[..., dict[str, Any]]:
-    """Makes an evaluation."""
-    return evaluation_line
-
-
-@pytest.fixture
-def update_of() -> Callable[..., dict[str, Any]]:
-    """Makes a line of the updates."""
-    return update_line
