@@ -21,8 +21,9 @@ from tabletop_interaction.benchmarks.segmentation.page import model_labels, writ
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, check_longer_side
-from tabletop_interaction.segmentation.proposals import DEFAULT_CHECKPOINT, Segmenter
+from tabletop_interaction.segmentation.proposals import Segmenter
 
 SetName = Literal[
     "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"

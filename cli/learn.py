@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 
-from tabletop_interaction.agents.learning.actor import ChoiceName
-from tabletop_interaction.agents.learning.config import LearningConfig, PolicyName
+from tabletop_interaction.agents.learning.config import ChoiceName, LearningConfig, PolicyName
 from tabletop_interaction.agents.learning.learner import first_network, open_learner, watched
 from tabletop_interaction.agents.learning.loop import Crew, TakingTurns, check_world, learn, open_explorer
 from tabletop_interaction.agents.learning.ray_workers import open_fleet
@@ -40,9 +39,8 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.reports.learning_page import essentials, write_report
 from tabletop_interaction.reports.learning_run import read_learning_run
 from tabletop_interaction.reports.tensorboard_curves import Curves
-from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training.crops import CropConfig
-from tabletop_interaction.segmentation.training.trainer import TrainingConfig
+from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.training.config import CropConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
 
 # torch takes seconds, which a command that loads no network need not wait.
 if TYPE_CHECKING:
-    from tabletop_interaction.segmentation.proposals import ProposalConfig, Segmenter
+    from tabletop_interaction.segmentation.config import ProposalConfig
+    from tabletop_interaction.segmentation.proposals import Segmenter
 
 Device = Literal["cpu", "cuda"]
 
@@ -23,7 +24,8 @@ def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalCo
         InvalidConfiguration: CUDA is asked for and not there.
         CheckpointError: the file is missing or damaged.
     """
-    from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig, Segmenter
+    from tabletop_interaction.segmentation.config import FAST, ProposalConfig
+    from tabletop_interaction.segmentation.proposals import Segmenter
 
     check_device(device)
     return Segmenter.load(model, config or (FAST if fast else ProposalConfig()), device)

@@ -118,9 +118,9 @@ def _errors_of_segmentation() -> tuple[type[ValueError], ...]:
     from tabletop_interaction.segmentation.checkpoints import CheckpointError
     from tabletop_interaction.segmentation.coco import InvalidLabelSet
     from tabletop_interaction.segmentation.photos import InvalidPicture
+    from tabletop_interaction.segmentation.training.config import TrainingError
     from tabletop_interaction.segmentation.training.examples import NoExamples
     from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore
-    from tabletop_interaction.segmentation.training.trainer import TrainingError
 
     return CheckpointError, InvalidLabelSet, InvalidPicture, InvalidPictureStore, NoExamples, TrainingError
 

@@ -15,6 +15,7 @@ from rich.progress import track
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
 from tabletop_interaction.envs.records.folder import write_whole
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.config import FAST, ProposalConfig
 from tabletop_interaction.segmentation.overlays import overlay
 from tabletop_interaction.segmentation.photos import (
     LONGER_SIDE,
@@ -25,7 +26,6 @@ from tabletop_interaction.segmentation.photos import (
     detect,
     read_picture,
 )
-from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,11 @@ from tabletop_interaction.agents.labelling.recorded_examples import recorded_exa
 from tabletop_interaction.cli.loading import Device, check_device
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.coco import load_label_set
-from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training.crops import CropConfig
+from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.training.config import CropConfig, RunOptions, TrainingConfig
 from tabletop_interaction.segmentation.training.examples import ExampleSet, examples_from_label_set
-from tabletop_interaction.segmentation.training.run import (
-    RunOptions,
-    check_minutes,
-    check_run_folder,
-    is_finished,
-    train,
-)
-from tabletop_interaction.segmentation.training.trainer import StepReport, TrainingConfig
+from tabletop_interaction.segmentation.training.run import check_minutes, check_run_folder, is_finished, train
+from tabletop_interaction.segmentation.training.trainer import StepReport
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabletop_interaction.agents.inverse.config import InverseRunOptions, InverseTrainingConfig
 from tabletop_interaction.agents.inverse.examples import inverse_examples
-from tabletop_interaction.agents.inverse.run import InverseRunOptions, held_out_errors, train_inverse
-from tabletop_interaction.agents.inverse.training import InverseReport, InverseTrainingConfig
+from tabletop_interaction.agents.inverse.run import held_out_errors, train_inverse
+from tabletop_interaction.agents.inverse.training import InverseReport
 from tabletop_interaction.cli.loading import Device, check_device
 from tabletop_interaction.cli.train import progress_bars
 from tabletop_interaction.envs.records.folder import read_meta

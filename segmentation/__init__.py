@@ -1,4 +1,10 @@
-"""Pictures in, masks out: network, losses, labels by difference, proposals and metrics; knows nothing of robots."""
+"""Pictures in, masks out: network, labels by difference, proposals and metrics; knows nothing of robots.
+
+What needs torch is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tabletop_interaction.segmentation.coco import (
     Detections,
@@ -8,12 +14,14 @@ from tabletop_interaction.segmentation.coco import (
     load_label_set,
     write_label_set,
 )
+from tabletop_interaction.segmentation.config import FAST, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals
 from tabletop_interaction.segmentation.frame_difference import FrameDifference, frame_difference
-from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
-from tabletop_interaction.segmentation.proposals import FAST, ProposalConfig, Segmenter, Segments
-from tabletop_interaction.segmentation.robust_set_loss import latent_mask, robust_set_loss
+
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.network import DeepMask
+    from tabletop_interaction.segmentation.proposals import Segmenter, Segments
 
 __all__ = [
     "FAST",
@@ -31,8 +39,14 @@ __all__ = [
     "average_precision",
     "bootstrap_intervals",
     "frame_difference",
-    "latent_mask",
     "load_label_set",
-    "robust_set_loss",
     "write_label_set",
 ]
+
+_WITH_TORCH = {"DeepMask": "network", "Segmenter": "proposals", "Segments": "proposals"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)

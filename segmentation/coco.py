@@ -23,6 +23,7 @@ import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 from numpy.typing import NDArray
 
+from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.files import whole_file
 from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
 
@@ -32,11 +33,11 @@ MIN_OBJECT_AREA = 100
 """Objects of fewer visible pixels are not asked for: neither found nor missed."""
 
 
-class InvalidLabelSet(ValueError):
+class InvalidLabelSet(TabletopError, ValueError):
     """A label set that cannot be evaluated as it is: not COCO JSON, contradictory, incomplete or empty."""
 
 
-class InvalidDetections(ValueError):
+class InvalidDetections(TabletopError, ValueError):
     """Detections that do not belong to the label set or are no masks with finite scores."""
 
 

@@ -23,13 +23,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tabletop_interaction.errors import TabletopError
+
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Blob = NDArray[np.uint8]
 """(h, w), 1 inside and 0 outside: OpenCV's morphology takes no bool."""
 
 
-class InvalidPicturePair(ValueError):
+class InvalidPicturePair(TabletopError, ValueError):
     """Two pictures and a click between which no difference can be taken."""
 
 

@@ -25,13 +25,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 16
+from tabletop_interaction.segmentation.config import STRIDE, NetworkConfig
+
 PATCH = 192
 MASK_WINDOW = 160
 SCORE_REACH = 137
@@ -42,34 +43,6 @@ OBJECT_PRIOR = 0.05
 # ImageNet's, for want of better; a network from scratch only needs roughly centred inputs.
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
-
-MaskBranch = Literal["refining", "deepmask"]
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """What the network is made of.
-
-    Attributes:
-        mask_branch: "deepmask", the paper's (512 numbers -> 56 x 56), or "refining" (after SharpMask, joins
-            stride 8 and 4 in; better edges).
-        end_channels: of the 1 x 1 convolution that ends the trunk in the mask branch; DeepMask has 128, half of them
-            make a checkpoint of 18 MB instead of 26 (half precision).
-        code_channels: numbers that describe one object; the paper's 512.
-        refining_channels: of the refining branch at stride 16 and 8; half as many at stride 4.
-    """
-
-    mask_branch: MaskBranch = "refining"
-    end_channels: int = 64
-    code_channels: int = 512
-    refining_channels: int = 32
-
-    def __post_init__(self) -> None:
-        if self.mask_branch not in get_args(MaskBranch):
-            raise ValueError(f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}")
-        for name in ("end_channels", "code_channels", "refining_channels"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name} is {getattr(self, name)}; give at least 2")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.proposals import Image, Segments
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
@@ -28,7 +29,7 @@ _SIDES = (64, 4096)
 _UNREADABLE = (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError)
 
 
-class InvalidPicture(ValueError):
+class InvalidPicture(TabletopError, ValueError):
     """A picture that is missing, unreadable, or to be brought to a size that makes no sense."""
 
 

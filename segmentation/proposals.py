@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, ProposalConfig
 from tabletop_interaction.segmentation.network import (
     DeepMask,
     Features,
@@ -34,50 +35,8 @@ from tabletop_interaction.segmentation.network import (
 
 Image = NDArray[np.uint8]
 
-PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
-DEFAULT_CHECKPOINT = Path(__file__).parent / "default" / "model.safetensors"
 # Pictures in one pass; each takes some 40 MB at the paper's scales.
 GPU_BATCH = 16
-
-
-@dataclass(frozen=True)
-class ProposalConfig:
-    """How masks are proposed.
-
-    Attributes:
-        scales: by which the picture is resized; small ones find large objects.
-        candidates_per_scale: the best 3 x 3 local maxima of each score map go on.
-        max_masks: the best candidates of all scales for which a mask is computed.
-        mask_threshold: probability from which a pixel belongs to the mask.
-        nms_iou: of two masks that overlap more than this, the one with the lower score is dropped.
-        min_area: pixels of the picture; smaller masks are dropped.
-        max_area_share: of the picture's pixels; larger masks are dropped.
-        min_score: probability; less certain positions are dropped.
-    """
-
-    scales: tuple[float, ...] = PAPER_SCALES
-    candidates_per_scale: int = 40
-    max_masks: int = 40
-    mask_threshold: float = 0.5
-    nms_iou: float = 0.4
-    min_area: int = 100
-    max_area_share: float = 0.1
-    min_score: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.scales or not all(0 < scale <= 4 for scale in self.scales):
-            raise ValueError(f"scales are {self.scales}; give at least one, each above 0 and up to 4")
-        if self.candidates_per_scale < 1 or self.max_masks < 1:
-            raise ValueError("candidates_per_scale and max_masks must be at least 1")
-        if not 0 < self.mask_threshold < 1:
-            raise ValueError(f"mask_threshold is {self.mask_threshold}; give a probability between 0 and 1")
-        if not 0 < self.max_area_share <= 1:
-            raise ValueError(f"max_area_share is {self.max_area_share}; give a share above 0 and up to 1")
-
-
-# Half an octave apart: no object of 45 to 128 px is further than a quarter octave, by which training rescales, from
-# one of these. The paper's smallest scale, for larger ones, is left out.
-FAST = ProposalConfig(scales=PAPER_SCALES[2::2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +67,7 @@ class Segmenter:
     """
 
     network: DeepMask
-    config: ProposalConfig = ProposalConfig()
+    config: ProposalConfig = field(default_factory=ProposalConfig)
 
     @classmethod
     def load(

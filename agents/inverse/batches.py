@@ -16,35 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tabletop_interaction.agents.inverse.config import Augmentation, InverseModelConfig
 from tabletop_interaction.agents.inverse.examples import InverseExample, InverseExamples
-from tabletop_interaction.agents.inverse.model import InverseModelConfig
 from tabletop_interaction.agents.inverse.picture_actions import warped_actions
 from tabletop_interaction.agents.inverse.targets import shares_of_angles, shares_of_cells
 
 Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How much a pair is changed.
-
-    Attributes:
-        mirror: share of the pairs that are mirrored, left to right.
-        turn_deg: most that a pair is turned, either way.
-        zoom: most that it is enlarged or shrunk, as a share.
-        shift_px: most that it is shifted along each axis.
-        colour: standard deviation of the logarithms of its gains and gamma.
-        exchange: share of the pairs whose red, green and blue change places.
-        exposure: standard deviation of the logarithm of each picture's own gain.
-    """
-
-    mirror: float = 0.5
-    turn_deg: float = 25.0
-    zoom: float = 0.1
-    shift_px: float = 12.0
-    colour: float = 0.15
-    exchange: float = 0.5
-    exposure: float = 0.02
 
 
 NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0)

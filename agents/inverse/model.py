@@ -34,7 +34,8 @@ from torch.nn import functional
 
 from tabletop_interaction.agents.efficientnet_lite import PIXEL_MEAN, PIXEL_STD, EfficientNetLite0
 from tabletop_interaction.agents.features import imagenet_network
-from tabletop_interaction.agents.inverse.targets import CELL_PX, angle_of, point_of
+from tabletop_interaction.agents.inverse.config import CHANNEL_GROUPS, InverseModelConfig
+from tabletop_interaction.agents.inverse.targets import angle_of, point_of
 from tabletop_interaction.envs.records.folder import write_whole
 from tabletop_interaction.segmentation.checkpoints import CheckpointError
 
@@ -45,40 +46,6 @@ _HOW_TO_TRAIN = "train one with `tabletop train-inverse` and give its model.safe
 _TO_STRIDE_8, _TO_STRIDE_16 = 5, 11
 _CHANNELS_8, _CHANNELS_16 = 40, 112
 _DILATIONS = (1, 2, 4, 1)
-_GROUPS = 8
-
-
-@dataclass(frozen=True)
-class InverseModelConfig:
-    """Sizes of the network.
-
-    Attributes:
-        height: of the pictures that it sees, pixels, a multiple of 8.
-        width: of the same, a multiple of 8.
-        channels: of its maps, a multiple of 8.
-        angles: bins over half a circle.
-    """
-
-    height: int = 176
-    width: int = 216
-    channels: int = 64
-    angles: int = 18
-
-    def __post_init__(self) -> None:
-        for name, unit in (("height", CELL_PX), ("width", CELL_PX), ("channels", _GROUPS), ("angles", 1)):
-            value = getattr(self, name)
-            if value < 1 or value % unit:
-                raise ValueError(f"{name} is {value}; it must be a positive multiple of {unit}")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of a picture, pixels."""
-        return self.height, self.width
-
-    @property
-    def cells(self) -> tuple[int, int]:
-        """Rows and columns of cells."""
-        return self.height // CELL_PX, self.width // CELL_PX
 
 
 class Compared(NamedTuple):
@@ -309,7 +276,7 @@ class _Layer(nn.Module):
         super().__init__()
         around = dilation * (kernel // 2)
         self.conv = nn.Conv2d(channels, out, kernel, padding=around, dilation=dilation, bias=False)
-        self.norm = nn.GroupNorm(_GROUPS, out)
+        self.norm = nn.GroupNorm(CHANNEL_GROUPS, out)
 
     def forward(self, maps: Tensor) -> Tensor:
         return functional.relu(self.norm(self.conv(maps)))

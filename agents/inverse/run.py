@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
 from tabletop_interaction.agents.inverse.batches import InverseSampler
+from tabletop_interaction.agents.inverse.config import InverseRunOptions, InverseTrainingConfig
 from tabletop_interaction.agents.inverse.errors import InverseErrors, chance_errors, model_errors
 from tabletop_interaction.agents.inverse.examples import InverseExample, InverseExamples, split_by_scene
 from tabletop_interaction.agents.inverse.model import (
@@ -25,7 +26,7 @@ from tabletop_interaction.agents.inverse.model import (
     new_inverse_model,
     save_inverse_model,
 )
-from tabletop_interaction.agents.inverse.training import InverseReport, InverseTrainer, InverseTrainingConfig
+from tabletop_interaction.agents.inverse.training import InverseReport, InverseTrainer
 from tabletop_interaction.segmentation.training.run import (
     check_run_folder,
     is_finished,
@@ -41,23 +42,6 @@ _WATCHED = 48
 
 TellStep = Callable[[int, int, InverseReport], None]
 TellErrors = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class InverseRunOptions:
-    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
-
-    Attributes:
-        data: where the examples are from, in words; remembered in model.json.
-        split: of the objects and table tops that they show; remembered as well.
-        checkpoint_every: steps between two states on disk.
-        device: that learns.
-    """
-
-    data: str = ""
-    split: str = ""
-    checkpoint_every: int = 100
-    device: str = "cpu"
 
 
 def train_inverse(

@@ -11,8 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-CELL_PX = 8
-"""Side of a cell, in pixels of the network's picture; the stride of its maps."""
+from tabletop_interaction.agents.inverse.config import CELL_PX
 
 
 def shares_of_cells(points_xy: NDArray[np.float64], cells: tuple[int, int]) -> NDArray[np.float32]:

@@ -7,62 +7,19 @@ little of its optimiser.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tabletop_interaction.agents.inverse.batches import Augmentation, InverseBatch
-from tabletop_interaction.agents.inverse.model import InverseModel, InverseModelConfig
+from tabletop_interaction.agents.inverse.batches import InverseBatch
+from tabletop_interaction.agents.inverse.config import InverseTrainingConfig
+from tabletop_interaction.agents.inverse.model import InverseModel
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
-from tabletop_interaction.segmentation.training.trainer import SEEDS, TrainingError, learning_rate
-
-
-@dataclass(frozen=True)
-class InverseTrainingConfig:
-    """How an inverse model is trained.
-
-    Attributes:
-        steps: how many; the learning rate falls to nothing over them.
-        batch_size: pairs a step.
-        learning_rate: the highest, AdamW's.
-        warm_up_steps: over which it rises from nothing, at most a tenth of the steps.
-        weight_decay: AdamW's.
-        most_gradient: norm to which the gradient is cut.
-        span: most moves between the two pictures of an example, see `inverse_examples`.
-        held_out: share of the scenes that are not learned from.
-        seed: of the first weights, the batches, and which scenes are held out.
-        model: sizes of the network.
-        augmentation: how pairs are changed.
-    """
-
-    steps: int = 1500
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    warm_up_steps: int = 20
-    weight_decay: float = 0.02
-    most_gradient: float = 5.0
-    span: int = 1
-    held_out: float = 0.1
-    seed: int = 0
-    model: InverseModelConfig = field(default_factory=InverseModelConfig)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "span"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("learning_rate", "most_gradient"):
-            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
-        if not 0 < self.held_out < 1:
-            raise TrainingError(f"held_out is {self.held_out}; it must lie between 0 and 1")
-        if not 0 <= self.seed < SEEDS:
-            raise TrainingError(f"seed is {self.seed}; it must be 0 or more and below 2**63")
+from tabletop_interaction.segmentation.training.config import TrainingError
+from tabletop_interaction.segmentation.training.trainer import learning_rate
 
 
 class InverseReport(NamedTuple):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.agents.agent import Observation, RandomAgent
 from tabletop_interaction.agents.grasp import GraspPoint, grasp_from_mask
+from tabletop_interaction.agents.learning.config import ChoiceName, PolicyName
 from tabletop_interaction.envs import Arena, PickPlace, View
 
 Floats = NDArray[np.float64]
-ChoiceName = Literal["score", "random", "uncertainty"]
 
 # A network sees the same again in a picture that has not changed, and would try it until its next update.
 _SAME_TRY_M = 0.025
@@ -62,7 +62,7 @@ class Attempt:
     """
 
     action: NDArray[np.float32]
-    policy: Literal["random", "hypothesis"] = "random"
+    policy: PolicyName = "random"
     view: str | None = None
     score: float | None = None
     hypotheses: int = 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
-from tabletop_interaction.agents.learning.actor import CHOICES, ChoiceName
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.segmentation.training.trainer import TrainingConfig
+from tabletop_interaction.segmentation.training.config import TrainingConfig
 
+ChoiceName = Literal["score", "random", "uncertainty"]
 PolicyName = Literal["hypothesis", "random"]
 
 
@@ -26,7 +26,7 @@ class LearningConfig:
         episodes_per_scene: episodes (of 25 interactions) between two new scenes in a simulation; the more tables and
             objects it meets, the better it knows the next.
         policy: "hypothesis", or "random": the network learns, but never chooses.
-        choice: which hypothesis is tried, see `explorer.CHOICES`.
+        choice: which hypothesis is tried, see `actor.CHOICES`.
         random_share: of the interactions, are random whatever the network believes.
         follow_share: of the random interactions, try again what has just been seen to move; 0 is the paper's.
         least_belief: scores under this are no hypotheses.
@@ -76,8 +76,10 @@ class LearningConfig:
                 raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         if not self.growth > 0:
             raise InvalidConfiguration(f"growth is {self.growth}; it must be positive")
-        if self.choice not in CHOICES:
-            raise InvalidConfiguration(f"choice {self.choice!r} is unknown; accepted are {', '.join(CHOICES)}")
+        if self.choice not in get_args(ChoiceName):
+            raise InvalidConfiguration(
+                f"choice {self.choice!r} is unknown; accepted are {', '.join(get_args(ChoiceName))}"
+            )
 
     def steps_until(self, interactions: int) -> int:
         """Training steps that shall have been made once so many interactions are known."""

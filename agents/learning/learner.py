@@ -34,8 +34,9 @@ from tabletop_interaction.agents.learning.run_folder import (
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.json_lines import append_line, keep_lines, read_lines
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint, save_checkpoint
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.segmentation.network import DeepMask, refresh_statistics
-from tabletop_interaction.segmentation.proposals import DEFAULT_CHECKPOINT, fast_autocast_dtype
+from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import batches
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.examples import ExampleSet

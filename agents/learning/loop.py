@@ -47,8 +47,9 @@ from tabletop_interaction.envs import Backend, RecordInteractions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.json_lines import append_line
+from tabletop_interaction.segmentation.config import FAST
 from tabletop_interaction.segmentation.network import DeepMask
-from tabletop_interaction.segmentation.proposals import FAST, Segmenter
+from tabletop_interaction.segmentation.proposals import Segmenter
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 _MOST_FAULTS_IN_A_ROW = 3

@@ -26,7 +26,7 @@ from tabletop_interaction.benchmarks.rearrangement.episode import Episode, Episo
 from tabletop_interaction.envs.records.folder import write_whole
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.json_lines import append_line, read_lines
-from tabletop_interaction.segmentation.proposals import DEFAULT_CHECKPOINT
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.simulation import open_simulation
 
 EPISODES = "episodes.jsonl"

@@ -21,8 +21,9 @@ from tabletop_interaction.agents.labelling.recorded_examples import recorded_exa
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import batches
+from tabletop_interaction.segmentation.training.config import TrainingConfig
 from tabletop_interaction.segmentation.training.crops import Batch, CropSampler
-from tabletop_interaction.segmentation.training.trainer import Trainer, TrainingConfig, new_network
+from tabletop_interaction.segmentation.training.trainer import Trainer, new_network
 
 _WARM_UP = 2
 

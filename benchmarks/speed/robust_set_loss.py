@@ -19,7 +19,8 @@ import tyro
 from torch import Tensor
 from torch.nn import functional
 
-from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
+from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.robust_set_loss import (
     latent_mask,
     mask_iou,

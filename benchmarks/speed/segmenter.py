@@ -17,14 +17,9 @@ import torch
 import tyro
 
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
-from tabletop_interaction.segmentation.network import DeepMask, MaskBranch, NetworkConfig
-from tabletop_interaction.segmentation.proposals import (
-    FAST,
-    ProposalConfig,
-    Segmenter,
-    fast_autocast_dtype,
-    propose,
-)
+from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
+from tabletop_interaction.segmentation.network import DeepMask
+from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype, propose
 
 HEIGHT, WIDTH = 350, 430
 

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.segmentation.frame_difference import Blob
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
 from tabletop_interaction.segmentation.motion.saliency import BoolArray, Saliency, SaliencyConfig, motion_saliency
@@ -28,7 +29,7 @@ FrameMasks = list[list[BoolArray]]
 _LEAST_FRAMES = 2
 
 
-class InvalidClip(ValueError):
+class InvalidClip(TabletopError, ValueError):
     """Frames in which no motion can be looked for."""
 
 

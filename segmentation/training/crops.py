@@ -30,8 +30,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tabletop_interaction.segmentation.network import STRIDE, MaskGrid, mask_targets
+from tabletop_interaction.segmentation.config import STRIDE
+from tabletop_interaction.segmentation.network import MaskGrid, mask_targets
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
+from tabletop_interaction.segmentation.training.config import CropConfig
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
 from tabletop_interaction.segmentation.training.prints import printed, shadowed, with_other_colours
 from tabletop_interaction.segmentation.training.warping import (
@@ -53,68 +55,6 @@ _PASTE_TRIES = 6
 # The others show the network the picture's border at any place.
 _FILLED_SHARE = 0.75
 _MASKS_KEPT = 20_000
-
-
-@dataclass(frozen=True)
-class CropConfig:
-    """How crops are made. Pixels are the crop's.
-
-    Attributes:
-        crop_px: side of the square crop, a multiple of 16.
-        object_px: longer side that objects are brought to. With 64 the seven scales of inference, 0.42 to 1.19, look
-            for objects of 54 to 152 px, a quarter octave more on either side.
-        scale_jitter: in octaves; objects are enlarged by 2 ** +-scale_jitter.
-        off_scale_share: of the crops around objects, whose scale is off by `off_scale_octaves` to twice that; objects
-            that far off are negative.
-        off_scale_octaves: see above.
-        turn_deg: crops are turned by up to this angle either way.
-        reach_px: objects are centred up to this far from the crop's middle, along x and y.
-        margin_px: score positions closer to the crop's border than this say nothing.
-        positive_px: positions this close to an object's centre are positive, and always the nearest one.
-        negative_px: positions farther than this from every known object's centre, in L1, are negative.
-        background_share: of the crops, around clicks where nothing was found, as far as there are any.
-        paste_share: of the crops that get pasted objects; 0 is the paper's.
-        most_pasted: objects pasted into one crop.
-        shadow_share: of the pasted objects, that get a soft shadow.
-        print_share: of the crops, whose table gets a print (`prints`); the paper has none.
-        colour_share: of the crops, whose colours are exchanged; the paper has none.
-    """
-
-    crop_px: int = 192
-    object_px: float = 64.0
-    scale_jitter: float = 0.25
-    off_scale_share: float = 0.15
-    off_scale_octaves: float = 0.6
-    turn_deg: float = 15.0
-    reach_px: float = 40.0
-    margin_px: int = 32
-    positive_px: float = 12.0
-    negative_px: float = 40.0
-    background_share: float = 0.15
-    paste_share: float = 0.7
-    most_pasted: int = 3
-    shadow_share: float = 0.6
-    print_share: float = 0.4
-    colour_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.crop_px < 64 or self.crop_px % STRIDE:
-            raise ValueError(f"crop_px is {self.crop_px}; it must be a multiple of {STRIDE}, 64 or more")
-        shares = ("background_share", "paste_share", "off_scale_share", "shadow_share", "print_share", "colour_share")
-        for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
-        for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
-        if not 0 <= self.margin_px < self.crop_px / 2:
-            raise ValueError(f"margin_px is {self.margin_px}; it must lie between 0 and half of crop_px")
-        if not 8 <= self.object_px <= self.crop_px / 2:
-            raise ValueError(f"object_px is {self.object_px}; it must lie between 8 and half of crop_px")
-        if not 0 < self.positive_px <= self.negative_px:
-            raise ValueError("positive_px must be above 0 and at most negative_px")
-        if self.most_pasted < 1:
-            raise ValueError(f"most_pasted is {self.most_pasted}; it must be 1 or more")
 
 
 class Batch(NamedTuple):

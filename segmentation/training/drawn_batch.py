@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.segmentation.network import STRIDE, MaskGrid
+from tabletop_interaction.segmentation.config import STRIDE
+from tabletop_interaction.segmentation.network import MaskGrid
 from tabletop_interaction.segmentation.training.crops import NEGATIVE, POSITIVE, Batch
 
 _ZOOM = 2

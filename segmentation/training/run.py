@@ -20,7 +20,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,18 +33,12 @@ from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.network import refresh_statistics
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import batches
+from tabletop_interaction.segmentation.training.config import SEEDS, RunOptions, TrainingConfig, TrainingError
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.drawn_batch import drawn_batch
 from tabletop_interaction.segmentation.training.examples import ExampleSet
 from tabletop_interaction.segmentation.training.state import DamagedState, load_state, save_state
-from tabletop_interaction.segmentation.training.trainer import (
-    SEEDS,
-    StepReport,
-    Trainer,
-    TrainingConfig,
-    TrainingError,
-    new_network,
-)
+from tabletop_interaction.segmentation.training.trainer import StepReport, Trainer, new_network
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -58,25 +52,6 @@ _PROBED_STEPS = 12
 _PROBE_WARM_UP = 3
 # Seeds of batches that no step learns from, beyond those of any run.
 _REFRESH_SEED, _SHOWN_SEED = SEEDS + 1, SEEDS + 2
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
-
-    All but the device leaves what is learned alone; devices round differently, and some learn in bfloat16.
-
-    Attributes:
-        data: where the examples are from, in words; remembered in the checkpoint.
-        checkpoint_every: steps between two states on disk.
-        device: that learns; training.json remembers the first one and its number format.
-        half: write the finished network in half precision: half the size.
-    """
-
-    data: str = ""
-    checkpoint_every: int = 100
-    device: str = "cpu"
-    half: bool = False
 
 
 def train(

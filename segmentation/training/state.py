@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
+from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.files import whole_file
 
 
-class DamagedState(ValueError):
+class DamagedState(TabletopError, ValueError):
     """A state that cannot be read."""
 
 

@@ -9,78 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
+from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.robust_set_loss import robust_set_loss
-from tabletop_interaction.segmentation.training.crops import NEGATIVE, POSITIVE, Batch, CropConfig
-
-Loss = Literal["cross-entropy", "robust-set"]
-
-SEEDS = 2**63
-"""Seeds of runs lie below; those above are for crops that no step learns from."""
-
-
-class TrainingError(ValueError):
-    """A training that cannot start or go on as it was asked for."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained.
-
-    Attributes:
-        loss: of the mask branch: "cross-entropy" against the labels, or "robust-set" (paper, "Robust set loss").
-        iou_bound: b of the robust set loss.
-        steps: how many; the learning rate falls to nothing over them.
-        batch_size: crops a step.
-        learning_rate: the highest, AdamW's.
-        warm_up_steps: over which it rises from nothing, at most a tenth of the steps.
-        weight_decay: AdamW's, of weights with two or more axes.
-        score_weight: of the score loss.
-        mask_weight: of the mask loss.
-        most_gradient: norm to which the gradient is cut.
-        seed: of the first weights and of every crop.
-        crops: how crops are made.
-        network: what the network is made of.
-    """
-
-    loss: Loss = "cross-entropy"
-    iou_bound: float = 0.75
-    steps: int = 1000
-    batch_size: int = 12
-    learning_rate: float = 1e-3
-    warm_up_steps: int = 50
-    weight_decay: float = 0.02
-    score_weight: float = 1.0
-    mask_weight: float = 2.0
-    most_gradient: float = 5.0
-    seed: int = 0
-    crops: CropConfig = field(default_factory=CropConfig)
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-
-    def __post_init__(self) -> None:
-        if self.loss not in get_args(Loss):
-            raise TrainingError(f"loss {self.loss!r} is unknown; choose one of {get_args(Loss)}")
-        if not 0 <= self.iou_bound <= 1:
-            raise TrainingError(f"iou_bound is {self.iou_bound}; it must lie between 0 and 1")
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("learning_rate", "most_gradient"):
-            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
-        for name in ("warm_up_steps", "weight_decay", "score_weight", "mask_weight", "seed"):
-            if not getattr(self, name) >= 0:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.seed >= SEEDS:
-            raise TrainingError(f"seed is {self.seed}; it must be below 2**63")
+from tabletop_interaction.segmentation.training.config import TrainingConfig, TrainingError
+from tabletop_interaction.segmentation.training.crops import NEGATIVE, POSITIVE, Batch
 
 
 class StepReport(NamedTuple):

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.segmentation.network import PIXEL_MEAN, STRIDE
+from tabletop_interaction.segmentation.config import STRIDE
+from tabletop_interaction.segmentation.network import PIXEL_MEAN
 
 Floats = NDArray[np.float64]
 

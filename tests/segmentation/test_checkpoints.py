@@ -16,7 +16,8 @@ from tabletop_interaction.segmentation.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
-from tabletop_interaction.segmentation.network import DeepMask, NetworkConfig
+from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.network import DeepMask
 
 
 @cache

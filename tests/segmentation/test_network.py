@@ -9,13 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tabletop_interaction.segmentation.config import MaskBranch, NetworkConfig
 from tabletop_interaction.segmentation.network import (
     MASK_REACH,
     SCORE_REACH,
     DeepMask,
-    MaskBranch,
     MaskGrid,
-    NetworkConfig,
     mask_targets,
     position_centres_xy,
     positions_shape,

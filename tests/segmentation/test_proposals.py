@@ -13,20 +13,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from tabletop_interaction.segmentation.checkpoints import CheckpointError, save_checkpoint
-from tabletop_interaction.segmentation.network import (
-    DeepMask,
-    Features,
-    NetworkConfig,
-)
-from tabletop_interaction.segmentation.proposals import (
-    FAST,
-    PAPER_SCALES,
-    ProposalConfig,
-    Segmenter,
-    Segments,
-    propose,
-)
-from tabletop_interaction.segmentation.training.crops import CropConfig
+from tabletop_interaction.segmentation.config import FAST, PAPER_SCALES, NetworkConfig, ProposalConfig
+from tabletop_interaction.segmentation.network import DeepMask, Features
+from tabletop_interaction.segmentation.proposals import Segmenter, Segments, propose
+from tabletop_interaction.segmentation.training.config import CropConfig
 
 ONE_SCALE = ProposalConfig(scales=(1.0,), min_score=0.5)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.agents.inverse.agent import InverseAgent
-from tabletop_interaction.agents.inverse.model import InverseModelConfig, believe, new_inverse_model
+from tabletop_interaction.agents.inverse.config import InverseModelConfig
+from tabletop_interaction.agents.inverse.model import believe, new_inverse_model
 from tabletop_interaction.agents.inverse.picture_actions import picture_actions, shrunk
 from tabletop_interaction.agents.rearranging.rearranger import NoGoal
 from tabletop_interaction.envs import PickOutcome

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from tabletop_interaction.agents.inverse.config import InverseModelConfig
 from tabletop_interaction.agents.inverse.model import (
     InverseModel,
-    InverseModelConfig,
     believe,
     inverse_model_metadata,
     load_inverse_model,

@@ -10,15 +10,17 @@ import torch
 
 from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.batches import NO_AUGMENTATION, InverseSampler
+from tabletop_interaction.agents.inverse.config import InverseModelConfig, InverseRunOptions, InverseTrainingConfig
 from tabletop_interaction.agents.inverse.errors import model_errors
 from tabletop_interaction.agents.inverse.examples import inverse_examples
-from tabletop_interaction.agents.inverse.model import InverseModelConfig, load_inverse_model, new_inverse_model
+from tabletop_interaction.agents.inverse.model import load_inverse_model, new_inverse_model
 from tabletop_interaction.agents.inverse.picture_actions import arena_actions
-from tabletop_interaction.agents.inverse.run import InverseRunOptions, held_out_errors, train_inverse
-from tabletop_interaction.agents.inverse.training import InverseTrainer, InverseTrainingConfig
+from tabletop_interaction.agents.inverse.run import held_out_errors, train_inverse
+from tabletop_interaction.agents.inverse.training import InverseTrainer
 from tabletop_interaction.envs.actions import pick_place_from_action
+from tabletop_interaction.segmentation.training.config import TrainingError
 from tabletop_interaction.segmentation.training.state import load_state
-from tabletop_interaction.segmentation.training.trainer import TrainingError, learning_rate
+from tabletop_interaction.segmentation.training.trainer import learning_rate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -29,8 +29,8 @@ from tabletop_interaction.agents.learning.run_folder import (
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, RobotFault, WriterInUse
 from tabletop_interaction.json_lines import append_line, read_lines
-from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training.trainer import TrainingConfig
+from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 CONFIG = LearningConfig(
     interactions=9,

@@ -15,8 +15,8 @@ from tabletop_interaction.agents.learning.ray_workers import open_fleet
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, began_at, open_run
 from tabletop_interaction.envs import count_interactions
 from tabletop_interaction.json_lines import read_lines
-from tabletop_interaction.segmentation.network import NetworkConfig
-from tabletop_interaction.segmentation.training.trainer import TrainingConfig
+from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 pytest.importorskip("ray")
 

@@ -1,0 +1,130 @@
+"""Settings of the inverse model and of its training; importing them does not import torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.training.config import SEEDS, TrainingError
+
+CELL_PX = 8
+"""Side of a cell of the score map, in pixels of the network's picture; the stride of its maps."""
+CHANNEL_GROUPS = 8
+"""Groups of the group normalisation; the number of channels is a multiple of it."""
+
+
+@dataclass(frozen=True)
+class InverseModelConfig:
+    """Sizes of the network.
+
+    Attributes:
+        height: of the pictures that it sees, pixels, a multiple of 8.
+        width: of the same, a multiple of 8.
+        channels: of its maps, a multiple of 8.
+        angles: bins over half a circle.
+    """
+
+    height: int = 176
+    width: int = 216
+    channels: int = 64
+    angles: int = 18
+
+    def __post_init__(self) -> None:
+        for name, unit in (("height", CELL_PX), ("width", CELL_PX), ("channels", CHANNEL_GROUPS), ("angles", 1)):
+            value = getattr(self, name)
+            if value < 1 or value % unit:
+                raise InvalidConfiguration(f"{name} is {value}; it must be a positive multiple of {unit}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a picture, pixels."""
+        return self.height, self.width
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        return self.height // CELL_PX, self.width // CELL_PX
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much a pair is changed.
+
+    Attributes:
+        mirror: share of the pairs that are mirrored, left to right.
+        turn_deg: most that a pair is turned, either way.
+        zoom: most that it is enlarged or shrunk, as a share.
+        shift_px: most that it is shifted along each axis.
+        colour: standard deviation of the logarithms of its gains and gamma.
+        exchange: share of the pairs whose red, green and blue change places.
+        exposure: standard deviation of the logarithm of each picture's own gain.
+    """
+
+    mirror: float = 0.5
+    turn_deg: float = 25.0
+    zoom: float = 0.1
+    shift_px: float = 12.0
+    colour: float = 0.15
+    exchange: float = 0.5
+    exposure: float = 0.02
+
+
+@dataclass(frozen=True)
+class InverseTrainingConfig:
+    """How an inverse model is trained.
+
+    Attributes:
+        steps: how many; the learning rate falls to nothing over them.
+        batch_size: pairs a step.
+        learning_rate: the highest, AdamW's.
+        warm_up_steps: over which it rises from nothing, at most a tenth of the steps.
+        weight_decay: AdamW's.
+        most_gradient: norm to which the gradient is cut.
+        span: most moves between the two pictures of an example, see `inverse_examples`.
+        held_out: share of the scenes that are not learned from.
+        seed: of the first weights, the batches, and which scenes are held out.
+        model: sizes of the network.
+        augmentation: how pairs are changed.
+    """
+
+    steps: int = 1500
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    warm_up_steps: int = 20
+    weight_decay: float = 0.02
+    most_gradient: float = 5.0
+    span: int = 1
+    held_out: float = 0.1
+    seed: int = 0
+    model: InverseModelConfig = field(default_factory=InverseModelConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "span"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        for name in ("learning_rate", "most_gradient"):
+            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
+        if not 0 < self.held_out < 1:
+            raise TrainingError(f"held_out is {self.held_out}; it must lie between 0 and 1")
+        if not 0 <= self.seed < SEEDS:
+            raise TrainingError(f"seed is {self.seed}; it must be 0 or more and below 2**63")
+
+
+@dataclass(frozen=True)
+class InverseRunOptions:
+    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
+
+    Attributes:
+        data: where the examples are from, in words; remembered in model.json.
+        split: of the objects and table tops that they show; remembered as well.
+        checkpoint_every: steps between two states on disk.
+        device: that learns.
+    """
+
+    data: str = ""
+    split: str = ""
+    checkpoint_every: int = 100
+    device: str = "cpu"

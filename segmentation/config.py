@@ -1,0 +1,83 @@
+"""Settings of the network and of its proposals; importing them does not import torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from tabletop_interaction.errors import InvalidConfiguration
+
+STRIDE = 16
+PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
+DEFAULT_CHECKPOINT = Path(__file__).parent / "default" / "model.safetensors"
+
+MaskBranch = Literal["refining", "deepmask"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What the network is made of.
+
+    Attributes:
+        mask_branch: "deepmask", the paper's (512 numbers -> 56 x 56), or "refining" (after SharpMask, joins
+            stride 8 and 4 in; better edges).
+        end_channels: of the 1 x 1 convolution that ends the trunk in the mask branch; DeepMask has 128, half of them
+            make a checkpoint of 18 MB instead of 26 (half precision).
+        code_channels: numbers that describe one object; the paper's 512.
+        refining_channels: of the refining branch at stride 16 and 8; half as many at stride 4.
+    """
+
+    mask_branch: MaskBranch = "refining"
+    end_channels: int = 64
+    code_channels: int = 512
+    refining_channels: int = 32
+
+    def __post_init__(self) -> None:
+        if self.mask_branch not in get_args(MaskBranch):
+            raise InvalidConfiguration(
+                f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}"
+            )
+        for name in ("end_channels", "code_channels", "refining_channels"):
+            if getattr(self, name) < 2:
+                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; give at least 2")
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """How masks are proposed.
+
+    Attributes:
+        scales: by which the picture is resized; small ones find large objects.
+        candidates_per_scale: the best 3 x 3 local maxima of each score map go on.
+        max_masks: the best candidates of all scales for which a mask is computed.
+        mask_threshold: probability from which a pixel belongs to the mask.
+        nms_iou: of two masks that overlap more than this, the one with the lower score is dropped.
+        min_area: pixels of the picture; smaller masks are dropped.
+        max_area_share: of the picture's pixels; larger masks are dropped.
+        min_score: probability; less certain positions are dropped.
+    """
+
+    scales: tuple[float, ...] = PAPER_SCALES
+    candidates_per_scale: int = 40
+    max_masks: int = 40
+    mask_threshold: float = 0.5
+    nms_iou: float = 0.4
+    min_area: int = 100
+    max_area_share: float = 0.1
+    min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(0 < scale <= 4 for scale in self.scales):
+            raise InvalidConfiguration(f"scales are {self.scales}; give at least one, each above 0 and up to 4")
+        if self.candidates_per_scale < 1 or self.max_masks < 1:
+            raise InvalidConfiguration("candidates_per_scale and max_masks must be at least 1")
+        if not 0 < self.mask_threshold < 1:
+            raise InvalidConfiguration(f"mask_threshold is {self.mask_threshold}; give a probability between 0 and 1")
+        if not 0 < self.max_area_share <= 1:
+            raise InvalidConfiguration(f"max_area_share is {self.max_area_share}; give a share above 0 and up to 1")
+
+
+# Half an octave apart: no object of 45 to 128 px is further than a quarter octave, by which training rescales, from
+# one of these. The paper's smallest scale, for larger ones, is left out.
+FAST = ProposalConfig(scales=PAPER_SCALES[2::2])

@@ -1,0 +1,152 @@
+"""Settings of a training; importing them does not import torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.segmentation.config import STRIDE, NetworkConfig
+
+Loss = Literal["cross-entropy", "robust-set"]
+
+SEEDS = 2**63
+"""Seeds of runs lie below; those above are for crops that no step learns from."""
+
+
+class TrainingError(TabletopError, ValueError):
+    """A training that cannot start or go on as it was asked for."""
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How crops are made. Pixels are the crop's.
+
+    Attributes:
+        crop_px: side of the square crop, a multiple of 16.
+        object_px: longer side that objects are brought to. With 64 the seven scales of inference, 0.42 to 1.19, look
+            for objects of 54 to 152 px, a quarter octave more on either side.
+        scale_jitter: in octaves; objects are enlarged by 2 ** +-scale_jitter.
+        off_scale_share: of the crops around objects, whose scale is off by `off_scale_octaves` to twice that; objects
+            that far off are negative.
+        off_scale_octaves: see above.
+        turn_deg: crops are turned by up to this angle either way.
+        reach_px: objects are centred up to this far from the crop's middle, along x and y.
+        margin_px: score positions closer to the crop's border than this say nothing.
+        positive_px: positions this close to an object's centre are positive, and always the nearest one.
+        negative_px: positions farther than this from every known object's centre, in L1, are negative.
+        background_share: of the crops, around clicks where nothing was found, as far as there are any.
+        paste_share: of the crops that get pasted objects; 0 is the paper's.
+        most_pasted: objects pasted into one crop.
+        shadow_share: of the pasted objects, that get a soft shadow.
+        print_share: of the crops, whose table gets a print (`prints`); the paper has none.
+        colour_share: of the crops, whose colours are exchanged; the paper has none.
+    """
+
+    crop_px: int = 192
+    object_px: float = 64.0
+    scale_jitter: float = 0.25
+    off_scale_share: float = 0.15
+    off_scale_octaves: float = 0.6
+    turn_deg: float = 15.0
+    reach_px: float = 40.0
+    margin_px: int = 32
+    positive_px: float = 12.0
+    negative_px: float = 40.0
+    background_share: float = 0.15
+    paste_share: float = 0.7
+    most_pasted: int = 3
+    shadow_share: float = 0.6
+    print_share: float = 0.4
+    colour_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.crop_px < 64 or self.crop_px % STRIDE:
+            raise InvalidConfiguration(f"crop_px is {self.crop_px}; it must be a multiple of {STRIDE}, 64 or more")
+        shares = ("background_share", "paste_share", "off_scale_share", "shadow_share", "print_share", "colour_share")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
+        if not 0 <= self.margin_px < self.crop_px / 2:
+            raise InvalidConfiguration(f"margin_px is {self.margin_px}; it must lie between 0 and half of crop_px")
+        if not 8 <= self.object_px <= self.crop_px / 2:
+            raise InvalidConfiguration(f"object_px is {self.object_px}; it must lie between 8 and half of crop_px")
+        if not 0 < self.positive_px <= self.negative_px:
+            raise InvalidConfiguration("positive_px must be above 0 and at most negative_px")
+        if self.most_pasted < 1:
+            raise InvalidConfiguration(f"most_pasted is {self.most_pasted}; it must be 1 or more")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes:
+        loss: of the mask branch: "cross-entropy" against the labels, or "robust-set" (paper, "Robust set loss").
+        iou_bound: b of the robust set loss.
+        steps: how many; the learning rate falls to nothing over them.
+        batch_size: crops a step.
+        learning_rate: the highest, AdamW's.
+        warm_up_steps: over which it rises from nothing, at most a tenth of the steps.
+        weight_decay: AdamW's, of weights with two or more axes.
+        score_weight: of the score loss.
+        mask_weight: of the mask loss.
+        most_gradient: norm to which the gradient is cut.
+        seed: of the first weights and of every crop.
+        crops: how crops are made.
+        network: what the network is made of.
+    """
+
+    loss: Loss = "cross-entropy"
+    iou_bound: float = 0.75
+    steps: int = 1000
+    batch_size: int = 12
+    learning_rate: float = 1e-3
+    warm_up_steps: int = 50
+    weight_decay: float = 0.02
+    score_weight: float = 1.0
+    mask_weight: float = 2.0
+    most_gradient: float = 5.0
+    seed: int = 0
+    crops: CropConfig = field(default_factory=CropConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    def __post_init__(self) -> None:
+        if self.loss not in get_args(Loss):
+            raise TrainingError(f"loss {self.loss!r} is unknown; choose one of {get_args(Loss)}")
+        if not 0 <= self.iou_bound <= 1:
+            raise TrainingError(f"iou_bound is {self.iou_bound}; it must lie between 0 and 1")
+        for name in ("steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        for name in ("learning_rate", "most_gradient"):
+            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
+        for name in ("warm_up_steps", "weight_decay", "score_weight", "mask_weight", "seed"):
+            if not getattr(self, name) >= 0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must not be negative")
+        if self.seed >= SEEDS:
+            raise TrainingError(f"seed is {self.seed}; it must be below 2**63")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
+
+    All but the device leaves what is learned alone; devices round differently, and some learn in bfloat16.
+
+    Attributes:
+        data: where the examples are from, in words; remembered in the checkpoint.
+        checkpoint_every: steps between two states on disk.
+        device: that learns; training.json remembers the first one and its number format.
+        half: write the finished network in half precision: half the size.
+    """
+
+    data: str = ""
+    checkpoint_every: int = 100
+    device: str = "cpu"
+    half: bool = False
