@@ -15,6 +15,7 @@ import numpy as np
 
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.reports.charts import Line, LineChart, StackedChart, trailing_mean
 from tabletop_interaction.reports.learning_pictures import (
     OUTCOMES,
     doubts,
@@ -29,14 +30,7 @@ from tabletop_interaction.reports.learning_run import (
     LearningRun,
     read_learning_run,
 )
-from tabletop_interaction.reports.line_charts import (
-    Chart,
-    Line,
-    line_chart_svg,
-    stacked_chart_svg,
-    trailing_mean,
-)
-from tabletop_interaction.reports.page import Drawn, Essential, drawn, render_page
+from tabletop_interaction.reports.page import Essential, render_page
 
 PAPER_AP = {0.3: 45.9, 0.5: 22.5}
 """Per cent, "Ours + robust set loss" after 50,000 interactions, on the paper's own test set (table 1)."""
@@ -71,12 +65,12 @@ def report_page(run: LearningRun) -> str:
         title=f"{run.folder.resolve().name}: learning by interaction",
         run=run,
         essentials=essentials(run),
-        ap=_drawn(ap_chart(run.evaluations)),
-        picks=_drawn(picks_chart(run)),
-        recall=[_drawn(recall_chart(run.evaluations, iou)) for iou in PAPER_AP],
-        curves=[_drawn(precision_recall_chart(run.evaluations, iou)) for iou in PAPER_AP],
-        outcomes=_drawn(outcomes_chart(run), stacked=True),
-        training=[_drawn(chart) for chart in training_charts(run.updates)],
+        ap=ap_chart(run.evaluations),
+        picks=picks_chart(run),
+        recall=[recall_chart(run.evaluations, iou) for iou in PAPER_AP],
+        curves=[precision_recall_chart(run.evaluations, iou) for iou in PAPER_AP],
+        outcomes=outcomes_chart(run),
+        training=training_charts(run.updates),
         progression=progression(run.evaluations),
         ap_text=lambda evaluation: " / ".join(_per_cent(evaluation, iou).removesuffix(" %") for iou in PAPER_AP),
         latest=latest_attempts(run, album),
@@ -104,7 +98,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
-def ap_chart(evaluations: Sequence[HeldOut]) -> Chart:
+def ap_chart(evaluations: Sequence[HeldOut]) -> LineChart:
     """Average precision against interactions, and the paper's figures as dashed lines."""
     at = _at(evaluations)
     lines = [
@@ -116,10 +110,10 @@ def ap_chart(evaluations: Sequence[HeldOut]) -> Chart:
         Line(f"paper, IoU {iou}", ends, np.array([ap, ap]), colour, "dashed", f"{ap:.1f} %")
         for colour, (iou, ap) in enumerate(PAPER_AP.items())
     ]
-    return Chart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT)
+    return LineChart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT)
 
 
-def recall_chart(evaluations: Sequence[HeldOut], iou: float) -> Chart:
+def recall_chart(evaluations: Sequence[HeldOut], iou: float) -> LineChart:
     """Share of the held-out objects that are among the hypotheses of a precision, against interactions."""
     precisions = sorted({precision for e in evaluations for precision in e.recall_at_precision.get(iou, {})})
     lines = []
@@ -127,19 +121,19 @@ def recall_chart(evaluations: Sequence[HeldOut], iou: float) -> Chart:
         recall = _values([e.recall_at_precision.get(iou, {}).get(precision) for e in evaluations])
         lines.append(_per_cent_line(f"precision {precision}", _at(evaluations), 100 * recall, colour))
     title = f"Recall of hypotheses, IoU {iou}"
-    return Chart(title, "interactions", "objects found, %", tuple(lines), y_range=_PER_CENT)
+    return LineChart(title, "interactions", "objects found, %", tuple(lines), y_range=_PER_CENT)
 
 
-def precision_recall_chart(evaluations: Sequence[HeldOut], iou: float) -> Chart:
+def precision_recall_chart(evaluations: Sequence[HeldOut], iou: float) -> LineChart:
     """The curve of the last evaluation and, paler, of the first."""
     lines = [_curve_line("last", evaluation, iou, 0) for evaluation in evaluations[-1:]]
     if len(evaluations) > 1:
         lines.append(replace(_curve_line("first", evaluations[0], iou, 1), style="pale"))
     title = f"Precision and recall, IoU {iou}"
-    return Chart(title, "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT)
+    return LineChart(title, "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT)
 
 
-def picks_chart(run: LearningRun) -> Chart:
+def picks_chart(run: LearningRun) -> LineChart:
     """Shares of the picks that move an object and that hold something; of a long run over both windows."""
     long = len(run.attempts) >= 2 * LONG_WINDOW
     shares = (("moves an object", run.moved, 2), ("holds something", run.grasped, 0))
@@ -147,10 +141,10 @@ def picks_chart(run: LearningRun) -> Chart:
     if long:
         lines += [replace(_share_line("", run, hit, colour, WINDOW), style="pale") for _, hit, colour in shares]
     y_label = f"of the last {LONG_WINDOW} picks (pale: {WINDOW}), %" if long else f"of the last {WINDOW} picks, %"
-    return Chart("Picks that hit", "interactions", y_label, tuple(lines), y_range=_PER_CENT)
+    return LineChart("Picks that hit", "interactions", y_label, tuple(lines), y_range=_PER_CENT)
 
 
-def outcomes_chart(run: LearningRun) -> Chart:
+def outcomes_chart(run: LearningRun) -> StackedChart:
     """What became of the picks, shares of the last 50, stacked to 100 %; the values are of the whole run."""
     lines = []
     for (outcome, label), colour in zip(OUTCOMES.items(), _OUTCOME_COLOURS, strict=True):
@@ -158,10 +152,10 @@ def outcomes_chart(run: LearningRun) -> Chart:
         line = _share_line(label, run, became, colour, WINDOW)
         lines.append(replace(line, value=f"{100 * became.mean():.1f} %" if len(became) else ""))
     title, y_label = "What became of the picks", f"of the last {WINDOW} picks, %"
-    return Chart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=(1120, 300))
+    return StackedChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=(1120, 300))
 
 
-def training_charts(updates: Sequence[Update]) -> tuple[Chart, ...]:
+def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
     """Losses, mask IoU and examples; the first two against the network's steps."""
     steps = np.array([update.step for update in updates], np.float64)
     made = np.array([update.interactions for update in updates], np.float64)
@@ -174,9 +168,9 @@ def training_charts(updates: Sequence[Update]) -> tuple[Chart, ...]:
     iou = (line("predicted against target", steps, "mask_iou", 2),)
     examples = (line("masks", made, "objects", 0, ",.0f"), line("background", made, "background", 5, ",.0f"))
     return (
-        Chart("Training losses", "steps of the network", "loss, nats", losses, size=_SMALL),
-        Chart("Mask IoU in training", "steps of the network", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
-        Chart("Examples that it made itself", "interactions", "examples", examples, size=_SMALL),
+        LineChart("Training losses", "steps of the network", "loss, nats", losses, size=_SMALL),
+        LineChart("Mask IoU in training", "steps of the network", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
+        LineChart("Examples that it made itself", "interactions", "examples", examples, size=_SMALL),
     )
 
 
@@ -189,11 +183,6 @@ def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str
         else:
             rows.append((f"{prefix}{name}", str(value)))
     return rows
-
-
-def _drawn(chart: Chart, *, stacked: bool = False) -> Drawn:
-    svg = "" if chart.empty else (stacked_chart_svg if stacked else line_chart_svg)(chart)
-    return drawn(chart.title, chart.lines, svg)
 
 
 def _pace(run: LearningRun) -> str:

@@ -18,11 +18,9 @@ from tabletop_interaction.benchmarks.rearrangement.pictures import PICTURE_HEIGH
 from tabletop_interaction.benchmarks.rearrangement.table import CAPTION, DISPLACED, Scores, Share, percent
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.envs.records.folder import write_whole
-from tabletop_interaction.reports.bar_charts import Bar, BarChart, Bars, bar_chart_svg
-from tabletop_interaction.reports.line_charts import Chart, Line, line_chart_svg
-from tabletop_interaction.reports.page import Drawn, Essential, drawn, render_page
+from tabletop_interaction.reports.charts import COLOURS, Bar, BarChart, Bars, Line, LineChart
+from tabletop_interaction.reports.page import Essential, render_page
 
-_COLOURS = 6
 _SHOWN_PX = 60.0
 _SUCCESSES_AN_AGENT = 2
 _FAILURES_A_CAUSE = 4
@@ -72,11 +70,8 @@ def report_page(out: Path, episodes: Sequence[Episode], scores: Scores, document
         agents=list(scores.agents),
         rows=scores.rows(),
         caption=CAPTION,
-        charts=[
-            _bars_drawn(displaced_chart(scores)),
-            _drawn_lines(distance_chart(episodes)),
-        ],
-        scenes_chart=_bars_drawn(scenes_chart(scores)) if len(scores.scenes) > 1 else None,
+        charts=[displaced_chart(scores), distance_chart(episodes)],
+        scenes_chart=scenes_chart(scores) if len(scores.scenes) > 1 else None,
         causes=[
             (str(cause), cause.meaning, [one.causes.get(cause, 0) for one in scores.agents.values()])
             for cause in Cause
@@ -108,7 +103,7 @@ def scenes_chart(scores: Scores) -> BarChart:
     return BarChart("Success by objects and table tops", "episodes, %", scores.scenes, tuple(series), _WIDE)
 
 
-def distance_chart(episodes: Sequence[Episode]) -> Chart:
+def distance_chart(episodes: Sequence[Episode]) -> LineChart:
     """Of each agent the share of episodes whose farthest displaced object ended within a distance of its goal."""
     lines = [
         _distances(name, np.array([one.max_px for one in episodes if one.agent == name]), number)
@@ -117,7 +112,7 @@ def distance_chart(episodes: Sequence[Episode]) -> Chart:
     limit = Line("counts as reached", np.full(2, WITHIN_PX), np.array([0.0, 100.0]), 5, "dashed", f"{WITHIN_PX:.0f} px")
     x_label = "from the goal to the displaced object that is farthest from it, px"
     title = "Distance left at the end"
-    return Chart(title, x_label, "episodes within, %", (*lines, limit), (0.0, _SHOWN_PX), (0.0, 100.0))
+    return LineChart(title, x_label, "episodes within, %", (*lines, limit), (0.0, _SHOWN_PX), (0.0, 100.0))
 
 
 def successes(out: Path, episodes: Sequence[Episode]) -> list[Examples]:
@@ -166,7 +161,7 @@ def _essential(name: str, share: Share) -> Essential:
 
 
 def _series(name: str, number: int, shares: Sequence[Share]) -> Bars:
-    return Bars(name, tuple(_bar(share) for share in shares), number % _COLOURS)
+    return Bars(name, tuple(_bar(share) for share in shares), number % COLOURS)
 
 
 def _bar(share: Share) -> Bar | None:
@@ -181,15 +176,7 @@ def _distances(name: str, pixels: np.ndarray[Any, np.dtype[np.float64]], number:
     shares = 100 * np.arange(len(ends)) / len(pixels)
     x = np.concatenate([[0.0], np.repeat(ends, 2)[:-1]])
     y = np.repeat(shares, 2)
-    return Line(name, x, y, number % _COLOURS, value=f"median {np.median(pixels):.0f} px", dots=False)
-
-
-def _bars_drawn(chart: BarChart) -> Drawn:
-    return drawn(chart.title, chart.series, "" if chart.empty else bar_chart_svg(chart))
-
-
-def _drawn_lines(chart: Chart) -> Drawn:
-    return drawn(chart.title, chart.lines, "" if chart.empty else line_chart_svg(chart))
+    return Line(name, x, y, number % COLOURS, value=f"median {np.median(pixels):.0f} px", dots=False)
 
 
 def _settings(document: Mapping[str, Any]) -> list[tuple[str, str]]:

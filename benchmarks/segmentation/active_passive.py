@@ -16,6 +16,7 @@ import numpy as np
 from rich.table import Table
 
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
 from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, flat_settings
 from tabletop_interaction.reports.learning_run import (
     IOUS,
@@ -24,12 +25,10 @@ from tabletop_interaction.reports.learning_run import (
     LearningRun,
     read_learning_run,
 )
-from tabletop_interaction.reports.line_charts import Chart, Line, svg_file, trailing_mean
 
 QUARTERS = 4
 """Equal parts of a run over which the share of hits is told."""
 
-_COLOURS = 6
 _PANEL = (400, 300)
 _PER_CENT = (0.0, 100.0)
 _MOST_DIFFERENCES = 12
@@ -217,8 +216,8 @@ def comparison_svg(comparison: Comparison) -> str:
     window = LONG_WINDOW if min(len(run.attempts) for _, run in runs) >= 2 * LONG_WINDOW else WINDOW
     hits = [_hits_line(run, window, at) for at, (_, run) in enumerate(runs)]
     charts.append(_chart("Picks that move an object", f"of the last {window} picks, %", hits))
-    legend = [Line(name, np.empty(0), np.empty(0), at % _COLOURS) for at, (name, _) in enumerate(runs)]
-    return svg_file(charts, legend)
+    legend = [Line(name, np.empty(0), np.empty(0), at % COLOURS) for at, (name, _) in enumerate(runs)]
+    return chart_file(charts, legend)
 
 
 def _check_same_set(runs: Mapping[str, LearningRun]) -> None:
@@ -241,20 +240,20 @@ def _document(run: LearningRun, figures: RunFigures) -> dict[str, Any]:
     }
 
 
-def _chart(title: str, y_label: str, lines: Sequence[Line]) -> Chart:
-    return Chart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=_PANEL)
+def _chart(title: str, y_label: str, lines: Sequence[Line]) -> LineChart:
+    return LineChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=_PANEL)
 
 
 def _ap_line(run: LearningRun, iou: float, number: int) -> Line:
     made = np.array([evaluation.interactions for evaluation in run.evaluations], np.float64)
     ap = np.array([evaluation.ap.get(iou, np.nan) for evaluation in run.evaluations], np.float64)
-    return Line("", made, ap, number % _COLOURS)
+    return Line("", made, ap, number % COLOURS)
 
 
 def _hits_line(run: LearningRun, window: int, number: int) -> Line:
     made = np.arange(1, len(run.attempts) + 1, dtype=np.float64)
     shares = 100 * trailing_mean(run.moved, window)
-    return Line("", made[window // 5 :], shares[window // 5 :], number % _COLOURS)
+    return Line("", made[window // 5 :], shares[window // 5 :], number % COLOURS)
 
 
 def _mean(values: Floats) -> float:

@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import imageio.v2 as imageio
+import numpy as np
 import torch
 
-from tabletop_interaction.benchmarks.segmentation.evaluation import Evaluation, EvaluationSet, figures_document
+from tabletop_interaction.benchmarks.segmentation.evaluation import (
+    SHOWN_IOUS,
+    Evaluation,
+    EvaluationSet,
+    figures_document,
+)
 from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_sheet
-from tabletop_interaction.reports.pr_curves import pr_curves_svg
+from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
+from tabletop_interaction.segmentation.evaluation.precision_recall import RECALL_GRID
 from tabletop_interaction.segmentation.photos import coco_results
+
+_PANEL = (336, 346)
 
 
 def write_report(
@@ -32,7 +41,7 @@ def write_report(
         the files that were written.
     """
     paths = [out / "pr_curves.svg", out / "results.json"]
-    paths[0].write_text(pr_curves_svg(evaluations), encoding="utf-8")
+    paths[0].write_text(precision_recall_svg(evaluations), encoding="utf-8")
     for evaluation in evaluations:
         sheet, found = out / f"{evaluation.model}.jpg", out / f"{evaluation.model}.detections.json"
         imageio.imwrite(sheet, evaluation_sheet(evaluation, data), quality=90)
@@ -48,6 +57,13 @@ def write_report(
     return paths
 
 
+def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
+    """An SVG file with a chart per IoU threshold and a line per model: precision at the recalls 0, 0.01, ..., 1."""
+    charts = [_precision_recall_chart(evaluations, iou) for iou in SHOWN_IOUS]
+    legend = [Line(_ap(one), np.empty(0), np.empty(0), number % COLOURS) for number, one in enumerate(evaluations)]
+    return chart_file(charts, legend)
+
+
 def model_labels(models: Sequence[str]) -> list[str]:
     """Short names of checkpoint paths, fit for files and different from each other."""
     labels: list[str] = []
@@ -57,6 +73,18 @@ def model_labels(models: Sequence[str]) -> list[str]:
         same = sum(known == label or known.startswith(f"{label}-") for known in labels)
         labels.append(f"{label}-{same + 1}" if same else label)
     return labels
+
+
+def _precision_recall_chart(evaluations: Sequence[Evaluation], iou: float) -> LineChart:
+    lines = [
+        Line("", RECALL_GRID, one.figures.precision[iou], number % COLOURS) for number, one in enumerate(evaluations)
+    ]
+    return LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _PANEL)
+
+
+def _ap(evaluation: Evaluation) -> str:
+    figures = ", ".join(f"{100 * evaluation.figures.ap[iou]:.1f} at {iou}" for iou in SHOWN_IOUS)
+    return f"{evaluation.model}: AP {figures}"
 
 
 def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,9 @@ def test_runs_are_called_by_their_folders_unless_named(tmp_path: Path) -> None:
 def test_the_plot_names_each_run(write: Write) -> None:
     svg = comparison_svg(compare_runs({"a<1>": write("a", "hm" * 6, 60), "p": write("p", "m" * 12, 50)}))
     assert "a&lt;1&gt;" in svg
-    assert svg.count("<polyline") == 6
+    for colour in ("c0", "c1"):
+        # A line in each of the three charts, and one in the legend.
+        assert len(re.findall(rf'<path [^>]*style="fill: none; stroke: var\(--{colour}\)', svg)) == 3 + 1
 
 
 def test_the_command_prints_a_table_and_writes_figures_and_curves(

@@ -19,9 +19,8 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     results_table,
 )
 from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, Generalisation
-from tabletop_interaction.benchmarks.segmentation.page import model_labels, write_report
+from tabletop_interaction.benchmarks.segmentation.page import model_labels, precision_recall_svg, write_report
 from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_sheet, picture_quality
-from tabletop_interaction.reports.pr_curves import pr_curves_svg
 from tabletop_interaction.segmentation.coco import InvalidLabelSet, write_label_set
 from tabletop_interaction.segmentation.proposals import Segments
 
@@ -128,8 +127,11 @@ def test_figures_that_do_not_exist_are_null_and_a_dash(squares: EvaluationSet, t
 
 
 def test_curves_are_a_line_a_model_in_each_panel(perfect: Evaluation, blind: Evaluation) -> None:
-    document = minidom.parseString(pr_curves_svg([perfect, blind]))
-    assert len(document.getElementsByTagName("polyline")) == 3 * 2
+    document = minidom.parseString(precision_recall_svg([perfect, blind]))
+    styles = [path.getAttribute("style") for path in document.getElementsByTagName("path")]
+    for colour in ("c0", "c1"):
+        # A line in each of the three panels, and one in the legend.
+        assert sum(f"stroke: var(--{colour})" in style for style in styles) == 3 + 1
 
 
 def test_the_sheet_outlines_misses_in_green_and_hits_in_yellow(

@@ -1,0 +1,123 @@
+"""Charts show their data at the right place, in the page's colours, the same each time."""
+
+from __future__ import annotations
+
+import re
+from xml.dom import minidom
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.reports.charts import (
+    Bar,
+    BarChart,
+    Bars,
+    Line,
+    LineChart,
+    StackedChart,
+    chart_file,
+    trailing_mean,
+)
+
+
+def paths(svg: str, colour: str) -> list[list[tuple[float, float]]]:
+    """The points of each path that has a colour in its style."""
+    found = [path for path in minidom.parseString(svg).getElementsByTagName("path") if "d" in path.attributes]
+    drawn = [path.getAttribute("d") for path in found if f"var(--{colour})" in path.getAttribute("style")]
+    return [[(float(x), float(y)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", path)] for path in drawn]
+
+
+def words(svg: str) -> list[str]:
+    return [text.firstChild.data for text in minidom.parseString(svg).getElementsByTagName("text")]  # type: ignore[union-attr]
+
+
+def line_chart(*lines: Line, kind: type[LineChart] = LineChart, title: str = "t") -> LineChart:
+    """A chart whose frame is 100 units wide and 100 high, from (52, 138) up to (152, 38)."""
+    return kind(title, "x", "y", lines, (0.0, 100.0), (0.0, 100.0), size=(176, 186))
+
+
+def bar_chart(*series: Bars, groups: tuple[str, ...] = ("a", "b")) -> BarChart:
+    """A chart whose frame is 200 units wide and 100 high, from (52, 138) up to (252, 38)."""
+    return BarChart("title", "share, %", groups, series, size=(264, 168))
+
+
+def line(*y: float, **changes: object) -> Line:
+    return Line("", np.linspace(0.0, 100.0, len(y)), np.array(y), **changes)  # type: ignore[arg-type]
+
+
+def test_a_curve_goes_through_its_points_that_are_numbers() -> None:
+    svg = line_chart(line(0.0, np.nan, 100.0, dots=False)).svg()
+    assert paths(svg, "c0") == [[(52, 138), (152, 38)]]
+
+
+def test_values_outside_the_range_are_drawn_at_its_edge() -> None:
+    svg = line_chart(line(50.0, 300.0, dots=False)).svg()
+    assert paths(svg, "c0") == [[(52, 88), (152, 38)]]
+
+
+def test_few_points_get_dots_and_many_are_thinned() -> None:
+    assert line_chart(line(*range(25))).svg().count("<use") > line_chart(line(*range(26))).svg().count("<use")
+    x, y = line(*range(5000)).finite()
+    assert len(x) == 400
+    assert (y[0], y[-1]) == (0, 4999)
+
+
+def test_bands_stand_on_one_another() -> None:
+    lines = (line(10.0, 20.0), line(30.0, 30.0, colour=1))
+    svg = line_chart(*lines, kind=StackedChart).svg()
+    (lower,), (upper,) = paths(svg, "c0"), paths(svg, "c1")
+    assert set(lower) == {(52, 138), (152, 138), (52, 128), (152, 118)}
+    assert set(upper) == {(52, 128), (152, 118), (52, 98), (152, 88)}
+
+
+def test_a_chart_with_nothing_but_references_is_empty() -> None:
+    assert line_chart(line(np.nan), line(1.0, 1.0, style="dashed")).empty
+    assert not line_chart(line(1.0)).empty
+
+
+def test_ticks_are_round() -> None:
+    chart = LineChart("t", "x", "y", (Line("", np.array([3996.0]), np.array([0.59])),), size=(400, 300))
+    assert words(chart.svg())[:8] == ["0", "1,000", "2,000", "3,000", "0", "0.2", "0.4", "0.6"]
+
+
+def test_half_is_half_as_high_as_all_and_its_interval_reaches_from_low_to_high() -> None:
+    svg = bar_chart(Bars("one", (Bar(100, 60, 100), Bar(50, 20, 80)))).svg()
+    heights = [max(y for _, y in bar) - min(y for _, y in bar) for bar in paths(svg, "c0")]
+    assert heights == pytest.approx([100, 50])
+    assert [[y for _, y in interval] for interval in paths(svg, "ink")] == [[78, 38], [118, 58]]
+
+
+def test_what_was_not_tried_has_no_bar() -> None:
+    svg = bar_chart(Bars("one", (Bar(100, 60, 100), None)), Bars("two", (None, Bar(0, 0, 30)), colour=1)).svg()
+    assert [len(paths(svg, colour)) for colour in ("c0", "c1", "ink")] == [1, 1, 2]
+
+
+def test_bars_stand_in_their_group_in_order() -> None:
+    svg = bar_chart(*(Bars(str(n), (Bar(9, 0, 20), Bar(9, 0, 20)), colour=n) for n in range(3))).svg()
+    left = {bar[0][0]: colour for colour in ("c0", "c1", "c2") for bar in paths(svg, colour)}
+    assert [left[x] for x in sorted(left)] == ["c0", "c1", "c2"] * 2
+
+
+def test_names_are_escaped_and_never_read_as_formulas() -> None:
+    chart = bar_chart(Bars("none", (None,)), groups=("<a> & $b$",))
+    assert chart.empty
+    assert "<a> & $b$" in words(chart.svg())
+    assert "a $x$ <b>" in words(chart_file([line_chart(line(1.0), title="a $x$ <b>")], []))
+
+
+def test_the_same_chart_gives_the_same_text_without_outside_references() -> None:
+    chart = line_chart(line(1.0, 2.0), line(3.0, 2.0, colour=1))
+    assert chart.svg() == chart.svg()
+    assert "://" not in chart.svg()
+    assert not re.search("#[0-9a-f]{6}[^0-9a-f]", chart.svg())
+
+
+def test_a_file_has_its_charts_and_a_legend_line_each() -> None:
+    charts = [line_chart(line(1.0, 2.0, dots=False), line(3.0, 2.0, colour=1, dots=False))] * 3
+    svg = chart_file(charts, [Line("first", np.empty(0), np.empty(0), value="9 %")])
+    assert (len(paths(svg, "c0")), len(paths(svg, "c1"))) == (3 + 1, 3)
+    assert words(svg)[-1] == "first 9 %"
+
+
+def test_means_trail() -> None:
+    assert trailing_mean(np.array([1.0, 0, 0, 1, 1]), 2).tolist() == [1, 0.5, 0, 0.5, 1]
