@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import track
 
 from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
-from tabletop_interaction.benchmarks.rearrangement.episode import EpisodeKey, Setting, scenes_of
+from tabletop_interaction.benchmarks.rearrangement.episode import EpisodeKey, scenes_of
 from tabletop_interaction.benchmarks.rearrangement.run import (
     episode_keys,
     missing_episodes,
     run_benchmark,
     write_results,
 )
+from tabletop_interaction.benchmarks.rearrangement.setting import Setting
 from tabletop_interaction.benchmarks.segmentation.active_passive import compare_runs, comparison_svg, named_folders
 from tabletop_interaction.benchmarks.segmentation.checksums import (
     checksum_of,

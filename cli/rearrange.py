@@ -20,14 +20,8 @@ from tabletop_interaction.benchmarks.rearrangement.agents import (
     agent_maker,
     check_agents,
 )
-from tabletop_interaction.benchmarks.rearrangement.episode import (
-    MOST_INTERACTIONS,
-    Scenes,
-    Setting,
-    Step,
-    open_table,
-    play,
-)
+from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, Step, open_table, play
+from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS, Setting
 from tabletop_interaction.cli.backends import SAWYER, BackendName, Terminal, check_backend, opened_backend
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement, load_goal

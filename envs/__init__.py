@@ -10,6 +10,7 @@ from tabletop_interaction.envs.backend import (
     GroundTruth,
     ObjectState,
     PickOutcome,
+    Split,
     open_backend,
 )
 from tabletop_interaction.envs.goals import Arrangement, Goal, load_goal
@@ -44,6 +45,7 @@ __all__ = [
     "PickOutcome",
     "PickPlace",
     "RecordInteractions",
+    "Split",
     "TabletopInteraction",
     "TabletopRearrangement",
     "Verdict",

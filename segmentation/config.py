@@ -12,6 +12,7 @@ STRIDE = 16
 PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
 DEFAULT_CHECKPOINT = Path(__file__).parent / "default" / "model.safetensors"
 
+Device = Literal["cpu", "cuda"]
 MaskBranch = Literal["refining", "deepmask"]
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.config import Device
 from tabletop_interaction.segmentation.training.config import SEEDS, TrainingError
 
 CELL_PX = 8
@@ -127,4 +128,4 @@ class InverseRunOptions:
     data: str = ""
     split: str = ""
     checkpoint_every: int = 100
-    device: str = "cpu"
+    device: Device = "cpu"

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.envs.backend import Backend, open_backend
+from tabletop_interaction.envs.backend import Backend, Split, open_backend
 from tabletop_interaction.envs.records.folder import sync_folder, write_whole
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.envs.watched_pushes import Clip, PushingConfig, check_fits, watch_pushes
@@ -63,7 +63,7 @@ class PassiveConfig:
 
     pushes: int = 150
     seed: int = 0
-    split: str = "train"
+    split: Split = "train"
     pushing: PushingConfig = field(default_factory=PushingConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
 

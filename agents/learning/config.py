@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -47,7 +48,7 @@ class LearningConfig:
     seed: int = 0
     backend: str = "simulation"
     config: str | None = None
-    split: str = "train"
+    split: Split = "train"
     episodes_per_scene: int = 1
     policy: PolicyName = "hypothesis"
     choice: ChoiceName = "score"

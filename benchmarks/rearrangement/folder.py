@@ -22,7 +22,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tabletop_interaction.benchmarks.rearrangement.episode import Episode, EpisodeKey, Setting
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode, EpisodeKey
+from tabletop_interaction.benchmarks.rearrangement.setting import Setting
 from tabletop_interaction.envs.records.folder import write_whole
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.json_lines import append_line, read_lines

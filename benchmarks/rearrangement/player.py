@@ -10,18 +10,11 @@ from pathlib import Path
 import torch
 
 from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, agent_maker
-from tabletop_interaction.benchmarks.rearrangement.episode import (
-    Episode,
-    EpisodeKey,
-    Scenes,
-    Setting,
-    open_table,
-    play,
-    score,
-)
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode, EpisodeKey, Scenes, open_table, play, score
 from tabletop_interaction.benchmarks.rearrangement.folder import write_picture
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
 from tabletop_interaction.benchmarks.rearrangement.pictures import episode_jpeg
+from tabletop_interaction.benchmarks.rearrangement.setting import Setting
 from tabletop_interaction.envs import TabletopRearrangement
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
-from tabletop_interaction.benchmarks.rearrangement.episode import Episode, EpisodeKey, Scenes, Setting
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode, EpisodeKey, Scenes
 from tabletop_interaction.benchmarks.rearrangement.folder import (
     EPISODES,
     check_setting,
@@ -31,6 +31,7 @@ from tabletop_interaction.benchmarks.rearrangement.folder import (
 )
 from tabletop_interaction.benchmarks.rearrangement.page import write_report
 from tabletop_interaction.benchmarks.rearrangement.player import open_player
+from tabletop_interaction.benchmarks.rearrangement.setting import Setting
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
 from tabletop_interaction.json_lines import repair_lines
 from tabletop_interaction.processes import Death, do_in_processes

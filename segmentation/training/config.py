@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
-from tabletop_interaction.segmentation.config import STRIDE, NetworkConfig
+from tabletop_interaction.segmentation.config import STRIDE, Device, NetworkConfig
 
 Loss = Literal["cross-entropy", "robust-set"]
 
@@ -148,5 +148,5 @@ class RunOptions:
 
     data: str = ""
     checkpoint_every: int = 100
-    device: str = "cpu"
+    device: Device = "cpu"
     half: bool = False

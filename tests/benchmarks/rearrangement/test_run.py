@@ -14,10 +14,11 @@ import pytest
 from tabletop_interaction.agents.features import Colours
 from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher
 from tabletop_interaction.benchmarks.rearrangement.agents import AGENTS, LearnedParts, agent_maker, check_agents
-from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, Setting, open_table, play, scenes_of
+from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, open_table, play, scenes_of
 from tabletop_interaction.benchmarks.rearrangement.folder import check_setting, keep_setting, read_episodes
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
 from tabletop_interaction.benchmarks.rearrangement.run import episode_keys, run_benchmark, write_results
+from tabletop_interaction.benchmarks.rearrangement.setting import Setting
 from tabletop_interaction.benchmarks.rearrangement.table import AgentScore, Scores, Share, percent
 from tabletop_interaction.envs import PickPlace
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
