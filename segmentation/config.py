@@ -21,8 +21,8 @@ class NetworkConfig:
     """What the network is made of.
 
     Attributes:
-        mask_branch: "deepmask", the paper's (512 numbers -> 56 x 56), or "refining" (after SharpMask, joins
-            stride 8 and 4 in; better edges).
+        mask_branch: Mask branch of the network: refining, with sharper edges (after SharpMask, joins stride 8 and 4),
+            or deepmask, the paper's (512 numbers -> 56 x 56).
         end_channels: of the 1 x 1 convolution that ends the trunk in the mask branch; DeepMask has 128, half of them
             make a checkpoint of 18 MB instead of 26 (half precision).
         code_channels: numbers that describe one object; the paper's 512.
@@ -49,14 +49,14 @@ class ProposalConfig:
     """How masks are proposed.
 
     Attributes:
-        scales: by which the picture is resized; small ones find large objects.
-        candidates_per_scale: the best 3 x 3 local maxima of each score map go on.
-        max_masks: the best candidates of all scales for which a mask is computed.
-        mask_threshold: probability from which a pixel belongs to the mask.
-        nms_iou: of two masks that overlap more than this, the one with the lower score is dropped.
-        min_area: pixels of the picture; smaller masks are dropped.
-        max_area_share: of the picture's pixels; larger masks are dropped.
-        min_score: probability; less certain positions are dropped.
+        scales: Scales at which the picture is searched; small ones find large objects.
+        candidates_per_scale: Best local maxima (3 x 3) that are kept of each score map.
+        max_masks: Best candidates of all scales for which a mask is computed.
+        mask_threshold: Probability from which a pixel belongs to the mask.
+        nms_iou: IoU above which the mask with the lower score is dropped.
+        min_area: Smallest area of a mask, pixels of the picture.
+        max_area_share: Largest share of the picture that a mask may cover.
+        min_score: Smallest score of a mask, a probability.
     """
 
     scales: tuple[float, ...] = PAPER_SCALES

@@ -76,17 +76,17 @@ class InverseTrainingConfig:
     """How an inverse model is trained.
 
     Attributes:
-        steps: how many; the learning rate falls to nothing over them.
-        batch_size: pairs a step.
-        learning_rate: the highest, AdamW's.
-        warm_up_steps: over which it rises from nothing, at most a tenth of the steps.
-        weight_decay: AdamW's.
-        most_gradient: norm to which the gradient is cut.
-        span: most moves between the two pictures of an example, see `inverse_examples`.
-        held_out: share of the scenes that are not learned from.
-        seed: of the first weights, the batches, and which scenes are held out.
-        model: sizes of the network.
-        augmentation: how pairs are changed.
+        steps: Training steps; the learning rate falls to zero over them.
+        batch_size: Pairs of pictures in a training step.
+        learning_rate: Highest learning rate of AdamW.
+        warm_up_steps: Steps over which the learning rate rises from zero, at most a tenth of all.
+        weight_decay: Weight decay of AdamW.
+        most_gradient: Norm to which the gradient is clipped.
+        span: Most moves between the two pictures of a pair; the original has 1, more teach to begin what takes several.
+        held_out: Share of the scenes that are kept out of the training, for the test.
+        seed: Seed of the first weights, the batches, and the choice of scenes for the test.
+        model: Sizes of the network.
+        augmentation: How pairs are changed.
     """
 
     steps: int = 1500
@@ -119,10 +119,10 @@ class InverseRunOptions:
     """Where a run learns and how it is kept: what a stopped run may change when it goes on.
 
     Attributes:
-        data: where the examples are from, in words; remembered in model.json.
-        split: of the objects and table tops that they show; remembered as well.
-        checkpoint_every: steps between two states on disk.
-        device: that learns.
+        data: Where the examples are from, in words; kept in model.json.
+        split: Split of the objects and table tops in the examples; kept in model.json.
+        checkpoint_every: Steps between two states on disk.
+        device: Device of the training.
     """
 
     data: str = ""

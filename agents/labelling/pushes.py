@@ -54,11 +54,11 @@ class PassiveConfig:
     """What is watched and how it is segmented.
 
     Attributes:
-        pushes: how many.
-        seed: of scenes and pushes.
-        split: which objects and backgrounds a simulation draws.
-        pushing: see `PushingConfig`.
-        motion: see `MotionConfig`.
+        pushes: Pushes to watch.
+        seed: Seed of scenes and pushes.
+        split: Split of the objects and table tops that a simulation draws.
+        pushing: How pushes are made, see `PushingConfig`.
+        motion: How moving objects are segmented, see `MotionConfig`.
     """
 
     pushes: int = 150

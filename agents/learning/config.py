@@ -19,29 +19,30 @@ class LearningConfig:
     """A run's settings; all of them change what is learned, so a run goes on with the same ones only.
 
     Attributes:
-        interactions: T, how many in all.
-        seed: of scenes, choices, first weights and crops.
-        backend: what moves, by name.
-        config: the backend's, as plain JSON: of a Sawyer the path of its lab file.
-        split: which objects and backgrounds.
-        episodes_per_scene: episodes (of 25 interactions) between two new scenes in a simulation; the more tables and
-            objects it meets, the better it knows the next.
-        policy: "hypothesis", or "random": the network learns, but never chooses.
-        choice: which hypothesis is tried, see `actor.CHOICES`.
-        random_share: of the interactions, are random whatever the network believes.
-        follow_share: of the random interactions, try again what has just been seen to move; 0 is the paper's.
-        least_belief: scores under this are no hypotheses.
-        update_interval: interactions between two updates of the network (paper).
-        steps_per_interaction: training steps that an interaction brings, made at the updates.
-        growth: steps made until a share p of the interactions are p ** growth of all; below 1 trains early, so that
-            the network soon chooses well what there is to learn from. 1 is the paper's.
-        pushes: watched before the first interaction; what they showed stays among the examples.
-        pretraining_steps: made before the first interaction, on what the pushes showed; 0 without pushes.
-        model: checkpoint that the network starts from; None starts it at random.
-        carry_labels: use a mask in every picture in which its object still stands (`standing`); the paper does not.
-        average: of the network's weights over its last steps, the share that a step leaves in place: the average
-            chooses and is evaluated. 0 takes the last weights.
-        training: how a step is made; its steps and its seed are not read.
+        interactions: Interactions in all, including existing ones (T in the paper).
+        seed: Seed of scenes, choices, first weights and crops.
+        backend: Backend that moves things, by name.
+        config: The robot's lab file, for the backend sawyer; None for a simulation.
+        split: Split of the objects and table tops to learn with.
+        episodes_per_scene: Episodes of 25 interactions between two new scenes; on a robot the operator lays new scenes.
+        policy: Policy of the agent: hypothesis picks what the network takes for an object; random learns but never
+            chooses.
+        choice: How a hypothesis is chosen: random among all, by its score, or by the network's uncertainty about it.
+        random_share: Share of the interactions that are random whatever the network proposes.
+        follow_share: Share of the random interactions that repeat a pick where something just moved; 0 in the paper.
+        least_belief: Smallest score of a hypothesis.
+        update_interval: Interactions between two updates of the network.
+        steps_per_interaction: Training steps for each interaction, made at the updates.
+        growth: Exponent of the training schedule: after a share p of the interactions, p ** growth of the steps are
+            made. Below 1 trains more at first; 1 is the paper's.
+        pushes: Pushes to watch and learn from before acting; the paper's passive bootstrap.
+        pretraining_steps: Training steps on the watched pushes before the first interaction; none without pushes.
+        model: Checkpoint to start from, such as one of `tabletop bootstrap`; without it the network starts untrained.
+        carry_labels: Use a mask in every picture in which its object still stands, not only in the picture that it was
+            labelled in; the paper does not.
+        average: Share of the averaged weights that a training step leaves in place; the average chooses and is
+            evaluated. 0 uses the last weights.
+        training: How a training step is made; its steps and its seed are not read.
     """
 
     interactions: int = 200

@@ -36,12 +36,12 @@ class CropConfig:
         margin_px: score positions closer to the crop's border than this say nothing.
         positive_px: positions this close to an object's centre are positive, and always the nearest one.
         negative_px: positions farther than this from every known object's centre, in L1, are negative.
-        background_share: of the crops, around clicks where nothing was found, as far as there are any.
-        paste_share: of the crops that get pasted objects; 0 is the paper's.
-        most_pasted: objects pasted into one crop.
-        shadow_share: of the pasted objects, that get a soft shadow.
-        print_share: of the crops, whose table gets a print (`prints`); the paper has none.
-        colour_share: of the crops, whose colours are exchanged; the paper has none.
+        background_share: Share of the crops around clicks where nothing was found, if there are such clicks.
+        paste_share: Share of the crops that get objects pasted in; the paper has none.
+        most_pasted: Most objects that are pasted into one crop.
+        shadow_share: Share of the pasted objects that get a soft shadow.
+        print_share: Share of the crops whose table gets a flat print; the paper has none.
+        colour_share: Share of the crops whose colours are exchanged; the paper has none.
     """
 
     crop_px: int = 192
@@ -86,19 +86,20 @@ class TrainingConfig:
     """How a network is trained.
 
     Attributes:
-        loss: of the mask branch: "cross-entropy" against the labels, or "robust-set" (paper, "Robust set loss").
-        iou_bound: b of the robust set loss.
-        steps: how many; the learning rate falls to nothing over them.
-        batch_size: crops a step.
-        learning_rate: the highest, AdamW's.
-        warm_up_steps: over which it rises from nothing, at most a tenth of the steps.
-        weight_decay: AdamW's, of weights with two or more axes.
-        score_weight: of the score loss.
-        mask_weight: of the mask loss.
-        most_gradient: norm to which the gradient is cut.
-        seed: of the first weights and of every crop.
-        crops: how crops are made.
-        network: what the network is made of.
+        loss: Loss of the mask branch: cross-entropy against the labels, or robust-set (paper, "Robust set loss"), which
+            tolerates wrong labels.
+        iou_bound: Least IoU with the label that the robust set loss demands (b in the paper).
+        steps: Training steps; the learning rate falls to zero over them.
+        batch_size: Crops in a training step.
+        learning_rate: Highest learning rate of AdamW.
+        warm_up_steps: Steps over which the learning rate rises from zero, at most a tenth of all.
+        weight_decay: Weight decay of AdamW, for weights with two or more axes.
+        score_weight: Weight of the score loss.
+        mask_weight: Weight of the mask loss.
+        most_gradient: Norm to which the gradient is clipped.
+        seed: Seed of the first weights and of every crop.
+        crops: How crops are made.
+        network: What the network is made of.
     """
 
     loss: Loss = "cross-entropy"
@@ -140,10 +141,10 @@ class RunOptions:
     All but the device leaves what is learned alone; devices round differently, and some learn in bfloat16.
 
     Attributes:
-        data: where the examples are from, in words; remembered in the checkpoint.
-        checkpoint_every: steps between two states on disk.
-        device: that learns; training.json remembers the first one and its number format.
-        half: write the finished network in half precision: half the size.
+        data: Where the examples are from, in words; kept in the checkpoint.
+        checkpoint_every: Steps between two states on disk.
+        device: Device of the training.
+        half: Write the finished network in half precision: half the size.
     """
 
     data: str = ""
