@@ -32,7 +32,7 @@ from tabletop_interaction.benchmarks.segmentation.generalisation import evaluate
 from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
 from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.processes import Death
+from tabletop_interaction.processes import WorkerDeath
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class Rearrangement:
         check_agents(self.agents, self.inverse_model)
 
 
-def _tell(console: Console, death: Death[EpisodeKey]) -> None:
+def _tell(console: Console, death: WorkerDeath[EpisodeKey]) -> None:
     console.print(f"{death}; another one takes it up", markup=False, highlight=False, soft_wrap=True)
 
 

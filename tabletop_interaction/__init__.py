@@ -1,11 +1,30 @@
-"""TabletopInteraction: a table where a robot teaches itself what an object is.
+"""TabletopInteraction: a table on which a robot learns by itself what an object is.
 
-Importing this package registers the environments with Gymnasium.
+Importing this package registers the environments with Gymnasium. Sub-packages such as `tabletop_interaction.envs` are
+imported when they are first used.
 """
+
+from importlib import import_module
+from types import ModuleType
 
 from gymnasium.envs.registration import register
 
 __version__ = "0.1.0"
+
+_SUB_PACKAGES = (
+    "agents", "benchmarks", "cli", "envs", "real", "reports", "sawyer", "segmentation", "sim_assets", "simulation",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in _SUB_PACKAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; its packages are {_SUB_PACKAGES}")
+    return import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUB_PACKAGES})
+
 
 register(
     id="TabletopInteraction-v0",

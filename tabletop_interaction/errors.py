@@ -109,13 +109,21 @@ class UnreadableRecords(TabletopError, ValueError):
     """Records that are missing, damaged or of a schema version that this reader does not know."""
 
 
-class WriterInUse(TabletopError, RuntimeError):
+class FolderInUse(TabletopError, RuntimeError):
+    """Another process works in the same folder; nothing was written."""
+
+
+class WriterInUse(FolderInUse):
     """Another living writer records under the same name in the same folder; nothing was written."""
 
 
 class DiskFull(TabletopError, OSError):
-    """No space is left for records; whatever was written before is whole and stays readable."""
+    """No space is left; what was written before is whole and stays readable."""
 
 
-class CollectorsDied(TabletopError, RuntimeError):
+class WorkersDied(TabletopError, RuntimeError):
+    """Worker processes die as fast as they are replaced; their finished results are not lost."""
+
+
+class CollectorsDied(WorkersDied):
     """Collecting processes die as fast as they are replaced; what they finished is on disk."""

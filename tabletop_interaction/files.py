@@ -1,20 +1,398 @@
-"""Files that are whole, or as they were before, wherever a kill falls."""
+"""The only code that creates, renames, locks or claims files and folders.
+
+A file is whole, or as it was before, wherever a kill, a power cut or a full disk interrupts: it is written under a
+hidden name `.tmp-<name>`, made durable and renamed. Libraries write through the path that `atomic_path` gives. A
+folder is claimed before its content begins, by a mark (`claim_folder`) or by the request that its content answers
+(`check_request`, then `write_json`).
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords
+
+MARK = ".tabletop"
+"""Name of the file that says which command made a folder."""
+
+_TEMPORARY, _LOCK = ".tmp-", ".lock"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What Rust, ffmpeg and torch say instead of raising an OSError with a number.
+_NO_SPACE_TEXTS = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
+_LOCK_POLL_S = 0.02
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of what is at `path` once the block ends without an error."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "wb") as file:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A hidden sibling to write to, with the same suffix; it replaces `path` when the block ends without an error.
+
+    The new file is durable and has the mode that the umask asks for, whatever library wrote it. After an error, `path`
+    is as before and the sibling is gone. The folder is made if need be. One process at a time may write a path.
+
+    Raises:
+        DiskFull: no space is left.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    with disk_full_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A killed writer leaves its temporary file.
+        temporary.unlink(missing_ok=True)
+        try:
+            mode = _create(temporary)
+            yield temporary
+            if _is_full(path.parent):
+                # ffmpeg and OpenCV report no failed write.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            with open(temporary, "rb") as file:
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary stream whose content replaces `path` when the block ends without an error; see `atomic_path`."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+
+
+def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a whole file, text as UTF-8; see `atomic_path`."""
+    with atomic_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2, *, sort_keys: bool = False) -> None:
+    """Write `plain(value)` as JSON with a newline at its end; see `atomic_path`."""
+    write_file(path, json.dumps(value, indent=indent, sort_keys=sort_keys, default=_plain_leaf) + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        UnreadableRecords: the file is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnreadableRecords(f"{path} is damaged ({error}); restore it from a copy") from error
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON reads it back: dataclasses become dicts, tuples and arrays lists, paths text, enums their values.
+
+    Raises:
+        TypeError: JSON cannot hold it.
+    """
+    return json.loads(json.dumps(value, default=_plain_leaf))
+
+
+def checksum(path: str | os.PathLike[str]) -> str:
+    """BLAKE2b of a file's content, 16 bytes, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_full_named(path: str | os.PathLike[str], kept: str = "nothing of it was written") -> Iterator[None]:
+    """Raise DiskFull in place of what any library raises when no space is left.
+
+    Args:
+        path: what is being written, for the message.
+        kept: what holds after the error, for the message.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, TabletopError) or (reason := _no_space_reason(error, Path(path))) is None:
+            raise
+        raise DiskFull(f"no space is left for {path} ({reason}); {kept}; free space and repeat the command") from error
+
+
+@contextmanager
+def lock_file(path: str | os.PathLike[str], blocking: bool = True) -> Iterator[None]:
+    """Hold the lock of a file, which is made if need be and stays; the kernel releases it when the process ends.
+
+    Args:
+        path: the lock's file; nothing is written to it.
+        blocking: wait for the process that has the lock.
+
+    Raises:
+        FolderInUse: another process has the lock, and `blocking` is False.
+        DiskFull: no space is left for the lock's file.
+    """
+    path = Path(path)
+    lock = FileLock(path, thread_local=False, poll_interval=_LOCK_POLL_S)
+    with disk_full_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=blocking)
+        except Timeout:
+            raise FolderInUse(f"another process works in {path.parent}; wait for it, or give another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def claim_folder(folder: str | os.PathLike[str], maker: str) -> None:
+    """Make a folder, or make sure that the same command made it; call this before any content is written.
+
+    A hidden file in the folder names the maker. It appears whole, and the first of several makers wins.
+
+    Args:
+        folder: absent, empty, or claimed by this maker.
+        maker: name of the command.
+
+    Raises:
+        ForeignFolder: something else made its content; nothing was written.
+        DiskFull: no space is left; the folder is not claimed.
+    """
+    folder = Path(folder)
+    found = _maker(folder)
+    if found is None and _first_content(folder, hidden=True) is not None:
+        found = "something else"
+    if found is None:
+        found = _write_mark(folder, maker)
+    if found != maker:
+        raise ForeignFolder(f"{folder} is not empty and was made by {found}; name a new folder with --out")
+
+
+def check_new_folder(folder: str | os.PathLike[str], kind: str) -> None:
+    """Check that a folder is absent or empty; hidden files and folders without files do not count.
+
+    Args:
+        folder: the folder.
+        kind: what is going to be in it, for the message.
+
+    Raises:
+        ForeignFolder: it is a file or holds something else.
+    """
+    if (found := _first_content(Path(folder), hidden=False)) is not None:
+        raise ForeignFolder(f"{folder} holds something else than {kind} ({found}); give a new or empty folder")
+
+
+def check_request(
+    path: str | os.PathLike[str], request: Mapping[str, Any], kind: str, ignoring: Collection[str] = ()
+) -> dict[str, Any] | None:
+    """Check that a folder is empty, or was begun with the same request; write `request` to `path` to begin it.
+
+    Args:
+        path: the JSON file in the folder that says what was requested.
+        request: what is requested now; further entries of the file do not count.
+        kind: what the folder holds, for messages.
+        ignoring: dotted names of entries that may differ.
+
+    Returns:
+        the content of the file, or None where the folder is new.
+
+    Raises:
+        ForeignFolder: the folder holds something else, or was begun with another request.
+    """
+    path = Path(path)
+    if not path.exists():
+        return check_new_folder(path.parent, kind)
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ForeignFolder(f"{path} describes no {kind} ({error}); give a new folder") from error
+    there, wanted = _dotted(found), _dotted(plain(request))
+    different = [
+        f"{key} {there.get(key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if key not in ignoring and there.get(key) != value
+    ]
+    if different:
+        raise ForeignFolder(f"{path.parent} holds {kind} with {'; '.join(different[:3])}; give a new folder")
+    return found
+
+
+def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The lines of a file without a torn last one; none where there is no file.
+
+    Raises:
+        UnreadableRecords: another line is damaged.
+    """
+    path = Path(path)
+    whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    try:
+        return [dict(json.loads(line)) for line in whole]
+    except (ValueError, TypeError) as error:
+        raise UnreadableRecords(f"{path} is damaged ({error}); restore it from a copy") from error
+
+
+def append_json_line(path: str | os.PathLike[str], value: Any) -> None:
+    """Add `plain(value)` as a line; when this returns, the line survives a kill.
+
+    Raises:
+        DiskFull: no space is left; the file is as before.
+    """
+    path = Path(path)
+    line = json.dumps(value, default=_plain_leaf).encode() + b"\n"
+    with disk_full_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        with open(path, "ab", buffering=0) as file:
+            append_bytes(file.fileno(), line, file.tell())
+        if is_new:
+            sync_folder(path.parent)
+
+
+def append_bytes(descriptor: int, content: bytes | memoryview, size: int) -> None:
+    """Append to an open file of `size` bytes and make it durable; after an error the file is as before."""
+    rest = memoryview(content)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except BaseException:
+        # A torn part would hide what is appended later from readers.
+        os.ftruncate(descriptor, size)
+        os.lseek(descriptor, size, os.SEEK_SET)
+        raise
+
+
+def repair_json_lines(path: str | os.PathLike[str]) -> None:
+    """Cut off a torn last line."""
+    path = Path(path)
+    if not path.exists():
+        return
+    with open(path, "r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+def keep_json_lines(path: str | os.PathLike[str], lines: Sequence[Any]) -> None:
+    """Replace all lines of a file; see `atomic_path`."""
+    write_file(path, "".join(json.dumps(line, default=_plain_leaf) + "\n" for line in lines))
+
+
+def _create(path: Path) -> int:
+    """Make an empty file; its mode, as the umask gives it."""
+    with open(path, "xb") as file:
+        return os.fstat(file.fileno()).st_mode & 0o777
+
+
+def _plain_leaf(value: Any) -> Any:
+    """What `json` cannot write by itself, one level of it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{value!r} of type {type(value).__name__} cannot be written as JSON; give plain values")
+
+
+def _no_space_reason(error: Exception, path: Path) -> str | None:
+    """Why an error means that the disk is full, in a line; None when it does not."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
+            return os.strerror(cause.errno)
+        if any(text in str(cause) for text in _NO_SPACE_TEXTS):
+            return os.strerror(errno.ENOSPC)
+        cause = cause.__cause__ or cause.__context__
+    # Some libraries report a failed write without its reason.
+    if isinstance(error, OSError | RuntimeError) and not getattr(error, "errno", None) and _is_full(path.parent):
+        return os.strerror(errno.ENOSPC)
+    return None
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether no block is left, not even one of those that are reserved for root where this process is root's."""
+    with suppress(OSError):
+        disk = os.statvfs(folder)
+        return disk.f_blocks > 0 and (disk.f_bavail if os.geteuid() else disk.f_bfree) == 0
+    return False
+
+
+def _maker(folder: Path) -> str | None:
+    """Who claimed a folder, None for nobody; earlier versions could leave an empty mark."""
+    mark = folder / MARK
+    return (mark.read_text(encoding="utf-8").strip() or None) if mark.is_file() else None
+
+
+def _write_mark(folder: Path, maker: str) -> str | None:
+    """Claim a folder; who has claimed it now, which is somebody else if they were faster."""
+    mark, pending = folder / MARK, folder / f"{MARK}-{os.getpid()}"
+    if mark.is_file() and _maker(folder) is None:
+        mark.unlink()
+    try:
+        write_file(pending, f"{maker}\n")
+        try:
+            os.link(pending, mark)
+        except FileExistsError:
+            return _maker(folder)
+        except OSError:
+            # A file system without hard links.
+            pending.replace(mark)
+        sync_folder(folder)
+    finally:
+        pending.unlink(missing_ok=True)
+    return maker
+
+
+def _first_content(path: Path, *, hidden: bool) -> str | None:
+    """The first name in a folder that counts as content, None for none; a file is its own content.
+
+    Temporary files, locks, marks without a maker and folders without files do not count, nor other hidden names unless
+    `hidden`.
+    """
+    if not path.exists():
+        return None
+    if not path.is_dir():
+        return path.name
+    passed = (_TEMPORARY, _LOCK, MARK) if hidden else (".",)
+    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith(passed))
+    return next((entry.name for entry in entries if _has_file(entry)), None)
+
+
+def _has_file(path: Path) -> bool:
+    return not path.is_dir() or any(not each.is_dir() for each in path.rglob("*"))
+
+
+def _dotted(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    flat: dict[str, Any] = {}
+    for key, each in value.items():
+        flat |= _dotted(each, f"{prefix}{key}.") if isinstance(each, Mapping) else {f"{prefix}{key}": each}
+    return flat
+
+
+# Until every package writes through the functions above.
+whole_file = atomic_file

@@ -1,44 +1,52 @@
-"""Many short, independent jobs done by several processes at once; each answer comes back as soon as it is there.
+"""The one process pool: independent jobs in spawned processes, each result as soon as it is there.
 
-Processes of the standard library do, with a pipe each: nothing is shared, and an answer is small. They are spawned,
-since forked ones would share this process's PyBullet and OpenCV. One that dies is replaced and its job done again. One
-that has done many is replaced, too: PyBullet keeps the textures of every scene for as long as its process lives.
+Each worker is an executor with a single process, so that the death of one does not stop the others: it is replaced,
+and its job is repeated. Processes are spawned, because forked ones would share PyBullet and OpenCV with their parent.
+A process that has done many jobs is replaced, because PyBullet keeps the textures of every scene until it ends.
+Workers end when their parent ends, however it ends.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
-from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
-from typing import Generic, TypeVar, cast
+from multiprocessing.util import Finalize
+from typing import Any, Generic, TypeVar
 
 import cv2
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import WorkersDied
 
 Job = TypeVar("Job")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
+OpenWorker = Callable[[], AbstractContextManager[Callable[[Job], Result]]]
 
-MOST_DEATHS_IN_A_ROW = 5
-"""Of processes that are replaced: after more of them something is wrong with all."""
+MAX_DEATHS_IN_A_ROW = 5
+"""Deaths without a result in between after which all workers are considered broken."""
 
-_JOBS_A_PROCESS = 100
-_DYING_S = 10.0
-
-
-class WorkersDied(TabletopError, RuntimeError):
-    """Processes die as fast as they are replaced; the answers that they gave are not lost."""
+_JOBS_PER_PROCESS = 100
+_EXIT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Death(Generic[Job]):
-    """A process that ended while it did a job: which one, and the exit code, negative for a signal."""
+class WorkerDeath(Generic[Job]):
+    """A process that died during a job.
+
+    Attributes:
+        job: what it was doing.
+        exit_code: of the process, negative for a signal.
+    """
 
     job: Job
     exit_code: int | None
@@ -46,149 +54,163 @@ class Death(Generic[Job]):
     def __str__(self) -> str:
         code = self.exit_code
         how = f"with exit code {code}" if code is None or code >= 0 else f"by {signal.Signals(-code).name}"
-        return f"a process died {how} while it did {self.job}"
+        return f"a process died {how} during {self.job}"
 
 
 def do_in_processes(
-    open_worker: Callable[[], AbstractContextManager[Callable[[Job], Answer]]],
+    open_worker: OpenWorker[Job, Result],
     jobs: Sequence[Job],
     workers: int,
-    tell_death: Callable[[Death[Job]], None] = print,
-) -> Generator[Answer]:
-    """Do jobs in `workers` processes and give each answer as it comes, in no order; closing this ends the processes.
+    on_death: Callable[[WorkerDeath[Job]], None] = print,
+) -> Generator[Result]:
+    """Do jobs in `workers` processes and yield each result as it comes, in no order; closing this ends the processes.
 
     Args:
-        open_worker: called once in each process, a context that gives what turns a job into its answer. Pickled, as
-            jobs and answers are: a function of a module, or a partial of one.
-        jobs: what is to be done.
-        workers: how many processes.
-        tell_death: called when one has died, before it is replaced.
+        open_worker: called once in each process: a context whose value turns a job into its result. It is pickled, as
+            jobs and results are: a function of a module, or a partial of one.
+        jobs: what to do.
+        workers: number of processes.
+        on_death: called when a process has died, before it is replaced.
 
     Raises:
-        WorkersDied: they die as fast as they are replaced.
+        WorkersDied: processes die as fast as they are replaced.
         Exception: what a job raised in its process.
     """
-    crew = _Crew(open_worker, jobs)
+    pool = _Pool(open_worker, jobs)
     try:
-        for _ in range(workers):
-            crew.hire()
-        while crew.at_work:
-            yield from crew.next_answers(tell_death)
+        for _ in range(min(workers, len(jobs))):
+            pool.start_worker()
+        while pool.running:
+            yield from pool.next_results(on_death)
     finally:
-        crew.dismiss()
+        pool.close()
 
 
-@dataclass
-class _Worker(Generic[Job]):
-    """A process, the pipe to it, what it does, and how many jobs it has been given."""
+class _RecordingContext(SpawnContext):
+    """A spawn context that keeps the process which an executor starts with it."""
 
     process: BaseProcess
-    pipe: Connection
-    job: Job
-    given: int = 0
 
-    def give(self, job: Job) -> None:
+    def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # type: ignore[override]
+        self.process = super().Process(*args, **kwargs)
+        return self.process
+
+
+class _Worker(Generic[Job, Result]):
+    """A process and the job that it does."""
+
+    def __init__(self, open_worker: OpenWorker[Job, Result], job: Job) -> None:
+        self._context = _RecordingContext()
+        self._executor = ProcessPoolExecutor(1, self._context, initializer=_start, initargs=(open_worker,))
+        self.given = 0
+        self.future = self.give(job)
+
+    def give(self, job: Job) -> Future[Result]:
         self.job, self.given = job, self.given + 1
-        # One that has just died is found out when its answer is waited for.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.pipe.send(job)
+        try:
+            self.future = self._executor.submit(_do, job)
+        except BrokenProcessPool as error:
+            # It died between two jobs, which its next result reports.
+            self.future = Future()
+            self.future.set_exception(error)
+        return self.future
 
     def end(self, grace_s: float = 0.0) -> int | None:
-        """Its exit code; it is ended by a signal unless it ends by itself in time."""
-        self.pipe.close()
-        self.process.join(grace_s)
-        self.process.terminate()
-        self.process.join()
-        return self.process.exitcode
+        """The exit code of the process, which is terminated unless it ends in time."""
+        process = self._context.process
+        late = threading.Timer(grace_s, process.terminate)
+        late.start()
+        self._executor.shutdown(cancel_futures=True)
+        late.cancel()
+        return process.exitcode
 
 
-class _Crew(Generic[Job, Answer]):
-    """The processes at work, by their pipes, and the jobs that nobody does yet."""
+class _Pool(Generic[Job, Result]):
+    """Running workers by the future of their job, and the jobs that wait."""
 
-    def __init__(
-        self, open_worker: Callable[[], AbstractContextManager[Callable[[Job], Answer]]], jobs: Sequence[Job]
-    ) -> None:
-        self._context = get_context("spawn")
+    def __init__(self, open_worker: OpenWorker[Job, Result], jobs: Sequence[Job]) -> None:
         self._open_worker = open_worker
         self._waiting = deque(jobs)
         self._deaths_in_a_row = 0
-        self.at_work: dict[Connection, _Worker[Job]] = {}
+        self.running: dict[Future[Result], _Worker[Job, Result]] = {}
 
-    def hire(self) -> None:
-        """Start another process and give it a job, if there is any left."""
-        if not self._waiting:
-            return
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._open_worker), daemon=True)
-        process.start()
-        # With the only other end in the process, its death closes the pipe.
-        theirs.close()
-        worker = self.at_work[ours] = _Worker(process, ours, self._waiting.popleft())
-        worker.give(worker.job)
+    def start_worker(self) -> None:
+        """Start a process with the next job, if there is one."""
+        if self._waiting:
+            worker = _Worker(self._open_worker, self._waiting.popleft())
+            self.running[worker.future] = worker
 
-    def next_answers(self, tell_death: Callable[[Death[Job]], None]) -> Iterator[Answer]:
-        """Wait until one or more processes have done a job or died, and set them to work again."""
-        for ready in connection.wait(list(self.at_work)):
-            worker = self.at_work[cast(Connection, ready)]
+    def next_results(self, on_death: Callable[[WorkerDeath[Job]], None]) -> Iterator[Result]:
+        """Wait for results or deaths, and give those workers, or their successors, the next jobs."""
+        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
+            worker = self.running.pop(future)
             try:
-                answer = worker.pipe.recv()
-            except (EOFError, ConnectionResetError):
-                self._bury(worker, tell_death)
+                result = future.result()
+            except BrokenProcessPool:
+                self._replace(worker, on_death)
                 continue
-            if isinstance(answer, _Failed):
-                raise answer.error
+            except BaseException:
+                worker.end()
+                raise
             self._deaths_in_a_row = 0
-            self._go_on(worker)
-            yield answer
+            self._continue(worker)
+            yield result
 
-    def dismiss(self) -> None:
-        """End all processes, whatever they do; what they have not told is lost."""
-        while self.at_work:
-            self.at_work.popitem()[1].end()
+    def close(self) -> None:
+        """End all processes; their unfinished jobs are lost."""
+        while self.running:
+            self.running.popitem()[1].end()
 
-    def _go_on(self, worker: _Worker[Job]) -> None:
-        if self._waiting and worker.given < _JOBS_A_PROCESS:
-            worker.give(self._waiting.popleft())
+    def _continue(self, worker: _Worker[Job, Result]) -> None:
+        if self._waiting and worker.given < _JOBS_PER_PROCESS:
+            self.running[worker.give(self._waiting.popleft())] = worker
         else:
-            del self.at_work[worker.pipe]
-            worker.end()
-            self.hire()
+            worker.end(_EXIT_S)
+            self.start_worker()
 
-    def _bury(self, worker: _Worker[Job], tell_death: Callable[[Death[Job]], None]) -> None:
-        del self.at_work[worker.pipe]
-        death = Death(worker.job, worker.end(_DYING_S))
+    def _replace(self, worker: _Worker[Job, Result], on_death: Callable[[WorkerDeath[Job]], None]) -> None:
+        death = WorkerDeath(worker.job, worker.end(_EXIT_S))
         self._deaths_in_a_row += 1
-        if self._deaths_in_a_row > MOST_DEATHS_IN_A_ROW:
+        if self._deaths_in_a_row > MAX_DEATHS_IN_A_ROW:
             raise WorkersDied(
-                f"{self._deaths_in_a_row} processes died in a row, the last time: {death}; what was finished is not "
-                "lost; a single worker works in this process and shows why"
+                f"{self._deaths_in_a_row} processes died in a row, the last time: {death}; finished results are not "
+                "lost; repeat with one worker, which runs in this process and shows the cause"
             )
-        tell_death(death)
+        on_death(death)
         self._waiting.appendleft(worker.job)
-        self.hire()
+        self.start_worker()
 
 
-@dataclass(frozen=True)
-class _Failed:
-    """What a job raised."""
-
-    error: Exception
+# In a worker's process: how to open what does its jobs, and what was opened.
+_open_worker: OpenWorker[Any, Any]
+_do_job: Callable[[Any], Any] | None = None
 
 
-def _serve(pipe: Connection, open_worker: Callable[[], AbstractContextManager[Callable[[Job], Answer]]]) -> None:
-    """Do what comes through the pipe until nobody is there who asks."""
-    # Ctrl-C is the parent's to handle.
+def _start(open_worker: OpenWorker[Any, Any]) -> None:
+    """Prepare a worker's process, and make it end with its parent."""
+    global _open_worker
+    _open_worker = open_worker
+    # The parent handles Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    # The parent is gone, or needs nothing more.
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError), open_worker() as do:
-        while True:
-            pipe.send(_done(do, pipe.recv()))
 
 
-def _done(do: Callable[[Job], Answer], job: Job) -> Answer | _Failed:
+def _end_with_parent() -> None:
+    # The executor's pipes do not break when the parent dies, because each has its other end in this process, too.
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _do(job: Any) -> Any:
+    global _do_job
     try:
-        return do(job)
+        if _do_job is None:
+            opened = ExitStack()
+            _do_job = opened.enter_context(_open_worker())
+            Finalize(None, opened.close, exitpriority=1)
+        return _do_job(job)
     except Exception as error:
         error.add_note(f"In the process that did {job}:\n{traceback.format_exc()}")
-        return _Failed(error)
+        raise

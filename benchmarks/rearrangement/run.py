@@ -34,7 +34,7 @@ from tabletop_interaction.benchmarks.rearrangement.player import open_player
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
 from tabletop_interaction.json_lines import repair_lines
-from tabletop_interaction.processes import Death, do_in_processes
+from tabletop_interaction.processes import WorkerDeath, do_in_processes
 
 OpenPlayer = Callable[[], AbstractContextManager[Callable[[EpisodeKey], Episode]]]
 
@@ -56,7 +56,7 @@ def run_benchmark(
     setting: Setting,
     make_parts: Callable[[], LearnedParts],
     workers: int = 0,
-    tell_death: Callable[[Death[EpisodeKey]], None] = print,
+    on_death: Callable[[WorkerDeath[EpisodeKey]], None] = print,
 ) -> Iterator[Episode]:
     """Play what the folder lacks; every episode is on disk when it is yielded. Closing this ends all processes.
 
@@ -66,7 +66,7 @@ def run_benchmark(
         setting: see `Setting`.
         make_parts: makes what learned agents are made of; with several workers called once in each, and pickled.
         workers: processes that play at once; 0 or 1 plays in this one.
-        tell_death: called when a playing process has died and is replaced.
+        on_death: called when a playing process has died and is replaced.
 
     Raises:
         InvalidConfiguration: an agent that is unknown or lacks its model; nothing was written.
@@ -78,7 +78,7 @@ def run_benchmark(
     repair_lines(out / EPISODES)
     missing = missing_episodes(out, keys)
     player: OpenPlayer = partial(open_player, out, setting, make_parts)
-    played = do_in_processes(player, missing, workers, tell_death) if workers > 1 else _play_here(player, missing)
+    played = do_in_processes(player, missing, workers, on_death) if workers > 1 else _play_here(player, missing)
     with closing(played):
         for episode in played:
             keep_setting(out, setting)

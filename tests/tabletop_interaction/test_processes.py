@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 
-from tabletop_interaction import processes as job_processes
-from tabletop_interaction.processes import WorkersDied, do_in_processes
+from tabletop_interaction import processes
+from tabletop_interaction.errors import ForeignFolder, WorkersDied
+from tabletop_interaction.processes import do_in_processes
 
 ASKING = """
 import operator, os, signal, time
@@ -63,15 +66,59 @@ def test_what_a_job_raises_is_raised_here_with_where_it_happened():
 
 
 def test_processes_that_always_die_are_replaced_for_a_while_only(monkeypatch):
-    monkeypatch.setattr(job_processes, "MOST_DEATHS_IN_A_ROW", 1)
+    monkeypatch.setattr(processes, "MAX_DEATHS_IN_A_ROW", 1)
     deaths = []
-    with pytest.raises(WorkersDied, match=r"2 processes died in a row, .* with exit code 3 while it did 3"):
+    with pytest.raises(WorkersDied, match=r"2 processes died in a row, .* with exit code 3 during 3"):
         list(do_in_processes(partial(nullcontext, os._exit), [3], 1, deaths.append))
     assert [(death.job, death.exit_code) for death in deaths] == [(3, 3)]
 
 
 def test_a_process_that_has_done_many_jobs_is_replaced_without_a_word(monkeypatch):
-    monkeypatch.setattr(job_processes, "_JOBS_A_PROCESS", 1)
+    monkeypatch.setattr(processes, "_JOBS_PER_PROCESS", 1)
     deaths = []
-    processes = list(do_in_processes(partial(nullcontext, operator.call), [os.getpid] * 3, 1, deaths.append))
-    assert (len(set(processes)), deaths) == (3, [])
+    pids = list(do_in_processes(partial(nullcontext, operator.call), [os.getpid] * 3, 1, deaths.append))
+    assert (len(set(pids)), deaths) == (3, [])
+
+
+def test_a_worker_that_cannot_be_opened_raises_its_error_here():
+    with pytest.raises(ForeignFolder, match="closed"):
+        list(do_in_processes(_cannot_open, [1], workers=1))
+
+
+@pytest.mark.parametrize("code", ["os._exit(4)", "os.kill(os.getpid(), 9)"])
+def test_the_job_of_a_dead_process_is_done_by_its_successor(tmp_path, code):
+    deaths = []
+    jobs = [_DieOnce(tmp_path / "died", code), abs]
+    assert sorted(do_in_processes(partial(nullcontext, _called_with_1), jobs, 2, deaths.append)) == [1, 2]
+    assert [death.exit_code for death in deaths] == [4 if "4" in code else -9]
+
+
+def test_what_a_worker_opened_is_closed_when_it_ends(tmp_path):
+    assert list(do_in_processes(partial(_opened, tmp_path / "closed"), [1], workers=1)) == [1]
+    assert (tmp_path / "closed").exists()
+
+
+def _cannot_open():
+    raise ForeignFolder("closed")
+
+
+@contextmanager
+def _opened(mark):
+    yield abs
+    mark.touch()
+
+
+def _called_with_1(function):
+    return function(1)
+
+
+@dataclass(frozen=True)
+class _DieOnce:
+    mark: Path
+    code: str
+
+    def __call__(self, number):
+        if not self.mark.exists():
+            self.mark.touch()
+            exec(self.code)
+        return number + 1

@@ -119,7 +119,7 @@ def test_two_processes_give_the_same_rows_and_one_that_dies_is_told_and_replaced
     out, deaths = tmp_path / "out", []
     out.mkdir()
     keys = [*_keys("oracle"), *_keys("mortal:Agent", seeds=(200,))]
-    _played(out, keys, make_parts=partial(LearnedParts, Blind, Blind), workers=2, tell_death=deaths.append)
+    _played(out, keys, make_parts=partial(LearnedParts, Blind, Blind), workers=2, on_death=deaths.append)
     assert [death.job.agent for death in deaths] == ["mortal:Agent"]
     assert (out / "pictures" / "mortal.Agent" / "test-on-test" / "000200.jpg").is_file()
     expected = [one for one in read_episodes(folder) if one.agent == "oracle"]
