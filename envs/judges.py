@@ -18,6 +18,7 @@ from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState,
 from tabletop_interaction.envs.goals import Arrangement, Goal
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.exposure import relative_exposure
 
 WITHIN_PX = 15.0
 
@@ -180,8 +181,8 @@ def told_apart(one: Picture, other: Picture) -> NDArray[np.bool_]:
         other: the same view at another time; exchanging the two changes nothing but the rounding.
     """
     a, b = _halved(one), _halved(other)
-    b = _exposed_like(b, a)
-    a, b = _smoothed(a), _smoothed(b)
+    exposure = relative_exposure(b, a, _EXPOSED, _FEWEST_SAMPLES)
+    a, b = _smoothed(a), _smoothed(b if exposure is None else (b * exposure.gain).astype(np.float32))
     unlike = cv2.max(_least_misfit(a, b), _least_misfit(b, a)) > _UNLIKE
     opened = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_OPEN, _DISC)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(opened)
@@ -193,15 +194,6 @@ def told_apart(one: Picture, other: Picture) -> NDArray[np.bool_]:
 def _halved(picture: Picture) -> Floats:
     height, width = picture.shape[:2]
     return cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
-
-
-def _exposed_like(picture: Floats, like: Floats) -> Floats:
-    """The picture times the median ratio of the two, a channel each, over pixels neither black nor burnt out."""
-    low, high = _EXPOSED
-    usable = (np.minimum(picture, like).min(2) > low) & (np.maximum(picture, like).max(2) < high)
-    if usable.sum() < _FEWEST_SAMPLES:
-        return picture
-    return np.asarray(picture * np.median(like[usable] / picture[usable], axis=0), np.float32)
 
 
 def _smoothed(picture: Floats) -> Floats:

@@ -1,12 +1,11 @@
-"""Label sets: pictures and the masks of their objects, COCO JSON on disk and checked plain data in memory.
+"""Label sets: pictures and the masks of their objects, as COCO JSON on disk and as checked values in memory.
 
 Pixels are rows and columns of the picture as it is stored; boxes are x, y, width, height in pixels.
 
-What an evaluation leaves out: COCO's evaluators (pycocotools and faster-coco-eval alike) overwrite an
-annotation's `ignore` with its `iscrowd`, so `iscrowd` alone counts, here too. A crowd object is nobody's
-miss, and a detection that has at least the IoU threshold's share of its own area in it is neither right nor
-wrong, however many such there are. Files that we write carry both flags, so that other readers see the same;
-a foreign `ignore` without `iscrowd` has no effect.
+An evaluation ignores crowd objects. pycocotools overwrites an annotation's `ignore` with its `iscrowd`, so only
+`iscrowd` counts, here too. A crowd object cannot be missed, and a detection whose share of pixels in it reaches the
+IoU threshold is neither right nor wrong. Files written here carry both flags for other readers; a foreign `ignore`
+without `iscrowd` has no effect.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from typing import Any, TypeVar
 
 import imageio.v3 as iio
 import numpy as np
-from faster_coco_eval.core import mask as coco_mask
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.files import whole_file
@@ -112,13 +111,6 @@ class Detections:
         for index, rle in enumerate(self.rles):
             if rle.area == 0:
                 raise InvalidDetections(f"detection {index} has no pixel; drop empty masks before evaluating")
-
-    @classmethod
-    def from_masks(cls, masks: BoolArray, scores: NDArray[np.floating[Any]]) -> Detections:
-        """From masks (N, H, W) bool and scores (N,); N may be 0."""
-        if masks.ndim != 3 or masks.dtype != np.bool_:
-            raise InvalidDetections(f"masks are {masks.dtype} {masks.shape}; bool (N, height, width) is needed")
-        return cls(tuple(rle_from_mask(mask) for mask in masks), np.asarray(scores, np.float64))
 
 
 def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolArray]) -> None:
@@ -303,21 +295,34 @@ def _checked_rle(counts: Any, image: LabelledImage, what: str) -> Rle:
     runs = isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts)
     if not runs and not isinstance(counts, str):
         raise InvalidLabelSet(f'{what} has "counts" {str(counts)[:40]}; a string or a list of run lengths is needed')
-    encoded: dict[str, Any] = {"size": [image.height, image.width], "counts": counts}
-    try:
-        if runs:
-            encoded = coco_mask.frPyObjects(encoded, image.height, image.width)
-        # Decoding is the library's only check that the runs are well-formed and fill the picture.
-        coco_mask.decode(encoded)
-    except MemoryError:
+    # pycocotools reads beyond a picture that the runs do not fill exactly.
+    lengths = counts if runs else _unpacked_runs(counts)
+    pixels = image.height * image.width
+    if sum(lengths) != pixels or min(lengths) < 0 or not (runs or counts.isascii()):
         raise InvalidLabelSet(
-            f"image {image.image_id} is said to be {image.height} x {image.width} px, which no memory holds; "
-            "correct its size"
-        ) from None
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise InvalidLabelSet(f"{what} has a damaged RLE ({error}); write its mask anew") from None
-    packed = encoded["counts"]
-    return Rle(image.height, image.width, packed if isinstance(packed, str) else packed.decode("ascii"))
+            f"{what} has a damaged RLE: its runs have {sum(lengths)} px, image {image.image_id} has {pixels}; "
+            "write the mask again"
+        )
+    if not runs:
+        return Rle(image.height, image.width, counts)
+    size = {"size": [image.height, image.width], "counts": counts}
+    packed = coco_mask.frPyObjects(size, image.height, image.width)["counts"]
+    return Rle(image.height, image.width, packed.decode("ascii"))
+
+
+def _unpacked_runs(counts: str) -> list[int]:
+    """Unpack COCO's string: numbers of 5 bits a character, from the third on the difference to the last but one."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in counts:
+        bits = ord(character) - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (bits & 16) << (shift - 4)
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    return runs
 
 
 def _rle_from_polygons(polygons: list[Any], image: LabelledImage, what: str) -> Rle:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.exposure import Exposure, relative_exposure
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -110,8 +111,8 @@ _CONTEXT_PX = 12
 _BLUR_PX = 0.8
 # What this blur leaves of the noise's standard deviation.
 _BLURRED_NOISE = 0.36
+_DIFFERING_Z, _DIFFERING_BLUR_PX, _DIFFERING_BLURRED_NOISE = 6.0, 1.2, 0.24
 _SAMPLE_STRIDE = 5
-_FEWEST_SAMPLES = 100
 _USUAL_NOISE = 3.0
 _NEIGHBOURHOOD = (11, 11)
 # A little above one half: lens and pixel spread an object's rim outwards.
@@ -185,24 +186,35 @@ def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfi
     return pixels
 
 
+def differing_pixels(before: Picture, after: Picture) -> NDArray[np.bool_]:
+    """Find pixels bool (H, W) that differ by more than exposure and noise; shadows and shifts count as differences.
+
+    Args:
+        before: uint8 (H, W, 3) RGB.
+        after: the same view.
+    """
+    gain, noise = _exposure(before, after, least_samples=1) or (np.ones(3, np.float32), 0.0)
+    difference = cv2.GaussianBlur(after - before.astype(np.float32) * gain, (0, 0), _DIFFERING_BLUR_PX)
+    limit = _DIFFERING_Z * _DIFFERING_BLURRED_NOISE * max(_DEFAULTS.least_noise, noise)
+    return np.asarray(np.abs(difference).max(2) > limit)
+
+
 def _matched(before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig) -> _Pair:
     """The window of both pictures, `before` brought to the exposure and white balance of `after`.
 
     Gains and noise are medians over the whole picture, of which an object covers a small share.
     """
-    b = before[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].reshape(-1, 3).astype(np.float32)
-    a = after[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].reshape(-1, 3).astype(np.float32)
-    exposed = (np.minimum(a, b).min(1) > 20) & (np.maximum(a, b).max(1) < 235)
-    gain, noise = np.ones(3, np.float32), _USUAL_NOISE
-    if exposed.sum() >= _FEWEST_SAMPLES:
-        a, b = a[exposed], b[exposed]
-        gain = np.median(a / b, axis=0)
-        noise = 1.4826 * float(np.median(np.abs(a - gain * b)))
+    gain, noise = _exposure(before, after) or (np.ones(3, np.float32), _USUAL_NOISE)
     return _Pair(
         before[rows, columns].astype(np.float32) * gain,
         after[rows, columns].astype(np.float32),
         max(noise, config.least_noise),
     )
+
+
+def _exposure(before: Picture, after: Picture, least_samples: int = 100) -> Exposure | None:
+    sampled = (picture[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].astype(np.float32) for picture in (before, after))
+    return relative_exposure(*sampled, least_samples=least_samples)
 
 
 def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:

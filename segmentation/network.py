@@ -9,8 +9,8 @@ pixel (16 c, 16 r) exactly, and speaks of the 192 px patch around it. Every conv
 the trunk does anyway, and no other padding is done: a picture of H x W has ceil(H / 16) x ceil(W / 16)
 positions, maps of stride 8 and 4 accordingly, and the last position lies at most 15 px inside the lower and
 right border. Zero padding, after normalisation, is a mid-grey surround to the first layer and "nothing" to
-later ones: a position knows that a border is near. A score depends on the pixels up to `SCORE_REACH` from its
-position and a mask up to `MASK_REACH`; a crop cut at a multiple of 16 gives the whole picture's numbers
+later ones: a position knows that a border is near. A score depends on the pixels up to 137 px from its
+position and a mask up to 185 px; a crop cut at a multiple of 16 gives the whole picture's numbers
 wherever its border is further away than that.
 
 Ours, where the paper is silent: the trunk ends after layer 3 (stride 16; layer 4 doubles the cost and was not
@@ -33,10 +33,7 @@ from torch.nn import functional
 
 from tabletop_interaction.segmentation.config import STRIDE, NetworkConfig
 
-PATCH = 192
 MASK_WINDOW = 160
-SCORE_REACH = 137
-MASK_REACH = 185
 # From a mask's centre to the edge of its feature windows, in cells of their own stride: always 80 px.
 REACH_16, REACH_8, REACH_4 = 5, 10, 20
 OBJECT_PRIOR = 0.05
@@ -156,11 +153,6 @@ class DeepMask(nn.Module):
 def position_centres_xy(positions_rc: Tensor) -> Tensor:
     """Pixels (..., 2) as x, y on which positions (..., 2), row and column of the score map, are centred."""
     return positions_rc.flip(-1) * STRIDE
-
-
-def positions_shape(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the score map of a picture of `height` x `width` pixels."""
-    return math.ceil(height / STRIDE), math.ceil(width / STRIDE)
 
 
 def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:

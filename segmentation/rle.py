@@ -1,4 +1,4 @@
-"""A mask as COCO's compressed run-length encoding, to and from bool pictures."""
+"""Masks in COCO's compressed run-length encoding, to and from bool arrays."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from faster_coco_eval.core import mask as coco_mask
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 BoolArray = NDArray[np.bool_]
 
@@ -28,7 +28,7 @@ class Rle:
     counts: str
 
     def to_coco(self) -> dict[str, Any]:
-        """The dict that pycocotools and faster-coco-eval read."""
+        """Return the dict that pycocotools reads."""
         return {"size": [self.height, self.width], "counts": self.counts}
 
     @cached_property
@@ -38,9 +38,15 @@ class Rle:
 
     @cached_property
     def box_xywh(self) -> tuple[float, float, float, float]:
-        """The mask's tight box: x, y, width, height, pixels."""
+        """The tight box of the mask: x, y, width, height, pixels."""
         x, y, width, height = (float(value) for value in coco_mask.toBbox(self.to_coco()))
         return x, y, width, height
+
+    @cached_property
+    def centre_xy(self) -> tuple[float, float]:
+        """Pixel x, y of the centre of the tight box, as DeepMask centres objects."""
+        x, y, width, height = self.box_xywh
+        return x + (width - 1) / 2, y + (height - 1) / 2
 
 
 def rle_from_mask(mask: BoolArray) -> Rle:
@@ -54,3 +60,9 @@ def rle_from_mask(mask: BoolArray) -> Rle:
 def mask_from_rle(rle: Rle) -> BoolArray:
     """Decode to a mask (H, W) bool."""
     return np.asarray(coco_mask.decode(rle.to_coco()), np.bool_)
+
+
+def mask_iou(one: BoolArray, other: BoolArray) -> float:
+    """Intersection over union of two masks of the same shape; 1 when both are empty."""
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else 1.0

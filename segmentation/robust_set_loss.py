@@ -68,7 +68,7 @@ def robust_set_loss(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, slac
     loss = functional.binary_cross_entropy_with_logits(logits.float(), latent.float())
     if math.isinf(slack_weight):
         return loss
-    slack = (iou_bound - mask_iou(latent, masks)).clamp(min=0)
+    slack = (iou_bound - mask_ious(latent, masks)).clamp(min=0)
     return loss + slack_weight * slack.mean() / masks[0].numel()
 
 
@@ -90,18 +90,18 @@ def two_bias_latent_mask(
         return torch.where(masks, logits + raised, logits - lowered) > 0
 
     for _ in range(max_steps):
-        iou = mask_iou(at(up, down), masks)
+        iou = mask_ious(at(up, down), masks)
         unmet = iou < iou_bound
         if not unmet.any():
             break
-        raising = mask_iou(at(up + step, down), masks) > iou
-        lowering = (mask_iou(at(up, down + step), masks) > iou) & ~raising
+        raising = mask_ious(at(up + step, down), masks) > iou
+        lowering = (mask_ious(at(up, down + step), masks) > iou) & ~raising
         up = up + step * (unmet & ~lowering)[:, None, None]
         down = down + step * (unmet & ~raising)[:, None, None]
     return at(up, down)
 
 
-def mask_iou(first: Tensor, second: Tensor) -> Tensor:
+def mask_ious(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union (B,) float32 of bool masks (B, H, W); 1 where both are empty."""
     union = (first | second).sum((1, 2))
     intersection = (first & second).sum((1, 2))

@@ -1,11 +1,22 @@
-"""What tests share: the docs' example backend, which is also the fake of fast tests; sample rows; photos of a board."""
+"""Fixtures of all tests: one thread for torch, the docs' example backend as a fast fake, sample rows, photos."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread: small networks train faster, and the results repeat to the bit."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -14,23 +14,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.segmentation.frame_difference import differing_pixels
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 
 Picture = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 
 _RIM_PX = 5
-_BLUR_PX = 1.2
-# What this blur leaves of the noise's standard deviation.
-_BLURRED_NOISE = 0.24
-_CHANGE_Z = 6.0
-_LEAST_NOISE = 1.5
 _MOST_CHANGED = 0.02
-_SAMPLE_STRIDE = 5
 _OVERLAP = 0.4
 
 
@@ -70,7 +64,9 @@ def carry_masks(masks: Mapping[int, Sequence[Rle]], pictures: Mapping[int, Pictu
         by number, masks that do not cover each other.
     """
     changed = {
-        number: changed_pixels(pictures[number], pictures[number + 1]) for number in pictures if number + 1 in pictures
+        number: differing_pixels(pictures[number], pictures[number + 1])
+        for number in pictures
+        if number + 1 in pictures
     }
     found: dict[int, list[_Carried]] = {}
     for number, labelled in masks.items():
@@ -85,18 +81,6 @@ def carry_masks(masks: Mapping[int, Sequence[Rle]], pictures: Mapping[int, Pictu
                     here = _Carried(rle, start.box, start.pixels, abs(at - number))
                     found.setdefault(at, []).append(here)
     return {number: [one.rle for one in _apart(here)] for number, here in sorted(found.items())}
-
-
-def changed_pixels(before: Picture, after: Picture) -> Bools:
-    """(H, W): pixels that differ beyond exposure and noise."""
-    sample_b, sample_a = (picture[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].astype(np.float32) for picture in (before, after))
-    exposed = (np.minimum(sample_a, sample_b).min(2) > 20) & (np.maximum(sample_a, sample_b).max(2) < 235)
-    gain, noise = np.ones(3, np.float32), _LEAST_NOISE
-    if exposed.any():
-        gain = np.median(sample_a[exposed] / sample_b[exposed], axis=0)
-        noise = max(noise, 1.4826 * float(np.median(np.abs(sample_a[exposed] - gain * sample_b[exposed]))))
-    difference = cv2.GaussianBlur(after - before.astype(np.float32) * gain, (0, 0), _BLUR_PX)
-    return np.asarray(np.abs(difference).max(2) > _CHANGE_Z * _BLURRED_NOISE * noise)
 
 
 def _stands(mask: _Carried, changed: Bools | None) -> bool:

@@ -16,7 +16,6 @@ from tabletop_interaction.agents.labelling.recorded_examples import picture_key
 from tabletop_interaction.agents.learning.run_folder import RunFolder, Tried
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
-from tabletop_interaction.segmentation.rle import Rle
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 from tabletop_interaction.segmentation.training.pictures import Picture, add_pictures, open_pictures
 
@@ -96,7 +95,7 @@ class Experience:
             pictures = {number: self._store[f"{sequence}/{number}"] for number in sorted(self._numbers[sequence])}
             labelled = {number: [e.mask for e in here if e.mask] for number, here in sorted(masks.items())}
             self._carried[sequence] = [
-                Example(f"{sequence}/{number}", _middle(mask), mask)
+                Example(f"{sequence}/{number}", mask.centre_xy, mask)
                 for number, here in carry_masks(labelled, pictures).items()
                 for mask in here
             ]
@@ -120,8 +119,3 @@ def _needed(row: Interaction, labels: Sequence[LabelledExample], *, every_pictur
 def _place_of(key: str) -> tuple[str, int]:
     sequence, number = key.rsplit("/", 1)
     return sequence, int(number)
-
-
-def _middle(mask: Rle) -> tuple[float, float]:
-    x, y, width, height = mask.box_xywh
-    return x + (width - 1) / 2, y + (height - 1) / 2

@@ -139,7 +139,7 @@ def clip_examples(
     frames = clip.frames[view.name]
     seen = [number for number, masks in enumerate(motion.masks) if masks]
     found = [
-        (_example(name, number, frames[number], _middle(rle), rle), frames[number])
+        (_example(name, number, frames[number], rle.centre_xy, rle), frames[number])
         for number in seen
         for rle in map(rle_from_mask, motion.masks[number])
     ]
@@ -195,11 +195,6 @@ def _example(
 ) -> Example:
     # A robot shows other pictures when a scene that a kill cut short is watched again: the key tells them apart.
     return Example(f"{name}/{number}-{zlib.crc32(np.ascontiguousarray(picture).data):08x}", click_xy, mask)
-
-
-def _middle(mask: Rle) -> tuple[float, float]:
-    x, y, width, height = mask.box_xywh
-    return x + (width - 1) / 2, y + (height - 1) / 2
 
 
 def _spread(examples: Sequence[Example], most: int) -> list[Example]:

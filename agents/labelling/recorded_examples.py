@@ -133,5 +133,4 @@ def _carried(examples: Sequence[Example], store: PictureStore) -> Iterator[Examp
     for sequence, labelled in masks.items():
         for at, here in carry_masks(labelled, numbered[sequence]).items():
             for mask in here:
-                x, y, width, height = mask.box_xywh
-                yield Example(f"{sequence}/{at}", (x + (width - 1) / 2, y + (height - 1) / 2), mask)
+                yield Example(f"{sequence}/{at}", mask.centre_xy, mask)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from tabletop_interaction.agents.features import DescribesSegments
-from tabletop_interaction.agents.labelling.carried import changed_pixels
+from tabletop_interaction.segmentation.frame_difference import differing_pixels
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -181,7 +181,7 @@ def changed_shares(segmented: SegmentedPicture, other: NDArray[np.uint8]) -> Flo
         segmented: N segments.
         other: uint8 (H, W, 3) RGB.
     """
-    changed = changed_pixels(segmented.image, other)
+    changed = differing_pixels(segmented.image, other)
     return np.array([changed[mask].mean() for mask in segmented.masks], np.float64)
 
 

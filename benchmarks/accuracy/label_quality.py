@@ -44,6 +44,8 @@ from tabletop_interaction.segmentation.frame_difference import (
     FrameDifferenceConfig,
     frame_difference,
 )
+from tabletop_interaction.segmentation.overlays import outlined
+from tabletop_interaction.segmentation.rle import mask_iou
 
 Labeller = Callable[[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]], FrameDifference]
 
@@ -118,8 +120,7 @@ class Judged:
     @property
     def iou(self) -> float:
         """Of the answer with the true mask; 1 where both are empty."""
-        union = int((self.answer.mask | self.truth.mask).sum())
-        return int((self.answer.mask & self.truth.mask).sum()) / union if union else 1.0
+        return mask_iou(self.answer.mask, self.truth.mask)
 
     @property
     def kind(self) -> str:
@@ -329,11 +330,9 @@ def _strip(judged: Judged) -> NDArray[np.uint8]:
     """Before, after, their difference, and the outlines of answer (green) and truth (red) where the object stands."""
     shown = judged.before if " pick " in judged.caption else judged.after
     difference = np.clip(128 + (judged.after.astype(np.int16) - judged.before), 0, 255).astype(np.uint8)
-    outlined = shown.copy()
     for mask, colour in ((judged.truth.mask, (240, 40, 40)), (judged.answer.mask, (0, 230, 80))):
-        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(outlined, outlines, -1, colour, 1)
-    panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, outlined)]
+        shown = outlined(shown, mask, colour)
+    panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, shown)]
     strip = cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5)
     text = f"{judged.caption}: {judged.kind}, IoU {judged.iou:.2f}, truth {int(judged.truth.mask.sum())} px"
     for colour, width in ((0, 0, 0), 3), ((255, 255, 255), 1):

@@ -29,6 +29,7 @@ from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState,
 from tabletop_interaction.envs.watched_pushes import watch_pushes
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.motion.masks import FrameMasks, motion_masks
+from tabletop_interaction.segmentation.rle import mask_iou
 
 _LEAST_SEEN_PX = 300
 _USEFUL, _GOOD = 0.5, 0.75
@@ -132,9 +133,9 @@ def score_clip(masks: FrameMasks, truth: list[list[BoolArray]], seconds: float) 
     ious: list[float] = []
     found: list[float] = []
     for answers, objects in zip(masks, truth, strict=True):
-        ious += [max((_iou(answer, true) for true in objects), default=0.0) for answer in answers]
+        ious += [max((mask_iou(answer, true) for true in objects), default=0.0) for answer in answers]
         seen = [true for true in objects if int(true.sum()) >= _LEAST_SEEN_PX]
-        found += [max((_iou(answer, true) for answer in answers), default=0.0) for true in seen]
+        found += [max((mask_iou(answer, true) for answer in answers), default=0.0) for true in seen]
     return Score(tuple(ious), tuple(found), seconds)
 
 
@@ -156,11 +157,6 @@ def results_table(scores: list[Score], options: Options) -> Table:
     ):
         table.add_row(name, value)
     return table
-
-
-def _iou(one: BoolArray, other: BoolArray) -> float:
-    union = int((one | other).sum())
-    return int((one & other).sum()) / union if union else 0.0
 
 
 def _mean(values: NDArray[Any]) -> float:

@@ -14,9 +14,10 @@ import numpy as np
 
 from tabletop_interaction.agents.rearranging.planning import Purpose
 from tabletop_interaction.agents.rearranging.rearranger import Decision
-from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, iou, objects_of
+from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, objects_of
 from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.envs.judges import WITHIN_PX
+from tabletop_interaction.segmentation.rle import mask_iou
 
 _FOUND_IOU = 0.5
 
@@ -79,7 +80,7 @@ def _cause_in_pictures(truth: RememberingSimulation, decision: Decision, id_: in
     numbers = []
     for segmented in (decision.now, decision.goal):
         true_mask = truth.shown_in(segmented.image).ids == id_
-        overlaps = [iou(mask, true_mask) for mask in segmented.masks]
+        overlaps = [mask_iou(mask, true_mask) for mask in segmented.masks]
         if not overlaps or max(overlaps) <= _FOUND_IOU:
             return Cause.SEGMENTATION
         numbers.append(int(np.argmax(overlaps)))

@@ -18,6 +18,7 @@ from tabletop_interaction.envs import Arrangement, Backend, Goal, Judge, ObjectS
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.judges import judge_by_truth
 from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
@@ -160,16 +161,10 @@ def _best_segments(segmented: SegmentedPicture, truth: RememberingSimulation) ->
     """By an object's id the number of the segment that shows it: of those that mostly lie on it, the best."""
     ids, best, numbers = truth.shown_in(segmented.image).ids, dict[int, float](), dict[int, int]()
     for number, id_ in enumerate(objects_of(segmented, truth)):
-        overlap = iou(segmented.masks[number], ids == id_)
+        overlap = mask_iou(segmented.masks[number], ids == id_)
         if id_ and overlap > best.get(id_, 0.0):
             best[id_], numbers[id_] = overlap, number
     return numbers
-
-
-def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Intersection over union of two masks of the same shape; 0 for two empty ones."""
-    union = int((one | other).sum())
-    return float((one & other).sum() / union) if union else 0.0
 
 
 def _position_by_id(states: tuple[ObjectState, ...]) -> dict[int, NDArray[np.float64]]:

@@ -23,7 +23,7 @@ from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.robust_set_loss import (
     latent_mask,
-    mask_iou,
+    mask_ious,
     robust_set_loss,
     two_bias_latent_mask,
 )
@@ -106,7 +106,7 @@ def solvers(logits: Tensor, masks: Tensor, repeats: int) -> str:
     exact = best_ms(lambda: latent_mask(logits, masks), repeats)
     slack = best_ms(lambda: latent_mask(logits, masks, slack_weight=100.0), repeats)
     search = best_ms(lambda: two_bias_latent_mask(logits, masks), repeats)
-    missed = (mask_iou(two_bias_latent_mask(logits, masks), masks) < 0.75).float().mean()
+    missed = (mask_ious(two_bias_latent_mask(logits, masks), masks) < 0.75).float().mean()
     return (
         f"exact {exact:5.1f}  with slack {slack:5.1f}  two-bias search {search:5.1f} (misses the bound in {missed:.0%})"
     )

@@ -26,8 +26,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from faster_coco_eval import COCO as FasterCOCO
-from faster_coco_eval import COCOeval_faster
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -40,11 +38,11 @@ from tabletop_interaction.segmentation.coco import (
 )
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
-    RECALL_GRID,
     FloatArray,
     Matches,
     area_under_curve,
     mean_matched_iou,
+    precision_at_grid,
     precision_recall,
     recalls_at_precisions,
 )
@@ -142,18 +140,19 @@ def average_precision(
         max_detections=max(1, *(len(found_in.rles) for found_in in detections.values())),
         min_object_area=min_object_area,
         iou_thresholds=IOU_THRESHOLDS,
-        libraries=" + ".join(f"{name} {version(name)}" for name in ("faster-coco-eval", "pycocotools")),
+        libraries=f"pycocotools {version('pycocotools')}",
     )
-    precision = _coco_precision(label_set, truth, found, settings)
-    matches = _match(label_set, truth, found, settings)
-    ap = {iou: float(np.mean(curve)) for iou, curve in precision.items()}
+    matches = _matches(_evaluate(label_set, truth, found, settings), settings)
+    curves = {iou: precision_recall(matches, iou) for iou in IOU_THRESHOLDS}
+    precision = {iou: precision_at_grid(*curve) for iou, curve in curves.items()}
+    ap = {iou: float(np.mean(values)) for iou, values in precision.items()}
     return AveragePrecision(
         settings=settings,
         ap=ap,
         ap_50_95=float(np.mean([ap[iou] for iou in COCO_IOU_THRESHOLDS])),
-        area_ap={iou: area_under_curve(*precision_recall(matches, iou)) for iou in IOU_THRESHOLDS},
+        area_ap={iou: area_under_curve(*curve) for iou, curve in curves.items()},
         precision=precision,
-        recall_at_precision={iou: recalls_at_precisions(*precision_recall(matches, iou)) for iou in IOU_THRESHOLDS},
+        recall_at_precision={iou: recalls_at_precisions(*curve) for iou, curve in curves.items()},
         mean_matched_iou=mean_matched_iou(matches, 0.5),
         images=len(label_set.images),
         objects=objects,
@@ -223,62 +222,37 @@ def _found_annotations(label_set: LabelSet, detections: Mapping[int, Detections]
     ]
 
 
-def _evaluator(
-    make_coco: Any,
-    make_evaluator: Any,
-    label_set: LabelSet,
-    annotations: tuple[list[dict[str, Any]], list[dict[str, Any]]],
-    settings: EvaluationSettings,
-) -> Any:
-    """Either library's evaluator, set up by `settings`; it gets copies, because it writes into them."""
-    sides = []
-    for side in annotations:
-        coco = make_coco()
-        coco.dataset = {
-            "images": [
-                {"id": number, "height": image.height, "width": image.width}
-                for number, image in enumerate(label_set.images, start=1)
-            ],
-            "annotations": [{**annotation} for annotation in side],
-            "categories": [{"id": 1, "name": "object"}],
-        }
-        coco.createIndex()
-        sides.append(coco)
-    evaluator = make_evaluator(*sides, "segm")
-    evaluator.params.useCats = 0
-    evaluator.params.iouThrs = np.array(settings.iou_thresholds)
-    evaluator.params.recThrs = RECALL_GRID
-    evaluator.params.maxDets = [settings.max_detections]
-    evaluator.params.areaRng = [[0, 1e10]]
-    evaluator.params.areaRngLbl = ["all"]
+def _evaluate(
+    label_set: LabelSet, truth: list[dict[str, Any]], found: list[dict[str, Any]], settings: EvaluationSettings
+) -> COCOeval:
+    """Match detections to objects by pycocotools."""
+    # pycocotools prints its progress to stdout and has no option against it.
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluator = COCOeval(_coco(label_set, truth), _coco(label_set, found), "segm")
+        evaluator.params.useCats = 0
+        evaluator.params.iouThrs = np.array(settings.iou_thresholds)
+        evaluator.params.maxDets = [settings.max_detections]
+        evaluator.params.areaRng = [[0, 1e10]]
+        evaluator.params.areaRngLbl = ["all"]
+        evaluator.evaluate()
     return evaluator
 
 
-def _coco_precision(
-    label_set: LabelSet,
-    truth: list[dict[str, Any]],
-    found: list[dict[str, Any]],
-    settings: EvaluationSettings,
-) -> dict[float, FloatArray]:
-    evaluator = _evaluator(FasterCOCO, COCOeval_faster, label_set, (truth, found), settings)
-    evaluator.rle_iou_max_workers = 1
-    evaluator.evaluate()
-    evaluator.accumulate()
-    # (IoU, recall, category, area, maxDets); summarize() would hide IoU 0.3.
-    precision = np.asarray(evaluator.eval["precision"][:, :, 0, 0, 0], np.float64)
-    return dict(zip(settings.iou_thresholds, precision, strict=True))
+def _coco(label_set: LabelSet, annotations: list[dict[str, Any]]) -> COCO:
+    coco = COCO()
+    coco.dataset = {
+        "images": [
+            {"id": number, "height": image.height, "width": image.width}
+            for number, image in enumerate(label_set.images, start=1)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "object"}],
+    }
+    coco.createIndex()
+    return coco
 
 
-def _match(
-    label_set: LabelSet,
-    truth: list[dict[str, Any]],
-    found: list[dict[str, Any]],
-    settings: EvaluationSettings,
-) -> Matches:
-    # pycocotools prints its progress to stdout and cannot be told not to.
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluator = _evaluator(COCO, COCOeval, label_set, (truth, found), settings)
-        evaluator.evaluate()
+def _matches(evaluator: COCOeval, settings: EvaluationSettings) -> Matches:
     thresholds = len(settings.iou_thresholds)
     fates = [
         _picture_fate(evaluator, number, fate, thresholds) for number, fate in enumerate(evaluator.evalImgs, start=1)

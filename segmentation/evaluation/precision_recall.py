@@ -82,10 +82,15 @@ def precision_recall(
     return recall, np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def coco_101_point(recall: FloatArray, precision: FloatArray) -> float:
-    """COCO's AP: mean over `RECALL_GRID` of the precision at the first point that reaches each, else 0."""
+def precision_at_grid(recall: FloatArray, precision: FloatArray) -> FloatArray:
+    """(101,): the precision at the first point that reaches each recall of `RECALL_GRID`, else 0."""
     reached = np.searchsorted(recall, RECALL_GRID, side="left")
-    return float(np.mean(np.append(precision, 0.0)[reached]))
+    return np.append(precision, 0.0)[reached]
+
+
+def coco_101_point(recall: FloatArray, precision: FloatArray) -> float:
+    """COCO's AP: the mean of `precision_at_grid`."""
+    return float(np.mean(precision_at_grid(recall, precision)))
 
 
 def area_under_curve(recall: FloatArray, precision: FloatArray) -> float:

@@ -119,7 +119,7 @@ def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathL
         decoded = ((keys[one.image_id], read_picture(source / one.file_name, upright=False)) for one in missing)
         store = add_pictures(pictures_folder, decoded)
     examples = tuple(
-        Example(keys[labelled.image_id], _middle(labelled.rle), labelled.rle)
+        Example(keys[labelled.image_id], labelled.rle.centre_xy, labelled.rle)
         for labelled in label_set.objects
         if not labelled.is_crowd
     )
@@ -141,8 +141,3 @@ def _crowds(label_set: LabelSet, keys: Mapping[int, str]) -> dict[str, tuple[Rle
         key: tuple(one.rle for one in label_set.objects_in(image_id) if one.is_crowd) for image_id, key in keys.items()
     }
     return {key: crowds for key, crowds in masks.items() if crowds}
-
-
-def _middle(mask: Rle) -> tuple[float, float]:
-    x, y, width, height = mask.box_xywh
-    return x + (width - 1) / 2, y + (height - 1) / 2

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.segmentation import Segmenter
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COMMAND = ["bootstrap", "--pushes", "2"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_pushes_become_a_network_and_the_same_command_finds_it_done(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import imageio.v2 as imageio
 import numpy as np
 import pytest
-import torch
 
 from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
 from tabletop_interaction.cli.main import main
@@ -24,15 +23,9 @@ from tabletop_interaction.real.arm.joint_states import TOPIC
 from tabletop_interaction.real.twin import Twin
 from tabletop_interaction.simulation.arm import AWAY
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SEED = 1
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

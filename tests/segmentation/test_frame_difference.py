@@ -13,8 +13,10 @@ from tabletop_interaction.benchmarks.accuracy.label_quality import Score as Pair
 from tabletop_interaction.segmentation.frame_difference import (
     FrameDifferenceConfig,
     InvalidPicturePair,
+    differing_pixels,
     frame_difference,
 )
+from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
 
 HEIGHT, WIDTH = 350, 430
@@ -60,10 +62,6 @@ def _exposed(picture, seed, gain=1.0, noise=2.0):
     return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
 
 
-def _iou(one, other):
-    return (one & other).sum() / (one | other).sum()
-
-
 def test_equal_pictures_show_nothing():
     picture = _exposed(TABLE, 1)
     found = frame_difference(picture, picture, CLICK)
@@ -89,7 +87,7 @@ def test_an_object_is_outlined_closely_whichever_picture_shows_it(appears):
     pair = _exposed(TABLE, 1), _exposed(_with_object(TABLE, shape), 2, 1.01)
     found = frame_difference(*(pair if appears else pair[::-1]), CLICK)
     assert found.moved
-    assert _iou(found.mask, shape) > 0.93
+    assert mask_iou(found.mask, shape) > 0.93
 
 
 @pytest.mark.parametrize("darkness", [0.2, 0.4, 0.55])
@@ -102,7 +100,7 @@ def test_an_objects_shadow_stays_out_of_its_mask():
     shape = _ellipse(*CLICK, 36, 24)
     shadow = _ellipse(CLICK[0] + 25, CLICK[1] + 18, 36, 24)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, shape, shadow=shadow), 2), CLICK)
-    assert _iou(found.mask, shape) > 0.9
+    assert mask_iou(found.mask, shape) > 0.9
 
 
 def test_an_object_of_the_tables_colour_is_found_by_its_finer_texture():
@@ -110,13 +108,13 @@ def test_an_object_of_the_tables_colour_is_found_by_its_finer_texture():
     alike = _texture(7, (150, 110, 75), contrast=30, blotch_px=1.2)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, shape, alike), 2), CLICK)
     assert found.moved
-    assert _iou(found.mask, shape) > 0.75
+    assert mask_iou(found.mask, shape) > 0.75
 
 
 def test_the_mask_is_one_piece_without_holes():
     ring = _disc(*CLICK, 36) & ~_disc(*CLICK, 16)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, ring), 2), CLICK)
-    assert _iou(found.mask, _disc(*CLICK, 36)) > 0.93
+    assert mask_iou(found.mask, _disc(*CLICK, 36)) > 0.93
     assert cv2.connectedComponents(found.mask.astype(np.uint8))[0] == 2
     assert cv2.connectedComponents((~found.mask).astype(np.uint8))[0] == 2
 
@@ -124,13 +122,13 @@ def test_the_mask_is_one_piece_without_holes():
 def test_of_two_objects_apart_the_one_at_the_click_is_taken():
     near, far = _disc(*CLICK, 24), _disc(CLICK[0] - 85, CLICK[1], 28)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, near | far), 2), CLICK)
-    assert _iou(found.mask, near) > 0.9
+    assert mask_iou(found.mask, near) > 0.9
 
 
 def test_two_objects_that_touch_come_as_one_mask():
     both = _disc(CLICK[0] - 22, CLICK[1], 24) | _disc(CLICK[0] + 22, CLICK[1], 24)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, both), 2), CLICK)
-    assert _iou(found.mask, both) > 0.93
+    assert mask_iou(found.mask, both) > 0.93
 
 
 def test_what_lies_outside_the_window_is_not_seen():
@@ -144,7 +142,7 @@ def test_a_mask_ends_at_the_windows_edge():
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, shape), 2), (215, 175))
     assert found.moved
     assert np.nonzero(found.mask)[1].min() == 215 - 120
-    assert _iou(found.mask, shape & (np.arange(WIDTH) >= 95)) > 0.9
+    assert mask_iou(found.mask, shape & (np.arange(WIDTH) >= 95)) > 0.9
 
 
 @pytest.mark.parametrize("click", [(3, 2), (WIDTH - 1, HEIGHT - 1), (-40, 100), (WIDTH + 40, HEIGHT + 30)])
@@ -153,7 +151,7 @@ def test_an_object_at_the_pictures_border_is_found(click):
     shape = _disc(*corner, 48)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, shape), 2), click)
     assert found.moved
-    assert _iou(found.mask, shape) > 0.9
+    assert mask_iou(found.mask, shape) > 0.9
 
 
 def test_an_object_needs_more_than_the_least_area():
@@ -193,8 +191,8 @@ def test_exchanging_the_pictures_hardly_changes_the_mask(x, y, seed, shadowed):
     there, back = frame_difference(before, after, (x, y)), frame_difference(after, before, (x, y))
     assert there.moved
     assert back.moved
-    assert _iou(there.mask, back.mask) > 0.9
-    assert _iou(there.mask, shape) > 0.85
+    assert mask_iou(there.mask, back.mask) > 0.9
+    assert mask_iou(there.mask, shape) > 0.85
 
 
 def test_the_pictures_are_left_as_they_were():
@@ -237,6 +235,15 @@ def test_wrong_input_is_named(before, after, click, said):
 def test_settings_outside_their_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         FrameDifferenceConfig(**wrong)
+
+
+def test_pixels_differ_by_an_object_and_not_by_noise_and_exposure():
+    shape = _disc(*CLICK, 30)
+    both = _exposed(_with_object(TABLE, shape), 1)
+    assert differing_pixels(both, _exposed(_with_object(TABLE, shape), 2, gain=1.08)).mean() < 0.002
+    differing = differing_pixels(both, _exposed(TABLE, 3))
+    assert differing[_disc(*CLICK, 28)].mean() > 0.9
+    assert differing[~_disc(*CLICK, 36)].mean() < 0.002
 
 
 def test_all_black_pictures_are_no_object():

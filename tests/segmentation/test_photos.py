@@ -17,7 +17,7 @@ from tabletop_interaction.segmentation.photos import (
     read_picture,
 )
 from tabletop_interaction.segmentation.proposals import Segments
-from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 
 
 class BrightPart:
@@ -113,7 +113,7 @@ def test_a_picture_that_is_cut_off_is_named(tmp_path: Path) -> None:
 def test_results_carry_the_pictures_name_and_its_boxes() -> None:
     masks = np.zeros((1, 20, 30), np.bool_)
     masks[0, 5:10, 7:19] = True
-    (entry,) = coco_results(3, "a.jpg", Detections.from_masks(masks, np.array([0.25])))
+    (entry,) = coco_results(3, "a.jpg", Detections(tuple(map(rle_from_mask, masks)), np.array([0.25])))
     assert (entry["image_id"], entry["file_name"], entry["score"]) == (3, "a.jpg", 0.25)
     assert entry["bbox"] == [7, 5, 12, 5]
 
@@ -122,7 +122,7 @@ def test_an_overlay_leaves_the_picture_and_its_other_pixels_alone() -> None:
     picture = np.full((200, 300, 3), 90, np.uint8)
     masks = np.zeros((2, 200, 300), np.bool_)
     masks[0, 20:90, 20:90], masks[1, 100:180, 150:260] = True, True
-    drawn = overlay(picture, Detections.from_masks(masks, np.array([0.9, 0.6])))
+    drawn = overlay(picture, Detections(tuple(map(rle_from_mask, masks)), np.array([0.9, 0.6])))
     assert (picture == 90).all()
     assert (drawn[:15] == 90).all()
     assert (drawn[30, 30] != drawn[110, 160]).any()

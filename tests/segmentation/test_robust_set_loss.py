@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from tabletop_interaction.segmentation.robust_set_loss import (
     latent_mask,
-    mask_iou,
+    mask_ious,
     robust_set_loss,
     two_bias_latent_mask,
 )
@@ -32,7 +32,7 @@ def cost(logits: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
 def exhaustive_optimum(logits: torch.Tensor, mask: torch.Tensor, bound: float, slack_weight: float) -> float:
     """The lowest cost of one (H, W) picture over all binary masks."""
     every = torch.tensor(list(itertools.product([False, True], repeat=mask.numel()))).view(-1, *mask.shape)
-    iou = mask_iou(every, mask.expand_as(every)).double()
+    iou = mask_ious(every, mask.expand_as(every)).double()
     missing = bound - iou
     missing = torch.where(missing < 1e-6, 0.0, missing)
     price = torch.where(missing == 0, 0.0, slack_weight * missing)
@@ -57,7 +57,7 @@ def test_no_mask_at_all_is_cheaper(
 ) -> None:
     logits, masks = picture
     latent = latent_mask(logits, masks, bound, slack_weight=slack_weight)
-    missing = (bound - mask_iou(latent, masks).double()).clamp(min=0)
+    missing = (bound - mask_ious(latent, masks).double()).clamp(min=0)
     missing = torch.where(missing < 1e-6, 0.0, missing)
     price = torch.where(missing == 0, 0.0, slack_weight * missing)
     for found, *given_picture in zip(cost(logits, latent) + price, logits, masks, strict=True):
@@ -72,7 +72,7 @@ def test_optimum_on_three_by_four_pixels(slack_weight: float) -> None:
     logits = torch.randn(6, 3, 4, generator=generator) * 2
     masks = torch.rand(6, 3, 4, generator=generator) < 0.5
     latent = latent_mask(logits, masks, 0.75, slack_weight=slack_weight)
-    missing = (0.75 - mask_iou(latent, masks).double()).clamp(min=0)
+    missing = (0.75 - mask_ious(latent, masks).double()).clamp(min=0)
     found = cost(logits, latent) + torch.where(missing == 0, 0.0, slack_weight * missing)
     expected = [exhaustive_optimum(*pair, 0.75, slack_weight) for pair in zip(logits, masks, strict=True)]
     assert found.tolist() == pytest.approx(expected, abs=1e-5)
@@ -130,10 +130,10 @@ def test_never_dearer_than_the_papers_search(seed: int) -> None:
     masks[:, 6:20, 8:22] = True
     logits = torch.randn(16, 28, 28, generator=generator) + torch.where(masks, 0.5, -1.0)
     searched = two_bias_latent_mask(logits, masks)
-    feasible = mask_iou(searched, masks) >= 0.75
+    feasible = mask_ious(searched, masks) >= 0.75
     assert feasible.any()
     latent = latent_mask(logits, masks)
-    assert (mask_iou(latent, masks) >= 0.75).all()
+    assert (mask_ious(latent, masks) >= 0.75).all()
     assert (cost(logits, latent) <= cost(logits, searched) + 1e-6)[feasible].all()
 
 

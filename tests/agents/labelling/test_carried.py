@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tabletop_interaction.agents.labelling.carried import carry_masks, changed_pixels
+from tabletop_interaction.agents.labelling.carried import carry_masks
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 BOXES = {"a": (20, 30), "b": (80, 40), "c": (40, 110)}
@@ -61,12 +61,3 @@ def test_of_two_alike_the_nearer_is_kept() -> None:
     wider = rle_from_mask(drawn)
     pictures = {0: table(0, "a"), 1: table(1, "a")}
     assert carry_masks({0: [wider], 1: [mask("a")]}, pictures) == {0: [wider], 1: [mask("a")]}
-
-
-def test_noise_and_exposure_are_no_change_and_an_object_is() -> None:
-    assert changed_pixels(table(0, "ab"), table(1, "ab", 1.08)).mean() < 0.002
-    changed = changed_pixels(table(0, "ab"), table(1, "b"))
-    y, x = BOXES["a"]
-    assert changed[y : y + 30, x : x + 30].mean() > 0.95
-    changed[y - 5 : y + 35, x - 5 : x + 35] = False
-    assert changed.mean() < 0.002

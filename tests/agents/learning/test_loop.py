@@ -32,6 +32,8 @@ from tabletop_interaction.json_lines import append_line, read_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CONFIG = LearningConfig(
     interactions=9,
     update_interval=3,
@@ -39,14 +41,6 @@ CONFIG = LearningConfig(
     training=TrainingConfig(batch_size=2, network=NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)),
     seed=1,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -177,7 +177,6 @@ def test_the_settings_fit_on_a_line_that_hides_nothing() -> None:
         "all areas",
         "maxDets 1",
         "objects < 100 px ignored",
-        "faster-coco-eval 1.",
         "pycocotools 2.",
     ):
         assert word in line
@@ -201,7 +200,7 @@ def test_detections_must_cover_the_pictures_in_their_size() -> None:
         average_precision(truth, detections_of([[]]))
     with pytest.raises(InvalidDetections, match="1 are unknown, first \\[3\\]"):
         average_precision(truth, detections_of([[], [], []]))
-    transposed = Detections.from_masks(box_mask(LEFT).T[None], np.ones(1))
+    transposed = Detections((rle_from_mask(box_mask(LEFT).T),), np.ones(1))
     with pytest.raises(InvalidDetections, match="80 x 60"):
         average_precision(truth, {**detections_of([[], []]), 2: transposed})
 
@@ -303,7 +302,7 @@ def test_the_order_of_pictures_does_not_matter_without_ties(scene: Any, random: 
 
 
 def test_large_image_ids_are_told_apart() -> None:
-    # faster-coco-eval passes image ids through doubles, where 2**53 and 2**53 + 1 are one.
+    # As doubles, 2**53 and 2**53 + 1 are one.
     truth = [[LEFT], [RIGHT]]
     found: list[list[Scored]] = [[(LEFT, 0.9)], [(RIGHT, 0.8)]]
     result = average_precision(label_set_of(truth, first_id=2**53), detections_of(found, first_id=2**53))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,20 +30,14 @@ from tabletop_interaction.segmentation.training.trainer import (
     new_network,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = TrainingConfig(
     steps=6,
     batch_size=2,
     crops=CropConfig(crop_px=96, object_px=40, reach_px=8, margin_px=16),
     network=NetworkConfig(end_channels=8, code_channels=16, refining_channels=4),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def discs(count: int = 6) -> ExampleSet:

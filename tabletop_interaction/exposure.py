@@ -1,0 +1,47 @@
+"""How much brighter one picture is than another: the gain of each channel and the noise that remains."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+# The standard deviation of a normal distribution, from its median absolute deviation.
+_DEVIATION_FROM_MEDIAN = 1.4826
+
+
+class Exposure(NamedTuple):
+    """The exposure and white balance of one picture relative to another.
+
+    Attributes:
+        gain: (3,) float32, factor of each channel.
+        noise: standard deviation of what remains of the difference, grey levels.
+    """
+
+    gain: Floats
+    noise: float
+
+
+def relative_exposure(
+    picture: Floats, reference: Floats, limits: tuple[float, float] = (20, 235), least_samples: int = 100
+) -> Exposure | None:
+    """Return the gain that brings `picture` to the exposure of `reference`, or None.
+
+    Gain and noise are medians over all pixels, so that objects may differ as long as they cover less than half.
+
+    Args:
+        picture: (..., 3) float32 RGB, 0 to 255; every fifth row and column of a picture are enough.
+        reference: the same pixels of the other picture.
+        limits: grey levels; pixels that reach either one in any channel of either picture are left out.
+        least_samples: with fewer pixels between the limits the result is None.
+    """
+    low, high = limits
+    exposed = (np.minimum(reference, picture).min(-1) > low) & (np.maximum(reference, picture).max(-1) < high)
+    if exposed.sum() < least_samples:
+        return None
+    one, other = picture[exposed], reference[exposed]
+    gain = np.median(other / one, axis=0)
+    return Exposure(gain, _DEVIATION_FROM_MEDIAN * float(np.median(np.abs(other - gain * one))))

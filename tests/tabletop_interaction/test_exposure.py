@@ -1,0 +1,35 @@
+"""Gain and noise between two pictures are found although objects differ."""
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.exposure import relative_exposure
+
+
+def _picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(60, 160, (40, 50, 3)).astype(np.float32)
+
+
+def test_gain_and_noise_are_found_beside_an_object() -> None:
+    picture, gain = _picture(0), np.array([1.1, 0.95, 1.02], np.float32)
+    reference = picture * gain + np.random.default_rng(1).normal(0, 2, picture.shape).astype(np.float32)
+    reference[10:20, 10:20] = 50
+    found = relative_exposure(picture, reference)
+    assert found is not None
+    np.testing.assert_allclose(found.gain, gain, rtol=0.01)
+    assert found.noise == pytest.approx(2, abs=0.2)
+
+
+def test_equal_pictures_have_gain_one_and_no_noise() -> None:
+    found = relative_exposure(_picture(0), _picture(0))
+    assert found is not None
+    assert (found.gain == 1).all()
+    assert found.noise == 0
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_too_few_pixels_between_the_limits_say_nothing(level: int) -> None:
+    picture = _picture(0)
+    picture[:, 2:] = level
+    assert relative_exposure(picture, _picture(1)) is None
+    assert relative_exposure(picture, _picture(1), least_samples=1) is not None
