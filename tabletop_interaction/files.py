@@ -131,7 +131,8 @@ def disk_full_named(path: str | os.PathLike[str], kept: str = "nothing of it was
     try:
         yield
     except Exception as error:
-        if isinstance(error, TabletopError) or (reason := _no_space_reason(error, Path(path))) is None:
+        typed = isinstance(error, TabletopError) and not isinstance(error, DiskFull)
+        if typed or (reason := _no_space_reason(error, Path(path))) is None:
             raise
         raise DiskFull(f"no space is left for {path} ({reason}); {kept}; free space and repeat the command") from error
 

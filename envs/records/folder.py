@@ -1,35 +1,34 @@
-"""What a folder of interactions looks like: its names, meta.json, its card and its locks.
+"""Layout of a folder of interactions: file names, meta.json, dataset card and locks.
 
 ```
 README.md                       card for Hugging Face `datasets`; says which files are data
 meta.json                       schema version, split, views, and what made the pictures
 data/part-<writer>-<n>.parquet  shards, whole or absent
-.journal-<writer>-<n>.arrows    rows of a shard to be, one journal a writer
-.lock, .lock-<writer>           held while the folder is opened, and while a writer lives
+.journal-<writer>-<n>.arrows    rows of the next shard, one journal per writer
+.lock, .lock-<writer>           locked while the folder is opened, and while a writer is open
 ```
-The kernel releases a lock when its process ends, however it ends: a writer whose lock is free is dead.
+The kernel releases a lock when its process ends, so a writer whose lock is free has ended.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
+from tabletop_interaction.files import check_new_folder, lock_file, read_json, sync_folder, write_file, write_json
 
 SCHEMA_VERSION = 1
-"""Of the rows that are written; every version up to this one is read."""
+"""Version of the rows that are written; this version and all earlier ones can be read."""
 
 _SHARD = re.compile(r"part-(?P<writer>.+)-(?P<number>\d+)\.parquet")
 _JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.arrows")
-_LOCK_PREFIX = ".lock-"
+_LOCK, _LOCK_PREFIX = ".lock", ".lock-"
 _FROM_ONE_SOURCE = ("backend", "driver", "renderer", "config")
 
 _CARD = """---
@@ -61,14 +60,14 @@ for interaction in read_interactions("path/of/this/folder"):
 
 @dataclass(frozen=True)
 class FolderMeta:
-    """What is common to all rows of a folder: the content of meta.json.
+    """Content of meta.json: what all rows of a folder have in common.
 
     Attributes:
         split: "train", "val" or "test".
-        views: names of the views, in order; they fix the picture columns.
-        metadata: plain JSON that says what made the pictures; "backend", "driver", "renderer" and "config" are the
-            same for all writers.
-        schema_version: of the rows.
+        views: names of the views, in order; they determine the picture columns.
+        metadata: plain JSON that says what made the pictures; all writers have the same "backend", "driver",
+            "renderer" and "config".
+        schema_version: version of the rows.
     """
 
     split: str
@@ -77,27 +76,22 @@ class FolderMeta:
     schema_version: int = SCHEMA_VERSION
 
     def differences(self, other: FolderMeta) -> list[str]:
-        """What forbids rows of both kinds in one folder, a phrase each; package versions may differ."""
+        """Differences that forbid rows of both kinds in one folder, a phrase each; package versions may differ."""
         mine, theirs = self._identity(), other._identity()
         return [f"{key} {theirs[key]!r}, not {mine[key]!r}" for key in mine if mine[key] != theirs[key]]
 
     def _identity(self) -> dict[str, Any]:
         sources = {key: self.metadata.get(key) for key in _FROM_ONE_SOURCE}
-        return {
-            "schema_version": self.schema_version,
-            "split": self.split,
-            "views": list(self.views),
-            **sources,
-        }
+        return {"schema_version": self.schema_version, "split": self.split, "views": list(self.views), **sources}
 
 
 def shard_path(folder: Path, writer: str, number: int) -> Path:
-    """Where the `number`-th shard of a writer goes."""
+    """Path of the `number`-th shard of a writer."""
     return folder / "data" / f"part-{writer}-{number:05d}.parquet"
 
 
 def journal_path(folder: Path, writer: str, number: int) -> Path:
-    """Where the rows of the `number`-th shard wait until it is sealed."""
+    """Path of the journal that becomes the `number`-th shard of a writer."""
     return folder / f".journal-{writer}-{number:05d}.arrows"
 
 
@@ -107,17 +101,17 @@ def list_shards(folder: Path) -> list[tuple[str, int, Path]]:
 
 
 def list_journals(folder: Path) -> list[tuple[str, int, Path]]:
-    """(writer, number, path) of every journal, of living and dead writers."""
+    """(writer, number, path) of every journal, whether its writer is open or has ended."""
     return _numbered(folder, _JOURNAL)
 
 
 def list_locks(folder: Path) -> list[str]:
-    """Names of the writers that live or died without closing."""
+    """Names of the writers that are open or ended without closing."""
     return sorted(path.name.removeprefix(_LOCK_PREFIX) for path in folder.glob(_LOCK_PREFIX + "*"))
 
 
 def is_record_folder(folder: Path) -> bool:
-    """Whether interactions were recorded into a folder, be it none yet."""
+    """Whether a folder was opened for recording; it may hold no interaction yet."""
     try:
         read_meta(folder)
     except (ForeignFolder, UnreadableRecords):
@@ -126,104 +120,72 @@ def is_record_folder(folder: Path) -> bool:
 
 
 def read_meta(folder: Path) -> FolderMeta:
-    """The content of a folder's meta.json.
+    """Content of a folder's meta.json.
 
     Raises:
         UnreadableRecords: there is no such folder, or meta.json is damaged.
-        ForeignFolder: the folder holds no meta.json of ours.
+        ForeignFolder: the folder has no meta.json that describes interactions.
     """
     path = folder / "meta.json"
     if not folder.is_dir():
-        raise UnreadableRecords(f"{folder} is no folder; give the folder that interactions were recorded into")
+        raise UnreadableRecords(f"{folder} is no folder; give a folder with recorded interactions")
     if not path.exists():
-        raise ForeignFolder(f"{folder} holds no meta.json, so no interactions; give a folder that has been recorded")
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise UnreadableRecords(f"{path} is damaged ({error}); restore it from a copy") from error
+        raise ForeignFolder(f"{folder} holds no meta.json; give a folder with recorded interactions")
+    content = read_json(path)
     try:
         return FolderMeta(**{**content, "views": tuple(content["views"])})
     except (TypeError, KeyError) as error:
-        raise ForeignFolder(f"{path} describes no interactions; give a folder that has been recorded") from error
+        raise ForeignFolder(f"{path} describes no interactions; give a folder with recorded interactions") from error
 
 
 def check_folder(folder: Path, meta: FolderMeta) -> None:
-    """Check that rows described by `meta` may be written to a folder: it is absent, empty, or holds such
-    rows.
+    """Check that a folder is absent, empty, or holds rows of this kind.
 
     Raises:
         ForeignFolder: it holds something else; nothing was written.
     """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ForeignFolder(f"{folder} is a file; give a folder, new, empty or recorded before")
-    if (folder / "meta.json").exists():
-        if differences := meta.differences(read_meta(folder)):
-            raise ForeignFolder(f"{folder} holds interactions of {'; '.join(differences)}; give a new folder")
-    elif found := sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")):
-        raise ForeignFolder(f"{folder} holds something else ({found[0]}); give a new or empty folder")
+    if not (folder / "meta.json").exists():
+        check_new_folder(folder, "interactions")
+    elif differences := meta.differences(read_meta(folder)):
+        raise ForeignFolder(f"{folder} holds interactions of {'; '.join(differences)}; give a new folder")
 
 
 def prepare_folder(folder: Path, meta: FolderMeta) -> None:
-    """Write meta.json and the card where they are missing; the folder has been checked and is locked."""
-    # meta.json comes first: whatever else a kill leaves behind is then known to be ours.
+    """Write meta.json and the card where they are missing; the folder was checked and is locked."""
+    # meta.json claims the folder, so it comes first.
     if not (folder / "meta.json").exists():
-        write_whole(folder / "meta.json", json.dumps(asdict(meta), indent=2) + "\n")
+        write_json(folder / "meta.json", meta)
     if not (folder / "README.md").exists():
-        write_whole(folder / "README.md", _CARD.format(split=meta.split))
+        write_file(folder / "README.md", _CARD.format(split=meta.split))
     (folder / "data").mkdir(exist_ok=True)
     sync_folder(folder)
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file, text as UTF-8, so that it is whole or absent after a kill."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder while writers come and go in it; waits for whoever holds it."""
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def writer_lock(folder: Path, writer: str) -> Iterator[None]:
+    """Hold a writer's name; the folder is locked when this begins and when it ends.
+
+    Raises:
+        FolderInUse: an open writer has the name.
+    """
+    path = folder / f"{_LOCK_PREFIX}{writer}"
+    with lock_file(path, blocking=False):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
-def take_writer_lock(folder: Path, writer: str) -> int | None:
-    """File descriptor that holds a writer's name until it is closed; None when a living writer has it."""
-    descriptor = os.open(folder / f"{_LOCK_PREFIX}{writer}", os.O_CREAT | os.O_RDWR, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def drop_writer_lock(folder: Path, writer: str, descriptor: int) -> None:
-    """Give a writer's name back; the folder is locked, so that nobody takes the file that goes away here."""
-    (folder / f"{_LOCK_PREFIX}{writer}").unlink(missing_ok=True)
-    os.close(descriptor)
+def folder_lock(folder: Path) -> AbstractContextManager[None]:
+    """Hold a folder while writers open and close; waits for the process that has the lock."""
+    return lock_file(folder / _LOCK)
 
 
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, int, Path]]:
     names: Sequence[str] = os.listdir(folder) if folder.is_dir() else ()
     matches = [match for name in names if (match := pattern.fullmatch(name))]
     return sorted((match["writer"], int(match["number"]), folder / match.string) for match in matches)
+
+
+# Until every package uses the core.
+write_whole = write_file

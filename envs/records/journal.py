@@ -1,24 +1,21 @@
-"""Recording: rows that survive a kill, one by one, and end in Parquet shards.
+"""Record rows, each of which survives a kill, into Parquet shards.
 
-A row is appended to a journal (an Arrow IPC stream) and made durable before `append` returns. A full journal
-is sealed: written as a shard under a hidden name, made durable, renamed, and only then removed. Wherever a
-kill falls, each acknowledged row stands in a shard or in a journal; whoever opens the folder next seals what
-the dead left.
+A row is appended to a journal (an Arrow IPC stream) and made durable before `append` returns. A full journal is sealed:
+its rows are written as a shard, and only then is it removed. After a kill at any time, each acknowledged row is in a
+shard or in a journal; the next process that opens the folder seals the journals of writers that have ended.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,7 +24,6 @@ from tabletop_interaction.envs.backend import SPLITS
 from tabletop_interaction.envs.records.folder import (
     FolderMeta,
     check_folder,
-    drop_writer_lock,
     folder_lock,
     journal_path,
     list_journals,
@@ -35,8 +31,7 @@ from tabletop_interaction.envs.records.folder import (
     list_shards,
     prepare_folder,
     shard_path,
-    sync_folder,
-    take_writer_lock,
+    writer_lock,
 )
 from tabletop_interaction.envs.records.reading import journal_rows
 from tabletop_interaction.envs.records.row import (
@@ -46,10 +41,10 @@ from tabletop_interaction.envs.records.row import (
     check_row,
     schema_of,
 )
-from tabletop_interaction.errors import DiskFull, InvalidConfiguration, WriterInUse
+from tabletop_interaction.errors import FolderInUse, InvalidConfiguration, WriterInUse
+from tabletop_interaction.files import append_bytes, atomic_path, disk_full_named, plain, sync_folder
 
 ROWS_PER_GROUP = 8
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -62,38 +57,40 @@ def open_writer(
     writer: str | None = None,
     rows_per_shard: int = 64,
 ) -> InteractionWriter:
-    """Open a folder to record into, after sealing what dead writers left in it.
+    """Open a folder for recording, and seal the journals of writers that ended without closing.
 
     Several writers may write to one folder at once, each under its own name.
 
     Args:
-        folder: new, empty, or recorded into before with the same split, views, backend and renderer.
-        split: "train", "val" or "test": of every row.
-        views: names of the views: each row has their pictures.
-        metadata: plain JSON that says what made the pictures; the first writer's goes to meta.json.
-        writer: this writer's name, letters, digits, "_" and "-"; None takes the first of w0, w1, ... never
-            used here. A name used before goes on where it stopped.
+        folder: new, empty, or with interactions of the same split, views, backend and renderer.
+        split: "train", "val" or "test", the same for all rows.
+        views: names of the views whose pictures each row has.
+        metadata: plain JSON that says what made the pictures; meta.json keeps that of the first writer.
+        writer: name of this writer, of letters, digits, "_" and "-"; None takes the first of w0, w1, ... that was
+            never used in the folder. The shards of a name are numbered on.
         rows_per_shard: rows of a journal before it is sealed.
 
     Raises:
         ForeignFolder: the folder holds something else; nothing was written.
-        WriterInUse: a living writer has this name; nothing was written.
+        WriterInUse: an open writer has this name; nothing was written.
         InvalidConfiguration: a malformed name, split or number; nothing was written.
         DiskFull: no space is left.
     """
     _check_arguments(split, writer, rows_per_shard)
-    folder, meta = Path(folder), FolderMeta(split, tuple(views), json.loads(json.dumps(metadata or {})))
+    folder, meta = Path(folder), FolderMeta(split, tuple(views), plain(metadata or {}))
     check_folder(folder, meta)
-    with _disk_full_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with folder_lock(folder):
-            check_folder(folder, meta)
-            prepare_folder(folder, meta)
-            _seal_what_the_dead_left(folder)
-            name = writer or _unused_name(folder)
-            lock = take_writer_lock(folder, name)
-    if lock is None:
-        raise WriterInUse(f"a living writer records into {folder} as {name!r}; give another name, or none")
+    lock = ExitStack()
+    with _disk_full_named(folder), folder_lock(folder):
+        check_folder(folder, meta)
+        prepare_folder(folder, meta)
+        _seal_abandoned_journals(folder)
+        name = writer or _unused_name(folder)
+        try:
+            lock.enter_context(writer_lock(folder, name))
+        except FolderInUse as error:
+            raise WriterInUse(
+                f"an open writer records into {folder} as {name!r}; give another name, or none"
+            ) from error
     number = 1 + max((n for each, n, _ in list_shards(folder) if each == name), default=-1)
     return InteractionWriter(folder, meta, name, lock, number=number, rows_per_shard=rows_per_shard)
 
@@ -103,24 +100,24 @@ class InteractionWriter:
 
     Args:
         folder: prepared.
-        meta: what is common to its rows.
-        writer: the name.
-        lock: file descriptor that holds the name; closed with the writer.
-        number: of the name's next shard.
+        meta: what all rows have in common.
+        writer: its name.
+        lock: holds the name; closed with the writer.
+        number: number of its next shard.
         rows_per_shard: rows of a journal before it is sealed.
 
     Attributes:
-        writer: the name.
+        writer: its name.
     """
 
     def __init__(
-        self, folder: Path, meta: FolderMeta, writer: str, lock: int, *, number: int, rows_per_shard: int
+        self, folder: Path, meta: FolderMeta, writer: str, lock: ExitStack, *, number: int, rows_per_shard: int
     ) -> None:
         self.writer = writer
         self._folder = folder
         self._meta = meta
         self._schema = schema_of(meta.views)
-        self._lock: int | None = lock
+        self._lock: ExitStack | None = lock
         self._number = number
         self._rows_per_shard = rows_per_shard
         self._journal: _Journal | None = None
@@ -129,13 +126,12 @@ class InteractionWriter:
         """Write a row; when this returns, it survives a kill.
 
         Returns:
-            The row as it was written, with its `interaction_id` and `writer`.
+            the written row, with its `interaction_id` and `writer`.
 
         Raises:
             InvalidConfiguration: the row is of another split, lacks a picture or has other views; nothing was
                 written.
-            DiskFull: no space is left; this row was not written, all earlier ones stay. Free space and append
-                it again.
+            DiskFull: no space is left; this row was not written, all earlier ones stay. It can be appended again.
             ValueError: the writer is closed.
         """
         if self._lock is None:
@@ -153,11 +149,11 @@ class InteractionWriter:
         return written
 
     def close(self) -> None:
-        """Seal what is left and give the name back; twice is fine.
+        """Seal the journal and release the name; a second call does nothing.
 
         Raises:
-            DiskFull: no space is left for the shard; the rows stay in the journal, readable, and are sealed
-                by whoever opens the folder next.
+            DiskFull: no space is left for the shard; the rows stay readable in the journal, which the next writer of
+                the folder seals.
         """
         if self._lock is None:
             return
@@ -168,7 +164,7 @@ class InteractionWriter:
             if self._journal is not None:
                 self._journal.close()
             with folder_lock(self._folder):
-                drop_writer_lock(self._folder, self.writer, self._lock)
+                self._lock.close()
             self._lock = None
 
     def __enter__(self) -> Self:
@@ -182,14 +178,14 @@ class InteractionWriter:
     def _seal(self) -> None:
         if self._journal is None:
             return
-        seal_journal(self._folder, self.writer, self._number)
+        _seal_journal(self._folder, self.writer, self._number)
         self._journal.close()
         self._journal = None
         self._number += 1
 
 
 class _Journal:
-    """An open journal: what was appended is durable, or the file is as it was before."""
+    """An open journal; after an error it is as before."""
 
     def __init__(self, descriptor: int, size: int) -> None:
         self.rows = 0
@@ -197,30 +193,21 @@ class _Journal:
         self._size = size
 
     def append(self, row: pa.RecordBatch) -> None:
-        self._append_bytes(row.serialize())
+        content = row.serialize()
+        append_bytes(self._descriptor, memoryview(content), self._size)
+        self._size += len(content)
         self.rows += 1
 
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def _append_bytes(self, content: pa.Buffer) -> None:
-        try:
-            _write_all(self._descriptor, content)
-            os.fsync(self._descriptor)
-        except BaseException:
-            # Half a row would hide every later one from readers.
-            os.ftruncate(self._descriptor, self._size)
-            os.lseek(self._descriptor, self._size, os.SEEK_SET)
-            raise
-        self._size += len(content)
-
 
 def _begin_journal(path: Path, schema: pa.Schema) -> _Journal:
     header = schema.serialize()
-    # A header without rows, left by a disk that was full, is written over.
+    # A header without rows, which a full disk leaves, is overwritten.
     descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666)
     try:
-        _write_all(descriptor, header)
+        append_bytes(descriptor, memoryview(header), 0)
         sync_folder(path.parent)
     except BaseException:
         os.close(descriptor)
@@ -228,86 +215,53 @@ def _begin_journal(path: Path, schema: pa.Schema) -> _Journal:
     return _Journal(descriptor, len(header))
 
 
-def _write_all(descriptor: int, content: pa.Buffer) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def seal_journal(folder: Path, writer: str, number: int) -> None:
-    """Turn a journal into its shard; a kill at any point leaves each whole row in one of them or in both."""
+def _seal_journal(folder: Path, writer: str, number: int) -> None:
+    """Turn a journal into its shard; a kill at any time leaves each whole row in one of them or in both."""
     journal, shard = journal_path(folder, writer, number), shard_path(folder, writer, number)
-    # A shard that exists is whole: its journal only outlived it.
+    # A shard that exists is whole: a kill came before its journal was removed.
     if not shard.exists():
-        temporary = shard.with_name(f".tmp-{shard.name}")
-        try:
-            with open(temporary, "wb") as file:
-                rows = _copy_rows(journal, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if rows:
-                temporary.replace(shard)
-                sync_folder(shard.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with pa.OSFile(str(journal)) as source:
+            rows = (row for _, row in journal_rows(source, journal))
+            if (first := next(rows, None)) is not None:
+                _write_shard(shard, first.schema, chain([first], rows))
     journal.unlink()
     sync_folder(folder)
 
 
-def _copy_rows(journal: Path, file: BinaryIO) -> int:
-    """Write a journal's whole rows as Parquet, eight a row group; return how many."""
-    written = 0
-    with pa.OSFile(str(journal)) as source:
-        rows: Iterator[pa.RecordBatch] = (row for _, row in journal_rows(source, journal))
-        if (first := next(rows, None)) is None:
-            return 0
-        rows = chain([first], rows)
-        with pq.ParquetWriter(
-            file, first.schema, compression="none", use_dictionary=False, write_statistics=list(SMALL_COLUMNS)
-        ) as shard:
-            while group := list(islice(rows, ROWS_PER_GROUP)):
-                shard.write_table(pa.Table.from_batches(group), row_group_size=ROWS_PER_GROUP)
-                written += len(group)
-    return written
+def _write_shard(shard: Path, schema: pa.Schema, rows: Iterator[pa.RecordBatch]) -> None:
+    """Write rows as Parquet, eight per row group."""
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": list(SMALL_COLUMNS)}
+    with atomic_path(shard) as temporary, pq.ParquetWriter(temporary, schema, **options) as file:
+        while group := list(islice(rows, ROWS_PER_GROUP)):
+            file.write_table(pa.Table.from_batches(group), row_group_size=ROWS_PER_GROUP)
 
 
-def _seal_what_the_dead_left(folder: Path) -> None:
-    """Seal the journals of all writers that no longer live; the folder is locked."""
+def _seal_abandoned_journals(folder: Path) -> None:
+    """Seal the journals of all writers that have ended; the folder is locked."""
     journals = list_journals(folder)
     for writer in sorted({name for name, *_ in journals} | set(list_locks(folder))):
-        if (lock := take_writer_lock(folder, writer)) is None:
-            continue
-        try:
+        with suppress(FolderInUse), writer_lock(folder, writer):
             for name, number, _ in journals:
                 if name == writer:
-                    seal_journal(folder, writer, number)
-        finally:
-            drop_writer_lock(folder, writer, lock)
+                    _seal_journal(folder, writer, number)
 
 
 def _unused_name(folder: Path) -> str:
-    """The first of w0, w1, ... that nobody has or had; the folder is locked and holds no dead writers."""
+    """The first of w0, w1, ... that no writer has or had; the folder is locked and holds no abandoned journals."""
     used = {name for name, *_ in list_shards(folder)} | set(list_locks(folder))
     return next(name for number in count() if (name := f"w{number}") not in used)
 
 
-@contextmanager
-def _disk_full_named(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        raise DiskFull(
-            f"no space is left for {folder} ({error.strerror}); every interaction acknowledged before is "
-            "whole and readable; free space and go on"
-        ) from error
+def _disk_full_named(folder: Path) -> AbstractContextManager[None]:
+    return disk_full_named(folder, "every interaction that was acknowledged before is whole and readable")
 
 
 def _check_arguments(split: str, writer: str | None, rows_per_shard: int) -> None:
     if split not in SPLITS:
         raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
     if writer is not None and not _NAME.fullmatch(writer):
-        raise InvalidConfiguration(f"writer {writer!r}: a name is of letters, digits, '_' and '-', such as 'w0'")
+        raise InvalidConfiguration(
+            f"writer {writer!r} is no name; accepted are letters, digits, '_' and '-', such as 'w0'"
+        )
     if rows_per_shard < 1:
-        raise InvalidConfiguration(f"rows_per_shard is {rows_per_shard}; it must be 1 or more")
+        raise InvalidConfiguration(f"rows_per_shard is {rows_per_shard}; accepted is 1 or more")
