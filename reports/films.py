@@ -9,7 +9,7 @@ import cv2
 import imageio.v2 as imageio
 import numpy as np
 
-from tabletop_interaction.benchmarks.speed.interactions import AimedAgent
+from tabletop_interaction.benchmarks.ground_truth import AimedAgent
 from tabletop_interaction.envs import TabletopInteraction
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.backend import ARENA

@@ -1,13 +1,14 @@
-"""How often the judge by pictures says what the judge by truth says, on drawn goals; by how the table was left.
+"""How often the judge by pictures and the judge by truth agree, on drawn goals, by state of the table.
 
 Run: python -m tabletop_interaction.benchmarks.accuracy.judge_agreement --scenes 50 --split test
 
-Each scene with a drawn goal is judged at its start; half done, where it displaces two or more (the first displaced
-object still stands at its start); and with all displaced objects set down at their goals, one of them beside it by so
-many pixels of view_0, in a random direction. Objects that are set down are turned about the vertical as well, by
-`turn_deg` one way or the other, as a grasp turns what it closes on. True is what the simulation says: within 15 px.
+Each scene is judged at its start; half done, if its goal displaces two objects or more (the first one still stands at
+its start); and done, with the first displaced object beside its goal by an offset in pixels of view_0, in a random
+direction. Displaced objects are also turned about the vertical by `turn_deg`, one way or the other, as a grasp turns
+them. The truth is the simulation's: success within 15 px.
 
-The picture judge's thresholds were chosen on 60 scenes of training objects (seeds 1000 to 1059): report another split.
+The thresholds of the judge by pictures were chosen on 60 scenes of training objects (seeds 1000 to 1059): report
+another split.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import tyro
@@ -24,32 +24,38 @@ from rich.progress import track
 from rich.table import Table
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.envs.backend import ObjectState
+from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
+from tabletop_interaction.envs.backend import ObjectState, Split
 from tabletop_interaction.envs.goals import Arrangement, ArrangingBackend, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.simulation import open_simulation
 
 
-@dataclass(frozen=True)
-class Options:
-    """Report how far the judge by pictures agrees with the judge by truth."""
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions(SceneOptions):
+    """Options of the comparison of the judges."""
 
+    split: Split = "test"
+    """Objects and table tops."""
     scenes: int = 50
-    """Scenes, a goal each."""
-    split: Literal["train", "val", "test"] = "test"
-    """Which objects and backgrounds."""
-    seed: int = 0
-    """Seed of the first scene; each has the next one."""
+    """Scenes, each with a goal and a seed of its own; seeds count up."""
     offsets_px: tuple[float, ...] = (0, 5, 10, 14, 16, 20, 40)
-    """How far beside its goal one object is set down, pixels of view_0."""
+    """Distances of one object from its goal, pixels of view_0."""
     turn_deg: float = 10.0
-    """How far objects that are set down are turned."""
+    """Angle by which displaced objects are turned, degrees."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One table, judged twice: how it was left, what is true, what the pictures say, and the processor time of that."""
+class JudgedTable:
+    """A table that both judges have judged.
+
+    Attributes:
+        state: how it was left.
+        success: verdict of the judge by truth.
+        says: verdict of the judge by pictures.
+        seconds: processor time of the judge by pictures.
+    """
 
     state: str
     success: bool
@@ -57,28 +63,28 @@ class Judged:
     seconds: float
 
 
-def main(options: Options) -> None:
-    """Run and print the table."""
+def main(options: JudgeOptions) -> None:
+    """Measure and print the table."""
     judged = measure_agreement(options)
     Console().print(_table(judged, options))
     print(
-        f"agree on {_share([j.says == j.success for j in judged])} of {len(judged)}; says success of "
-        f"{_share([j.says for j in judged if not j.success])} of the failures, failure of "
+        f"agree on {_share([j.says == j.success for j in judged])} of {len(judged)}; the pictures say success for "
+        f"{_share([j.says for j in judged if not j.success])} of the failures, failure for "
         f"{_share([not j.says for j in judged if j.success])} of the successes; "
         f"{1e3 * np.mean([j.seconds for j in judged]):.0f} ms of processor time a verdict"
     )
 
 
-def measure_agreement(options: Options) -> list[Judged]:
-    """Lay the scenes, set the objects down, and ask both judges."""
-    judged: list[Judged] = []
+def measure_agreement(options: JudgeOptions) -> list[JudgedTable]:
+    """Judge the states of every scene with both judges."""
+    judged: list[JudgedTable] = []
     with open_simulation(options.split, None) as backend:
         for number in track(range(options.scenes), description="scenes"):
             judged += _judge_scene(backend, np.random.default_rng(options.seed + number), options)
     return judged
 
 
-def _judge_scene(backend: ArrangingBackend, rng: np.random.Generator, options: Options) -> Iterator[Judged]:
+def _judge_scene(backend: ArrangingBackend, rng: np.random.Generator, options: JudgeOptions) -> Iterator[JudgedTable]:
     goal = lay_goal(backend, rng)
     assert goal.arrangement is not None
     start = backend.observe()
@@ -88,11 +94,11 @@ def _judge_scene(backend: ArrangingBackend, rng: np.random.Generator, options: O
         pictures = backend.observe()
         began = time.process_time()
         says = by_pictures(pictures).success
-        yield Judged(state, truth(pictures).success, says, time.process_time() - began)
+        yield JudgedTable(state, truth(pictures).success, says, time.process_time() - began)
 
 
 def _states(
-    wanted: Arrangement, view: View, rng: np.random.Generator, options: Options
+    wanted: Arrangement, view: View, rng: np.random.Generator, options: JudgeOptions
 ) -> Iterator[tuple[str, list[ObjectState]]]:
     """The tables to judge, each with a name."""
     first = wanted.displaced[0]
@@ -106,7 +112,7 @@ def _states(
 
 
 def _set_down(wanted: Arrangement, rng: np.random.Generator, turn_deg: float) -> list[ObjectState]:
-    """The goal, its displaced objects turned one way or the other."""
+    """The goal, with its displaced objects turned one way or the other."""
     turns = rng.choice([-turn_deg, turn_deg], len(wanted.goal))
     return [
         _turned(state, float(turn)) if state.id in wanted.displaced else state
@@ -120,26 +126,26 @@ def _turned(state: ObjectState, degrees: float) -> ObjectState:
 
 
 def _beside(state: ObjectState, offset_px: float, view: View, rng: np.random.Generator) -> ObjectState:
-    """Moved by so many pixels in the view, at the same height."""
+    """The object moved by an offset in the view, at the same height, in a random direction."""
     direction = rng.uniform(0, 2 * np.pi)
     pixel = view.project(state.position[None]) + offset_px * np.array([np.cos(direction), np.sin(direction)])
     return replace(state, position=view.unproject(pixel, z=float(state.position[2]))[0])
 
 
-def _table(judged: list[Judged], options: Options) -> Table:
-    table = Table(title=f"judge by pictures, {options.split} objects, turned by {options.turn_deg:g} degrees")
-    for heading in ("the table", "judged", "true success", "pictures say success", "agree"):
-        table.add_column(heading, justify="left" if heading == "the table" else "right")
-    for state in dict.fromkeys(j.state for j in judged):
-        rows = [j for j in judged if j.state == state]
-        table.add_row(
+def _table(judged: list[JudgedTable], options: JudgeOptions) -> Table:
+    states = {state: [j for j in judged if j.state == state] for state in dict.fromkeys(j.state for j in judged)}
+    rows = [
+        (
             state,
-            str(len(rows)),
-            _share([j.success for j in rows]),
-            _share([j.says for j in rows]),
-            _share([j.says == j.success for j in rows]),
+            str(len(of_state)),
+            _share([j.success for j in of_state]),
+            _share([j.says for j in of_state]),
+            _share([j.says == j.success for j in of_state]),
         )
-    return table
+        for state, of_state in states.items()
+    ]
+    title = f"judge by pictures, {options.split} objects, turned by {options.turn_deg:g} degrees"
+    return figures_table(title, ("the table", "judged", "true success", "pictures say success", "agree"), rows)
 
 
 def _share(answers: list[bool]) -> str:
@@ -147,4 +153,4 @@ def _share(answers: list[bool]) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(JudgeOptions, description=__doc__))

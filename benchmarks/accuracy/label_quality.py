@@ -1,75 +1,61 @@
-"""How good the masks and labels of the frame difference are: simulated interactions against the simulation's truth.
+"""Quality of the frame difference's masks and labels, on simulated interactions, against ground truth.
 
 Run: python -m tabletop_interaction.benchmarks.accuracy.label_quality --interactions 500 --out runs/label_quality
 
-Half of the picks are aimed at an object across its principal axis, half are drawn over the arena. Of each
-interaction and view two pairs are judged: before and held at the pick point; when something was held, held and
-after at the place point.
+Half of the picks are aimed at an object by ground truth, half are uniform over the arena. Each interaction gives two
+pairs of pictures in each view: before and held, at the pick point; if something was held, also held and after, at the
+place point. The labeller gets only the pictures and the click. Times are of one core.
 
-Scored, by what happened in the window:
-
-- clean pairs: whatever moved is seen in one picture of the pair only. True is the mask of the objects that vanished
-  or appeared, as seen in the picture that shows them; the true label is whether it has more than 1,000 px in the
-  window. Precision and recall of the label are of these; the IoU is of those with one moved object.
-- disturbed pairs: an object that is seen in both pictures was displaced by 1.5 mm or 2 degrees or more. No one
-  mask is right there; only how many of them are called an object is told.
-
-The labeller sees the pictures and the click alone. Times are of one core.
+- Clean pairs: every moved object is visible in one picture of the pair only. The true mask is that of the objects that
+  vanished or appeared, in the picture that shows them; the true label is whether it has more than 1,000 px in the
+  window. Precision and recall are of these pairs; the IoU is of those with one moved object.
+- Disturbed pairs: an object that is visible in both pictures was displaced by 1.5 mm or 2 degrees or more. They have no
+  true mask; the benchmark counts how many are labelled as an object.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
 import cv2
-import gymnasium as gym
 import imageio.v2 as imageio
 import numpy as np
 import tyro
 from numpy.typing import NDArray
 from rich.progress import track
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.agents.grasp import GraspPoint
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
-from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState, Pictures
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreachableTarget
-from tabletop_interaction.segmentation.frame_difference import (
-    FrameDifference,
-    FrameDifferenceConfig,
-    frame_difference,
+from tabletop_interaction.benchmarks.figures import SceneOptions, mean
+from tabletop_interaction.benchmarks.ground_truth import (
+    Snapshot,
+    TruthfulBackend,
+    inside_arena,
+    random_object,
+    take_snapshot,
+    was_moved,
 )
+from tabletop_interaction.envs import Arena
+from tabletop_interaction.errors import ForeignFolder, UnreachableTarget
+from tabletop_interaction.segmentation.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.rle import mask_iou
+from tabletop_interaction.simulation import open_simulation
 
-Labeller = Callable[[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]], FrameDifference]
-
-_DISPLACED_M = 0.0015
-_DISPLACED_DEG = 2.0
 _PAPER = FrameDifferenceConfig()
 
 
-class SimulatedBackend(Backend, GroundTruth, Protocol):
-    """What this benchmark needs of a backend: that it knows the truth."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """Report precision, recall and mask IoU of the frame difference against the simulation's truth."""
+@dataclass(frozen=True, kw_only=True)
+class LabelQualityOptions(SceneOptions):
+    """Options of the benchmark of labels."""
 
     out: Path
     """Folder for summary.json and errors.jpg; new or empty."""
     interactions: int = 100
     """Picks to make."""
-    seed: int = 0
-    """Where the random numbers start."""
-    split: Literal["train", "val", "test"] = "train"
-    """Which objects and backgrounds."""
     interactions_per_scene: int = 6
     """Picks before a new scene is drawn."""
     errors_of_a_kind: int = 8
@@ -77,22 +63,13 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Snapshot:
-    """What is seen at one moment, and what is true then."""
-
-    pictures: Pictures
-    instances: dict[str, NDArray[np.int32]]
-    states: tuple[ObjectState, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """What truly happened in a pair's window.
+class PairTruth:
+    """The truth about a pair in the window around the click.
 
     Attributes:
-        mask: bool (H, W), the objects that vanished or appeared, inside the window.
-        objects: how many these are.
-        disturbed: whether an object that both pictures show in the window was displaced.
+        mask: bool (H, W), the objects that vanished or appeared.
+        objects: number of these objects.
+        disturbed: whether an object that is visible in both pictures was displaced.
     """
 
     mask: NDArray[np.bool_]
@@ -101,15 +78,15 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """One pair of pictures with the answer and the truth."""
+class JudgedPair:
+    """One pair of pictures with the labeller's answer and the truth."""
 
     caption: str
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
     click: NDArray[np.float64]
     answer: FrameDifference
-    truth: Truth
+    truth: PairTruth
     seconds: float
 
     @property
@@ -119,21 +96,25 @@ class Judged:
 
     @property
     def iou(self) -> float:
-        """Of the answer with the true mask; 1 where both are empty."""
+        """IoU of the answer with the true mask; 1 if both are empty."""
         return mask_iou(self.answer.mask, self.truth.mask)
 
     @property
     def kind(self) -> str:
-        """Which row of the summary it belongs to."""
+        """Disturbed, or true or false positive or negative."""
         if self.truth.disturbed:
             return "disturbed"
         found, there = self.answer.moved, self.positive
         return f"{'true' if found == there else 'false'} {'positive' if found else 'negative'}"
 
+    def score(self) -> PairScore:
+        """The figures without the pictures."""
+        return PairScore(self.kind, self.answer.moved, self.truth.objects, self.iou, self.seconds)
+
 
 @dataclass(frozen=True)
-class Score:
-    """The numbers of one pair, without its pictures."""
+class PairScore:
+    """The figures of one pair: kind, label, number of moved objects, IoU and seconds of the labeller."""
 
     kind: str
     answered: bool
@@ -143,8 +124,8 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What the benchmark says; shares and IoUs within 0 to 1, NaN where nothing was there to be judged."""
+class LabelSummary:
+    """The benchmark's figures; shares and IoUs within 0 to 1, NaN without a pair to take them from."""
 
     pairs: int
     disturbed: int
@@ -163,31 +144,29 @@ class Summary:
     ms_per_pair: float
 
 
-def main(options: Options) -> None:
-    """Run, print and write."""
+def main(options: LabelQualityOptions) -> None:
+    """Interact, print the summary, write summary.json and errors.jpg."""
     _check_folder(options.out)
     cv2.setNumThreads(1)
-    scores: list[Score] = []
-    errors: dict[str, list[Judged]] = {"false positive": [], "false negative": [], "true positive": []}
-    with _open_simulated(options.split) as backend:
+    scores: list[PairScore] = []
+    errors: dict[str, list[JudgedPair]] = {"false positive": [], "false negative": [], "true positive": []}
+    with open_simulation(options.split, None) as backend:
         for judged in judged_pairs(backend, options):
-            scores.append(Score(judged.kind, judged.answer.moved, judged.truth.objects, judged.iou, judged.seconds))
+            scores.append(judged.score())
             if judged.kind in errors:
                 _keep_worst(errors[judged.kind], judged, options.errors_of_a_kind)
     summary = summarise(scores)
     options.out.mkdir(parents=True, exist_ok=True)
-    said = {"options": {**asdict(options), "out": str(options.out)}, "summary": asdict(summary)}
-    (options.out / "summary.json").write_text(json.dumps(said, indent=2) + "\n")
+    document = {"options": {**asdict(options), "out": str(options.out)}, "summary": asdict(summary)}
+    (options.out / "summary.json").write_text(json.dumps(document, indent=2) + "\n")
     strips = [_strip(judged) for kept in errors.values() for judged in kept]
     if strips:
         imageio.imwrite(options.out / "errors.jpg", np.vstack(strips), quality=90)
-    print(_told(summary, options))
+    print(_text(summary, options))
 
 
-def judged_pairs(
-    backend: SimulatedBackend, options: Options, labeller: Labeller = frame_difference
-) -> Iterator[Judged]:
-    """Make the interactions and judge the labeller on each pair of pictures in each view."""
+def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iterator[JudgedPair]:
+    """Make the interactions and label each pair of pictures in each view."""
     rng = np.random.default_rng(options.seed)
     for number in track(range(options.interactions), description="interactions"):
         if number % options.interactions_per_scene == 0:
@@ -195,17 +174,16 @@ def judged_pairs(
         for name, xy, before, after in _interact(backend, rng, aimed=number % 2 == 0):
             for view in backend.views:
                 click = view.project(np.array([[*xy, 0.0]]))[0]
+                pictures = before.pictures[view.name], after.pictures[view.name]
                 start = time.perf_counter()
-                answer = labeller(before.pictures[view.name], after.pictures[view.name], click)
+                answer = frame_difference(*pictures, click)
                 seconds = time.perf_counter() - start
                 truth = pair_truth(before, after, view.name, click)
-                caption = f"{number} {name} {view.name}"
-                pictures = before.pictures[view.name], after.pictures[view.name]
-                yield Judged(caption, *pictures, click, answer, truth, seconds)
+                yield JudgedPair(f"{number} {name} {view.name}", *pictures, click, answer, truth, seconds)
 
 
-def pair_truth(before: Snapshot, after: Snapshot, view: str, click: NDArray[np.float64]) -> Truth:
-    """What truly happened in one view's window around the click (x, y pixels)."""
+def pair_truth(before: Snapshot, after: Snapshot, view: str, click: NDArray[np.float64]) -> PairTruth:
+    """The truth in one view's window around the click (x, y pixels)."""
     first, second = before.instances[view], after.instances[view]
     window = _window_mask(first.shape, click)
     mask, objects, disturbed = np.zeros(first.shape, bool), 0, False
@@ -219,10 +197,10 @@ def pair_truth(before: Snapshot, after: Snapshot, view: str, click: NDArray[np.f
         else:
             mask |= here
             objects += 1
-    return Truth(mask, objects, disturbed)
+    return PairTruth(mask, objects, disturbed)
 
 
-def summarise(scores: list[Score]) -> Summary:
+def summarise(scores: list[PairScore]) -> LabelSummary:
     """The summary of all pairs."""
     count = {
         kind: sum(score.kind == kind for score in scores)
@@ -231,45 +209,38 @@ def summarise(scores: list[Score]) -> Summary:
     disturbed = [score.answered for score in scores if score.kind == "disturbed"]
     ious = np.array([s.iou for s in scores if s.kind == "true positive" and s.objects == 1])
     found = count["true positive"]
-    return Summary(
+    return LabelSummary(
         pairs=len(scores),
         disturbed=len(disturbed),
-        disturbed_called_moved=_mean(disturbed),
+        disturbed_called_moved=mean(disturbed),
         true_positives=found,
         false_positives=count["false positive"],
         false_negatives=count["false negative"],
         true_negatives=count["true negative"],
-        precision=_mean([1] * found + [0] * count["false positive"]),
-        recall=_mean([1] * found + [0] * count["false negative"]),
+        precision=mean([1] * found + [0] * count["false positive"]),
+        recall=mean([1] * found + [0] * count["false negative"]),
         masks=len(ious),
-        iou_mean=_mean(ious),
+        iou_mean=mean(ious),
         iou_median=float(np.median(ious)) if len(ious) else float("nan"),
-        iou_above_075=_mean(ious > 0.75),
-        iou_above_09=_mean(ious > 0.9),
-        ms_per_pair=1e3 * _mean([score.seconds for score in scores]),
+        iou_above_075=mean(ious > 0.75),
+        iou_above_09=mean(ious > 0.9),
+        ms_per_pair=1e3 * mean([score.seconds for score in scores]),
     )
 
 
-def _open_simulated(split: str) -> SimulatedBackend:
-    env = gym.make("tabletop_interaction:TabletopInteraction-v0", split=split)
-    backend = env.unwrapped.backend  # type: ignore[attr-defined]
-    if not isinstance(backend, GroundTruth):
-        raise InvalidConfiguration(f"{type(backend).__name__} knows no ground truth; use the simulation")
-    return backend  # type: ignore[return-value]
-
-
 def _interact(
-    backend: SimulatedBackend, rng: np.random.Generator, *, aimed: bool
+    backend: TruthfulBackend, rng: np.random.Generator, *, aimed: bool
 ) -> Iterator[tuple[str, tuple[float, float], Snapshot, Snapshot]]:
-    """One pick-and-place: the pairs' names, points in metres and snapshots; none when the arm cannot go there."""
-    before = _snapshot(backend)
-    pick = _aimed(backend, rng) if aimed else _anywhere(backend, rng)
-    place = _anywhere(backend, rng)
+    """One pick-and-place: the pairs' names, points in metres and snapshots; no pair if the pick is out of reach."""
+    before = take_snapshot(backend)
+    states, arena = backend.object_states(), backend.arena
+    pick = random_object(states, arena, rng) if aimed and inside_arena(states, arena) else _anywhere(arena, rng)
+    place = _anywhere(arena, rng)
     try:
         grasp = backend.pick(pick.x, pick.y, pick.angle)
     except UnreachableTarget:
         return
-    held = _snapshot(backend)
+    held = take_snapshot(backend)
     yield "pick", (pick.x, pick.y), before, held
     if not grasp.held:
         return
@@ -278,31 +249,12 @@ def _interact(
     except UnreachableTarget:
         place = pick
         backend.place(place.x, place.y)
-    yield "place", (place.x, place.y), held, _snapshot(backend)
+    yield "place", (place.x, place.y), held, take_snapshot(backend)
 
 
-def _snapshot(backend: SimulatedBackend) -> Snapshot:
-    return Snapshot(backend.observe(), backend.instance_maps(), backend.object_states())
-
-
-def _aimed(backend: SimulatedBackend, rng: np.random.Generator) -> GraspPoint:
-    standing = [state for state in backend.object_states() if backend.arena.contains(*state.position[:2])]
-    if not standing:
-        return _anywhere(backend, rng)
-    return grasp_from_truth(standing[int(rng.integers(len(standing)))])
-
-
-def _anywhere(backend: SimulatedBackend, rng: np.random.Generator) -> GraspPoint:
-    arena = backend.arena
+def _anywhere(arena: Arena, rng: np.random.Generator) -> GraspPoint:
     x, y = rng.uniform(arena.x_min, arena.x_max), rng.uniform(arena.y_min, arena.y_max)
     return GraspPoint(float(x), float(y), float(rng.uniform(-np.pi / 2, np.pi / 2)))
-
-
-def was_moved(old: ObjectState, new: ObjectState) -> bool:
-    """Whether an object was displaced by 1.5 mm or 2 degrees or more."""
-    turn = Rotation.from_quat(old.quaternion_xyzw).inv() * Rotation.from_quat(new.quaternion_xyzw)
-    shift = float(np.linalg.norm(old.position - new.position))
-    return shift >= _DISPLACED_M or float(np.rad2deg(turn.magnitude())) >= _DISPLACED_DEG
 
 
 def _window_mask(shape: tuple[int, ...], click: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -313,12 +265,8 @@ def _window_mask(shape: tuple[int, ...], click: NDArray[np.float64]) -> NDArray[
     return inside
 
 
-def _mean(values: NDArray[np.float64] | NDArray[np.bool_] | list[float] | list[int] | list[bool]) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
-
-
-def _keep_worst(kept: list[Judged], judged: Judged, most: int) -> None:
-    """Keep the pairs of lowest IoU, of true positives those with one moved object."""
+def _keep_worst(kept: list[JudgedPair], judged: JudgedPair, most: int) -> None:
+    """Keep the pairs with the lowest IoU; of the true positives only those with one moved object."""
     if judged.kind == "true positive" and judged.truth.objects != 1:
         return
     kept.append(judged)
@@ -326,13 +274,12 @@ def _keep_worst(kept: list[Judged], judged: Judged, most: int) -> None:
     del kept[most:]
 
 
-def _strip(judged: Judged) -> NDArray[np.uint8]:
-    """Before, after, their difference, and the outlines of answer (green) and truth (red) where the object stands."""
+def _strip(judged: JudgedPair) -> NDArray[np.uint8]:
+    """Before, after, their difference, and the outlines of answer (green) and truth (red) on the object's picture."""
     shown = judged.before if " pick " in judged.caption else judged.after
     difference = np.clip(128 + (judged.after.astype(np.int16) - judged.before), 0, 255).astype(np.uint8)
-    for mask, colour in ((judged.truth.mask, (240, 40, 40)), (judged.answer.mask, (0, 230, 80))):
-        shown = outlined(shown, mask, colour)
-    panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, shown)]
+    compared = outlined(outlined(shown, judged.truth.mask, (240, 40, 40)), judged.answer.mask, (0, 230, 80))
+    panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, compared)]
     strip = cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5)
     text = f"{judged.caption}: {judged.kind}, IoU {judged.iou:.2f}, truth {int(judged.truth.mask.sum())} px"
     for colour, width in ((0, 0, 0), 3), ((255, 255, 255), 1):
@@ -341,7 +288,7 @@ def _strip(judged: Judged) -> NDArray[np.uint8]:
 
 
 def _cropped(picture: NDArray[np.uint8], click: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The window around the click, black where it leaves the picture."""
+    """The window around the click, black outside the picture."""
     x, y = (round(float(value)) for value in click)
     side, half = _PAPER.window, _PAPER.window // 2
     bordered = cv2.copyMakeBorder(picture, half, half, half, half, cv2.BORDER_CONSTANT)
@@ -353,7 +300,7 @@ def _check_folder(out: Path) -> None:
         raise ForeignFolder(f"{out} exists and is no empty folder; nothing was run; name a new folder")
 
 
-def _told(summary: Summary, options: Options) -> str:
+def _text(summary: LabelSummary, options: LabelQualityOptions) -> str:
     s = summary
     return "\n".join(
         (
@@ -370,4 +317,4 @@ def _told(summary: Summary, options: Options) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(LabelQualityOptions, description=__doc__))

@@ -1,8 +1,8 @@
-"""How often segments of two pictures are matched rightly: all objects moved and turned between the two, true masks.
+"""Share of segments that are matched correctly between two pictures, by appearance alone, with true masks.
 
-Pairs show the same objects under the same light on the same table top; each object stands elsewhere, turned about the
-vertical by any angle, so that place says nothing and appearance everything. A pair is right when every object that is
-seen in both pictures is matched with itself.
+Both pictures of a pair show the same objects under the same light on the same table top. Between them every object is
+moved to a random place and turned about the vertical by a random angle, so that places do not help. A pair is correct
+if every object that is seen in both pictures is matched with itself.
 
 Run: python -m tabletop_interaction.benchmarks.accuracy.matching --pairs 200
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import process_time
-from typing import Literal
 
 import numpy as np
 import tyro
@@ -30,7 +29,8 @@ from tabletop_interaction.agents.features import (
     FeaturesUnavailable,
     WithColours,
 )
-from tabletop_interaction.envs.backend import Arena, ObjectState
+from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
+from tabletop_interaction.envs.backend import Arena, ObjectState, Split
 from tabletop_interaction.simulation import open_simulation
 from tabletop_interaction.simulation.scene import Placement, free_placement
 
@@ -41,26 +41,21 @@ Picture = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Options:
-    """Print, for each kind of features, the share of objects and of pairs of pictures that are matched rightly.
+@dataclass(frozen=True, kw_only=True)
+class MatchingOptions(SceneOptions):
+    """Options of the matching benchmark."""
 
-    Example: python -m tabletop_interaction.benchmarks.accuracy.matching --pairs 200
-    """
-
+    split: Split = "test"
+    """Objects and table tops."""
     pairs: int = 200
-    """Pairs of pictures; each takes about half a second to render."""
-    split: Literal["train", "val", "test"] = "test"
-    """Which objects and table tops."""
+    """Pairs of pictures."""
     features: tuple[str, ...] = tuple(FEATURES)
-    """Which features; those whose weights cannot be had are named and left out."""
-    seed: int = 0
-    """Where the random numbers start."""
+    """Features to compare; those whose weights are not available are left out."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """Two pictures uint8 (H, W, 3) and, in the same order, the masks bool (N, H, W) of the objects seen in both."""
+class PicturePair:
+    """Two pictures uint8 (H, W, 3), and masks bool (N, H, W) of the objects seen in both, in the same order."""
 
     now: Picture
     goal: Picture
@@ -69,17 +64,17 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """How well one kind of features does over all pairs.
+class MatchingAccuracy:
+    """Accuracy of one kind of features over all pairs.
 
     Attributes:
-        objects: how many there were to match.
-        objects_right: how many were matched with themselves.
-        pairs: how many pairs of pictures.
-        pairs_right: in how many all objects were right.
-        same: the similarity below which 5 % of an object's views of itself lie.
-        other: the similarity above which 5 % of two objects' lie; a threshold belongs between the two.
-        seconds: of processor time, a picture.
+        objects: objects to match.
+        objects_right: objects that were matched with themselves.
+        pairs: pairs of pictures.
+        pairs_right: pairs in which all objects were matched with themselves.
+        same: 5 % quantile of the similarity of an object with itself.
+        other: 95 % quantile of the similarity of two objects; a threshold belongs between `other` and `same`.
+        seconds: processor time per picture.
     """
 
     objects: int
@@ -91,8 +86,8 @@ class Accuracy:
     seconds: float
 
 
-def main(options: Options) -> None:
-    """Run and print the table."""
+def main(options: MatchingOptions) -> None:
+    """Render, match and print the table."""
     unknown = sorted(set(options.features) - set(FEATURES))
     if unknown:
         raise SystemExit(f"unknown features {unknown[0]!r}; accepted are {', '.join(FEATURES)}")
@@ -102,15 +97,15 @@ def main(options: Options) -> None:
     console.print(_table({name: measure(kind, pairs, name) for name, kind in kinds.items()}, options))
 
 
-def measure(features: DescribesSegments, pairs: Sequence[Pair], name: str = "matching") -> Accuracy:
-    """Match every pair by the features' cosine alone, one to one."""
+def measure(features: DescribesSegments, pairs: Sequence[PicturePair], name: str = "matching") -> MatchingAccuracy:
+    """Match every pair one to one by the cosine of the features."""
     started = process_time()
     similarities = [_similarities(features, pair) for pair in track(pairs, name)]
     seconds = (process_time() - started) / (2 * len(pairs))
-    right = [_matched_rightly(one) for one in similarities]
+    right = [_matched_with_itself(one) for one in similarities]
     same = np.concatenate([one.diagonal() for one in similarities])
     other = np.concatenate([one[~np.eye(len(one), dtype=bool)] for one in similarities])
-    return Accuracy(
+    return MatchingAccuracy(
         objects=len(same),
         objects_right=sum(int(one.sum()) for one in right),
         pairs=len(pairs),
@@ -121,8 +116,8 @@ def measure(features: DescribesSegments, pairs: Sequence[Pair], name: str = "mat
     )
 
 
-def render_pairs(count: int, split: str, seed: int) -> Iterator[Pair]:
-    """Draw scenes of 4 to 8 objects, each seen twice by the first camera."""
+def render_pairs(count: int, split: str, seed: int) -> Iterator[PicturePair]:
+    """Random scenes of 4 to 8 objects, each seen twice by the first camera."""
     rng = np.random.default_rng(seed)
     with open_simulation(split, None) as backend:
         for _ in range(count):
@@ -131,7 +126,7 @@ def render_pairs(count: int, split: str, seed: int) -> Iterator[Pair]:
             backend.arrange(_rearranged(rng, backend.object_states(), backend.arena))
             goal, goal_ids = backend.observe()[_VIEW], backend.instance_maps()[_VIEW]
             seen = [id_ for id_ in np.unique(now_ids) if id_ and _seen(now_ids == id_) and _seen(goal_ids == id_)]
-            yield Pair(now, goal, _masks(now_ids, seen), _masks(goal_ids, seen))
+            yield PicturePair(now, goal, _masks(now_ids, seen), _masks(goal_ids, seen))
 
 
 def _rearranged(rng: np.random.Generator, states: Sequence[ObjectState], arena: Arena) -> list[ObjectState]:
@@ -157,7 +152,7 @@ def _masks(ids: NDArray[np.int32], seen: Sequence[int]) -> Bools:
 
 
 def _kinds(names: Sequence[str], console: Console) -> dict[str, DescribesSegments]:
-    """The named features with colours and without, and colours alone."""
+    """The named features with and without colours, and colours alone."""
     kinds: dict[str, DescribesSegments] = {"colours alone": Colours()}
     for name in names:
         try:
@@ -171,22 +166,19 @@ def _kinds(names: Sequence[str], console: Console) -> dict[str, DescribesSegment
     return kinds
 
 
-def _similarities(features: DescribesSegments, pair: Pair) -> NDArray[np.float32]:
+def _similarities(features: DescribesSegments, pair: PicturePair) -> NDArray[np.float32]:
     now = features.describe(pair.now, pair.now_masks)
     return np.asarray(now @ features.describe(pair.goal, pair.goal_masks).T, np.float32)
 
 
-def _matched_rightly(similarities: NDArray[np.float32]) -> Bools:
+def _matched_with_itself(similarities: NDArray[np.float32]) -> Bools:
     rows, columns = linear_sum_assignment(similarities, maximize=True)
     return np.asarray(rows == columns)
 
 
-def _table(results: Mapping[str, Accuracy], options: Options) -> Table:
-    table = Table(title=f"matching, {options.pairs} pairs, {options.split} objects and tables, seed {options.seed}")
-    for heading in ("features", "objects", "right", "pairs all right", "same, 5 %", "other, 95 %", "ms a picture"):
-        table.add_column(heading, justify="left" if heading == "features" else "right")
-    for name, found in results.items():
-        table.add_row(
+def _table(results: Mapping[str, MatchingAccuracy], options: MatchingOptions) -> Table:
+    rows = [
+        (
             name,
             str(found.objects),
             f"{found.objects_right / found.objects:.1%}",
@@ -195,8 +187,12 @@ def _table(results: Mapping[str, Accuracy], options: Options) -> Table:
             f"{found.other:.2f}",
             f"{1000 * found.seconds:.0f}",
         )
-    return table
+        for name, found in results.items()
+    ]
+    title = f"matching, {options.pairs} pairs, {options.split} objects and tables, seed {options.seed}"
+    headings = ("features", "objects", "correct", "pairs all correct", "same, 5 %", "other, 95 %", "ms a picture")
+    return figures_table(title, headings, rows)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(MatchingOptions, description=__doc__))

@@ -1,7 +1,7 @@
-"""How far from where it shall lie an object comes to rest, when it is picked at its centroid; by family.
+"""Distance between where an aimed pick-and-place should leave an object and where it comes to rest, by family.
 
-The robot's hand goes by what the object shall go; whatever the object then goes amiss (pushed or turned as the
-fingers close, slipping as it is lifted, thrown or rolling as it is let go) is the error.
+The hand moves by the wanted displacement of the object. The error is what the object moves besides: it is pushed or
+turned as the fingers close, slips in the lift, or rolls when it is released.
 
 Run: python -m tabletop_interaction.benchmarks.accuracy.placing --trials 10
 """
@@ -11,32 +11,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import tyro
-from numpy.random import Generator
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.accuracy.grasp_success import AimedPickOptions, scenes_of_four
+from tabletop_interaction.benchmarks.figures import figures_table
+from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.envs.backend import ObjectState
-from tabletop_interaction.sim_assets import load_object, object_names
-from tabletop_interaction.simulation import SimulationBackend, SimulationConfig, open_simulation
+from tabletop_interaction.sim_assets import load_object
+from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.scene import Placement, free_placement
-
-
-@dataclass(frozen=True)
-class Options:
-    """Report how exactly aimed pick-and-places end, by family of objects."""
-
-    split: Literal["train", "val", "test"] = "train"
-    """Which objects."""
-    trials: int = 10
-    """Scenes that each object is tried in, beside three others."""
-    seed: int = 0
-    """Where the random numbers start."""
 
 
 @dataclass(frozen=True)
@@ -44,62 +31,49 @@ class Placing:
     """A pick-and-place that held something.
 
     Attributes:
-        name: of the object that was aimed at.
-        error_m: from where it should have come to lie to where it did, metres on the table.
+        name: the object that the pick was aimed at.
+        error_m: distance from the wanted position, metres on the table.
     """
 
     name: str
     error_m: float
 
 
-def main(options: Options) -> None:
-    """Run and print the table."""
-    names = object_names(options.split)
-    config = SimulationConfig(objects_min=4, objects_max=4, object_names=names)
+def main(options: AimedPickOptions) -> None:
+    """Pick, place and print the table."""
     errors = defaultdict(list)
-    with open_simulation(options.split, config) as backend:
-        rng = np.random.default_rng(options.seed)
-        for _ in track(range(options.trials * len(names) // 4), description="scenes"):
-            backend.reset(rng, new_scene=True)
-            for placing in place_each(backend, rng):
-                errors[load_object(placing.name).family].append(1e3 * placing.error_m)
-    _print(errors, options)
+    for backend, rng in scenes_of_four(options):
+        for placing in place_each(backend, rng):
+            errors[load_object(placing.name).family].append(1e3 * placing.error_m)
+    Console().print(_table(errors, options))
 
 
-def place_each(backend: SimulationBackend, rng: Generator) -> Iterator[Placing]:
-    """Pick each object of the scene once where it then lies, and place it where nothing else is."""
-    for number in range(len(backend.object_states())):
-        state = backend.object_states()[number]
-        grasp = grasp_from_truth(state)
-        if not backend.arena.contains(grasp.x, grasp.y):
-            continue
-        free = free_placement(rng, state.name, backend.arena, _standing(backend, without=state))
+def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator[Placing]:
+    """Pick each object of the scene once, and place it where nothing else stands."""
+    for state, grasp in each_object(backend):
+        others = [_placement(other) for other in backend.object_states() if other.id != state.id]
+        free = free_placement(rng, state.name, backend.arena, others)
         if not backend.pick(grasp.x, grasp.y, grasp.angle).held:
             continue
         backend.place(free.x, free.y)
         wanted = state.position[:2] + np.subtract((free.x, free.y), (grasp.x, grasp.y))
-        error = np.linalg.norm(backend.object_states()[number].position[:2] - wanted)
-        yield Placing(state.name, float(error))
+        end = next(other for other in backend.object_states() if other.id == state.id)
+        yield Placing(state.name, float(np.linalg.norm(end.position[:2] - wanted)))
 
 
-def _standing(backend: SimulationBackend, without: ObjectState) -> list[Placement]:
-    return [
-        Placement(state.name, float(state.position[0]), float(state.position[1]), 0.0)
-        for state in backend.object_states()
-        if state.id != without.id
-    ]
+def _placement(state: ObjectState) -> Placement:
+    return Placement(state.name, float(state.position[0]), float(state.position[1]), 0.0)
 
 
-def _print(errors: Mapping[str, Sequence[float]], options: Options) -> None:
-    table = Table(title=f"aimed pick-and-places, {options.split} objects, seed {options.seed}: error in mm")
-    for heading in ("family", "placed", "median", "90th percentile", "largest"):
-        table.add_column(heading, justify="left" if heading == "family" else "right")
+def _table(errors: Mapping[str, Sequence[float]], options: AimedPickOptions) -> Table:
     everything = [error for found in errors.values() for error in found]
-    for family, found in [*errors.items(), ("all", everything)]:
-        figures = np.quantile(found, (0.5, 0.9, 1.0))
-        table.add_row(family, str(len(found)), *(f"{figure:.1f}" for figure in figures))
-    Console().print(table)
+    rows = [
+        (family, str(len(found)), *(f"{figure:.1f}" for figure in np.quantile(found, (0.5, 0.9, 1.0))))
+        for family, found in [*errors.items(), ("all", everything)]
+    ]
+    title = f"aimed pick-and-places, {options.split} objects, seed {options.seed}: error in mm"
+    return figures_table(title, ("family", "placed", "median", "90th percentile", "largest"), rows)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(AimedPickOptions, description=__doc__))

@@ -1,10 +1,10 @@
-"""Whether the Sawyer's twin does what the simulation does: the same scenes and actions on both, one at a time.
+"""Agreement of the Sawyer's twin with the simulation: the same interactions in the same scenes on both.
 
 Run: python -m tabletop_interaction.benchmarks.accuracy.twin_agreement --interactions 36
 
-Behind the twin stand the robot's driver, motion planning, safety and gripper; behind the simulation, the arm that
-PyBullet moves directly. Every interaction has a scene of its own, so that a difference does not carry over into the
-next. Two of three are aimed at an object by the truth, across its minor axis; the others are uniform.
+The twin is moved through the robot's driver, motion planning, safety checks and gripper; the simulation moves its arm
+directly. Every interaction has a scene of its own, so that differences do not add up. Two of three picks are aimed at
+an object by ground truth; the others are uniform.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -24,7 +24,8 @@ from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.agents.learning.collecting import ENVIRONMENT_ID
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
+from tabletop_interaction.benchmarks.ground_truth import random_object
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
 
@@ -33,32 +34,32 @@ _MOVED_M = 0.005
 Env = gym.Env[Any, Any]
 
 
-@dataclass(frozen=True)
-class Options:
-    """Report in how many interactions twin and simulation agree, and how far apart they leave the objects."""
+@dataclass(frozen=True, kw_only=True)
+class TwinOptions(SceneOptions):
+    """Options of the comparison of twin and simulation."""
 
     interactions: int = 36
-    """How many, each in a scene of its own."""
+    """Interactions, each in a scene of its own; seeds count up."""
     config: Path = Path("twin")
-    """Lab file of a twin; the word twin for the one that comes with the package."""
-    split: Literal["train", "val", "test"] = "train"
-    """Objects and backgrounds."""
-    seed: int = 0
-    """Of the first scene; the next ones count up."""
+    """Lab file of a twin; the word twin for the one of the package."""
+
+    def __post_init__(self) -> None:
+        if self.interactions < 1:
+            raise InvalidConfiguration(f"--interactions {self.interactions} must be 1 or more")
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedInteraction:
     """One interaction in both worlds.
 
     Attributes:
-        seed: of the scene and of the action.
+        seed: seed of the scene and of the action.
         aimed: whether the pick was aimed at an object.
-        simulated: what became of the pick in the simulation.
-        twins: what became of it on the twin.
-        start_m: the farthest that an object stands from itself in the other world before the interaction.
-        moved_m: the farthest that an object moved in the simulation.
-        apart_m: the farthest that an object stands from itself in the other world after it.
+        simulated: outcome of the pick in the simulation.
+        twins: outcome of the pick on the twin.
+        start_m: largest distance between an object's positions in the two worlds, before the interaction.
+        moved_m: largest displacement of an object in the simulation.
+        apart_m: as `start_m`, after the interaction.
     """
 
     seed: int
@@ -71,26 +72,24 @@ class Compared:
 
     @property
     def same_outcome(self) -> bool:
-        """Whether the pick ended in the same way."""
+        """Whether the pick had the same outcome."""
         return self.simulated is self.twins
 
 
-def main(options: Options) -> None:
+def main(options: TwinOptions) -> None:
     """Interact, compare, print."""
-    if options.interactions < 1:
-        raise InvalidConfiguration(f"--interactions {options.interactions} must be 1 or more")
     seeds = range(options.seed, options.seed + options.interactions)
     compared = list(track(compare(options.config, seeds, options.split), "interactions", len(seeds)))
     Console().print(results_table(compared, options))
 
 
-def compare(config: Any, seeds: range, split: str = "train") -> Iterator[Compared]:
+def compare(config: Any, seeds: range, split: str = "train") -> Iterator[ComparedInteraction]:
     """Make the same interaction in both worlds for each seed.
 
     Args:
-        config: a twin's, as the Sawyer backend takes it.
-        seeds: one an interaction.
-        split: which objects and backgrounds.
+        config: configuration of a twin, as the Sawyer backend takes it.
+        seeds: one for each interaction.
+        split: objects and table tops.
 
     Raises:
         InvalidConfiguration: the configuration is a real robot's.
@@ -104,27 +103,27 @@ def compare(config: Any, seeds: range, split: str = "train") -> Iterator[Compare
             yield _compared(simulation, twin, seed, aimed=seed % 3 != 2)
 
 
-def results_table(compared: list[Compared], options: Options) -> Table:
-    """A line a figure, and one for each interaction that ended otherwise."""
-    table = Table(
-        title=f"twin and simulation: {len(compared)} interactions, split {options.split}, seeds {options.seed} to "
-        f"{options.seed + options.interactions - 1}"
-    )
-    table.add_column("figure")
-    table.add_column("value", justify="right")
+def results_table(compared: list[ComparedInteraction], options: TwinOptions) -> Table:
+    """One row for each figure, and one for each interaction with different outcomes."""
     moved = np.array([one.apart_m for one in compared if one.moved_m > _MOVED_M])
     held = np.array([one.apart_m for one in compared if one.simulated is one.twins is PickOutcome.HELD])
-    table.add_row("same outcome of the pick", f"{sum(one.same_outcome for one in compared)} of {len(compared)}")
-    table.add_row("scenes apart before", _millimetres(np.array([one.start_m for one in compared])))
-    table.add_row(f"apart after, something moved ({len(moved)})", _millimetres(moved))
-    table.add_row(f"apart after, held and placed in both ({len(held)})", _millimetres(held))
-    for one in compared:
-        if not one.same_outcome:
-            table.add_row(f"seed {one.seed}, simulation against twin", f"{one.simulated.name}, {one.twins.name}")
-    return table
+    different = [one for one in compared if not one.same_outcome]
+    rows = [
+        ("same outcome of the pick", f"{len(compared) - len(different)} of {len(compared)}"),
+        ("distance before", _millimetres(np.array([one.start_m for one in compared]))),
+        (f"distance after, something moved ({len(moved)})", _millimetres(moved)),
+        (f"distance after, held and placed in both ({len(held)})", _millimetres(held)),
+        *(
+            (f"seed {one.seed}, simulation against twin", f"{one.simulated.name}, {one.twins.name}")
+            for one in different
+        ),
+    ]
+    seeds = f"seeds {options.seed} to {options.seed + options.interactions - 1}"
+    title = f"twin and simulation: {len(compared)} interactions, split {options.split}, {seeds}"
+    return figures_table(title, ("figure", "value"), rows)
 
 
-def _compared(simulation: Env, twin: Env, seed: int, *, aimed: bool) -> Compared:
+def _compared(simulation: Env, twin: Env, seed: int, *, aimed: bool) -> ComparedInteraction:
     for env in (simulation, twin):
         env.reset(seed=seed)
     start, twins_start = _states(simulation), _states(twin)
@@ -133,7 +132,7 @@ def _compared(simulation: Env, twin: Env, seed: int, *, aimed: bool) -> Compared
     action = _aimed(start, arena, rng) if aimed else rng.uniform(-1, 1, 5).astype(np.float32)
     simulated, twins = (PickOutcome(env.step(action)[-1]["pick_outcome"]) for env in (simulation, twin))
     end = _states(simulation)
-    return Compared(
+    return ComparedInteraction(
         seed=seed,
         aimed=aimed,
         simulated=simulated,
@@ -145,9 +144,8 @@ def _compared(simulation: Env, twin: Env, seed: int, *, aimed: bool) -> Compared
 
 
 def _aimed(states: tuple[ObjectState, ...], arena: Arena, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Pick one of the objects that stand inside the arena, and place it somewhere."""
-    inside = [state for state in states if arena.contains(*state.position[:2])]
-    grasp = grasp_from_truth(inside[int(rng.integers(len(inside)))])
+    """Pick a random object, and place it at a random point."""
+    grasp = random_object(states, arena, rng)
     place = rng.uniform((arena.x_min, arena.y_min), (arena.x_max, arena.y_max))
     return PickPlace(grasp.x, grasp.y, grasp.angle, float(place[0]), float(place[1])).to_action(arena)
 
@@ -158,7 +156,7 @@ def _states(env: Env) -> tuple[ObjectState, ...]:
 
 
 def _apart(one: tuple[ObjectState, ...], other: tuple[ObjectState, ...]) -> float:
-    """The farthest that an object stands from itself, metres."""
+    """Largest distance between an object's two positions, metres."""
     return max(float(np.linalg.norm(a.position - b.position)) for a, b in zip(one, other, strict=True))
 
 
@@ -166,7 +164,7 @@ def _check_truth(env: Env) -> None:
     backend = env.get_wrapper_attr("backend")
     if not isinstance(backend, GroundTruth):
         raise InvalidConfiguration(
-            f"{type(backend).__name__} does not know where objects are; nothing was moved; name the lab file of a twin"
+            f"{type(backend).__name__} does not know where objects are, nothing was moved; name the lab file of a twin"
         )
 
 
@@ -174,8 +172,8 @@ def _millimetres(metres: NDArray[np.float64]) -> str:
     if not len(metres):
         return "-"
     median, most, largest = 1000 * np.quantile(metres, (0.5, 0.9, 1))
-    return f"median {median:.1f} mm, 90 % {most:.1f}, most {largest:.1f}"
+    return f"median {median:.1f} mm, 90 % {most:.1f}, max {largest:.1f}"
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(TwinOptions, description=__doc__))

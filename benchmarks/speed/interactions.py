@@ -25,9 +25,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.ground_truth import AimedAgent
 from tabletop_interaction.benchmarks.speed.plain_renderer import PlainRenderer
-from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
+from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 from tabletop_interaction.envs.records.row import encode_picture
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.backend import ARENA
@@ -62,27 +62,6 @@ class Timing:
     def rate(self) -> float:
         """Interactions a second."""
         return self.interactions / self.seconds
-
-
-class AimedAgent:
-    """Picks a random object by ground truth and places it at a random point; for benchmarks only.
-
-    Args:
-        backend: the simulation it looks into.
-        rng: its random numbers.
-    """
-
-    def __init__(self, backend: SimulationBackend, rng: np.random.Generator) -> None:
-        self._backend = backend
-        self._rng = rng
-
-    def act(self, observation: dict[str, Any], info: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """A pick at an object inside the arena."""
-        arena = self._backend.arena
-        states = [s for s in self._backend.object_states() if arena.contains(s.position[0], s.position[1])]
-        place = self._rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
-        grasp = grasp_from_truth(states[self._rng.integers(len(states))])
-        return PickPlace(grasp.x, grasp.y, grasp.angle, place[0], place[1]).to_action(arena)
 
 
 def main(options: Options) -> None:

@@ -14,7 +14,7 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import GroundTruth, count_interactions, read_interactions
 from tabletop_interaction.envs.records.folder import FolderMeta, read_meta

@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import GroundTruth, PickOutcome, check_backend, open_backend
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer

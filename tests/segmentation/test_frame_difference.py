@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.benchmarks.accuracy.label_quality import Options, judged_pairs, summarise
-from tabletop_interaction.benchmarks.accuracy.label_quality import Score as PairScore
+from tabletop_interaction.benchmarks.accuracy.label_quality import (
+    LabelQualityOptions,
+    PairScore,
+    judged_pairs,
+    summarise,
+)
 from tabletop_interaction.segmentation.frame_difference import (
     FrameDifferenceConfig,
     InvalidPicturePair,
@@ -253,14 +257,15 @@ def test_all_black_pictures_are_no_object():
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
-    options = Options(out=tmp_path_factory.mktemp("unused"), interactions=6, seed=4, interactions_per_scene=3)
+    options = LabelQualityOptions(
+        out=tmp_path_factory.mktemp("unused"), interactions=6, seed=4, interactions_per_scene=3
+    )
     with open_simulation("train", None) as backend:
         return list(judged_pairs(backend, options))
 
 
 def test_most_simulated_interactions_are_labelled_rightly(simulated):
-    scores = [PairScore(j.kind, j.answer.moved, j.truth.objects, j.iou, j.seconds) for j in simulated]
-    summary = summarise(scores)
+    summary = summarise([judged.score() for judged in simulated])
     assert summary.true_positives >= 4
     assert summary.precision >= 0.85
     assert summary.recall >= 0.85

@@ -4,8 +4,8 @@ import numpy as np
 import pybullet
 import pytest
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
 from tabletop_interaction.benchmarks.accuracy.placing import place_each
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
 from tabletop_interaction.simulation.arm import STEP_S, time_path
 

@@ -9,7 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import Arranging, PickPlace, open_backend
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration
 from tabletop_interaction.simulation import SimulationConfig

@@ -4,7 +4,7 @@ import numpy as np
 import pybullet
 import pytest
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.benchmarks.speed.interactions import resident_mb
 from tabletop_interaction.envs import PickOutcome, open_backend
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget

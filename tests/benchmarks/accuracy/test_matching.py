@@ -3,7 +3,7 @@
 import numpy as np
 
 from tabletop_interaction.agents.features import Colours
-from tabletop_interaction.benchmarks.accuracy.matching import Pair, measure, render_pairs
+from tabletop_interaction.benchmarks.accuracy.matching import PicturePair, measure, render_pairs
 
 
 class Misled:
@@ -26,7 +26,7 @@ def test_a_pair_shows_the_same_objects_elsewhere_and_is_the_same_for_a_seed():
 def test_objects_and_pairs_that_are_matched_rightly_are_counted():
     masks = np.eye(3, dtype=bool)[:, None]
     dark, bright = np.zeros((1, 3, 3), np.uint8), np.full((1, 3, 3), 255, np.uint8)
-    found = measure(Misled(), [Pair(dark, bright, masks, masks), Pair(dark, dark, masks, masks)])
+    found = measure(Misled(), [PicturePair(dark, bright, masks, masks), PicturePair(dark, dark, masks, masks)])
     assert (found.objects, found.objects_right) == (6, 3)
     assert (found.pairs, found.pairs_right) == (2, 1)
     assert (found.same, found.other) == (0, 1)

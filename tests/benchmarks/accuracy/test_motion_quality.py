@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.accuracy.motion_quality import (
-    Moment,
-    Options,
-    Score,
+    ClipScore,
+    MotionOptions,
     moved_objects,
     results_table,
     score_clip,
 )
+from tabletop_interaction.benchmarks.ground_truth import Snapshot
 from tabletop_interaction.envs.backend import ObjectState
 
 
@@ -24,12 +24,12 @@ def box(x: int, width: int = 20, height: int = 30) -> NDArray[np.bool_]:
     return mask
 
 
-def moment(at: dict[int, int]) -> Moment:
+def moment(at: dict[int, int]) -> Snapshot:
     instances = sum((id_ * box(x).astype(np.int32) for id_, x in at.items()), np.zeros((100, 120), np.int32))
     states = tuple(
         ObjectState(id_, "box", np.array([x / 1000, 0, 0]), np.array([0, 0, 0, 1.0])) for id_, x in at.items()
     )
-    return Moment({"view_0": instances}, states)
+    return Snapshot({}, {"view_0": instances}, states)
 
 
 def test_an_object_counts_in_the_frames_next_to_its_movement() -> None:
@@ -52,8 +52,8 @@ def test_what_is_hardly_seen_need_not_be_found() -> None:
 
 def test_the_table_tells_shares_and_survives_having_nothing_to_tell() -> None:
     console = Console(record=True, width=100)
-    console.print(results_table([Score((0.9, 0.6, 0.0), (0.9, 0.2), 0.1)], Options(pushes=2)))
-    console.print(results_table([], Options(pushes=2)))
+    console.print(results_table([ClipScore((0.9, 0.6, 0.0), (0.9, 0.2), 0.1)], MotionOptions(pushes=2)))
+    console.print(results_table([], MotionOptions(pushes=2)))
     said = console.export_text()
     assert "66.7%" in said
     assert "33.3%" in said

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tabletop_interaction.benchmarks.accuracy.twin_agreement import Compared, Options, compare, main, results_table
+from tabletop_interaction.benchmarks.accuracy.twin_agreement import (
+    ComparedInteraction,
+    TwinOptions,
+    compare,
+    results_table,
+)
 from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.errors import InvalidConfiguration
 
@@ -27,9 +32,12 @@ def test_six_interactions_end_alike_and_leave_the_objects_near_each_other(quick_
 
 def test_the_table_names_what_ended_otherwise() -> None:
     held, slipped = PickOutcome.HELD, PickOutcome.SLIPPED
-    compared = [Compared(7, True, held, held, 0, 0.2, 0.004), Compared(8, True, held, slipped, 0, 0.2, 0.1)]
+    compared = [
+        ComparedInteraction(7, True, held, held, 0, 0.2, 0.004),
+        ComparedInteraction(8, True, held, slipped, 0, 0.2, 0.1),
+    ]
     console = Console(width=120, file=StringIO())
-    console.print(results_table(compared, Options(interactions=2, seed=7)))
+    console.print(results_table(compared, TwinOptions(interactions=2, seed=7)))
     text = console.file.getvalue()
     assert "1 of 2" in text
     assert "seed 8, simulation against twin" in text
@@ -39,4 +47,4 @@ def test_the_table_names_what_ended_otherwise() -> None:
 
 def test_no_interactions_are_refused() -> None:
     with pytest.raises(InvalidConfiguration, match="--interactions 0"):
-        main(Options(interactions=0))
+        TwinOptions(interactions=0)

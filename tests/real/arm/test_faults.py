@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.accuracy.grasp_success import grasp_from_truth
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction, read_interactions
 from tabletop_interaction.errors import CameraFault, RobotFault
 from tabletop_interaction.real.cameras.frames import Frame, LatestFrame

@@ -1,0 +1,38 @@
+"""What the commands that print figures share: options of a seeded scene, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from rich.table import Table
+
+from tabletop_interaction.envs import Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneOptions:
+    """Options of a figure that is measured on simulated scenes."""
+
+    split: Split = "train"
+    """Objects and table tops."""
+    seed: int = 0
+    """Seed of the random numbers."""
+
+
+def figures_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table with its first column to the left and the others, which hold numbers, to the right."""
+    table = Table(title=title)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def mean(values: ArrayLike) -> float:
+    """The mean of values or of flags; NaN without any."""
+    there = np.asarray(values, np.float64)
+    return float(there.mean()) if there.size else float("nan")
