@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 import imageio.v2 as imageio
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from tabletop_interaction import sim_assets
 from tabletop_interaction.envs.backend import SPLITS
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.simulation.bodies import VisualBodies
+from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import tiny_render
 from tabletop_interaction.simulation.scene import Light
 
@@ -41,16 +41,16 @@ def write_asset_sheets(out: Path) -> list[Path]:
 
 
 def _object_tiles() -> list[Picture]:
-    client = pybullet.connect(pybullet.DIRECT)
+    client = BulletClient()
     try:
         names = [name for split in SPLITS for name in sim_assets.object_names(split)]
         looks = VisualBodies(client)
         return [_labelled(_portrait(name, looks, client), name) for name in names]
     finally:
-        pybullet.disconnect(physicsClientId=client)
+        client.close()
 
 
-def _portrait(name: str, looks: VisualBodies, client: int) -> Picture:
+def _portrait(name: str, looks: VisualBodies, client: BulletClient) -> Picture:
     """uint8 (130, 150, 3): an object alone on white, from 40 degrees above."""
     width, height = (side * _SUPERSAMPLING for side in _TILE_PX)
     model = sim_assets.load_object(name)

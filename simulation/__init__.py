@@ -1,4 +1,4 @@
-"""The PyBullet backend: world, arm, renderer."""
+"""The PyBullet backend: world, arm, cameras and renderer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def _import_pybullet_quietly() -> None:
-    """PyBullet prints its build time from C when it is first imported, amid what a command prints."""
+    """Import PyBullet without the build time that its C code prints to standard error."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -20,6 +20,6 @@ def _import_pybullet_quietly() -> None:
 _import_pybullet_quietly()
 
 from tabletop_interaction.simulation.backend import SimulationBackend, open_simulation  # noqa: E402
-from tabletop_interaction.simulation.config import SimulationConfig  # noqa: E402
+from tabletop_interaction.simulation.scene import SimulationConfig  # noqa: E402
 
 __all__ = ["SimulationBackend", "SimulationConfig", "open_simulation"]

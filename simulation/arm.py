@@ -1,7 +1,7 @@
 """The Sawyer in PyBullet: joint motors that follow a path at 240 Hz, and two fingers of limited force.
 
-World frame = arena frame. A free-space transit jumps (the arm is out of view and touches nothing); whatever may touch
-something is simulated step by step.
+World frame = arena frame. Free-space transits set the joints at once, since the arm is out of view and touches nothing.
+Every motion that may touch something is simulated step by step.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ from tabletop_interaction.sawyer.model import (
     JOINTS,
     write_sawyer_urdf,
 )
+from tabletop_interaction.simulation.client import BulletClient
 
 FloatArray = NDArray[np.float64]
 
 STEP_S = 1 / 240
 BASE_XYZ = (0.0, -0.575, 0.10)
-"""Where the arm's base stands, arena frame, metres; its x axis points along the arena's y."""
+"""Position of the arm's base, arena frame, metres; its x axis points along the arena's y."""
+
+AWAY = HOME + np.array([2.7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+"""Joint angles with the arm turned back from the table, out of every view."""
 
 _BASE_YAW = np.pi / 2
 _LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and joint.limits is not None]
 _ARM_FORCES = [limits.effort for limits in _LIMITS]
-_MOST_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
+_MAX_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
 _FINGER_FORCE_N = 20.0
 _FINGER_SPEED = 0.25
 _RACK_FORCE_N = 2 * _FINGER_FORCE_N
@@ -40,19 +44,15 @@ _RACK_STIFFNESS = 0.2
 _RAMP = 0.2
 _PAD_FRICTION = 1.4
 _PAD_SPINNING_FRICTION = 0.01
-# Fields of PyBullet's joint info.
-_JOINT_NAME, _LINK_NAME = 1, 12
-
 _FINGER_LINKS = (
     ("right_gripper_l_finger", "right_gripper_l_finger_tip"),
     ("right_gripper_r_finger", "right_gripper_r_finger_tip"),
 )
+# Fields of PyBullet's joint info.
+_JOINT_NAME, _LINK_NAME = 1, 12
 
-AWAY = HOME + np.array([2.7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-"""Joint angles with the arm turned back from the table, out of every view."""
 
-
-class Arm:
+class SimulatedArm:
     """The arm and its gripper in one PyBullet client.
 
     Args:
@@ -60,14 +60,14 @@ class Arm:
         on_step: called after every simulation step.
     """
 
-    def __init__(self, client: int, on_step: Callable[[], None] | None = None) -> None:
+    def __init__(self, client: BulletClient, on_step: Callable[[], None] | None = None) -> None:
         self._client = client
         self._on_step = on_step
         self.body = load_arm(client)
-        joints = _indices_by_name(self.body, client, _JOINT_NAME)
+        joints = _indices_by_name(client, self.body, _JOINT_NAME)
         self._arm_joints = [joints[name] for name in ARM_JOINT_NAMES]
         self.fingers = [joints[name] for name in FINGER_JOINT_NAMES]
-        links = _indices_by_name(self.body, client, _LINK_NAME)
+        links = _indices_by_name(client, self.body, _LINK_NAME)
         self.sides = tuple(frozenset(links[name] for name in names) for names in _FINGER_LINKS)
         self.finger_links = self.sides[0] | self.sides[1]
         self._opening = FINGER_TRAVEL
@@ -78,25 +78,23 @@ class Arm:
 
     def joint_angles(self) -> FloatArray:
         """(7,) measured joint angles, radians."""
-        states = pybullet.getJointStates(self.body, self._arm_joints, physicsClientId=self._client)
-        return np.array([state[0] for state in states])
+        return self.joint_motion()[0]
 
     def joint_motion(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(7,) each: measured joint angles, radians, speeds, rad/s, and the motors' torques, N m."""
-        states = pybullet.getJointStates(self.body, self._arm_joints, physicsClientId=self._client)
+        """Measured joint angles (7,) rad, speeds (7,) rad/s, and the motors' torques (7,) N m."""
+        states = self._client.getJointStates(self.body, self._arm_joints)
         return np.array([s[0] for s in states]), np.array([s[1] for s in states]), np.array([s[3] for s in states])
 
     def all_joint_positions(self) -> list[float]:
-        """Position of every joint of the body, fixed ones too, in PyBullet's order."""
-        count = pybullet.getNumJoints(self.body, physicsClientId=self._client)
-        states = pybullet.getJointStates(self.body, range(count), physicsClientId=self._client)
-        return [state[0] for state in states]
+        """Position of every joint of the body, fixed joints included, in PyBullet's order."""
+        joints = range(self._client.getNumJoints(self.body))
+        return [state[0] for state in self._client.getJointStates(self.body, joints)]
 
     def vertical_path(self, x: float, y: float, angle: float, z_from: float, z_to: float) -> FloatArray:
-        """Joint angles (n, 7) of a straight way down at (x, y), arena frame.
+        """Joint angles (n, 7) of a straight vertical path at (x, y), arena frame, metres.
 
         Raises:
-            UnreachableTarget: the arm cannot follow it.
+            UnreachableTarget: the arm cannot follow the path.
         """
         base_z = BASE_XYZ[2]
         return straight_down_path(y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle - _BASE_YAW, HOME)
@@ -104,15 +102,14 @@ class Arm:
     def jump(self, q: FloatArray) -> None:
         """Set the arm's joints at once; the fingers keep their opening."""
         for joint, angle in zip(self._arm_joints, q, strict=True):
-            pybullet.resetJointState(self.body, joint, angle, 0.0, physicsClientId=self._client)
+            self._client.resetJointState(self.body, joint, angle, 0.0)
         self.command(q, np.zeros(7))
 
     def set_fingers(self, opening: float) -> None:
         """Set each finger's travel at once, metres (0 closed, `FINGER_TRAVEL` open)."""
         for joint, sign in zip(self.fingers, (1, -1), strict=True):
-            pybullet.resetJointState(self.body, joint, sign * opening, 0.0, physicsClientId=self._client)
-        self._opening = opening
-        self._command_fingers()
+            self._client.resetJointState(self.body, joint, sign * opening, 0.0)
+        self.move_fingers(opening)
 
     def follow(
         self, path: FloatArray, seconds: float, stop: Callable[[], bool] | None = None, squeeze: bool = False
@@ -120,13 +117,13 @@ class Arm:
         """Stream a joint path (n, 7) through the motors, slowly at both ends.
 
         Args:
-            path: waypoints, at any distance from each other.
-            seconds: how long it takes, where the joints are fast enough.
-            stop: asked every few steps; True ends the motion where it is.
-            squeeze: whether the fingers go on closing meanwhile.
+            path: waypoints, unevenly spaced or not.
+            seconds: duration; longer where a joint is too slow.
+            stop: polled every third step; True ends the motion at the current pose.
+            squeeze: whether the fingers keep closing during the motion.
 
         Returns:
-            whether it came to the end of the path.
+            whether the arm reached the end of the path.
         """
         targets, velocities = time_path(path, seconds)
         for step, (target, velocity) in enumerate(zip(targets, velocities, strict=True), start=1):
@@ -140,16 +137,16 @@ class Arm:
         return True
 
     def rise(self, path: FloatArray, seconds: float, squeeze: bool = False) -> None:
-        """Go back up a path (n, 7) that was come down, from wherever the arm is on it."""
+        """Follow a descending path (n, 7) back up, from the arm's current height."""
         here = self.joint_angles()
         height = forward(here)[2, 3]
         above = [q for q in path[::-1] if forward(q)[2, 3] > height]
         self.follow(np.array([here, *above]), seconds, squeeze=squeeze)
 
-    def close_fingers(self, most_seconds: float = 0.25) -> None:
-        """Close with limited force until the fingers stand still."""
+    def close_fingers(self, max_seconds: float = 0.25) -> None:
+        """Close with limited force until the fingers stop moving."""
         still = 0
-        for _ in range(round(most_seconds / STEP_S)):
+        for _ in range(round(max_seconds / STEP_S)):
             before = self._opening
             self.squeeze()
             self.step()
@@ -158,7 +155,7 @@ class Arm:
                 return
 
     def open_fingers(self, seconds: float = 0.12) -> None:
-        """Open to the widest, slowly at both ends: pads that leave at speed throw what they let go."""
+        """Open fully, slowly at both ends: pads that separate at full speed throw the object."""
         start = self.finger_travel()
         steps = round(seconds / STEP_S)
         for done in np.arange(1, steps + 1) / steps:
@@ -166,19 +163,19 @@ class Arm:
             self.step()
 
     def hold(self, seconds: float) -> None:
-        """Let time pass with the arm where it is and the fingers pressing."""
+        """Keep the arm in place and the fingers pressing for some time."""
         for _ in range(round(seconds / STEP_S)):
             self.squeeze()
             self.step()
 
     def finger_travel(self) -> float:
         """Mean travel of the two fingers, metres: 0 closed, `FINGER_TRAVEL` open."""
-        (left, *_), (right, *_) = pybullet.getJointStates(self.body, self.fingers, physicsClientId=self._client)
+        (left, *_), (right, *_) = self._client.getJointStates(self.body, self.fingers)
         return float((left - right) / 2)
 
     def command(self, q: FloatArray, velocity: FloatArray) -> None:
-        """Let the joint motors go to `q` (7,) radians at `velocity` (7,) rad/s in the steps that follow."""
-        pybullet.setJointMotorControlArray(
+        """Set the joint motors' targets for the next steps: `q` (7,) radians, `velocity` (7,) rad/s."""
+        self._client.setJointMotorControlArray(
             self.body,
             self._arm_joints,
             pybullet.POSITION_CONTROL,
@@ -187,104 +184,82 @@ class Arm:
             forces=_ARM_FORCES,
             positionGains=[0.3] * 7,
             velocityGains=[1.0] * 7,
-            physicsClientId=self._client,
         )
 
     def squeeze(self) -> None:
-        """Let both fingers press inwards from where they are."""
+        """Let both fingers press inwards from their current travel."""
         self._opening = self.finger_travel()
         self._command_fingers(inwards=_FINGER_SPEED * STEP_S * 4)
 
     def move_fingers(self, travel: float) -> None:
-        """Let the fingers go to a travel, metres, and stay there in the steps that follow."""
+        """Set the fingers' target travel, metres, for the next steps."""
         self._opening = travel
         self._command_fingers()
 
     def step(self) -> None:
         """One step of 1/240 s."""
-        pybullet.stepSimulation(physicsClientId=self._client)
+        self._client.stepSimulation()
         if self._on_step is not None:
             self._on_step()
 
     def _command_fingers(self, inwards: float = 0.0) -> None:
         target = self._opening - inwards
-        pybullet.setJointMotorControlArray(
+        self._client.setJointMotorControlArray(
             self.body,
             self.fingers,
             pybullet.POSITION_CONTROL,
             targetPositions=[target, -target],
             forces=[_FINGER_FORCE_N] * 2,
             positionGains=[0.3] * 2,
-            physicsClientId=self._client,
         )
 
     def _set_friction(self) -> None:
         for link in self.finger_links:
-            pybullet.changeDynamics(
-                self.body,
-                link,
-                lateralFriction=_PAD_FRICTION,
-                spinningFriction=_PAD_SPINNING_FRICTION,
-                physicsClientId=self._client,
+            self._client.changeDynamics(
+                self.body, link, lateralFriction=_PAD_FRICTION, spinningFriction=_PAD_SPINNING_FRICTION
             )
 
     def _couple_fingers(self) -> None:
-        """What one finger travels the other does, by one rack: two motors of equal force would let both drift."""
+        """Couple the fingers by a rack, so that both travel equally; two motors of equal force let both drift."""
+        left, right = self.fingers
         origin = [0, 0, 0]
-        rack = pybullet.createConstraint(
-            self.body,
-            self.fingers[0],
-            self.body,
-            self.fingers[1],
-            pybullet.JOINT_GEAR,
-            [0, 1, 0],
-            origin,
-            origin,
-            physicsClientId=self._client,
+        rack = self._client.createConstraint(
+            self.body, left, self.body, right, pybullet.JOINT_GEAR, [0, 1, 0], origin, origin
         )
-        pybullet.changeConstraint(
-            rack, gearRatio=1, maxForce=_RACK_FORCE_N, erp=_RACK_STIFFNESS, physicsClientId=self._client
-        )
+        self._client.changeConstraint(rack, gearRatio=1, maxForce=_RACK_FORCE_N, erp=_RACK_STIFFNESS)
 
 
-def load_arm(client: int) -> int:
-    """Load the Sawyer where it stands; returns its PyBullet id."""
+def load_arm(client: BulletClient) -> int:
+    """Load the Sawyer at its place beside the table; returns its PyBullet id."""
+    orientation = pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW])
     with tempfile.TemporaryDirectory() as folder:
         urdf = write_sawyer_urdf(Path(folder) / "sawyer.urdf")
-        return int(
-            pybullet.loadURDF(
-                str(urdf),
-                BASE_XYZ,
-                pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW]),
-                useFixedBase=True,
-                physicsClientId=client,
-            )
-        )
+        return int(client.loadURDF(str(urdf), BASE_XYZ, orientation, useFixedBase=True))
 
 
-def _indices_by_name(body: int, client: int, name_field: int) -> dict[str, int]:
+def _indices_by_name(client: BulletClient, body: int, name_field: int) -> dict[str, int]:
     """PyBullet's index of each joint, and of the link behind it, by the name in that field of its joint info."""
-    count = pybullet.getNumJoints(body, physicsClientId=client)
-    infos = [pybullet.getJointInfo(body, i, physicsClientId=client) for i in range(count)]
+    infos = [client.getJointInfo(body, index) for index in range(client.getNumJoints(body))]
     return {info[name_field].decode(): info[0] for info in infos}
 
 
 def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]:
     """Joint targets and velocities (steps, 7) along a path (n, 7) in `seconds`, or longer where a joint is too slow.
 
-    It starts and ends at rest: the speed rises over the first fifth of the time and falls over the last.
+    The motion starts and ends at rest: the speed rises over the first fifth of the time and falls over the last.
     """
     steps = max(2, round(seconds / STEP_S))
     targets, velocities = _sampled(path, steps)
-    haste = float(np.max(np.abs(velocities) / _MOST_SPEED))
-    if haste > 1:
-        targets, velocities = _sampled(path, int(np.ceil(steps * haste * 1.02)))
+    excess = float(np.max(np.abs(velocities) / _MAX_SPEED))
+    if excess > 1:
+        targets, velocities = _sampled(path, int(np.ceil(steps * excess * 1.02)))
     return targets, velocities
 
 
 def _sampled(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
     speed = np.interp((np.arange(steps) + 0.5) / steps, [0, _RAMP, 1 - _RAMP, 1], [0, 1, 1, 0])
-    # By length, not by number: a first waypoint close by would be crept to, and the arm then torn away sideways.
+    # Time is proportional to length, not to the number of waypoints: a close first waypoint would otherwise be
+    # approached too slowly, and the next one too fast.
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     along = np.cumsum(speed) / speed.sum() * lengths[-1]
     targets = np.stack([np.interp(along, lengths, path[:, joint]) for joint in range(path.shape[1])], axis=1)

@@ -1,4 +1,4 @@
-"""The simulated table behind the Backend protocol: what a pick, a place and a sweep are made of."""
+"""The simulated table behind the Backend protocol: pick, place, sweep and reset, from the arm's motions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL
 from tabletop_interaction.simulation.arm import AWAY
-from tabletop_interaction.simulation.cameras import arena_views
-from tabletop_interaction.simulation.config import SimulationConfig
-from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, Sensor
-from tabletop_interaction.simulation.scene import Placement, Scene, check_names, draw_scene, free_placement
+from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer
+from tabletop_interaction.simulation.scene import (
+    Placement,
+    Scene,
+    SimulationConfig,
+    check_names,
+    draw_scene,
+    free_placement,
+)
 from tabletop_interaction.simulation.third_person import ThirdPersonCamera
 from tabletop_interaction.simulation.world import World
 
@@ -36,21 +42,22 @@ _LIFT_S = 0.18
 _LOWER_S = 0.18
 _RETREAT_S = 0.12
 _SWEEP_SPEED = 0.5
-_MOST_PRESSURE_N = 25.0
+_MAX_PRESSURE_N = 25.0
 _EMPTY_TRAVEL_M = 0.0006
 _PACKAGES = ("tabletop-interaction", "pybullet", "numpy", "opencv-python-headless")
 
 
 class SimulationBackend:
-    """A Sawyer at a table in PyBullet, seen by four composed cameras; offers `GroundTruth`, `Arranging` and
-    `ThirdPerson` as well.
+    """A Sawyer at a table in PyBullet with four composed cameras.
+
+    It also implements `GroundTruth`, `Arranging` and `ThirdPerson`.
 
     Args:
-        split: which objects and backgrounds scenes draw: "train", "val" or "test".
+        split: objects and backgrounds that scenes draw from: "train", "val" or "test".
         config: settings.
         world: the physics.
-        renderer: what makes the pictures; it is closed with the backend.
-        views: the cameras it renders.
+        renderer: makes the pictures; closed with the backend.
+        views: the cameras that it renders.
     """
 
     def __init__(
@@ -84,12 +91,12 @@ class SimulationBackend:
 
     @property
     def background(self) -> str:
-        """Name of the table's surface now, empty before the first reset."""
+        """Name of the current table top, empty before the first reset."""
         return self._scene.background if self._scene else ""
 
     @property
     def world(self) -> World:
-        """The physics, for what drives the arm by other means."""
+        """The physics, for code that drives the arm itself (the Sawyer's twin)."""
         return self._world
 
     @property
@@ -114,7 +121,7 @@ class SimulationBackend:
         return returned
 
     def observe(self) -> Pictures:
-        """RGB pictures now; the exposure is new each time, what it shows is rendered only when something moved."""
+        """RGB pictures now; each call is a new exposure, but objects are rendered again only when they moved."""
         if self._sensor is None:
             raise NotReset("observe was called before reset; call reset first")
         return self._sensor.expose(self._views, self._look())
@@ -125,7 +132,7 @@ class SimulationBackend:
         self._check_inside("pick", x, y)
         if not np.isfinite(angle):
             raise UnreachableTarget(
-                f"pick angle {angle} rad is not finite; nothing was moved; give a number of radians"
+                f"pick angle {angle} rad is not finite; nothing was moved; accepted is a finite number of radians"
             )
         arm = self._world.arm
         path = arm.vertical_path(x, y, angle, _HOVER_M, _GRASP_M)
@@ -133,11 +140,11 @@ class SimulationBackend:
         arm.jump(path[0])
         blocked = not arm.follow(path, _DESCENT_S, stop=self._pressed)
         arm.close_fingers()
-        between = frozenset(self._pinched())
+        between = bool(self._world.pinched())
         touched = bool(self._world.touched_by_fingers())
         arm.rise(path, _LIFT_S, squeeze=True)
-        self._held = frozenset(self._pinched()) if arm.finger_travel() > _EMPTY_TRAVEL_M else frozenset()
-        outcome = _outcome(held=bool(self._held), between=bool(between), touched=touched, blocked=blocked)
+        self._held = frozenset(self._world.pinched()) if arm.finger_travel() > _EMPTY_TRAVEL_M else frozenset()
+        outcome = _outcome(held=bool(self._held), between=between, touched=touched, blocked=blocked)
         self._leave()
         return Grasp(outcome)
 
@@ -157,7 +164,7 @@ class SimulationBackend:
         self._leave()
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
-        """Drag the closed gripper through the objects at 0.5 m/s, a finger's breadth above the table."""
+        """Drag the closed gripper through the objects at 0.5 m/s, 12 mm above the table."""
         self._check_free("sweep")
         self._check_inside("sweep", *start_xy)
         self._check_inside("sweep", *end_xy)
@@ -222,8 +229,7 @@ class SimulationBackend:
         self._check_free("arrange")
         if unknown := [state.id for state in states if state.id not in self._world.bodies]:
             raise InvalidConfiguration(
-                f"arrange was asked for object {unknown[0]}; the scene has 1 to {len(self._world.bodies)}; nothing was "
-                "moved"
+                f"arrange got object id {unknown[0]}; the ids are 1 to {len(self._world.bodies)}; nothing was moved"
             )
         for state in states:
             self._world.put(state.id, (state.position, state.quaternion_xyzw))
@@ -236,20 +242,14 @@ class SimulationBackend:
         self._renderer.show_scene(scene)
         if self._camera is not None:
             self._camera.show_scene(scene)
-        first = self._views[0]
-        self._sensor = Sensor(
-            scene.noise_seed,
-            self._config.noise_sigma,
-            self._config.exposure_jitter,
-            first.height,
-            first.width,
-        )
+        config, view = self._config, self._views[0]
+        self._sensor = Sensor(scene.noise_seed, config.noise_sigma, config.exposure_jitter, view.height, view.width)
 
     def _look(self) -> tuple[CleanPicture, ...]:
         return self._renderer.render(self._world.poses())
 
     def _leave(self) -> None:
-        """Jump out of every view with what is held, and wait until the table is still."""
+        """Jump out of every view with the held objects, and let the table settle."""
         self._world.carry(self._held, AWAY)
         if not self._held:
             self._world.arm.set_fingers(FINGER_TRAVEL)
@@ -269,19 +269,14 @@ class SimulationBackend:
             standing.append(placement)
         return len(strayed)
 
-    def _pinched(self) -> list[int]:
-        """Objects that both fingers touch."""
-        left, right = self._world.arm.sides
-        return [id_ for id_, links in self._world.touched_by_fingers().items() if links & left and links & right]
-
     def _pressed(self) -> bool:
-        return self._world.pressed_down(_MOST_PRESSURE_N)
+        return self._world.pressed_down(_MAX_PRESSURE_N)
 
     def _check_free(self, what: str) -> None:
         if self._scene is None:
             raise NotReset(f"{what} was called before reset; call reset first")
         if self._held:
-            raise AlreadyHolding(f"{what} was called while something is held; nothing was moved; call place first")
+            raise AlreadyHolding(f"{what} was called while an object is held; nothing was moved; call place first")
 
     def _check_inside(self, what: str, x: float, y: float) -> None:
         a = self.arena
@@ -296,13 +291,13 @@ def open_simulation(split: str, config: SimulationConfig | None) -> SimulationBa
     """A simulation backend with the composed renderer.
 
     Raises:
-        InvalidConfiguration: `config` is no SimulationConfig, or names what there is not; nothing was opened.
+        InvalidConfiguration: `config` is not a SimulationConfig, or has unknown names; nothing was opened.
     """
     if config is None:
         config = SimulationConfig()
     if not isinstance(config, SimulationConfig):
         raise InvalidConfiguration(
-            f"config is a {type(config).__name__}; the simulation takes a SimulationConfig or None"
+            f"config is a {type(config).__name__}; accepted for the simulation are a SimulationConfig and None"
         )
     check_names(split, config)
     views = arena_views(ARENA)

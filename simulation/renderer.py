@@ -1,9 +1,9 @@
-"""Pictures of the table, composed: a warped table, exact planar shadows, and the objects by TinyRenderer.
+"""Composed pictures of the table: a warped table top, exact planar shadows, and the objects by TinyRenderer.
 
-Filling the table's pixels is what makes a software renderer slow, so nobody rasterises the table: its texture is
-warped through each view's homography once a scene. An object's shadow on a plane is its silhouette, as the lamp sees
-it, warped through the plane's homography, so one small picture from the lamp gives the shadows of all views. Each
-object is rasterised alone, in the rectangle that it fills, when it has moved; the layers are joined by their depths.
+A software renderer spends most of its time on the table's pixels. The table is therefore not rasterised: its texture is
+warped through each view's homography once per scene. The shadow of an object on a plane is its silhouette, as seen from
+the lamp, warped through the plane's homography; one small picture from the lamp gives the shadows of all views. Each
+object that moved is rasterised alone, in its bounding rectangle; the layers are merged by their depths.
 """
 
 from __future__ import annotations
@@ -17,41 +17,35 @@ import pybullet
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_background, load_object
 from tabletop_interaction.simulation.bodies import VisualBodies
-from tabletop_interaction.simulation.scene import Light, Scene
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.scene import Light, Pose, Poses, Scene
 
 _NEAR_M, _FAR_M = 0.05, 4.0
 _SHADOW_PX = 256
 _SHADOW_REACH_M = 0.46
 _LENS_BLUR_PX = 0.6
-_TREMBLE_M = 1e-4
-_TREMBLE_TURN = 5e-4
-
-Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Position (3,) in metres and quaternion xyzw (4,), arena frame."""
-
-Poses = dict[int, Pose]
-"""Object id -> pose."""
+_JITTER_M = 1e-4
+_JITTER_TURN = 5e-4
 
 
 @dataclass(frozen=True, eq=False)
 class CleanPicture:
-    """A picture before the sensor: uint8 (H, W, 3) RGB, and who is seen where: int32 (H, W), 0 for the table."""
+    """A picture before the sensor: uint8 (H, W, 3) RGB, and the object ids int32 (H, W), 0 for the table."""
 
     rgb: NDArray[np.uint8]
     instances: NDArray[np.int32]
 
 
 class Renderer(Protocol):
-    """Whatever makes pictures of a scene from the objects' poses."""
+    """Makes pictures of a scene from the objects' poses."""
 
     name: str
 
     def show_scene(self, scene: Scene) -> None:
-        """Take over another scene; its objects have the ids 1, 2, ... in the order of `scene.placements`."""
+        """Replace the scene; its objects have the ids 1, 2, ... in the order of `scene.placements`."""
         ...
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
@@ -64,8 +58,8 @@ class Renderer(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
-    """A view's table in full light, and what a full shadow takes from it, uint8 (H, W, 3)."""
+class _LitTable:
+    """A view's table in full light and the light lost in full shadow, uint8 (H, W, 3) each."""
 
     lit: NDArray[np.uint8]
     shadow_loss: NDArray[np.uint8]
@@ -73,8 +67,8 @@ class _Table:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
-    """One object in one view: the rectangle it fills, its colours, where it is, and how far (0 near, 1 far)."""
+class _ObjectLayer:
+    """One object in one view: its bounding rectangle, and in it colours, mask and depths (0 near, 1 far)."""
 
     rectangle: tuple[slice, slice]
     rgb: NDArray[np.uint8]
@@ -83,15 +77,15 @@ class _Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Drawn:
-    """An object as it was drawn last: its pose, and a layer a view, the lamp's last; None where it is out of sight."""
+class _DrawnObject:
+    """An object as last drawn: its pose, and one layer per view, then the lamp's; None where it is out of sight."""
 
     pose: Pose
-    layers: tuple[_Layer | None, ...]
+    layers: tuple[_ObjectLayer | None, ...]
 
 
 class ComposedRenderer:
-    """The renderer described above, on a PyBullet client of its own that holds visual shapes only.
+    """The renderer described above, on a separate PyBullet client with visual shapes only.
 
     Args:
         views: the cameras.
@@ -104,17 +98,17 @@ class ComposedRenderer:
         self._views = views
         self._table_points = tuple(_table_points(view) for view in views)
         self._shadows = shadows
-        self._client = pybullet.connect(pybullet.DIRECT)
+        self._client = BulletClient()
         self._looks = VisualBodies(self._client)
         self._models: dict[int, ObjectModel] = {}
-        self._drawn: dict[int, _Drawn] = {}
+        self._drawn: dict[int, _DrawnObject] = {}
         self._pictures: tuple[CleanPicture, ...] = ()
-        self._tables: tuple[_Table, ...] = ()
+        self._tables: tuple[_LitTable, ...] = ()
         self._light: Light | None = None
         self._lamp: View | None = None
 
     def show_scene(self, scene: Scene) -> None:
-        """Take over the scene's objects, and warp and light its table for every view."""
+        """Replace the scene: load its objects, and warp and light its table for every view."""
         self._models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
         self._drawn, self._pictures = {}, ()
         self._light = scene.light
@@ -126,7 +120,7 @@ class ComposedRenderer:
         )
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
-        """One picture a view, uint8 RGB, with instance maps; noiseless: equal poses give equal pictures."""
+        """One picture and instance map per view, without noise: equal poses give equal pictures."""
         assert self._light is not None, "render before show_scene"
         moved = [id_ for id_, pose in poses.items() if id_ not in self._drawn or _moved(self._drawn[id_].pose, pose)]
         if self._pictures and not moved:
@@ -139,11 +133,9 @@ class ComposedRenderer:
 
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
-        if self._client >= 0:
-            pybullet.disconnect(physicsClientId=self._client)
-            self._client = -1
+        self._client.close()
 
-    def _draw(self, id_: int, pose: Pose) -> _Drawn:
+    def _draw(self, id_: int, pose: Pose) -> _DrawnObject:
         """Rasterise one object, alone in the client, in every view and from the lamp."""
         assert self._light is not None
         assert self._lamp is not None
@@ -151,13 +143,13 @@ class ComposedRenderer:
         model = self._models[id_]
         points = Rotation.from_quat(quaternion).apply(model.vertices) + position
         body = self._looks.add_object(model)
-        pybullet.resetBasePositionAndOrientation(body, position, quaternion, physicsClientId=self._client)
+        self._client.resetBasePositionAndOrientation(body, position, quaternion)
         layers = tuple(_draw_layer(self._client, view, points, self._light) for view in (*self._views, self._lamp))
         self._looks.clear()
-        return _Drawn(pose, layers)
+        return _DrawnObject(pose, layers)
 
     def _lamp_shadow(self) -> NDArray[np.uint8]:
-        """uint8 (256, 256): how much of the lamp is hidden, as the lamp sees the table, softened."""
+        """uint8 (256, 256): hidden share of the lamp at each point of the table, in the lamp's view, blurred."""
         assert self._light is not None
         assert self._lamp is not None
         hidden = np.zeros((_SHADOW_PX, _SHADOW_PX), np.uint8)
@@ -185,13 +177,13 @@ class ComposedRenderer:
 
 
 def _moved(before: Pose, now: Pose) -> bool:
-    """Whether a pose differs by more than a resting body's tremble, under a tenth of a pixel."""
+    """Whether a pose differs by more than a resting body's jitter, which is below a tenth of a pixel."""
     shift = float(np.abs(now[0] - before[0]).max())
-    return shift > _TREMBLE_M or 1 - abs(float(now[1] @ before[1])) > _TREMBLE_TURN**2
+    return shift > _JITTER_M or 1 - abs(float(now[1] @ before[1])) > _JITTER_TURN**2
 
 
-def _draw_layer(client: int, view: View, points: NDArray[np.float64], light: Light) -> _Layer | None:
-    """The one object in the client, its surface at `points` (N, 3); None where it is out of sight."""
+def _draw_layer(client: BulletClient, view: View, points: NDArray[np.float64], light: Light) -> _ObjectLayer | None:
+    """Rasterise the client's only object, with surface points (N, 3), metres; None where it is out of sight."""
     if (points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]).min() < _NEAR_M:
         return None
     pixels = view.project(points)
@@ -201,17 +193,17 @@ def _draw_layer(client: int, view: View, points: NDArray[np.float64], light: Lig
         return None
     crop = view.cropped(int(left), int(top), int(right - left), int(bottom - top))
     rgb, segmentation, depth = tiny_render(client, crop, light)
-    return _Layer((slice(top, bottom), slice(left, right)), rgb, segmentation >= 0, depth)
+    return _ObjectLayer((slice(top, bottom), slice(left, right)), rgb, segmentation >= 0, depth)
 
 
 def _lay_over(
     picture: NDArray[np.uint8],
     instances: NDArray[np.int32],
     nearest: NDArray[np.float32],
-    layer: _Layer,
+    layer: _ObjectLayer,
     id_: int,
 ) -> None:
-    """Draw a layer where it is nearer than what was drawn before, into all three arrays."""
+    """Draw a layer into all three arrays, where it is nearer than the content so far."""
     seen = layer.covered & (layer.depth < nearest[layer.rectangle])
     np.copyto(picture[layer.rectangle], layer.rgb, where=seen[:, :, None])
     np.copyto(nearest[layer.rectangle], layer.depth, where=seen)
@@ -229,16 +221,16 @@ def lamp_view(light: Light) -> View:
 
 
 def tiny_render(
-    client: int, view: View, light: Light
+    client: BulletClient, view: View, light: Light
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]:
-    """TinyRenderer's picture of a client's bodies.
+    """Render a client's bodies with TinyRenderer.
 
     Returns:
         RGB uint8 (H, W, 3); body ids int32 (H, W), -1 for none; depths float32 (H, W), 0 near to 1 far.
     """
     view_matrix, projection_matrix = gl_matrices(view)
     strength = light.ambient + light.diffuse
-    _, _, rgba, depth, segmentation = pybullet.getCameraImage(
+    _, _, rgba, depth, segmentation = client.getCameraImage(
         view.width,
         view.height,
         view_matrix,
@@ -250,7 +242,6 @@ def tiny_render(
         lightSpecularCoeff=0.05,
         shadow=0,
         renderer=pybullet.ER_TINY_RENDERER,
-        physicsClientId=client,
     )
     shape = (view.height, view.width)
     rgb = cv2.cvtColor(np.asarray(rgba, np.uint8).reshape(*shape, 4), cv2.COLOR_RGBA2RGB)
@@ -261,8 +252,8 @@ def tiny_render(
 def gl_matrices(view: View) -> tuple[list[float], list[float]]:
     """PyBullet's view and projection matrices (column by column) of a calibrated camera.
 
-    TinyRenderer samples a pixel at its left and lower edge rather than at its centre: the principal point is moved
-    by half a pixel to make up for it.
+    TinyRenderer samples a pixel at its left and lower edge instead of its centre; the principal point is moved by
+    half a pixel to compensate.
     """
     k, width, height = view.intrinsics, view.width, view.height
     camera = np.diag([1.0, -1.0, -1.0, 1.0]) @ view.camera_from_arena
@@ -279,14 +270,14 @@ def gl_matrices(view: View) -> tuple[list[float], list[float]]:
 
 
 def _table_points(view: View) -> NDArray[np.float64]:
-    """(H * W, 3): the point of the table, metres, that each pixel sees, row by row."""
+    """(H * W, 3) points of the table, metres, one per pixel, row by row."""
     rows, columns = np.mgrid[0 : view.height, 0 : view.width]
     return view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
 
 
 def _light_table(
     view: View, points: NDArray[np.float64], lamp: View, texture: NDArray[np.uint8], light: Light
-) -> _Table:
+) -> _LitTable:
     """Warp the table's texture into a view and shade it as a matt plane under a point lamp."""
     view_from_table = view.homography_from_table()
     size = (view.width, view.height)
@@ -301,7 +292,7 @@ def _light_table(
     colour = light.colour.astype(np.float32)
     lit = warped * (light.ambient + light.diffuse * lamp_gain) * colour
     loss = warped * (light.diffuse * lamp_gain) * colour
-    return _Table(
+    return _LitTable(
         lit=np.clip(lit, 0, 255).astype(np.uint8),
         shadow_loss=np.clip(loss - np.maximum(lit - 255, 0), 0, 255).astype(np.uint8),
         view_from_lamp=view_from_table @ np.linalg.inv(lamp.homography_from_table()),
@@ -309,7 +300,7 @@ def _light_table(
 
 
 def _lambert(points: NDArray[np.float64], lamp: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Light (N,) that a matt horizontal plane gets at points (N, 3), 1 at the arena's centre."""
+    """Irradiance (N,) of a horizontal plane at points (N, 3), relative to the arena's centre."""
     to_lamp = lamp - points
     received = to_lamp[:, 2] / np.linalg.norm(to_lamp, axis=1) ** 3
     at_centre = lamp[2] / np.linalg.norm(lamp) ** 3
@@ -320,45 +311,4 @@ def _table_from_texture(texture: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(3, 3): texture pixels (x, y, 1), row 0 farthest from the robot, to metres on the table."""
     height, width = texture.shape[:2]
     scale = 1 / BACKGROUND_PX_PER_M
-    return np.array(
-        [
-            [scale, 0, -(width - 1) / 2 * scale],
-            [0, -scale, (height - 1) / 2 * scale],
-            [0, 0, 1],
-        ]
-    )
-
-
-class Sensor:
-    """What a camera adds: noise and a little exposure jitter, from a seed of its own.
-
-    The noise is cut from one large tile at random offsets: drawing it anew for each picture would cost as much as
-    rendering it.
-
-    Args:
-        seed: where its random numbers start.
-        noise_sigma: standard deviation, grey levels.
-        exposure_jitter: standard deviation of the gain.
-        height: rows of the largest picture.
-        width: columns of the largest picture.
-    """
-
-    _SLACK_PX = 96
-
-    def __init__(self, seed: int, noise_sigma: float, exposure_jitter: float, height: int, width: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._jitter = exposure_jitter
-        shape = (height + self._SLACK_PX, width + self._SLACK_PX, 3)
-        noise = self._rng.standard_normal(shape, np.float32) * noise_sigma
-        self._tile = np.round(noise).astype(np.int16)
-
-    def expose(self, views: tuple[View, ...], pictures: tuple[CleanPicture, ...]) -> Pictures:
-        """A new exposure of each picture, uint8 (H, W, 3), by view name."""
-        return {view.name: self._expose(clean.rgb) for view, clean in zip(views, pictures, strict=True)}
-
-    def _expose(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = rgb.shape[:2]
-        row, column = self._rng.integers(0, self._SLACK_PX, 2)
-        gain = 1 + self._jitter * float(np.clip(self._rng.standard_normal(), -2.5, 2.5))
-        noise = self._tile[row : row + height, column : column + width]
-        return np.asarray(cv2.add(cv2.convertScaleAbs(rgb, alpha=gain), noise, dtype=cv2.CV_8U), np.uint8)
+    return np.array([[scale, 0, -(width - 1) / 2 * scale], [0, -scale, (height - 1) / 2 * scale], [0, 0, 1]])

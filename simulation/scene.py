@@ -1,7 +1,8 @@
-"""A scene: which objects stand where, on what table, in what light. Drawn whole from one random generator."""
+"""A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +11,55 @@ from numpy.typing import NDArray
 from tabletop_interaction import sim_assets
 from tabletop_interaction.envs.backend import SPLITS, Arena
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.simulation.config import SimulationConfig
 
 _BORDER_M = 0.05
 _GAP_M = 0.012
-_TRIES = 200
+_ATTEMPTS = 200
+
+Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Position (3,) in metres and quaternion xyzw (4,), arena frame."""
+
+Poses = dict[int, Pose]
+"""Object id -> pose."""
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """Settings of the simulation backend.
+
+    Attributes:
+        objects_min: Fewest objects in a scene (the paper: 4).
+        objects_max: Most objects in a scene (the paper: 8).
+        noise_sigma: Standard deviation of the sensor noise, grey levels.
+        exposure_jitter: Standard deviation of the gain from picture to picture.
+        shadows: Whether objects cast shadows on the table.
+        object_names: Objects to draw from, instead of the split's.
+        backgrounds: Table tops to draw from, instead of the split's.
+    """
+
+    objects_min: int = 4
+    objects_max: int = 8
+    noise_sigma: float = 1.0
+    exposure_jitter: float = 0.01
+    shadows: bool = True
+    object_names: tuple[str, ...] | None = None
+    backgrounds: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.objects_min <= self.objects_max <= 12:
+            raise InvalidConfiguration(
+                f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
+                "1 <= objects_min <= objects_max <= 12 (more do not fit on the table)"
+            )
+        if not 0 <= self.noise_sigma <= 50:
+            raise InvalidConfiguration(f"noise_sigma is {self.noise_sigma}; accepted are 0 to 50 grey levels")
+        if not 0 <= self.exposure_jitter <= 0.2:
+            raise InvalidConfiguration(f"exposure_jitter is {self.exposure_jitter}; accepted are 0 to 0.2")
 
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """One lamp and the light of the room.
+    """One lamp and the ambient light.
 
     Attributes:
         position: (3,) float64, metres, arena frame.
@@ -48,7 +88,7 @@ class Placement:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What `reset` lays on the table; `noise_seed` starts the cameras' noise."""
+    """A table with its objects and light; `noise_seed` seeds the cameras' noise."""
 
     background: str
     light: Light
@@ -57,23 +97,22 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator, split: str, arena: Arena, config: SimulationConfig) -> Scene:
-    """Draw background, light, and 4 to 8 different objects that stand apart; names as `check_names` accepts them."""
+    """Draw background, light, and different objects that stand apart; the names must pass `check_names`."""
     names, backgrounds = _names(split, config)
     background = str(rng.choice(backgrounds))
     light = draw_light(rng)
     count = int(rng.integers(config.objects_min, config.objects_max + 1))
-    chosen = [str(name) for name in rng.choice(np.array(names), count, replace=False)]
     placements: list[Placement] = []
-    for name in chosen:
-        placements.append(free_placement(rng, name, arena, placements))
+    for name in rng.choice(np.array(names), count, replace=False):
+        placements.append(free_placement(rng, str(name), arena, placements))
     return Scene(background, light, tuple(placements), int(rng.integers(2**31)))
 
 
 def check_names(split: str, config: SimulationConfig) -> None:
-    """Refuse names that nothing has, doubles, and fewer names than a scene wants.
+    """Refuse unknown and repeated names, and fewer names than a scene needs.
 
     Raises:
-        InvalidConfiguration: says which names, and what is accepted.
+        InvalidConfiguration: names the first problem and what is accepted.
     """
     names, backgrounds = _names(split, config)
     for what, given, all_names in (
@@ -82,17 +121,17 @@ def check_names(split: str, config: SimulationConfig) -> None:
     ):
         known = {name for each in SPLITS for name in all_names(each)}
         if unknown := sorted(set(given) - known):
-            raise InvalidConfiguration(f"{what} has {unknown[0]!r}, which there is not; accepted are {sorted(known)}")
+            raise InvalidConfiguration(f"{what} contains the unknown name {unknown[0]!r}; accepted are {sorted(known)}")
     if len(set(names)) < config.objects_max or len(set(names)) < len(names) or not backgrounds:
         raise InvalidConfiguration(
-            f"a scene draws up to {config.objects_max} different objects and a background, but {len(set(names))} "
-            f"different ones of {len(names)} names and {len(backgrounds)} backgrounds are there; lower objects_max, "
-            "name more, and each once"
+            f"a scene draws up to {config.objects_max} different objects and one background, but the configuration "
+            f"has {len(names)} object names ({len(set(names))} different) and {len(backgrounds)} backgrounds; lower "
+            "objects_max, or give more names, each once"
         )
 
 
 def _names(split: str, config: SimulationConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the objects and of the backgrounds to draw from."""
+    """Names of the objects and of the backgrounds that scenes draw from."""
     names = sim_assets.object_names(split) if config.object_names is None else config.object_names
     backgrounds = sim_assets.background_names(split) if config.backgrounds is None else config.backgrounds
     return names, backgrounds
@@ -115,16 +154,13 @@ def draw_light(rng: np.random.Generator) -> Light:
     )
 
 
-def free_placement(
-    rng: np.random.Generator, name: str, arena: Arena, others: list[Placement] | tuple[Placement, ...]
-) -> Placement:
-    """A random place for an object; clear of the others, or after many tries the clearest that was found."""
+def free_placement(rng: np.random.Generator, name: str, arena: Arena, others: Sequence[Placement]) -> Placement:
+    """Draw a place for an object: the first one clear of the others, or else the clearest of 200."""
     radius = object_radius(name)
-    inset = _BORDER_M
     best, best_gap = None, -np.inf
-    for _ in range(_TRIES):
-        x = float(rng.uniform(arena.x_min + inset, arena.x_max - inset))
-        y = float(rng.uniform(arena.y_min + inset, arena.y_max - inset))
+    for _ in range(_ATTEMPTS):
+        x = float(rng.uniform(arena.x_min + _BORDER_M, arena.x_max - _BORDER_M))
+        y = float(rng.uniform(arena.y_min + _BORDER_M, arena.y_max - _BORDER_M))
         yaw = float(rng.uniform(-np.pi, np.pi))
         gaps = [np.hypot(x - o.x, y - o.y) - radius - object_radius(o.name) for o in others]
         gap = min(gaps, default=np.inf)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
-from tabletop_interaction.simulation.renderer import Poses
-from tabletop_interaction.simulation.scene import Scene
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.scene import Poses, Scene
 
 WIDTH_PX, HEIGHT_PX = 480, 360
 TABLE_SIZE_M = (0.84, 0.80)
@@ -22,17 +22,17 @@ _FIELD_OF_VIEW_DEG = 50.0
 
 
 class ThirdPersonCamera:
-    """A PyBullet client of its own with everything that can be seen; it copies poses and simulates nothing."""
+    """A separate PyBullet client with every visible body; it copies poses and simulates nothing."""
 
     def __init__(self) -> None:
-        self._client = pybullet.connect(pybullet.DIRECT)
+        self._client = BulletClient()
         self._looks = VisualBodies(self._client)
         self._arm = load_arm(self._client)
         _create_slab(self._client)
         self._bodies: dict[int, int] = {}
 
     def show_scene(self, scene: Scene) -> None:
-        """Take over another scene."""
+        """Replace the scene."""
         self._looks.clear()
         self._looks.add_table_top(scene.background, TABLE_SIZE_M)
         self._bodies = {
@@ -41,14 +41,12 @@ class ThirdPersonCamera:
         }
 
     def render(self, poses: Poses, joint_positions: Sequence[float]) -> NDArray[np.uint8]:
-        """uint8 (360, 480, 3) RGB picture with the objects at `poses` and all of the arm's joints as given."""
-        for id_, (position, quaternion) in poses.items():
-            pybullet.resetBasePositionAndOrientation(
-                self._bodies[id_], position, quaternion, physicsClientId=self._client
-            )
+        """uint8 (360, 480, 3) RGB picture with the objects at `poses` and the arm's joints at `joint_positions`."""
+        for id_, pose in poses.items():
+            self._client.resetBasePositionAndOrientation(self._bodies[id_], *pose)
         for joint, value in enumerate(joint_positions):
-            pybullet.resetJointState(self._arm, joint, value, physicsClientId=self._client)
-        _, _, rgba, *_ = pybullet.getCameraImage(
+            self._client.resetJointState(self._arm, joint, value)
+        _, _, rgba, *_ = self._client.getCameraImage(
             WIDTH_PX,
             HEIGHT_PX,
             pybullet.computeViewMatrix(_EYE, _TARGET, (0, 0, 1)),
@@ -56,21 +54,16 @@ class ThirdPersonCamera:
             lightDirection=(0.5, 0.6, 1.4),
             shadow=1,
             renderer=pybullet.ER_TINY_RENDERER,
-            physicsClientId=self._client,
         )
         return np.asarray(rgba, np.uint8).reshape(HEIGHT_PX, WIDTH_PX, 4)[:, :, :3].copy()
 
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
-        if self._client >= 0:
-            pybullet.disconnect(physicsClientId=self._client)
-            self._client = -1
+        self._client.close()
 
 
-def _create_slab(client: int) -> None:
-    """The table below its top."""
+def _create_slab(client: BulletClient) -> None:
+    """The body of the table below its top."""
     half = [TABLE_SIZE_M[0] / 2, TABLE_SIZE_M[1] / 2, _THICKNESS_M / 2]
-    slab = pybullet.createVisualShape(
-        pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1], physicsClientId=client
-    )
-    pybullet.createMultiBody(0, -1, slab, [0, 0, -_THICKNESS_M / 2 - 1e-3], physicsClientId=client)
+    slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1])
+    client.createMultiBody(0, -1, slab, [0, 0, -_THICKNESS_M / 2 - 1e-3])

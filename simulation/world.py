@@ -1,4 +1,4 @@
-"""The physics: table, objects and arm in one PyBullet client, and the few facts that others ask of it.
+"""The physics: table, objects and arm in one PyBullet client, and the state that the backend reads from it.
 
 World frame = arena frame, metres; 240 steps a second.
 """
@@ -15,27 +15,30 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.sim_assets import ObjectModel, load_object
-from tabletop_interaction.simulation.arm import STEP_S, Arm
+from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
-from tabletop_interaction.simulation.renderer import Pose, Poses
-from tabletop_interaction.simulation.scene import Placement, Scene
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.scene import Placement, Pose, Poses, Scene
+
+FloatArray = NDArray[np.float64]
 
 TABLE_HALF_M = (0.42, 0.40)
 _TABLE_THICKNESS_M = 0.04
 _TABLE_FRICTION = 0.9
-# Bullet's 20 mm would solve contacts between the pads and the table 10 mm below them; that doubles the cost of a step.
+# Bullet's default of 20 mm also solves contacts of the pads with the table 10 mm below and doubles a step's cost.
 _CONTACT_WITHIN_M = 0.003
+_TOUCHING_M = 5e-4
 _LOST_BELOW_M = -0.02
 _OFF_ARENA_M = 0.01
 _STILL_SPEED = 0.02
 _STILL_TURN = 0.4
-_MOST_SETTLING_S = 1.5
-
-FloatArray = NDArray[np.float64]
+_MAX_SETTLING_S = 1.5
+# Fields of PyBullet's contact points.
+_BODY_B, _LINK_A, _NORMAL_ON_B, _DISTANCE, _FORCE = 2, 3, 7, 8, 9
 
 
 class World:
-    """Everything that has mass. `build` starts it anew, so that no trace of an earlier scene is left.
+    """All bodies with mass. `build` starts from an empty world, so that no state of an earlier scene is left.
 
     Args:
         on_step: called after every simulation step.
@@ -43,70 +46,64 @@ class World:
 
     def __init__(self, on_step: Callable[[], None] | None = None) -> None:
         self._on_step = on_step
-        self.client = pybullet.connect(pybullet.DIRECT)
+        self.client = BulletClient()
         self.bodies: dict[int, int] = {}
         self.models: dict[int, ObjectModel] = {}
-        self.arm: Arm
+        self.arm: SimulatedArm
 
     def build(self, scene: Scene) -> None:
-        """Empty the world, then put up table, arm and the scene's objects, and let them come to rest."""
-        pybullet.resetSimulation(physicsClientId=self.client)
-        pybullet.setPhysicsEngineParameter(
+        """Empty the world, create table, arm and the scene's objects, and let the objects come to rest."""
+        self.client.resetSimulation()
+        self.client.setPhysicsEngineParameter(
             fixedTimeStep=STEP_S,
             numSolverIterations=50,
             contactBreakingThreshold=_CONTACT_WITHIN_M,
             deterministicOverlappingPairs=1,
-            physicsClientId=self.client,
         )
-        pybullet.setGravity(0, 0, -9.81, physicsClientId=self.client)
-        _create_table(self.client)
-        self.arm = Arm(self.client, self._on_step)
-        self.bodies, self.models = {}, {}
-        for id_, placement in enumerate(scene.placements, start=1):
-            self.models[id_] = load_object(placement.name)
-            self.bodies[id_] = self._create_object(self.models[id_], placement)
+        self.client.setGravity(0, 0, -9.81)
+        self._create_table()
+        self.arm = SimulatedArm(self.client, self._on_step)
+        self.models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
+        self.bodies = {
+            id_: self._create_object(self.models[id_], placement)
+            for id_, placement in enumerate(scene.placements, start=1)
+        }
         self.settle()
 
     def set_down(self, id_: int, placement: Placement) -> None:
         """Put an object upright at another place, at rest."""
-        position, quaternion = _resting_pose(self.models[id_], placement)
-        self.put(id_, (np.array(position), np.array(quaternion)))
+        self.put(id_, _resting_pose(self.models[id_], placement))
 
     def put(self, id_: int, pose: Pose) -> None:
-        """Put an object at a pose, at rest, and awake: a body asleep would stay in the air."""
+        """Put an object at a pose, at rest, and awake: a sleeping body would stay in the air."""
         body = self.bodies[id_]
-        pybullet.resetBasePositionAndOrientation(body, *pose, physicsClientId=self.client)
-        pybullet.resetBaseVelocity(body, [0] * 3, [0] * 3, physicsClientId=self.client)
-        pybullet.changeDynamics(
-            body, -1, activationState=pybullet.ACTIVATION_STATE_WAKE_UP, physicsClientId=self.client
-        )
+        self._move(body, pose)
+        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_WAKE_UP)
 
     def settle(self, ignore: frozenset[int] = frozenset()) -> None:
-        """Let time pass until all objects but those in `ignore` stand still, at most 1.5 s, and put those to sleep.
+        """Step until all objects but those in `ignore` are still, at most 1.5 s, then put those objects to sleep.
 
-        Bullet skips sleeping bodies and wakes them at a touch: most of the time goes into objects that nobody moves.
+        Bullet skips sleeping bodies and wakes them at a touch, which saves most of the time of a step.
         """
-        watched = [body for id_, body in self.bodies.items() if id_ not in ignore]
-        for _ in range(round(_MOST_SETTLING_S / STEP_S / 6)):
+        bodies = [body for id_, body in self.bodies.items() if id_ not in ignore]
+        for _ in range(round(_MAX_SETTLING_S / STEP_S / 6)):
             for _ in range(6):
                 self.arm.step()
-            if self._still(watched):
+            if all(self._is_still(body) for body in bodies):
                 break
-        for body in watched:
-            pybullet.changeDynamics(
-                body, -1, activationState=pybullet.ACTIVATION_STATE_SLEEP, physicsClientId=self.client
-            )
+        for body in bodies:
+            self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_SLEEP)
 
     def poses(self) -> Poses:
         """Position (3,) and quaternion xyzw (4,) of every object by id."""
         found = {}
         for id_, body in self.bodies.items():
-            position, quaternion = pybullet.getBasePositionAndOrientation(body, physicsClientId=self.client)
+            position, quaternion = self.client.getBasePositionAndOrientation(body)
             found[id_] = (np.array(position), np.array(quaternion))
         return found
 
     def outlines(self) -> dict[int, FloatArray]:
-        """(N, 2) convex outline, x, y, of every object as seen from above, by id."""
+        """(N, 2) convex outline x, y of every object as seen from above, by id."""
         found = {}
         for id_, (position, quaternion) in self.poses().items():
             surface = Rotation.from_quat(quaternion).apply(self.models[id_].vertices) + position
@@ -123,72 +120,77 @@ class World:
         ]
 
     def touched_by_fingers(self) -> dict[int, set[int]]:
-        """Object id -> the finger links (PyBullet indices) that touch it now."""
+        """Object id -> the finger links (PyBullet indices) that touch the object now."""
         ids = {body: id_ for id_, body in self.bodies.items()}
         touched: dict[int, set[int]] = {}
-        for contact in pybullet.getContactPoints(bodyA=self.arm.body, physicsClientId=self.client) or ():
-            if contact[2] in ids and contact[3] in self.arm.finger_links and contact[8] <= 5e-4:
-                touched.setdefault(ids[contact[2]], set()).add(contact[3])
+        for contact in self._contacts(self.arm.body):
+            is_finger = contact[_LINK_A] in self.arm.finger_links
+            if contact[_BODY_B] in ids and is_finger and contact[_DISTANCE] <= _TOUCHING_M:
+                touched.setdefault(ids[contact[_BODY_B]], set()).add(contact[_LINK_A])
         return touched
 
-    def pressed_down(self, most_newton: float) -> bool:
-        """Whether the arm, with what it pinches, pushes downwards on anything with more than that force."""
-        return bool(self.push_on_arm()[2] > most_newton)
+    def pinched(self) -> list[int]:
+        """Ids of the objects that both fingers touch."""
+        left, right = self.arm.sides
+        return [id_ for id_, links in self.touched_by_fingers().items() if links & left and links & right]
+
+    def pressed_down(self, max_newton: float) -> bool:
+        """Whether the arm, with the objects it pinches, pushes downwards with more than that force."""
+        return bool(self.push_on_arm()[2] > max_newton)
 
     def push_on_arm(self) -> FloatArray:
-        """(3,) N with which table and objects push on the arm and on what it pinches, friction and weight left out."""
-        contacts = pybullet.getContactPoints(bodyA=self.arm.body, physicsClientId=self.client) or ()
+        """(3,) N by which table and objects push the arm and the objects it pinches, without friction and weight."""
+        contacts = self._contacts(self.arm.body)
         if not contacts:
             return np.zeros(3)
-        left, right = self.arm.sides
-        pinched = {
-            self.bodies[id_] for id_, links in self.touched_by_fingers().items() if links & left and links & right
-        }
-        contacts = [contact for contact in contacts if contact[2] not in pinched]
+        pinched = {self.bodies[id_] for id_ in self.pinched()}
+        contacts = [contact for contact in contacts if contact[_BODY_B] not in pinched]
         for body in pinched:
-            around = pybullet.getContactPoints(bodyA=body, physicsClientId=self.client) or ()
-            contacts += [contact for contact in around if contact[2] not in (pinched | {self.arm.body})]
-        # The normal points from B to A: it says where A is pushed to.
-        return sum((contact[9] * np.array(contact[7]) for contact in contacts), start=np.zeros(3))
+            contacts += [c for c in self._contacts(body) if c[_BODY_B] not in (pinched | {self.arm.body})]
+        # The normal points from B to A, which is the direction in which A is pushed.
+        return sum((contact[_FORCE] * np.array(contact[_NORMAL_ON_B]) for contact in contacts), start=np.zeros(3))
 
     def carry(self, ids: frozenset[int], q: FloatArray) -> None:
-        """Jump with the arm to joint angles `q`, what the gripper holds along with it, unchanged in the gripper."""
+        """Jump with the arm to joint angles `q` (7,) and move the held objects along, unchanged in the gripper."""
         world_from_tip = self._tip()
         self.arm.jump(q)
         moved = pybullet.multiplyTransforms(*self._tip(), *pybullet.invertTransform(*world_from_tip))
         for id_ in ids:
             body = self.bodies[id_]
-            pose = pybullet.getBasePositionAndOrientation(body, physicsClientId=self.client)
-            pybullet.resetBasePositionAndOrientation(
-                body, *pybullet.multiplyTransforms(*moved, *pose), physicsClientId=self.client
-            )
-            pybullet.resetBaseVelocity(body, [0] * 3, [0] * 3, physicsClientId=self.client)
+            pose = self.client.getBasePositionAndOrientation(body)
+            self._move(body, pybullet.multiplyTransforms(*moved, *pose))
 
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
-        if self.client >= 0:
-            pybullet.disconnect(physicsClientId=self.client)
-            self.client = -1
+        self.client.close()
+
+    def _contacts(self, body: int) -> list[tuple]:
+        return list(self.client.getContactPoints(bodyA=body) or ())
+
+    def _move(self, body: int, pose: Pose) -> None:
+        self.client.resetBasePositionAndOrientation(body, *pose)
+        self.client.resetBaseVelocity(body, [0] * 3, [0] * 3)
 
     def _tip(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        state = pybullet.getLinkState(
-            self.arm.body, self.arm.fingers[0], computeForwardKinematics=1, physicsClientId=self.client
-        )
+        state = self.client.getLinkState(self.arm.body, self.arm.fingers[0], computeForwardKinematics=1)
         return state[4], state[5]
 
+    def _create_table(self) -> None:
+        half = [*TABLE_HALF_M, _TABLE_THICKNESS_M / 2]
+        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        body = self.client.createMultiBody(0, shape, -1, [0, 0, -_TABLE_THICKNESS_M / 2])
+        self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)
+
     def _create_object(self, model: ObjectModel, placement: Placement) -> int:
-        position, quaternion = _resting_pose(model, placement)
-        body = pybullet.createMultiBody(
+        body = self.client.createMultiBody(
             model.mass,
-            collision_shape(model, self.client),
+            collision_shape(self.client, model),
             -1,
-            position,
-            quaternion,
+            *_resting_pose(model, placement),
             useMaximalCoordinates=1,
             flags=pybullet.URDF_ENABLE_SLEEPING,
-            physicsClientId=self.client,
         )
-        pybullet.changeDynamics(
+        self.client.changeDynamics(
             body,
             -1,
             lateralFriction=model.friction,
@@ -196,31 +198,21 @@ class World:
             rollingFriction=0.0005,
             linearDamping=0.05,
             angularDamping=0.1,
-            physicsClientId=self.client,
         )
         return int(body)
 
-    def _still(self, bodies: list[int]) -> bool:
-        for body in bodies:
-            linear, angular = pybullet.getBaseVelocity(body, physicsClientId=self.client)
-            on_table = pybullet.getBasePositionAndOrientation(body, physicsClientId=self.client)[0][2] > _LOST_BELOW_M
-            if on_table and (max(map(abs, linear)) > _STILL_SPEED or max(map(abs, angular)) > _STILL_TURN):
-                return False
-        return True
+    def _is_still(self, body: int) -> bool:
+        """Whether the body is at rest; a body that fell off the table counts as at rest."""
+        linear, angular = self.client.getBaseVelocity(body)
+        is_slow = max(map(abs, linear)) <= _STILL_SPEED and max(map(abs, angular)) <= _STILL_TURN
+        return is_slow or self.client.getBasePositionAndOrientation(body)[0][2] <= _LOST_BELOW_M
 
 
-def _create_table(client: int) -> None:
-    half = [*TABLE_HALF_M, _TABLE_THICKNESS_M / 2]
-    shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half, physicsClientId=client)
-    body = pybullet.createMultiBody(0, shape, -1, [0, 0, -_TABLE_THICKNESS_M / 2], physicsClientId=client)
-    pybullet.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION, physicsClientId=client)
-
-
-def _resting_pose(model: ObjectModel, placement: Placement) -> tuple[list[float], tuple[float, ...]]:
-    """Just above the table in the model's natural pose."""
+def _resting_pose(model: ObjectModel, placement: Placement) -> Pose:
+    """Just above the table, in the model's natural pose."""
     height = -float(model.vertices[:, 2].min()) + 0.002
     quaternion = pybullet.getQuaternionFromEuler([0, 0, placement.yaw])
-    return [placement.x, placement.y, height], quaternion
+    return np.array([placement.x, placement.y, height]), np.array(quaternion)
 
 
 def _inside(arena: Arena, position: FloatArray) -> bool:

@@ -9,8 +9,9 @@ from tabletop_interaction.envs.views import View
 from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
-from tabletop_interaction.simulation.renderer import CleanPicture, Poses, gl_matrices
-from tabletop_interaction.simulation.scene import Light, Scene
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.renderer import CleanPicture, gl_matrices
+from tabletop_interaction.simulation.scene import Light, Poses, Scene
 from tabletop_interaction.simulation.third_person import TABLE_SIZE_M
 
 
@@ -25,7 +26,7 @@ class PlainRenderer:
 
     def __init__(self, views: tuple[View, ...]) -> None:
         self._views = views
-        self._client = pybullet.connect(pybullet.DIRECT)
+        self._client = BulletClient()
         load_arm(self._client)
         self._looks = VisualBodies(self._client)
         self._bodies: dict[int, int] = {}
@@ -44,27 +45,22 @@ class PlainRenderer:
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture a view, shadows on."""
         for id_, (position, quaternion) in poses.items():
-            pybullet.resetBasePositionAndOrientation(
-                self._bodies[id_], position, quaternion, physicsClientId=self._client
-            )
+            self._client.resetBasePositionAndOrientation(self._bodies[id_], position, quaternion)
         return tuple(self._picture(view) for view in self._views)
 
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
-        if self._client >= 0:
-            pybullet.disconnect(physicsClientId=self._client)
-            self._client = -1
+        self._client.close()
 
     def _picture(self, view: View) -> CleanPicture:
         assert self._light is not None, "render before show_scene"
-        _, _, rgba, _, segmentation = pybullet.getCameraImage(
+        _, _, rgba, _, segmentation = self._client.getCameraImage(
             view.width,
             view.height,
             *gl_matrices(view),
             lightDirection=self._light.position.tolist(),
             shadow=1,
             renderer=pybullet.ER_TINY_RENDERER,
-            physicsClientId=self._client,
         )
         shape = (view.height, view.width)
         bodies = np.asarray(segmentation, np.int32).reshape(shape)

@@ -17,7 +17,7 @@ from tabletop_interaction.real.arm.settings import FULL_OPENING_M, RATE_HZ
 from tabletop_interaction.real.twin.faults import TwinFaults
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, MOST_SPEED
 from tabletop_interaction.simulation import SimulationBackend
-from tabletop_interaction.simulation.arm import STEP_S, Arm
+from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 
 FloatArray = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class TwinRobot:
         self._due: list[tuple[float, Callable[[], None]]] = []
 
     @property
-    def arm(self) -> Arm:
+    def arm(self) -> SimulatedArm:
         """The simulated arm; another one after each new scene."""
         return self._table.world.arm
 
@@ -120,7 +120,7 @@ class TwinRobot:
 
     def tip_position(self) -> FloatArray:
         """(3,) of the gripper's tip in the arm's base frame, from PyBullet, metres."""
-        body, client = self.arm.body, self._table.world.client
+        body, client = self.arm.body, self._table.world.client.id
         infos = (pybullet.getJointInfo(body, i, client) for i in range(pybullet.getNumJoints(body, client)))
         link = next(info[0] for info in infos if info[_LINK_NAME].decode() == GRIPPER_TIP)
         state = pybullet.getLinkState(body, link, computeForwardKinematics=1, physicsClientId=client)

@@ -1,7 +1,6 @@
 """What is let go lies where it was put: fingers that move as one, a hand that rises straight, nothing dropped early."""
 
 import numpy as np
-import pybullet
 import pytest
 
 from tabletop_interaction.benchmarks.accuracy.placing import place_each
@@ -46,7 +45,7 @@ def test_a_finger_that_meets_something_first_takes_the_other_along():
         grasp = grasp_from_truth(state)
         aside = 0.004 * np.array([np.cos(grasp.angle), np.sin(grasp.angle)])
         assert backend.pick(grasp.x + aside[0], grasp.y + aside[1], grasp.angle).held
-        (left, *_), (right, *_) = pybullet.getJointStates(arm.body, arm.fingers, physicsClientId=backend.world.client)
+        (left, *_), (right, *_) = backend.world.client.getJointStates(arm.body, arm.fingers)
         assert left > 0.01
         assert left == pytest.approx(-right, abs=2e-4)
 
@@ -73,9 +72,7 @@ def test_the_hand_rises_straight_from_where_it_sags_below_the_last_waypoint():
         path = arm.vertical_path(0.1, -0.1, 1.2, 0.085, 0.012)
         arm.jump(path[-1] + 0.01 * (path[-1] - path[-2]))
         arm._on_step = lambda: tips.append(
-            pybullet.getLinkState(
-                arm.body, arm.fingers[0], computeForwardKinematics=1, physicsClientId=backend.world.client
-            )[4]
+            backend.world.client.getLinkState(arm.body, arm.fingers[0], computeForwardKinematics=1)[4]
         )
         arm.rise(path, 0.12)
     assert np.ptp(np.array(tips)[:, 2]) > 0.06

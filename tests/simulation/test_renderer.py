@@ -10,8 +10,9 @@ from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, lo
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.bodies import VisualBodies
-from tabletop_interaction.simulation.cameras import arena_views
-from tabletop_interaction.simulation.renderer import ComposedRenderer, Sensor, gl_matrices
+from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.renderer import ComposedRenderer, gl_matrices
 from tabletop_interaction.simulation.scene import Light, Placement, Scene
 
 VIEWS = arena_views(ARENA)
@@ -87,26 +88,25 @@ def test_composed_silhouettes_equal_those_of_a_plain_scene_with_table(plain_tabl
         for i, name in enumerate(names, start=1)
     }
     pictures = composed.render(poses)
-    client = pybullet.connect(pybullet.DIRECT)
-    slab = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.45, 0.45, 0.01], physicsClientId=client)
-    table = pybullet.createMultiBody(0, -1, slab, [0, 0, -0.0105], physicsClientId=client)
+    client = BulletClient()
+    slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.45, 0.45, 0.01])
+    table = client.createMultiBody(0, -1, slab, [0, 0, -0.0105])
     looks = VisualBodies(client)
     bodies = {looks.add_object(load_object(name)): i for i, name in enumerate(names, start=1)}
     for body, i in bodies.items():
-        pybullet.resetBasePositionAndOrientation(body, *poses[i], physicsClientId=client)
+        client.resetBasePositionAndOrientation(body, *poses[i])
     for view, picture in zip(VIEWS, pictures, strict=True):
-        plain = pybullet.getCameraImage(
+        plain = client.getCameraImage(
             view.width,
             view.height,
             *gl_matrices(view),
             renderer=pybullet.ER_TINY_RENDERER,
-            physicsClientId=client,
         )[4]
         plain = np.asarray(plain).reshape(view.height, view.width)
         truth = np.select([plain == body for body in bodies], list(bodies.values()), 0)
         assert (plain == table).any()
         np.testing.assert_array_equal(picture.instances, truth)
-    pybullet.disconnect(client)
+    client.close()
 
 
 def test_a_rendered_box_lies_where_the_view_projects_it(plain_table, monkeypatch):

@@ -13,6 +13,7 @@ from tabletop_interaction.simulation import SimulationConfig
 from tabletop_interaction.simulation.arm import AWAY, load_arm, time_path
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import tiny_render
 from tabletop_interaction.simulation.scene import draw_light
 
@@ -38,9 +39,8 @@ def _position(backend, id_):
 
 def _tied_together(client):
     """The bodies that have a part in any constraint."""
-    count = pybullet.getNumConstraints(physicsClientId=client)
-    constraints = [pybullet.getConstraintUniqueId(number, physicsClientId=client) for number in range(count)]
-    infos = [pybullet.getConstraintInfo(constraint, physicsClientId=client) for constraint in constraints]
+    constraints = [client.getConstraintUniqueId(number) for number in range(client.getNumConstraints())]
+    infos = [client.getConstraintInfo(constraint) for constraint in constraints]
     return {info[field] for info in infos for field in (0, 2)}
 
 
@@ -69,7 +69,7 @@ def test_the_grasp_is_friction_not_attachment(backend):
     world = backend._world
     assert _tied_together(world.client) == {world.arm.body}
     for link in world.arm.finger_links:
-        pybullet.changeDynamics(world.arm.body, link, lateralFriction=0.0, physicsClientId=world.client)
+        world.client.changeDynamics(world.arm.body, link, lateralFriction=0.0)
     world.arm.hold(0.3)
     assert not world.touched_by_fingers()
     backend.reset(np.random.default_rng(4), new_scene=True)
@@ -110,24 +110,24 @@ def test_joint_speeds_stay_within_the_arms_limits(backend):
 
 
 def test_the_parked_arm_is_in_no_view():
-    client = pybullet.connect(pybullet.DIRECT)
+    client = BulletClient()
     arm = load_arm(client)
-    moving = [j for j in range(pybullet.getNumJoints(arm, client)) if pybullet.getJointInfo(arm, j, client)[2] == 0]
+    moving = [j for j in range(client.getNumJoints(arm)) if client.getJointInfo(arm, j)[2] == 0]
     for joint, angle in zip(moving, AWAY, strict=True):
-        pybullet.resetJointState(arm, joint, angle, physicsClientId=client)
-    slab = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.5, 0.42, 0.01], physicsClientId=client)
-    table = pybullet.createMultiBody(0, -1, slab, [0, 0, -0.01], physicsClientId=client)
+        client.resetJointState(arm, joint, angle)
+    slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.5, 0.42, 0.01])
+    table = client.createMultiBody(0, -1, slab, [0, 0, -0.01])
     for view in arena_views(ARENA):
         _, segmentation, _ = tiny_render(client, view, LIGHT)
         assert (segmentation == table).all(), view.name
-    pybullet.disconnect(client)
+    client.close()
 
 
 def test_what_left_the_arena_is_brought_back_and_counted(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     world = backend._world
     for id_, place in ((1, [0.0, 0.6, -0.5]), (2, [0.37, 0.0, 0.05])):
-        pybullet.resetBasePositionAndOrientation(world.bodies[id_], place, [0, 0, 0, 1], world.client)
+        world.client.resetBasePositionAndOrientation(world.bodies[id_], place, [0, 0, 0, 1])
     assert backend.reset(np.random.default_rng(0), new_scene=False) == 2
     assert world.strayed(ARENA) == []
     assert backend.reset(np.random.default_rng(0), new_scene=False) == 0

@@ -4,7 +4,6 @@ import time
 from itertools import combinations
 
 import numpy as np
-import pybullet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from tabletop_interaction.sawyer.self_collision import (
     solid_distances,
 )
 from tabletop_interaction.simulation.arm import load_arm
+from tabletop_interaction.simulation.client import BulletClient
 
 MOTION = MotionSettings()
 CLEARANCE = SafetySettings().self_clearance_m
@@ -106,26 +106,23 @@ def test_a_short_reach_tells_the_same_below_it_and_never_too_much_above(q):
 @pytest.fixture(scope="module")
 def bullet_distances():
     """Distances between two links as Bullet finds them for the URDF's own shapes, with the fingers open."""
-    client = pybullet.connect(pybullet.DIRECT)
+    client = BulletClient()
     arm = load_arm(client)
-    infos = [
-        pybullet.getJointInfo(arm, number, physicsClientId=client)
-        for number in range(pybullet.getNumJoints(arm, physicsClientId=client))
-    ]
+    infos = [client.getJointInfo(arm, number) for number in range(client.getNumJoints(arm))]
     joint_of, link_of = {info[1].decode(): info[0] for info in infos}, {info[12].decode(): info[0] for info in infos}
 
     def distances(q, pairs, within):
         angles = [*q, FINGER_TRAVEL, -FINGER_TRAVEL]
         for name, angle in zip((*ARM_JOINT_NAMES, *FINGER_JOINT_NAMES), angles, strict=True):
-            pybullet.resetJointState(arm, joint_of[name], angle, physicsClientId=client)
+            client.resetJointState(arm, joint_of[name], angle)
         for one, other in pairs:
             links = link_of.get(one, -1), link_of.get(other, -1)
-            found = pybullet.getClosestPoints(arm, arm, within, *links, physicsClientId=client)
+            found = client.getClosestPoints(arm, arm, within, *links)
             if found:
                 yield (one, other), min(each[8] for each in found)
 
     yield distances
-    pybullet.disconnect(client)
+    client.close()
 
 
 def test_no_pair_is_told_farther_apart_than_bullet_finds_it(bullet_distances):

@@ -1,0 +1,32 @@
+"""A PyBullet client as an object: each PyBullet function is a method that knows its client."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pybullet
+
+
+class BulletClient:
+    """A headless PyBullet client of its own, for example `client.stepSimulation()`.
+
+    PyBullet's own `pybullet_utils.bullet_client` does the same, but prints to standard output.
+
+    Attributes:
+        id: PyBullet's `physicsClientId`.
+    """
+
+    def __init__(self) -> None:
+        self.id = int(pybullet.connect(pybullet.DIRECT))
+
+    def __getattr__(self, name: str) -> Any:
+        """The PyBullet function of this name, bound to this client; looked up once."""
+        bound = functools.partial(getattr(pybullet, name), physicsClientId=self.id)
+        setattr(self, name, bound)
+        return bound
+
+    def close(self) -> None:
+        """Disconnect; calling it again does nothing."""
+        if pybullet.isConnected(self.id):
+            pybullet.disconnect(self.id)
