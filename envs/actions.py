@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from tabletop_interaction.arrays import Floats, Floats32
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import InvalidAction
 
@@ -37,7 +38,7 @@ class PickPlace:
     place_x: float
     place_y: float
 
-    def to_array(self) -> NDArray[np.float64]:
+    def to_array(self) -> Floats:
         """(5,) float64 in the order of the attributes."""
         return np.array([self.pick_x, self.pick_y, self.angle, self.place_x, self.place_y])
 
@@ -46,7 +47,7 @@ class PickPlace:
         """Inverse of `to_array`."""
         return cls(*(float(value) for value in np.asarray(values, np.float64)))
 
-    def to_action(self, arena: Arena) -> NDArray[np.float32]:
+    def to_action(self, arena: Arena) -> Floats32:
         """(5,) float32 action that stands for this pick-and-place; points outside the arena move to its border."""
         half = arena.half_size
         centre = arena.centre
@@ -82,7 +83,7 @@ def pick_place_from_action(action: ArrayLike, arena: Arena) -> PickPlace:
     )
 
 
-def _checked_box(action: ArrayLike) -> NDArray[np.float64]:
+def _checked_box(action: ArrayLike) -> Floats:
     try:
         box = np.asarray(action, np.float64)
     except (TypeError, ValueError) as error:

@@ -13,15 +13,15 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Ids, Picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-Pictures = dict[str, NDArray[np.uint8]]
+Pictures = dict[str, Picture]
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ class ObjectState:
 
     id: int
     name: str
-    position: NDArray[np.float64]
-    quaternion_xyzw: NDArray[np.float64]
+    position: Floats
+    quaternion_xyzw: Floats
 
 
 @runtime_checkable
@@ -182,7 +182,7 @@ class GroundTruth(Protocol):
         """The objects of the scene, held and fallen ones included, in order of their ids."""
         ...
 
-    def instance_maps(self) -> dict[str, NDArray[np.int32]]:
+    def instance_maps(self) -> dict[str, Ids]:
         """(height, width) int32 a view: 0 for the table, else the id of the object that is visible there."""
         ...
 
@@ -191,7 +191,7 @@ class GroundTruth(Protocol):
 class Arranging(GroundTruth, Protocol):
     """A world whose objects can be set down by hand: for drawing goals and for benchmarks, never for agents."""
 
-    def outlines(self) -> dict[int, NDArray[np.float64]]:
+    def outlines(self) -> dict[int, Floats]:
         """(N, 2) corners x, y, metres, of each object's convex outline as it is seen from above, by id."""
         ...
 
@@ -209,7 +209,7 @@ class Arranging(GroundTruth, Protocol):
 class ThirdPerson(Protocol):
     """A backend that can show the arm at work."""
 
-    def third_person_picture(self) -> NDArray[np.uint8]:
+    def third_person_picture(self) -> Picture:
         """uint8 (H, W, 3) RGB picture of table and arm."""
         ...
 

@@ -18,8 +18,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Bytes, Floats, Picture, Points
 from tabletop_interaction.envs.backend import Arena, Arranging, Backend, ObjectState, Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
@@ -38,9 +38,6 @@ _CELL_M = 0.004
 _MARGIN_M = 0.2
 
 GoalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
-Outline = NDArray[np.float64]
-"""(N, 2) corners x, y, metres, of a convex shape."""
 
 
 class ArrangingBackend(Backend, Arranging, Protocol):
@@ -109,7 +106,7 @@ def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int
 def draw_arrangement(
     rng: np.random.Generator,
     start: Sequence[ObjectState],
-    outlines: Mapping[int, Outline],
+    outlines: Mapping[int, Points],
     arena: Arena,
     displaced: int,
     *,
@@ -197,7 +194,7 @@ def _same(found: Sequence[ObjectState], wanted: Sequence[ObjectState]) -> bool:
     )
 
 
-def _free_places(shape: Outline, taken: Sequence[Outline], arena: Arena) -> NDArray[np.float64]:
+def _free_places(shape: Points, taken: Sequence[Points], arena: Arena) -> Floats:
     """(N, 2) points of a 4 mm grid at which an outline, given around its centre, keeps clear of the taken ones."""
     columns = np.arange(arena.x_min - _MARGIN_M, arena.x_max + _MARGIN_M, _CELL_M)
     rows = np.arange(arena.y_min - _MARGIN_M, arena.y_max + _MARGIN_M, _CELL_M)
@@ -216,7 +213,7 @@ def _free_places(shape: Outline, taken: Sequence[Outline], arena: Arena) -> NDAr
     return np.column_stack([x[free], y[free]])
 
 
-def _filled(outlines: Sequence[Outline], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def _filled(outlines: Sequence[Points], shape: tuple[int, int]) -> Bytes:
     """1 in the cells that the outlines cover, which are given in metres from the first cell's centre."""
     cells = np.zeros(shape, np.uint8)
     for outline in outlines:
@@ -224,19 +221,19 @@ def _filled(outlines: Sequence[Outline], shape: tuple[int, int]) -> NDArray[np.u
     return cells
 
 
-def _distances(places: NDArray[np.float64], state: ObjectState) -> NDArray[np.float64]:
+def _distances(places: Floats, state: ObjectState) -> Floats:
     return np.asarray(np.linalg.norm(places - state.position[:2], axis=1))
 
 
-def _moved_to(state: ObjectState, place: NDArray[np.float64]) -> ObjectState:
+def _moved_to(state: ObjectState, place: Floats) -> ObjectState:
     return replace(state, position=np.array([*place, state.position[2]]))
 
 
-def _carried(outline: Outline, start: ObjectState, goal: ObjectState) -> Outline:
+def _carried(outline: Points, start: ObjectState, goal: ObjectState) -> Points:
     return outline + (goal.position - start.position)[:2]
 
 
-def _read_picture(path: Path, view: View) -> NDArray[np.uint8]:
+def _read_picture(path: Path, view: View) -> Picture:
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if bgr is None:
         raise InvalidConfiguration(f"the goal's picture {path} is no file that can be read as a picture")

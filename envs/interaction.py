@@ -11,8 +11,8 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import EzPickle
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome
 from tabletop_interaction.envs.pick_place_env import (
     Info,
@@ -129,7 +129,7 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         self._pictures = self._look()
         return dict(self._pictures), self._info(at_rest(self._pictures))
 
-    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
+    def step(self, action: Floats32) -> tuple[Observation, float, bool, bool, Info]:
         """One pick-and-place.
 
         Raises:

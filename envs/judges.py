@@ -12,8 +12,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Mask, Picture
 from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState, Pictures
 from tabletop_interaction.envs.goals import Arrangement, Goal
 from tabletop_interaction.envs.views import View
@@ -36,9 +36,6 @@ _MEAN_OF_CHANNELS = np.full((1, 3), 1 / 3, np.float32)
 _STEPS = range(-int(_REACH), int(_REACH) + 1)
 _SHIFTS = tuple((x, y) for x in _STEPS for y in _STEPS if x * x + y * y <= _REACH**2)
 
-Picture = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
@@ -58,8 +55,8 @@ class Verdict:
     success: bool
     fraction_done: float
     remaining: float
-    distances_px: NDArray[np.float64]
-    distances_m: NDArray[np.float64]
+    distances_px: Floats
+    distances_m: Floats
     others_px: float = -1.0
     others_m: float = -1.0
 
@@ -111,9 +108,7 @@ class TrueJudge:
             others_m=float(moved_m[~displaced].max(initial=0.0)),
         )
 
-    def _apart(
-        self, some: tuple[ObjectState, ...], others: tuple[ObjectState, ...]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _apart(self, some: tuple[ObjectState, ...], others: tuple[ObjectState, ...]) -> tuple[Floats, Floats]:
         """How far each object's positions are apart: (N,) pixels in the view, (N,) metres on the table."""
         a, b = (np.array([state.position for state in states]) for states in (some, others))
         pixels = np.linalg.norm(self.view.project(a) - self.view.project(b), axis=1)
@@ -169,7 +164,7 @@ def judge_by_pictures(backend: Backend, goal: Goal, start: Pictures) -> Judge:
 JUDGES: dict[str, JudgeMaker] = {"truth": judge_by_truth, "pictures": judge_by_pictures}
 
 
-def told_apart(one: Picture, other: Picture) -> NDArray[np.bool_]:
+def told_apart(one: Picture, other: Picture) -> Mask:
     """(H/2, W/2) bool, at half the size: the blobs where one picture looks like nothing near there in the other.
 
     Small patches of one picture are laid over the other at every shift up to 13 px, exposures matched; where the best

@@ -10,8 +10,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
 from tabletop_interaction.envs.backend import (
     Arena,
@@ -24,7 +24,7 @@ from tabletop_interaction.envs.backend import (
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
 
-Observation = dict[str, NDArray[np.uint8]]
+Observation = dict[str, Picture]
 Info = dict[str, Any]
 
 
@@ -45,7 +45,7 @@ class Interacted:
     outcome: PickOutcome
 
 
-class PickPlaceEnv(gym.Env[Observation, NDArray[np.float32]]):
+class PickPlaceEnv(gym.Env[Observation, Floats32]):
     """A backend opened, looked at and moved; `reset` and `step` are the children's.
 
     Args:
@@ -90,7 +90,7 @@ class PickPlaceEnv(gym.Env[Observation, NDArray[np.float32]]):
         """Plain JSON that says what made the pictures."""
         return {**self.backend.metadata, "split": self.split}
 
-    def render(self) -> NDArray[np.uint8] | None:
+    def render(self) -> Picture | None:
         """uint8 (H, W, 3) third-person picture, or the first view where the backend has none."""
         if self.render_mode is None:
             return None
@@ -104,7 +104,7 @@ class PickPlaceEnv(gym.Env[Observation, NDArray[np.float32]]):
         """Close the backend."""
         self.backend.close()
 
-    def _interact(self, action: NDArray[np.float32]) -> Interacted:
+    def _interact(self, action: Floats32) -> Interacted:
         """Pick, look, place, look."""
         if not self._pictures:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
@@ -175,5 +175,5 @@ def picture_spaces(views: tuple[View, ...]) -> dict[str, gym.Space[Any]]:
     return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in views}
 
 
-def _pixels_of(views: tuple[View, ...], x: float, y: float) -> NDArray[np.float64]:
+def _pixels_of(views: tuple[View, ...], x: float, y: float) -> Floats:
     return np.concatenate([view.project(np.array([[x, y, 0.0]])) for view in views])

@@ -8,8 +8,8 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import EzPickle
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
 from tabletop_interaction.envs.goals import (
     MOST_DISPLACED,
@@ -157,7 +157,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         self._verdict = self._judged(self._pictures)
         return self._observation(), self._info(at_rest(self._pictures))
 
-    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
+    def step(self, action: Floats32) -> tuple[Observation, float, bool, bool, Info]:
         """One pick-and-place, and the judge's verdict on it.
 
         Raises:
@@ -170,7 +170,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         reward = before.remaining - self._verdict.remaining
         return self._observation(), reward, self._verdict.success, False, self._info(interacted)
 
-    def render(self) -> NDArray[np.uint8] | None:
+    def render(self) -> Picture | None:
         """uint8 (H, 2 W, 3): the first view now, and to its right the goal."""
         if self.render_mode is None:
             return None
@@ -238,7 +238,7 @@ def goal_key(number: int) -> str:
     return f"goal_{number}"
 
 
-def _padded(distances: NDArray[np.float64]) -> NDArray[np.float32]:
+def _padded(distances: Floats) -> Floats32:
     """float32 (3,): the distances, then -1."""
     padded = np.full(MOST_DISPLACED, -1.0, np.float32)
     padded[: len(distances)] = distances

@@ -12,12 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from tabletop_interaction.arrays import Floats
 
 
-def _no_distortion() -> FloatArray:
+def _no_distortion() -> Floats:
     return np.zeros(5)
 
 
@@ -37,11 +36,11 @@ class View:
     name: str
     height: int
     width: int
-    intrinsics: FloatArray
-    camera_from_arena: FloatArray
-    distortion: FloatArray = field(default_factory=_no_distortion)
+    intrinsics: Floats
+    camera_from_arena: Floats
+    distortion: Floats = field(default_factory=_no_distortion)
 
-    def project(self, points: FloatArray) -> FloatArray:
+    def project(self, points: Floats) -> Floats:
         """Pixels (N, 2) as x, y at which arena points (N, 3), metres, are seen."""
         rotation, _ = cv2.Rodrigues(self.camera_from_arena[:3, :3])
         pixels, _ = cv2.projectPoints(
@@ -53,7 +52,7 @@ class View:
         )
         return np.asarray(pixels, np.float64).reshape(-1, 2)
 
-    def unproject(self, pixels: FloatArray, z: float = 0.0) -> FloatArray:
+    def unproject(self, pixels: Floats, z: float = 0.0) -> Floats:
         """Arena points (N, 3), metres, that pixels (N, 2) see on the horizontal plane at height `z` metres."""
         normalised = cv2.undistortPoints(
             np.asarray(pixels, np.float64).reshape(-1, 1, 2), self.intrinsics, self.distortion
@@ -69,7 +68,7 @@ class View:
         intrinsics[:2, 2] -= (left, top)
         return View(self.name, height, width, intrinsics, self.camera_from_arena, self.distortion)
 
-    def homography_from_table(self) -> FloatArray:
+    def homography_from_table(self) -> Floats:
         """(3, 3) that maps table points (x, y, 1), metres, to pixels, lens distortion left out."""
         return np.asarray(self.intrinsics @ self.camera_from_arena[:3, [0, 1, 3]], np.float64)
 
@@ -97,7 +96,7 @@ class View:
         )
 
 
-def look_at(eye: FloatArray, target: FloatArray, up: FloatArray) -> FloatArray:
+def look_at(eye: Floats, target: Floats, up: Floats) -> Floats:
     """`camera_from_arena` (4, 4) of a camera at `eye` that looks at `target`, `up` pointing up in the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)

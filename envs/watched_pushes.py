@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena, Backend, Pictures
 from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
 
@@ -55,7 +55,7 @@ class Clip:
     """
 
     frames: Pictures
-    path_xy: NDArray[np.float64]
+    path_xy: Floats
 
 
 def watch_pushes(
@@ -80,7 +80,7 @@ def watch_pushes(
         yield _watched_push(backend, rng, config)
 
 
-def random_line(arena: Arena, rng: np.random.Generator, config: PushingConfig) -> NDArray[np.float64]:
+def random_line(arena: Arena, rng: np.random.Generator, config: PushingConfig) -> Floats:
     """(strokes + 1, 2) points, metres, evenly spaced on a line; its end inside the arena, place and direction uniform.
 
     The line must fit (`watch_pushes` checks that it does).

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pybullet
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.sawyer.kinematics import HOME, forward, straight_down_path
 from tabletop_interaction.sawyer.model import (
     ARM_JOINT_NAMES,
@@ -23,8 +23,6 @@ from tabletop_interaction.sawyer.model import (
     write_sawyer_urdf,
 )
 from tabletop_interaction.simulation.client import BulletClient
-
-FloatArray = NDArray[np.float64]
 
 STEP_S = 1 / 240
 BASE_XYZ = (0.0, -0.575, 0.10)
@@ -76,11 +74,11 @@ class SimulatedArm:
         self.jump(AWAY)
         self.set_fingers(FINGER_TRAVEL)
 
-    def joint_angles(self) -> FloatArray:
+    def joint_angles(self) -> Floats:
         """(7,) measured joint angles, radians."""
         return self.joint_motion()[0]
 
-    def joint_motion(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def joint_motion(self) -> tuple[Floats, Floats, Floats]:
         """Measured joint angles (7,) rad, speeds (7,) rad/s, and the motors' torques (7,) N m."""
         states = self._client.getJointStates(self.body, self._arm_joints)
         return np.array([s[0] for s in states]), np.array([s[1] for s in states]), np.array([s[3] for s in states])
@@ -90,7 +88,7 @@ class SimulatedArm:
         joints = range(self._client.getNumJoints(self.body))
         return [state[0] for state in self._client.getJointStates(self.body, joints)]
 
-    def vertical_path(self, x: float, y: float, angle: float, z_from: float, z_to: float) -> FloatArray:
+    def vertical_path(self, x: float, y: float, angle: float, z_from: float, z_to: float) -> Floats:
         """Joint angles (n, 7) of a straight vertical path at (x, y), arena frame, metres.
 
         Raises:
@@ -99,7 +97,7 @@ class SimulatedArm:
         base_z = BASE_XYZ[2]
         return straight_down_path(y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle - _BASE_YAW, HOME)
 
-    def jump(self, q: FloatArray) -> None:
+    def jump(self, q: Floats) -> None:
         """Set the arm's joints at once; the fingers keep their opening."""
         for joint, angle in zip(self._arm_joints, q, strict=True):
             self._client.resetJointState(self.body, joint, angle, 0.0)
@@ -112,7 +110,7 @@ class SimulatedArm:
         self.move_fingers(opening)
 
     def follow(
-        self, path: FloatArray, seconds: float, stop: Callable[[], bool] | None = None, squeeze: bool = False
+        self, path: Floats, seconds: float, stop: Callable[[], bool] | None = None, squeeze: bool = False
     ) -> bool:
         """Stream a joint path (n, 7) through the motors, slowly at both ends.
 
@@ -136,7 +134,7 @@ class SimulatedArm:
                 return False
         return True
 
-    def rise(self, path: FloatArray, seconds: float, squeeze: bool = False) -> None:
+    def rise(self, path: Floats, seconds: float, squeeze: bool = False) -> None:
         """Follow a descending path (n, 7) back up, from the arm's current height."""
         here = self.joint_angles()
         height = forward(here)[2, 3]
@@ -173,7 +171,7 @@ class SimulatedArm:
         (left, *_), (right, *_) = self._client.getJointStates(self.body, self.fingers)
         return float((left - right) / 2)
 
-    def command(self, q: FloatArray, velocity: FloatArray) -> None:
+    def command(self, q: Floats, velocity: Floats) -> None:
         """Set the joint motors' targets for the next steps: `q` (7,) radians, `velocity` (7,) rad/s."""
         self._client.setJointMotorControlArray(
             self.body,
@@ -243,7 +241,7 @@ def _indices_by_name(client: BulletClient, body: int, name_field: int) -> dict[s
     return {info[name_field].decode(): info[0] for info in infos}
 
 
-def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]:
+def time_path(path: Floats, seconds: float) -> tuple[Floats, Floats]:
     """Joint targets and velocities (steps, 7) along a path (n, 7) in `seconds`, or longer where a joint is too slow.
 
     The motion starts and ends at rest: the speed rises over the first fifth of the time and falls over the last.
@@ -256,7 +254,7 @@ def time_path(path: FloatArray, seconds: float) -> tuple[FloatArray, FloatArray]
     return targets, velocities
 
 
-def _sampled(path: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
+def _sampled(path: Floats, steps: int) -> tuple[Floats, Floats]:
     speed = np.interp((np.arange(steps) + 0.5) / steps, [0, _RAMP, 1 - _RAMP, 1], [0, 1, 1, 0])
     # Time is proportional to length, not to the number of waypoints: a close first waypoint would otherwise be
     # approached too slowly, and the next one too fast.

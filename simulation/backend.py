@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Ids, Picture
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
@@ -181,7 +181,7 @@ class SimulationBackend:
         arm.follow(along, length / _SWEEP_SPEED)
         self._leave()
 
-    def third_person_picture(self) -> NDArray[np.uint8]:
+    def third_person_picture(self) -> Picture:
         """uint8 (360, 480, 3) RGB: table, objects and arm from the side."""
         if self._scene is None:
             raise NotReset("third_person_picture was called before reset; call reset first")
@@ -215,12 +215,12 @@ class SimulationBackend:
             for id_, (position, quaternion) in sorted(self._world.poses().items())
         )
 
-    def instance_maps(self) -> dict[str, NDArray[np.int32]]:
+    def instance_maps(self) -> dict[str, Ids]:
         """See `GroundTruth.instance_maps`."""
         clean = self._look()
         return {view.name: picture.instances for view, picture in zip(self._views, clean, strict=True)}
 
-    def outlines(self) -> dict[int, NDArray[np.float64]]:
+    def outlines(self) -> dict[int, Floats]:
         """See `Arranging.outlines`."""
         return self._world.outlines()
 

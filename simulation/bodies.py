@@ -6,10 +6,9 @@ import tempfile
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pybullet
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats32, Picture
 from tabletop_interaction.sim_assets import ObjectModel, load_background
 from tabletop_interaction.simulation.client import BulletClient
 
@@ -56,7 +55,7 @@ class VisualBodies:
         return body
 
 
-def load_texture(client: BulletClient, texture: NDArray[np.uint8]) -> int:
+def load_texture(client: BulletClient, texture: Picture) -> int:
     """PyBullet id of a texture, uint8 (H, W, 3) RGB; PyBullet reads textures from files only."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texture.png"
@@ -99,7 +98,7 @@ def collision_shape(client: BulletClient, model: ObjectModel) -> int:
         return int(client.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
 
 
-def _obj_of_pieces(pieces: tuple[NDArray[np.float32], ...]) -> str:
+def _obj_of_pieces(pieces: tuple[Floats32, ...]) -> str:
     """Wavefront OBJ. The loader takes the convex hull of each group's points, so any faces will do."""
     lines, first = [], 1
     for number, piece in enumerate(pieces):

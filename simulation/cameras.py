@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Arena, Pictures
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.simulation.renderer import CleanPicture
@@ -40,7 +40,7 @@ def _view(name: str, arena: Arena, azimuth: float, elevation: float) -> View:
     return _view_at(name, arena, direction, far)
 
 
-def _view_at(name: str, arena: Arena, direction: NDArray[np.float64], distance: float) -> View:
+def _view_at(name: str, arena: Arena, direction: Floats, distance: float) -> View:
     """A camera at that distance, with the principal point that centres the arena in the picture."""
     intrinsics = np.array([[FOCAL_PX, 0, (WIDTH_PX - 1) / 2], [0, FOCAL_PX, (HEIGHT_PX - 1) / 2], [0, 0, 1.0]])
     centre = np.array([*arena.centre, 0.0])
@@ -58,7 +58,7 @@ def _sees_arena(view: View, arena: Arena) -> bool:
     return bool((low >= _MARGIN_PX).all() and (high <= limit).all())
 
 
-def _corners(arena: Arena) -> NDArray[np.float64]:
+def _corners(arena: Arena) -> Floats:
     return np.array([(x, y, 0.0) for x in (arena.x_min, arena.x_max) for y in (arena.y_min, arena.y_max)])
 
 
@@ -89,7 +89,7 @@ class Sensor:
         """A new exposure of each picture, uint8 (H, W, 3), by view name."""
         return {view.name: self._expose(clean.rgb) for view, clean in zip(views, pictures, strict=True)}
 
-    def _expose(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _expose(self, rgb: Picture) -> Picture:
         height, width = rgb.shape[:2]
         row, column = self._rng.integers(0, self._SLACK_PX, 2)
         gain = 1 + self._jitter * float(np.clip(self._rng.standard_normal(), -2.5, 2.5))

@@ -14,9 +14,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 import pybullet
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from tabletop_interaction.arrays import Bytes, Floats, Floats32, Ids, Mask, Picture
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_background, load_object
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -35,8 +35,8 @@ _JITTER_TURN = 5e-4
 class CleanPicture:
     """A picture before the sensor: uint8 (H, W, 3) RGB, and the object ids int32 (H, W), 0 for the table."""
 
-    rgb: NDArray[np.uint8]
-    instances: NDArray[np.int32]
+    rgb: Picture
+    instances: Ids
 
 
 class Renderer(Protocol):
@@ -61,9 +61,9 @@ class Renderer(Protocol):
 class _LitTable:
     """A view's table in full light and the light lost in full shadow, uint8 (H, W, 3) each."""
 
-    lit: NDArray[np.uint8]
-    shadow_loss: NDArray[np.uint8]
-    view_from_lamp: NDArray[np.float64]
+    lit: Picture
+    shadow_loss: Picture
+    view_from_lamp: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +71,9 @@ class _ObjectLayer:
     """One object in one view: its bounding rectangle, and in it colours, mask and depths (0 near, 1 far)."""
 
     rectangle: tuple[slice, slice]
-    rgb: NDArray[np.uint8]
-    covered: NDArray[np.bool_]
-    depth: NDArray[np.float32]
+    rgb: Picture
+    covered: Mask
+    depth: Floats32
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ class ComposedRenderer:
         self._looks.clear()
         return _DrawnObject(pose, layers)
 
-    def _lamp_shadow(self) -> NDArray[np.uint8]:
+    def _lamp_shadow(self) -> Bytes:
         """uint8 (256, 256): hidden share of the lamp at each point of the table, in the lamp's view, blurred."""
         assert self._light is not None
         assert self._lamp is not None
@@ -159,7 +159,7 @@ class ComposedRenderer:
         px_per_m = self._lamp.intrinsics[0, 0] / float(np.linalg.norm(self._light.position))
         return np.asarray(cv2.GaussianBlur(hidden, (0, 0), self._light.softness * px_per_m), np.uint8)
 
-    def _compose(self, number: int, shadow: NDArray[np.uint8] | None) -> CleanPicture:
+    def _compose(self, number: int, shadow: Bytes | None) -> CleanPicture:
         view, table = self._views[number], self._tables[number]
         if shadow is None:
             picture = table.lit.copy()
@@ -182,7 +182,7 @@ def _moved(before: Pose, now: Pose) -> bool:
     return shift > _JITTER_M or 1 - abs(float(now[1] @ before[1])) > _JITTER_TURN**2
 
 
-def _draw_layer(client: BulletClient, view: View, points: NDArray[np.float64], light: Light) -> _ObjectLayer | None:
+def _draw_layer(client: BulletClient, view: View, points: Floats, light: Light) -> _ObjectLayer | None:
     """Rasterise the client's only object, with surface points (N, 3), metres; None where it is out of sight."""
     if (points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]).min() < _NEAR_M:
         return None
@@ -197,9 +197,9 @@ def _draw_layer(client: BulletClient, view: View, points: NDArray[np.float64], l
 
 
 def _lay_over(
-    picture: NDArray[np.uint8],
-    instances: NDArray[np.int32],
-    nearest: NDArray[np.float32],
+    picture: Picture,
+    instances: Ids,
+    nearest: Floats32,
     layer: _ObjectLayer,
     id_: int,
 ) -> None:
@@ -220,9 +220,7 @@ def lamp_view(light: Light) -> View:
     return View("lamp", _SHADOW_PX, _SHADOW_PX, intrinsics, pose)
 
 
-def tiny_render(
-    client: BulletClient, view: View, light: Light
-) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]:
+def tiny_render(client: BulletClient, view: View, light: Light) -> tuple[Picture, Ids, Floats32]:
     """Render a client's bodies with TinyRenderer.
 
     Returns:
@@ -269,15 +267,13 @@ def gl_matrices(view: View) -> tuple[list[float], list[float]]:
     return camera.T.ravel().tolist(), projection.T.ravel().tolist()
 
 
-def _table_points(view: View) -> NDArray[np.float64]:
+def _table_points(view: View) -> Floats:
     """(H * W, 3) points of the table, metres, one per pixel, row by row."""
     rows, columns = np.mgrid[0 : view.height, 0 : view.width]
     return view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
 
 
-def _light_table(
-    view: View, points: NDArray[np.float64], lamp: View, texture: NDArray[np.uint8], light: Light
-) -> _LitTable:
+def _light_table(view: View, points: Floats, lamp: View, texture: Picture, light: Light) -> _LitTable:
     """Warp the table's texture into a view and shade it as a matt plane under a point lamp."""
     view_from_table = view.homography_from_table()
     size = (view.width, view.height)
@@ -299,7 +295,7 @@ def _light_table(
     )
 
 
-def _lambert(points: NDArray[np.float64], lamp: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lambert(points: Floats, lamp: Floats) -> Floats:
     """Irradiance (N,) of a horizontal plane at points (N, 3), relative to the arena's centre."""
     to_lamp = lamp - points
     received = to_lamp[:, 2] / np.linalg.norm(to_lamp, axis=1) ** 3
@@ -307,7 +303,7 @@ def _lambert(points: NDArray[np.float64], lamp: NDArray[np.float64]) -> NDArray[
     return np.asarray(received / at_centre)
 
 
-def _table_from_texture(texture: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _table_from_texture(texture: Picture) -> Floats:
     """(3, 3): texture pixels (x, y, 1), row 0 farthest from the robot, to metres on the table."""
     height, width = texture.shape[:2]
     scale = 1 / BACKGROUND_PX_PER_M

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tabletop_interaction import sim_assets
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import SPLITS, Arena
 from tabletop_interaction.errors import InvalidConfiguration
 
@@ -16,7 +16,7 @@ _BORDER_M = 0.05
 _GAP_M = 0.012
 _ATTEMPTS = 200
 
-Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
+Pose = tuple[Floats, Floats]
 """Position (3,) in metres and quaternion xyzw (4,), arena frame."""
 
 Poses = dict[int, Pose]
@@ -69,8 +69,8 @@ class Light:
         softness: standard deviation of the shadow's edge, metres on the table.
     """
 
-    position: NDArray[np.float64]
-    colour: NDArray[np.float64]
+    position: Floats
+    colour: Floats
     ambient: float
     diffuse: float
     softness: float

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pybullet
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -40,7 +40,7 @@ class ThirdPersonCamera:
             for id_, placement in enumerate(scene.placements, start=1)
         }
 
-    def render(self, poses: Poses, joint_positions: Sequence[float]) -> NDArray[np.uint8]:
+    def render(self, poses: Poses, joint_positions: Sequence[float]) -> Picture:
         """uint8 (360, 480, 3) RGB picture with the objects at `poses` and the arm's joints at `joint_positions`."""
         for id_, pose in poses.items():
             self._client.resetBasePositionAndOrientation(self._bodies[id_], *pose)

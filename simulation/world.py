@@ -10,17 +10,15 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pybullet
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.sim_assets import ObjectModel, load_object
 from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.scene import Placement, Pose, Poses, Scene
-
-FloatArray = NDArray[np.float64]
 
 TABLE_HALF_M = (0.42, 0.40)
 _TABLE_THICKNESS_M = 0.04
@@ -102,7 +100,7 @@ class World:
             found[id_] = (np.array(position), np.array(quaternion))
         return found
 
-    def outlines(self) -> dict[int, FloatArray]:
+    def outlines(self) -> dict[int, Floats]:
         """(N, 2) convex outline x, y of every object as seen from above, by id."""
         found = {}
         for id_, (position, quaternion) in self.poses().items():
@@ -138,7 +136,7 @@ class World:
         """Whether the arm, with the objects it pinches, pushes downwards with more than that force."""
         return bool(self.push_on_arm()[2] > max_newton)
 
-    def push_on_arm(self) -> FloatArray:
+    def push_on_arm(self) -> Floats:
         """(3,) N by which table and objects push the arm and the objects it pinches, without friction and weight."""
         contacts = self._contacts(self.arm.body)
         if not contacts:
@@ -150,7 +148,7 @@ class World:
         # The normal points from B to A, which is the direction in which A is pushed.
         return sum((contact[_FORCE] * np.array(contact[_NORMAL_ON_B]) for contact in contacts), start=np.zeros(3))
 
-    def carry(self, ids: frozenset[int], q: FloatArray) -> None:
+    def carry(self, ids: frozenset[int], q: Floats) -> None:
         """Jump with the arm to joint angles `q` (7,) and move the held objects along, unchanged in the gripper."""
         world_from_tip = self._tip()
         self.arm.jump(q)
@@ -215,7 +213,7 @@ def _resting_pose(model: ObjectModel, placement: Placement) -> Pose:
     return np.array([placement.x, placement.y, height]), np.array(quaternion)
 
 
-def _inside(arena: Arena, position: FloatArray) -> bool:
+def _inside(arena: Arena, position: Floats) -> bool:
     x, y = position[:2]
     return (
         arena.x_min - _OFF_ARENA_M <= x <= arena.x_max + _OFF_ARENA_M

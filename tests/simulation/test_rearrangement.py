@@ -166,7 +166,7 @@ def test_outlines_surround_their_objects(backend):
 def test_an_object_that_is_not_there_and_full_hands_are_refused(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     state = backend.object_states()[0]
-    with pytest.raises(InvalidConfiguration, match="object 99"):
+    with pytest.raises(InvalidConfiguration, match="object id 99; the ids are 1 to"):
         backend.arrange([replace(state, id=99)])
     grasp = grasp_from_truth(state)
     assert backend.pick(grasp.x, grasp.y, grasp.angle).held
