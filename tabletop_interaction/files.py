@@ -219,7 +219,8 @@ def check_request(
     """
     path = Path(path)
     if not path.exists():
-        return check_new_folder(path.parent, kind)
+        check_new_folder(path.parent, kind)
+        return None
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

@@ -189,3 +189,4 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, int, Pa
 
 # Until every package uses the core.
 write_whole = write_file
+__all__ = ["sync_folder"]

@@ -1,47 +1,42 @@
-"""Reading interactions: in order or at random, from sealed shards and from journals, changing nothing.
+"""Read interactions, in order or at random, from shards and journals.
 
-A folder may be read while others write to it. A row that stands in a shard and, for a moment, still in its
-journal is read once.
+Reading changes nothing, and others may write to the folder meanwhile. A row that is for a moment both in a shard and in
+its journal is read once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Ints
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION, list_journals, list_shards, read_meta
-from tabletop_interaction.envs.records.row import (
-    SMALL_COLUMNS,
-    Interaction,
-    interaction_from_row,
-    picture_columns,
-)
+from tabletop_interaction.envs.records.row import SMALL_COLUMNS, Interaction, interaction_from_row, picture_columns
 from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
 
 _Path = str | os.PathLike[str]
 
 
 def open_interactions(folder: _Path, columns: Sequence[str] | None = None) -> InteractionTable:
-    """All interactions of a folder as they are now, for reading at random.
+    """All interactions of a folder as it is now, for reading at random.
 
     Args:
-        folder: a folder that was recorded into; it may be written to meanwhile.
-        columns: the picture columns to read, e.g. `["view_0_before", "view_0_held"]`; None reads all. The
-            small columns always come along.
+        folder: with recorded interactions.
+        columns: picture columns to read, e.g. `["view_0_before", "view_0_held"]`; None reads all. The small columns
+            are always read.
 
     Raises:
         UnreadableRecords: a shard is damaged or newer than this reader, or there is no such folder.
-        ForeignFolder: the folder holds no interactions.
+        ForeignFolder: the folder does not hold interactions.
         InvalidConfiguration: there is no such picture column.
     """
     folder = Path(folder)
@@ -49,33 +44,30 @@ def open_interactions(folder: _Path, columns: Sequence[str] | None = None) -> In
     wanted = all_pictures if columns is None else tuple(columns)
     if unknown := [name for name in wanted if name not in all_pictures]:
         raise InvalidConfiguration(f"no picture column {unknown[0]!r}; accepted are {', '.join(all_pictures)}")
-    # Journals first: what is sealed meanwhile is then found twice, not missed, and an open journal outlives
-    # its name.
+    # Journals first: a journal that is sealed meanwhile is then read twice instead of missed, and an open file can be
+    # read after its name is removed.
     journals = [journal for *_, path in list_journals(folder) if (journal := _open_journal(path))]
-    sources: list[_Source] = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
+    sources = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
     return InteractionTable(sources, _index_of(sources), [*SMALL_COLUMNS, *wanted])
 
 
 def read_interactions(folder: _Path, columns: Sequence[str] | None = None) -> Iterator[Interaction]:
-    """All interactions of a folder, shard by shard, then those that are not sealed yet.
-
-    Arguments and errors are those of `open_interactions`.
-    """
+    """All interactions of a folder in order; arguments and errors as `open_interactions`."""
     return iter(open_interactions(folder, columns))
 
 
 def count_interactions(folder: _Path) -> int:
-    """How many interactions a folder holds; errors as `open_interactions`."""
+    """Number of interactions in a folder; errors as `open_interactions`."""
     return len(open_interactions(folder, columns=()))
 
 
 class InteractionTable:
     """Interactions by number, 0 to `len(table) - 1`, in a fixed order; made by `open_interactions`.
 
-    Neighbours share a row group, which is read once for a run of them. Not safe to use from two threads.
+    Neighbours share a row group, which is read once when they are read in sequence. Not safe to use from two threads.
     """
 
-    def __init__(self, sources: Sequence[_Source], index: NDArray[np.int64], columns: Sequence[str]) -> None:
+    def __init__(self, sources: Sequence[_Shard | _Journal], index: Ints, columns: Sequence[str]) -> None:
         self._sources = sources
         self._index = index
         self._columns = list(columns)
@@ -88,18 +80,18 @@ class InteractionTable:
         """The `number`-th interaction; negative numbers count from the end.
 
         Raises:
-            IndexError: there are fewer.
+            IndexError: there is no such number.
             UnreadableRecords: its shard is damaged.
         """
         if not -len(self) <= number < len(self):
-            raise IndexError(f"interaction {number} of {len(self)}")
+            raise IndexError(f"there is no interaction {number} among {len(self)}")
         source, group, row = (int(value) for value in self._index[number])
         table = self._group(source, group)
         return interaction_from_row(table.slice(row, 1).to_pylist()[0])
 
     @property
     def ids(self) -> list[str]:
-        """Interaction ids by number, known without reading a row."""
+        """Interaction ids by number; reads no row."""
         return [self._sources[source].ids[group][row] for source, group, row in self._index.tolist()]
 
     def __iter__(self) -> Iterator[Interaction]:
@@ -111,32 +103,24 @@ class InteractionTable:
         return self._last_group[1]
 
 
-class _Source(Protocol):
-    @property
-    def ids(self) -> Sequence[Sequence[str]]:
-        """Interaction ids by group and row."""
-
-    def read_group(self, group: int, columns: list[str]) -> pa.Table:
-        """The rows of a group."""
-
-
 @dataclass(frozen=True)
 class _Shard:
+    """A Parquet file; `ids` are by row group and row."""
+
     path: Path
     footer: pq.FileMetaData
     ids: Sequence[Sequence[str]]
 
     def read_group(self, group: int, columns: list[str]) -> pa.Table:
-        # Opened for each group, which the footer in memory makes cheap: a thousand shards hold no file open.
-        with (
-            _damage_named(self.path),
-            pq.ParquetFile(self.path, metadata=self.footer, memory_map=True) as file,
-        ):
+        # Opened for each group, so that a thousand shards need no open files; the footer in memory makes this cheap.
+        with _damage_named(self.path), pq.ParquetFile(self.path, metadata=self.footer, memory_map=True) as file:
             return file.read_row_group(group, columns=columns)
 
 
 @dataclass(frozen=True)
 class _Journal:
+    """An open journal; each row is a group of its own, at `extents` in bytes."""
+
     file: pa.OSFile
     schema: pa.Schema | None
     extents: Sequence[tuple[int, int]]
@@ -149,10 +133,10 @@ class _Journal:
 
 
 def journal_rows(file: pa.NativeFile, path: Path) -> Iterator[tuple[tuple[int, int], pa.RecordBatch]]:
-    """((start, end) in bytes, row) of every whole row of a journal; a torn tail ends it.
+    """((start, end) in bytes, row) of every whole row of a journal, up to a torn tail.
 
     Raises:
-        UnreadableRecords: the journal is of a schema version that is not known here.
+        UnreadableRecords: the journal has an unknown schema version.
     """
     if (schema := _whole(lambda: pa.ipc.read_schema(file))) is None:
         return
@@ -164,20 +148,20 @@ def journal_rows(file: pa.NativeFile, path: Path) -> Iterator[tuple[tuple[int, i
 
 
 def _whole(read: Callable[[], Any]) -> Any:
-    """What `read` gives, or None where a kill cut it short."""
+    """The result of `read`, or None at a torn tail."""
     try:
         return read()
     except (EOFError, pa.ArrowInvalid):
         return None
     except OSError as error:
-        # With a number of the system's it is the disk that fails; without one Arrow found too few bytes.
+        # With an error number the disk fails; without one Arrow found too few bytes.
         if error.errno:
             raise
         return None
 
 
 def _open_journal(path: Path) -> _Journal | None:
-    """None when it has been sealed in the meantime."""
+    """Open a journal; None when it was sealed meanwhile."""
     try:
         file = pa.OSFile(str(path))
     except FileNotFoundError:
@@ -198,7 +182,7 @@ def _open_shard(path: Path) -> _Shard:
         return _Shard(path, file.metadata, [list(islice(ids, size)) for size in sizes])
 
 
-def _index_of(sources: Sequence[_Source]) -> NDArray[np.int64]:
+def _index_of(sources: Sequence[_Shard | _Journal]) -> Ints:
     """(rows, 3): source, group and row of the first occurrence of every interaction."""
     seen: dict[str, tuple[int, int, int]] = {}
     for number, source in enumerate(sources):
@@ -208,12 +192,12 @@ def _index_of(sources: Sequence[_Source]) -> NDArray[np.int64]:
     return np.array(list(seen.values()), np.int64).reshape(-1, 3)
 
 
-def _check_version(metadata: dict[bytes, bytes] | None, path: object) -> None:
+def _check_version(metadata: Mapping[bytes, bytes] | None, path: Path) -> None:
     version = (metadata or {}).get(b"schema_version", b"none").decode()
     if version not in {str(known) for known in range(1, SCHEMA_VERSION + 1)}:
         raise UnreadableRecords(
-            f"{path} is of schema version {version}; read are 1 to {SCHEMA_VERSION}; a newer "
-            "tabletop-interaction reads newer ones"
+            f"{path} has schema version {version}; accepted are 1 to {SCHEMA_VERSION}; install a newer "
+            "tabletop-interaction to read it"
         )
 
 

@@ -1,8 +1,7 @@
-"""Interaction: one row, its columns on disk, and the way back.
+"""Interaction: one row, and its conversion to and from columns on disk.
 
-A row's pictures are PNG bytes in columns `<view>_before`, `<view>_held` and `<view>_after`, of the type that
-Hugging Face `datasets` shows as pictures. Raw rows are never rewritten; what is learned about them is a table
-of its own, keyed by `interaction_id`.
+A row's pictures are PNG bytes in columns `<view>_before`, `<view>_held` and `<view>_after`, of the type that Hugging
+Face `datasets` shows as pictures. Rows are never rewritten: labels are a separate table, keyed by `interaction_id`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION
@@ -58,11 +58,10 @@ _AS_THEY_ARE = (
 )  # fmt: skip
 
 
-class PngPictures(Mapping[str, NDArray[np.uint8]]):
-    """Pictures by view name, kept as PNG and decoded each time one is asked for.
+class PngPictures(Mapping[str, Picture]):
+    """Pictures by view name, kept as PNG and decoded on each access.
 
-    `pictures["view_0"]` is uint8 (height, width, 3) RGB, a new array each time; `pictures.png["view_0"]` the
-    bytes.
+    `pictures["view_0"]` is a new array each time; `pictures.png["view_0"]` are its bytes.
 
     Args:
         png: PNG bytes by view name.
@@ -71,9 +70,9 @@ class PngPictures(Mapping[str, NDArray[np.uint8]]):
     def __init__(self, png: Mapping[str, bytes]) -> None:
         self.png = dict(png)
 
-    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+    def __getitem__(self, name: str) -> Picture:
         if name not in self.png:
-            raise KeyError(f"no picture of {name!r} here; read are {sorted(self.png)}")
+            raise KeyError(f"no picture of {name!r} was read; read are {sorted(self.png)}")
         return decode_picture(self.png[name])
 
     def __iter__(self) -> Iterator[str]:
@@ -96,27 +95,27 @@ class PngPictures(Mapping[str, NDArray[np.uint8]]):
 
 @dataclass(frozen=True, eq=False)
 class Interaction:
-    """One pick-and-place: what was seen, what was done, where it comes from.
+    """One pick-and-place: pictures, action, outcome and origin.
 
     Attributes:
         before: pictures of the table before the pick, by view name.
-        held: pictures taken between pick and place; without a grasp the same as `after`.
+        held: pictures between pick and place; without a grasp the same as `after`.
         after: pictures of the table after the place.
-        pick_place: what was done, metres and radians.
-        grasped: the gripper's own belief that it held something.
-        pick_outcome: why, a `PickOutcome`.
+        pick_place: the action, in metres and radians.
+        grasped: whether the gripper reports that it held something.
+        pick_outcome: result of the pick.
         pick_xy: (views, 2) float32, pixel x, y of the pick point in each view.
-        place_xy: (views, 2) float32, of the place point.
+        place_xy: (views, 2) float32, pixel x, y of the place point in each view.
         views: the cameras, in the order of `pick_xy`.
         split: "train", "val" or "test".
         background: name of the table's surface.
-        seed: of the last seeded reset; -1 without one.
+        seed: seed of the last seeded reset; -1 without one.
         episode: number of the reset since then, from 0.
         step: number of the interaction in its episode, from 0.
         scene: number of the scene since the last seeded reset.
         time: UTC, ISO 8601.
-        interaction_id: unique and final, "<writer>-<shard>-<row>"; given by the writer.
-        writer: name of the writer; given by the writer.
+        interaction_id: unique, "<writer>-<shard>-<row>"; set by the writer.
+        writer: name of the writer; set by the writer.
     """
 
     before: PngPictures
@@ -139,18 +138,18 @@ class Interaction:
     writer: str = ""
 
 
-def encode_picture(picture: NDArray[np.uint8]) -> bytes:
-    """PNG of a picture, uint8 (height, width, 3) RGB.
+def encode_picture(picture: Picture) -> bytes:
+    """PNG of a picture.
 
     Raises:
-        ValueError: another shape or dtype.
+        ValueError: it has another shape or element type.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"a picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB")
+        raise ValueError(f"picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB")
     return encode_png(picture)
 
 
-def decode_picture(png: bytes) -> NDArray[np.uint8]:
+def decode_picture(png: bytes) -> Picture:
     """Inverse of `encode_picture`.
 
     Raises:
@@ -158,7 +157,7 @@ def decode_picture(png: bytes) -> NDArray[np.uint8]:
     """
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB) if png else None
     if picture is None:
-        raise UnreadableRecords(f"{len(png)} bytes of a picture are no PNG; restore the shard from a copy")
+        raise UnreadableRecords(f"a picture of {len(png)} bytes is no PNG; restore the shard from a copy")
     return np.asarray(picture, np.uint8)
 
 
@@ -168,7 +167,7 @@ def picture_columns(view_names: Sequence[str]) -> tuple[str, ...]:
 
 
 def schema_of(view_names: Sequence[str]) -> pa.Schema:
-    """Columns of schema version 1, with the metadata that `datasets` and our reader look for."""
+    """Columns of schema version 1, with the metadata for `datasets` and for our reader."""
     pictures = picture_columns(view_names)
     features = {name: {"_type": "Image"} for name in pictures}
     return pa.schema(
@@ -182,7 +181,7 @@ def schema_of(view_names: Sequence[str]) -> pa.Schema:
 
 
 def batch_from_interaction(interaction: Interaction, schema: pa.Schema) -> pa.RecordBatch:
-    """One row in the columns of `schema_of`."""
+    """One row with the columns of `schema_of`."""
     row = {name: getattr(interaction, name) for name in _AS_THEY_ARE} | vars(interaction.pick_place)
     row["pick_outcome"] = int(interaction.pick_outcome)
     row["pick_xy"] = np.asarray(interaction.pick_xy, np.float32).tolist()
@@ -195,7 +194,7 @@ def batch_from_interaction(interaction: Interaction, schema: pa.Schema) -> pa.Re
 
 
 def interaction_from_row(row: Mapping[str, Any]) -> Interaction:
-    """Inverse of `batch_from_interaction`, for a row as plain Python values that holds all small columns."""
+    """Inverse of `batch_from_interaction`, for a row of plain Python values with all small columns."""
     views = _views_from_json(row["views"])
     return Interaction(
         before=_pictures_of(row, views, "before"),
@@ -214,18 +213,18 @@ def check_row(interaction: Interaction, split: str, view_names: Sequence[str]) -
     """Check that a row fits a folder of this split and these views.
 
     Raises:
-        InvalidConfiguration: it does not; the message names the first thing that differs.
+        InvalidConfiguration: it does not; the message names the first difference.
     """
     if interaction.split != split:
-        raise InvalidConfiguration(f"the row is of split {interaction.split!r}, the folder of {split!r}")
+        raise InvalidConfiguration(f"the row has split {interaction.split!r}; accepted in this folder is {split!r}")
     if (names := [view.name for view in interaction.views]) != list(view_names):
-        raise InvalidConfiguration(f"the row has views {names}, the folder {list(view_names)}")
+        raise InvalidConfiguration(f"the row has views {names}; accepted in this folder are {list(view_names)}")
     for moment in MOMENTS:
         if missing := [name for name in view_names if name not in getattr(interaction, moment).png]:
             raise InvalidConfiguration(f"the row has no picture of {missing[0]!r} {moment}; give one of every view")
     for points in (interaction.pick_xy, interaction.place_xy):
         if np.shape(points) != (len(view_names), 2):
-            raise InvalidConfiguration(f"pixels have shape {np.shape(points)}, not ({len(view_names)}, 2)")
+            raise InvalidConfiguration(f"pixels have shape {np.shape(points)}; accepted is ({len(view_names)}, 2)")
 
 
 def _pictures_of(row: Mapping[str, Any], views: tuple[View, ...], moment: str) -> PngPictures:
@@ -233,7 +232,7 @@ def _pictures_of(row: Mapping[str, Any], views: tuple[View, ...], moment: str) -
     return PngPictures({name: row[column]["bytes"] for name, column in columns.items() if column in row})
 
 
-# The cameras of a folder are fixed: its rows share one tuple instead of parsing their own.
+# All rows of a folder have the same cameras, so they share one parsed tuple.
 @lru_cache(maxsize=64)
 def _views_from_json(text: str) -> tuple[View, ...]:
     return tuple(View.from_dict(view) for view in json.loads(text))

@@ -1,4 +1,4 @@
-"""RecordInteractions: a wrapper that writes every interaction of any agent to disk."""
+"""RecordInteractions: an environment wrapper that writes every interaction to disk."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.journal import open_writer
@@ -23,24 +23,22 @@ ENCODING_THREADS = 4
 _ATTRIBUTES = ("views", "split", "background", "metadata_for_records")
 _INFO_KEYS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place", "scene")
 
-_Pictures = Mapping[str, NDArray[np.uint8]]
-
 
 class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Writes a row for each step; when `step` returns, the row survives a kill.
+    """Write a row for each step; when `step` returns, the row survives a kill.
 
     Args:
-        env: an environment of this package, or a wrapper around one that leaves its pictures as they are.
-        folder: new, empty, or recorded into before from the same split, views, backend and renderer.
-        writer: name of this writer; None takes the first of w0, w1, ... never used in the folder.
-        metadata: plain JSON that is added to the environment's own in meta.json.
-        rows_per_shard: interactions before a shard is sealed.
+        env: an environment of this package, or a wrapper around one that does not change its pictures.
+        folder: new, empty, or with interactions of the same split, views, backend and renderer.
+        writer: name of this writer; None takes the first of w0, w1, ... that was never used in the folder.
+        metadata: plain JSON that is added to the environment's metadata in meta.json.
+        rows_per_shard: interactions per shard.
 
     Attributes:
-        last_interaction: what the last step wrote, None before the first.
+        last_interaction: the row of the last step, None before the first step.
 
     Raises:
-        InvalidConfiguration: the environment does not say what a row needs.
+        InvalidConfiguration: the environment lacks an attribute that a row needs.
         ForeignFolder, WriterInUse, DiskFull: as `open_writer`.
     """
 
@@ -73,7 +71,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._seed, self._episode, self._step = -1, -1, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset the environment; writes nothing.
+        """Reset the environment; nothing is written.
 
         Raises:
             InvalidConfiguration: `info` lacks what a row needs.
@@ -89,10 +87,10 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step the environment and write what happened.
+        """Step the environment and write the interaction.
 
         Raises:
-            DiskFull: the interaction was made but not written; the next one can be recorded again.
+            DiskFull: the interaction was made but not written; later ones can be recorded.
         """
         if self._before is None:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
@@ -110,15 +108,15 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return observation, reward, terminated, truncated, info
 
     def close(self) -> None:
-        """Seal what was written and close the environment; twice is fine."""
+        """Close the writer and the environment; a second call does nothing."""
         try:
             self._writer.close()
         finally:
             self._encoders.shutdown()
             super().close()
 
-    def _encoded(self, *moments: _Pictures) -> list[PngPictures]:
-        """PNG of the views' pictures, in parallel; an array that stands in several places is encoded once."""
+    def _encoded(self, *moments: Mapping[str, Picture]) -> list[PngPictures]:
+        """Pictures of the views as PNG, encoded in parallel; an array that occurs twice is encoded once."""
         names = [view.name for view in self._views]
         distinct = {id(pictures[name]): pictures[name] for pictures in moments for name in names}
         png = dict(zip(distinct, self._encoders.map(encode_picture, distinct.values()), strict=True))
