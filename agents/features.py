@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from tabletop_interaction.agents import efficientnet_lite
 from tabletop_interaction.agents.efficientnet_lite import EfficientNetLite0, load_efficientnet_lite0
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import FeaturesUnavailable
 from tabletop_interaction.segmentation import DeepMask, Segmenter
 from tabletop_interaction.segmentation.network import PIXEL_MEAN, PIXEL_STD
 
@@ -36,10 +36,6 @@ _ROTATIONS = 4
 # The crop's diagonal reaches the mask's farthest pixel with this to spare.
 _SLACK = 1.05
 _COLOUR_BINS = (8, 4, 6)
-
-
-class FeaturesUnavailable(TabletopError, RuntimeError):
-    """A network's weights are not on this machine and cannot be fetched."""
 
 
 class DescribesSegments(Protocol):

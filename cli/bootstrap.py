@@ -13,10 +13,10 @@ from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_
 from tabletop_interaction.cli.loading import Device, check_device, claim_folder
 from tabletop_interaction.cli.train import LearningBar, progress_bars
 from tabletop_interaction.envs.records.folder import write_whole
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, NoExamples
 from tabletop_interaction.reports.passive_sheet import write_passive_sheet
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
-from tabletop_interaction.segmentation.training.examples import ExampleSet, NoExamples
+from tabletop_interaction.segmentation.training.examples import ExampleSet
 from tabletop_interaction.segmentation.training.run import train
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from tabletop_interaction.cli.installation import installed, rendered
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, ChecksFailed, Finding
+from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, Finding
 from tabletop_interaction.real.checks.examination import SLOW_RATIO, examine, go_away, opened_equipment
 from tabletop_interaction.real.lab.config import load_lab
 

@@ -115,12 +115,14 @@ def _errors_of_segmentation() -> tuple[type[ValueError], ...]:
 
     Whoever raised one of them has imported torch already; everybody else need not wait for it.
     """
-    from tabletop_interaction.segmentation.checkpoints import CheckpointError
-    from tabletop_interaction.segmentation.coco import InvalidLabelSet
-    from tabletop_interaction.segmentation.photos import InvalidPicture
-    from tabletop_interaction.segmentation.training.config import TrainingError
-    from tabletop_interaction.segmentation.training.examples import NoExamples
-    from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore
+    from tabletop_interaction.errors import (
+        CheckpointError,
+        InvalidLabelSet,
+        InvalidPicture,
+        InvalidPictureStore,
+        NoExamples,
+        TrainingError,
+    )
 
     return CheckpointError, InvalidLabelSet, InvalidPicture, InvalidPictureStore, NoExamples, TrainingError
 

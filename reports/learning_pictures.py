@@ -20,9 +20,10 @@ from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.folder import is_record_folder
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.reports.learning_run import HeldOut, LearningRun
 from tabletop_interaction.segmentation.overlays import outlined
-from tabletop_interaction.segmentation.photos import InvalidPicture, read_picture
+from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 Picture = NDArray[np.uint8]

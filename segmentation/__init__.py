@@ -6,14 +6,8 @@ What needs torch is imported when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tabletop_interaction.segmentation.coco import (
-    Detections,
-    InvalidDetections,
-    InvalidLabelSet,
-    LabelSet,
-    load_label_set,
-    write_label_set,
-)
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set, write_label_set
 from tabletop_interaction.segmentation.config import FAST, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals

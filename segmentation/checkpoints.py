@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import CheckpointError
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 
@@ -26,10 +26,6 @@ SCHEMA_VERSION = 1
 # DeepMask's largest is 512. Weights have to fit before anything of such a size is allocated.
 MOST_CHANNELS = 65536
 HOW_TO_TRAIN = "train one with `tabletop learn` or `tabletop train` and give its path"
-
-
-class CheckpointError(TabletopError, ValueError):
-    """A checkpoint that is missing, damaged, of another schema, or that does not fit its network."""
 
 
 def save_checkpoint(

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import whole_file
 from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
 
@@ -30,14 +30,6 @@ _Entry = TypeVar("_Entry")
 
 MIN_OBJECT_AREA = 100
 """Objects of fewer visible pixels are not asked for: neither found nor missed."""
-
-
-class InvalidLabelSet(TabletopError, ValueError):
-    """A label set that cannot be evaluated as it is: not COCO JSON, contradictory, incomplete or empty."""
-
-
-class InvalidDetections(TabletopError, ValueError):
-    """Detections that do not belong to the label set or are no masks with finite scores."""
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Blob = NDArray[np.uint8]
 """(h, w), 1 inside and 0 outside: OpenCV's morphology takes no bool."""
-
-
-class InvalidPicturePair(TabletopError, ValueError):
-    """Two pictures and a click between which no difference can be taken."""
 
 
 @dataclass(frozen=True)

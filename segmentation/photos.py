@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.proposals import Image, Segments
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
@@ -27,10 +27,6 @@ LONGER_SIDE = 430
 
 _SIDES = (64, 4096)
 _UNREADABLE = (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError)
-
-
-class InvalidPicture(TabletopError, ValueError):
-    """A picture that is missing, unreadable, or to be brought to a size that makes no sense."""
 
 
 class PictureSegmenter(Protocol):

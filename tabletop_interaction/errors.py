@@ -1,38 +1,47 @@
-"""Every error that the package raises on purpose: one base, a name per cause.
+"""All errors that the package raises for what a user or a device causes: one base, and a class per cause.
 
-A message says what came, what is accepted and what to do.
+A message says what happened, which values are accepted and what to do.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 
 class TabletopError(Exception):
     """Base of all errors of this package.
 
     Attributes:
-        recoverable: whether the backend can go on with the next call as if this one had not been made.
+        recoverable: whether the backend can continue with the next call as if this one had not been made.
     """
 
     recoverable: bool = True
 
 
+# Environments and backends.
+
+
 class InvalidAction(TabletopError, ValueError):
-    """An action that is no point of the action space (wrong shape, NaN, outside); nothing was moved."""
+    """An action outside the action space (wrong shape, NaN, out of range); nothing was moved."""
 
 
 class InvalidConfiguration(TabletopError, ValueError):
-    """An unknown backend, split, view or a setting outside its range; nothing was opened."""
+    """An unknown backend, split or view, or a setting outside its range; nothing was opened."""
 
 
 class UnreachableTarget(TabletopError):
-    """The gripper cannot be brought to the target; nothing was moved."""
+    """The gripper cannot reach the target; nothing was moved."""
 
 
 class SelfCollision(UnreachableTarget):
     """Planned joint commands bring the arm too near to itself, its head or its pedestal; nothing was moved.
 
     Args:
-        message: says all of the following.
-        links: the two that would come too near.
-        index: which of the planned commands, from 0.
+        message: states all of the following.
+        links: the two links that come too near.
+        index: number of the planned command, from 0.
         distance: metres between the two; negative where they would overlap.
     """
 
@@ -42,71 +51,83 @@ class SelfCollision(UnreachableTarget):
         self.index = index
         self.distance = distance
 
+    def __reduce__(self) -> tuple[Callable[..., SelfCollision], tuple[Any, ...]]:
+        return partial(SelfCollision, links=self.links, index=self.index, distance=self.distance), self.args
+
 
 class AlreadyHolding(TabletopError, RuntimeError):
-    """A pick was asked for while something is held; place it first."""
+    """A pick while something is held; place it first."""
 
 
 class NotReset(TabletopError, RuntimeError):
-    """A backend was asked to look or to move before its first reset."""
+    """A call of a backend before its first reset."""
 
 
 class BlankPicture(TabletopError, RuntimeError):
-    """A camera or renderer gave a picture without content."""
+    """A camera or renderer returned a picture without content."""
 
     recoverable = False
-
-
-class RobotFault(TabletopError, RuntimeError):
-    """The arm stopped by itself or was stopped; it holds its position.
-
-    Args:
-        message: what happened and what the operator has to do.
-        recoverable: whether the arm accepts commands again without the operator.
-    """
-
-    def __init__(self, message: str, *, recoverable: bool = False) -> None:
-        super().__init__(message)
-        self.recoverable = recoverable
-
-
-class RobotUnavailable(TabletopError, RuntimeError):
-    """The robot, its software or one of its parts is not there or is another one; nothing was moved."""
-
-    recoverable = False
-
-
-class MasterUnreachable(RobotUnavailable):
-    """No ROS master answers where ROS_MASTER_URI says."""
-
-
-class CameraFault(TabletopError, RuntimeError):
-    """A camera that cannot be opened, gives no new picture in time, or gives another one than it shall.
-
-    Args:
-        message: which camera, what happened and what the operator has to do.
-        recoverable: whether the next picture may come without the operator.
-    """
-
-    def __init__(self, message: str, *, recoverable: bool = False) -> None:
-        super().__init__(message)
-        self.recoverable = recoverable
-
-
-class CalibrationRejected(TabletopError, ValueError):
-    """Pictures or points that do not fix a calibration, or a result above its error bound; nothing was written."""
 
 
 class BackendContractError(TabletopError, AssertionError):
     """A backend breaks a rule of the Backend protocol; raised by `check_backend`."""
 
 
+# The robot and its laboratory.
+
+
+class DeviceFault(TabletopError, RuntimeError):
+    """Base of faults of a device.
+
+    Args:
+        message: what happened and what the operator has to do.
+        recoverable: whether the device can continue without the operator.
+    """
+
+    def __init__(self, message: str, *, recoverable: bool = False) -> None:
+        super().__init__(message)
+        self.recoverable = recoverable
+
+
+class RobotFault(DeviceFault):
+    """The arm stopped by itself or was stopped; it holds its position."""
+
+
+class CameraFault(DeviceFault):
+    """A camera cannot be opened, returns no new picture in time, or returns pictures of another kind."""
+
+
+class RobotUnavailable(TabletopError, RuntimeError):
+    """The robot, its software or one of its parts is missing or of another type; nothing was moved."""
+
+    recoverable = False
+
+
+class MasterUnreachable(RobotUnavailable):
+    """No ROS master answers at ROS_MASTER_URI."""
+
+
+class NoAnswer(TabletopError, RuntimeError):
+    """A checked device did not answer in time; nothing was moved."""
+
+
+class ChecksFailed(TabletopError, RuntimeError):
+    """Checks of the laboratory or the installation failed; the findings say which, and what to do."""
+
+
+class CalibrationRejected(TabletopError, ValueError):
+    """Pictures or points do not determine a calibration, or its error is too large; nothing was written."""
+
+
+# Files, folders and processes.
+
+
+class DiskFull(TabletopError, OSError):
+    """No space is left; what was written before is whole and stays readable."""
+
+
 class ForeignFolder(TabletopError, ValueError):
-    """A folder that holds something else than what was about to be written to or read from it."""
-
-
-class UnreadableRecords(TabletopError, ValueError):
-    """Records that are missing, damaged or of a schema version that this reader does not know."""
+    """A folder holds something else than what was to be written to it or read from it."""
 
 
 class FolderInUse(TabletopError, RuntimeError):
@@ -114,16 +135,67 @@ class FolderInUse(TabletopError, RuntimeError):
 
 
 class WriterInUse(FolderInUse):
-    """Another living writer records under the same name in the same folder; nothing was written."""
+    """An open writer records under the same name in the same folder; nothing was written."""
 
 
-class DiskFull(TabletopError, OSError):
-    """No space is left; what was written before is whole and stays readable."""
+class UnreadableRecords(TabletopError, ValueError):
+    """Records are missing, damaged or of an unknown schema version."""
 
 
 class WorkersDied(TabletopError, RuntimeError):
     """Worker processes die as fast as they are replaced; their finished results are not lost."""
 
 
-class CollectorsDied(WorkersDied):
-    """Collecting processes die as fast as they are replaced; what they finished is on disk."""
+# Pictures, labels and networks.
+
+
+class InvalidPicture(TabletopError, ValueError):
+    """A picture is missing or unreadable, or is to be scaled to an impossible size."""
+
+
+class InvalidPicturePair(TabletopError, ValueError):
+    """Two pictures and a click whose difference cannot be computed."""
+
+
+class InvalidClip(TabletopError, ValueError):
+    """Frames in which motion cannot be segmented."""
+
+
+class InvalidPictureStore(TabletopError, ValueError):
+    """A folder holds something else than decoded pictures, or its pictures are damaged."""
+
+
+class InvalidLabelSet(TabletopError, ValueError):
+    """A label set cannot be evaluated: not COCO JSON, contradictory, incomplete or empty."""
+
+
+class InvalidDetections(TabletopError, ValueError):
+    """Detections do not belong to the label set, or are not masks with finite scores."""
+
+
+class CheckpointError(TabletopError, ValueError):
+    """A checkpoint is missing, damaged, of another schema version, or does not fit its network."""
+
+
+class DamagedState(TabletopError, ValueError):
+    """The state of a training cannot be read."""
+
+
+class TrainingError(TabletopError, ValueError):
+    """A training cannot start or resume as requested."""
+
+
+class NoExamples(TabletopError, ValueError):
+    """No example shows an object, so nothing can be learned."""
+
+
+class FeaturesUnavailable(TabletopError, RuntimeError):
+    """The weights of a feature network are not on this machine and cannot be fetched."""
+
+
+class NoGoal(TabletopError, ValueError):
+    """An observation has no goal picture with content."""
+
+
+class UnknownPicture(TabletopError, LookupError):
+    """Ground truth is requested for a picture that the simulation did not take since its last new scene."""

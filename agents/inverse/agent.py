@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tabletop_interaction.agents.agent import Observation
 from tabletop_interaction.agents.inverse.model import Beliefs, InverseModel, believe
 from tabletop_interaction.agents.inverse.picture_actions import arena_actions, shrunk
-from tabletop_interaction.agents.rearranging.rearranger import NoGoal
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.rearrangement import goal_key
+from tabletop_interaction.errors import NoGoal
 
 
 class InverseAgent:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, TrainingError
 from tabletop_interaction.segmentation.config import Device
-from tabletop_interaction.segmentation.training.config import SEEDS, TrainingError
+from tabletop_interaction.segmentation.training.config import SEEDS
 
 CELL_PX = 8
 """Side of a cell of the score map, in pixels of the network's picture; the stride of its maps."""

@@ -34,8 +34,8 @@ from tabletop_interaction.envs.judges import told_apart
 from tabletop_interaction.envs.records.folder import folder_lock
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction, picture_columns
+from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.json_lines import keep_lines, read_lines
-from tabletop_interaction.segmentation.training.examples import NoExamples
 from tabletop_interaction.segmentation.training.pictures import Picture, PictureStore, add_pictures, open_pictures
 
 FEWEST_MOVES = 8

@@ -37,7 +37,7 @@ from tabletop_interaction.agents.features import imagenet_network
 from tabletop_interaction.agents.inverse.config import CHANNEL_GROUPS, InverseModelConfig
 from tabletop_interaction.agents.inverse.targets import angle_of, point_of
 from tabletop_interaction.envs.records.folder import write_whole
-from tabletop_interaction.segmentation.checkpoints import CheckpointError
+from tabletop_interaction.errors import CheckpointError
 
 _SCHEMA_VERSION = 1
 _KIND = "inverse model"

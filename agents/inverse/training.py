@@ -17,8 +17,8 @@ from torch.nn import functional
 from tabletop_interaction.agents.inverse.batches import InverseBatch
 from tabletop_interaction.agents.inverse.config import InverseTrainingConfig
 from tabletop_interaction.agents.inverse.model import InverseModel
+from tabletop_interaction.errors import TrainingError
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
-from tabletop_interaction.segmentation.training.config import TrainingError
 from tabletop_interaction.segmentation.training.trainer import learning_rate
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tabletop_interaction.agents.learning.collecting import Collection, collect, session_seed
 from tabletop_interaction.envs.records.reading import count_interactions
-from tabletop_interaction.errors import CollectorsDied, InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
 
 _CHUNK = 5
 MOST_DEATHS_IN_A_ROW = 5
@@ -52,7 +52,7 @@ def collect_with_ray(collection: Collection, interactions: int, workers: int, al
 
     Raises:
         InvalidConfiguration: Ray is not installed.
-        CollectorsDied: collectors die as fast as they are replaced.
+        WorkersDied: collectors die as fast as they are replaced.
     """
     ray = import_ray()
     ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
@@ -120,7 +120,7 @@ class _Crew:
     def _bury(self, error: Exception) -> None:
         self._deaths_in_a_row += 1
         if self._deaths_in_a_row > MOST_DEATHS_IN_A_ROW:
-            raise CollectorsDied(
+            raise WorkersDied(
                 f"{self._deaths_in_a_row} collectors died in a row; what they finished is on disk; --workers 0 "
                 "collects in this process and shows why"
             ) from error

@@ -27,7 +27,7 @@ from tabletop_interaction.agents.learning.fleet import MOST_DEATHS_IN_A_ROW, imp
 from tabletop_interaction.agents.learning.learner import Learner, Update, first_network, open_learner
 from tabletop_interaction.agents.learning.loop import Explorer, open_explorer
 from tabletop_interaction.agents.learning.run_folder import RunFolder, Tried, read_history, tried_from_disk
-from tabletop_interaction.errors import CollectorsDied, InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint
 from tabletop_interaction.segmentation.network import DeepMask
 
@@ -161,7 +161,7 @@ class Fleet:
         """Wait for the next interaction of any explorer.
 
         Raises:
-            CollectorsDied: they die as fast as they are replaced.
+            WorkersDied: they die as fast as they are replaced.
         """
         while not self._told:
             self._set_to_work()
@@ -300,7 +300,7 @@ class Fleet:
         self.deaths += 1
         self._deaths_in_a_row += 1
         if self._deaths_in_a_row > MOST_DEATHS_IN_A_ROW:
-            raise CollectorsDied(
+            raise WorkersDied(
                 f"{self._deaths_in_a_row} processes died in a row; what they finished is on disk; --workers 0 "
                 "learns in this process and shows why"
             ) from error
@@ -328,7 +328,7 @@ def open_fleet(
 
     Raises:
         InvalidConfiguration: Ray is not installed, or the cluster is too small.
-        CollectorsDied: processes die as fast as they are replaced.
+        WorkersDied: processes die as fast as they are replaced.
     """
     ray = import_ray()
     # Without "local" Ray would join whatever cluster it finds on this machine.

@@ -41,9 +41,15 @@ from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.envs.records.folder import is_record_folder, sync_folder, write_whole
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords, WriterInUse
+from tabletop_interaction.errors import (
+    DamagedState,
+    ForeignFolder,
+    InvalidConfiguration,
+    UnreadableRecords,
+    WriterInUse,
+)
 from tabletop_interaction.json_lines import append_line, read_lines, repair_lines
-from tabletop_interaction.segmentation.training.state import DamagedState, load_state, save_state
+from tabletop_interaction.segmentation.training.state import load_state, save_state
 
 SCHEMA_VERSION = 1
 

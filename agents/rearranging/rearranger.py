@@ -36,7 +36,7 @@ from tabletop_interaction.agents.rearranging.tried_grasps import TriedGrasps
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.judges import told_apart
 from tabletop_interaction.envs.rearrangement import goal_key
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import NoGoal
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -85,10 +85,6 @@ class Decision:
     move: Move
     grasp: GraspPoint | None
     pick_place: PickPlace
-
-
-class NoGoal(TabletopError, ValueError):
-    """An observation without a goal's picture that shows anything."""
 
 
 class Rearranger:

@@ -22,15 +22,10 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.agents.features import (
-    FEATURES,
-    Colours,
-    DescribesSegments,
-    FeaturesUnavailable,
-    WithColours,
-)
+from tabletop_interaction.agents.features import FEATURES, Colours, DescribesSegments, WithColours
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.envs.backend import Arena, ObjectState, Split
+from tabletop_interaction.errors import FeaturesUnavailable
 from tabletop_interaction.simulation import open_simulation
 from tabletop_interaction.simulation.scene import Placement, free_placement
 

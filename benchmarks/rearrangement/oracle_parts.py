@@ -17,7 +17,7 @@ from tabletop_interaction.agents.rearranging.matching import Match, SegmentedPic
 from tabletop_interaction.envs import Arrangement, Backend, Goal, Judge, ObjectState
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.judges import judge_by_truth
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import UnknownPicture
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.backend import ARENA
@@ -30,10 +30,6 @@ Ids = NDArray[np.int32]
 
 _LEAST_PIXELS = 60
 _STANDS_M = 0.003
-
-
-class UnknownPicture(TabletopError, LookupError):
-    """The truth was asked for a picture that the simulation has not shown since its last new scene."""
 
 
 @dataclass(frozen=True, eq=False)

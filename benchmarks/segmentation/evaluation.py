@@ -19,7 +19,8 @@ from rich.table import Table
 
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
-from tabletop_interaction.segmentation.coco import Detections, InvalidLabelSet, LabelSet, load_label_set
+from tabletop_interaction.errors import InvalidLabelSet
+from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegmenter, detect, read_picture

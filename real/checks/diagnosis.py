@@ -33,14 +33,6 @@ ANGLES = tuple(math.radians(degrees) for degrees in (-90, -45, 0, 45))
 _OPENING_SLACK_M = 0.002
 
 
-class ChecksFailed(TabletopError, RuntimeError):
-    """Something is not well in the laboratory or in the installation; the findings say what, and what to do."""
-
-
-class NoAnswer(TabletopError, RuntimeError):
-    """Something that was looked at did not answer in time; nothing was moved."""
-
-
 @dataclass(frozen=True)
 class Finding:
     """What a check found.

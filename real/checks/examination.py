@@ -18,7 +18,7 @@ from time import monotonic
 from typing import TypeVar
 
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, NoAnswer, TabletopError
 from tabletop_interaction.real.arm.arm import Arm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState, SawyerDriver
@@ -28,7 +28,7 @@ from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.arm.settings import SawyerSettings, settings_of
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array, wait_until_still
 from tabletop_interaction.real.checks import diagnosis
-from tabletop_interaction.real.checks.diagnosis import Finding, NoAnswer, refusal
+from tabletop_interaction.real.checks.diagnosis import Finding, refusal
 from tabletop_interaction.real.lab.config import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 

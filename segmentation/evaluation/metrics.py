@@ -29,13 +29,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tabletop_interaction.segmentation.coco import (
-    MIN_OBJECT_AREA,
-    Detections,
-    InvalidDetections,
-    InvalidLabelSet,
-    LabelSet,
-)
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.segmentation.coco import MIN_OBJECT_AREA, Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
     FloatArray,

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import InvalidClip
 from tabletop_interaction.segmentation.frame_difference import Blob
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
 from tabletop_interaction.segmentation.motion.saliency import BoolArray, Saliency, SaliencyConfig, motion_saliency
@@ -27,10 +27,6 @@ FrameMasks = list[list[BoolArray]]
 """For each frame of a clip its masks, bool (H, W) each."""
 
 _LEAST_FRAMES = 2
-
-
-class InvalidClip(TabletopError, ValueError):
-    """Frames in which no motion can be looked for."""
 
 
 @dataclass(frozen=True)

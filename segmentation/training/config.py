@@ -6,17 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, TrainingError
 from tabletop_interaction.segmentation.config import STRIDE, Device, NetworkConfig
 
 Loss = Literal["cross-entropy", "robust-set"]
 
 SEEDS = 2**63
 """Seeds of runs lie below; those above are for crops that no step learns from."""
-
-
-class TrainingError(TabletopError, ValueError):
-    """A training that cannot start or go on as it was asked for."""
 
 
 @dataclass(frozen=True)

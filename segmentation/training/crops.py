@@ -30,11 +30,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.segmentation.config import STRIDE
 from tabletop_interaction.segmentation.network import MaskGrid, mask_targets
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 from tabletop_interaction.segmentation.training.config import CropConfig
-from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 from tabletop_interaction.segmentation.training.prints import printed, shadowed, with_other_colours
 from tabletop_interaction.segmentation.training.warping import (
     Floats,

@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.segmentation.coco import LabelSet
 from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import Rle
 from tabletop_interaction.segmentation.training.pictures import Picture, add_pictures, open_pictures
-
-
-class NoExamples(TabletopError, ValueError):
-    """Examples from which nothing can be learned."""
 
 
 @dataclass(frozen=True)

@@ -21,17 +21,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import InvalidPictureStore
 from tabletop_interaction.files import whole_file
 
 Picture = NDArray[np.uint8]
 
 SCHEMA_VERSION = 1
 _PIXELS, _INDEX, _LOCK = "pictures.u8", "pictures.json", ".lock"
-
-
-class InvalidPictureStore(TabletopError, ValueError):
-    """A folder that holds something else than decoded pictures, or whose pictures are damaged."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,16 +28,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from tabletop_interaction.errors import DamagedState, TrainingError
 from tabletop_interaction.files import whole_file
 from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.network import refresh_statistics
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import batches
-from tabletop_interaction.segmentation.training.config import SEEDS, RunOptions, TrainingConfig, TrainingError
+from tabletop_interaction.segmentation.training.config import SEEDS, RunOptions, TrainingConfig
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.drawn_batch import drawn_batch
 from tabletop_interaction.segmentation.training.examples import ExampleSet
-from tabletop_interaction.segmentation.training.state import DamagedState, load_state, save_state
+from tabletop_interaction.segmentation.training.state import load_state, save_state
 from tabletop_interaction.segmentation.training.trainer import StepReport, Trainer, new_network
 
 if TYPE_CHECKING:

@@ -8,12 +8,8 @@ from typing import Any
 
 import torch
 
-from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.errors import DamagedState
 from tabletop_interaction.files import whole_file
-
-
-class DamagedState(TabletopError, ValueError):
-    """A state that cannot be read."""
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

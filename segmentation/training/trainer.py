@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tabletop_interaction.errors import TrainingError
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.robust_set_loss import robust_set_loss
-from tabletop_interaction.segmentation.training.config import TrainingConfig, TrainingError
+from tabletop_interaction.segmentation.training.config import TrainingConfig
 from tabletop_interaction.segmentation.training.crops import NEGATIVE, POSITIVE, Batch
 
 

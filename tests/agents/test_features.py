@@ -7,14 +7,8 @@ import numpy as np
 import pytest
 import torchvision
 
-from tabletop_interaction.agents.features import (
-    FEATURES,
-    Colours,
-    FeaturesUnavailable,
-    WithColours,
-    colour_histograms,
-    crop_segments,
-)
+from tabletop_interaction.agents.features import FEATURES, Colours, WithColours, colour_histograms, crop_segments
+from tabletop_interaction.errors import FeaturesUnavailable
 
 GREY = np.array((127, 127, 127), np.uint8)
 

@@ -10,12 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tabletop_interaction.segmentation.checkpoints import (
-    CheckpointError,
-    checkpoint_metadata,
-    load_checkpoint,
-    save_checkpoint,
-)
+from tabletop_interaction.errors import CheckpointError
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint, save_checkpoint
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 

@@ -14,13 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
-from tabletop_interaction.segmentation.coco import (
-    Detections,
-    InvalidDetections,
-    InvalidLabelSet,
-    load_label_set,
-    write_label_set,
-)
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.segmentation.coco import Detections, load_label_set, write_label_set
 from tabletop_interaction.segmentation.rle import (
     BoolArray,
     Rle,

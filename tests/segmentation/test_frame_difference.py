@@ -14,12 +14,8 @@ from tabletop_interaction.benchmarks.accuracy.label_quality import (
     judged_pairs,
     summarise,
 )
-from tabletop_interaction.segmentation.frame_difference import (
-    FrameDifferenceConfig,
-    InvalidPicturePair,
-    differing_pixels,
-    frame_difference,
-)
+from tabletop_interaction.errors import InvalidPicturePair
+from tabletop_interaction.segmentation.frame_difference import FrameDifferenceConfig, differing_pixels, frame_difference
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
 

@@ -7,15 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.overlays import distinct_colours, overlay
-from tabletop_interaction.segmentation.photos import (
-    InvalidPicture,
-    check_pictures,
-    coco_results,
-    detect,
-    read_picture,
-)
+from tabletop_interaction.segmentation.photos import check_pictures, coco_results, detect, read_picture
 from tabletop_interaction.segmentation.proposals import Segments
 from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from tabletop_interaction.segmentation.checkpoints import CheckpointError, save_checkpoint
+from tabletop_interaction.errors import CheckpointError
+from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.config import FAST, PAPER_SCALES, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask, Features
 from tabletop_interaction.segmentation.proposals import Segmenter, Segments, propose

@@ -7,9 +7,9 @@ from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.config import InverseModelConfig
 from tabletop_interaction.agents.inverse.model import believe, new_inverse_model
 from tabletop_interaction.agents.inverse.picture_actions import picture_actions, shrunk
-from tabletop_interaction.agents.rearranging.rearranger import NoGoal
 from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.envs.actions import pick_place_from_action
+from tabletop_interaction.errors import NoGoal
 
 SMALL = InverseModelConfig(height=64, width=80, channels=8)
 

@@ -10,7 +10,7 @@ from tabletop_interaction.agents.inverse.examples import FEWEST_MOVES, inverse_e
 from tabletop_interaction.agents.inverse.picture_actions import arena_actions
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 from tabletop_interaction.envs.records.reading import open_interactions
-from tabletop_interaction.segmentation.training.examples import NoExamples
+from tabletop_interaction.errors import NoExamples
 
 SIZE = (88, 104)
 

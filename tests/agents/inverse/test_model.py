@@ -15,7 +15,7 @@ from tabletop_interaction.agents.inverse.model import (
     new_inverse_model,
     save_inverse_model,
 )
-from tabletop_interaction.segmentation.checkpoints import CheckpointError
+from tabletop_interaction.errors import CheckpointError
 
 SMALL = InverseModelConfig(height=64, width=80, channels=8, angles=6)
 

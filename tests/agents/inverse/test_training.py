@@ -18,7 +18,7 @@ from tabletop_interaction.agents.inverse.picture_actions import arena_actions
 from tabletop_interaction.agents.inverse.run import held_out_errors, train_inverse
 from tabletop_interaction.agents.inverse.training import InverseTrainer
 from tabletop_interaction.envs.actions import pick_place_from_action
-from tabletop_interaction.segmentation.training.config import TrainingError
+from tabletop_interaction.errors import TrainingError
 from tabletop_interaction.segmentation.training.state import load_state
 from tabletop_interaction.segmentation.training.trainer import learning_rate
 

@@ -8,11 +8,12 @@ import pytest
 from tabletop_interaction.agents.features import FEATURES, Colours
 from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher
 from tabletop_interaction.agents.rearranging.planning import Purpose
-from tabletop_interaction.agents.rearranging.rearranger import NoGoal, Rearranger
+from tabletop_interaction.agents.rearranging.rearranger import Rearranger
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.actions import pick_place_from_action
 from tabletop_interaction.envs.rearrangement import TabletopRearrangement
 from tabletop_interaction.envs.views import look_at
+from tabletop_interaction.errors import NoGoal
 from tabletop_interaction.segmentation import FAST, Segmenter
 from tabletop_interaction.simulation import SimulationConfig
 

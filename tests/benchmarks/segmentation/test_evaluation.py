@@ -21,7 +21,8 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
 from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, Generalisation
 from tabletop_interaction.benchmarks.segmentation.page import model_labels, precision_recall_svg, write_report
 from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_sheet, picture_quality
-from tabletop_interaction.segmentation.coco import InvalidLabelSet, write_label_set
+from tabletop_interaction.errors import InvalidLabelSet
+from tabletop_interaction.segmentation.coco import write_label_set
 from tabletop_interaction.segmentation.proposals import Segments
 
 SHAPE = (344, 430)

@@ -13,7 +13,7 @@ import pytest
 
 from tabletop_interaction.cli.calibrate_robot import Robot
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.errors import RobotFault, RobotUnavailable
+from tabletop_interaction.errors import NoAnswer, RobotFault, RobotUnavailable
 from tabletop_interaction.real.arm.driver import GripperState
 from tabletop_interaction.real.arm.motion import Outcome
 from tabletop_interaction.real.arm.moves import Moves
@@ -23,7 +23,6 @@ from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.diagnosis import (
     CALIBRATION_STEPS,
-    NoAnswer,
     judge_arm,
     judge_calibrations,
     judge_gripper,

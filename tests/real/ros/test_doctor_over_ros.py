@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tabletop_interaction.cli.doctor import Doctor
+from tabletop_interaction.errors import ChecksFailed
 from tabletop_interaction.real.arm.settings import settings_of
 from tabletop_interaction.real.checks import examination
-from tabletop_interaction.real.checks.diagnosis import ChecksFailed
 from tabletop_interaction.real.checks.examination import examine_lab, opened_equipment
 from tabletop_interaction.real.twin import open_twin
 from tabletop_interaction.real.twin.intera_stand_in import intera_stand_in

@@ -15,14 +15,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tabletop_interaction.segmentation.coco import (
-    Detections,
-    InvalidDetections,
-    InvalidLabelSet,
-    LabelledImage,
-    LabelledObject,
-    LabelSet,
-)
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.segmentation.coco import Detections, LabelledImage, LabelledObject, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import IOU_THRESHOLDS, AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     area_under_curve,

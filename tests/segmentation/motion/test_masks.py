@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tabletop_interaction.errors import InvalidClip
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, superpixels
-from tabletop_interaction.segmentation.motion.masks import InvalidClip, MotionConfig, motion_masks, segment_motion
+from tabletop_interaction.segmentation.motion.masks import MotionConfig, motion_masks, segment_motion
 
 HEIGHT, WIDTH = 160, 220
 BLOTCHES = cv2.GaussianBlur(np.random.default_rng(9).normal(0, 90, (26, 44)), (0, 0), 2)[..., None]

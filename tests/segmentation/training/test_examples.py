@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabletop_interaction.errors import InvalidPicture, InvalidPictureStore, NoExamples
 from tabletop_interaction.segmentation.coco import load_label_set, write_label_set
 from tabletop_interaction.segmentation.config import STRIDE
 from tabletop_interaction.segmentation.network import MaskGrid
-from tabletop_interaction.segmentation.photos import InvalidPicture
 from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 from tabletop_interaction.segmentation.training.config import CropConfig
 from tabletop_interaction.segmentation.training.crops import IGNORED, NEGATIVE, POSITIVE, CropSampler
-from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples, examples_from_label_set
-from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore, add_pictures, open_pictures
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, examples_from_label_set
+from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
 from tabletop_interaction.segmentation.training.run import examples_fingerprint
 from tabletop_interaction.segmentation.training.warping import affine, apply, position_grid, warped_picture
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from tabletop_interaction.segmentation.training.state import DamagedState, load_state, save_state
+from tabletop_interaction.errors import DamagedState
+from tabletop_interaction.segmentation.training.state import load_state, save_state
 
 
 def test_a_state_reads_back_and_replaces_the_one_before(tmp_path):

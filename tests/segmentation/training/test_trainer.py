@@ -13,14 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from tabletop_interaction.errors import NoExamples, TrainingError
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.training import run as training_run
 from tabletop_interaction.segmentation.training.batches import batches
-from tabletop_interaction.segmentation.training.config import CropConfig, RunOptions, TrainingConfig, TrainingError
+from tabletop_interaction.segmentation.training.config import CropConfig, RunOptions, TrainingConfig
 from tabletop_interaction.segmentation.training.crops import IGNORED, NEGATIVE, POSITIVE, Batch, CropSampler
-from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 from tabletop_interaction.segmentation.training.run import examples_fingerprint, train
 from tabletop_interaction.segmentation.training.trainer import (
     StepReport,
