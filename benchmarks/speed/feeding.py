@@ -1,10 +1,10 @@
-"""What feeding costs: the time of a training step over that of the same network on random tensors.
+"""Time of a training step relative to a bare forward and backward pass of the same network on random tensors.
 
 Run: python -m tabletop_interaction.benchmarks.speed.feeding --data runs/first
 
-Both are timed in one run, one after the other in turns, so that whatever else the machine does slows both. A step is
-forward, losses, backward and the optimiser on crops made ahead by a thread; the bare step is forward, a mean of what
-comes out, and backward on tensors of the same shapes. The medians' ratio is aimed at 1.15 or less.
+Both are timed alternately in one run, so that other load slows both. A training step is forward pass, losses, backward
+pass and optimiser on crops that a thread prepares; a bare step is forward pass, mean of the outputs and backward pass
+on tensors of the same shapes. The target is a ratio of the medians of 1.15 or less.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ _WARM_UP = 2
 
 
 @dataclass(frozen=True)
-class Options:
-    """Report the ratio of a training step's time to a bare forward and backward pass."""
+class FeedingOptions:
+    """Options of the benchmark of training steps."""
 
     data: Path
     """Folder of interactions."""
     steps: int = 20
     """Steps of each kind."""
     threads: int | None = None
-    """Of torch; None leaves its own choice."""
+    """Threads of torch; its own choice by default."""
     seed: int = 0
-    """Where the random numbers start."""
+    """Seed of the random numbers."""
 
 
 @dataclass(frozen=True)
 class FeedingCost:
-    """Medians, seconds a step."""
+    """Median seconds of a training step and of a bare step."""
 
     step: float
     bare: float
 
     @property
     def ratio(self) -> float:
-        """Of the two."""
+        """Training step over bare step."""
         return self.step / self.bare
 
 
-def main(options: Options) -> None:
-    """Run and print."""
+def main(options: FeedingOptions) -> None:
+    """Measure and print the ratio."""
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     config = TrainingConfig(seed=options.seed)
@@ -70,7 +70,7 @@ def main(options: Options) -> None:
 
 
 def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> FeedingCost:
-    """Time `steps` training steps and as many bare ones, in turns."""
+    """Time `steps` training steps and `steps` bare steps, alternately."""
     trainer = Trainer(new_network(config), config)
     bare_network = new_network(config).train()
     taken: list[tuple[float, float]] = []
@@ -106,4 +106,4 @@ def _bare_step(network: DeepMask, batch: Batch) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(FeedingOptions, description=__doc__))

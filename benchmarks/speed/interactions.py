@@ -1,14 +1,13 @@
 """Interactions a second with everything rendered, encoded and written, against plain TinyRenderer pictures.
 
-Every pick is aimed at an object by ground truth, so that nearly all of them carry an object and take both pictures:
-the slow case. Physics is simulated at 240 Hz in all rows.
+Every pick is aimed at an object by ground truth, so that nearly every interaction holds an object and takes both
+pictures: the slow case. Physics is simulated at 240 Hz in all rows.
 
 Run: python -m tabletop_interaction.benchmarks.speed.interactions
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import time
@@ -16,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,34 +25,46 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
-from tabletop_interaction.benchmarks.speed.plain_renderer import PlainRenderer
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 from tabletop_interaction.envs.records.row import encode_picture
+from tabletop_interaction.envs.views import View
+from tabletop_interaction.processes import do_in_processes
+from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
+from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.backend import ARENA
+from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
-from tabletop_interaction.simulation.renderer import ComposedRenderer
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, gl_matrices
+from tabletop_interaction.simulation.scene import Light, Poses, Scene
+from tabletop_interaction.simulation.third_person import TABLE_SIZE_M
 from tabletop_interaction.simulation.world import World
+
+# isort: split
+# The simulation, which comes first, imports it without its message.
+import pybullet
 
 _EPISODE = 25
 
 
 @dataclass(frozen=True)
-class Options:
-    """Measure interactions a second, what they are spent on, the gain of two workers, and memory over a long run."""
+class InteractionSpeedOptions:
+    """Options of the benchmark of interactions a second."""
 
     interactions: int = 60
-    """How many are timed in each row."""
+    """Interactions to time in each row."""
     memory_interactions: int = 0
-    """Length of the run that watches memory; 0 leaves it out. 2000 takes some ten minutes."""
+    """Interactions of the run that measures memory, 0 for none; 2000 takes about ten minutes."""
     seed: int = 0
-    """Where the random numbers start."""
+    """Seed of the random numbers."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds that a number of interactions took, in all and by part."""
+    """Seconds for a number of interactions, in total and by part."""
 
     interactions: int
     seconds: float
@@ -63,14 +75,74 @@ class Timing:
         """Interactions a second."""
         return self.interactions / self.seconds
 
+    def milliseconds(self, part: str) -> float:
+        """Time of a part in one interaction."""
+        return 1e3 * self.parts.get(part, 0.0) / self.interactions
 
-def main(options: Options) -> None:
-    """Run everything and print the tables."""
+
+class PlainRenderer:
+    """A `Renderer` that draws each view by TinyRenderer, with table, arm and shadows, as PyBullet's users do.
+
+    Args:
+        views: the cameras.
+    """
+
+    name = "plain-tinyrenderer"
+
+    def __init__(self, views: tuple[View, ...]) -> None:
+        self._views = views
+        self._client = BulletClient()
+        load_arm(self._client)
+        self._looks = VisualBodies(self._client)
+        self._bodies: dict[int, int] = {}
+        self._light: Light | None = None
+
+    def show_scene(self, scene: Scene) -> None:
+        """Load the scene's table and objects."""
+        self._looks.clear()
+        self._looks.add_table_top(scene.background, TABLE_SIZE_M)
+        self._light = scene.light
+        self._bodies = {
+            id_: self._looks.add_object(load_object(placement.name))
+            for id_, placement in enumerate(scene.placements, start=1)
+        }
+
+    def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
+        """One picture for each view."""
+        for id_, (position, quaternion) in poses.items():
+            self._client.resetBasePositionAndOrientation(self._bodies[id_], position, quaternion)
+        return tuple(self._picture(view) for view in self._views)
+
+    def close(self) -> None:
+        """Disconnect from PyBullet; calling it again does nothing."""
+        self._client.close()
+
+    def _picture(self, view: View) -> CleanPicture:
+        assert self._light is not None, "render before show_scene"
+        _, _, rgba, _, segmentation = self._client.getCameraImage(
+            view.width,
+            view.height,
+            *gl_matrices(view),
+            lightDirection=self._light.position.tolist(),
+            shadow=1,
+            renderer=pybullet.ER_TINY_RENDERER,
+        )
+        shape = (view.height, view.width)
+        bodies = np.asarray(segmentation, np.int32).reshape(shape)
+        instances = np.zeros(shape, np.int32)
+        for id_, body in self._bodies.items():
+            instances[bodies == body] = id_
+        return CleanPicture(np.asarray(rgba, np.uint8).reshape(*shape, 4)[:, :, :3].copy(), instances)
+
+
+def main(options: InteractionSpeedOptions) -> None:
+    """Measure and print the tables."""
     with one_core():
         composed = measure(options.interactions, options.seed, plain=False)
         plain = measure(options.interactions, options.seed, plain=True)
-    _print_rates(composed, plain)
-    one, two = (workers_rate(n, options) for n in (1, 2))
+    Console().print(_rates_table(composed, plain))
+    print(f"composed over plain: {composed.rate / plain.rate:.1f} times")
+    one, two = (workers_rate(number, options) for number in (1, 2))
     print(f"workers: one {one:.2f}/s, two {two:.2f}/s, ratio {two / one:.2f}")
     if options.memory_interactions:
         early, late = memory_growth(options.memory_interactions, options.seed)
@@ -81,45 +153,36 @@ def main(options: Options) -> None:
 
 
 def measure(interactions: int, seed: int, *, plain: bool) -> Timing:
-    """Time interactions that are recorded to a temporary folder; `plain` renders, encodes and writes without reuse."""
+    """Time recorded interactions; `plain` uses the plain renderer and reuses no picture."""
     parts: defaultdict[str, float] = defaultdict(float)
-    with tempfile.TemporaryDirectory() as folder, closing(_open(folder, plain)) as env:
-        agent = AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(seed))
-        observation, info = env.reset(seed=seed)
+    with _recording(plain) as env:
+        steps = _steps(env, interactions, seed)
+        next(steps)
         _time_parts(env, parts)
         start = time.perf_counter()
-        for number in range(interactions):
-            if number and number % _EPISODE == 0:
-                observation, info = env.reset()
-            held_something = _step(env, agent, observation, info)
+        for grasped in steps:
             if plain:
-                _render_what_was_reused(env, 4 if held_something else 8, parts)
+                _render_reused_pictures(env, 4 if grasped else 8, parts)
         seconds = time.perf_counter() - start
     parts["physics"] = seconds - sum(parts.values())
     return Timing(interactions, seconds, dict(parts))
 
 
-def workers_rate(workers: int, options: Options) -> float:
-    """Interactions a second of that many processes at once, each on a core of its own."""
-    context = multiprocessing.get_context("spawn")
+def workers_rate(workers: int, options: InteractionSpeedOptions) -> float:
+    """Interactions a second of several processes together, each on a core of its own."""
     cores = sorted(os.sched_getaffinity(0))
-    with context.Pool(workers) as pool:
-        jobs = [(options.interactions, options.seed + i, cores[i % len(cores)]) for i in range(workers)]
-        return sum(pool.starmap(_worker, jobs, chunksize=1))
+    jobs = [(options.seed + number, cores[number % len(cores)]) for number in range(workers)]
+    return sum(do_in_processes(partial(_open_worker, options.interactions), jobs, workers))
 
 
 def memory_growth(interactions: int, seed: int) -> tuple[float, float]:
     """Resident memory, MB, after a quarter of a run and at its end."""
-    marks = []
-    with tempfile.TemporaryDirectory() as folder, closing(_open(folder, plain=False)) as env:
-        agent = AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(seed))
-        observation, info = env.reset(seed=seed)
-        for number in range(1, interactions + 1):
-            _step(env, agent, observation, info)
-            if number % _EPISODE == 0:
-                observation, info = env.reset()
-            if number in (interactions // 4, interactions):
-                marks.append(resident_mb())
+    with _recording(plain=False) as env:
+        marks = [
+            resident_mb()
+            for number, _ in enumerate(_steps(env, interactions, seed))
+            if number in (interactions // 4, interactions)
+        ]
     return marks[0], marks[1]
 
 
@@ -140,20 +203,33 @@ def one_core(core: int | None = None) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _open(folder: str, plain: bool) -> RecordInteractions:
+@contextmanager
+def _recording(plain: bool) -> Iterator[RecordInteractions]:
+    """An environment that records to a temporary folder."""
     views = arena_views(ARENA)
     renderer = PlainRenderer(views) if plain else ComposedRenderer(views)
     backend = SimulationBackend("train", SimulationConfig(), World(), renderer, views)
     env = gym.wrappers.TimeLimit(TabletopInteraction(backend), _EPISODE)
-    return RecordInteractions(env, Path(folder) / "records")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(RecordInteractions(env, Path(folder) / "records")) as recording,
+    ):
+        yield recording
 
 
-def _step(env: RecordInteractions, agent: AimedAgent, observation: Any, info: Any) -> bool:
-    return bool(env.step(agent.act(observation, info))[4]["grasped"])
+def _steps(env: RecordInteractions, interactions: int, seed: int) -> Iterator[bool]:
+    """Reset, then interact; False for the reset, then whether each interaction held something."""
+    agent = AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(seed))
+    observation, info = env.reset(seed=seed)
+    yield False
+    for number in range(interactions):
+        if number and number % _EPISODE == 0:
+            observation, info = env.reset()
+        yield bool(env.step(agent.act(observation, info))[4]["grasped"])
 
 
-def _render_what_was_reused(env: RecordInteractions, pictures: int, parts: defaultdict[str, float]) -> None:
-    """Render and encode anew what a recording without reuse would have: the picture before, and those of a miss."""
+def _render_reused_pictures(env: RecordInteractions, pictures: int, parts: defaultdict[str, float]) -> None:
+    """Render and encode the pictures that the recording reuses: the one before, and those of a miss."""
     backend = env.get_wrapper_attr("backend")
     for _ in range(pictures // len(backend.views)):
         start = time.perf_counter()
@@ -185,22 +261,26 @@ def _timed(owner: object, name: str, part: str, parts: defaultdict[str, float]) 
     setattr(owner, name, timed)
 
 
-def _worker(interactions: int, seed: int, core: int) -> float:
+@contextmanager
+def _open_worker(interactions: int) -> Iterator[Callable[[tuple[int, int]], float]]:
+    yield partial(_rate_on_core, interactions)
+
+
+def _rate_on_core(interactions: int, seed_and_core: tuple[int, int]) -> float:
+    seed, core = seed_and_core
     with one_core(core):
         return measure(interactions, seed, plain=False).rate
 
 
-def _print_rates(composed: Timing, plain: Timing) -> None:
-    table = Table(title="one core, every pick aimed at an object, everything encoded and written")
+def _rates_table(composed: Timing, plain: Timing) -> Table:
     parts = ("physics", "rendering", "encoding", "writing")
-    for heading in ("pictures", "interactions/s", *(f"{part} ms" for part in parts)):
-        table.add_column(heading, justify="right")
-    for name, timing in (("composed", composed), ("plain TinyRenderer, nothing reused", plain)):
-        shares = [f"{1e3 * timing.parts.get(part, 0.0) / timing.interactions:.1f}" for part in parts]
-        table.add_row(name, f"{timing.rate:.2f}", *shares)
-    Console().print(table)
-    print(f"composed over plain: {composed.rate / plain.rate:.1f} times")
+    rows = [
+        (name, f"{timing.rate:.2f}", *(f"{timing.milliseconds(part):.1f}" for part in parts))
+        for name, timing in (("composed", composed), ("plain TinyRenderer, nothing reused", plain))
+    ]
+    title = "one core, every pick aimed at an object, everything encoded and written"
+    return figures_table(title, ("pictures", "interactions/s", *(f"{part} ms" for part in parts)), rows)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(InteractionSpeedOptions, description=__doc__))

@@ -1,8 +1,8 @@
-"""How fast Algorithm 1 runs with 0, 1 and 2 workers, and that a node that dies in mid-run loses nothing.
+"""Speed of Algorithm 1 with 0, 1 and 2 workers, and a test that the death of a node loses nothing.
 
-A cluster of three nodes is simulated on this machine: the learner and the explorers are spread over them, and one node
-is taken away while they work. Afterwards every interaction stands once on disk and once in the history, and every
-update was made once.
+For the test a cluster of three nodes is simulated on this machine. Learner and actors are spread over the nodes, and
+one node is killed during the run. Afterwards every interaction must be once on disk and once in the history, and every
+update must have been made once.
 
 Run: python -m tabletop_interaction.benchmarks.speed.learning_workers
 """
@@ -18,63 +18,63 @@ from typing import Any
 
 import tyro
 from rich.console import Console
-from rich.table import Table
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update, open_learner
 from tabletop_interaction.agents.learning.loop import Crew, NewestNetwork, TakingTurns, learn, open_explorer
 from tabletop_interaction.agents.learning.ray_workers import open_fleet
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, began_at, open_run
+from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.json_lines import read_lines
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class Options:
-    """Interactions a second with 0, 1 and 2 workers, acting and learning together, and a node's death."""
+class LearningSpeedOptions:
+    """Options of the benchmark of learning."""
 
     interactions: int = 60
-    """How many each run makes."""
+    """Interactions of each run."""
     steps_per_interaction: int = 1
-    """Training steps for each; 3 is the command's."""
+    """Training steps for each interaction; `tabletop learn` makes 3."""
     batch_size: int = TrainingConfig.batch_size
-    """Crops a training step."""
+    """Crops in a training step."""
     workers: tuple[int, ...] = (0, 1, 2)
-    """Explorers at once, a run each; 0 takes turns with the learner in one process."""
+    """Actors at once, one run for each number; 0 alternates acting and learning in one process."""
     seed: int = 0
-    """Where the random numbers start."""
+    """Seed of the random numbers."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
+class RunOutcome:
+    """Time and completeness of a run.
 
     Attributes:
-        seconds: from its first interaction to its last update.
+        seconds: from the first interaction to the last update.
         deaths: processes that were replaced.
-        told: interactions in the history.
-        distinct: different ones among them.
+        in_history: interactions in the history.
+        distinct: distinct interactions in the history.
         on_disk: interactions in the records.
-        updates: interactions that each update had learned from, as told on disk.
+        updates: for each update in the history the number of interactions it learned from.
     """
 
     seconds: float
     deaths: int
-    told: int
+    in_history: int
     distinct: int
     on_disk: int
     updates: tuple[int, ...]
 
     def is_whole(self, config: LearningConfig) -> bool:
-        """Whether nothing is missing and nothing was done twice."""
+        """Whether nothing is missing or doubled."""
         expected = tuple(range(config.update_interval, config.interactions, config.update_interval))
-        counts = {self.told, self.distinct, self.on_disk}
+        counts = {self.in_history, self.distinct, self.on_disk}
         return counts == {config.interactions} and self.updates == (*expected, config.interactions)
 
 
 class _Watch:
-    """Notes when the run began to act, and calls `strike` once, after a number of interactions."""
+    """Callback that notes the time of the first interaction and calls `strike` after a number of interactions."""
 
     def __init__(self, strike_after: int = 0, strike: Callable[[], Any] | None = None) -> None:
         self.first: float | None = None
@@ -90,8 +90,8 @@ class _Watch:
         pass
 
 
-def main(options: Options) -> None:
-    """Run everything and print the tables."""
+def main(options: LearningSpeedOptions) -> None:
+    """Measure, and print the table and the result of the test."""
     config = LearningConfig(
         interactions=options.interactions,
         update_interval=max(1, options.interactions // 5),
@@ -99,25 +99,24 @@ def main(options: Options) -> None:
         seed=options.seed,
         training=TrainingConfig(batch_size=options.batch_size),
     )
-    table = Table(title=f"{config.interactions} interactions, {config.steps_planned} training steps, this machine")
-    for heading in ("workers", "interactions/s", "complete"):
-        table.add_column(heading, justify="right")
-    for workers in options.workers:
-        outcome = timed(config, workers)
-        rate = f"{config.interactions / outcome.seconds:.2f}"
-        table.add_row(str(workers), rate, "yes" if outcome.is_whole(config) else "NO")
     if options.workers:
-        Console().print(table)
+        outcomes = {str(workers): timed(config, workers) for workers in options.workers}
+        rows = [
+            (workers, f"{config.interactions / outcome.seconds:.2f}", "yes" if outcome.is_whole(config) else "NO")
+            for workers, outcome in outcomes.items()
+        ]
+        title = f"{config.interactions} interactions, {config.steps_planned} training steps, this machine"
+        Console().print(figures_table(title, ("workers", "interactions/s", "complete"), rows))
     outcome = with_a_dying_node(config)
     print(
-        f"three nodes, one killed in mid-run: {outcome.deaths} processes replaced; {outcome.told} interactions told, "
-        f"{outcome.distinct} distinct, {outcome.on_disk} on disk; updates after {outcome.updates}: "
+        f"three nodes, one killed half-way: {outcome.deaths} processes replaced; {outcome.in_history} interactions "
+        f"in the history, {outcome.distinct} distinct, {outcome.on_disk} on disk; updates after {outcome.updates}: "
         f"{'nothing was lost' if outcome.is_whole(config) else 'SOMETHING WAS LOST'}"
     )
 
 
-def timed(config: LearningConfig, workers: int) -> Outcome:
-    """A run with so many workers; 0 runs in this process."""
+def timed(config: LearningConfig, workers: int) -> RunOutcome:
+    """A run with a number of workers; 0 runs in this process."""
     with tempfile.TemporaryDirectory() as path:
         folder = open_run(Path(path) / "run", config)
         began = began_at(folder)
@@ -130,8 +129,8 @@ def timed(config: LearningConfig, workers: int) -> Outcome:
             return _outcome(folder, _seconds(config, folder, crew, _Watch(), began), 0)
 
 
-def with_a_dying_node(config: LearningConfig) -> Outcome:
-    """A run on a simulated cluster of a head without work and three nodes, one of which is killed in mid-run."""
+def with_a_dying_node(config: LearningConfig) -> RunOutcome:
+    """A run on a simulated cluster of an idle head and three nodes, one of which is killed half-way."""
     from ray.cluster_utils import Cluster
 
     cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
@@ -155,11 +154,11 @@ def _seconds(config: LearningConfig, folder: RunFolder, crew: Crew, watch: _Watc
     return time.monotonic() - watch.first
 
 
-def _outcome(folder: RunFolder, seconds: float, deaths: int) -> Outcome:
+def _outcome(folder: RunFolder, seconds: float, deaths: int) -> RunOutcome:
     ids = [line["id"] for line in read_lines(folder.history)]
     updates = tuple(line["interactions"] for line in read_lines(folder.updates))
-    return Outcome(seconds, deaths, len(ids), len(set(ids)), count_interactions(folder.records), updates)
+    return RunOutcome(seconds, deaths, len(ids), len(set(ids)), count_interactions(folder.records), updates)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(LearningSpeedOptions, description=__doc__))

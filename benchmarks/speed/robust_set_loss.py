@@ -1,10 +1,9 @@
-"""How long the robust set loss takes, beside the paper's search and beside a training step.
+"""Time of the robust set loss, compared with the paper's search and with a training step.
 
-    python -m tabletop_interaction.benchmarks.speed.robust_set_loss
+Run: python -m tabletop_interaction.benchmarks.speed.robust_set_loss
 
-Run: latent masks for a batch of 32 masks of 56 x 56, and one forward and backward pass of the network on 12
-crops of 256 px with two masks a crop. Scored: the shortest of some wall-clock times, and the loss's share of a
-step.
+Latent masks are found for a batch of 32 masks of 56 x 56 px. A training step is one forward and backward pass on 12
+crops of 256 px with two masks each. Each time is the shortest of several.
 """
 
 from __future__ import annotations
@@ -32,22 +31,19 @@ CROPS, CROP_PX, MASKS_A_CROP = 12, 256, 2
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is timed.
-
-    Attributes:
-        threads: cores that torch may use.
-        repeats: timings of which the shortest counts.
-        seed: of the random logits and masks.
-    """
+class LossSpeedOptions:
+    """Options of the benchmark of the robust set loss."""
 
     threads: int = 1
+    """Threads of torch."""
     repeats: int = 20
+    """Timings, of which the shortest counts."""
     seed: int = 0
+    """Seed of the random logits and masks."""
 
 
 def best_ms(act: Callable[[], object], repeats: int) -> float:
-    """The shortest wall-clock milliseconds of `act`, after one to warm up: other programs only add time."""
+    """Shortest wall-clock time of `act`, milliseconds, after one call to warm up: other load only adds time."""
     act()
     times = []
     for _ in range(repeats):
@@ -57,20 +53,18 @@ def best_ms(act: Callable[[], object], repeats: int) -> float:
     return min(times) * 1000
 
 
-def noisy_batch(seed: int, sureness: float, count: int = 32, size: int = 56) -> tuple[Tensor, Tensor]:
-    """Logits (count, size, size) and noisy masks; `sureness` 0 is an untrained network, 3 a well trained
-    one."""
+def noisy_batch(seed: int, confidence: float, count: int = 32, size: int = 56) -> tuple[Tensor, Tensor]:
+    """Logits and noisy masks (count, size, size); `confidence` is 0 for an untrained network, 3 for a trained one."""
     generator = torch.Generator().manual_seed(seed)
     masks = torch.zeros(count, size, size, dtype=torch.bool)
     masks[:, size // 4 : 3 * size // 4, size // 5 : 4 * size // 5] = True
-    logits = torch.randn(count, size, size, generator=generator) + sureness * (2.0 * masks - 1)
+    logits = torch.randn(count, size, size, generator=generator) + confidence * (2.0 * masks - 1)
     flipped = torch.rand(count, size, size, generator=generator) < 0.1
     return logits, masks ^ flipped
 
 
 def training_step_ms(repeats: int) -> float:
-    """Milliseconds of a forward and backward pass with cross-entropy, the network in its default
-    configuration."""
+    """Milliseconds of a forward and backward pass with cross-entropy of the default network."""
     network = DeepMask(NetworkConfig())
     crops = torch.randint(0, 256, (CROPS, 3, CROP_PX, CROP_PX), dtype=torch.uint8)
     picture = torch.arange(CROPS).repeat_interleave(MASKS_A_CROP)
@@ -86,14 +80,14 @@ def training_step_ms(repeats: int) -> float:
     return best_ms(step, repeats)
 
 
-def main(options: Options) -> None:
-    """Time and print."""
+def main(options: LossSpeedOptions) -> None:
+    """Measure and print the times."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     print(f"torch {torch.__version__}, {platform.machine()}, {options.threads} thread(s), seed {options.seed}")
     print("32 masks of 56 x 56, IoU bound 0.75, milliseconds:")
-    for name, sureness in (("untrained", 0.0), ("half trained", 1.0), ("trained", 3.0)):
-        print(f"  {name:12s}  {solvers(*noisy_batch(options.seed, sureness), options.repeats)}")
+    for name, confidence in (("untrained", 0.0), ("half trained", 1.0), ("trained", 3.0)):
+        print(f"  {name:12s}  {solvers(*noisy_batch(options.seed, confidence), options.repeats)}")
     logits, masks = noisy_batch(options.seed, 1.0, count=CROPS * MASKS_A_CROP, size=41)
     loss = best_ms(lambda: robust_set_loss(logits, masks), options.repeats)
     step = training_step_ms(max(1, options.repeats // 4))
@@ -102,7 +96,7 @@ def main(options: Options) -> None:
 
 
 def solvers(logits: Tensor, masks: Tensor, repeats: int) -> str:
-    """A line of times: the exact solver, the same with slack, and the paper's search."""
+    """Times of the exact solver, of the same with slack, and of the paper's search."""
     exact = best_ms(lambda: latent_mask(logits, masks), repeats)
     slack = best_ms(lambda: latent_mask(logits, masks, slack_weight=100.0), repeats)
     search = best_ms(lambda: two_bias_latent_mask(logits, masks), repeats)
@@ -113,4 +107,4 @@ def solvers(logits: Tensor, masks: Tensor, repeats: int) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(LossSpeedOptions, description=__doc__))

@@ -1,9 +1,9 @@
-"""How long one picture takes to segment, scale by scale and as a whole.
+"""Time to segment one picture, for each scale and in total.
 
-    python -m tabletop_interaction.benchmarks.speed.segmenter
+Run: python -m tabletop_interaction.benchmarks.speed.segmenter
 
-Run: a random picture of 350 x 430 px through an untrained network. Its scores mean nothing, but the number of
-masks is at its cap, as it is with a trained one. Scored: the shortest of some wall-clock times.
+A random picture of 350 x 430 px is segmented by an untrained network; the number of masks is at its limit, as with a
+trained network. Each time is the shortest of several.
 """
 
 from __future__ import annotations
@@ -25,28 +25,25 @@ HEIGHT, WIDTH = 350, 430
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is timed.
-
-    Attributes:
-        threads: cores that torch may use.
-        device: "cpu" or "cuda".
-        mask_branch: of the network.
-        repeats: timings of which the shortest counts.
-        batch: pictures for `segment_batch`.
-        seed: of weights and picture.
-    """
+class SegmenterSpeedOptions:
+    """Options of the benchmark of the segmenter."""
 
     threads: int = 2
+    """Threads of torch."""
     device: str = "cpu"
+    """Device of the network: cpu or cuda."""
     mask_branch: MaskBranch = "refining"
+    """Mask branch of the network."""
     repeats: int = 5
+    """Timings, of which the shortest counts."""
     batch: int = 4
+    """Pictures in a batch."""
     seed: int = 0
+    """Seed of weights and pictures."""
 
 
-def main(options: Options) -> None:
-    """Time and print."""
+def main(options: SegmenterSpeedOptions) -> None:
+    """Measure and print the times."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     device = torch.device(options.device)
@@ -66,4 +63,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(SegmenterSpeedOptions, description=__doc__))
