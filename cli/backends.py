@@ -1,11 +1,10 @@
-"""What the commands that act share: which backend is asked for, checked before anything is written, and opened with a
-person at the terminal beside it.
-"""
+"""Options of the commands that act: the backend, checked before anything is written and opened with an operator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,51 +14,12 @@ from rich.progress import Progress
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.errors import InvalidConfiguration, RobotFault
 
-BackendName = Annotated[str, tyro.conf.arg(metavar="simulation|sawyer")]
-
-SAWYER = "sawyer"
-_BACKENDS = ("simulation", SAWYER)
-
-
-def check_backend(backend: str, config: Path | None, workers: int = 0) -> None:
-    """Whether there is such a backend, the options go together, and the lab file can be read.
-
-    Raises:
-        InvalidConfiguration: one of these is not so.
-    """
-    if backend not in _BACKENDS:
-        raise InvalidConfiguration(f"unknown backend {backend!r}; accepted are {' and '.join(_BACKENDS)}")
-    if backend != SAWYER:
-        if config is not None:
-            raise InvalidConfiguration(
-                f"--config {config} came with --backend {backend}; it names a robot's lab file, for --backend sawyer"
-            )
-        return
-    if config is None:
-        raise InvalidConfiguration(
-            "--backend sawyer came without --config; name the lab file that `tabletop calibrate start` begins, or the "
-            "word twin for a simulated robot"
-        )
-    if workers > 0:
-        raise InvalidConfiguration(
-            f"--workers {workers} came with --backend sawyer; there is one arm, and it acts in this process: use "
-            "--workers 0"
-        )
-    # Neither ROS nor cameras are asked for before somebody wants a robot.
-    from tabletop_interaction.real.opening import lab_of
-
-    lab_of(config)
-
-
-def config_kept(config: Path | None) -> str | None:
-    """How a lab file is named in a run's settings: by its whole path, the twin's by its word."""
-    if config is None or config == Path("twin"):
-        return None if config is None else "twin"
-    return str(config.resolve())
+_BACKENDS = ("simulation", "sawyer")
+_TWIN = Path("twin")
 
 
 class Terminal:
-    """Where a person is asked; a live display there makes way for the question."""
+    """The terminal at which a person answers; a live display makes way for the question."""
 
     def __init__(self) -> None:
         self._display: Progress | None = None
@@ -75,7 +35,7 @@ class Terminal:
             self._display = None
 
     def ask(self, question: str) -> str:
-        """The answer to a question, typed after it was put. Raises EOFError where nobody can answer."""
+        """The answer that is typed after the question. Raises EOFError where nobody can answer."""
         from tabletop_interaction.real.operator import ask_afresh
 
         if self._display is None:
@@ -87,33 +47,80 @@ class Terminal:
             self._display.start()
 
 
-@contextmanager
-def opened_backend(
-    backend: str, config: Path | None, split: str, terminal: Terminal, scene: str = "other objects than before"
-) -> Iterator[str | Backend]:
-    """The open Sawyer, with an operator at the terminal; any other backend by its name, for whoever opens it.
+@dataclass(frozen=True)
+class BackendOptions:
+    """What moves things."""
 
-    Args:
-        backend, config: as `check_backend` has accepted them.
-        split: what a simulation or a twin draws.
-        terminal: where the operator is asked.
-        scene: what the operator is asked to lay.
+    backend: Annotated[str, tyro.conf.arg(metavar="simulation|sawyer")] = "simulation"
+    """Backend that moves things."""
+    config: Path | None = None
+    """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
 
-    Raises:
-        InvalidConfiguration, CameraFault, RobotUnavailable, RobotFault: as `open_sawyer`; nothing stays open.
-        RobotFault: whatever ended the block, with what to do next.
-    """
-    if backend != SAWYER:
-        yield backend
-        return
-    from tabletop_interaction.real import open_sawyer
-    from tabletop_interaction.real.operator import AtConsole
+    @property
+    def is_robot(self) -> bool:
+        """Whether a Sawyer, or its twin, acts."""
+        return self.backend == "sawyer"
 
-    with open_sawyer(split, config, AtConsole(ask=terminal.ask, scene=scene)) as sawyer:
-        try:
-            yield sawyer
-        except RobotFault as fault:
-            raise RobotFault(
-                f"{fault}. Everything that was finished is on disk; once the robot is well (`tabletop doctor --config "
-                f"{config}`), the same command goes on"
-            ) from fault
+    @property
+    def lab(self) -> str | None:
+        """The lab file as a run's settings name it: by its absolute path, the twin's by its word."""
+        return None if self.config is None else "twin" if self.config == _TWIN else str(self.config.resolve())
+
+    def check(self, workers: int = 0) -> None:
+        """Check that the backend exists, that the options go together, and that the lab file can be read.
+
+        Raises:
+            InvalidConfiguration: one of these is not so.
+        """
+        if self.backend not in _BACKENDS:
+            raise InvalidConfiguration(f"unknown backend {self.backend!r}; accepted are {' and '.join(_BACKENDS)}")
+        if not self.is_robot:
+            if self.config is not None:
+                raise InvalidConfiguration(
+                    f"--config {self.config} came with --backend {self.backend}; it names a robot's lab file, for "
+                    "--backend sawyer"
+                )
+            return
+        if self.config is None:
+            raise InvalidConfiguration(
+                "--backend sawyer came without --config; name the lab file that `tabletop calibrate start` begins, or "
+                "the word twin for a simulated robot"
+            )
+        if workers > 0:
+            raise InvalidConfiguration(
+                f"--workers {workers} came with --backend sawyer; there is one arm, and it acts in this process: use "
+                "--workers 0"
+            )
+        from tabletop_interaction.real.opening import lab_of
+
+        lab_of(self.config)
+
+    @contextmanager
+    def opened(
+        self, split: str, terminal: Terminal, scene: str = "other objects than before"
+    ) -> Iterator[str | Backend]:
+        """The open Sawyer, with an operator at the terminal; any other backend by its name, to be opened later.
+
+        Args:
+            split: what a simulation or a twin draws.
+            terminal: where the operator answers.
+            scene: what the operator is asked to lay on the table.
+
+        Raises:
+            InvalidConfiguration, CameraFault, RobotUnavailable, RobotFault: as `open_sawyer`; nothing stays open.
+            RobotFault: the fault that ended the block, with what to do next.
+        """
+        if not self.is_robot:
+            yield self.backend
+            return
+        from tabletop_interaction.real import open_sawyer
+        from tabletop_interaction.real.operator import AtConsole
+
+        with open_sawyer(split, self.config, AtConsole(ask=terminal.ask, scene=scene)) as sawyer:
+            try:
+                yield sawyer
+            except RobotFault as fault:
+                raise RobotFault(
+                    f"{fault}. Every finished interaction is on disk; once the robot is well (`tabletop doctor "
+                    f"--config {self.config}`), run the same command again to resume"
+                ) from fault

@@ -1,91 +1,80 @@
-"""`tabletop bootstrap`: a first network from watching somebody push things about, before the agent acts at all."""
+"""`tabletop bootstrap`: a first network from watching random pushes, before the agent acts at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_examples
-from tabletop_interaction.cli.loading import Device, check_device, claim_folder
-from tabletop_interaction.cli.train import LearningBar, progress_bars
-from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.cli.options import check_device, options, refuse_ignored
+from tabletop_interaction.cli.progress import StepBar, progress_bars
 from tabletop_interaction.errors import InvalidConfiguration, NoExamples
-from tabletop_interaction.reports.passive_sheet import write_passive_sheet
+from tabletop_interaction.files import claim_folder, write_file
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
-from tabletop_interaction.segmentation.training.examples import ExampleSet
-from tabletop_interaction.segmentation.training.run import train
+
+_STEPS = 400
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """Watch random pushes, take what moves together for objects, and train a first network on those masks.
+    """Watch random pushes, take pixels that move together for objects, and train a first network on those masks.
 
     Example: tabletop bootstrap --pushes 150 --minutes 3 --out runs/bootstrap
 
-    The same command goes on where an earlier one stopped. `tabletop learn --model runs/bootstrap/model.safetensors`
-    starts from the network.
+    The same command resumes. `tabletop learn --model runs/bootstrap/model.safetensors` starts from the network.
     """
 
     out: Path
     """Folder of the watched pushes, the training, masks.jpg and model.safetensors; new, or one of this command."""
-    pushes: int = PassiveConfig.pushes
-    """How many to watch."""
+    watching: Annotated[PassiveConfig, options(PassiveConfig, "pushes", "split", "seed")]
     minutes: float | None = None
-    """About how long to train, instead of --steps."""
-    steps: int = 400
-    """How many steps to train."""
-    loss: Literal["cross-entropy", "robust-set"] = "cross-entropy"
-    """Of the mask branch; robust-set forgives what is wrong in the masks."""
-    split: Literal["train", "val", "test"] = "train"
-    """Objects and backgrounds."""
+    """Approximate training time in minutes, instead of --steps."""
+    training: Annotated[TrainingConfig, options(TrainingConfig, "steps", "loss", steps=_STEPS)]
     backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = "simulation"
-    """What moves."""
-    device: Device = "cpu"
-    """What trains."""
-    seed: int = 0
-    """Where the random numbers start."""
+    """Backend that moves things."""
+    session: Annotated[RunOptions, options(RunOptions, "device")]
 
     def run(self) -> None:
         """Watch, segment, train; with progress bars."""
-        watching, training = self._configs()
+        from tabletop_interaction.reports.passive_sheet import write_passive_sheet
+        from tabletop_interaction.segmentation.training.run import train
+
+        self._check()
+        pushes = self.watching.pushes
         claim_folder(self.out, "bootstrap")
         with progress_bars() as show:
-            examples = self._watch(watching, show)
-            sheet = write_passive_sheet(examples, self.out / "masks.jpg")
-            options = RunOptions(data=f"{self.pushes} pushes watched", device=self.device)
-            trained = train(
-                examples, self.out / "training", training, options, minutes=self.minutes, tell=LearningBar(show)
+            examples = passive_examples(
+                self.backend,
+                self.out / "watched",
+                self.watching,
+                lambda done, total, masks: show("pushes", done, total, f"{masks} masks"),
             )
-        model = _published(trained, self.out)
+            if not examples.objects:
+                raise NoExamples(f"none of {pushes} pushes moved anything; watch more of them, with a new --out")
+            sheet = write_passive_sheet(examples, self.out / "masks.jpg")
+            bar = StepBar(show, {"score loss": ".3f", "mask IoU": ".2f"})
+            trained = train(
+                examples,
+                self.out / "training",
+                replace(self.training, seed=self.watching.seed),
+                replace(self.session, data=f"{pushes} pushes watched"),
+                minutes=self.minutes,
+                tell=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
+            )
+        model = self.out / trained.name
+        # The weights last: a network is there once both files are.
+        for source in (trained.with_suffix(".json"), trained):
+            write_file(self.out / source.name, source.read_bytes())
         pictures = len(examples.objects_by_picture)
-        print(f"{model} learned from {len(examples.objects)} masks in {pictures} pictures of {self.pushes} pushes")
+        print(f"{model} learned from {len(examples.objects)} masks in {pictures} pictures of {pushes} pushes")
         print(f"what it learned from: {sheet}")
 
-    def _configs(self) -> tuple[PassiveConfig, TrainingConfig]:
-        if self.minutes is not None and not self.minutes > 0:
-            raise InvalidConfiguration(f"--minutes {self.minutes} must be positive")
-        check_device(self.device)
-        watching = PassiveConfig(pushes=self.pushes, seed=self.seed, split=self.split)
-        return watching, TrainingConfig(loss=self.loss, steps=self.steps, seed=self.seed)
-
-    def _watch(self, config: PassiveConfig, show: Callable[[str, int, int, str], None]) -> ExampleSet:
-        examples = passive_examples(
-            self.backend,
-            self.out / "watched",
-            config,
-            lambda done, total, masks: show("pushes", done, total, f"{masks} masks"),
-        )
-        if not examples.objects:
-            raise NoExamples(f"none of {self.pushes} pushes moved anything; watch more of them, with a new --out")
-        return examples
-
-
-def _published(trained: Path, out: Path) -> Path:
-    """The network's two files copied into `out`, each whole or as before, the weights last; where they are."""
-    for source in (trained.with_suffix(".json"), trained):
-        write_whole(out / source.name, source.read_bytes())
-    return out / trained.name
+    def _check(self) -> None:
+        if self.minutes is not None:
+            if not self.minutes > 0:
+                raise InvalidConfiguration(f"--minutes {self.minutes} must be positive")
+            refuse_ignored(self.training, "with --minutes", steps=_STEPS)
+        check_device(self.session.device)

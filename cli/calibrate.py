@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.cli.calibrate_robot import Robot, find_boards
-from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import claim_folder
 from tabletop_interaction.real.calibration import steps as calibration
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_capture import (

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import claim_folder
 from tabletop_interaction.real.arm.driver import SawyerDriver
 from tabletop_interaction.real.arm.intera_driver import open_intera_driver
 from tabletop_interaction.real.arm.settings import settings_of

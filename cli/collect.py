@@ -4,50 +4,49 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tabletop_interaction.agents.learning import fleet
-from tabletop_interaction.agents.learning.collecting import Collection, collect, session_seed
-from tabletop_interaction.cli.backends import BackendName, Terminal, check_backend, opened_backend
-from tabletop_interaction.envs import Backend
-from tabletop_interaction.envs.records.folder import FolderMeta, is_record_folder, read_meta
+from tabletop_interaction.cli.backends import BackendOptions, Terminal
+from tabletop_interaction.cli.options import refuse_ignored
+from tabletop_interaction.envs import Backend, Split
+from tabletop_interaction.envs.records.folder import is_record_folder, read_meta
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
 
+if TYPE_CHECKING:
+    from tabletop_interaction.agents.learning import fleet
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Collect:
-    """Record interactions: pictures before, held and after for each view, and what was done.
+    """Record interactions: pictures before, held and after for each view, and the action.
 
     Example: tabletop collect --interactions 200 --out runs/first
 
     Example: tabletop collect --backend sawyer --config lab.yaml --interactions 20 --out runs/robot
 
-    The same command goes on where an earlier one stopped.
+    The same command resumes after a stop.
     """
 
     out: Path
     """Folder of the records; new, or one that this command made."""
     interactions: int = 100
-    """How many the folder shall hold in the end."""
+    """Interactions to reach in total, including existing ones."""
     policy: Literal["random", "hypothesis"] = "random"
-    """random: uniform picks. hypothesis: pick what a network believes to be an object."""
+    """random: uniform picks. hypothesis: picks of what a network takes for an object."""
     model: str = "default"
-    """The network's checkpoint, for --policy hypothesis."""
-    split: Literal["train", "val", "test"] = "train"
-    """Objects and backgrounds."""
-    backend: BackendName = "simulation"
-    """What moves."""
-    config: Path | None = None
-    """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
+    """Checkpoint of the network, for --policy hypothesis."""
+    split: Split = "train"
+    """Split of the objects and table tops."""
+    world: BackendOptions = field(default_factory=BackendOptions)
     workers: int = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
     seed: int = 0
-    """Where the random numbers start."""
+    """Seed of scenes and picks."""
 
     def run(self) -> None:
         """Collect what the folder lacks, with a progress bar."""
@@ -58,7 +57,7 @@ class Collect:
             print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
             return
         terminal = Terminal()
-        with opened_backend(self.backend, self.config, self.split, terminal) as backend:
+        with self.world.opened(self.split, terminal) as backend:
             _show_progress(self._collect(missing, there, backend), missing, there, terminal)
         print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
 
@@ -68,17 +67,21 @@ class Collect:
         for name in ("workers", "seed"):
             if getattr(self, name) < 0:
                 raise InvalidConfiguration(f"--{name} {getattr(self, name)} must not be negative")
-        check_backend(self.backend, self.config, self.workers)
-        if is_record_folder(self.out):
-            self._check_records(read_meta(self.out))
-
-    def _check_records(self, meta: FolderMeta) -> None:
-        there = {"split": meta.split, "backend": meta.metadata.get("backend", self.backend)}
-        for name, value in there.items():
-            if value != (asked := getattr(self, name)):
+        if self.policy == "random":
+            refuse_ignored(self, "with --policy random", "model")
+        self.world.check(self.workers)
+        if not is_record_folder(self.out):
+            return
+        meta = read_meta(self.out)
+        backend = meta.metadata.get("backend", self.world.backend)
+        for name, value, asked in (("split", meta.split, self.split), ("backend", backend, self.world.backend)):
+            if value != asked:
                 raise ForeignFolder(f"{self.out} holds {name} {value}, not {asked}; name another folder with --out")
 
     def _collect(self, missing: int, there: int, backend: str | Backend) -> Iterator[fleet.Progress]:
+        from tabletop_interaction.agents.learning import fleet
+        from tabletop_interaction.agents.learning.collecting import Collection, collect, session_seed
+
         collection = Collection(self.out, self.seed, self.policy, self.model, backend, self.split)
         if self.workers > 1:
             yield from fleet.collect_with_ray(collection, missing, self.workers, there)

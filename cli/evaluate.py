@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from tabletop_interaction.benchmarks.segmentation.evaluation import (
-    EvaluationSet,
-    benchmark_set,
-    evaluate,
-    footnotes,
-    foreign_set,
-    results_table,
-)
-from tabletop_interaction.benchmarks.segmentation.page import model_labels, write_report
-from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
+from tabletop_interaction.cli.options import SetName, load_segmenter, print_result, refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
-from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
+from tabletop_interaction.files import claim_folder
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, check_longer_side
-from tabletop_interaction.segmentation.proposals import Segmenter
 
-SetName = Literal[
-    "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"
-]
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.proposals import Segmenter
 
 
 @dataclass(frozen=True)
@@ -42,65 +31,70 @@ class Evaluate:
     model: tuple[str, ...] = ("default",)
     """Checkpoints; several give a column each."""
     set_name: Annotated[SetName | None, tyro.conf.arg(name="set")] = None
-    """Which of the benchmark's sets, test if none is named; it is made first where it is missing."""
+    """Set of the benchmark, test if none is named; it is made first where it is missing."""
     sets_dir: Path = Path("runs/sets")
-    """Where the benchmark's sets are or shall be."""
+    """Folder of the benchmark's sets; missing sets are made there."""
     data: Path | None = None
     """COCO JSON of other labelled pictures, instead of --set; needs --images."""
     images: Path | None = None
-    """Folder that its picture names start from."""
+    """Folder of the pictures of --data."""
     out: Path = Path("runs/evaluation")
     """Folder of results.json, curves, detections and pictures."""
     fast: bool = False
-    """Three scales instead of seven: about two thirds of the time."""
+    """Three scales of the picture instead of seven: about two thirds of the time."""
     longer_side: int = LONGER_SIDE
-    """Pixels to which a picture's longer side is brought; see `tabletop segment --help`."""
+    """Longer side of a picture after rescaling, pixels; see `tabletop segment --help`."""
     device: Device = "cpu"
-    """Where the network runs."""
+    """Device of the network."""
     workers: int = 1
     """Processes that make a missing set."""
-    seed: int = 0
-    """Accepted by every command; sets and bootstrap have seeds of their own."""
 
     def run(self) -> None:
         """Evaluate, print the table, write the report."""
+        self._check()
+        from tabletop_interaction.benchmarks.segmentation import evaluation, page
+
+        segmenters = {
+            label: load_segmenter(model, fast=self.fast, device=self.device)
+            for label, model in zip(page.model_labels(self.model), self.model, strict=True)
+        }
+        foreign = None
+        if self.data is not None and self.images is not None:
+            foreign = evaluation.foreign_set(self.data, self.images)
+        claim_folder(self.out, "evaluate")
+        data = foreign or self._benchmark_set()
+        evaluations = [evaluation.evaluate(one, data, label, self.longer_side) for label, one in segmenters.items()]
+        console = Console()
+        print_result(console, evaluation.results_table(evaluations, data), evaluation.footnotes(evaluations, data))
+        described = dict(zip(segmenters, map(self._described, self.model, segmenters.values()), strict=True))
+        for path in page.write_report(self.out, evaluations, data, described):
+            console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+
+    def _check(self) -> None:
         if (self.data is None) != (self.images is None):
             raise InvalidConfiguration("--data and --images come together: the label file and its pictures' folder")
-        if self.data is not None and self.set_name is not None:
-            raise InvalidConfiguration(f"--data {self.data} and --set {self.set_name} came; give one of them")
         if not self.model:
             raise InvalidConfiguration("--model came without a checkpoint; name at least one")
         check_longer_side(self.longer_side)
-        segmenters = {
-            label: load_segmenter(model, fast=self.fast, device=self.device)
-            for label, model in zip(model_labels(self.model), self.model, strict=True)
-        }
-        foreign = self._foreign_set()
-        claim_folder(self.out, "evaluate")
-        data = foreign or self._benchmark_set()
-        evaluations = [evaluate(one, data, label, self.longer_side) for label, one in segmenters.items()]
-        console = Console()
-        console.print(results_table(evaluations, data))
-        for line in footnotes(evaluations, data):
-            console.print(line, highlight=False, markup=False)
-        described = dict(zip(segmenters, map(self._described, self.model, segmenters.values()), strict=True))
-        for path in write_report(self.out, evaluations, data, described):
-            console.print(str(path), highlight=False, markup=False, soft_wrap=True)
-
-    def _foreign_set(self) -> EvaluationSet | None:
-        if self.data is None or self.images is None:
-            return None
+        if self.data is None:
+            return
+        if self.set_name is not None:
+            raise InvalidConfiguration(f"--data {self.data} and --set {self.set_name} came; give one of them")
+        refuse_ignored(self, "with --data", "sets_dir", "workers")
         if not self.data.is_file():
             raise InvalidConfiguration(f"--data {self.data} is no file; name a COCO JSON, and its pictures by --images")
-        return foreign_set(self.data, self.images)
 
-    def _benchmark_set(self) -> EvaluationSet:
+    def _benchmark_set(self) -> Any:
+        from tabletop_interaction.benchmarks.segmentation.evaluation import benchmark_set
+
         name = self.set_name or "test"
         if not (self.sets_dir / name / "labels.json").exists():
             print(f"the set {name} is not in {self.sets_dir} yet: rendering it")
         return benchmark_set(name, self.sets_dir, self.workers)
 
     def _described(self, model: str, segmenter: Segmenter) -> dict[str, Any]:
+        from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+
         return {
             "checkpoint": model,
             "network": asdict(segmenter.network.config),

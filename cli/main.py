@@ -1,6 +1,6 @@
-"""The `tabletop` command: a subcommand a file, its options one dataclass; parse and call only.
+"""The `tabletop` command: one file per subcommand, its options one dataclass; parse and call only.
 
-Only the command that is asked for is imported: most bring torch, which takes seconds.
+Only the file of the given command is imported, and what it needs of torch and PyBullet only when it runs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import tyro
 from rich.console import Console
 
+from tabletop_interaction import __version__
+from tabletop_interaction.cli.options import Refused
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 
 COMMANDS = (
@@ -33,15 +35,17 @@ COMMANDS = (
     "calibrate",
     "doctor",
 )
-"""In the order of the help; two-words is the class TwoWords in two_words.py, which opens with what the help says."""
+"""In the order of the help. `two-words` is the class TwoWords in two_words.py, whose first line is its summary."""
 
 _INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run; errors that the package raises on purpose end in one line, not in a trace."""
+    """Parse the command line and run; an error of this package ends in one line, without a traceback."""
     try:
         _parsed(sys.argv[1:] if arguments is None else arguments).run()
+    except Refused as refused:
+        return _report(str(refused.__cause__))
     except TabletopError as error:
         return _report(str(error))
     except OSError as error:
@@ -49,10 +53,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; everything that was finished is on disk", file=sys.stderr)
         return _INTERRUPTED
-    except ValueError as error:
-        if not isinstance(error, _errors_of_segmentation()):
-            raise
-        return _report(str(error))
     return 0
 
 
@@ -64,23 +64,26 @@ def command_class(name: str) -> Callable[..., Any]:
 
 
 def summary(name: str) -> str:
-    """What a command is, by the first line of its file, which is read and not imported."""
+    """One line about a command: the first line of its file, which is not imported."""
     source = Path(__file__).with_name(f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
     opening = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
     return opening.partition(": ")[2]
 
 
 def _parsed(arguments: list[str]) -> Any:
-    """The options of the command that was asked for; help, and mistakes in options, end the program.
+    """The options of a command; --help, --version and mistakes in options end the program.
 
     Raises:
         InvalidConfiguration: there is no such command.
     """
     first = arguments[0] if arguments else "--help"
+    if first == "--version":
+        print(f"tabletop {__version__}")
+        raise SystemExit(0)
     if first in COMMANDS:
         known = {first: command_class(first)}
     elif first.startswith("--tyro-"):
-        # The shell's completion, which knows every option.
+        # The shell's completion lists the options of every command.
         known = {name: command_class(name) for name in COMMANDS}
     elif first.startswith("-"):
         known = {name: _stand_in(name) for name in COMMANDS}
@@ -89,14 +92,15 @@ def _parsed(arguments: list[str]) -> Any:
     return tyro.extras.subcommand_cli_from_dict(
         known,
         prog="tabletop",
-        description="Robots that teach themselves what an object is.",
+        description="Robots that teach themselves what an object is. `tabletop --version` prints the version.",
         args=arguments or ["--help"],
         sort_subcommands=False,
+        config=(tyro.conf.OmitArgPrefixes,),
     )
 
 
 def _stand_in(name: str) -> Callable[..., Any]:
-    """What stands for a command in the list of all: only its docstring is looked at."""
+    """A stand-in for a command in the list of all commands: tyro reads only its docstring."""
 
     def command() -> None: ...
 
@@ -108,23 +112,6 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return f"there is no command {name!r}{meant}; accepted are {', '.join(COMMANDS)}"
-
-
-def _errors_of_segmentation() -> tuple[type[ValueError], ...]:
-    """What `segmentation` raises on purpose: it imports none of ours, so that its errors share no base of ours.
-
-    Whoever raised one of them has imported torch already; everybody else need not wait for it.
-    """
-    from tabletop_interaction.errors import (
-        CheckpointError,
-        InvalidLabelSet,
-        InvalidPicture,
-        InvalidPictureStore,
-        NoExamples,
-        TrainingError,
-    )
-
-    return CheckpointError, InvalidLabelSet, InvalidPicture, InvalidPictureStore, NoExamples, TrainingError
 
 
 def _report(message: str) -> int:

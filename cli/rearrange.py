@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import imageio.v2 as imageio
-import numpy as np
 import tyro
-from numpy.typing import NDArray
 
-from tabletop_interaction.benchmarks.rearrangement.agents import (
-    AGENTS,
-    LearnedParts,
-    MakesAgent,
-    agent_maker,
-    check_agents,
-)
-from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, Step, open_table, play
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS, Setting
-from tabletop_interaction.cli.backends import SAWYER, BackendName, Terminal, check_backend, opened_backend
-from tabletop_interaction.cli.loading import Device, claim_folder, load_segmenter
-from tabletop_interaction.envs import PickOutcome, TabletopRearrangement, load_goal
+from tabletop_interaction.cli.backends import BackendOptions, Terminal
+from tabletop_interaction.cli.options import load_segmenter, options, refuse_ignored
+from tabletop_interaction.envs import PickOutcome, Split, TabletopRearrangement, load_goal
 from tabletop_interaction.errors import CameraFault, InvalidConfiguration, RobotFault
-from tabletop_interaction.reports.decisions import draw_decision, side_by_side
+from tabletop_interaction.files import claim_folder
+from tabletop_interaction.segmentation.config import Device
+
+if TYPE_CHECKING:
+    from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
+    from tabletop_interaction.benchmarks.rearrangement.episode import Step
 
 _FILM_FPS = 1
 _MOST_FAULTS = 3
 _SEE_PICTURES_ONLY = ("full", "random", "inverse")
+# Agents that use a part, and the settings of the part.
+_PARTS = {
+    "network": ({"full", "true-matches"}, ("model", "fast")),
+    "features": ({"full", "true-masks"}, ("features",)),
+    "inverse model": ({"inverse"}, ("inverse_model",)),
+}
 
-Picture = NDArray[np.uint8]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rearrange:
-    """Let an agent bring a table to what a picture shows, and write what it saw and did.
+    """Let an agent bring a table to what a picture shows, and write its pictures and decisions.
 
     Example: tabletop rearrange --out runs/rearranged --seed 3 --displaced 2
 
@@ -51,36 +51,29 @@ class Rearrange:
     """Folder of the pictures."""
     agent: Annotated[str, tyro.conf.arg(metavar="NAME|module:Class")] = "full"
     """full: from pictures alone. true-masks, true-matches, oracle: with parts that a simulation knows. inverse, random:
-    baselines. Or your own class."""
+    baselines. Or a class of your own."""
     goal: tuple[Path, ...] = ()
-    """Pictures of the goal as view_0 and the views after it see it; one is enough."""
-    displaced: Literal[1, 2, 3] | None = None
-    """How many objects stand elsewhere in a goal that is drawn; any of them by default."""
-    backend: BackendName = "simulation"
-    """What moves."""
-    config: Path | None = None
-    """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
-    split: Literal["train", "val", "test"] = "test"
-    """Objects, and table tops unless --tables names others."""
-    tables: Literal["train", "val", "test"] | None = None
-    """Table tops of the simulation."""
-    model: str = "default"
-    """The network's checkpoint."""
-    fast: bool = True
-    """Three scales of the picture instead of seven."""
-    inverse_model: Path | None = None
-    """The inverse model's file; only the agent inverse needs it."""
+    """Pictures of the goal in view_0 and the views after it; one is enough."""
+    world: BackendOptions = field(default_factory=BackendOptions)
+    split: Split = "test"
+    """Split of the objects, and of the table tops unless --tables names another."""
+    tables: Split | None = None
+    """Split of the simulation's table tops."""
+    setting: Annotated[Setting, options(Setting, "displaced", "model", "fast", "inverse_model")]
     device: Device = "cpu"
-    """Where the network runs."""
+    """Device of the network."""
     seed: int = 0
-    """Of scene and goal; tabletop benchmark rearrangement tells which."""
+    """Seed of scene and goal, as in the table of `tabletop benchmark rearrangement`."""
 
     def run(self) -> None:
-        """Play, write a picture a step as it comes, then the film."""
+        """Play, write a picture after each step, then the film."""
+        from tabletop_interaction.benchmarks.rearrangement.agents import check_agents
+
+        check_agents((self.agent,), self.setting.inverse_model)
         self._check()
         with self._table() as (env, make):
             if self.goal:
-                # Whatever is wrong with the pictures is found before anything is written or moved.
+                # Pictures of the goal are checked before anything is written or moved.
                 load_goal(self.goal, env.views)
             claim_folder(self.out, "rearrange")
             frames, last = self._played(env, make)
@@ -90,47 +83,52 @@ class Rearrange:
         print(self.out / "film.mp4")
 
     def _check(self) -> None:
-        check_agents((self.agent,), self.inverse_model)
-        check_backend(self.backend, self.config)
-        if self.backend == SAWYER and not self.goal:
-            raise InvalidConfiguration(
-                "--backend sawyer came without --goal; name a picture that view_0 took of the table as it shall be"
-            )
+        from tabletop_interaction.benchmarks.rearrangement.agents import AGENTS
+
+        refuse_unused_parts((self.agent,), self.setting)
+        self.world.check()
+        if self.world.is_robot:
+            if not self.goal:
+                raise InvalidConfiguration(
+                    "--backend sawyer came without --goal; name a picture that view_0 took of the table as the goal"
+                )
+            refuse_ignored(self, "with --backend sawyer", "tables")
         if not self.goal:
             return
-        if self.displaced is not None:
-            raise InvalidConfiguration(
-                f"--displaced {self.displaced} came with --goal; it is for goals that the simulation draws"
-            )
+        refuse_ignored(self.setting, "with --goal", "displaced")
         if self.agent in AGENTS and self.agent not in _SEE_PICTURES_ONLY:
             raise InvalidConfiguration(
-                f"--agent {self.agent} came with --goal; it knows what only the simulation knows of a goal that it "
+                f"--agent {self.agent} came with --goal; it uses what only the simulation knows of a goal that it "
                 f"drew; use {', '.join(_SEE_PICTURES_ONLY)} or your own"
             )
 
     @contextmanager
     def _table(self) -> Iterator[tuple[TabletopRearrangement, MakesAgent]]:
-        """The environment, and what makes the agent for it; what has been learned is loaded."""
-        setting = Setting(model=self.model, fast=self.fast, displaced=self.displaced)
+        """The environment, and the maker of its agent, with networks loaded."""
+        from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, agent_maker
+        from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, open_table
+
         parts = LearnedParts.loaded_by(
-            lambda: load_segmenter(self.model, fast=self.fast, device=self.device), setting.features, self.inverse_model
+            lambda: load_segmenter(self.setting.model, fast=self.setting.fast, device=self.device),
+            self.setting.features,
+            None if self.setting.inverse_model is None else Path(self.setting.inverse_model),
         )
-        if self.backend == SAWYER:
+        if self.world.is_robot:
             make = agent_maker(self.agent, None, parts)
-            scene = "the objects of the goal's picture, where they shall start"
-            with opened_backend(self.backend, self.config, self.split, Terminal(), scene) as backend:
+            scene = "the objects of the goal's picture, where they are to start"
+            with self.world.opened(self.split, Terminal(), scene) as backend:
                 yield TabletopRearrangement(backend, self.split, goal=self.goal, judge="pictures"), make
             return
-        env, world = open_table(Scenes(self.split, self.tables or self.split), self.displaced)
+        env, world = open_table(Scenes(self.split, self.tables or self.split), self.setting.displaced)
         with closing(env):
             make = agent_maker(self.agent, world, parts)
             yield TabletopRearrangement(world, goal=self.goal, judge="pictures") if self.goal else env, make
 
     def _played(self, env: TabletopRearrangement, make: MakesAgent) -> tuple[list[Picture], Step]:
-        """The film's frames, and the last step; after a fault that has passed, the episode begins anew.
+        """The film's frames, and the last step; after a fault that has passed, the episode starts again.
 
         Raises:
-            RobotFault, CameraFault: it did not pass, or came a third time.
+            RobotFault, CameraFault: it did not pass, or is the third.
         """
         for faults in range(1, _MOST_FAULTS + 1):
             try:
@@ -138,31 +136,48 @@ class Rearrange:
             except (RobotFault, CameraFault) as fault:
                 if not fault.recoverable or faults == _MOST_FAULTS:
                     raise
-                print(f"{fault}; the episode begins anew")
+                print(f"{fault}; the episode starts again")
         raise AssertionError("the last fault is raised")
 
     def _played_once(self, env: TabletopRearrangement, make: MakesAgent) -> tuple[list[Picture], Step]:
+        from tabletop_interaction.benchmarks.rearrangement.episode import play
+
         for old in self.out.glob("*.png"):
             old.unlink()
         frames: list[Picture] = []
         for step in play(env, make, self.seed, MOST_INTERACTIONS):
-            frames += self._written(step, len(frames))
+            frames.append(self._written(step, len(frames)))
         return frames, step
 
-    def _written(self, step: Step, number: int) -> list[Picture]:
+    def _written(self, step: Step, number: int) -> Picture:
         """Write the pictures of a step and give the film's frame of it."""
+        from tabletop_interaction.reports.decisions import draw_decision
+
         if number == 0:
             imageio.imwrite(self.out / "start.png", step.observation["view_0"])
             imageio.imwrite(self.out / "goal.png", step.observation["goal_0"])
-            return [_shown(step, "start, and the goal")]
-        came_of_it = PickOutcome(step.info["pick_outcome"]).name.lower().replace("_", " ")
-        print(f"{number}: {step.decision.move.purpose if step.decision else 'acts'}, {came_of_it}")
+            return _shown(step, "start, and the goal")
+        outcome = PickOutcome(step.info["pick_outcome"]).name.lower().replace("_", " ")
+        print(f"{number}: {step.decision.move.purpose if step.decision else 'acts'}, {outcome}")
         picture = draw_decision(step.decision, str(number)) if step.decision else _shown(step, f"after {number}")
         imageio.imwrite(self.out / f"step_{number:02d}.png", picture)
-        return [picture]
+        return picture
+
+
+def refuse_unused_parts(agents: Sequence[str], setting: Setting) -> None:
+    """Refuse settings of the network, of features and of the inverse model that none of the agents uses.
+
+    Raises:
+        InvalidConfiguration: one of them is not at its default.
+    """
+    for part, (users, names) in _PARTS.items():
+        if not users & set(agents):
+            refuse_ignored(setting, f"without an agent that uses the {part}, with {' '.join(agents)}", *names)
 
 
 def _shown(step: Step, caption: str) -> Picture:
+    from tabletop_interaction.reports.decisions import side_by_side
+
     return side_by_side(step.observation["view_0"], step.observation["goal_0"], caption)
 
 
@@ -171,9 +186,9 @@ def _verdict(last: Step, interactions: int) -> str:
     distances = [float(pixels) for pixels in last.info["goal_distance_px"] if pixels >= 0]
     if not distances:
         share = f"{last.info['fraction_done']:.0%} of what differed from the goal's picture"
-        return f"{done} after {interactions} interactions: {share} is as it shall be"
-    told = ", ".join(f"{pixels:.1f}" for pixels in distances)
-    return f"{done} after {interactions} interactions: {told} px from the goal; accepted are 15 px"
+        return f"{done} after {interactions} interactions: {share} is as in the goal"
+    each = ", ".join(f"{pixels:.1f}" for pixels in distances)
+    return f"{done} after {interactions} interactions: {each} px from the goal; accepted are 15 px"
 
 
 def _write_film(path: Path, frames: list[Picture]) -> None:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import claim_folder
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,26 @@ class Show:
     folder: Annotated[Path, tyro.conf.Positional]
     """Folder that `tabletop collect` made."""
     out: Path | None = None
-    """Where the pictures go; the folder's name with "-pictures" by default."""
+    """Folder of the pictures; by default the records' name with "-pictures"."""
     view: str = "view_0"
-    """Which camera."""
+    """View that is shown."""
     rows: int = 8
-    """Interactions a sheet."""
+    """Interactions on a sheet."""
     sheets: int = 4
-    """How many sheets at most, spread over the folder."""
+    """Largest number of sheets; they are spread over the records."""
     grasped_only: bool = False
     """Show only interactions in which something was held."""
-    seed: int = 0
-    """Accepted by every command; what is shown does not depend on it."""
 
     def run(self) -> None:
         """Write the pictures and print where they are."""
+        from tabletop_interaction.reports.contact_sheets import write_contact_sheets, write_film
+
         if self.rows < 1 or self.sheets < 1:
             raise InvalidConfiguration(f"--rows {self.rows} and --sheets {self.sheets} must be positive")
         table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         claim_folder(out, "show")
-        # The masks' room brings torch, which takes seconds: too long for help, or for a mistake.
-        from tabletop_interaction.reports.contact_sheets import write_contact_sheets, write_film
-
         paths = write_contact_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
         for path in (*paths, write_film(table, chosen, self.view, out / "film.mp4")):
             print(path)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 from tabletop_interaction.agents.inverse.config import InverseRunOptions, InverseTrainingConfig
-from tabletop_interaction.agents.inverse.examples import inverse_examples
-from tabletop_interaction.agents.inverse.run import held_out_errors, train_inverse
-from tabletop_interaction.agents.inverse.training import InverseReport
-from tabletop_interaction.cli.loading import Device, check_device
-from tabletop_interaction.cli.train import progress_bars
-from tabletop_interaction.envs.records.folder import read_meta
-from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.segmentation.training.run import check_run_folder
+from tabletop_interaction.cli.options import check_device, check_run_path, options
+from tabletop_interaction.cli.progress import StepBar, progress_bars
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainInverse:
-    """Train a network that says which pick-and-place leads from one picture to another (Agrawal et al. 2016).
+    """Train a network that infers which pick-and-place leads from one picture to another (Agrawal et al. 2016).
 
     Example: tabletop train-inverse --data runs/first --out runs/inverse
-    The same command goes on where an earlier one stopped. Then: tabletop benchmark rearrangement --agents inverse
-    --inverse-model runs/inverse/model.safetensors
+
+    The same command resumes. Then: tabletop benchmark rearrangement --agents inverse --inverse-model
+    runs/inverse/model.safetensors
     """
 
     data: Path
@@ -32,73 +26,44 @@ class TrainInverse:
     out: Path
     """Folder of the run: state, TensorBoard curves, model.safetensors, and model.json with the errors on scenes that
     were held out."""
-    steps: int = InverseTrainingConfig.steps
-    """How many steps to learn."""
-    batch_size: int = InverseTrainingConfig.batch_size
-    """Pairs of pictures a step."""
-    span: int = InverseTrainingConfig.span
-    """Most moves between the two pictures of a pair; the original has 1, more teaches to begin what takes several."""
-    held_out: float = InverseTrainingConfig.held_out
-    """Share of the scenes that are not learned from, but tested on."""
-    device: Device = "cpu"
-    """What learns."""
-    seed: int = 0
-    """Where the random numbers start."""
+    training: Annotated[
+        InverseTrainingConfig, options(InverseTrainingConfig, "steps", "batch_size", "span", "held_out", "seed")
+    ]
+    session: Annotated[InverseRunOptions, options(InverseRunOptions, "device")]
 
     def run(self) -> None:
-        """Read the examples, learn and test, with progress bars; then say how far off the model is."""
-        config = InverseTrainingConfig(
-            steps=self.steps,
-            batch_size=self.batch_size,
-            span=self.span,
-            held_out=self.held_out,
-            seed=self.seed,
-        )
-        if not self.out.resolve().name:
-            raise InvalidConfiguration(f"--out {self.out} came; name a folder for the run")
-        check_device(self.device)
+        """Read the examples, train and test, with progress bars; then print the model's errors."""
+        from tabletop_interaction.agents.inverse.examples import inverse_examples
+        from tabletop_interaction.agents.inverse.run import train_inverse
+        from tabletop_interaction.envs.records.folder import read_meta
+        from tabletop_interaction.segmentation.training.run import check_run_folder
+
+        check_run_path(self.out)
+        check_device(self.session.device)
         # Before decoding, which writes and takes its time.
-        check_run_folder(self.out, config, None, any_steps=False)
+        check_run_folder(self.out, self.training, None, any_steps=False)
         with progress_bars() as show:
             examples = inverse_examples(
                 self.data,
-                config.model.size,
-                span=self.span,
+                self.training.model.size,
+                span=self.training.span,
                 progress=lambda done, total: show("pictures", done, total, ""),
             )
+            bar = StepBar(show, {"losses: pick": ".2f", "angle": ".2f", "place": ".2f"})
             model = train_inverse(
                 examples,
                 self.out,
-                config,
-                InverseRunOptions(str(self.data), read_meta(self.data).split, device=self.device),
-                tell=_LearningBar(show),
+                self.training,
+                replace(self.session, data=str(self.data), split=read_meta(self.data).split),
+                tell=lambda step, steps, said: bar.stepped(step, steps, *said[:3]),
                 tell_errors=lambda done, total: show("held out", done, total, ""),
             )
         _print_errors(model)
 
 
-class _LearningBar:
-    """Shows steps, their rate and means of the losses over the last twenty or so."""
-
-    def __init__(self, show: Callable[[str, int, int, str], None]) -> None:
-        self._show = show
-        self._start: tuple[float, int] | None = None
-        self._means: list[float] = []
-
-    def __call__(self, step: int, steps: int, report: InverseReport) -> None:
-        now = time.monotonic()
-        if self._start is None:
-            self._start, self._means = (now, step), list(report[:3])
-            return
-        self._means = [mean + (new - mean) / 20 for mean, new in zip(self._means, report[:3], strict=True)]
-        rate = (step - self._start[1]) / max(now - self._start[0], 1e-9)
-        losses = "  ".join(
-            f"{name} {mean:.2f}" for name, mean in zip(("pick", "angle", "place"), self._means, strict=True)
-        )
-        self._show("steps", step, steps, f"{rate:.2f} steps/s  losses: {losses}")
-
-
 def _print_errors(model: Path) -> None:
+    from tabletop_interaction.agents.inverse.run import held_out_errors
+
     errors, chance = held_out_errors(model)
     print(f"{model}, on {errors.examples} held-out examples, and a fixed prior on the same:")
     print(f"  pick   {errors.pick_cm:5.1f} cm (median {errors.pick_median_cm:.1f}), prior {chance.pick_cm:.1f} cm")

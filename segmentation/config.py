@@ -75,6 +75,8 @@ class ProposalConfig:
             raise InvalidConfiguration("candidates_per_scale and max_masks must be at least 1")
         if not 0 < self.mask_threshold < 1:
             raise InvalidConfiguration(f"mask_threshold is {self.mask_threshold}; give a probability between 0 and 1")
+        if not 0 <= self.min_score <= 1:
+            raise InvalidConfiguration(f"min_score is {self.min_score}; give a probability between 0 and 1")
         if not 0 < self.max_area_share <= 1:
             raise InvalidConfiguration(f"max_area_share is {self.max_area_share}; give a share above 0 and up to 1")
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import colorsys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.segmentation.coco import Detections
-from tabletop_interaction.segmentation.proposals import Image
 from tabletop_interaction.segmentation.rle import mask_from_rle
+
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.proposals import Image
 
 Colour = tuple[int, int, int]
 
@@ -61,3 +67,10 @@ def _write(picture: Image, text: str, centre_xy: tuple[float, float], size: floa
     y = int(np.clip(centre_xy[1] + height / 2, height + 2, max(height + 2, picture.shape[0] - 2)))
     for colour, thickness in (((0, 0, 0), 3 * stroke), ((255, 255, 255), stroke)):
         cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
+
+
+def overlay_names(pictures: Sequence[Path]) -> list[str]:
+    """A file name for each picture: its own with .png, with its number in front where two are the same."""
+    names = [f"{path.stem}.png" for path in pictures]
+    shared = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{number}-{name}" if name in shared else name for number, name in enumerate(names, start=1)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import imageio.v3 as iio
@@ -19,8 +19,10 @@ from PIL import Image as PilImage
 
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.segmentation.coco import Detections
-from tabletop_interaction.segmentation.proposals import Image, Segments
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
+
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.proposals import Image, Segments
 
 LONGER_SIDE = 430
 """Of the pictures that the networks are trained on, pixels."""

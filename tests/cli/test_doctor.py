@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tabletop_interaction.cli import installation
+from tabletop_interaction.cli import doctor
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
@@ -81,7 +81,7 @@ def test_without_a_lab_file_the_installation_is_told(capsys):
     out = capsys.readouterr().out
     assert "pictures by composed-tinyrenderer" in out
     assert f"ok    numpy: {np.__version__}" in out
-    for module in installation.OPTIONAL:
+    for module in doctor.OPTIONAL:
         assert f"ok    {module}: " in out
 
 
@@ -94,7 +94,7 @@ def quick_render(monkeypatch):
         observe=lambda: {f"view_{i}": picture for i, picture in enumerate(shown)},
         metadata={"renderer": "painted"},
     )
-    monkeypatch.setattr(installation, "open_simulation", lambda split, config: nullcontext(backend))
+    monkeypatch.setattr("tabletop_interaction.simulation.open_simulation", lambda split, config: nullcontext(backend))
     return shown
 
 
@@ -110,7 +110,7 @@ def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch
             raise PackageNotFoundError(name)
         return "1.0"
 
-    monkeypatch.setattr(installation, "version", version)
+    monkeypatch.setattr(doctor, "version", version)
     assert main(["doctor"]) == 1
     told = capsys.readouterr()
     assert "MEND  scipy: not installed\n      -> `pip install scipy`" in told.out
@@ -118,6 +118,6 @@ def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch
 
 
 def test_dependencies_are_those_of_the_package_without_its_extras():
-    names = installation.required()
+    names = doctor.required()
     assert {"numpy", "opencv-python-headless", "imageio", "tyro"} <= set(names)
     assert not {"ray", "ruckig", "pytest"} & set(names)

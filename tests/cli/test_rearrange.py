@@ -7,8 +7,8 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.cli.main import main
+from tabletop_interaction.files import claim_folder
 
 
 def test_an_episode_is_written_as_pictures_and_a_film_and_an_earlier_ones_do_not_stay(

@@ -142,7 +142,7 @@ def test_a_robot_brings_its_table_to_what_a_picture_shows(
 ) -> None:
     out = tmp_path / "out"
     assert _rearrange(robot, goal, out) == 0
-    assert "100% of what differed from the goal's picture is as it shall be" in capsys.readouterr().out
+    assert "100% of what differed from the goal's picture is as in the goal" in capsys.readouterr().out
     start, wanted, final = (imageio.imread(out / f"{name}.png").astype(int) for name in ("start", "goal", "final"))
     assert (wanted == imageio.imread(goal)).all()
     # Exposures differ by some grey levels, an object and its place by many.
@@ -169,7 +169,7 @@ def test_after_a_fault_and_a_yes_the_episode_begins_anew(
     monkeypatch.setattr("builtins.input", answer)
     assert _rearrange(robot, goal, tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert "the operator let it go on; the episode begins anew" in said
+    assert "the operator let it go on; the episode starts again" in said
     assert "\ndone after" in said
 
 
@@ -252,7 +252,7 @@ def test_without_a_ros_master_or_rethinks_sdk_nothing_is_written(
     ("options", "said"),
     [
         ([], "--backend sawyer came without --goal"),
-        (["--goal", "goal.png", "--displaced", "2"], "--displaced 2 came with --goal"),
+        (["--goal", "goal.png", "--displaced", "2"], "--displaced 2 has no effect with --goal"),
         (["--goal", "goal.png", "--agent", "oracle"], "--agent oracle came with --goal"),
         (["--goal", "nowhere.png"], "nowhere.png is no file that can be read as a picture"),
     ],
@@ -308,7 +308,7 @@ def test_without_a_yes_the_arm_holds_and_the_same_command_goes_on_later(
     assert _collect(robot, out, 2) == 1
     said = capsys.readouterr().err
     assert "the robot feels a collision" in said
-    assert "the same command goes on" in said
+    assert "run the same command again to resume" in said
     assert "Traceback" not in said
     assert held[0] < 0.05
     assert _rows(out) == 1

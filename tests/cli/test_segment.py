@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from tabletop_interaction.cli.loading import claim_folder
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.cli.segment import overlay_names
+from tabletop_interaction.files import claim_folder
 from tabletop_interaction.segmentation.coco import Detections
+from tabletop_interaction.segmentation.overlays import overlay_names
 from tabletop_interaction.segmentation.photos import PictureSegmenter, detect
 from tabletop_interaction.segmentation.proposals import Image, Segmenter
 
@@ -62,8 +62,8 @@ def test_finding_nothing_is_said(
         (["gone.jpg"], "gone.jpg does not exist"),
         ([str(Path(__file__))], "cannot be read as a picture"),
         ([str(Path(__file__).parent)], "is a folder"),
-        (["x.jpg", "--min-score", "3"], "it is a probability"),
-        (["x.jpg", "--max-area-share", "0"], "above 0 and up to 1"),
+        (["x.jpg", "--min-score", "3"], "min_score is 3.0; give a probability between 0 and 1"),
+        (["x.jpg", "--max-area-share", "0"], "max_area_share is 0.0; give a share above 0 and up to 1"),
         (["x.jpg", "--longer-side", "3"], "64 to 4096 is accepted"),
     ],
 )

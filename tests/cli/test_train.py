@@ -152,7 +152,7 @@ def test_records_without_a_grasp_are_refused(
         (["--coco", "x.json"], "give either --data"),
         (["--data", "nowhere"], "nowhere"),
         (["--data", "nowhere", "--steps", "0"], "steps is 0"),
-        (["--data", "nowhere", "--paste-share", "2"], "--paste-share 2"),
+        (["--data", "nowhere", "--paste-share", "2"], "paste_share is 2.0; it must lie between 0 and 1"),
         (["--coco", "nowhere.json", "--images", "."], "nowhere.json does not exist"),
     ],
 )

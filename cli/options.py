@@ -1,0 +1,153 @@
+"""Options that several commands share, and how a configuration's fields become options."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+
+import docstring_parser
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.segmentation.config import FAST, Device, ProposalConfig
+
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.proposals import Segmenter
+
+SetName = Literal[
+    "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"
+]
+SET_NAMES: tuple[SetName, ...] = get_args(SetName)
+
+
+class Refused(Exception):
+    """Carries the error of a configuration, its cause, through tyro, which would show any ValueError as its own."""
+
+
+def options(kind: type, *names: str, **values: Any) -> Any:
+    """Make fields of a configuration options; type, default and help are those of the field.
+
+    `training: Annotated[TrainingConfig, options(TrainingConfig, "steps", "crops.paste_share", steps=400)]` gives the
+    options --steps and --paste-share, and a whole `TrainingConfig`.
+
+    Args:
+        kind: a dataclass whose fields have defaults.
+        names: fields that become options; "crops.paste_share" is a field of the configuration in the field `crops`.
+        values: defaults that differ from the class', also of fields that are no options.
+    """
+
+    def construct(**given: Any) -> Any:
+        try:
+            return _made(kind, names, given, {name: values[name] for name in values if name not in given})
+        except TabletopError as error:
+            raise Refused from error
+
+    parameters = list(_parameters(kind, names, values))
+    construct.__annotations__ = {one.name: one.annotation for one in parameters}
+    construct.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return tyro.conf.arg(constructor=construct)
+
+
+def _parameters(kind: type, names: Iterable[str], values: Mapping[str, Any]) -> Iterable[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    helps = {one.arg_name: one.description for one in docstring_parser.parse_from_object(kind).params}
+    defaults = vars(kind())
+    for name in names:
+        outer, _, inner = name.partition(".")
+        if inner:
+            yield from _parameters(hints[outer], [inner], values)
+            continue
+        annotation = Annotated[hints[name], tyro.conf.arg(help=" ".join((helps[name] or "").split()))]
+        default = values.get(name, defaults[name])
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _made(kind: type, names: Iterable[str], given: Mapping[str, Any], hidden: Mapping[str, Any]) -> Any:
+    """An instance with the given values of the named fields, and `hidden` ones of others."""
+    nested: dict[str, list[str]] = {}
+    own = dict(hidden)
+    for name in names:
+        outer, _, inner = name.partition(".")
+        if inner:
+            nested.setdefault(outer, []).append(inner)
+        else:
+            own[name] = given[name]
+    hints = get_type_hints(kind) if nested else {}
+    return kind(**own, **{outer: _made(hints[outer], inner, given, {}) for outer, inner in nested.items()})
+
+
+def refuse_ignored(given: Any, where: str, *names: str, **defaults: Any) -> None:
+    """Refuse options that have no effect beside another one.
+
+    Args:
+        given: dataclass of options.
+        where: the option beside which they have none, such as "with --policy random".
+        names: fields that are to have their class' defaults.
+        defaults: fields that are to have these values.
+
+    Raises:
+        InvalidConfiguration: one of them has another value.
+    """
+    defaults |= {field.name: field.default for field in dataclasses.fields(given) if field.name in names}
+    for name, default in defaults.items():
+        if (value := getattr(given, name)) != default:
+            raise InvalidConfiguration(f"--{name.replace('_', '-')} {value} has no effect {where}; leave it out")
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network finds the objects, and how."""
+
+    model: str = "default"
+    """Checkpoint of the network."""
+    fast: bool = False
+    """Three scales of the picture instead of seven: about two thirds of the time."""
+    device: Device = "cpu"
+    """Device of the network."""
+
+    def load(self, config: ProposalConfig | None = None) -> Segmenter:
+        """The network with the settings `config` of its proposals; errors as `load_segmenter`."""
+        return load_segmenter(self.model, fast=self.fast, device=self.device, config=config)
+
+
+def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalConfig | None = None) -> Segmenter:
+    """A network with the settings `config` of its proposals, with fewer scales if it has to be fast.
+
+    Raises:
+        InvalidConfiguration: CUDA is asked for and not there.
+        CheckpointError: the file is missing or damaged.
+    """
+    from tabletop_interaction.segmentation.proposals import Segmenter
+
+    check_device(device)
+    config = config or ProposalConfig()
+    return Segmenter.load(model, dataclasses.replace(config, scales=FAST.scales if fast else config.scales), device)
+
+
+def check_device(device: Device) -> None:
+    """Raises InvalidConfiguration when CUDA is asked for and not there."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise InvalidConfiguration("--device cuda came, but torch finds no CUDA device; use --device cpu")
+
+
+def check_run_path(out: Path) -> None:
+    """Raises InvalidConfiguration when `out` is the root of the file system, beside which nothing can be written."""
+    if not out.resolve().name:
+        raise InvalidConfiguration(f"--out {out} came; name a folder for the run")
+
+
+def print_result(console: Console, table: Table, footnotes: Iterable[str]) -> None:
+    """Print a table of figures and the lines that explain it."""
+    console.print(table)
+    for line in footnotes:
+        console.print(line, highlight=False, markup=False)
