@@ -54,7 +54,7 @@ def read_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> 
     return iter(open_interactions(folder, columns))
 
 
-def count_interactions(folder: _Path) -> int:
+def count_interactions(folder: AnyPath) -> int:
     """Number of interactions in a folder; errors as `open_interactions`."""
     return len(open_interactions(folder, columns=()))
 
