@@ -22,9 +22,9 @@ class Assets:
 
     def run(self) -> None:
         """Write the pictures and print where they are."""
-        from tabletop_interaction.reports.asset_sheets import write_asset_sheets
-        from tabletop_interaction.reports.films import write_arm_film
+        from tabletop_interaction.benchmarks.ground_truth import AimedAgent
+        from tabletop_interaction.reports.assets import write_arm_film, write_asset_sheets
 
         claim_folder(self.out, "assets")
-        for path in (*write_asset_sheets(self.out), write_arm_film(self.out / "arm.gif", seed=self.seed)):
+        for path in (*write_asset_sheets(self.out), write_arm_film(self.out / "arm.gif", AimedAgent, seed=self.seed)):
             print(path)

@@ -39,7 +39,7 @@ class Bootstrap:
 
     def run(self) -> None:
         """Watch, segment, train; with progress bars."""
-        from tabletop_interaction.reports.passive_sheet import write_passive_sheet
+        from tabletop_interaction.reports.sheets import write_passive_sheet
         from tabletop_interaction.segmentation.training.run import train
 
         self._check()

@@ -32,7 +32,7 @@ from tabletop_interaction.agents.learning.run_folder import (
     open_run,
     read_history,
 )
-from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOut, open_held_out
+from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
 from tabletop_interaction.cli.backends import Terminal
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.json_lines import read_lines
@@ -84,7 +84,7 @@ def learn_with_display(
     config: LearningConfig,
     folder: RunFolder,
     acting: Acting,
-    held_out: HeldOut,
+    held_out: HeldOutPictures,
     evaluate_every: int,
     terminal: Terminal,
 ) -> None:

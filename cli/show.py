@@ -36,7 +36,8 @@ class Show:
 
     def run(self) -> None:
         """Write the pictures and print where they are."""
-        from tabletop_interaction.reports.contact_sheets import write_contact_sheets, write_film
+        from tabletop_interaction.reports.films import write_interaction_film
+        from tabletop_interaction.reports.sheets import write_interaction_sheets
 
         if self.rows < 1 or self.sheets < 1:
             raise InvalidConfiguration(f"--rows {self.rows} and --sheets {self.sheets} must be positive")
@@ -44,8 +45,8 @@ class Show:
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         claim_folder(out, "show")
-        paths = write_contact_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
-        for path in (*paths, write_film(table, chosen, self.view, out / "film.mp4")):
+        paths = write_interaction_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
+        for path in (*paths, write_interaction_film(table, chosen, self.view, out / "film.mp4")):
             print(path)
 
     def _chosen(self) -> list[int]:

@@ -20,9 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tabletop_interaction.arrays import Floats
 
 PALETTE = {
     "ink": ("#1d2329", "#e6e9ec"),

@@ -1,55 +1,45 @@
-"""A short film of the arm at work, in slow motion as the third-person camera sees it: the README's picture."""
+"""Films as MP4 or GIF, and the film of recorded interactions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import imageio.v2 as imageio
 import numpy as np
 
-from tabletop_interaction.benchmarks.ground_truth import AimedAgent
-from tabletop_interaction.envs import TabletopInteraction
-from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
-from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.cameras import arena_views
-from tabletop_interaction.simulation.renderer import ComposedRenderer
-from tabletop_interaction.simulation.world import World
+from tabletop_interaction.arrays import Picture
+from tabletop_interaction.envs.records.reading import InteractionTable
+from tabletop_interaction.files import atomic_path
+from tabletop_interaction.reports.sheets import interaction_panels, spread
 
-_STEPS_A_FRAME = 18
-_FRAME_MS = 110
-_SIZE_PX = (360, 270)
+_PANELS_PER_SECOND = 3
+_MOST_INTERACTIONS = 60
 
 
-def write_arm_film(path: Path, *, interactions: int = 3, seed: int = 3) -> Path:
-    """Write an animated GIF of some pick-and-places aimed by ground truth; transits jump, as they do in the simulation.
+def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) -> Path:
+    """Write a film.
 
     Args:
-        path: the GIF.
-        interactions: how many.
-        seed: of the scene.
+        path: the file; its suffix says the format: .mp4, or .gif, which repeats for ever.
+        frames: uint8 (H, W, 3) each, of one size.
+        frames_per_second: speed.
     """
-    frames: list[Any] = []
-    steps = 0
-
-    def film() -> None:
-        nonlocal steps
-        steps += 1
-        if filming and steps % _STEPS_A_FRAME == 0:
-            picture = backend.third_person_picture()
-            frames.append(np.asarray(cv2.resize(picture, _SIZE_PX, interpolation=cv2.INTER_AREA), np.uint8))
-
-    filming = False
-    views = arena_views(ARENA)
-    backend = SimulationBackend("train", SimulationConfig(), World(film), ComposedRenderer(views), views)
-    with backend:
-        env = TabletopInteraction(backend)
-        agent = AimedAgent(backend, np.random.default_rng(seed))
-        observation, info = env.reset(seed=seed)
-        filming = True
-        for _ in range(interactions):
-            observation, _, _, _, info = env.step(agent.act(observation, info))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    imageio.mimwrite(path, list(frames), duration=_FRAME_MS, loop=0)
+    options: dict[str, Any] = {"fps": frames_per_second, "macro_block_size": 2}
+    if path.suffix == ".gif":
+        options = {"duration": round(1000 / frames_per_second), "loop": 0}
+    with atomic_path(path) as temporary, imageio.get_writer(temporary, **options) as writer:
+        for frame in frames:
+            writer.append_data(np.ascontiguousarray(frame))
     return path
+
+
+def write_interaction_film(table: InteractionTable, numbers: Sequence[int], view: str, path: Path) -> Path:
+    """Write a film of before, held, after and masks of interactions, at most 60 spread over `numbers`.
+
+    Arguments as `write_interaction_sheets`.
+    """
+    chosen = spread(numbers, _MOST_INTERACTIONS)
+    panels = (panel for number in chosen for panel in interaction_panels(table[number], view))
+    return write_film(path, panels, _PANELS_PER_SECOND)

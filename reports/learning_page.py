@@ -1,6 +1,6 @@
-"""The report of a learning run: one page that needs nothing else, written anew as the run goes on.
+"""The report of a learning run: one HTML page without outside files, rewritten during the run.
 
-What it shows follows the paper's section 5: average precision and recall of hypotheses against the number of
+It shows what the paper's section 5 shows: average precision and recall of hypotheses against the number of
 interactions, precision-recall curves, and the masks on the same held-out pictures over time (figure 4).
 """
 
@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.agents.learning.learner import Update
-from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.files import write_file
 from tabletop_interaction.reports.charts import Line, LineChart, StackedChart, trailing_mean
 from tabletop_interaction.reports.learning_pictures import (
     OUTCOMES,
-    doubts,
     latest_attempts,
     open_album,
     progression,
+    unlabelled,
 )
 from tabletop_interaction.reports.learning_run import (
     IOUS,
     Floats,
-    HeldOut,
+    HeldOutFigures,
     LearningRun,
     read_learning_run,
 )
@@ -37,7 +37,7 @@ PAPER_AP = {0.3: 45.9, 0.5: 22.5}
 PAPER_INTERACTIONS = 50_000
 
 WINDOW, LONG_WINDOW = 50, 500
-"""Interactions over which shares are taken; the longer one makes the trend of a long run readable."""
+"""Interactions per share: the last 50, and for the trend of a long run the last 500."""
 
 _FEWEST = 10
 _PER_CENT = (0.0, 100.0)
@@ -46,14 +46,14 @@ _OUTCOME_COLOURS = (0, 1, 2, 3, 5, 4)
 
 
 def write_report(run_folder: Path) -> Path:
-    """Write report.html into a run's folder, whole or not at all, and name it; the run may be at any stage.
+    """Write report.html into the folder of a run at any stage, and return its path.
 
     Raises:
         ForeignFolder, UnreadableRecords: as `read_learning_run`.
     """
     run = read_learning_run(run_folder)
     path = run_folder / "report.html"
-    write_whole(path, report_page(run))
+    write_file(path, report_page(run))
     return path
 
 
@@ -74,13 +74,13 @@ def report_page(run: LearningRun) -> str:
         progression=progression(run.evaluations),
         ap_text=lambda evaluation: " / ".join(_per_cent(evaluation, iou).removesuffix(" %") for iou in PAPER_AP),
         latest=latest_attempts(run, album),
-        doubts=doubts(run, album),
+        unlabelled=unlabelled(run, album),
         settings=flat_settings(run.config),
     )
 
 
 def essentials(run: LearningRun) -> tuple[Essential, ...]:
-    """How much was done, how well picks go, how good masks are; a dash where nothing is known yet."""
+    """Figures of the page's head: interactions, shares of picks, AP; a dash where there is no figure yet."""
     first, last = (run.evaluations[0], run.evaluations[-1]) if run.evaluations else (None, None)
     return (
         Essential("interactions", f"{len(run.attempts):,}", _pace(run)),
@@ -91,15 +91,15 @@ def essentials(run: LearningRun) -> tuple[Essential, ...]:
 
 
 def duration(seconds: float) -> str:
-    """Working time in words: "2 h 05 min", "7 min", "40 s"."""
+    """A time in words: "2 h 05 min", "7 min", "40 s"."""
     minutes = int(seconds // 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60:02d} min"
     return f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
-def ap_chart(evaluations: Sequence[HeldOut]) -> LineChart:
-    """Average precision against interactions, and the paper's figures as dashed lines."""
+def ap_chart(evaluations: Sequence[HeldOutFigures]) -> LineChart:
+    """Average precision against interactions; the paper's figures are dashed lines."""
     at = _at(evaluations)
     lines = [
         _per_cent_line(f"IoU {iou}", at, _values([e.ap.get(iou) for e in evaluations]), colour)
@@ -113,8 +113,8 @@ def ap_chart(evaluations: Sequence[HeldOut]) -> LineChart:
     return LineChart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT)
 
 
-def recall_chart(evaluations: Sequence[HeldOut], iou: float) -> LineChart:
-    """Share of the held-out objects that are among the hypotheses of a precision, against interactions."""
+def recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) -> LineChart:
+    """Share of the held-out objects among the hypotheses at fixed precisions, against interactions."""
     precisions = sorted({precision for e in evaluations for precision in e.recall_at_precision.get(iou, {})})
     lines = []
     for colour, precision in enumerate(precisions):
@@ -124,8 +124,8 @@ def recall_chart(evaluations: Sequence[HeldOut], iou: float) -> LineChart:
     return LineChart(title, "interactions", "objects found, %", tuple(lines), y_range=_PER_CENT)
 
 
-def precision_recall_chart(evaluations: Sequence[HeldOut], iou: float) -> LineChart:
-    """The curve of the last evaluation and, paler, of the first."""
+def precision_recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) -> LineChart:
+    """Precision against recall at the last evaluation and, paler, at the first."""
     lines = [_curve_line("last", evaluation, iou, 0) for evaluation in evaluations[-1:]]
     if len(evaluations) > 1:
         lines.append(replace(_curve_line("first", evaluations[0], iou, 1), style="pale"))
@@ -134,7 +134,7 @@ def precision_recall_chart(evaluations: Sequence[HeldOut], iou: float) -> LineCh
 
 
 def picks_chart(run: LearningRun) -> LineChart:
-    """Shares of the picks that move an object and that hold something; of a long run over both windows."""
+    """Shares of the picks that move an object and that hold something; for a long run over both windows."""
     long = len(run.attempts) >= 2 * LONG_WINDOW
     shares = (("moves an object", run.moved, 2), ("holds something", run.grasped, 0))
     lines = [_share_line(label, run, hit, colour, LONG_WINDOW if long else WINDOW) for label, hit, colour in shares]
@@ -145,18 +145,18 @@ def picks_chart(run: LearningRun) -> LineChart:
 
 
 def outcomes_chart(run: LearningRun) -> StackedChart:
-    """What became of the picks, shares of the last 50, stacked to 100 %; the values are of the whole run."""
+    """Outcomes of the picks, shares of the last 50 stacked to 100 %; the values are shares of the whole run."""
     lines = []
     for (outcome, label), colour in zip(OUTCOMES.items(), _OUTCOME_COLOURS, strict=True):
-        became = np.array([attempt.pick_outcome == outcome for attempt in run.attempts], np.float64)
-        line = _share_line(label, run, became, colour, WINDOW)
-        lines.append(replace(line, value=f"{100 * became.mean():.1f} %" if len(became) else ""))
-    title, y_label = "What became of the picks", f"of the last {WINDOW} picks, %"
+        hit = np.array([attempt.pick_outcome == outcome for attempt in run.attempts], np.float64)
+        line = _share_line(label, run, hit, colour, WINDOW)
+        lines.append(replace(line, value=f"{100 * hit.mean():.1f} %" if len(hit) else ""))
+    title, y_label = "Outcomes of the picks", f"of the last {WINDOW} picks, %"
     return StackedChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=(1120, 300))
 
 
 def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
-    """Losses, mask IoU and examples; the first two against the network's steps."""
+    """Losses and mask IoU against training steps, and examples against interactions."""
     steps = np.array([update.step for update in updates], np.float64)
     made = np.array([update.interactions for update in updates], np.float64)
 
@@ -168,14 +168,14 @@ def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
     iou = (line("predicted against target", steps, "mask_iou", 2),)
     examples = (line("masks", made, "objects", 0, ",.0f"), line("background", made, "background", 5, ",.0f"))
     return (
-        LineChart("Training losses", "steps of the network", "loss, nats", losses, size=_SMALL),
-        LineChart("Mask IoU in training", "steps of the network", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
-        LineChart("Examples that it made itself", "interactions", "examples", examples, size=_SMALL),
+        LineChart("Training losses", "training steps", "loss, nats", losses, size=_SMALL),
+        LineChart("Mask IoU in training", "training steps", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
+        LineChart("Self-made examples", "interactions", "examples", examples, size=_SMALL),
     )
 
 
 def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """(name, value) of nested settings, names joined by dots."""
+    """Name and value of nested settings, names joined by dots."""
     rows: list[tuple[str, str]] = []
     for name, value in config.items():
         if isinstance(value, Mapping):
@@ -189,20 +189,20 @@ def _pace(run: LearningRun) -> str:
     planned = f"of {run.config['interactions']:,} planned; " if "interactions" in run.config else ""
     seconds = run.attempts[-1].seconds if run.attempts else 0.0
     if seconds <= 0:
-        return f"{planned}none timed yet"
+        return f"{planned}no time measured yet"
     return f"{planned}{60 * len(run.attempts) / seconds:.1f} a minute over {duration(seconds)} of work"
 
 
 def _then_and_now(values: Floats) -> tuple[str, str]:
-    """The share at the end, and a note with the share at the start; of a short run, of its halves."""
+    """The share at the end, and a note with the share at the start; for a short run, of its halves."""
     window = min(WINDOW, (len(values) + 1) // 2)
     if window == 0:
-        return "-", "none tried yet"
+        return "-", "no interaction yet"
     start, end = 100 * values[:window].mean(), 100 * values[-window:].mean()
     return f"{end:.0f} %", f"of the last {window}; {start:.0f} % of the first {window}"
 
 
-def _ap_note(first: HeldOut | None, last: HeldOut | None, iou: float) -> str:
+def _ap_note(first: HeldOutFigures | None, last: HeldOutFigures | None, iou: float) -> str:
     paper = f"paper, on another test set after {PAPER_INTERACTIONS:,}: {PAPER_AP[iou]:.1f} %"
     if first is None or last is None:
         return f"no evaluation yet; {paper}"
@@ -210,7 +210,7 @@ def _ap_note(first: HeldOut | None, last: HeldOut | None, iou: float) -> str:
     return f"after {last.interactions:,}; {start}{paper}"
 
 
-def _per_cent(evaluation: HeldOut | None, iou: float) -> str:
+def _per_cent(evaluation: HeldOutFigures | None, iou: float) -> str:
     value = evaluation.ap.get(iou, np.nan) if evaluation else np.nan
     return f"{value:.1f} %" if np.isfinite(value) else "-"
 
@@ -220,19 +220,19 @@ def _per_cent_line(label: str, x: Floats, y: Floats, colour: int) -> Line:
     return Line(label, x, y, colour, value=value)
 
 
-def _curve_line(when: str, evaluation: HeldOut, iou: float, colour: int) -> Line:
+def _curve_line(when: str, evaluation: HeldOutFigures, iou: float, colour: int) -> Line:
     recall, precision = evaluation.curves.get(iou, (np.empty(0), np.empty(0)))
     label = f"{when}, after {evaluation.interactions:,}"
     return Line(label, 100 * recall, 100 * precision, colour, value=f"AP {_per_cent(evaluation, iou)}")
 
 
 def _share_line(label: str, run: LearningRun, hit: Floats, colour: int, window: int) -> Line:
-    """Trailing mean of what is 1 for a hit, per cent, from where there are enough to mean something."""
+    """Trailing mean of 0 or 1 for each interaction, per cent, from the tenth interaction on."""
     numbers = np.array([attempt.number for attempt in run.attempts], np.float64)
     return _per_cent_line(label, numbers[_FEWEST - 1 :], 100 * trailing_mean(hit, window)[_FEWEST - 1 :], colour)
 
 
-def _at(evaluations: Sequence[HeldOut]) -> Floats:
+def _at(evaluations: Sequence[HeldOutFigures]) -> Floats:
     return np.array([evaluation.interactions for evaluation in evaluations], np.float64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,8 @@ def render_page(template: Path, **values: Any) -> str:
     )
     page = environment.from_string(template.read_text(encoding="utf-8"))
     return page.render(style=Markup(STYLE), **values)
+
+
+def jpeg_uri(jpeg: bytes) -> str:
+    """The data URI of an encoded JPEG, for the `src` of an image."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
@@ -19,7 +18,7 @@ from tabletop_interaction.benchmarks.rearrangement.table import CAPTION, DISPLAC
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.envs.records.folder import write_whole
 from tabletop_interaction.reports.charts import COLOURS, Bar, BarChart, Bars, Line, LineChart
-from tabletop_interaction.reports.page import Essential, render_page
+from tabletop_interaction.reports.page import Essential, jpeg_uri, render_page
 
 _SHOWN_PX = 60.0
 _SUCCESSES_AN_AGENT = 2
@@ -147,12 +146,11 @@ def _shown(out: Path, episodes: Iterable[Episode]) -> tuple[Example, ...]:
 
 def _example(out: Path, one: Episode) -> Example:
     path = picture_path(out, one.key)
-    picture = base64.b64encode(path.read_bytes()).decode() if path.is_file() else ""
     moved = f"{one.displaced} displaced" + (", one onto another's place" if one.occupied else "")
     note = (
         f"{moved}; after {one.interactions} interactions {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
     )
-    return Example(str(one.key), note, f"data:image/jpeg;base64,{picture}" if picture else "")
+    return Example(str(one.key), note, jpeg_uri(path.read_bytes()) if path.is_file() else "")
 
 
 def _essential(name: str, share: Share) -> Essential:

@@ -1,8 +1,8 @@
-"""Does it help to choose? Runs that pick their own hypotheses beside runs that pick at random.
+"""Does choosing help? Runs that pick their own hypotheses against runs that pick at random.
 
-The paper's claim is that the robot's hypotheses make its experiments better: more picks move an object, so that the
-same number of interactions brings more masks. Compared: how often picks hit over a run, what they brought, and
-average precision on the same held-out pictures.
+The paper claims that the robot's hypotheses make its experiments better: more picks move an object, so that the same
+number of interactions gives more masks. Compared are the share of picks that move an object over a run, the number of
+masks, and average precision on the same held-out pictures.
 """
 
 from __future__ import annotations
@@ -15,19 +15,15 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
 from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, flat_settings
-from tabletop_interaction.reports.learning_run import (
-    IOUS,
-    Floats,
-    HeldOut,
-    LearningRun,
-    read_learning_run,
-)
+from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
 
 QUARTERS = 4
-"""Equal parts of a run over which the share of hits is told."""
+"""Equal parts of a run, each with its own share of picks that move an object."""
 
 _PANEL = (400, 300)
 _PER_CENT = (0.0, 100.0)
@@ -36,22 +32,22 @@ _MOST_DIFFERENCES = 12
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What is compared of one run.
+    """The figures of one run.
 
     Attributes:
-        policy: as its settings say.
+        policy: from its settings.
         interactions: made.
-        moved_by_quarter: share of the picks that moved an object, by quarter of the run; NaN for an empty one.
+        moved_by_quarter: share of the picks that moved an object, by quarter of the run; None for an empty one.
         moved, grasped: picks that moved an object, and that held something.
-        masks: examples with a mask that it had at its last update; 0 without one.
-        steps: of the network before the last evaluation.
+        masks: examples with a mask at the last update; 0 without an update.
+        steps: training steps before the last evaluation.
         evaluated_after: interactions before the last evaluation.
-        ap: of the last evaluation by IoU threshold, per cent.
+        ap: at the last evaluation, by IoU threshold, per cent.
     """
 
     policy: str
     interactions: int
-    moved_by_quarter: tuple[float, ...]
+    moved_by_quarter: tuple[float | None, ...]
     moved: int
     grasped: int
     masks: int
@@ -62,7 +58,7 @@ class RunFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs by name that were evaluated on the same pictures; made by `compare_runs`."""
+    """Runs by name that were evaluated on the same pictures; `compare_runs` makes it."""
 
     runs: Mapping[str, LearningRun]
     figures: Mapping[str, RunFigures]
@@ -74,45 +70,28 @@ class Comparison:
 
     @property
     def pictures(self) -> int:
-        """How many pictures it has."""
+        """The number of its pictures."""
         return self._any_evaluation.pictures
 
     @property
-    def _any_evaluation(self) -> HeldOut:
+    def _any_evaluation(self) -> HeldOutFigures:
         return next(iter(self.runs.values())).evaluations[-1]
 
     def table(self) -> Table:
-        """A row a figure, a column a run."""
+        """A table with a row for each figure and a column for each run."""
         table = Table(
             title=f"active against passive; AP on {self.pictures} pictures of {self.set_name}", title_justify="left"
         )
         table.add_column("")
         for name in self.runs:
             table.add_column(name, justify="right")
-        for label, cells in self._rows():
-            table.add_row(label, *cells)
+        columns = [_cells(figures) for figures in self.figures.values()]
+        for label in columns[0]:
+            table.add_row(label, *(cells[label] for cells in columns))
         return table
 
-    def _rows(self) -> list[tuple[str, list[str]]]:
-        all_figures = list(self.figures.values())
-        rows = [
-            ("policy", [f.policy for f in all_figures]),
-            ("interactions", [f"{f.interactions:,}" for f in all_figures]),
-        ]
-        for quarter in range(QUARTERS):
-            cells = [_share(f.moved_by_quarter[quarter]) for f in all_figures]
-            rows.append((f"picks that move an object, quarter {quarter + 1}", cells))
-        rows += [
-            ("picks that move an object", [f"{f.moved:,}" for f in all_figures]),
-            ("picks that hold something", [f"{f.grasped:,}" for f in all_figures]),
-            ("labelled masks", [f"{f.masks:,}" for f in all_figures]),
-            ("steps of the network", [f"{f.steps:,}" for f in all_figures]),
-            ("evaluated after", [f"{f.evaluated_after:,}" for f in all_figures]),
-        ]
-        return rows + [(f"AP at IoU {iou}, %", [_one_digit(f.ap.get(iou)) for f in all_figures]) for iou in IOUS]
-
     def footnotes(self) -> list[str]:
-        """What a reader must know before believing the table: settings that differ, runs of unlike length."""
+        """What limits the comparison: settings that differ, runs of different length."""
         lines = [f"{name} differs: {values}" for name, values in self.differences().items()]
         if len(lines) > _MOST_DIFFERENCES:
             lines = [*lines[:_MOST_DIFFERENCES], f"and {len(lines) - _MOST_DIFFERENCES} more settings differ"]
@@ -121,12 +100,12 @@ class Comparison:
     def differences(self) -> dict[str, str]:
         """By name, the settings that are not the same in all runs, as text."""
         settings = {name: dict(flat_settings(run.config)) for name, run in self.runs.items()}
-        names = dict.fromkeys(key for one in settings.values() for key in one)
-        told = {key: [one.get(key, "not set") for one in settings.values()] for key in names}
+        keys = dict.fromkeys(key for one in settings.values() for key in one)
+        values = {key: [one.get(key, "not set") for one in settings.values()] for key in keys}
         return {
-            key: ", ".join(f"{value} ({name})" for name, value in zip(settings, values, strict=True))
-            for key, values in told.items()
-            if len(set(values)) > 1
+            key: ", ".join(f"{value} ({name})" for name, value in zip(settings, each, strict=True))
+            for key, each in values.items()
+            if len(set(each)) > 1
         }
 
     def _at_equal_length(self) -> list[str]:
@@ -135,19 +114,24 @@ class Comparison:
         by_run = {name: {e.interactions: e for e in run.evaluations} for name, run in self.runs.items()}
         common = set.intersection(*(set(evaluations) for evaluations in by_run.values()))
         if not common:
-            return ["the runs were evaluated after unlike numbers of interactions, and never after the same"]
+            return ["the runs were evaluated after different numbers of interactions, and never after the same"]
         last = max(common)
-        ap = {name: " / ".join(_one_digit(at[last].ap.get(iou)) for iou in IOUS) for name, at in by_run.items()}
-        told = ", ".join(f"{name} {values}" for name, values in ap.items())
+        ap = ", ".join(
+            f"{name} {' / '.join(_one_digit(at[last].ap.get(iou)) for iou in IOUS)}" for name, at in by_run.items()
+        )
         ious = " / ".join(str(iou) for iou in IOUS)
-        return [f"unlike lengths; after {last:,}, the last count at which all were evaluated, AP at {ious}: {told}"]
+        return [f"different lengths; after {last:,}, the last count at which all were evaluated, AP at {ious}: {ap}"]
 
     def document(self) -> dict[str, Any]:
-        """The figures as plain JSON."""
+        """The content of results.json."""
+        runs = {
+            name: {"folder": str(run.folder), "seed": run.seed, **plain(self.figures[name])}
+            for name, run in self.runs.items()
+        }
         return {
             "set": self.set_name,
             "pictures": self.pictures,
-            "runs": {name: _document(self.runs[name], figures) for name, figures in self.figures.items()},
+            "runs": runs,
             "settings_that_differ": self.differences(),
         }
 
@@ -162,13 +146,13 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     """
     if len(folders) < 2:
         raise InvalidConfiguration(
-            f"{len(folders)} run came; two or more are compared, e.g. active=runs/a passive=runs/b"
+            f"{len(folders)} run came; give two or more to compare, e.g. active=runs/a passive=runs/b"
         )
     runs = {name: read_learning_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
         if not run.attempts or not run.evaluations:
             missing = "evaluation" if run.attempts else "interaction"
-            raise InvalidConfiguration(f"{name} ({run.folder}) has no {missing} yet; let it go on before comparing")
+            raise InvalidConfiguration(f"{name} ({run.folder}) has no {missing} yet; resume it before comparing")
     _check_same_set(runs)
     return Comparison(runs, {name: run_figures(run) for name, run in runs.items()})
 
@@ -176,10 +160,11 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
 def run_figures(run: LearningRun) -> RunFigures:
     """The figures of a run that has interactions and an evaluation."""
     last = run.evaluations[-1]
+    quarters = np.array_split(run.moved, QUARTERS)
     return RunFigures(
         policy=str(run.config.get("policy", "-")),
         interactions=len(run.attempts),
-        moved_by_quarter=tuple(_mean(part) for part in np.array_split(run.moved, QUARTERS)),
+        moved_by_quarter=tuple(float(part.mean()) if len(part) else None for part in quarters),
         moved=int(run.moved.sum()),
         grasped=int(run.grasped.sum()),
         masks=run.updates[-1].objects if run.updates else 0,
@@ -190,14 +175,14 @@ def run_figures(run: LearningRun) -> RunFigures:
 
 
 def named_folders(arguments: Sequence[str]) -> dict[str, Path]:
-    """Folders by name from `name=folder`, or from folders, which are called by their own names.
+    """Folders by name, from arguments `name=folder` or `folder`, whose name is its own.
 
     Raises:
         InvalidConfiguration: two have the same name.
     """
     folders: dict[str, Path] = {}
     for argument in arguments:
-        # A folder may have the sign in its name.
+        # The name of a folder may contain "=".
         named = "=" in argument and not Path(argument).is_dir()
         name, folder = argument.split("=", 1) if named else (Path(argument).resolve().name, argument)
         if name in folders:
@@ -209,59 +194,63 @@ def named_folders(arguments: Sequence[str]) -> dict[str, Path]:
 
 
 def comparison_svg(comparison: Comparison) -> str:
-    """AP at IoU 0.3 and 0.5 and the share of picks that move an object, against interactions; a colour a run."""
-    runs = list(comparison.runs.items())
-    charts = [_chart(f"AP at IoU {iou}", "AP, %", [_ap_line(run, iou, at) for at, (_, run) in enumerate(runs)])
-              for iou in IOUS[:2]]  # fmt: skip
-    window = LONG_WINDOW if min(len(run.attempts) for _, run in runs) >= 2 * LONG_WINDOW else WINDOW
-    hits = [_hits_line(run, window, at) for at, (_, run) in enumerate(runs)]
-    charts.append(_chart("Picks that move an object", f"of the last {window} picks, %", hits))
-    legend = [Line(name, np.empty(0), np.empty(0), at % COLOURS) for at, (name, _) in enumerate(runs)]
-    return chart_file(charts, legend)
+    """Charts of AP at IoU 0.3 and 0.5 and of the picks that move an object, against interactions; a colour a run."""
+    runs = list(comparison.runs.values())
+    window = LONG_WINDOW if min(len(run.attempts) for run in runs) >= 2 * LONG_WINDOW else WINDOW
+    charts = [
+        *(_chart(f"AP at IoU {iou}", "AP, %", [_ap_points(run, iou) for run in runs]) for iou in IOUS[:2]),
+        _chart(
+            "Picks that move an object", f"of the last {window} picks, %", [_moved_points(run, window) for run in runs]
+        ),
+    ]
+    names = enumerate(comparison.runs)
+    return chart_file(charts, [Line(name, np.empty(0), np.empty(0), number % COLOURS) for number, name in names])
 
 
 def _check_same_set(runs: Mapping[str, LearningRun]) -> None:
     sets = {name: (run.evaluations[-1].set_name, run.evaluations[-1].pictures) for name, run in runs.items()}
     if len(set(sets.values())) > 1:
-        told = ", ".join(f"{name} on {pictures} pictures of {set_name}" for name, (set_name, pictures) in sets.items())
+        listed = ", ".join(
+            f"{name} on {pictures} pictures of {set_name}" for name, (set_name, pictures) in sets.items()
+        )
         raise InvalidConfiguration(
-            f"the runs were evaluated on different pictures: {told}; average precision is compared on the same set "
-            "only, so evaluate their networks on one with tabletop evaluate"
+            f"the runs were evaluated on different pictures: {listed}; average precision is comparable on the same set "
+            "only, so evaluate their networks on one set with tabletop evaluate"
         )
 
 
-def _document(run: LearningRun, figures: RunFigures) -> dict[str, Any]:
+def _cells(figures: RunFigures) -> dict[str, str]:
+    """The rows of a run's column in the table."""
+    quarters = {
+        f"picks that move an object, quarter {number}": "-" if share is None else f"{100 * share:.1f} %"
+        for number, share in enumerate(figures.moved_by_quarter, start=1)
+    }
     return {
-        "folder": str(run.folder),
-        "seed": run.seed,
-        **{name: value for name, value in vars(figures).items() if name != "ap"},
-        "moved_by_quarter": [None if np.isnan(share) else share for share in figures.moved_by_quarter],
-        "ap": {str(iou): value for iou, value in figures.ap.items()},
+        "policy": figures.policy,
+        "interactions": f"{figures.interactions:,}",
+        **quarters,
+        "picks that move an object": f"{figures.moved:,}",
+        "picks that hold something": f"{figures.grasped:,}",
+        "labelled masks": f"{figures.masks:,}",
+        "training steps": f"{figures.steps:,}",
+        "evaluated after": f"{figures.evaluated_after:,}",
+        **{f"AP at IoU {iou}, %": _one_digit(figures.ap.get(iou)) for iou in IOUS},
     }
 
 
-def _chart(title: str, y_label: str, lines: Sequence[Line]) -> LineChart:
-    return LineChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=_PANEL)
+def _chart(title: str, y_label: str, curves: Sequence[tuple[Floats, Floats]]) -> LineChart:
+    lines = tuple(Line("", x, y, number % COLOURS) for number, (x, y) in enumerate(curves))
+    return LineChart(title, "interactions", y_label, lines, y_range=_PER_CENT, size=_PANEL)
 
 
-def _ap_line(run: LearningRun, iou: float, number: int) -> Line:
+def _ap_points(run: LearningRun, iou: float) -> tuple[Floats, Floats]:
     made = np.array([evaluation.interactions for evaluation in run.evaluations], np.float64)
-    ap = np.array([evaluation.ap.get(iou, np.nan) for evaluation in run.evaluations], np.float64)
-    return Line("", made, ap, number % COLOURS)
+    return made, np.array([evaluation.ap.get(iou, np.nan) for evaluation in run.evaluations], np.float64)
 
 
-def _hits_line(run: LearningRun, window: int, number: int) -> Line:
+def _moved_points(run: LearningRun, window: int) -> tuple[Floats, Floats]:
     made = np.arange(1, len(run.attempts) + 1, dtype=np.float64)
-    shares = 100 * trailing_mean(run.moved, window)
-    return Line("", made[window // 5 :], shares[window // 5 :], number % COLOURS)
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _share(value: float) -> str:
-    return "-" if np.isnan(value) else f"{100 * value:.1f} %"
+    return made[window // 5 :], 100 * trailing_mean(run.moved, window)[window // 5 :]
 
 
 def _one_digit(value: float | None) -> str:

@@ -1,24 +1,24 @@
-"""Checksums of the benchmark sets: whether two people speak of the same pictures and labels.
+"""Checksums of the benchmark sets: they show whether two people use the same pictures and labels.
 
-They are taken over the label file and the decoded pictures, so that the version of a PNG encoder does not
-matter. Processors do matter, a little: OpenCV rounds differently with and without AVX2, which moves one value in
-fifty thousand by a grey level, while the labels stay the same to the bit. A set's mean colour tells such rounding from
-other pictures. `checksums.json` beside this file holds the published sets.
+A checksum covers the label file and the decoded pictures, so that the version of the PNG encoder does not matter. The
+processor does: OpenCV rounds differently with and without AVX2, which changes one value in fifty thousand by one grey
+level; the labels are identical to the bit. The mean colour distinguishes such rounding from other pictures.
+`checksums.json` beside this file holds the published sets.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, read_rgb, render
+from tabletop_interaction.files import read_json, write_json
 
 PUBLISHED = Path(__file__).with_name("checksums.json")
 
@@ -27,7 +27,7 @@ _ROUNDING = 5e-4
 
 @dataclass(frozen=True)
 class Checksum:
-    """What identifies a set, or one picture of it.
+    """Identity of a set, or of one of its pictures.
 
     Attributes:
         labels: SHA-256, hexadecimal, of the label file, or of a picture's instance map.
@@ -50,56 +50,56 @@ def checksum_of(folder: SetFolder) -> Checksum:
 
 
 def checksum_of_first(folder: SetFolder) -> Checksum:
-    """The checksum of the set's first picture, rendered anew; it tells soon whether rendering has changed."""
+    """The checksum of the set's first picture, rendered for this: a quick test of whether rendering has changed."""
     picture, instances = render(folder.spec, 0)
     return _checksum(instances.astype(np.uint8).tobytes(), [picture])
 
 
 def published(path: Path = PUBLISHED) -> dict[str, dict[str, Any]]:
-    """The entries of a checksum file by their sets' names; none where there is no file."""
-    return dict(json.loads(path.read_text(encoding="utf-8"))["sets"]) if path.is_file() else {}
+    """The entries of a checksum file by the names of their sets; none without a file."""
+    return dict(read_json(path)["sets"]) if path.is_file() else {}
 
 
 def published_checksum(name: str, path: Path = PUBLISHED) -> Checksum | None:
-    """The published checksum of a set, None where there is none."""
+    """The published checksum of a set, or None."""
     entry = published(path).get(name)
     return None if entry is None else checksum_from(entry["checksum"])
 
 
 def checksum_from(entry: Mapping[str, Any]) -> Checksum:
-    """Inverse of what `record_checksums` writes."""
+    """The checksum in an entry that `record_checksums` wrote."""
     return Checksum(entry["labels"], entry["pictures"], tuple(entry["mean_rgb"]))
 
 
 def verdict(name: str, found: Checksum, wanted: Checksum | None) -> str:
-    """One line that says whether a set is the published one, and if not, what of it differs."""
+    """One line that says whether a set is the published one, and if not, what differs."""
     if wanted is None:
         return f"{name}: no checksum is published; this set has {found.labels[:12]} {found.pictures[:12]}"
     if found == wanted:
         return f"{name}: matches the published set"
     if found.agrees_up_to_rounding(wanted):
-        return f"{name}: matches the published set up to rounding; labels are the same, another processor drew the rest"
+        return f"{name}: matches the published set up to the rounding of another processor; the labels are the same"
     differing = "labels" if found.labels != wanted.labels else "pictures"
-    return f"{name}: differs from the published set in its {differing}; say so beside every figure"
+    return f"{name}: differs from the published set in its {differing}; state this beside every figure"
 
 
 def record_checksums(folders: list[SetFolder], path: Path) -> None:
-    """Write the checksums of finished sets, with what rendered them, into `path`; other sets' entries stay."""
+    """Write the checksums of finished sets and their renderers into `path`; entries of other sets stay."""
     known = published(path)
     for folder in folders:
         known[folder.spec.name] = {
-            "checksum": asdict(checksum_of(folder)),
-            "first_picture": asdict(checksum_of_first(folder)),
+            "checksum": checksum_of(folder),
+            "first_picture": checksum_of_first(folder),
             "seed": folder.spec.seed,
             "pictures": folder.spec.pictures,
             "objects": len(folder.load().objects),
             "renderer": folder.description["renderer"],
             "versions": folder.description["versions"],
         }
-    path.write_text(json.dumps({"sets": known}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(path, {"sets": known}, sort_keys=True)
 
 
-def _checksum(labels: bytes, pictures: Iterable[NDArray[np.uint8]]) -> Checksum:
+def _checksum(labels: bytes, pictures: Iterable[Picture]) -> Checksum:
     digest, total, pixels = hashlib.sha256(), np.zeros(3), 0
     for picture in pictures:
         digest.update(f"{picture.shape}\n".encode())

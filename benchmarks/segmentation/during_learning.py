@@ -1,16 +1,15 @@
-"""How a learning run does on held-out pictures: figures and drawings, written beside the run as it goes on.
+"""Evaluations of a learning run on held-out pictures, written into the run's folder while it learns.
 
 ```
 evaluations/00200.json   AP (per cent), recall at fixed precision and the curves after 200 interactions
-evaluations/00200/       the same few pictures each time, with as many of the best masks drawn as there are objects
+evaluations/00200/       the same few pictures each time, with as many of the best masks as there are objects
 ```
-Pictures are the first ones of a benchmark set, which go round all its table tops; the settings of the proposals are
-those of `tabletop evaluate`.
+The pictures are the first ones of a benchmark set, whose table tops take turns; proposals have the settings of
+`tabletop evaluate`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,39 +21,42 @@ import numpy as np
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.loop import NewestNetwork
 from tabletop_interaction.agents.learning.run_folder import RunFolder
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
-from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.files import plain, write_file, write_json
 from tabletop_interaction.reports.learning_page import write_report
+from tabletop_interaction.reports.learning_run import IOUS
 from tabletop_interaction.segmentation.coco import Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import precision_recall
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.overlays import overlay
 from tabletop_interaction.segmentation.photos import detect, read_picture
-from tabletop_interaction.segmentation.proposals import Image, Segmenter
+from tabletop_interaction.segmentation.proposals import Segmenter
 
-IOUS = (0.3, 0.5, 0.75)
 CURVE_IOUS = (0.3, 0.5)
+"""IoU thresholds of curves and recalls."""
 SHOWN = 4
+"""Number of pictures that are drawn."""
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
+class HeldOutPictures:
     """Labelled pictures in memory.
 
     Attributes:
         name: of the set.
         labels: of these pictures.
-        pictures: uint8 (H, W, 3) by image id.
+        pictures: (H, W, 3) each, by image id.
     """
 
     name: str
     labels: LabelSet
-    pictures: Mapping[int, Image]
+    pictures: Mapping[int, Picture]
 
 
-def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) -> HeldOut:
-    """The first pictures of a benchmark set, which is rendered below `sets_dir` where it is missing.
+def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) -> HeldOutPictures:
+    """Read the first pictures of a benchmark set, which is rendered below `sets_dir` if need be.
 
     Raises:
         InvalidConfiguration: no set has this name.
@@ -63,57 +65,54 @@ def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) ->
     folder = make_set(spec_of(name), sets_dir, workers)
     labels = first_pictures(folder.load(), pictures)
     read = {image.image_id: read_picture(folder.images / image.file_name, upright=False) for image in labels.images}
-    return HeldOut(name, labels, read)
+    return HeldOutPictures(name, labels, read)
 
 
 def first_pictures(labels: LabelSet, count: int) -> LabelSet:
-    """A label set's first pictures, all of them when it has fewer."""
+    """The first pictures of a label set, or all of them if there are fewer."""
     images = labels.images[:count]
     ids = {image.image_id for image in images}
     objects = tuple(labelled for labelled in labels.objects if labelled.image_id in ids)
     return replace(labels, images=images, objects=objects)
 
 
-def evaluate_network(network: DeepMask, held_out: HeldOut) -> tuple[AveragePrecision, dict[int, Detections]]:
-    """Figures and detections of a network in evaluation mode."""
+def evaluate_network(network: DeepMask, held_out: HeldOutPictures) -> tuple[AveragePrecision, dict[int, Detections]]:
+    """Score a network in evaluation mode; also return its detections by image id."""
     segmenter = Segmenter(network)
     detections = {image_id: detect(segmenter, picture) for image_id, picture in held_out.pictures.items()}
     return average_precision(held_out.labels, detections), detections
 
 
-def evaluation_document(figures: AveragePrecision, held_out: HeldOut, update: Update) -> dict[str, Any]:
-    """What an evaluation's JSON file says."""
+def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, update: Update) -> dict[str, Any]:
+    """The content of an evaluation's JSON file."""
     curves = {iou: precision_recall(figures.matches, iou) for iou in CURVE_IOUS}
-    return {
+    document = {
         "interactions": update.interactions,
         "steps": update.step,
         "seconds": update.seconds,
         "set": held_out.name,
         "pictures": figures.images,
-        "ap": {str(iou): round(100 * figures.ap[iou], 3) for iou in IOUS},
-        "recall_at_precision": {
-            str(iou): {str(precision): recall for precision, recall in figures.recall_at_precision[iou].items()}
-            for iou in CURVE_IOUS
-        },
+        "ap": {iou: round(100 * figures.ap[iou], 3) for iou in IOUS},
+        "recall_at_precision": {iou: figures.recall_at_precision[iou] for iou in CURVE_IOUS},
         "precision_recall": {
-            str(iou): {"recall": recall.tolist(), "precision": precision.tolist()}
-            for iou, (recall, precision) in curves.items()
+            iou: {"recall": recall, "precision": precision} for iou, (recall, precision) in curves.items()
         },
         "settings": figures.settings.describe(),
     }
+    return dict(plain(document))
 
 
 class Evaluations:
-    """Evaluates a run every so many interactions and at its end, and keeps its report new.
+    """Evaluates a run at regular intervals and at its end, and rewrites its report after each evaluation.
 
     Args:
         folder: of the run.
-        held_out: the pictures.
+        held_out: the pictures to evaluate on.
         every: interactions between two evaluations; the first update at or after each multiple is evaluated.
         last: interactions of the whole run.
     """
 
-    def __init__(self, folder: RunFolder, held_out: HeldOut, every: int, last: int) -> None:
+    def __init__(self, folder: RunFolder, held_out: HeldOutPictures, every: int, last: int) -> None:
         self._folder = folder
         self._held_out = held_out
         self._every = every
@@ -121,7 +120,7 @@ class Evaluations:
         self._evaluated = _last_evaluated(folder)
 
     def updated(self, update: Update, network: NewestNetwork) -> dict[str, Any] | None:
-        """Evaluate if it is time; what the JSON file says, None when it is not or nothing has been learned."""
+        """Evaluate if that is due and there is a network; return the content of the JSON file, or else None."""
         if not self._is_due(update.interactions):
             return None
         newest = network()
@@ -130,10 +129,9 @@ class Evaluations:
         figures, detections = evaluate_network(newest, self._held_out)
         document = evaluation_document(figures, self._held_out, update)
         place = self._folder.evaluations / f"{update.interactions:05d}"
-        place.mkdir(parents=True, exist_ok=True)
         self._draw(place, detections)
-        # The figures come last: an evaluation that a kill cut short is made again.
-        write_whole(place.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
+        # The figures are written last: an evaluation that a kill interrupts is repeated.
+        write_json(place.with_suffix(".json"), document, indent=1)
         self._evaluated = update.interactions
         write_report(self._folder.path)
         return document
@@ -151,9 +149,9 @@ class Evaluations:
             shown = Detections(tuple(found.rles[index] for index in best), found.scores[best])
             done, encoded = cv2.imencode(".png", overlay(picture, shown)[:, :, ::-1])
             assert done, "OpenCV encodes every uint8 picture"
-            (place / f"{number}.png").write_bytes(encoded.tobytes())
+            write_file(place / f"{number}.png", encoded.tobytes())
 
 
 def _last_evaluated(folder: RunFolder) -> int:
-    """Interactions of the last evaluation there is; -1 without one."""
+    """Interactions before the last evaluation; -1 without one."""
     return max((int(path.stem) for path in folder.evaluations.glob("[0-9]*.json")), default=-1)

@@ -1,7 +1,7 @@
-"""How good are a network's masks on a labelled set: average precision, its interval, recall, and the time it takes.
+"""Evaluation of a network's masks on a labelled set: average precision, its interval, recall, and time.
 
-The metric is described in `segmentation.metrics`; this is what is run and how it is told. Figures in tables are per
-cent; in results.json they lie in [0, 1].
+`segmentation.evaluation.metrics` describes the metric. Figures in tables are per cent; in results.json they lie in
+[0, 1].
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ from rich.table import Table
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
 from tabletop_interaction.errors import InvalidLabelSet
+from tabletop_interaction.files import plain
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegmenter, detect, read_picture
 
 SHOWN_IOUS = (0.3, 0.5, 0.75)
+"""IoU thresholds in tables and curves."""
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Labelled pictures, and what a reader has to know of them.
+    """Labelled pictures, and what a reader has to know about them.
 
     Attributes:
-        name: of the benchmark's set, or the label file of another.
-        label_set: with its pictures' folder.
-        renderer: what made the pictures; None where we do not know.
-        standing: whether it is the published set; None where none could be.
+        name: of the benchmark's set, or the label file of other pictures.
+        label_set: labels and the folder of the pictures.
+        renderer: of the pictures; None for pictures of others.
+        standing: whether it is the published set; None for pictures of others.
     """
 
     name: str
@@ -46,12 +48,12 @@ class EvaluationSet:
 
     @property
     def images_dir(self) -> Path:
-        """Folder of the pictures."""
+        """The folder of the pictures."""
         assert self.label_set.images_dir is not None, "loaded with its pictures"
         return self.label_set.images_dir
 
     def describe(self) -> dict[str, Any]:
-        """For results.json."""
+        """The set in results.json."""
         return {
             "name": self.name,
             "images": str(self.images_dir),
@@ -65,10 +67,10 @@ class Evaluation:
     """A model's result on a set.
 
     Attributes:
-        model: what to call it.
-        figures: see `AveragePrecision`.
+        model: its name.
+        figures: the scores.
         intervals: of AP, over pictures.
-        seconds: median wall-clock time a picture.
+        seconds: median wall-clock time per picture.
         detections: by image id.
     """
 
@@ -80,7 +82,7 @@ class Evaluation:
 
 
 def benchmark_set(name: str, sets_dir: Path, workers: int = 1) -> EvaluationSet:
-    """A set of the benchmark, made below `sets_dir` where it is missing, and compared with the published checksum.
+    """Open a set of the benchmark, make it below `sets_dir` if need be, and compare it with the published checksum.
 
     Raises:
         InvalidConfiguration: no set has this name.
@@ -92,17 +94,17 @@ def benchmark_set(name: str, sets_dir: Path, workers: int = 1) -> EvaluationSet:
 
 
 def foreign_set(labels: Path, images: Path) -> EvaluationSet:
-    """Anybody's COCO JSON and pictures, each decoded once.
+    """Open a COCO JSON and its pictures, and check that each picture can be decoded.
 
     Raises:
-        InvalidLabelSet: labels and pictures do not go together.
-        InvalidPicture: one cannot be decoded.
+        InvalidLabelSet: labels and pictures do not match.
+        InvalidPicture: a picture cannot be decoded.
     """
     if not images.is_dir():
-        raise InvalidLabelSet(f"{images} is no folder; name the one that the label file's picture names start from")
+        raise InvalidLabelSet(f"{images} is no folder; give the one that contains the pictures that {labels} names")
     label_set = load_label_set(labels, images)
     for labelled in track(label_set.images, description="checking"):
-        # A header may be whole and its pixels not; better told now than after an hour of pictures.
+        # Damaged pixels behind an intact header are found before the evaluation starts, which may take an hour.
         read_picture(images / labelled.file_name, upright=False)
     return EvaluationSet(str(labels), label_set)
 
@@ -114,9 +116,9 @@ def evaluate(
 
     Args:
         segmenter: the network with its settings.
-        data: the truth.
-        model: what to call it.
-        longer_side: see `photos.detect`; it leaves our own sets as they are.
+        data: pictures and true masks.
+        model: the name of the network.
+        longer_side: see `photos.detect`, pixels; the default leaves the benchmark's pictures as they are.
     """
     detections: dict[int, Detections] = {}
     seconds = []
@@ -130,17 +132,17 @@ def evaluate(
 
 
 def figures_document(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything that the table says, and more, as plain JSON; NaN becomes null."""
+    """The evaluation in results.json, which has null for a figure that does not exist."""
     figures, intervals = evaluation.figures, evaluation.intervals
-    return {
+    document = {
         "model": evaluation.model,
-        "ap": _by_text(figures.ap),
-        "ap_interval": _by_text(intervals.ap),
+        "ap": figures.ap,
+        "ap_interval": intervals.ap,
         "ap_50_95": figures.ap_50_95,
         "ap_50_95_interval": intervals.ap_50_95,
         "interval": f"{intervals.level:.0%} bootstrap over pictures, {intervals.samples} draws, seed {intervals.seed}",
-        "area_ap": _by_text(figures.area_ap),
-        "recall_at_precision": {str(iou): _by_text(row) for iou, row in figures.recall_at_precision.items()},
+        "area_ap": figures.area_ap,
+        "recall_at_precision": figures.recall_at_precision,
         "mean_matched_iou": None if math.isnan(figures.mean_matched_iou) else figures.mean_matched_iou,
         "pictures": figures.images,
         "objects": figures.objects,
@@ -149,27 +151,28 @@ def figures_document(evaluation: Evaluation) -> dict[str, Any]:
         "seconds_per_picture": evaluation.seconds,
         "settings": figures.settings.describe(),
     }
+    return dict(plain(document))
 
 
 def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Table:
-    """A row a figure, a column a model."""
+    """A table with a row for each figure and a column for each model."""
     table = Table(title=f"{data.name}: {len(data.label_set.images)} pictures", title_justify="left")
     table.add_column("figure")
     for evaluation in evaluations:
         table.add_column(evaluation.model, justify="right")
-    for name, tell in _ROWS.items():
-        table.add_row(name, *(tell(evaluation) for evaluation in evaluations))
+    for name, cell in _ROWS.items():
+        table.add_row(name, *(cell(evaluation) for evaluation in evaluations))
     return table
 
 
 def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[str]:
-    """The lines that belong under every table."""
+    """The lines below the table: settings, what the intervals mean, renderer, and whether it is the published set."""
     level = evaluations[0].intervals.level
     settings = {evaluation.model: evaluation.figures.settings.describe() for evaluation in evaluations}
-    alike = len(set(settings.values())) == 1
-    lines = [settings[evaluations[0].model]] if alike else [f"{name}: {line}" for name, line in settings.items()]
+    same = len(set(settings.values())) == 1
+    lines = [settings[evaluations[0].model]] if same else [f"{name}: {line}" for name, line in settings.items()]
     lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
-    lines.append(f"renderer: {data.renderer or 'not known, these are not our pictures'}")
+    lines.append(f"renderer: {data.renderer or 'unknown, these are not our pictures'}")
     return lines if data.standing is None else [*lines, data.standing]
 
 
@@ -201,9 +204,5 @@ _ROWS: dict[str, Callable[[Evaluation], str]] = {
     "mean IoU of masks right at 0.5": lambda e: _or_dash(e.figures.mean_matched_iou),
     "objects (left out)": lambda e: f"{e.figures.objects} ({e.figures.ignored_objects})",
     "proposals": lambda e: str(e.figures.detections),
-    "seconds a picture, median": lambda e: f"{e.seconds:.2f}",
+    "seconds per picture, median": lambda e: f"{e.seconds:.2f}",
 }
-
-
-def _by_text(row: Mapping[float, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in row.items()}

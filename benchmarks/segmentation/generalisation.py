@@ -1,7 +1,7 @@
-"""How much of its precision a network loses on objects and table tops that it was not trained on.
+"""The loss of precision on objects and table tops that a network was not trained on.
 
 The paper's four sets: (A) train objects on train backgrounds, (B) train objects on test backgrounds, (C) test objects
-on train backgrounds, (D) test on test. Scored: AP on each, and the drop from A in percentage points.
+on train backgrounds, (D) test on test. Figures: AP on each, and the drop from A in percentage points.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     footnotes,
 )
 from tabletop_interaction.benchmarks.segmentation.label_sets import SETS
+from tabletop_interaction.files import plain
 from tabletop_interaction.segmentation.photos import PictureSegmenter
 
 GENERALISATION_SETS = tuple(name for name in SETS if name.startswith("generalisation-"))
@@ -30,8 +31,8 @@ _FIRST = GENERALISATION_SETS[0]
 
 
 @dataclass(frozen=True, eq=False)
-class Generalisation:
-    """A model's results on the four sets, each by the set's name."""
+class GeneralisationFigures:
+    """A model's results on the four sets, by the names of the sets."""
 
     model: str
     sets: Mapping[str, EvaluationSet]
@@ -42,7 +43,7 @@ class Generalisation:
         return self.evaluations[_FIRST].figures.ap[iou] - self.evaluations[name].figures.ap[iou]
 
     def table(self) -> Table:
-        """A row a set: AP and its drop from A at each IoU, per cent."""
+        """A table with a row for each set: AP and its drop from A at each IoU, per cent."""
         table = Table(title=f"generalisation of {self.model}: AP (drop from A)", title_justify="left")
         for heading in ("set", "objects", "backgrounds"):
             table.add_column(heading)
@@ -54,21 +55,21 @@ class Generalisation:
         return table
 
     def footnotes(self) -> list[str]:
-        """The lines that belong under the table, each once."""
+        """The lines below the table, each once."""
         lines = [
             line for name, evaluation in self.evaluations.items() for line in footnotes([evaluation], self.sets[name])
         ]
         return list(dict.fromkeys(lines))
 
     def document(self) -> dict[str, Any]:
-        """Everything that the table says, and more, as plain JSON."""
+        """The content of results.json."""
         return {
             "model": self.model,
             "sets": {
                 name: {
                     **self.sets[name].describe(),
                     **figures_document(evaluation),
-                    "drop_from_a": {str(iou): self.drop(name, iou) for iou in SHOWN_IOUS},
+                    "drop_from_a": plain({iou: self.drop(name, iou) for iou in SHOWN_IOUS}),
                 }
                 for name, evaluation in self.evaluations.items()
             },
@@ -77,7 +78,7 @@ class Generalisation:
 
 def evaluate_generalisation(
     segmenter: PictureSegmenter, model: str, sets_dir: Path, workers: int = 1
-) -> Generalisation:
-    """Evaluate on the four sets, making those that are missing."""
+) -> GeneralisationFigures:
+    """Evaluate on the four sets; missing ones are made first."""
     sets = {name: benchmark_set(name, sets_dir, workers) for name in GENERALISATION_SETS}
-    return Generalisation(model, sets, {name: evaluate(segmenter, data, model) for name, data in sets.items()})
+    return GeneralisationFigures(model, sets, {name: evaluate(segmenter, data, model) for name, data in sets.items()})

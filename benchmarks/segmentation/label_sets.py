@@ -1,37 +1,36 @@
-"""The benchmark's labelled pictures: rendered from fixed seeds, one settled scene and one view a picture.
+"""The benchmark's labelled pictures: rendered from fixed seeds, each from its own settled scene and in one view.
 
 The paper's section "Evaluation" gives the sizes of test, validation and training sets and the four kinds of
-generalisation; which view and how many objects a picture shows is our choice. A picture depends on its set's
-seed and its own number alone: neither the order nor the process in which it is made changes it. No scene is
-rejected. A set's folder:
+generalisation; the view and the number of objects of a picture are our choice. A picture depends only on its set's
+seed and its own number, not on the order or the process in which it is made. No scene is rejected. A set's folder:
 
 ```
-set.json                what is in it and what rendered it
+set.json                the set's specification and what rendered it; written first
 images/000000.png       RGB pictures
-instances/000000.png    8-bit, 0 for the table, n for the scene's n-th object
-labels.json             COCO JSON; file names start from images/
+instances/000000.png    8 bits: 0 for the table, n for the scene's n-th object
+labels.json             COCO JSON; file names start from images/; written last
 ```
 """
 
 from __future__ import annotations
 
-import json
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from tabletop_interaction.envs.records.folder import write_whole
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.arrays import Bytes, Ids, Masks, Picture
+from tabletop_interaction.envs.backend import Split
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import check_request, read_json, write_file, write_json
+from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.segmentation.coco import LabelSet, load_label_set, write_label_set
 from tabletop_interaction.sim_assets import background_names, object_names
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
@@ -39,27 +38,24 @@ from tabletop_interaction.simulation import SimulationConfig, open_simulation
 SCHEMA_VERSION = 1
 _DESCRIPTION = "set.json"
 _VIEWS = 4
+# PyBullet keeps 2 MiB of textures a scene until its process ends, so that only few pictures are rendered in this one.
 _FEW = 25
-_PICTURES_A_PROCESS = 200
 
 
 @dataclass(frozen=True)
 class SetSpec:
-    """What a set shows.
-
-    Attributes:
-        name: of the set and its folder.
-        seed: of its pictures; no two sets share one.
-        pictures: how many.
-        objects: the split whose objects it shows.
-        backgrounds: the split whose table tops it shows, each equally often, to within one picture.
-    """
+    """Content of a set."""
 
     name: str
+    """Name of the set and of its folder."""
     seed: int
+    """Seed of the pictures; every set has its own."""
     pictures: int
-    objects: str
-    backgrounds: str
+    """Number of pictures."""
+    objects: Split
+    """Split of the objects."""
+    backgrounds: Split
+    """Split of the table tops; the numbers of pictures on each differ by one at most."""
 
     def background(self, index: int) -> str:
         """The table top of picture `index`."""
@@ -67,7 +63,7 @@ class SetSpec:
         return names[index % len(names)]
 
     def view(self, index: int) -> str:
-        """The camera of picture `index`; each table top is seen by all of them in turn."""
+        """The camera of picture `index`; each table top is seen by all cameras in turn."""
         rounds, position = divmod(index, len(background_names(self.backgrounds)))
         return f"view_{(rounds + position) % _VIEWS}"
 
@@ -84,12 +80,12 @@ SETS = {
         SetSpec("generalisation-D", 2018_060_007, 100, "test", "test"),
     )
 }
-"""By name. A change to any of them needs another seed and new checksums."""
+"""The sets by name. A changed set needs another seed and new checksums."""
 
 
 @dataclass(frozen=True)
 class SetFolder:
-    """Where a set is, finished or not."""
+    """The folder of a set, finished or not."""
 
     spec: SetSpec
     path: Path
@@ -101,7 +97,7 @@ class SetFolder:
 
     @property
     def labels(self) -> Path:
-        """The COCO JSON; there once the set is finished."""
+        """The COCO JSON; a finished set has it."""
         return self.path / "labels.json"
 
     def picture(self, index: int) -> Path:
@@ -113,46 +109,44 @@ class SetFolder:
         return self.path / "instances" / f"{index:06d}.png"
 
     def load(self) -> LabelSet:
-        """The finished set, its pictures checked to be there. Raises InvalidLabelSet."""
+        """Load the finished set and check that its pictures exist. Raises InvalidLabelSet."""
         return load_label_set(self.labels, self.images)
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """What set.json says: seed, counts, splits, renderer, versions."""
-        return dict(json.loads((self.path / _DESCRIPTION).read_text(encoding="utf-8")))
+        """The content of set.json: specification, renderer, versions."""
+        return dict(read_json(self.path / _DESCRIPTION))
 
     @property
     def renderer(self) -> str:
-        """Name of the renderer and the versions of what it stands on."""
+        """Name of the renderer and versions of the libraries that it uses."""
         versions = (f"{name} {number}" for name, number in self.description["versions"].items())
         return f"{self.description['renderer']} ({', '.join(versions)})"
 
 
 def spec_of(name: str) -> SetSpec:
-    """The set of that name. Raises InvalidConfiguration for any other."""
+    """The set with this name. Raises InvalidConfiguration if there is none."""
     if name not in SETS:
         raise InvalidConfiguration(f"no set is called {name!r}; choose from {', '.join(SETS)}")
     return SETS[name]
 
 
 def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
-    """Make a set below `sets_dir`, or what is missing of it; its files appear whole or not at all.
-
-    Pictures that are there and whole are kept, so that an interrupted run goes on where it stopped.
+    """Make a set, or the missing part of it: whole pictures are kept, so that the call resumes an interrupted one.
 
     Args:
-        spec: one of `SETS`, or one's own.
-        sets_dir: the set's folder, named after it, is made in here.
-        workers: processes that render; 1 renders a few pictures in this one.
+        spec: one of `SETS`, or another.
+        sets_dir: folder in which the set's folder, named after the set, is made.
+        workers: processes that render; with 1, up to 25 pictures are rendered in this process.
 
     Raises:
         InvalidConfiguration: workers is below 1; nothing was written.
-        ForeignFolder: the set's folder holds something else or another renderer's set; nothing was written.
+        ForeignFolder: the set's folder holds something else, or a set by another renderer; nothing was written.
     """
     if workers < 1:
         raise InvalidConfiguration(f"{workers} workers came; at least 1 is needed")
     folder = SetFolder(spec, sets_dir / spec.name)
-    _claim(folder)
+    _begin(folder)
     missing = [index for index in range(spec.pictures) if not _is_whole(folder, index)]
     if missing:
         for _ in track(_rendered(folder, missing, workers), f"{spec.name} pictures", total=len(missing)):
@@ -163,54 +157,34 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     return folder
 
 
-def render(spec: SetSpec, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Picture `index` of a set, uint8 (350, 430, 3) RGB, and who is seen where, int32 (350, 430), 0 for the table."""
+def render(spec: SetSpec, index: int) -> tuple[Picture, Ids]:
+    """Render picture `index` of a set (350, 430, 3), and its instance map (350, 430), 0 for the table."""
     config = SimulationConfig(object_names=object_names(spec.objects), backgrounds=(spec.background(index),))
     view = spec.view(index)
-    # A world of its own for each picture: nothing is left over from the one before.
+    # Each picture has its own world, so that nothing is left over from the one before.
     with open_simulation(spec.objects, config) as backend:
         backend.reset(np.random.default_rng(np.random.SeedSequence([spec.seed, index])), new_scene=True)
         return backend.observe()[view], backend.instance_maps()[view]
 
 
-def masks_of(instances: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Visible masks (N, H, W) of an instance map, object n at n - 1; hidden objects have no pixel."""
+def masks_of(instances: NDArray[np.integer[Any]]) -> Masks:
+    """Visible masks (N, H, W) of an instance map (H, W), object n at n - 1; hidden objects have no pixel."""
     return instances[None] == np.arange(1, int(instances.max()) + 1)[:, None, None]
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """A picture of a set, uint8 (H, W, 3)."""
+def read_rgb(path: Path) -> Picture:
+    """Read a picture of a set, uint8 (H, W, 3)."""
     return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
-def _claim(folder: SetFolder) -> None:
-    """Make the set's folder, or check that it is this set's."""
+def _begin(folder: SetFolder) -> None:
+    """Write set.json, or check that the folder holds this set; versions of libraries may differ."""
     with open_simulation(folder.spec.objects, None) as backend:
-        made_by = {key: backend.metadata[key] for key in ("renderer", "versions")}
-    wanted = {"schema_version": SCHEMA_VERSION, **asdict(folder.spec), **made_by}
+        metadata = backend.metadata
+    request = {"schema_version": SCHEMA_VERSION, **asdict(folder.spec), "renderer": metadata["renderer"]}
     description = folder.path / _DESCRIPTION
-    if description.is_file():
-        _check_same_set(folder, wanted)
-    elif folder.path.exists() and any(folder.path.iterdir()):
-        raise ForeignFolder(f"{folder.path} holds no benchmark set and is not empty; name another folder")
-    for path in (folder.images, folder.instances(0).parent):
-        path.mkdir(parents=True, exist_ok=True)
-    if not description.is_file():
-        write_whole(description, json.dumps(wanted, indent=2) + "\n")
-
-
-def _check_same_set(folder: SetFolder, wanted: dict[str, Any]) -> None:
-    try:
-        found = folder.description
-    except ValueError as error:
-        raise ForeignFolder(f"{folder.path / _DESCRIPTION} is no JSON ({error}); name another folder") from error
-    # Versions of packages may differ: the checksums tell whether that matters.
-    for key in wanted.keys() - {"versions"}:
-        if found.get(key) != wanted[key]:
-            raise ForeignFolder(
-                f"{folder.path} holds a set with {key} {found.get(key)!r}, not {wanted[key]!r}; "
-                "remove it or name another folder"
-            )
+    if check_request(description, request, "a benchmark set") is None:
+        write_json(description, {**request, "versions": metadata["versions"]})
 
 
 def _is_whole(folder: SetFolder, index: int) -> bool:
@@ -222,41 +196,32 @@ def _is_whole(folder: SetFolder, index: int) -> bool:
 
 def _rendered(folder: SetFolder, indices: Sequence[int], workers: int) -> Iterator[None]:
     """Render and store pictures, yielding after each."""
-    store = partial(_render_to_disk, folder)
     if workers == 1 and len(indices) <= _FEW:
-        yield from map(store, indices)
-        return
-    # PyBullet keeps 2 MiB of textures a scene for as long as its process lives: each process gets a share and ends.
-    share = workers * _PICTURES_A_PROCESS
-    for start in range(0, len(indices), share):
-        # Forked children would share this process's PyBullet and OpenCV state; spawned ones start clean.
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
-        try:
-            yield from pool.map(store, indices[start : start + share])
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with _open_store(folder) as store:
+            yield from map(store, indices)
+    else:
+        yield from do_in_processes(partial(_open_store, folder), indices, workers)
 
 
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C is the parent's to handle; a worker finishes its picture.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _open_store(folder: SetFolder) -> Iterator[Callable[[int], None]]:
+    yield partial(_store, folder)
 
 
-def _render_to_disk(folder: SetFolder, index: int) -> None:
+def _store(folder: SetFolder, index: int) -> None:
     picture, instances = render(folder.spec, index)
     _write_png(folder.instances(index), instances.astype(np.uint8))
     _write_png(folder.picture(index), picture[:, :, ::-1])
 
 
-def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+def _write_png(path: Path, pixels: Bytes) -> None:
     done, encoded = cv2.imencode(".png", pixels)
     assert done, "OpenCV encodes every uint8 picture"
-    write_whole(path, encoded.tobytes())
+    write_file(path, encoded.tobytes())
 
 
-class _StoredMasks(Sequence[NDArray[np.bool_]]):
-    """Masks of each picture of a set, read when asked for: those of 1,470 pictures would fill the memory."""
+class _StoredMasks(Sequence[Masks]):
+    """The masks of each picture of a set, read at every access: those of 1,470 pictures do not fit into memory."""
 
     def __init__(self, folder: SetFolder) -> None:
         self._folder = folder
@@ -264,16 +229,8 @@ class _StoredMasks(Sequence[NDArray[np.bool_]]):
     def __len__(self) -> int:
         return self._folder.spec.pictures
 
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.bool_]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[NDArray[np.bool_]]: ...
-
-    def __getitem__(self, index: int | slice) -> NDArray[np.bool_] | Sequence[NDArray[np.bool_]]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+    def __getitem__(self, index: Any) -> Any:
+        """Masks (N, H, W) of picture `index`."""
         if not 0 <= index < len(self):
             raise IndexError(f"picture {index} of {len(self)}")
-        stored = cv2.imread(str(self._folder.instances(index)), cv2.IMREAD_UNCHANGED)
-        return masks_of(np.asarray(stored, np.uint8))
+        return masks_of(np.asarray(cv2.imread(str(self._folder.instances(index)), cv2.IMREAD_UNCHANGED), np.uint8))

@@ -1,14 +1,12 @@
-"""An evaluation on disk: results.json, the detections, precision-recall curves, and pictures from best to worst."""
+"""An evaluation on disk: results.json, detections, precision-recall curves, and pictures from best to worst."""
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import imageio.v2 as imageio
 import numpy as np
 import torch
 
@@ -18,7 +16,8 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     EvaluationSet,
     figures_document,
 )
-from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_sheet
+from tabletop_interaction.benchmarks.segmentation.sheet import write_evaluation_sheet
+from tabletop_interaction.files import write_file, write_json
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
 from tabletop_interaction.segmentation.evaluation.precision_recall import RECALL_GRID
 from tabletop_interaction.segmentation.photos import coco_results
@@ -29,31 +28,31 @@ _PANEL = (336, 346)
 def write_report(
     out: Path, evaluations: Sequence[Evaluation], data: EvaluationSet, models: Mapping[str, Mapping[str, Any]]
 ) -> list[Path]:
-    """Write the report into the folder `out`.
+    """Write the report.
 
     Args:
-        out: a folder that is there.
-        evaluations: one a model.
-        data: what they were made on.
-        models: by model, what else results.json shall say of it: file, settings, training.
+        out: the folder.
+        evaluations: one for each model.
+        data: the set.
+        models: by model, further entries of results.json: checkpoint, settings, training.
 
     Returns:
-        the files that were written.
+        the files.
     """
-    paths = [out / "pr_curves.svg", out / "results.json"]
-    paths[0].write_text(precision_recall_svg(evaluations), encoding="utf-8")
+    curves, results = out / "pr_curves.svg", out / "results.json"
+    write_file(curves, precision_recall_svg(evaluations))
+    paths = [curves, results]
     for evaluation in evaluations:
-        sheet, found = out / f"{evaluation.model}.jpg", out / f"{evaluation.model}.detections.json"
-        imageio.imwrite(sheet, evaluation_sheet(evaluation, data), quality=90)
-        found.write_text(json.dumps(_detections(evaluation, data)) + "\n", encoding="utf-8")
-        paths += [sheet, found]
+        detections = out / f"{evaluation.model}.detections.json"
+        write_json(detections, _detections(evaluation, data), indent=None)
+        paths += [write_evaluation_sheet(out / f"{evaluation.model}.jpg", evaluation, data), detections]
     document = {
         "set": data.describe(),
         "torch": torch.__version__,
         "machine": platform.machine(),
         "models": [{**models[e.model], **figures_document(e)} for e in evaluations],
     }
-    paths[1].write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_json(results, document)
     return paths
 
 
@@ -65,7 +64,7 @@ def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
 
 
 def model_labels(models: Sequence[str]) -> list[str]:
-    """Short names of checkpoint paths, fit for files and different from each other."""
+    """Short, different names for checkpoints, which can be names of files."""
     labels: list[str] = []
     for model in models:
         path = Path(model)

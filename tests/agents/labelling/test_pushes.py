@@ -17,7 +17,7 @@ import pytest
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, clip_examples, passive_examples
 from tabletop_interaction.envs.watched_pushes import Clip, PushingConfig
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, RobotFault
-from tabletop_interaction.reports.passive_sheet import write_passive_sheet
+from tabletop_interaction.reports.sheets import write_passive_sheet
 from tabletop_interaction.segmentation.motion.masks import segment_motion
 from tabletop_interaction.segmentation.rle import mask_from_rle
 

@@ -18,9 +18,9 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     foreign_set,
     results_table,
 )
-from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, Generalisation
+from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, GeneralisationFigures
 from tabletop_interaction.benchmarks.segmentation.page import model_labels, precision_recall_svg, write_report
-from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_sheet, picture_quality
+from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_rows, picture_quality
 from tabletop_interaction.errors import InvalidLabelSet
 from tabletop_interaction.segmentation.coco import write_label_set
 from tabletop_interaction.segmentation.proposals import Segments
@@ -139,7 +139,9 @@ def test_the_sheet_outlines_misses_in_green_and_hits_in_yellow(
     perfect: Evaluation, blind: Evaluation, squares: EvaluationSet
 ) -> None:
     green, yellow = np.array([40, 220, 80]), np.array([255, 221, 51])
-    all_found, one_found = evaluation_sheet(perfect, squares)[30:], evaluation_sheet(blind, squares)[30:]
+    all_found, one_found = (
+        np.vstack([np.hstack(row) for row in evaluation_rows(e, squares)]) for e in (perfect, blind)
+    )
     assert all_found.shape == one_found.shape
     assert (all_found == yellow).all(-1).sum() > 2 * (one_found == yellow).all(-1).sum() > 0
     assert (one_found == green).all(-1).sum() > (all_found == green).all(-1).sum()
@@ -152,7 +154,7 @@ def test_model_labels_are_short_and_different() -> None:
 
 def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, squares: EvaluationSet) -> None:
     evaluations = dict(zip(GENERALISATION_SETS, [perfect, perfect, perfect, blind], strict=True))
-    result = Generalisation("m", dict.fromkeys(GENERALISATION_SETS, squares), evaluations)
+    result = GeneralisationFigures("m", dict.fromkeys(GENERALISATION_SETS, squares), evaluations)
     assert result.drop("generalisation-B", 0.5) == 0
     assert result.drop("generalisation-D", 0.5) == pytest.approx(60 / 101)
     assert result.document()["sets"]["generalisation-D"]["drop_from_a"]["0.5"] == pytest.approx(60 / 101)

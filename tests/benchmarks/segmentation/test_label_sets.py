@@ -128,7 +128,7 @@ def test_another_set_in_the_folder_is_refused(tiny: SetFolder, tmp_path: Path) -
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "thesis.tex").write_text("")
-    with pytest.raises(ForeignFolder, match="not empty"):
+    with pytest.raises(ForeignFolder, match="holds something else"):
         make_set(TINY, tmp_path)
     with pytest.raises(InvalidConfiguration, match="workers"):
         make_set(TINY, tmp_path, workers=0)
@@ -159,7 +159,9 @@ def test_a_picture_of_other_rounding_agrees_and_a_darker_one_does_not(tiny: SetF
 def test_the_verdict_says_what_differs() -> None:
     wanted = Checksum("a", "b", (1.0, 2.0, 3.0))
     assert verdict("val", wanted, wanted) == "val: matches the published set"
-    assert "up to rounding" in verdict("val", replace(wanted, pictures="c"), wanted)
+    assert "up to the rounding of another processor; the labels are the same" in verdict(
+        "val", replace(wanted, pictures="c"), wanted
+    )
     assert "differs from the published set in its pictures;" in verdict("val", Checksum("a", "c", (1, 2, 4)), wanted)
     assert "differs from the published set in its labels;" in verdict("val", replace(wanted, labels="c"), wanted)
     assert "no checksum is published" in verdict("val", wanted, None)

@@ -1,0 +1,123 @@
+"""Pictures of the simulation: contact sheets of all objects and of all table tops, and a film of the arm at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tabletop_interaction import sim_assets
+from tabletop_interaction.arrays import Picture
+from tabletop_interaction.envs import TabletopInteraction
+from tabletop_interaction.envs.backend import SPLITS
+from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.reports.films import write_film
+from tabletop_interaction.reports.sheets import with_margin, write_sheet
+from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
+from tabletop_interaction.simulation.backend import ARENA
+from tabletop_interaction.simulation.bodies import VisualBodies
+from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.renderer import ComposedRenderer, tiny_render
+from tabletop_interaction.simulation.scene import Light
+from tabletop_interaction.simulation.world import World
+
+MakeAgent = Callable[[SimulationBackend, np.random.Generator], Any]
+
+_COLUMNS = 9
+_TILE_PX = (150, 130)
+_SUPERSAMPLING = 2
+_LABEL_PX = 20
+_GAP_PX = 4
+_STUDIO_LIGHT = Light(position=np.array([0.3, -0.5, 1.0]), colour=np.ones(3), ambient=0.6, diffuse=0.4, softness=0.01)
+
+_STEPS_A_FRAME = 18
+_FRAME_S = 0.11
+_FILM_PX = (360, 270)
+
+
+def write_asset_sheets(out: Path) -> list[Path]:
+    """Write objects.jpg and backgrounds.jpg into the folder `out` and return the two paths."""
+    sheets = {"objects": _object_tiles(), "backgrounds": _background_tiles()}
+    return [
+        write_sheet(out / f"{name}.jpg", [tiles[at : at + _COLUMNS] for at in range(0, len(tiles), _COLUMNS)])
+        for name, tiles in sheets.items()
+    ]
+
+
+def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, seed: int = 3) -> Path:
+    """Write a film of pick-and-places in slow motion, as the third-person camera sees them.
+
+    Transits jump, as they do in the simulation.
+
+    Args:
+        path: the GIF.
+        make_agent: makes the agent that acts, from the backend and its random numbers.
+        interactions: number of pick-and-places.
+        seed: of the scene and the agent.
+    """
+    frames: list[Picture] = []
+    steps = 0
+    filming = False
+
+    def on_step() -> None:
+        nonlocal steps
+        steps += 1
+        if filming and steps % _STEPS_A_FRAME == 0:
+            frames.append(_shrunk(backend.third_person_picture(), _FILM_PX))
+
+    views = arena_views(ARENA)
+    backend = SimulationBackend("train", SimulationConfig(), World(on_step), ComposedRenderer(views), views)
+    with backend:
+        env = TabletopInteraction(backend)
+        agent = make_agent(backend, np.random.default_rng(seed))
+        observation, info = env.reset(seed=seed)
+        filming = True
+        for _ in range(interactions):
+            observation, _, _, _, info = env.step(agent.act(observation, info))
+    return write_film(path, frames, 1 / _FRAME_S)
+
+
+def _object_tiles() -> list[Picture]:
+    client = BulletClient()
+    try:
+        names = [name for split in SPLITS for name in sim_assets.object_names(split)]
+        bodies = VisualBodies(client)
+        return [_tile(_portrait(name, bodies, client), name) for name in names]
+    finally:
+        client.close()
+
+
+def _portrait(name: str, bodies: VisualBodies, client: BulletClient) -> Picture:
+    """An object alone on white, from 40 degrees above; twice the size of a tile."""
+    width, height = (side * _SUPERSAMPLING for side in _TILE_PX)
+    model = sim_assets.load_object(name)
+    bodies.clear()
+    bodies.add_object(model)
+    distance = 4.6 * float(np.linalg.norm(model.vertices, axis=1).max())
+    eye = distance * np.array([0.35, -0.68, 0.64])
+    intrinsics = np.array([[2.0 * width, 0, width / 2], [0, 2.0 * width, height / 2], [0, 0, 1.0]])
+    view = View("portrait", height, width, intrinsics, look_at(eye, np.zeros(3), np.array([0, 0, 1.0])))
+    picture, segmentation, _ = tiny_render(client, view, _STUDIO_LIGHT)
+    picture[segmentation < 0] = 255
+    return picture
+
+
+def _background_tiles() -> list[Picture]:
+    names = [name for split in SPLITS for name in sim_assets.background_names(split)]
+    return [_tile(sim_assets.load_background(name), name) for name in names]
+
+
+def _tile(picture: Picture, name: str) -> Picture:
+    """A picture of a tile's size with its name below."""
+    tile = with_margin(_shrunk(picture, _TILE_PX), top=_GAP_PX, bottom=_LABEL_PX, left=_GAP_PX, right=_GAP_PX)
+    baseline = (_GAP_PX, tile.shape[0] - 7)
+    cv2.putText(tile, name, baseline, cv2.FONT_HERSHEY_SIMPLEX, 0.34, (40, 40, 40), 1, cv2.LINE_AA)
+    return tile
+
+
+def _shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

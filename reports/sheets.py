@@ -1,0 +1,153 @@
+"""Contact sheets: pictures in rows, with crosses and outlined masks, as JPEG.
+
+`write_interaction_sheets` shows recorded interactions, `write_passive_sheet` the clips of the passive bootstrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from tabletop_interaction.arrays import Picture
+from tabletop_interaction.envs.records.reading import InteractionTable
+from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.files import atomic_path
+from tabletop_interaction.segmentation.frame_difference import frame_difference
+from tabletop_interaction.segmentation.overlays import Colour, distinct_colours, outlined
+from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
+
+PICK_COLOUR, PLACE_COLOUR = (255, 221, 51), (51, 221, 119)
+"""RGB of what belongs to the pick and to the place."""
+
+_GAP_PX = 4
+_COLUMNS = 6
+_WHITE = (255, 255, 255)
+
+T = TypeVar("T")
+
+
+def write_sheet(path: Path, rows: Sequence[Sequence[Picture]], *, quality: int = 88) -> Path:
+    """Write pictures in rows as JPEG; shorter rows end in white.
+
+    Args:
+        path: the file.
+        rows: uint8 (H, W, 3) each; the pictures of a row have the same height.
+        quality: of the JPEG, per cent.
+    """
+    strips = [np.hstack(row) for row in rows]
+    width = max(strip.shape[1] for strip in strips)
+    sheet = np.vstack([with_margin(strip, right=width - strip.shape[1]) for strip in strips])
+    with atomic_path(path) as temporary:
+        iio.imwrite(temporary, sheet, quality=quality)
+    return path
+
+
+def write_interaction_sheets(
+    table: InteractionTable, numbers: Sequence[int], view: str, out: Path, *, rows: int, sheets: int
+) -> list[Path]:
+    """Write sheets with one interaction a row: before, held, after, and the two masks that the differences give.
+
+    Args:
+        table: interactions with the view's three pictures.
+        numbers: the interactions to choose from, one or more.
+        view: name of the camera.
+        out: the folder for sheet_00.jpg, sheet_01.jpg, ...
+        rows: interactions a sheet.
+        sheets: most sheets; their interactions are spread over `numbers`.
+
+    Returns:
+        the files.
+    """
+    chosen = spread(numbers, rows * sheets)
+    paths = []
+    for number, start in enumerate(range(0, len(chosen), rows)):
+        strips = [interaction_panels(table[index], view) for index in chosen[start : start + rows]]
+        bordered = [[with_margin(panel, bottom=_GAP_PX, right=_GAP_PX) for panel in panels] for panels in strips]
+        paths.append(write_sheet(out / f"sheet_{number:02d}.jpg", bordered))
+    return paths
+
+
+def interaction_panels(interaction: Interaction, view: str) -> Iterator[Picture]:
+    """Yield four pictures (H, W, 3): before with the pick, held, after with the place, after with both masks."""
+    number = [v.name for v in interaction.views].index(view)
+    before, held, after = (getattr(interaction, moment)[view] for moment in ("before", "held", "after"))
+    pick, place = interaction.pick_xy[number], interaction.place_xy[number]
+    yield with_cross(before, pick, PICK_COLOUR)
+    yield held
+    yield with_cross(after, place, PICK_COLOUR) if interaction.grasped else after
+    masked = before
+    if interaction.grasped:
+        masked = outlined(after, frame_difference(held, after, place).mask, PLACE_COLOUR, 2)
+    yield outlined(masked, frame_difference(before, held, pick).mask, PICK_COLOUR, 2)
+
+
+def write_passive_sheet(examples: ExampleSet, path: Path, rows: int = 10) -> Path:
+    """Write a sheet with a clip in a view a row: its labelled frames, at most six.
+
+    Masks are outlined, background clicks are crosses.
+
+    Args:
+        examples: of `passive_examples`, with one object or more.
+        path: the JPEG file.
+        rows: most clips, spread over all that have an object.
+    """
+    clips: dict[str, dict[str, list[Example]]] = {}
+    for example in examples.examples:
+        clip = example.picture.rsplit("/", 1)[0]
+        clips.setdefault(clip, {}).setdefault(example.picture, []).append(example)
+    with_object = [frames for frames in clips.values() if any(one.mask for frame in frames.values() for one in frame)]
+    return write_sheet(path, [_clip_panels(examples, frames) for frames in spread(with_object, rows)])
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most `most` of the items, evenly spread, the first and the last among them."""
+    at = np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)
+    return [items[number] for number in at]
+
+
+def with_margin(picture: Picture, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) -> Picture:
+    """A copy of a picture (H, W, 3) with white margins, px."""
+    return np.asarray(
+        cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT, value=_WHITE), np.uint8
+    )
+
+
+def with_cross(
+    picture: Picture,
+    xy: NDArray[np.floating] | Sequence[float],
+    colour: Colour,
+    *,
+    size: int = 20,
+    thickness: int = 2,
+    marker: int = cv2.MARKER_CROSS,
+) -> Picture:
+    """A copy of a picture (H, W, 3) with a cross at pixel x, y, dark around it."""
+    marked = picture.copy()
+    centre = (round(float(xy[0])), round(float(xy[1])))
+    cv2.drawMarker(marked, centre, (0, 0, 0), marker, size + 2, 2 * thickness, cv2.LINE_AA)
+    cv2.drawMarker(marked, centre, colour, marker, size, thickness, cv2.LINE_AA)
+    return marked
+
+
+def _clip_panels(examples: ExampleSet, frames: dict[str, list[Example]]) -> list[Picture]:
+    """The frames of a clip, in the order of time, with their examples."""
+    ordered = sorted(frames, key=lambda key: int(key.rsplit("/", 1)[1].split("-")[0]))[:_COLUMNS]
+    drawn = [_with_examples(examples.pictures[key], frames[key]) for key in ordered]
+    return [with_margin(picture, bottom=_GAP_PX, right=_GAP_PX) for picture in drawn]
+
+
+def _with_examples(picture: Picture, examples: Sequence[Example]) -> Picture:
+    drawn = np.array(picture)
+    for example, colour in zip(examples, distinct_colours(len(examples)), strict=True):
+        if example.mask is not None:
+            drawn = outlined(drawn, mask_from_rle(example.mask), colour, 2)
+        else:
+            drawn = with_cross(drawn, example.click_xy, _WHITE, size=12, marker=cv2.MARKER_TILTED_CROSS)
+    return drawn
