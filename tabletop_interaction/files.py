@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
@@ -51,13 +52,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         # A killed writer leaves its temporary file.
         temporary.unlink(missing_ok=True)
         try:
-            mode = _create(temporary)
+            temporary.touch(exist_ok=False)
+            mode = temporary.stat().st_mode
             yield temporary
             if _is_full(path.parent):
                 # ffmpeg and OpenCV report no failed write.
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with open(temporary, "rb") as file:
-                os.fchmod(file.fileno(), mode)
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
                 os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
@@ -297,12 +299,6 @@ def repair_json_lines(path: str | os.PathLike[str]) -> None:
 def keep_json_lines(path: str | os.PathLike[str], lines: Sequence[Any]) -> None:
     """Replace all lines of a file; see `atomic_path`."""
     write_file(path, "".join(json.dumps(line, default=_plain_leaf) + "\n" for line in lines))
-
-
-def _create(path: Path) -> int:
-    """Make an empty file; its mode, as the umask gives it."""
-    with open(path, "xb") as file:
-        return os.fstat(file.fileno()).st_mode & 0o777
 
 
 def _plain_leaf(value: Any) -> Any:

@@ -14,7 +14,7 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
@@ -76,14 +76,40 @@ def do_in_processes(
         WorkersDied: processes die as fast as they are replaced.
         Exception: what a job raised in its process.
     """
-    pool = _Pool(open_worker, jobs)
+    waiting = deque(jobs)
+    running: dict[Future[Result], _Worker[Job, Result]] = {}
+    deaths_in_a_row = 0
     try:
-        for _ in range(min(workers, len(jobs))):
-            pool.start_worker()
-        while pool.running:
-            yield from pool.next_results(on_death)
+        while waiting or running:
+            while waiting and len(running) < workers:
+                worker: _Worker[Job, Result] = _Worker(open_worker)
+                running[worker.give(waiting.popleft())] = worker
+            future = wait(running, return_when=FIRST_COMPLETED).done.pop()
+            worker = running.pop(future)
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                deaths_in_a_row += 1
+                death = WorkerDeath(worker.job, worker.end(_EXIT_S))
+                if deaths_in_a_row > MAX_DEATHS_IN_A_ROW:
+                    raise WorkersDied(
+                        f"{deaths_in_a_row} processes died in a row, the last time: {death}; finished results are not "
+                        "lost; repeat with one worker, which runs in this process and shows the cause"
+                    )
+                on_death(death)
+                waiting.appendleft(worker.job)
+                continue
+            if error is not None:
+                worker.end()
+                raise error
+            deaths_in_a_row = 0
+            if waiting and worker.given < _JOBS_PER_PROCESS:
+                running[worker.give(waiting.popleft())] = worker
+            else:
+                worker.end(_EXIT_S)
+            yield future.result()
     finally:
-        pool.close()
+        for worker in running.values():
+            worker.end()
 
 
 class _RecordingContext(SpawnContext):
@@ -97,23 +123,24 @@ class _RecordingContext(SpawnContext):
 
 
 class _Worker(Generic[Job, Result]):
-    """A process and the job that it does."""
+    """An executor with one process, which does one job at a time."""
 
-    def __init__(self, open_worker: OpenWorker[Job, Result], job: Job) -> None:
+    job: Job
+
+    def __init__(self, open_worker: OpenWorker[Job, Result]) -> None:
         self._context = _RecordingContext()
         self._executor = ProcessPoolExecutor(1, self._context, initializer=_start, initargs=(open_worker,))
         self.given = 0
-        self.future = self.give(job)
 
     def give(self, job: Job) -> Future[Result]:
         self.job, self.given = job, self.given + 1
         try:
-            self.future = self._executor.submit(_do, job)
+            return self._executor.submit(_do, job)
         except BrokenProcessPool as error:
             # It died between two jobs, which its next result reports.
-            self.future = Future()
-            self.future.set_exception(error)
-        return self.future
+            broken: Future[Result] = Future()
+            broken.set_exception(error)
+            return broken
 
     def end(self, grace_s: float = 0.0) -> int | None:
         """The exit code of the process, which is terminated unless it ends in time."""
@@ -123,62 +150,6 @@ class _Worker(Generic[Job, Result]):
         self._executor.shutdown(cancel_futures=True)
         late.cancel()
         return process.exitcode
-
-
-class _Pool(Generic[Job, Result]):
-    """Running workers by the future of their job, and the jobs that wait."""
-
-    def __init__(self, open_worker: OpenWorker[Job, Result], jobs: Sequence[Job]) -> None:
-        self._open_worker = open_worker
-        self._waiting = deque(jobs)
-        self._deaths_in_a_row = 0
-        self.running: dict[Future[Result], _Worker[Job, Result]] = {}
-
-    def start_worker(self) -> None:
-        """Start a process with the next job, if there is one."""
-        if self._waiting:
-            worker = _Worker(self._open_worker, self._waiting.popleft())
-            self.running[worker.future] = worker
-
-    def next_results(self, on_death: Callable[[WorkerDeath[Job]], None]) -> Iterator[Result]:
-        """Wait for results or deaths, and give those workers, or their successors, the next jobs."""
-        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
-            worker = self.running.pop(future)
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                self._replace(worker, on_death)
-                continue
-            except BaseException:
-                worker.end()
-                raise
-            self._deaths_in_a_row = 0
-            self._continue(worker)
-            yield result
-
-    def close(self) -> None:
-        """End all processes; their unfinished jobs are lost."""
-        while self.running:
-            self.running.popitem()[1].end()
-
-    def _continue(self, worker: _Worker[Job, Result]) -> None:
-        if self._waiting and worker.given < _JOBS_PER_PROCESS:
-            self.running[worker.give(self._waiting.popleft())] = worker
-        else:
-            worker.end(_EXIT_S)
-            self.start_worker()
-
-    def _replace(self, worker: _Worker[Job, Result], on_death: Callable[[WorkerDeath[Job]], None]) -> None:
-        death = WorkerDeath(worker.job, worker.end(_EXIT_S))
-        self._deaths_in_a_row += 1
-        if self._deaths_in_a_row > MAX_DEATHS_IN_A_ROW:
-            raise WorkersDied(
-                f"{self._deaths_in_a_row} processes died in a row, the last time: {death}; finished results are not "
-                "lost; repeat with one worker, which runs in this process and shows the cause"
-            )
-        on_death(death)
-        self._waiting.appendleft(worker.job)
-        self.start_worker()
 
 
 # In a worker's process: how to open what does its jobs, and what was opened.

@@ -47,7 +47,7 @@ def open_interactions(folder: _Path, columns: Sequence[str] | None = None) -> In
     # Journals first: a journal that is sealed meanwhile is then read twice instead of missed, and an open file can be
     # read after its name is removed.
     journals = [journal for *_, path in list_journals(folder) if (journal := _open_journal(path))]
-    sources = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
+    sources: list[_Shard | _Journal] = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
     return InteractionTable(sources, _index_of(sources), [*SMALL_COLUMNS, *wanted])
 
 
