@@ -1,4 +1,4 @@
-"""The environments and the seam to the world: no torch, no PyBullet, no ROS."""
+"""The environments and the Backend protocol; free of torch, PyBullet and ROS."""
 
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import (

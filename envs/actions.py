@@ -1,7 +1,7 @@
-"""One pick-and-place in metres and radians, to and from the agent's box: the only place that knows the box.
+"""Conversion between a pick-and-place in metres and radians and an action of the environment.
 
 An action is five numbers in [-1, 1]: pick x, pick y, gripper angle, place x, place y. Positions span the arena; an
-angle of 1 is pi/2.
+angle of 1 is pi/2. All code converts through this module.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class PickPlace:
-    """Pick at a point with a gripper angle, place at another point.
+    """A pick at one point with a gripper angle, and a place at another point.
 
     Attributes:
         pick_x: metres, arena frame.
         pick_y: metres, arena frame.
-        angle: radians in [-pi/2, pi/2], of the axis along which the fingers close, counter-clockwise from the
-            arena's x axis as seen from above.
+        angle: radians in [-pi/2, pi/2]; direction of the axis along which the fingers close, counter-clockwise from
+            the arena's x axis as seen from above.
         place_x: metres, arena frame.
         place_y: metres, arena frame.
     """
@@ -48,9 +48,8 @@ class PickPlace:
         return cls(*(float(value) for value in np.asarray(values, np.float64)))
 
     def to_action(self, arena: Arena) -> Floats32:
-        """(5,) float32 action that stands for this pick-and-place; points outside the arena move to its border."""
-        half = arena.half_size
-        centre = arena.centre
+        """Convert to a (5,) float32 action; points outside the arena move to its border."""
+        half, centre = arena.half_size, arena.centre
         angle = (self.angle + np.pi / 2) % np.pi - np.pi / 2
         box = [
             (self.pick_x - centre[0]) / half[0],
@@ -63,11 +62,11 @@ class PickPlace:
 
 
 def pick_place_from_action(action: ArrayLike, arena: Arena) -> PickPlace:
-    """The pick-and-place that an action stands for.
+    """Convert an action to metres and radians.
 
     Args:
         action: (5,) numbers in [-1, 1].
-        arena: the rectangle that the box spans.
+        arena: the rectangle that the action space spans.
 
     Raises:
         InvalidAction: wrong shape, not finite or outside [-1, 1].
@@ -87,7 +86,7 @@ def _checked_box(action: ArrayLike) -> Floats:
     try:
         box = np.asarray(action, np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidAction(f"action {action!r} is no array of numbers; nothing was moved") from error
+        raise InvalidAction(f"action {action!r} is not an array of numbers; nothing was moved") from error
     if box.shape != (ACTION_SIZE,):
         raise InvalidAction(
             f"action has shape {box.shape}; accepted is ({ACTION_SIZE},): pick x, pick y, angle, place x, place y; "
@@ -95,7 +94,7 @@ def _checked_box(action: ArrayLike) -> Floats:
         )
     if not np.isfinite(box).all() or np.abs(box).max() > 1.0 + _ROUNDING:
         raise InvalidAction(
-            f"action {box.tolist()} leaves the box; each number must be finite and within [-1, 1]; nothing was "
+            f"action {box.tolist()} lies outside the action space; accepted are finite numbers in [-1, 1]; nothing was "
             "moved; clip the action or convert metres with PickPlace.to_action"
         )
     return np.clip(box, -1.0, 1.0)

@@ -1,7 +1,7 @@
-"""The seam between the environments and a world: the smallest thing that a simulation and a robot can both do.
+"""The Backend protocol between the environments and a world: what a simulation and a robot can both do.
 
-Plain numpy and frozen dataclasses cross it; no torch, no ROS and no PyBullet type does. Frame: the arena's, in
-metres and radians (see `views`).
+Arguments and results are numpy arrays and frozen dataclasses, never types of torch, ROS or PyBullet. Frame: the
+arena's, in metres and radians (see `views`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Pictures = dict[str, Picture]
 
 @dataclass(frozen=True)
 class Arena:
-    """The reachable rectangle of the table, metres, in the frame whose origin is the table's centre."""
+    """The reachable rectangle of the table, metres; the frame's origin is the table's centre."""
 
     x_min: float
     x_max: float
@@ -49,42 +49,42 @@ class Arena:
 
 
 class PickOutcome(IntEnum):
-    """What became of a pick: a closed list, in the gripper's own belief."""
+    """Outcome of a pick, as the gripper measures it."""
 
     NO_PICK = 0
-    """No pick was tried (after a reset)."""
+    """No pick was made (after a reset)."""
     HELD = 1
     """Something is held after the lift."""
     NOTHING_THERE = 2
     """The fingers closed without touching anything."""
     PUSHED_AWAY = 3
-    """The fingers touched something, but closed without it between them."""
+    """The fingers touched an object, but closed beside it."""
     SLIPPED = 4
-    """Something was between the fingers and was lost during the lift."""
+    """An object was between the fingers and was lost during the lift."""
     BLOCKED = 5
-    """The gripper came down on something and closed on nothing above the table."""
+    """The gripper descended onto an object and closed above the table without it."""
     UNREACHABLE = 6
-    """The arm cannot be brought there; nothing was moved."""
+    """The arm cannot reach the point; nothing was moved."""
 
 
 @dataclass(frozen=True)
 class Grasp:
-    """The answer to a pick: whether the gripper holds something, and if not, why."""
+    """Result of a pick: whether the gripper holds something, and if not, why."""
 
     outcome: PickOutcome
 
     @property
     def held(self) -> bool:
-        """Whether the gripper believes that it holds something."""
+        """Whether the gripper measures that it holds something."""
         return self.outcome is PickOutcome.HELD
 
 
 @runtime_checkable
 class Backend(Protocol):
-    """A world with a table, a gripper above it and cameras around it.
+    """A table with a gripper above it and cameras around it.
 
     Every call leaves the arm out of every view. Errors are subclasses of `TabletopError`; `error.recoverable` says
-    whether the backend can go on. `check_backend` proves an implementation.
+    whether the backend can continue. `check_backend` tests an implementation.
     """
 
     @property
@@ -99,20 +99,20 @@ class Backend(Protocol):
 
     @property
     def background(self) -> str:
-        """Name of the table's surface now."""
+        """Name of the current table top."""
         ...
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Plain JSON that says what made the pictures: backend, renderer, versions, settings, any split."""
+        """Plain JSON about the origin of the pictures: backend, renderer, versions, settings, split if any."""
         ...
 
     def observe(self) -> Pictures:
-        """RGB pictures now, uint8 (height, width, 3), one a view by name; moves nothing."""
+        """Current RGB pictures, uint8 (height, width, 3), one per view by name; moves nothing."""
         ...
 
     def pick(self, x: float, y: float, angle: float) -> Grasp:
-        """Come down open at (x, y) metres with the closing axis at `angle` radians, close, lift, leave the views.
+        """Descend open at (x, y) metres with the closing axis at `angle` radians, close, lift, leave the views.
 
         Raises:
             UnreachableTarget: nothing was moved.
@@ -121,7 +121,7 @@ class Backend(Protocol):
         ...
 
     def place(self, x: float, y: float) -> None:
-        """Put down at (x, y) metres what is held, if anything, open, and leave the views."""
+        """Put down the held object, if any, at (x, y) metres, open, and leave the views."""
         ...
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
@@ -134,17 +134,17 @@ class Backend(Protocol):
         ...
 
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
-        """Open the gripper and bring back what left the arena; with `new_scene` lay the table anew, drawn from `rng`.
+        """Open the gripper and return the objects that left the arena, or with `new_scene` draw a scene from `rng`.
 
-        On a robot a new scene is the operator's affair and `rng` goes unused.
+        On a robot the operator arranges a new scene, and `rng` is not used.
 
         Returns:
-            how many objects were brought back from outside the arena.
+            number of objects that were returned from outside the arena.
         """
         ...
 
     def close(self) -> None:
-        """Release the world; calling it again does nothing."""
+        """Release all resources; calling it again does nothing."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -159,7 +159,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ObjectState:
-    """Where an object truly is.
+    """True pose of an object.
 
     Attributes:
         id: its number in the instance maps, 1 or more.
@@ -176,30 +176,30 @@ class ObjectState:
 
 @runtime_checkable
 class GroundTruth(Protocol):
-    """What only a simulation knows; for benchmarks and judges, never for agents."""
+    """Ground truth, which only a simulation has; for benchmarks and judges, never for agents."""
 
     def object_states(self) -> tuple[ObjectState, ...]:
-        """The objects of the scene, held and fallen ones included, in order of their ids."""
+        """The objects of the scene, including held and fallen ones, in order of their ids."""
         ...
 
     def instance_maps(self) -> dict[str, Ids]:
-        """(height, width) int32 a view: 0 for the table, else the id of the object that is visible there."""
+        """(height, width) int32 per view: id of the visible object, 0 for the table."""
         ...
 
 
 @runtime_checkable
 class Arranging(GroundTruth, Protocol):
-    """A world whose objects can be set down by hand: for drawing goals and for benchmarks, never for agents."""
+    """A backend that can put objects at given poses; for goals and benchmarks, never for agents."""
 
     def outlines(self) -> dict[int, Floats]:
-        """(N, 2) corners x, y, metres, of each object's convex outline as it is seen from above, by id."""
+        """(N, 2) corners x, y, metres, of each object's convex outline seen from above, by id."""
         ...
 
     def arrange(self, states: Sequence[ObjectState]) -> None:
-        """Put these objects at these poses, at rest, and let the table settle; the others stay.
+        """Put these objects at these poses, at rest, and let the table settle; other objects stay.
 
         Raises:
-            InvalidConfiguration: no object of the scene has that id; nothing was moved.
+            InvalidConfiguration: no object of the scene has such an id; nothing was moved.
             AlreadyHolding: something is held; nothing was moved.
         """
         ...
@@ -207,7 +207,7 @@ class Arranging(GroundTruth, Protocol):
 
 @runtime_checkable
 class ThirdPerson(Protocol):
-    """A backend that can show the arm at work."""
+    """A backend with a picture that shows the arm."""
 
     def third_person_picture(self) -> Picture:
         """uint8 (H, W, 3) RGB picture of table and arm."""
@@ -215,16 +215,16 @@ class ThirdPerson(Protocol):
 
 
 def open_backend(name: str | Backend, *, split: str = "train", config: Any = None) -> Backend:
-    """The backend of that name, opened; a Backend is handed through.
+    """Open the backend of that name; an object with the Backend protocol is returned unchanged.
 
     Args:
         name: "simulation", "sawyer", or an object with the Backend protocol.
-        split: which objects and backgrounds a simulation draws: "train", "val" or "test".
+        split: objects and backgrounds of a simulation: "train", "val" or "test".
         config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file, or "twin".
 
     Raises:
         InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.
-        RobotUnavailable: the Sawyer is not there; nothing was opened.
+        RobotUnavailable: the Sawyer cannot be reached; nothing was opened.
     """
     if split not in SPLITS:
         raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
@@ -250,7 +250,9 @@ def _checked_backend(backend: Backend, config: Any) -> Backend:
             f"backend {type(backend).__name__} lacks {', '.join(missing)}; see the Backend protocol and check_backend"
         )
     if config is not None:
-        raise InvalidConfiguration("config goes with a backend's name; configure a Backend object where it is made")
+        raise InvalidConfiguration(
+            "config was given with a Backend object; accepted is a backend's name with config, or an object without"
+        )
     return backend
 
 

@@ -1,9 +1,9 @@
 """Goals of a rearrangement: pictures, and in a simulation the arrangement that they show.
 
-A goal that is drawn displaces 1 to 3 objects (Pathak et al. 2018, section 5); where they shall stand is ours: places
-uniform over those of the arena where the object, turned as it is now, keeps clear of every other object. An object
-keeps its orientation, since success asks for positions only, and a gripper that never turns what it holds can then
-reach the very picture.
+A drawn goal displaces 1 to 3 objects (Pathak et al. 2018, section 5). The distribution of the goals is our choice:
+uniform over the places of the arena where the object, in its current orientation, keeps clear of every other object.
+Objects keep their orientation because success depends on positions only; a gripper that never rotates held objects can
+then reproduce the goal's picture.
 
 Frame: the arena's, metres.
 """
@@ -32,9 +32,9 @@ _OCCUPIED_WITHIN_M = 0.02
 _GAP_M = 0.03
 _BORDER_M = 0.05
 _SETTLED_WITHIN_M = 0.005
-_MOST_SCENES = 20
+_MAX_SCENES = 20
 _CELL_M = 0.004
-# Objects reach beyond the arena's border, their centres do not.
+# Objects extend beyond the arena's border, their centres do not.
 _MARGIN_M = 0.2
 
 GoalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -46,13 +46,13 @@ class ArrangingBackend(Backend, Arranging, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """Where everything stands at the start and shall stand at the end.
+    """Poses of all objects at the start and at the goal.
 
     Attributes:
         start: every object at the start, by id.
         goal: every object at the goal, in the same order.
-        displaced: ids of the 1 to 3 objects that stand elsewhere.
-        occupied: whether one of them shall stand where another one of them stands at the start.
+        displaced: ids of the 1 to 3 displaced objects.
+        occupied: whether the goal of one of them is the start of another.
     """
 
     start: tuple[ObjectState, ...]
@@ -63,11 +63,11 @@ class Arrangement:
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """What the table shall look like.
+    """A goal: its pictures, and its arrangement where known.
 
     Attributes:
-        pictures: uint8 (H, W, 3) RGB by view name; a view of which there is no picture is black.
-        arrangement: what they show, where that is known.
+        pictures: uint8 (H, W, 3) RGB by view name; black for a view without a picture.
+        arrangement: the poses that the pictures show, or None.
     """
 
     pictures: Pictures
@@ -75,22 +75,22 @@ class Goal:
 
 
 def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int | None = None) -> Goal:
-    """Draw a scene and a goal from `rng`, take the goal's pictures, and leave the table at the start.
+    """Draw a scene and a goal, take the goal's pictures, and leave the table at the start.
 
-    A scene without room for the goal is drawn anew.
+    A scene without space for the goal is replaced by another.
 
     Args:
-        backend: the world; its last scene is given up.
-        rng: scene, goal and, through the scene, the pictures' noise come from it.
-        displaced: how many objects shall stand elsewhere, 1 to 3; None draws it uniformly.
+        backend: receives a new scene.
+        rng: source of the scene, the goal and, through the scene, the pictures' noise.
+        displaced: number of displaced objects, 1 to 3; None draws it uniformly.
 
     Raises:
-        InvalidConfiguration: 20 scenes had no room, or fewer objects than shall be displaced.
+        InvalidConfiguration: 20 scenes had no space, or too few objects.
     """
     if displaced is None:
         displaced = int(rng.integers(1, MOST_DISPLACED + 1))
     occupied = displaced > 1 and bool(rng.random() < _OCCUPIED_SHARE)
-    for _ in range(_MOST_SCENES):
+    for _ in range(_MAX_SCENES):
         backend.reset(rng, new_scene=True)
         start, outlines = backend.object_states(), backend.outlines()
         wanted = draw_arrangement(rng, start, outlines, backend.arena, displaced, occupied=occupied)
@@ -98,7 +98,7 @@ def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int
         if goal is not None:
             return goal
     raise InvalidConfiguration(
-        f"{_MOST_SCENES} scenes had no room to displace {displaced} objects; ask for fewer displaced, or change "
+        f"{_MAX_SCENES} scenes had no space to displace {displaced} objects; choose fewer displaced objects, or change "
         "objects_min and objects_max of the backend's configuration"
     )
 
@@ -112,19 +112,19 @@ def draw_arrangement(
     *,
     occupied: bool,
 ) -> Arrangement | None:
-    """Choose objects and places for them; None where there is no room.
+    """Draw objects to displace and their goals; None where there is no space.
 
-    Each place lies 0.08 m or more from where its object stands, and clear of where all others stand and shall stand.
-    With `occupied` there is one exception: the first object shall stand where the second stands, which must go
-    first; its own place is free, so no two wait for each other.
+    Each goal lies 0.08 m or more from the start of its object, and clear of the starts and goals of all other objects.
+    With `occupied` there is one exception: the goal of the first object is the start of the second, which must be moved
+    first. The goal of the second is free, so the two never block each other.
 
     Args:
-        rng: what the draw comes from.
+        rng: source of the draw.
         start: every object.
         outlines: as `Arranging.outlines`, of the same objects.
-        arena: the places' rectangle.
-        displaced: how many objects.
-        occupied: whether a place is taken at the start; then `displaced` is 2 or more.
+        arena: rectangle of the goals.
+        displaced: number of objects.
+        occupied: whether a goal is occupied at the start; needs 2 or more displaced objects.
     """
     states = {state.id: state for state in start}
     order = [int(id_) for id_ in rng.permutation(sorted(states))]
@@ -150,12 +150,12 @@ def draw_arrangement(
 
 
 def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
-    """The goal that picture files show.
+    """Read a goal from picture files.
 
     Args:
-        paths: a file that OpenCV reads (PNG, JPEG, ...) for the first view, or one each for the first views, in order.
-            Views without a file get a black picture.
-        views: the cameras that took them.
+        paths: a file that OpenCV reads (PNG, JPEG, ...) for the first view, or one file each for the first views, in
+            order. Views without a file get a black picture.
+        views: the cameras that took the pictures.
 
     Raises:
         InvalidConfiguration: a file is missing, unreadable or of another size than its view, or there are too many.
@@ -163,8 +163,8 @@ def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not 1 <= len(files) <= len(views):
         raise InvalidConfiguration(
-            f"the goal names {len(files)} picture files; accepted are 1 to {len(views)}, for {views[0].name} and the "
-            "views that follow it"
+            f"the goal has {len(files)} picture files; accepted are 1 to {len(views)}, for {views[0].name} and the "
+            "views after it"
         )
     pictures = {view.name: np.zeros((view.height, view.width, 3), np.uint8) for view in views}
     for file, view in zip(files, views, strict=False):
@@ -173,10 +173,7 @@ def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
 
 
 def _shown(backend: ArrangingBackend, wanted: Arrangement) -> Goal | None:
-    """The goal as it comes to stand, with its pictures; None where an object fell, rolled or was pushed.
-
-    The table is left at the start.
-    """
+    """Arrange the goal, take its pictures, and return to the start; None if an object fell, rolled or was pushed."""
     backend.arrange(wanted.goal)
     goal, pictures = backend.object_states(), backend.observe()
     backend.arrange(wanted.start)
@@ -187,7 +184,7 @@ def _shown(backend: ArrangingBackend, wanted: Arrangement) -> Goal | None:
 
 
 def _same(found: Sequence[ObjectState], wanted: Sequence[ObjectState]) -> bool:
-    """Whether all came to rest where they were put."""
+    """Whether all objects came to rest where they were put."""
     return all(
         float(np.linalg.norm(one.position - other.position)) < _SETTLED_WITHIN_M
         for one, other in zip(found, wanted, strict=True)
@@ -195,13 +192,13 @@ def _same(found: Sequence[ObjectState], wanted: Sequence[ObjectState]) -> bool:
 
 
 def _free_places(shape: Points, taken: Sequence[Points], arena: Arena) -> Floats:
-    """(N, 2) points of a 4 mm grid at which an outline, given around its centre, keeps clear of the taken ones."""
+    """(N, 2) points of a 4 mm grid at which an outline, given about its centre, keeps clear of the `taken` ones."""
     columns = np.arange(arena.x_min - _MARGIN_M, arena.x_max + _MARGIN_M, _CELL_M)
     rows = np.arange(arena.y_min - _MARGIN_M, arena.y_max + _MARGIN_M, _CELL_M)
     corner = np.array([columns[0], rows[0]])
     blocked = _filled([outline - corner for outline in taken], (len(rows), len(columns)))
     reach = int(np.ceil((np.abs(shape).max() + _GAP_M) / _CELL_M)) + 1
-    # Dilated by the shape itself, a cell is blocked where the shape, centred there, would meet what is taken.
+    # Dilation by the shape: a cell is blocked where the shape, centred there, would touch a taken outline.
     kernel = _filled([shape + reach * _CELL_M], (2 * reach + 1, 2 * reach + 1))
     gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(_GAP_M / _CELL_M) + 1,) * 2)
     blocked = np.asarray(cv2.dilate(cv2.dilate(blocked, gap), kernel), np.uint8)
@@ -214,7 +211,7 @@ def _free_places(shape: Points, taken: Sequence[Points], arena: Arena) -> Floats
 
 
 def _filled(outlines: Sequence[Points], shape: tuple[int, int]) -> Bytes:
-    """1 in the cells that the outlines cover, which are given in metres from the first cell's centre."""
+    """1 in the cells covered by the outlines, which are in metres from the first cell's centre."""
     cells = np.zeros(shape, np.uint8)
     for outline in outlines:
         cv2.fillConvexPoly(cells, np.round(outline / _CELL_M).astype(np.int32), 1)
@@ -236,10 +233,10 @@ def _carried(outline: Points, start: ObjectState, goal: ObjectState) -> Points:
 def _read_picture(path: Path, view: View) -> Picture:
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if bgr is None:
-        raise InvalidConfiguration(f"the goal's picture {path} is no file that can be read as a picture")
+        raise InvalidConfiguration(f"the goal's picture {path} cannot be read; accepted is a PNG or JPEG file")
     if bgr.shape[:2] != (view.height, view.width):
         raise InvalidConfiguration(
             f"the goal's picture {path} has {bgr.shape[1]} x {bgr.shape[0]} px; {view.name} has {view.width} x "
-            f"{view.height}: take it with this camera"
+            f"{view.height} px; take the picture with this camera"
         )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,7 +1,7 @@
 """TabletopInteraction: a table, four cameras and a gripper; one step is one pick-and-place.
 
-The environment turns actions into metres once, asks a backend to move and to look, and reports what it saw. What
-moved is for the agent to judge.
+The environment converts actions to metres, lets a backend move and take pictures, and reports the pictures. It does
+not decide what moved: that is the agent's task.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tabletop_interaction.envs.pick_place_env import (
     interaction_info,
     picture_spaces,
 )
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_range
 
 SWEEP_POINTS = 8
 
 
 class TabletopInteraction(PickPlaceEnv, EzPickle):
     """## Description
-    A parallel gripper hangs straight down above a flat table on which 4 to 8 unknown objects stand; four fixed
-    cameras look at it. One step is one whole interaction: the gripper comes down open at the pick point, closes by a
-    fixed amount, lifts, leaves every view, and puts down at the place point what it holds (Pathak et al. 2018,
-    "Learning Instance Segmentation by Interaction", section 3).
+    A parallel gripper points straight down above a flat table with 4 to 8 unknown objects; four fixed cameras observe
+    the table. One step is one whole interaction: the gripper descends open at the pick point, closes by a fixed amount,
+    lifts, leaves every view, and puts down the held object at the place point (Pathak et al. 2018, "Learning Instance
+    Segmentation by Interaction", section 3).
 
     ## Action Space
     `Box(-1, 1, (5,), float32)`
@@ -47,29 +47,29 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
     | 4 | place y | nearest border | farthest border |
 
     ## Observation Space
-    `Dict`, one `Box(0, 255, (350, 430, 3), uint8)` RGB picture a view, keys `view_0` to `view_3`: the table now, the
-    arm out of sight.
+    `Dict` with one `Box(0, 255, (350, 430, 3), uint8)` RGB picture per view, keys `view_0` to `view_3`: the current
+    table, without the arm.
 
     ## Info
     The same keys after `reset` and `step`.
 
     | key | type | meaning |
     |---|---|---|
-    | `held` | dict of pictures | what was seen between pick and place, same keys as the observation |
-    | `grasped` | bool | the gripper's own belief that it held something |
-    | `pick_outcome` | int | why, a `PickOutcome` |
+    | `held` | dict of pictures | the pictures between pick and place, same keys as the observation |
+    | `grasped` | bool | whether the gripper measured that it held something |
+    | `pick_outcome` | int | outcome of the pick, a `PickOutcome` |
     | `pick_xy`, `place_xy` | float32 (views, 2) | pixel x, y of the two points in each view; -1 after a reset |
-    | `pick_place` | float64 (5,) | what was asked, or done instead, metres and radians, as `PickPlace.to_array` |
-    | `scene` | int | number of the scene since the last seeded reset |
-    | `returned` | int | objects that the last reset brought back from outside the arena |
+    | `pick_place` | float64 (5,) | the executed pick-and-place, metres and radians, as `PickPlace.to_array` |
+    | `scene` | int | scenes since the last seeded reset, from 0 |
+    | `returned` | int | objects that the last reset returned from outside the arena |
 
     ## Rewards
     1 when the gripper holds something after the pick, else 0.
 
     ## Starting State
-    `reset(seed=s)` draws objects, background and light anew from `s` and restarts all counters. `reset()` sweeps the
-    table with the gripper, from 8 points evenly spaced on the border to the centre, puts back what fell off, and
-    every `episodes_per_scene` episodes draws a new scene instead. `options={"new_scene": True}` asks for one.
+    `reset(seed=s)` draws objects, background and light from `s` and restarts all counters. `reset()` sweeps the table
+    with the gripper from 8 points, evenly spaced on the border, to the centre, and returns objects that left the arena;
+    every `episodes_per_scene` episodes it draws a new scene instead, as does `options={"new_scene": True}`.
 
     ## Episode End
     Never terminates; truncates after 25 steps (`max_episode_steps` of the registration).
@@ -78,10 +78,10 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
     | name | default | meaning |
     |---|---|---|
     | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol |
-    | `split` | `"train"` | what a simulation opened by name draws: `"train"`, `"val"` or `"test"` objects and tables |
+    | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"` or `"test"` |
     | `config` | `None` | the backend's configuration, e.g. a `SimulationConfig` |
     | `episodes_per_scene` | 2 | episodes before a new scene is drawn |
-    | `render_mode` | `None` | `"rgb_array"`: a third-person picture that shows the arm, where the backend has one |
+    | `render_mode` | `None` | `"rgb_array"`: a third-person picture with the arm, or view_0 if the backend has none |
 
     ## Version History
     * v0: first version.
@@ -96,11 +96,10 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         render_mode: str | None = None,
     ) -> None:
         EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode)
-        if episodes_per_scene < 1:
-            raise InvalidConfiguration(f"episodes_per_scene is {episodes_per_scene}; it must be 1 or more")
+        check_range("episodes_per_scene", episodes_per_scene, 1)
         PickPlaceEnv.__init__(self, backend, split, config, render_mode)
         self.episodes_per_scene = episodes_per_scene
-        # Gymnasium types a Dict space by Any, an environment by its observation.
+        # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
         self.observation_space = cast(Any, gym.spaces.Dict(picture_spaces(self.views)))
         self._episode = -1
         self._scene = -1
@@ -108,11 +107,11 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
 
     @property
     def metadata_for_records(self) -> dict[str, Any]:
-        """Plain JSON that says what made the pictures."""
+        """Plain JSON: backend, settings, split and episodes per scene."""
         return {**super().metadata_for_records, "episodes_per_scene": self.episodes_per_scene}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
-        """Begin an episode; see Starting State above."""
+        """Start an episode; see Starting State."""
         super().reset(seed=seed)
         if seed is not None:
             self._episode, self._scene = -1, -1
@@ -124,7 +123,7 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
             self.backend.place(*self.arena.centre)
             self._sweep_table()
         self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
-        # Counted once it is done: after a fault on the way the next reset is to ask for the same.
+        # Counted after success: if the backend raises, the next reset repeats the same request.
         self._episode, self._scene = episode, self._scene + new_scene
         self._pictures = self._look()
         return dict(self._pictures), self._info(at_rest(self._pictures))
@@ -133,9 +132,9 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         """One pick-and-place.
 
         Raises:
-            InvalidAction: the action is no point of the action space; nothing was moved.
-            RobotFault: the arm stopped; what it holds it keeps. After this or any later error a reset is needed.
-            BlankPicture: a camera shows nothing.
+            InvalidAction: the action is not in the action space; nothing was moved.
+            RobotFault: the arm stopped and keeps the held object. Reset before the next step, as after any error below.
+            BlankPicture: a camera's picture is uniform.
         """
         interacted = self._interact(action)
         reward = float(interacted.outcome is PickOutcome.HELD)

@@ -1,7 +1,7 @@
-"""Who says how far a rearrangement has come: the truth, where a simulation knows it, or pictures alone.
+"""Judges of a rearrangement: by true positions, which a simulation has, or by pictures alone.
 
-The rule is the paper's (Pathak et al. 2018, section 5): success when every displaced object is within 15 px of its
-goal in the first view; that nothing else has moved by more is ours.
+Success is defined as in Pathak et al. 2018, section 5: every displaced object is within 15 px of its goal in the first
+view. Our addition: no other object has moved by more than 15 px.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from tabletop_interaction.arrays import Floats, Mask, Picture
+from tabletop_interaction.arrays import FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState, Pictures
 from tabletop_interaction.envs.goals import Arrangement, Goal
 from tabletop_interaction.envs.views import View
@@ -22,15 +22,14 @@ from tabletop_interaction.exposure import relative_exposure
 
 WITHIN_PX = 15.0
 
-# Pixels of the halved pictures and grey levels, chosen on scenes of training objects for the best agreement with the
-# truth; benchmarks.judge_agreement measures it.
+# In pixels of the halved pictures and grey levels; tuned on scenes of training objects for the best agreement with the
+# truth, as measured by benchmarks.judge_agreement measures it.
 _REACH = 6.5
 _PATCH = (3, 3)
-_UNLIKE = 20.0
-_LEAST_AREA = 45
+_MIN_DIFFERENCE = 20.0
+_MIN_AREA = 45
 _BLUR = 0.8
 _EXPOSED = (10, 235)
-_FEWEST_SAMPLES = 100
 _DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 _MEAN_OF_CHANNELS = np.full((1, 3), 1 / 3, np.float32)
 _STEPS = range(-int(_REACH), int(_REACH) + 1)
@@ -39,16 +38,16 @@ _SHIFTS = tuple((x, y) for x in _STEPS for y in _STEPS if x * x + y * y <= _REAC
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """How far a rearrangement has come.
+    """Progress of a rearrangement.
 
     Attributes:
-        success: whether it is done.
-        fraction_done: share that is done, 0 to 1; of the displaced objects, or as near to it as the judge can tell.
-        remaining: how far is left to go, 1 at the start and 0 at the goal; above 1 farther away than at the start.
-        distances_px: (displaced,) float64, from each displaced object's position to its goal in the first view, in
-            order of their ids; empty for a judge that knows no objects, as are the next.
+        success: whether the goal is reached.
+        fraction_done: share of the displaced objects at their goals, 0 to 1, or the judge's estimate of it.
+        remaining: remaining distance relative to the start: 1 at the start, 0 at the goal, above 1 if it has grown.
+        distances_px: (displaced,) float64, distance of each displaced object to its goal in the first view, in order of
+            ids; empty for a judge without object positions.
         distances_m: (displaced,) float64, the same on the table.
-        others_px: the farthest that any other object has moved since the start, in the first view; -1 if unknown.
+        others_px: largest distance of any other object from its start in the first view; -1 if unknown.
         others_m: the same on the table.
     """
 
@@ -62,24 +61,24 @@ class Verdict:
 
 
 class Judge(Protocol):
-    """Judges one episode; asked at its start and after each step."""
+    """Judge of one episode, called at its start and after each step."""
 
     def __call__(self, pictures: Pictures) -> Verdict:
-        """The verdict on the table as it is now and as these pictures show it."""
+        """The verdict on the current table, shown by these pictures."""
         ...
 
 
 JudgeMaker = Callable[[Backend, Goal, Pictures], Judge]
-"""Makes an episode's judge from the world, the goal and the pictures of the start."""
+"""Makes an episode's judge from the backend, the goal and the pictures of the start."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrueJudge:
-    """Asks the simulation where the objects are.
+    """Judges by the true positions of the objects.
 
     Attributes:
-        world: who knows it.
-        view: the camera whose pixels count.
+        world: source of the true positions.
+        view: camera that defines the pixel distances.
         arrangement: start and goal.
     """
 
@@ -88,7 +87,7 @@ class TrueJudge:
     arrangement: Arrangement
 
     def __call__(self, pictures: Pictures) -> Verdict:
-        """See `Judge`; the pictures are not looked at."""
+        """See `Judge`; the pictures are not used."""
         now = self.world.object_states()
         wanted = self.arrangement
         displaced = np.array([state.id in wanted.displaced for state in wanted.start])
@@ -109,7 +108,7 @@ class TrueJudge:
         )
 
     def _apart(self, some: tuple[ObjectState, ...], others: tuple[ObjectState, ...]) -> tuple[Floats, Floats]:
-        """How far each object's positions are apart: (N,) pixels in the view, (N,) metres on the table."""
+        """Distances between two lists of positions: (N,) pixels in the view, (N,) metres on the table."""
         a, b = (np.array([state.position for state in states]) for states in (some, others))
         pixels = np.linalg.norm(self.view.project(a) - self.view.project(b), axis=1)
         return pixels, np.linalg.norm((a - b)[:, :2], axis=1)
@@ -117,16 +116,16 @@ class TrueJudge:
 
 @dataclass(frozen=True, eq=False)
 class PictureJudge:
-    """Compares the first view with the goal's picture of it, as a robot can.
+    """Judges by comparing the first view with the goal's picture of it, which also works on a robot.
 
-    A pixel is told apart where it looks like nothing within reach of it in the other picture. An object that is less
-    than the reach away from its goal is told apart nowhere, however it is patterned; one that is farther away leaves
-    a strip, where it is and where it should be. So the reach stands for the paper's 15 px.
+    A pixel differs if its patch resembles no patch within reach in the other picture (`differing_regions`). An object
+    nearer to its goal than the reach differs nowhere, whatever its pattern; a farther one leaves differing strips at
+    its position and at its goal. The reach therefore stands for the paper's 15 px.
 
     Attributes:
         view: name of the view.
         goal: uint8 (H, W, 3) RGB, the goal in this view.
-        area_at_start: pixels told apart at the start of the episode.
+        area_at_start: differing pixels at the start of the episode.
     """
 
     view: str
@@ -134,8 +133,8 @@ class PictureJudge:
     area_at_start: int
 
     def __call__(self, pictures: Pictures) -> Verdict:
-        """See `Judge`; done is what share of the start's pixels are no longer told apart."""
-        area = int(told_apart(pictures[self.view], self.goal).sum())
+        """See `Judge`; the fraction done is the share of the start's differing pixels that no longer differ."""
+        area = int(differing_regions(pictures[self.view], self.goal).sum())
         remaining = area / self.area_at_start if self.area_at_start else float(area > 0)
         nothing = np.zeros(0)
         return Verdict(area == 0, float(np.clip(1 - remaining, 0, 1)), remaining, nothing, nothing)
@@ -145,12 +144,12 @@ def judge_by_truth(backend: Backend, goal: Goal, start: Pictures) -> Judge:
     """A `TrueJudge`.
 
     Raises:
-        InvalidConfiguration: the backend knows no truth, or the goal is known by its pictures only.
+        InvalidConfiguration: the backend has no ground truth, or the goal has no arrangement.
     """
     if not isinstance(backend, GroundTruth) or goal.arrangement is None:
         raise InvalidConfiguration(
-            "the judge 'truth' needs a backend that knows where objects are (GroundTruth, as the simulation) and a "
-            "goal that was drawn, not a picture file; choose the judge 'pictures' or None"
+            "the judge 'truth' needs a backend with GroundTruth (the simulation) and a drawn goal instead of picture "
+            "files; choose the judge 'pictures' or None"
         )
     return TrueJudge(backend, backend.views[0], goal.arrangement)
 
@@ -158,45 +157,47 @@ def judge_by_truth(backend: Backend, goal: Goal, start: Pictures) -> Judge:
 def judge_by_pictures(backend: Backend, goal: Goal, start: Pictures) -> Judge:
     """A `PictureJudge`."""
     name = backend.views[0].name
-    return PictureJudge(name, goal.pictures[name], int(told_apart(start[name], goal.pictures[name]).sum()))
+    return PictureJudge(name, goal.pictures[name], int(differing_regions(start[name], goal.pictures[name]).sum()))
 
 
 JUDGES: dict[str, JudgeMaker] = {"truth": judge_by_truth, "pictures": judge_by_pictures}
 
 
-def told_apart(one: Picture, other: Picture) -> Mask:
-    """(H/2, W/2) bool, at half the size: the blobs where one picture looks like nothing near there in the other.
+def differing_regions(one: Picture, other: Picture) -> Mask:
+    """Find regions of one picture without a similar patch nearby in the other, in either direction.
 
-    Small patches of one picture are laid over the other at every shift up to 13 px, exposures matched; where the best
-    fit is still unlike, in either direction, the pictures are told apart. Blobs smaller than a strip of a small object
-    are dropped.
+    Exposures are matched, then each small patch is compared with the other picture at every shift up to 13 px; it
+    differs if the best match is still poor. Regions smaller than the strip of a small object are dropped.
 
     Args:
         one: uint8 (H, W, 3) RGB.
-        other: the same view at another time; exchanging the two changes nothing but the rounding.
+        other: the same view at another time; swapping the two changes the result by rounding only.
+
+    Returns:
+        bool (H/2, W/2), at half the size.
     """
     a, b = _halved(one), _halved(other)
-    exposure = relative_exposure(b, a, _EXPOSED, _FEWEST_SAMPLES)
+    exposure = relative_exposure(b, a, _EXPOSED)
     a, b = _smoothed(a), _smoothed(b if exposure is None else (b * exposure.gain).astype(np.float32))
-    unlike = cv2.max(_least_misfit(a, b), _least_misfit(b, a)) > _UNLIKE
-    opened = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_OPEN, _DISC)
+    differs = cv2.max(_least_difference(a, b), _least_difference(b, a)) > _MIN_DIFFERENCE
+    opened = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, _DISC)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(opened)
-    large = statistics[:, cv2.CC_STAT_AREA] >= _LEAST_AREA
+    large = statistics[:, cv2.CC_STAT_AREA] >= _MIN_AREA
     large[0] = False
     return np.asarray(large[labels], np.bool_)
 
 
-def _halved(picture: Picture) -> Floats:
+def _halved(picture: Picture) -> FloatPicture:
     height, width = picture.shape[:2]
     return cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _smoothed(picture: Floats) -> Floats:
+def _smoothed(picture: FloatPicture) -> FloatPicture:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), _BLUR), np.float32)
 
 
-def _least_misfit(one: Floats, other: Floats) -> Floats:
-    """(h, w): grey levels by which the patch around each pixel of `one` misses its best fit in `other`."""
+def _least_difference(one: FloatPicture, other: FloatPicture) -> FloatPicture:
+    """(h, w) grey levels between the patch around each pixel of `one` and its best match in `other`."""
     reach = int(_REACH)
     height, width = one.shape[:2]
     padded = cv2.copyMakeBorder(other, reach, reach, reach, reach, cv2.BORDER_REPLICATE)

@@ -1,6 +1,6 @@
-"""What the environments share: a backend, its cameras, and a step that is one pick-and-place.
+"""Base of both environments: a backend, its cameras, and one pick-and-place per step.
 
-What an episode is, what it earns and when it ends, each environment says itself.
+Episodes, rewards and ends are defined by each environment.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Info = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Interacted:
-    """What one step did and saw.
+    """Actions and pictures of one step.
 
     Attributes:
         held: the pictures between pick and place.
-        after: the pictures now; the same as `held` when nothing was held.
-        done: what was asked, or done instead; None after a reset.
-        outcome: what became of the pick.
+        after: the pictures at the end; the same as `held` when nothing was held.
+        done: the pick-and-place as executed; None after a reset.
+        outcome: of the pick.
     """
 
     held: Pictures
@@ -46,11 +46,11 @@ class Interacted:
 
 
 class PickPlaceEnv(gym.Env[Observation, Floats32]):
-    """A backend opened, looked at and moved; `reset` and `step` are the children's.
+    """An open backend with spaces, rendering and one interaction; subclasses implement `reset` and `step`.
 
     Args:
         backend: a backend's name, or an object with the `Backend` protocol.
-        split: what a simulation opened by name draws: "train", "val" or "test".
+        split: objects and tables of a simulation opened by name: "train", "val" or "test".
         config: the backend's configuration.
         render_mode: None or "rgb_array".
 
@@ -65,7 +65,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             raise InvalidConfiguration(f"unknown render_mode {render_mode!r}; accepted are None and 'rgb_array'")
         self.render_mode = render_mode
         self.backend = open_backend(backend, split=split, config=config)
-        # A Backend object brings its own split: rows must not say another.
+        # A Backend object has its own split, which recorded rows must state.
         self.split = str(self.backend.metadata.get("split", split))
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self._pictures: Pictures = {}
@@ -77,17 +77,17 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
 
     @property
     def arena(self) -> Arena:
-        """The rectangle that the action box spans, metres."""
+        """The rectangle that the action space spans, metres."""
         return self.backend.arena
 
     @property
     def background(self) -> str:
-        """Name of the table's surface now."""
+        """Name of the current table top."""
         return self.backend.background
 
     @property
     def metadata_for_records(self) -> dict[str, Any]:
-        """Plain JSON that says what made the pictures."""
+        """Plain JSON: backend, settings and split."""
         return {**self.backend.metadata, "split": self.split}
 
     def render(self) -> Picture | None:
@@ -105,11 +105,11 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         self.backend.close()
 
     def _interact(self, action: Floats32) -> Interacted:
-        """Pick, look, place, look."""
+        """Pick, observe, place, observe."""
         if not self._pictures:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
         done = pick_place_from_action(action, self.arena)
-        # What an error leaves behind is not what was seen before it.
+        # After an error, the earlier pictures no longer show the table.
         self._pictures = {}
         outcome = self._pick(done)
         held = self._look()
@@ -124,9 +124,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         pictures = self.backend.observe()
         for name, picture in pictures.items():
             if picture.min() == picture.max():
-                raise BlankPicture(
-                    f"{name} shows nothing but grey level {picture.max()}; look at the camera, then reset"
-                )
+                raise BlankPicture(f"{name} is uniformly grey level {picture.max()}; check the camera, then reset")
         return pictures
 
     def _pick(self, wanted: PickPlace) -> PickOutcome:
@@ -136,7 +134,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             return PickOutcome.UNREACHABLE
 
     def _place(self, wanted: PickPlace) -> PickPlace:
-        """Place as wanted, or back at the pick point, which the arm has just reached."""
+        """Place as requested, or else back at the pick point, which is known to be reachable."""
         try:
             self.backend.place(wanted.place_x, wanted.place_y)
         except UnreachableTarget:
@@ -146,13 +144,12 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
 
 
 def at_rest(pictures: Pictures) -> Interacted:
-    """What a reset has to tell: pictures, and that nothing was picked."""
+    """The result of a reset: pictures, and no pick."""
     return Interacted(pictures, pictures, None, PickOutcome.NO_PICK)
 
 
 def interaction_info(interacted: Interacted, views: tuple[View, ...]) -> Info:
-    """The keys of `info` that tell what was done: `held`, `grasped`, `pick_outcome`, `pick_xy`, `place_xy`,
-    `pick_place`."""
+    """The keys of `info` on one interaction: `held`, `grasped`, `pick_outcome`, `pick_xy`, `place_xy`, `pick_place`."""
     done = interacted.done
     if done is None:
         values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(views), 2), -1.0)
@@ -171,7 +168,7 @@ def interaction_info(interacted: Interacted, views: tuple[View, ...]) -> Info:
 
 
 def picture_spaces(views: tuple[View, ...]) -> dict[str, gym.Space[Any]]:
-    """A uint8 (H, W, 3) box a view, by the view's name."""
+    """One uint8 (H, W, 3) box per view, by the view's name."""
     return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in views}
 
 

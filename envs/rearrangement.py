@@ -1,4 +1,4 @@
-"""TabletopRearrangement: bring the table to what a goal's pictures show, one pick-and-place a step."""
+"""TabletopRearrangement: bring the table to the state of a goal's pictures, one pick-and-place per step."""
 
 from __future__ import annotations
 
@@ -37,66 +37,66 @@ _NO_VERDICT = Verdict(False, 0.0, 1.0, np.zeros(0), np.zeros(0))
 
 class TabletopRearrangement(PickPlaceEnv, EzPickle):
     """## Description
-    The table, cameras and gripper of `TabletopInteraction`, and pictures of a goal in which 1 to 3 of the objects
-    stand elsewhere than now. One step is one pick-and-place. The task of Pathak et al. 2018, "Learning Instance
-    Segmentation by Interaction", section 5: every displaced object within 15 px of its goal, in at most 10 steps.
+    The table, cameras and gripper of `TabletopInteraction`, and pictures of a goal in which 1 to 3 of the objects are
+    displaced. One step is one pick-and-place. The task of Pathak et al. 2018, "Learning Instance Segmentation by
+    Interaction", section 5: every displaced object within 15 px of its goal, in at most 10 steps.
 
     ## Action Space
     `Box(-1, 1, (5,), float32)`, as `TabletopInteraction`: pick x, pick y, gripper angle, place x, place y.
 
     ## Observation Space
-    `Dict` of `Box(0, 255, (350, 430, 3), uint8)` RGB pictures: `view_0` to `view_3`, the table now, the arm out of
-    sight; `goal_0` to `goal_3`, the goal as the same cameras see it, the same all episode. A view of which a goal from
-    files has no picture is black.
+    `Dict` of `Box(0, 255, (350, 430, 3), uint8)` RGB pictures: `view_0` to `view_3`, the current table without the
+    arm; `goal_0` to `goal_3`, the goal in the same cameras, constant during an episode. A goal read from files is black
+    in views without a file.
 
     ## Info
-    The same keys after `reset` and `step`: those of `TabletopInteraction`, and what the judge says. An agent that is to
-    work on a robot must not read the latter.
+    The same keys after `reset` and `step`: those of `TabletopInteraction` and the judge's values. Do not use the
+    judge's values in a policy: a real robot does not have them.
 
     | key | type | meaning |
     |---|---|---|
-    | `displaced` | int | how many objects shall stand elsewhere; 0 where only a picture says so |
-    | `occupied` | bool | whether one of them shall stand where another of them stands at the start |
+    | `displaced` | int | number of displaced objects; 0 if only pictures are known |
+    | `occupied` | bool | whether the goal of one of them is the start of another |
     | `is_success` | bool | the judge's verdict |
     | `fraction_done` | float | share of the displaced objects within 15 px of their goal; pictures: see `PictureJudge` |
-    | `displaced_undisturbed` | float | `fraction_done`, but 0 for the rest of the episode once any other object has been seen more than 15 px from its start; -1 if unknown |
-    | `goal_distance_px` | float32 (3,) | of each displaced object to its goal in view_0, in order of ids; then -1 |
+    | `displaced_undisturbed` | float | `fraction_done`, but 0 for the rest of the episode once any other object is more than 15 px from its start; -1 if unknown |
+    | `goal_distance_px` | float32 (3,) | distance of each displaced object to its goal in view_0, in order of ids, padded with -1 |
     | `goal_distance_m` | float32 (3,) | the same on the table, metres |
-    | `others_moved_px` | float | the farthest that any other object is from its start in view_0; -1 if unknown |
+    | `others_moved_px` | float | largest distance of any other object from its start in view_0; -1 if unknown |
     | `others_moved_m` | float | the same on the table, metres |
 
-    Distances are between positions (centres of mass), turns do not count.
+    Distances are between centres of mass; rotations do not count.
 
     ## Rewards
-    Progress: what the displaced objects have come nearer to their goals in this step, summed in pixels of view_0, over
-    what they had to go at the start. An episode that brings each exactly to its goal earns 1 in all, success within
-    15 px nearly as much; putting one farther away costs as much as it earned. Moving others costs nothing but success.
-    With the judge `"pictures"`: the decrease of the area that differs from the goal, over that at the start. Without a
-    judge: 0.
+    Progress: by how much the step reduced the summed distance of the displaced objects to their goals, in pixels of
+    view_0, divided by that distance at the start. The rewards of an episode that brings every object exactly to its
+    goal sum to 1; moving an object away costs what moving it closer earns. Moving other objects prevents success, but
+    costs no reward. With the judge `"pictures"`: the decrease of the area that differs from the goal, divided by that
+    area at the start. Without a judge: 0.
 
     ## Starting State
-    `reset(seed=s)` draws a scene and a goal from `s`, every later `reset()` others from the running generator: each
-    episode has a new scene. Displaced objects have 0.08 m or more to go, keep their orientation, and shall stand 0.03 m
-    or more clear of everything else, inside the arena. In a third of the goals with two or more displaced objects, one
-    shall stand where another stands at the start, so that the other must go first. The goal's pictures are other
-    exposures, with noise of their own. On a robot the table stays as the operator laid it.
+    Every episode has a new scene and goal: `reset(seed=s)` draws them from `s`, a later `reset()` from the current
+    generator. Goals lie 0.08 m or more from the start, inside the arena, 0.03 m or more clear of every other object;
+    objects keep their orientation. In a third of the goals with two or more displaced objects, the goal of one is the
+    start of another, which must be moved first. The goal's pictures are separate exposures with their own noise. On a
+    robot the table stays as the operator arranged it.
 
     `options` of `reset`: `displaced` (1, 2, 3) and `goal` (as the argument below), for this episode.
 
     ## Episode End
-    Terminates on success: every displaced object within 15 px of its goal in view_0, and no other more than 15 px
-    from its start, or what another judge says. Truncates after 10 steps (`max_episode_steps` of the registration).
+    Terminates on success: every displaced object within 15 px of its goal in view_0 and no other object more than
+    15 px from its start, or as another judge decides. Truncates after 10 steps (`max_episode_steps` of the registration).
 
     ## Arguments
     | name | default | meaning |
     |---|---|---|
-    | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol; goals are drawn on one with `Arranging` as well |
-    | `split` | `"train"` | what a simulation opened by name draws: `"train"`, `"val"` or `"test"` objects and tables |
+    | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol; drawn goals need `Arranging` |
+    | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"` or `"test"` |
     | `config` | `None` | the backend's configuration, e.g. a `SimulationConfig` |
-    | `displaced` | `None` | how many objects a goal displaces: 1, 2, 3, or None for any of them, equally likely |
-    | `goal` | `None` | None draws goals; else a picture file of the goal in view_0, or files of the first views in order |
-    | `judge` | `"auto"` | `"truth"`, `"pictures"`, None for none, or a `JudgeMaker`; `"auto"`: truth for a goal that was drawn, else pictures |
-    | `render_mode` | `None` | `"rgb_array"`: view_0 now, and to its right the goal |
+    | `displaced` | `None` | number of displaced objects: 1, 2, 3, or None for a uniform draw |
+    | `goal` | `None` | None for drawn goals, or a picture file of the goal in view_0, or files of the first views in order |
+    | `judge` | `"auto"` | `"truth"`, `"pictures"`, None, or a `JudgeMaker`; `"auto"`: truth for a drawn goal, else pictures |
+    | `render_mode` | `None` | `"rgb_array"`: view_0 and, to its right, its goal |
 
     ## Version History
     * v0: first version.
@@ -121,7 +121,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         self.judge = judge
         spaces = picture_spaces(self.views)
         goals = {goal_key(number): space for number, space in enumerate(spaces.values())}
-        # Gymnasium types a Dict space by Any, an environment by its observation.
+        # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
         self.observation_space = cast(Any, gym.spaces.Dict({**spaces, **goals}))
         self._scene = -1
         self._returned = 0
@@ -132,18 +132,17 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
 
     @property
     def metadata_for_records(self) -> dict[str, Any]:
-        """Plain JSON that says what made the pictures."""
+        """Plain JSON: backend, settings, split and task."""
         return {**super().metadata_for_records, "task": "rearrangement", "displaced": self.displaced}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
-        """Begin an episode with a new scene and goal; see Starting State above.
+        """Start an episode with a new scene and goal; see Starting State.
 
         Raises:
-            InvalidConfiguration: an unknown option, a goal that cannot be read or drawn, or a judge that cannot judge
-                it.
+            InvalidConfiguration: an unknown option, or a goal that cannot be read, drawn or judged.
         """
         super().reset(seed=seed)
-        displaced, files = self._wishes(options or {})
+        displaced, files = self._episode_options(options or {})
         loaded = load_goal(files, self.views) if files is not None else None
         self._pictures = {}
         self._scene = 0 if seed is not None else self._scene + 1
@@ -158,12 +157,12 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         return self._observation(), self._info(at_rest(self._pictures))
 
     def step(self, action: Floats32) -> tuple[Observation, float, bool, bool, Info]:
-        """One pick-and-place, and the judge's verdict on it.
+        """One pick-and-place and the judge's verdict.
 
         Raises:
-            InvalidAction: the action is no point of the action space; nothing was moved.
-            RobotFault: the arm stopped; what it holds it keeps. After this or any later error a reset is needed.
-            BlankPicture: a camera shows nothing.
+            InvalidAction: the action is not in the action space; nothing was moved.
+            RobotFault: the arm stopped and keeps the held object. Reset before the next step, as after any error below.
+            BlankPicture: a camera's picture is uniform.
         """
         interacted = self._interact(action)
         before, self._verdict = self._verdict, self._judged(interacted.after)
@@ -171,7 +170,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         return self._observation(), reward, self._verdict.success, False, self._info(interacted)
 
     def render(self) -> Picture | None:
-        """uint8 (H, 2 W, 3): the first view now, and to its right the goal."""
+        """uint8 (H, 2 W, 3): the first view and, to its right, its goal."""
         if self.render_mode is None:
             return None
         if not self._pictures:
@@ -179,8 +178,8 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         name = self.views[0].name
         return np.hstack([self._pictures[name], self._goal.pictures[name]])
 
-    def _wishes(self, options: Mapping[str, Any]) -> tuple[int | None, GoalPaths | None]:
-        """How many objects this episode displaces, and the files that show its goal."""
+    def _episode_options(self, options: Mapping[str, Any]) -> tuple[int | None, GoalPaths | None]:
+        """The number of displaced objects and the goal's files of this episode."""
         if unknown := [name for name in options if name not in _OPTIONS]:
             raise InvalidConfiguration(f"unknown option {unknown[0]!r}; accepted are {', '.join(_OPTIONS)}")
         displaced = options.get("displaced", self.displaced)
@@ -190,8 +189,8 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     def _arranging(self) -> ArrangingBackend:
         if not isinstance(self.backend, Arranging):
             raise InvalidConfiguration(
-                f"{type(self.backend).__name__} cannot arrange objects, so no goal can be drawn on it; give goal= "
-                "picture files that its cameras took, or use the simulation"
+                f"{type(self.backend).__name__} cannot arrange objects, so no goal can be drawn; pass goal= with "
+                "picture files taken by its cameras, or use the simulation"
             )
         return cast(ArrangingBackend, self.backend)
 
@@ -210,7 +209,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         return verdict
 
     def _observation(self) -> Observation:
-        # Copies: whoever keeps one observation may change it without changing the next.
+        # Copies, so that a changed observation does not change the next one.
         goals = {goal_key(number): self._goal.pictures[view.name].copy() for number, view in enumerate(self.views)}
         return {**self._pictures, **goals}
 
@@ -234,12 +233,12 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
 
 
 def goal_key(number: int) -> str:
-    """The observation's key of the goal as the view of that number sees it."""
+    """The observation's key of the goal in the view of that number."""
     return f"goal_{number}"
 
 
 def _padded(distances: Floats) -> Floats32:
-    """float32 (3,): the distances, then -1."""
+    """float32 (3,) distances, padded with -1."""
     padded = np.full(MOST_DISPLACED, -1.0, np.float32)
     padded[: len(distances)] = distances
     return padded

@@ -1,4 +1,4 @@
-"""`check_backend`: the test that every backend must pass, shipped for whoever brings an arm."""
+"""`check_backend`: the test that every backend must pass, for authors of backends."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _ROUND_TRIP_PX = 0.5
 
 
 def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0) -> None:
-    """Drive a backend through the whole Backend protocol and raise at the first broken rule.
+    """Run a backend through the whole Backend protocol and raise at the first broken rule.
 
-    It opens the backend, resets it, looks, picks and places at `picks` random points, sweeps once and closes. On
-    hardware this moves the arm: stand by the emergency stop.
+    The test opens the backend, resets it, observes, picks and places at `picks` random points, sweeps once and closes.
+    On hardware this moves the arm: keep a hand on the emergency stop.
 
     Args:
         make: opens a new backend.
-        picks: how many pick-and-places are made.
-        seed: where the random points start.
+        picks: number of pick-and-places.
+        seed: of the random points.
 
     Raises:
-        BackendContractError: says which rule was broken, what came and what is expected.
+        BackendContractError: says which rule was broken, what came and what is accepted.
     """
     rng = np.random.default_rng(seed)
     backend = make()
     _require(isinstance(backend, Backend), f"{type(backend).__name__} lacks members of the Backend protocol")
     with backend as entered:
-        _require(entered is backend, "__enter__ returns another object; it must return the backend itself")
+        _require(entered is backend, "__enter__ returned another object; accepted is the backend itself")
         _check_views(backend)
         returned = backend.reset(rng, new_scene=True)
-        _require(isinstance(returned, int), f"reset returned {returned!r}; expected is a count of objects")
-        _require(isinstance(backend.background, str), "background must be a str")
+        _require(isinstance(returned, int), f"reset returned {returned!r}; accepted is a count of objects (int)")
+        _require(isinstance(backend.background, str), f"background is {backend.background!r}; accepted is a str")
         _check_pictures(backend)
         _check_refusals(backend)
         for _ in range(picks):
@@ -50,8 +50,11 @@ def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0)
 def _check_views(backend: Backend) -> None:
     arena, views = backend.arena, backend.views
     _require(arena.x_min < arena.x_max and arena.y_min < arena.y_max, f"the arena {arena} is empty")
-    _require(len(views) > 0, "there is no view")
-    _require(len({view.name for view in views}) == len(views), "two views share a name")
+    _require(len(views) > 0, "views is empty; accepted is one view or more")
+    _require(
+        len({view.name for view in views}) == len(views),
+        f"views have the names {[view.name for view in views]}; accepted are different names",
+    )
     for view in views:
         _check_round_trip(backend, view)
 
@@ -72,13 +75,13 @@ def _check_round_trip(backend: Backend, view: View) -> None:
 def _check_pictures(backend: Backend) -> Pictures:
     pictures = backend.observe()
     expected = [view.name for view in backend.views]
-    _require(list(pictures) == expected, f"observe gave {list(pictures)}; expected are {expected}, in this order")
+    _require(list(pictures) == expected, f"observe gave {list(pictures)}; accepted are {expected}, in this order")
     for view in backend.views:
         picture = pictures[view.name]
         shape = (view.height, view.width, 3)
         _require(
             picture.dtype == np.uint8 and picture.shape == shape,
-            f"{view.name} is {picture.dtype} {picture.shape}; expected is uint8 {shape}",
+            f"{view.name} is {picture.dtype} {picture.shape}; accepted is uint8 {shape}",
         )
         _require(int(picture.min()) != int(picture.max()), f"{view.name} is blank")
     return pictures
@@ -105,15 +108,15 @@ def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
     pick = rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
     place = rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
     grasp = backend.pick(float(pick[0]), float(pick[1]), float(rng.uniform(-np.pi / 2, np.pi / 2)))
-    _require(isinstance(grasp, Grasp), f"pick returned {grasp!r}; expected is a Grasp")
+    _require(isinstance(grasp, Grasp), f"pick returned {grasp!r}; accepted is a Grasp")
     _check_pictures(backend)
     if grasp.held:
-        _check_full_hands_are_refused(backend)
+        _check_refusals_while_holding(backend)
     backend.place(float(place[0]), float(place[1]))
     _check_pictures(backend)
 
 
-def _check_full_hands_are_refused(backend: Backend) -> None:
+def _check_refusals_while_holding(backend: Backend) -> None:
     arena = backend.arena
     corner = (arena.x_min, arena.y_min)
     for what, call in (

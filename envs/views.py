@@ -1,8 +1,8 @@
-"""A calibrated camera: pixels of a picture to points of the arena and back.
+"""A calibrated camera, which converts between pixels of its picture and points of the arena.
 
-Frames: the arena's origin is the table's centre, x to the right and y away from the robot, z up, in metres. A
-camera looks along its z axis, x to the right and y down (the OpenCV convention). Pixels are (x, y) with integer
-coordinates at pixel centres, so that the picture spans -0.5 to width - 0.5.
+Frames: the arena's origin is the table's centre, x to the right, y away from the robot, z up, in metres. A camera
+looks along its z axis, x to the right and y down (the OpenCV convention). Pixels are (x, y) with integer coordinates
+at pixel centres: the picture spans -0.5 to width - 0.5.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
-
-
-def _no_distortion() -> Floats:
-    return np.zeros(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +34,10 @@ class View:
     width: int
     intrinsics: Floats
     camera_from_arena: Floats
-    distortion: Floats = field(default_factory=_no_distortion)
+    distortion: Floats = field(default_factory=lambda: np.zeros(5))
 
     def project(self, points: Floats) -> Floats:
-        """Pixels (N, 2) as x, y at which arena points (N, 3), metres, are seen."""
+        """Pixels (N, 2) x, y of arena points (N, 3), metres."""
         rotation, _ = cv2.Rodrigues(self.camera_from_arena[:3, :3])
         pixels, _ = cv2.projectPoints(
             np.asarray(points, np.float64).reshape(-1, 1, 3),
@@ -53,7 +49,7 @@ class View:
         return np.asarray(pixels, np.float64).reshape(-1, 2)
 
     def unproject(self, pixels: Floats, z: float = 0.0) -> Floats:
-        """Arena points (N, 3), metres, that pixels (N, 2) see on the horizontal plane at height `z` metres."""
+        """Arena points (N, 3), metres, of pixels (N, 2) x, y on the horizontal plane at height `z` metres."""
         normalised = cv2.undistortPoints(
             np.asarray(pixels, np.float64).reshape(-1, 1, 2), self.intrinsics, self.distortion
         ).reshape(-1, 2)
@@ -63,13 +59,13 @@ class View:
         return np.asarray(eye + rays * ((z - eye[2]) / rays[:, 2])[:, None], np.float64)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> View:
-        """The camera that takes only a rectangle of this one's picture, pixels."""
+        """The camera of a rectangle of this picture, pixels."""
         intrinsics = self.intrinsics.copy()
         intrinsics[:2, 2] -= (left, top)
         return View(self.name, height, width, intrinsics, self.camera_from_arena, self.distortion)
 
     def homography_from_table(self) -> Floats:
-        """(3, 3) that maps table points (x, y, 1), metres, to pixels, lens distortion left out."""
+        """(3, 3) map from table points (x, y, 1), metres, to pixels, without lens distortion."""
         return np.asarray(self.intrinsics @ self.camera_from_arena[:3, [0, 1, 3]], np.float64)
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,7 +93,7 @@ class View:
 
 
 def look_at(eye: Floats, target: Floats, up: Floats) -> Floats:
-    """`camera_from_arena` (4, 4) of a camera at `eye` that looks at `target`, `up` pointing up in the picture."""
+    """`camera_from_arena` (4, 4) of a camera at `eye` that looks at `target`; `up` points upwards in the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)

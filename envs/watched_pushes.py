@@ -1,9 +1,9 @@
-"""What a passive observer sees: somebody pushes things about on the table at random; a short clip a push.
+"""Random pushes seen by a passive observer, one short clip per push.
 
-Pathak et al. 2018, section 4.2, begin with videos of a robot that pushes objects. Ours are stop motion: a push is a
-straight line of short strokes, and since every Backend call leaves the arm out of every view, a clip is the pictures
-before the first stroke and after each. Whoever pushes knows nothing of the objects: lines start anywhere in the arena
-and point anywhere, as long as they stay inside.
+Pathak et al. 2018, section 4.2, start from videos of a robot that pushes objects. Here the video is stop motion: a push
+is a straight line of short strokes, and a clip holds the pictures before the first stroke and after each stroke, since
+every Backend call leaves the arm out of every view. The pushes use no knowledge of the objects: a line starts anywhere
+in the arena and points in any direction, as long as it stays inside.
 
 Frame: the arena's, in metres.
 """
@@ -18,19 +18,20 @@ import numpy as np
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena, Backend, Pictures
 from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.ranges import check_range
 
-_MOST_TRIES = 100
+_MAX_LINES = 100
 
 
 @dataclass(frozen=True)
 class PushingConfig:
-    """How things are pushed.
+    """How objects are pushed.
 
     Attributes:
-        strokes: of a push; a clip has one picture more.
-        stroke_m: length of a stroke. Half of a usual object: long enough to tell it from the table, short enough for
-            optical flow to follow.
-        pushes_per_scene: before the table is laid anew.
+        strokes: Strokes per push; a clip has one picture more.
+        stroke_m: Length of a stroke, metres. Half an object is long enough to separate the object from the table, and
+            short enough for optical flow.
+        pushes_per_scene: Pushes before a new scene.
     """
 
     strokes: int = 5
@@ -38,11 +39,9 @@ class PushingConfig:
     pushes_per_scene: int = 5
 
     def __post_init__(self) -> None:
-        for name in ("strokes", "pushes_per_scene"):
-            if getattr(self, name) < 1:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if not self.stroke_m > 0:
-            raise InvalidConfiguration(f"stroke_m is {self.stroke_m}; it must be above 0 metres")
+        check_range("strokes", self.strokes, 1)
+        check_range("stroke_m", self.stroke_m, 0, above=True, unit="m")
+        check_range("pushes_per_scene", self.pushes_per_scene, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +60,17 @@ class Clip:
 def watch_pushes(
     backend: Backend, rng: np.random.Generator, pushes: int, config: PushingConfig | None = None
 ) -> Iterator[Clip]:
-    """Push at random and hand out each push as a clip; the first one begins with a new scene.
+    """Push at random and yield one clip per push; the first push has a new scene.
 
     Args:
-        backend: what moves and looks.
-        rng: scenes and lines come from it.
-        pushes: how many.
+        backend: moves the gripper and takes the pictures.
+        rng: source of the scenes and lines.
+        pushes: number of pushes.
         config: see `PushingConfig`.
 
     Raises:
         InvalidConfiguration: the line of a push does not fit into the arena; nothing was moved.
-        UnreachableTarget: the arm could follow none of many lines.
+        UnreachableTarget: the arm could follow none of 100 random lines.
     """
     config = config or PushingConfig()
     check_fits(backend.arena, config)
@@ -81,9 +80,9 @@ def watch_pushes(
 
 
 def random_line(arena: Arena, rng: np.random.Generator, config: PushingConfig) -> Floats:
-    """(strokes + 1, 2) points, metres, evenly spaced on a line; its end inside the arena, place and direction uniform.
+    """Draw a line inside the arena, uniform in start and direction: (strokes + 1, 2) evenly spaced points, metres.
 
-    The line must fit (`watch_pushes` checks that it does).
+    The line must fit (`check_fits`).
     """
     low, high = np.array([arena.x_min, arena.y_min]), np.array([arena.x_max, arena.y_max])
     steps = np.arange(config.strokes + 1)[:, None] * config.stroke_m
@@ -100,17 +99,17 @@ def check_fits(arena: Arena, config: PushingConfig) -> None:
     Raises:
         InvalidConfiguration: says both lengths.
     """
-    length, room = config.strokes * config.stroke_m, 2 * min(arena.half_size)
-    if length > room:
+    length, side = config.strokes * config.stroke_m, 2 * min(arena.half_size)
+    if length > side:
         raise InvalidConfiguration(
-            f"a push of {config.strokes} strokes of {config.stroke_m} m is {length:.2f} m long, but the arena offers "
-            f"{room:.2f} m; choose fewer or shorter strokes"
+            f"a push of {config.strokes} strokes of {config.stroke_m} m is {length:.2f} m long, but the arena's "
+            f"shorter side is {side:.2f} m; choose fewer or shorter strokes"
         )
 
 
 def _watched_push(backend: Backend, rng: np.random.Generator, config: PushingConfig) -> Clip:
-    """The first of many lines that the arm can follow to its end."""
-    for _ in range(_MOST_TRIES):
+    """Push along the first random line that the arm can follow to its end."""
+    for _ in range(_MAX_LINES):
         path = random_line(backend.arena, rng, config)
         frames = [backend.observe()]
         try:
@@ -121,5 +120,5 @@ def _watched_push(backend: Backend, rng: np.random.Generator, config: PushingCon
             continue
         return Clip({view.name: np.stack([frame[view.name] for frame in frames]) for view in backend.views}, path)
     raise UnreachableTarget(
-        f"none of {_MOST_TRIES} random lines can be followed to its end; check the arena and the arm's reach"
+        f"the arm can follow none of {_MAX_LINES} random lines to its end; check the arena and the arm's reach"
     )

@@ -11,6 +11,7 @@ from tabletop_interaction import sim_assets
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import SPLITS, Arena
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_range
 
 _BORDER_M = 0.05
 _GAP_M = 0.012
@@ -51,10 +52,8 @@ class SimulationConfig:
                 f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
                 "1 <= objects_min <= objects_max <= 12 (more do not fit on the table)"
             )
-        if not 0 <= self.noise_sigma <= 50:
-            raise InvalidConfiguration(f"noise_sigma is {self.noise_sigma}; accepted are 0 to 50 grey levels")
-        if not 0 <= self.exposure_jitter <= 0.2:
-            raise InvalidConfiguration(f"exposure_jitter is {self.exposure_jitter}; accepted are 0 to 0.2")
+        check_range("noise_sigma", self.noise_sigma, 0, 50, unit="grey levels")
+        check_range("exposure_jitter", self.exposure_jitter, 0, 0.2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Recorded interactions as examples for an inverse model: two pictures of the first view, and the action between.
 
 An interaction is an example when the gripper held something and the picture after it is told apart from the one before
-(`envs.judges.told_apart`, which forgives 13 px): what a nudge did has no place, and says nothing of how to carry.
+(`envs.judges.differing_regions`, tolerance 13 px): what a nudge did has no place, and says nothing of how to carry.
 
 | | the original | here |
 |---|---|---|
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from tabletop_interaction.agents.inverse.picture_actions import picture_actions, reversed_actions, shrunk
 from tabletop_interaction.agents.labelling.recorded_examples import picture_key
 from tabletop_interaction.envs import View
-from tabletop_interaction.envs.judges import told_apart
+from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.records.folder import folder_lock
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction, picture_columns
@@ -175,7 +175,7 @@ def _pictures(
         row = table[number]
         name = row.views[0].name
         before, after = row.before[name], row.after[name]
-        found[row.interaction_id] = bool(told_apart(before, after).any())
+        found[row.interaction_id] = bool(differing_regions(before, after).any())
         if found[row.interaction_id]:
             yield picture_key(row, name, "before"), shrunk(before, size)
             yield picture_key(row, name, "after"), shrunk(after, size)

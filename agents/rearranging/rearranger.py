@@ -34,7 +34,7 @@ from tabletop_interaction.agents.rearranging.planning import (
 from tabletop_interaction.agents.rearranging.segments import BeliefConfig, centroid_of, footprint_of, segment_table
 from tabletop_interaction.agents.rearranging.tried_grasps import TriedGrasps
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
-from tabletop_interaction.envs.judges import told_apart
+from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import NoGoal
 
@@ -166,7 +166,7 @@ class Rearranger:
             if found.grasp is not None:
                 return found
             decisions.append(found)
-            if not told_apart(observation[view.name], goals[view.name]).any():
+            if not differing_regions(observation[view.name], goals[view.name]).any():
                 break
         return decisions[0]
 

@@ -37,10 +37,10 @@ def test_any_gripper_angle_fits_the_box_up_to_half_a_turn(angle):
     ("action", "message"),
     [
         ([0, 0, 0, 0, np.nan], "finite"),
-        ([0, 0, 0, 0, 1.1], "within"),
+        ([0, 0, 0, 0, 1.1], r"in \[-1, 1\]"),
         ([0, 0, 0, 0], "shape"),
         (np.zeros((1, 5)), "shape"),
-        ("left a bit", "no array of numbers"),
+        ("left a bit", "not an array of numbers"),
     ],
 )
 def test_bad_actions_are_refused_with_what_came(action, message):

@@ -80,8 +80,8 @@ def test_pictures_that_cannot_be_the_goal_are_refused(tmp_path, painted_table):
     (tmp_path / "text.png").write_text("no picture")
     for paths, message in (
         (tmp_path / "small.png", "20 x 10 px"),
-        (tmp_path / "text.png", "no file that can be read"),
-        (tmp_path / "missing.png", "no file that can be read"),
+        (tmp_path / "text.png", "cannot be read; accepted is a PNG or JPEG file"),
+        (tmp_path / "missing.png", "cannot be read; accepted is a PNG or JPEG file"),
         ([tmp_path / "small.png"] * 2, "2 picture files"),
         ([], "0 picture files"),
     ):

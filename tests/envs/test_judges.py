@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs import Arrangement, Goal, ObjectState
-from tabletop_interaction.envs.judges import PictureJudge, TrueJudge, judge_by_truth, told_apart
+from tabletop_interaction.envs.judges import PictureJudge, TrueJudge, differing_regions, judge_by_truth
 from tabletop_interaction.errors import InvalidConfiguration
 
 
@@ -97,16 +97,16 @@ def _picture(x, gain=1.0, seed=0):
 
 
 def test_noise_and_exposure_alone_are_no_difference():
-    assert not told_apart(_picture(200), _picture(200, gain=1.04, seed=1)).any()
+    assert not differing_regions(_picture(200), _picture(200, gain=1.04, seed=1)).any()
 
 
-def test_an_object_a_little_beside_its_goal_is_not_told_apart_however_it_is_patterned():
-    assert not told_apart(_picture(200), _picture(208, seed=1)).any()
+def test_an_object_a_little_beside_its_goal_does_not_differ_however_it_is_patterned():
+    assert not differing_regions(_picture(200), _picture(208, seed=1)).any()
 
 
 @pytest.mark.parametrize("pixels", [25, 40, 150])
-def test_an_object_well_beside_its_goal_is_told_apart_both_where_it_is_and_where_it_should_be(pixels):
-    apart = told_apart(_picture(200), _picture(200 + pixels, seed=1))
+def test_an_object_well_beside_its_goal_differs_both_where_it_is_and_where_it_should_be(pixels):
+    apart = differing_regions(_picture(200), _picture(200 + pixels, seed=1))
     columns = np.flatnonzero(apart.any(0))
     assert 99 <= columns.min() <= 104
     assert 128 + pixels / 2 - 4 <= columns.max() <= 131 + pixels / 2
@@ -114,12 +114,12 @@ def test_an_object_well_beside_its_goal_is_told_apart_both_where_it_is_and_where
 
 def test_the_difference_is_the_same_whichever_picture_comes_first():
     one, other = _picture(200), _picture(240, seed=1)
-    assert np.mean(told_apart(one, other) != told_apart(other, one)) < 1e-3
+    assert np.mean(differing_regions(one, other) != differing_regions(other, one)) < 1e-3
 
 
 def test_the_judge_by_pictures_measures_progress_by_the_area_that_differs():
     goal = _picture(300)
-    judge = PictureJudge("view_0", goal, int(told_apart(_picture(100), goal).sum()))
+    judge = PictureJudge("view_0", goal, int(differing_regions(_picture(100), goal).sum()))
     far, near, there = (judge({"view_0": _picture(x, seed=2)}) for x in (100, 330, 300))
     assert far.remaining == pytest.approx(1.0, abs=0.1)
     assert 0 < near.remaining < far.remaining

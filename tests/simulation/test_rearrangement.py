@@ -111,7 +111,7 @@ def test_once_a_bystander_is_displaced_the_strict_score_stays_nothing(env, backe
 
 def test_more_objects_than_the_table_has_cannot_be_displaced():
     config = SimulationConfig(objects_min=1, objects_max=1)
-    with gym.make(ID, config=config) as env, pytest.raises(InvalidConfiguration, match="no room to displace 2"):
+    with gym.make(ID, config=config) as env, pytest.raises(InvalidConfiguration, match="no space to displace 2"):
         env.reset(seed=0, options={"displaced": 2})
 
 

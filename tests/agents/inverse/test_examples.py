@@ -46,7 +46,7 @@ def test_the_action_picks_the_square_where_it_is_and_places_it_where_it_goes(exa
 
 def test_what_was_judged_once_is_neither_judged_nor_decoded_again(moves, tmp_path, monkeypatch):
     first = inverse_examples(moves, SIZE, cache=tmp_path / "cache")
-    monkeypatch.setattr(module, "told_apart", None)
+    monkeypatch.setattr(module, "differing_regions", None)
     again = inverse_examples(moves, SIZE, cache=tmp_path / "cache")
     assert [one.now for one in first.examples] == [one.now for one in again.examples]
 

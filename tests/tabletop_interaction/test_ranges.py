@@ -1,0 +1,32 @@
+"""Settings outside their range are refused with the value and the range."""
+
+import math
+
+import pytest
+
+from tabletop_interaction.errors import DiskFull, InvalidConfiguration
+from tabletop_interaction.ranges import check_range
+
+
+@pytest.mark.parametrize("value", [1, 1.5, 3])
+def test_limits_are_accepted(value):
+    check_range("strokes", value, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "message"),
+    [
+        (0, {"low": 1}, "strokes is 0; accepted is 1 or more$"),
+        (60, {"low": 0, "high": 50, "unit": "px"}, "strokes is 60; accepted is 0 to 50 px$"),
+        (0.0, {"low": 0, "above": True, "unit": "m"}, r"strokes is 0\.0; accepted is above 0 m$"),
+        (math.nan, {"low": 0, "high": 0.2, "above": True}, r"strokes is nan; accepted is above 0 to 0\.2$"),
+    ],
+)
+def test_values_outside_are_refused_with_the_range(value, limits, message):
+    with pytest.raises(InvalidConfiguration, match=message):
+        check_range("strokes", value, **limits)
+
+
+def test_the_class_of_the_error_can_be_chosen():
+    with pytest.raises(DiskFull, match="accepted is 1 or more"):
+        check_range("strokes", 0, 1, error=DiskFull)
