@@ -63,7 +63,7 @@ def _parameters(kind: type, names: Iterable[str], values: Mapping[str, Any]) -> 
         if inner:
             yield from _parameters(hints[outer], [inner], values)
             continue
-        annotation = Annotated[hints[name], tyro.conf.arg(help=" ".join((helps[name] or "").split()))]
+        annotation: Any = Annotated[hints[name], tyro.conf.arg(help=" ".join((helps[name] or "").split()))]  # type: ignore[valid-type]
         default = values.get(name, defaults[name])
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
@@ -97,7 +97,11 @@ def refuse_ignored(given: Any, where: str, *names: str, **defaults: Any) -> None
     defaults |= {field.name: field.default for field in dataclasses.fields(given) if field.name in names}
     for name, default in defaults.items():
         if (value := getattr(given, name)) != default:
-            raise InvalidConfiguration(f"--{name.replace('_', '-')} {value} has no effect {where}; leave it out")
+            option = name.replace("_", "-")
+            shown = f"--{option} {value}"
+            if isinstance(value, bool):
+                shown = f"--{option}" if value else f"--no-{option}"
+            raise InvalidConfiguration(f"{shown} has no effect {where}; leave it out")
 
 
 @dataclass(frozen=True)

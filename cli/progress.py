@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-ShowBar = Callable[[str, int, int, str], None]
-"""Called with a bar's name, what is done, the total, and the text beside the bar."""
-
 _AVERAGED_STEPS = 20
+
+
+class ShowBar(Protocol):
+    """Shows a bar by its name, how much of a total is done, and a text beside it."""
+
+    def __call__(self, what: str, done: int, total: int, beside: str = "") -> None: ...
 
 
 @contextmanager

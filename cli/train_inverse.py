@@ -47,7 +47,7 @@ class TrainInverse:
                 self.data,
                 self.training.model.size,
                 span=self.training.span,
-                progress=lambda done, total: show("pictures", done, total, ""),
+                progress=lambda done, total: show("pictures", done, total),
             )
             bar = StepBar(show, {"losses: pick": ".2f", "angle": ".2f", "place": ".2f"})
             model = train_inverse(
@@ -56,7 +56,7 @@ class TrainInverse:
                 self.training,
                 replace(self.session, data=str(self.data), split=read_meta(self.data).split),
                 tell=lambda step, steps, said: bar.stepped(step, steps, *said[:3]),
-                tell_errors=lambda done, total: show("held out", done, total, ""),
+                tell_errors=lambda done, total: show("held out", done, total),
             )
         _print_errors(model)
 

@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tabletop_interaction.cli.main import COMMANDS, main, summary
+from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -53,22 +55,46 @@ def test_a_command_that_is_none_is_told_which_there_are(name, said, capsys):
 
 
 STARTED = """
-import sys
+import contextlib, sys
 from tabletop_interaction.cli.main import main
 for arguments in {asked}:
-    try:
+    with contextlib.suppress(SystemExit):
         main(arguments)
-    except SystemExit:
-        pass
-print([name for name in ("torch", "torchvision", "skimage") if name in sys.modules], file=sys.stderr)
+print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
 """
+
+
+def loaded(asked: list[list[str]], *heavy: str) -> str:
+    """Which of the heavy modules a fresh process has loaded after these commands."""
+    code = STARTED.format(asked=asked, heavy=heavy)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr.splitlines()[-1]
+
+
+def test_no_help_loads_torch_or_pybullet():
+    asked = [[], ["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)]
+    assert loaded(asked, "torch", "torchvision", "pybullet", "rospy") == "[]"
 
 
 def test_commands_without_a_network_start_without_torch(tmp_path):
     light = ["collect", "show", "assets", "calibrate", "doctor"]
-    asked = [["--help"], ["colect"], ["show", str(tmp_path / "nowhere")], *([name, "--help"] for name in light)]
-    ended = subprocess.run([sys.executable, "-c", STARTED.format(asked=asked)], capture_output=True, text=True)
-    assert ended.stderr.splitlines()[-1] == "[]"
+    asked = [["colect"], ["show", str(tmp_path / "nowhere")], *([name, "--help"] for name in light)]
+    assert loaded(asked, "torch", "torchvision", "skimage") == "[]"
+
+
+def test_show_draws_without_torch(tmp_path, painted_table):
+    env = RecordInteractions(TabletopInteraction(painted_table()), tmp_path / "records")
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    env.close()
+    assert loaded([["show", str(tmp_path / "records"), "--sheets", "1"]], "torch", "pybullet") == "[]"
+    assert (tmp_path / "records-pictures" / "film.mp4").stat().st_size
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"tabletop {version('tabletop-interaction')}\n"
 
 
 def test_the_shell_completes_the_options_of_every_command(capsys):
