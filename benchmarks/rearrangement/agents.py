@@ -1,9 +1,9 @@
-"""The agents of the rearrangement benchmark by name, and how a user's own comes in beside them."""
+"""The agents of the rearrangement benchmark by name, and how to add one of your own."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,19 +22,25 @@ from tabletop_interaction.benchmarks.rearrangement.oracle_parts import Rememberi
 from tabletop_interaction.envs import Arena, View
 from tabletop_interaction.errors import InvalidConfiguration
 
-_NO_INVERSE_MODEL = "the agent 'inverse' needs a trained model; give its file with --inverse-model"
+AGENTS = ("full", "true-masks", "true-matches", "oracle", "inverse", "random")
+"""full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches:
+learned masks, true matching. oracle: both true. inverse: a network of `tabletop train-inverse`, from two pictures to an
+action. random: uniform picks."""
+
+_HAVE_TRUE_MASKS = ("true-masks", "oracle")
+_HAVE_TRUE_MATCHES = ("true-matches", "oracle")
 
 
 class MakesAgent(Protocol):
-    """What a user's class has to be: called once an episode, so that nothing is carried from one to the next.
+    """The class of your own agent: it is called once for each episode, so that episodes are independent.
 
-    Whatever is slow to load belongs at the module's level. Of `info` its `act` is told what was done (`held`,
-    `grasped`, `pick_outcome`, `pick_xy`, `place_xy`, `pick_place`), and nothing that only a judge knows. An agent whose
-    attribute `decision` is a `rearranger.Decision` is told the causes of its failures too.
+    Load what is slow at the module's level. The `info` that `act` gets has `held`, `grasped`, `pick_outcome`,
+    `pick_xy`, `place_xy` and `pick_place`, and nothing that only a judge knows. If the agent has an attribute
+    `decision`, a `rearranger.Decision`, the benchmark also names the causes of its failures.
     """
 
     def __call__(self, views: tuple[View, ...], arena: Arena, rng: np.random.Generator) -> Agent:
-        """An agent for one episode.
+        """Make an agent for one episode.
 
         Args:
             views: the cameras.
@@ -46,12 +52,12 @@ class MakesAgent(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LearnedParts:
-    """What the agents that have learned something are made of; each is made when it is first needed.
+    """Parts of the learned agents; each is loaded at its first use.
 
     Attributes:
         segmenter: loads the network.
         matcher: loads the features and matches by them.
-        inverse: loads the inverse model; raises InvalidConfiguration where no file of one was named.
+        inverse: loads the inverse model; raises InvalidConfiguration if there is no file.
     """
 
     segmenter: Callable[[], SegmentsPictures]
@@ -62,12 +68,12 @@ class LearnedParts:
     def loaded_by(
         cls, segmenter: Callable[[], SegmentsPictures], features: str, inverse_model: Path | None = None
     ) -> LearnedParts:
-        """Parts that are loaded once, however often they are asked for.
+        """Parts that are loaded once.
 
         Args:
             segmenter: loads the network.
-            features: by name, of `agents.features.FEATURES`.
-            inverse_model: the inverse model's file; only the agent "inverse" needs it.
+            features: a name of `agents.features.FEATURES`.
+            inverse_model: file of the inverse model, for the agent inverse.
 
         Raises:
             InvalidConfiguration: no features have this name.
@@ -82,31 +88,43 @@ class LearnedParts:
 
 
 def agent_maker(name: str, truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    """What makes the agent of that name.
+    """The callable that makes the agent of a name.
 
     Args:
-        name: one of `AGENTS`, or "module:Class" for a user's own.
-        truth: the world; only the agents that are made to know it look into it. None where nobody knows it.
+        name: one of `AGENTS`, or "module:Class" for your own.
+        truth: the simulation, for the agents that use its truth; None on a robot.
         parts: see `LearnedParts`.
 
     Raises:
-        InvalidConfiguration: there is no such agent, module or class, or it needs a truth that nobody knows.
+        InvalidConfiguration: no such agent, module or class; or the agent needs the truth and there is none.
     """
-    if name in AGENTS:
-        return AGENTS[name](truth, parts)
-    return _imported(name)
+    if name not in AGENTS:
+        return _imported(name)
+    if name == "random":
+        return lambda views, arena, rng: RandomAgent(rng)
+    if name == "inverse":
+        model = parts.inverse()
+        return lambda views, arena, rng: InverseAgent(model, views, arena, rng)
+    if truth is None and name != "full":
+        raise InvalidConfiguration(
+            f"the agent {name!r} needs true masks or matches, which only the simulation knows; use full, random, "
+            "inverse or your own"
+        )
+    segmenter = TrueSegmenter(truth) if truth and name in _HAVE_TRUE_MASKS else parts.segmenter()
+    matcher = TrueMatcher(truth) if truth and name in _HAVE_TRUE_MATCHES else parts.matcher()
+    return lambda views, arena, rng: Rearranger(segmenter, matcher, views, arena)
 
 
-def check_agents(names: tuple[str, ...], inverse_model: Path | str | None = None) -> None:
-    """Whether there are such agents, and the inverse model's file is named for the one that needs it; makes nothing.
+def check_agents(names: tuple[str, ...], inverse_model: str | None = None) -> None:
+    """Check the agents' names, and that the agent inverse has a model; nothing is loaded but a module of your own.
 
     Raises:
-        InvalidConfiguration: a name is unknown or comes twice, there is none, or the file is not named.
+        InvalidConfiguration: a name is unknown or doubled, there is none, or the model's file is missing.
     """
     if not names or len(set(names)) < len(names):
         raise InvalidConfiguration(f"--agents {' '.join(names)}: name one or more, each once")
     if "inverse" in names and inverse_model is None:
-        raise InvalidConfiguration(_NO_INVERSE_MODEL)
+        _load_inverse(None)
     for name in names:
         if name not in AGENTS:
             _imported(name)
@@ -114,59 +132,8 @@ def check_agents(names: tuple[str, ...], inverse_model: Path | str | None = None
 
 def _load_inverse(path: Path | None) -> InverseModel:
     if path is None:
-        raise InvalidConfiguration(_NO_INVERSE_MODEL)
+        raise InvalidConfiguration("the agent 'inverse' needs a trained model; give its file with --inverse-model")
     return load_inverse_model(path)
-
-
-def _full(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(parts.segmenter(), parts.matcher())
-
-
-def _true_masks(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(TrueSegmenter(_known(truth)), parts.matcher())
-
-
-def _true_matches(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(parts.segmenter(), TrueMatcher(_known(truth)))
-
-
-def _oracle(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    return _rearranger(TrueSegmenter(_known(truth)), TrueMatcher(_known(truth)))
-
-
-def _random(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    return lambda views, arena, rng: RandomAgent(rng)
-
-
-def _inverse(truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    model = parts.inverse()
-    return lambda views, arena, rng: InverseAgent(model, views, arena, rng)
-
-
-def _known(truth: RememberingSimulation | None) -> RememberingSimulation:
-    if truth is None:
-        raise InvalidConfiguration(
-            "true masks and true matches are known in the simulation alone; here use an agent that sees pictures only, "
-            "as full, random or your own"
-        )
-    return truth
-
-
-def _rearranger(segmenter: SegmentsPictures, matcher: MatchesSegments) -> MakesAgent:
-    return lambda views, arena, rng: Rearranger(segmenter, matcher, views, arena)
-
-
-AGENTS: Mapping[str, Callable[[RememberingSimulation | None, LearnedParts], MakesAgent]] = {
-    "full": _full,
-    "true-masks": _true_masks,
-    "true-matches": _true_matches,
-    "oracle": _oracle,
-    "inverse": _inverse,
-    "random": _random,
-}
-"""full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches: the
-other way round. oracle: both true. inverse: from two pictures straight to an action, by a network of `tabletop
-train-inverse`. random: uniform picks."""
 
 
 def _imported(name: str) -> MakesAgent:

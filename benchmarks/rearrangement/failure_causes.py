@@ -1,13 +1,12 @@
-"""Which part of a rearranging agent an episode was lost to, told by its decisions and the truth.
+"""The part of a rearranging agent that made an episode fail, by the agent's decisions and the truth.
 
-One cause an episode: that of the object which in the end is farthest from where it shall be, displaced or not. The
-parts are asked in the order in which they work, and the first that is wrong is named.
+An episode has one cause, that of the object which ends farthest from its goal, displaced or not. The parts are checked
+in the order in which they work; the first that was wrong is the cause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -19,46 +18,44 @@ from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.segmentation.rle import mask_iou
 
+DecidedPick = tuple[Decision, PickOutcome]
+"""An agent's decision, and the outcome of its pick."""
+
 _FOUND_IOU = 0.5
 
 
 class Cause(StrEnum):
-    """Why an episode failed; `meaning` says it in a sentence about the object that ended farthest away."""
+    """Why an episode failed; `meaning` is a sentence about the object that ended farthest from its goal."""
 
     meaning: str
 
     def __new__(cls, name: str, meaning: str) -> Cause:
-        """The name is the value, so that a cause read from a file is the same."""
+        """The name is the value, so that a cause is found by its name in a file."""
         cause = str.__new__(cls, name)
         cause._value_, cause.meaning = name, meaning
         return cause
 
     SEGMENTATION = "segmentation", "At the last decision no mask covers it with IoU above 0.5, now or in the goal."
-    MATCHING = "matching", "Its masks are not matched with each other, or taken for standing though they do not."
-    OUT_OF_REACH = "out of reach", "It lies outside the arena, or under an angle at which the arm reaches no pick."
-    GRASP = "grasp", "Half of the picks or more that went for it held nothing, or none was left to try."
-    PLANNING = "planning", "No room to park was found, or it was only ever put aside."
-    PLACING = "placing", "It was held and carried towards its goal, but came to lie elsewhere."
-    DISTURBED = "disturbed", "It was to stay; moving others displaced it, and it was not brought back."
-    POSITION = "position", "It was never gone for: its masks put it at its goal, though it is not there."
-    RAN_OUT = "ran out", "It was never gone for: the interactions went to others."
-    UNKNOWN = "unknown", "None of these, or an agent that does not say what it decides."
+    MATCHING = "matching", "Its masks are not matched with each other, or it counts as in place although it is not."
+    OUT_OF_REACH = "out of reach", "It is outside the arena, or the arm reaches no pick at its angle."
+    GRASP = "grasp", "Half or more of the picks aimed at it held nothing, or no grasp was left."
+    PLANNING = "planning", "No space to park an object was found, or it was only parked."
+    PLACING = "placing", "It was held and carried towards its goal, but came to rest elsewhere."
+    DISTURBED = (
+        "disturbed",
+        "It was not displaced in the goal; another move pushed it away, and it was not brought back.",
+    )
+    POSITION = "position", "No pick was aimed at it: its masks put it at its goal, although it is not there."
+    RAN_OUT = "ran out", "No pick was aimed at it: the interactions were used for other objects."
+    UNKNOWN = "unknown", "None of these, or the agent does not expose its decisions."
 
 
-@dataclass(frozen=True, eq=False)
-class Tried:
-    """One step: what the agent decided and what came of it."""
-
-    decision: Decision
-    outcome: PickOutcome
-
-
-def cause_of_failure(truth: RememberingSimulation, history: Sequence[Tried]) -> Cause:
-    """The cause of an episode that has just ended without success.
+def cause_of_failure(truth: RememberingSimulation, history: Sequence[DecidedPick]) -> Cause:
+    """The cause of an episode that has just failed.
 
     Args:
-        truth: the world, as the last step has left it.
-        history: the steps in order; empty for an agent that does not say what it decides.
+        truth: the simulation, as the episode left it.
+        history: the picks in order; empty for an agent that does not expose its decisions.
     """
     distances = truth.distances_to_goal()
     culprit = max(distances, key=lambda id_: distances[id_])
@@ -66,7 +63,7 @@ def cause_of_failure(truth: RememberingSimulation, history: Sequence[Tried]) -> 
         return Cause.UNKNOWN
     if _outside(truth, culprit):
         return Cause.OUT_OF_REACH
-    last = history[-1].decision
+    last, _ = history[-1]
     return _cause_in_pictures(truth, last, culprit) or _cause_in_history(truth, history, culprit)
 
 
@@ -76,7 +73,7 @@ def _outside(truth: RememberingSimulation, id_: int) -> bool:
 
 
 def _cause_in_pictures(truth: RememberingSimulation, decision: Decision, id_: int) -> Cause | None:
-    """Whether the agent saw the object in both pictures and knew it for the same."""
+    """The cause if the agent did not segment the object in both pictures, or did not match its masks."""
     numbers = []
     for segmented in (decision.now, decision.goal):
         true_mask = truth.shown_in(segmented.image).ids == id_
@@ -88,32 +85,31 @@ def _cause_in_pictures(truth: RememberingSimulation, decision: Decision, id_: in
     return None if pair and not pair[0].stands else Cause.MATCHING
 
 
-def _cause_in_history(truth: RememberingSimulation, history: Sequence[Tried], id_: int) -> Cause:
-    purpose = history[-1].decision.move.purpose
+def _cause_in_history(truth: RememberingSimulation, history: Sequence[DecidedPick], id_: int) -> Cause:
+    purpose = history[-1][0].move.purpose
     if purpose is Purpose.NO_GRASP:
         return Cause.GRASP
     if purpose is Purpose.NO_ROOM:
         return Cause.PLANNING
-    tries = [tried for tried in history if _went_for(truth, tried.decision) == id_]
-    if not tries:
-        return _cause_of_leaving(truth, purpose, id_)
-    outcomes = [tried.outcome for tried in tries]
-    if all(outcome is PickOutcome.UNREACHABLE for outcome in outcomes):
+    picks = [(decision.move.purpose, outcome) for decision, outcome in history if _target(truth, decision) == id_]
+    if not picks:
+        return _cause_without_picks(truth, purpose, id_)
+    if all(outcome is PickOutcome.UNREACHABLE for _, outcome in picks):
         return Cause.OUT_OF_REACH
-    held = [tried.decision.move.purpose for tried in tries if tried.outcome is PickOutcome.HELD]
-    if 2 * len(held) <= len(outcomes):
+    held = [purpose for purpose, outcome in picks if outcome is PickOutcome.HELD]
+    if 2 * len(held) <= len(picks):
         return Cause.GRASP
     return Cause.PLANNING if set(held) == {Purpose.PARK} else Cause.PLACING
 
 
-def _cause_of_leaving(truth: RememberingSimulation, last: Purpose, id_: int) -> Cause:
-    """Why an object that the agent knew was never gone for."""
+def _cause_without_picks(truth: RememberingSimulation, last: Purpose, id_: int) -> Cause:
+    """The cause for an object that the agent recognised but never aimed at."""
     if id_ not in truth.arrangement.displaced:
         return Cause.DISTURBED
     return Cause.POSITION if last is Purpose.DONE else Cause.RAN_OUT
 
 
-def _went_for(truth: RememberingSimulation, decision: Decision) -> int | None:
-    """The object that a decision moves, by the segment it picks; None when it moves nothing."""
+def _target(truth: RememberingSimulation, decision: Decision) -> int | None:
+    """The object of the segment that a decision picks; None if it picks nothing."""
     number = decision.move.object
     return None if number is None else objects_of(decision.now, truth)[number]

@@ -1,19 +1,19 @@
-"""What a simulation knows, in the shape of the parts that an agent would have to learn: true masks and true matches.
+"""True masks and true matches, as parts of an agent in place of the learned ones: they show which part fails.
 
-With them in place of the learned parts a benchmark says which part a success rate is lost to. Truth is looked up by
-the picture itself, so that the agent around the parts is the very same and draws nothing else.
+The truth is looked up by the picture itself, so that the agent is the same as with learned parts and draws the same
+random numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tabletop_interaction.agents.rearranging.matching import Match, SegmentedPicture
+from tabletop_interaction.arrays import Floats32, Ids, Masks, Picture, Points
 from tabletop_interaction.envs import Arrangement, Backend, Goal, Judge, ObjectState
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.judges import judge_by_truth
@@ -25,28 +25,25 @@ from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.renderer import ComposedRenderer
 from tabletop_interaction.simulation.world import World
 
-Picture = NDArray[np.uint8]
-Ids = NDArray[np.int32]
-
 _LEAST_PIXELS = 60
 _STANDS_M = 0.003
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What a picture shows: which object each pixel, (H, W) int32 with 0 for the table, and where the objects were."""
+    """The truth about a picture: ids (H, W) of the pixels' objects, 0 for the table, and the objects' states."""
 
     ids: Ids
     states: tuple[ObjectState, ...]
 
 
 class RememberingSimulation(SimulationBackend):
-    """The simulation, which also remembers what every picture since the last new scene showed.
+    """The simulation, which also remembers the truth about every picture since the last new scene.
 
-    It draws and shows the same as `open_simulation`. Also a `JudgeMaker` that remembers the goal it is asked to judge.
+    Scenes and pictures are those of `open_simulation`. Its method `judge` is a `JudgeMaker` that remembers the goal.
 
     Args:
-        split: which objects and backgrounds scenes draw: "train", "val" or "test".
+        split: split of objects and table tops.
         config: settings.
     """
 
@@ -60,7 +57,7 @@ class RememberingSimulation(SimulationBackend):
     @property
     def arrangement(self) -> Arrangement:
         """Start and goal of the episode that is being judged."""
-        assert self._arrangement is not None, "known from the first reset of an environment that judges with this"
+        assert self._arrangement is not None, "known after the first reset of an environment with this judge"
         return self._arrangement
 
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
@@ -76,26 +73,26 @@ class RememberingSimulation(SimulationBackend):
         return pictures
 
     def judge(self, backend: Backend, goal: Goal, start: Pictures) -> Judge:
-        """A `TrueJudge`, after the goal was remembered."""
+        """See `judge_by_truth`."""
         self._arrangement = goal.arrangement
         return judge_by_truth(backend, goal, start)
 
     def shown_in(self, picture: Picture) -> Shown:
-        """What a picture of any view shows.
+        """The truth about a picture of any view.
 
         Raises:
-            UnknownPicture: the simulation has not shown it since its last new scene.
+            UnknownPicture: the simulation has not rendered it since its last new scene.
         """
         try:
             return self._shown[_key(picture)]
         except KeyError:
             raise UnknownPicture(
-                f"a picture of shape {picture.shape} came that the simulation has not shown in this episode; give it "
-                "as the observation has it"
+                f"the simulation has not shown this picture of shape {picture.shape} in this episode; give one from the "
+                "observation, unchanged"
             ) from None
 
     def distances_to_goal(self) -> Mapping[int, float]:
-        """How far each object is from where it shall be, pixels of the first view, by id."""
+        """Distance of each object from its goal, pixels of the first view, by id."""
         now, wanted = (_positions(states) for states in (self.object_states(), self.arrangement.goal))
         apart = np.linalg.norm(self.views[0].project(now) - self.views[0].project(wanted), axis=1)
         return {state.id: float(pixels) for state, pixels in zip(self.arrangement.goal, apart, strict=True)}
@@ -103,18 +100,19 @@ class RememberingSimulation(SimulationBackend):
 
 @dataclass(frozen=True, eq=False)
 class TrueHypotheses:
-    """Masks bool (N, H, W) of the objects that are seen, each with score 1."""
+    """True masks (N, H, W) of the visible objects."""
 
-    masks: NDArray[np.bool_]
-    scores: NDArray[np.float32] = field(init=False)
+    masks: Masks
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scores", np.ones(len(self.masks), np.float32))
+    @property
+    def scores(self) -> Floats32:
+        """(N,) ones."""
+        return np.ones(len(self.masks), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class TrueSegmenter:
-    """A segmenter that finds every object of which 60 pixels or more are seen, and nothing else."""
+    """A segmenter that finds exactly the objects with 60 visible pixels or more."""
 
     truth: RememberingSimulation
 
@@ -128,10 +126,10 @@ class TrueSegmenter:
 
 @dataclass(frozen=True, eq=False)
 class TrueMatcher:
-    """Matches the segments that show the same object, be they true masks or learned ones.
+    """Matches the segments, true or learned, that show the same object.
 
-    Of several segments of one object the one counts that covers it best. An object stands where it has the same
-    position in both pictures, to within 3 mm: learned masks of a thing that stood still differ too much to say so.
+    Of several segments of an object the one with the highest IoU counts. An object stands if its true positions in the
+    two pictures differ by less than 3 mm; learned masks of an object that has not moved differ too much to decide it.
     """
 
     truth: RememberingSimulation
@@ -148,13 +146,13 @@ class TrueMatcher:
 
 
 def objects_of(segmented: SegmentedPicture, truth: RememberingSimulation) -> list[int]:
-    """The id of the object on which most pixels of each segment lie; 0 for the table."""
+    """For each segment the id of the object that has most of its pixels; 0 for the table."""
     ids = truth.shown_in(segmented.image).ids
     return [int(np.bincount(ids[mask]).argmax()) for mask in segmented.masks]
 
 
 def _best_segments(segmented: SegmentedPicture, truth: RememberingSimulation) -> dict[int, int]:
-    """By an object's id the number of the segment that shows it: of those that mostly lie on it, the best."""
+    """By object id the number of its segment with the highest IoU, of those that have most pixels on it."""
     ids, best, numbers = truth.shown_in(segmented.image).ids, dict[int, float](), dict[int, int]()
     for number, id_ in enumerate(objects_of(segmented, truth)):
         overlap = mask_iou(segmented.masks[number], ids == id_)
@@ -163,11 +161,11 @@ def _best_segments(segmented: SegmentedPicture, truth: RememberingSimulation) ->
     return numbers
 
 
-def _position_by_id(states: tuple[ObjectState, ...]) -> dict[int, NDArray[np.float64]]:
+def _position_by_id(states: tuple[ObjectState, ...]) -> dict[int, Points]:
     return {state.id: state.position for state in states}
 
 
-def _positions(states: tuple[ObjectState, ...]) -> NDArray[np.float64]:
+def _positions(states: tuple[ObjectState, ...]) -> Points:
     return np.array([state.position for state in states])
 
 

@@ -1,4 +1,4 @@
-"""The results of the rearrangement benchmark on one page that needs nothing else: figures, charts, causes, examples."""
+"""The results page of the rearrangement benchmark: figures, charts, causes of failure and examples, in one file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
 from tabletop_interaction.benchmarks.rearrangement.folder import picture_path
 from tabletop_interaction.benchmarks.rearrangement.pictures import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX
 from tabletop_interaction.benchmarks.rearrangement.table import CAPTION, DISPLACED, Scores, Share, percent
 from tabletop_interaction.envs.judges import WITHIN_PX
-from tabletop_interaction.envs.records.folder import write_whole
+from tabletop_interaction.files import write_file
 from tabletop_interaction.reports.charts import COLOURS, Bar, BarChart, Bars, Line, LineChart
 from tabletop_interaction.reports.page import Essential, jpeg_uri, render_page
 
@@ -27,8 +28,8 @@ _WIDE = (1120, 320)
 
 
 @dataclass(frozen=True)
-class Example:
-    """An episode to look at: what is said of it, and start, goal and end as a data URI, empty where there is none."""
+class ShownEpisode:
+    """An episode on the page: title, note, and its picture as a data URI, empty if there is none."""
 
     title: str
     note: str
@@ -36,31 +37,24 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Episodes of one kind, and what the kind means."""
+class ShownEpisodes:
+    """Examples of success, or of one cause of failure."""
 
     title: str
     meaning: str
-    shown: tuple[Example, ...]
+    shown: tuple[ShownEpisode, ...]
 
 
-def write_report(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> Path:
-    """Write results.html into a benchmark's folder and name it.
+def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> None:
+    """Write results.html.
 
     Args:
-        out: the folder; the examples' pictures come from it.
-        episodes: what was played.
+        out: the benchmark's folder, with the pictures.
+        episodes: the episodes.
         scores: their figures.
-        document: what results.json says; settings, scenes and seeds are read.
+        document: the content of results.json, of which setting, scenes and seeds are used.
     """
-    path = out / "results.html"
-    write_whole(path, report_page(out, episodes, scores, document))
-    return path
-
-
-def report_page(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> str:
-    """The page as HTML; arguments as `write_report`."""
-    return render_page(
+    page = render_page(
         Path(__file__).with_name("page.html.j2"),
         title="Rearrangement",
         essentials=[_essential(name, one.success) for name, one in scores.agents.items()],
@@ -76,14 +70,15 @@ def report_page(out: Path, episodes: Sequence[Episode], scores: Scores, document
             for cause in Cause
             if cause in scores.causes
         ],
-        examples=[*successes(out, episodes), *failures(out, episodes)],
+        examples=[*_successes(out, episodes), *_failures(out, episodes)],
         picture_size=(PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX),
         settings=_settings(document),
     )
+    write_file(out / "results.html", page)
 
 
 def displaced_chart(scores: Scores) -> BarChart:
-    """Success of every agent, in all and by number of displaced objects."""
+    """Success of every agent, in total and by number of displaced objects."""
     numbers = [n for n in DISPLACED if any(one.by_displaced[n].trials for one in scores.agents.values())]
     series = [
         _series(name, number, [one.success, *(one.by_displaced[n] for n in numbers)])
@@ -103,36 +98,36 @@ def scenes_chart(scores: Scores) -> BarChart:
 
 
 def distance_chart(episodes: Sequence[Episode]) -> LineChart:
-    """Of each agent the share of episodes whose farthest displaced object ended within a distance of its goal."""
+    """For each agent the share of episodes whose displaced objects all end within a distance of their goals."""
     lines = [
         _distances(name, np.array([one.max_px for one in episodes if one.agent == name]), number)
         for number, name in enumerate(dict.fromkeys(one.agent for one in episodes))
     ]
-    limit = Line("counts as reached", np.full(2, WITHIN_PX), np.array([0.0, 100.0]), 5, "dashed", f"{WITHIN_PX:.0f} px")
-    x_label = "from the goal to the displaced object that is farthest from it, px"
-    title = "Distance left at the end"
+    limit = Line("success", np.full(2, WITHIN_PX), np.array([0.0, 100.0]), 5, "dashed", f"{WITHIN_PX:.0f} px")
+    x_label = "largest distance of a displaced object from its goal, px"
+    title = "Distance at the end"
     return LineChart(title, x_label, "episodes within, %", (*lines, limit), (0.0, _SHOWN_PX), (0.0, 100.0))
 
 
-def successes(out: Path, episodes: Sequence[Episode]) -> list[Examples]:
-    """A few of each agent, in scenes that are not shown yet, under one heading; none where nobody had success."""
+def _successes(out: Path, episodes: Sequence[Episode]) -> list[ShownEpisodes]:
+    """A few successes of each agent, each in another scene; no entry without a success."""
     chosen: list[Episode] = []
     for of_agent in _by_agent(one for one in episodes if one.success):
         shown = {(one.key.scenes, one.seed) for one in chosen}
         chosen += [one for one in of_agent if (one.key.scenes, one.seed) not in shown][:_SUCCESSES_AN_AGENT]
     meaning = f"The first {_SUCCESSES_AN_AGENT} of each agent, in different scenes."
-    return [Examples("Success", meaning, _shown(out, chosen))] if chosen else []
+    return [ShownEpisodes("Success", meaning, _shown(out, chosen))] if chosen else []
 
 
-def failures(out: Path, episodes: Sequence[Episode]) -> list[Examples]:
-    """A few of each cause, of as many agents as possible."""
+def _failures(out: Path, episodes: Sequence[Episode]) -> list[ShownEpisodes]:
+    """A few failures of each cause, of as many agents as possible."""
     found = []
     for cause in Cause:
         failed = [one for one in episodes if one.cause == cause]
         agents_in_turn = [one for turn in zip_longest(*_by_agent(failed)) for one in turn if one is not None]
         if failed:
             title = f"Failed by {cause}: {len(failed)}"
-            found.append(Examples(title, cause.meaning, _shown(out, agents_in_turn[:_FAILURES_A_CAUSE])))
+            found.append(ShownEpisodes(title, cause.meaning, _shown(out, agents_in_turn[:_FAILURES_A_CAUSE])))
     return found
 
 
@@ -140,17 +135,17 @@ def _by_agent(episodes: Iterable[Episode]) -> list[list[Episode]]:
     return [list(of_agent) for _, of_agent in groupby(episodes, key=lambda one: one.agent)]
 
 
-def _shown(out: Path, episodes: Iterable[Episode]) -> tuple[Example, ...]:
+def _shown(out: Path, episodes: Iterable[Episode]) -> tuple[ShownEpisode, ...]:
     return tuple(_example(out, one) for one in episodes)
 
 
-def _example(out: Path, one: Episode) -> Example:
+def _example(out: Path, one: Episode) -> ShownEpisode:
     path = picture_path(out, one.key)
-    moved = f"{one.displaced} displaced" + (", one onto another's place" if one.occupied else "")
+    moved = f"{one.displaced} displaced" + (", one to the place of another" if one.occupied else "")
     note = (
         f"{moved}; after {one.interactions} interactions {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
     )
-    return Example(str(one.key), note, jpeg_uri(path.read_bytes()) if path.is_file() else "")
+    return ShownEpisode(str(one.key), note, jpeg_uri(path.read_bytes()) if path.is_file() else "")
 
 
 def _essential(name: str, share: Share) -> Essential:
@@ -168,8 +163,8 @@ def _bar(share: Share) -> Bar | None:
     return Bar(100 * share.hits / share.trials, 100 * share.low, 100 * share.high)
 
 
-def _distances(name: str, pixels: np.ndarray[Any, np.dtype[np.float64]], number: int) -> Line:
-    """A staircase that rises at each distance."""
+def _distances(name: str, pixels: Floats, number: int) -> Line:
+    """A step function that rises at the distance of each episode."""
     ends = np.append(np.sort(pixels[pixels <= _SHOWN_PX]), _SHOWN_PX)
     shares = 100 * np.arange(len(ends)) / len(pixels)
     x = np.concatenate([[0.0], np.repeat(ends, 2)[:-1]])
@@ -178,7 +173,7 @@ def _distances(name: str, pixels: np.ndarray[Any, np.dtype[np.float64]], number:
 
 
 def _settings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    made_by = document["made_by"] or {"renderer": "unknown: made by an earlier version", "versions": {}}
+    made_by = document["made_by"] or {"renderer": "unknown, from an earlier version", "versions": {}}
     versions = ", ".join(f"{name} {number}" for name, number in made_by["versions"].items())
     named = {name: str(value) for name, value in document["setting"].items() if value is not None}
     return [*named.items(), ("renderer", made_by["renderer"]), ("versions", versions or "unknown")]

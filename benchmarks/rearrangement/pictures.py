@@ -1,7 +1,4 @@
-"""Start, goal and end of an episode beside each other, small: enough to see what was asked and what came of it.
-
-Pixels are of the first view.
-"""
+"""Start, goal and end of an episode side by side, as a small picture of the first view."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture, Points
 from tabletop_interaction.benchmarks.rearrangement.episode import Step
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
 from tabletop_interaction.envs.judges import WITHIN_PX
@@ -19,9 +16,6 @@ from tabletop_interaction.envs.rearrangement import goal_key
 PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
 
 _PANEL_WIDTH_PX, _GAP_PX = 260, 4
-
-Picture = NDArray[np.uint8]
-Points = NDArray[np.float64]
 
 _QUALITY = 80
 _ASKED = (255, 221, 51)
@@ -40,7 +34,7 @@ def episode_jpeg(steps: Sequence[Step], world: RememberingSimulation) -> bytes:
 
 
 def episode_panels(steps: Sequence[Step], world: RememberingSimulation) -> Iterator[Picture]:
-    """Start with what is to be moved where; goal; end. Rings show which places count as reached, 15 px around."""
+    """Start, with lines from the displaced objects to their goals; goal; end. Rings of 15 px show the tolerance."""
     wanted, view = world.arrangement, world.views[0]
     asked = [state.id in wanted.displaced for state in wanted.start]
     start, goal = (
@@ -71,6 +65,6 @@ def _ringed(picture: Picture, centres: Points) -> Picture:
 
 
 def _fine(xy: Points) -> tuple[int, int]:
-    """In sixteenths of a pixel, as OpenCV's `shift` has it."""
+    """In sixteenths of a pixel, for OpenCV's `shift`."""
     x, y = np.round(xy * 2**_FINE).astype(int).tolist()
     return x, y

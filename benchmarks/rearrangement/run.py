@@ -1,51 +1,51 @@
-"""How well agents bring a table to what a picture shows: seeded episodes of TabletopRearrangement, scored by truth.
+"""Success of agents in bringing a table to what a picture shows: seeded episodes of TabletopRearrangement.
 
-The rule is the paper's (Pathak et al. 2018, section 5): an episode succeeds when within 10 interactions every
-displaced object is within 15 px of its goal in the first view; that no other object has moved by more is ours. It
-ends there, so that distances are those at which an agent was stopped, not the best that it can.
+An episode succeeds when within 10 interactions every displaced object is within 15 px of its goal in the first view
+(Pathak et al. 2018, section 5) and, which is our addition, no other object has moved by more. It ends with its
+success, so that distances are those at which an agent stopped, not the smallest that it can reach.
 
-Every episode is written when it ends, and the same call goes on where an earlier one was stopped; the files are those
-of `rearrangement_folder`. A row depends on its agent, kind of scene and seed alone: neither the order nor the number of
-processes in which episodes are played changes it, but for the times.
+Every episode is written when it ends, and the same call resumes an interrupted one; see `folder` for the files. Apart
+from its times, a row depends only on agent, kind of scene and seed, not on the order or number of processes.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
-from dataclasses import asdict
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
-from tabletop_interaction.benchmarks.rearrangement.episode import Episode, EpisodeKey, Scenes
+import torch
+
+from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, agent_maker, check_agents
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode, open_table, play, score
 from tabletop_interaction.benchmarks.rearrangement.folder import (
-    EPISODES,
     check_setting,
     keep_episode,
     keep_setting,
     read_episodes,
     read_settings,
-    write_figures,
+    repair_episodes,
     write_table,
 )
-from tabletop_interaction.benchmarks.rearrangement.page import write_report
-from tabletop_interaction.benchmarks.rearrangement.player import open_player
-from tabletop_interaction.benchmarks.rearrangement.setting import Setting
+from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
+from tabletop_interaction.benchmarks.rearrangement.page import write_page
+from tabletop_interaction.benchmarks.rearrangement.pictures import episode_jpeg
+from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes, Setting
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
-from tabletop_interaction.json_lines import repair_lines
+from tabletop_interaction.envs import TabletopRearrangement
+from tabletop_interaction.files import plain, write_json
 from tabletop_interaction.processes import WorkerDeath, do_in_processes
 
-OpenPlayer = Callable[[], AbstractContextManager[Callable[[EpisodeKey], Episode]]]
+PlayedEpisode = tuple[Episode, bytes]
+"""An episode's row, and its picture as JPEG."""
 
-
-def episode_keys(names: Sequence[str], scenes: Sequence[Scenes], seeds: Sequence[int]) -> list[EpisodeKey]:
-    """Every agent in every kind of scene with every seed, in this order."""
-    return [EpisodeKey(name, kind, seed) for name in names for kind in scenes for seed in seeds]
+OpenPlayer = Callable[[], AbstractContextManager[Callable[[EpisodeKey], PlayedEpisode]]]
 
 
 def missing_episodes(out: Path, keys: Sequence[EpisodeKey]) -> list[EpisodeKey]:
-    """Those that a folder lacks. Raises UnreadableRecords."""
+    """The episodes that a folder lacks. Raises UnreadableRecords."""
     there = {one.key for one in read_episodes(out)}
     return [key for key in keys if key not in there]
 
@@ -58,36 +58,36 @@ def run_benchmark(
     workers: int = 0,
     on_death: Callable[[WorkerDeath[EpisodeKey]], None] = print,
 ) -> Iterator[Episode]:
-    """Play what the folder lacks; every episode is on disk when it is yielded. Closing this ends all processes.
+    """Play the episodes that the folder lacks; each is on disk when it is yielded. Closing this ends all processes.
 
     Args:
         out: an existing folder.
-        keys: the episodes, see `episode_keys`.
-        setting: see `Setting`.
-        make_parts: makes what learned agents are made of; with several workers called once in each, and pickled.
-        workers: processes that play at once; 0 or 1 plays in this one.
-        on_death: called when a playing process has died and is replaced.
+        keys: the episodes.
+        setting: how they are played.
+        make_parts: makes the parts of learned agents, once in each process; it is pickled for several workers.
+        workers: processes that play at once; 0 or 1 plays in this process.
+        on_death: called when a process has died, before it is replaced.
 
     Raises:
-        InvalidConfiguration: an agent that is unknown or lacks its model; nothing was written.
-        ForeignFolder: the folder's episodes were made with another setting or other weights.
+        InvalidConfiguration: an agent is unknown or lacks its model; nothing was written.
+        ForeignFolder: the folder's episodes were played with another setting or other weights.
         WorkersDied: processes die as fast as they are replaced.
     """
     check_agents(tuple(dict.fromkeys(key.agent for key in keys)), setting.inverse_model)
     check_setting(out, setting)
-    repair_lines(out / EPISODES)
+    repair_episodes(out)
     missing = missing_episodes(out, keys)
-    player: OpenPlayer = partial(open_player, out, setting, make_parts)
-    played = do_in_processes(player, missing, workers, on_death) if workers > 1 else _play_here(player, missing)
-    with closing(played):
-        for episode in played:
+    open_player = partial(_open_player, setting, make_parts)
+    play_all = partial(do_in_processes, workers=workers, on_death=on_death) if workers > 1 else _play_here
+    with closing(play_all(open_player, missing)) as played:
+        for episode, jpeg in played:
             keep_setting(out, setting)
-            keep_episode(out, episode)
+            keep_episode(out, episode, jpeg)
             yield episode
 
 
 def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Scores:
-    """Write episodes.csv, results.json and results.html of these episodes, all of which were played; give the figures.
+    """Write episodes.csv, results.json and results.html of episodes that the folder holds; return their figures.
 
     Raises:
         UnreadableRecords: a file of the folder is damaged.
@@ -96,7 +96,7 @@ def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Sc
     chosen = [played[key] for key in keys]
     scores, there = Scores.of(chosen), read_settings(out)
     document = {
-        "setting": asdict(setting),
+        "setting": plain(setting),
         "made_by": there.get("made_by"),
         "weights": there.get("weights"),
         "scenes": list(dict.fromkeys(key.scenes.name for key in keys)),
@@ -104,12 +104,66 @@ def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Sc
         "agents": scores.document(),
     }
     write_table(out, chosen)
-    write_figures(out, document)
-    write_report(out, chosen, scores, document)
+    write_json(out / "results.json", document)
+    write_page(out, chosen, scores, document)
     return scores
 
 
-def _play_here(open_worker: OpenPlayer, keys: Sequence[EpisodeKey]) -> Generator[Episode]:
-    with open_worker() as play:
+def _play_here(open_player: OpenPlayer, keys: Sequence[EpisodeKey]) -> Generator[PlayedEpisode]:
+    with open_player() as play_episode:
         for key in keys:
-            yield play(key)
+            yield play_episode(key)
+
+
+@contextmanager
+def _open_player(
+    setting: Setting, make_parts: Callable[[], LearnedParts]
+) -> Iterator[Callable[[EpisodeKey], PlayedEpisode]]:
+    """A function that plays an episode, until the context ends."""
+    player = _Player(setting, make_parts())
+    try:
+        yield player.play
+    finally:
+        player.close()
+
+
+class _Player:
+    """Plays one episode after another; the simulation stays open while the kind of scene is the same."""
+
+    def __init__(self, setting: Setting, parts: LearnedParts) -> None:
+        self._setting = setting
+        self._parts = parts
+        self._scenes: Scenes | None = None
+        self._table: tuple[TabletopRearrangement, RememberingSimulation] | None = None
+
+    def play(self, key: EpisodeKey) -> PlayedEpisode:
+        """Play an episode; apart from its times, the row does not depend on earlier episodes."""
+        env, world = self._table_with(key.scenes)
+        make = agent_maker(key.agent, world, self._parts)
+        with _one_thread():
+            wall, processor = time.perf_counter(), time.process_time()
+            steps = list(play(env, make, key.seed, self._setting.most_interactions))
+            times = time.perf_counter() - wall, time.process_time() - processor
+        return score(key, steps, times, world), episode_jpeg(steps, world)
+
+    def close(self) -> None:
+        if self._table is not None:
+            self._table[0].close()
+        self._scenes, self._table = None, None
+
+    def _table_with(self, scenes: Scenes) -> tuple[TabletopRearrangement, RememberingSimulation]:
+        if self._table is None or self._scenes != scenes:
+            self.close()
+            self._scenes, self._table = scenes, open_table(scenes, self._setting.displaced)
+        return self._table
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch: with another number, sums differ in their last digits, and with them masks and episodes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

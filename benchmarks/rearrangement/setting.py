@@ -1,15 +1,20 @@
-"""How the episodes of the rearrangement benchmark are played; importing it does not import torch or PyBullet."""
+"""Which episodes of the rearrangement benchmark are played, and how; importing it does not import torch or PyBullet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
+from tabletop_interaction.envs import SPLITS
 from tabletop_interaction.envs.goals import MOST_DISPLACED
 from tabletop_interaction.errors import InvalidConfiguration
 
 MOST_INTERACTIONS = 10
 """As the registration of TabletopRearrangement-v0 has it."""
+
+_PAPER_LETTERS = {("train", "train"): "A", ("train", "test"): "B", ("test", "train"): "C", ("test", "test"): "D"}
 
 
 @dataclass(frozen=True)
@@ -35,3 +40,57 @@ class Setting:
     def __post_init__(self) -> None:
         if self.displaced is not None and not 1 <= self.displaced <= MOST_DISPLACED:
             raise InvalidConfiguration(f"displaced is {self.displaced}; accepted are 1 to {MOST_DISPLACED} and None")
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """A kind of scene: the split of its objects and the split of its table tops."""
+
+    objects: str = "test"
+    tables: str = "test"
+
+    def __post_init__(self) -> None:
+        if unknown := {self.objects, self.tables} - set(SPLITS):
+            raise InvalidConfiguration(f"unknown split {min(unknown)!r}; accepted are {', '.join(SPLITS)}")
+
+    @property
+    def name(self) -> str:
+        """Name for readers, with the letter of the paper's kind of generalisation if there is one."""
+        return f"{self.objects} objects on {self.tables} tables{self._letter}"
+
+    @property
+    def short_name(self) -> str:
+        """Name for tables and charts."""
+        return f"{self.objects} on {self.tables}{self._letter}"
+
+    @property
+    def _letter(self) -> str:
+        letter = _PAPER_LETTERS.get((self.objects, self.tables))
+        return f" ({letter})" if letter else ""
+
+
+@dataclass(frozen=True)
+class EpisodeKey:
+    """Identity of an episode: agent, kind of scene, and the seed of scene, goal and agent."""
+
+    agent: str
+    scenes: Scenes
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.agent}, seed {self.seed}, {self.scenes.name}"
+
+
+def scenes_of(objects: Sequence[str], tables: Sequence[str] = ()) -> tuple[Scenes, ...]:
+    """Kinds of scene: each split of objects on each split of table tops, or on its own if there are no table tops.
+
+    Raises:
+        InvalidConfiguration: a split is unknown.
+    """
+    pairs = product(objects, tables) if tables else zip(objects, objects, strict=True)
+    return tuple(dict.fromkeys(Scenes(*pair) for pair in pairs))
+
+
+def episode_keys(agents: Sequence[str], scenes: Sequence[Scenes], seeds: Sequence[int]) -> list[EpisodeKey]:
+    """Every agent in every kind of scene with every seed, in this order."""
+    return [EpisodeKey(*key) for key in product(agents, scenes, seeds)]

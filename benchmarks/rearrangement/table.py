@@ -1,4 +1,4 @@
-"""The figures of the rearrangement benchmark: shares with their intervals, means, and why episodes failed."""
+"""The figures of the rearrangement benchmark: shares with intervals, means, and causes of failure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
 
 DISPLACED = (1, 2, 3)
-CAPTION = "an episode ends with its success: 2 cm and 1 cm tell where it was stopped, not the best that an agent can"
-"""What belongs under the figures."""
+CAPTION = "an episode ends with its success: 2 cm and 1 cm show where it stopped, not the best that an agent can reach"
+"""The note under the figures."""
 
 _CONFIDENCE = 0.95
 _CLOSE_M = {"2 cm": 0.02, "1 cm": 0.01}
@@ -24,11 +24,11 @@ _CLOSE_M = {"2 cm": 0.02, "1 cm": 0.01}
 
 @dataclass(frozen=True)
 class Share:
-    """A share of episodes with its 95 % Wilson interval, all in 0 to 1.
+    """A share of episodes with its 95 % Wilson interval.
 
     Attributes:
-        hits, trials: how many of how many.
-        low, high: the interval; 0 and 1 without trials.
+        hits, trials: the share is hits of trials.
+        low, high: the interval, within 0 to 1; 0 and 1 without trials.
     """
 
     hits: int
@@ -38,12 +38,12 @@ class Share:
 
     @classmethod
     def of(cls, outcomes: Iterable[bool]) -> Share:
-        """The share of outcomes that are true."""
-        told = list(outcomes)
-        if not told:
+        """The share of true outcomes."""
+        flags = list(outcomes)
+        if not flags:
             return cls(0, 0, 0.0, 1.0)
-        interval = binomtest(sum(told), len(told)).proportion_ci(_CONFIDENCE, method="wilson")
-        return cls(sum(told), len(told), float(interval.low), float(interval.high))
+        interval = binomtest(sum(flags), len(flags)).proportion_ci(_CONFIDENCE, method="wilson")
+        return cls(sum(flags), len(flags), float(interval.low), float(interval.high))
 
     def __str__(self) -> str:
         if not self.trials:
@@ -52,7 +52,7 @@ class Share:
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1 in per cent, to a tenth where it is not whole: one failure in 200 is told from none."""
+    """A share as per cent, with a decimal if it is not whole, so that one failure in 200 differs from none."""
     text = f"{100 * share:.1f}".removesuffix(".0")
     if text in ("0", "100") and share not in (0, 1):
         return "<0.1" if text == "0" else ">99.9"
@@ -64,14 +64,12 @@ class AgentScore:
     """The figures of one agent.
 
     Attributes:
-        success: within 15 px, and nothing else moved by more.
-        within: all displaced objects within a distance on the table when the episode ended, by its name.
+        success: episodes with success.
+        within: episodes that end with all displaced objects within a distance on the table, by its name.
         by_displaced: success by number of displaced objects.
-        by_scenes: success by kind of scene, by its short name.
-        fixed_strict: mean share of displaced objects at their goals, 0 for episodes in which others were moved.
-        mean_px: mean distance to the goal at the end, over episodes.
-        interactions: mean number used.
-        seconds, processor_seconds: mean of an episode, rendering and physics included.
+        by_scenes: success by the short name of the kind of scene.
+        fixed_strict: mean of `Episode.fixed_strict`.
+        mean_px, interactions, seconds, processor_seconds: means of the episodes' values.
         causes: failures by cause.
     """
 
@@ -116,28 +114,28 @@ class Scores:
 
     @classmethod
     def of(cls, episodes: Sequence[Episode]) -> Scores:
-        """The figures of each agent's episodes, agents in the order in which they come."""
+        """The figures of each agent's episodes, in the agents' order of appearance."""
         names = dict.fromkeys(one.agent for one in episodes)
         return cls({name: AgentScore.of([one for one in episodes if one.agent == name]) for name in names})
 
     @property
     def scenes(self) -> tuple[str, ...]:
-        """Short names of the kinds of scenes that were played."""
+        """Short names of the kinds of scene."""
         return tuple(dict.fromkeys(name for one in self.agents.values() for name in one.by_scenes))
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """The causes that occur, in the order of the agent's parts."""
+        """The causes that occur, in the order of `Cause`."""
         return tuple(str(cause) for cause in Cause if any(cause in one.causes for one in self.agents.values()))
 
     def rows(self) -> list[tuple[str, list[str]]]:
-        """Of each figure its name and a text for each agent; success by kind of scene only where there are several."""
+        """Name and texts of each figure, one text for each agent; success by kind of scene if there are several."""
         scenes = self.scenes if len(self.scenes) > 1 else ()
         columns = [_figures(one, scenes) for one in self.agents.values()]
         return [(label, [column[label] for column in columns]) for label in columns[0]]
 
     def table(self, title: str) -> Table:
-        """A row a figure, a column an agent."""
+        """One row for each figure, one column for each agent."""
         table = Table(title=title, title_justify="left", caption=CAPTION, caption_justify="left")
         table.add_column("", no_wrap=True)
         for name in self.agents:
@@ -149,7 +147,7 @@ class Scores:
         return table
 
     def document(self) -> dict[str, Any]:
-        """The figures as plain JSON."""
+        """The figures for JSON."""
         return {name: asdict(one) for name, one in self.agents.items()}
 
 

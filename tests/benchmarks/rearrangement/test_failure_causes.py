@@ -7,7 +7,7 @@ import pytest
 
 from tabletop_interaction.agents.rearranging.matching import Match, SegmentedPicture
 from tabletop_interaction.agents.rearranging.planning import Purpose
-from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause, Tried, cause_of_failure
+from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause, cause_of_failure
 from tabletop_interaction.envs import Arena, PickOutcome
 
 NOW, GOAL = (np.full((8, 8, 3), grey, np.uint8) for grey in (10, 20))
@@ -34,31 +34,31 @@ class World:
         return dict(zip((1, 2), self._distances, strict=True))
 
 
-def _tried(outcome=PickOutcome.HELD, purpose=Purpose.TO_GOAL, matches=RIGHT, seen=(1, 2), moved=0):
+def _pick(outcome=PickOutcome.HELD, purpose=Purpose.TO_GOAL, matches=RIGHT, seen=(1, 2), moved=0):
     now, goal = (SegmentedPicture(one, np.array([IDS[int(one.max())] == i for i in seen])) for one in (NOW, GOAL))
     moved = None if purpose in (Purpose.DONE, Purpose.NO_GRASP, Purpose.NO_ROOM) else moved
-    return Tried(SimpleNamespace(now=now, goal=goal, matches=matches, move=SimpleNamespace(
-        purpose=purpose, object=moved)), outcome)  # fmt: skip
+    move = SimpleNamespace(purpose=purpose, object=moved)
+    return SimpleNamespace(now=now, goal=goal, matches=matches, move=move), outcome
 
 
-FAILED = _tried(PickOutcome.SLIPPED)
+FAILED = _pick(PickOutcome.SLIPPED)
 
 
 @pytest.mark.parametrize(
     ("history", "cause"),
     [
-        ([_tried(seen=(2,), matches=())], Cause.SEGMENTATION),
-        ([_tried(matches=RIGHT[1:])], Cause.MATCHING),
-        ([_tried(matches=(Match(0, 0, 1.0, stands=True),))], Cause.MATCHING),
-        ([_tried(matches=(Match(0, 1, 0.9), Match(1, 0, 0.9)))], Cause.MATCHING),
-        ([FAILED, FAILED, _tried()], Cause.GRASP),
-        ([FAILED, _tried(purpose=Purpose.NO_GRASP)], Cause.GRASP),
-        ([_tried(PickOutcome.UNREACHABLE)] * 2, Cause.OUT_OF_REACH),
-        ([_tried(), _tried(), FAILED], Cause.PLACING),
-        ([_tried(purpose=Purpose.PARK)] * 3, Cause.PLANNING),
-        ([_tried(purpose=Purpose.NO_ROOM)], Cause.PLANNING),
-        ([_tried(purpose=Purpose.DONE)], Cause.POSITION),
-        ([_tried(moved=1)], Cause.RAN_OUT),
+        ([_pick(seen=(2,), matches=())], Cause.SEGMENTATION),
+        ([_pick(matches=RIGHT[1:])], Cause.MATCHING),
+        ([_pick(matches=(Match(0, 0, 1.0, stands=True),))], Cause.MATCHING),
+        ([_pick(matches=(Match(0, 1, 0.9), Match(1, 0, 0.9)))], Cause.MATCHING),
+        ([FAILED, FAILED, _pick()], Cause.GRASP),
+        ([FAILED, _pick(purpose=Purpose.NO_GRASP)], Cause.GRASP),
+        ([_pick(PickOutcome.UNREACHABLE)] * 2, Cause.OUT_OF_REACH),
+        ([_pick(), _pick(), FAILED], Cause.PLACING),
+        ([_pick(purpose=Purpose.PARK)] * 3, Cause.PLANNING),
+        ([_pick(purpose=Purpose.NO_ROOM)], Cause.PLANNING),
+        ([_pick(purpose=Purpose.DONE)], Cause.POSITION),
+        ([_pick(moved=1)], Cause.RAN_OUT),
         ([], Cause.UNKNOWN),
     ],
 )
@@ -67,20 +67,20 @@ def test_the_first_part_that_is_wrong_is_named(history, cause):
 
 
 def test_what_left_the_arena_is_out_of_reach_whatever_was_seen_of_it():
-    assert cause_of_failure(World(x=1.2), [_tried(seen=(2,), matches=())]) is Cause.OUT_OF_REACH
+    assert cause_of_failure(World(x=1.2), [_pick(seen=(2,), matches=())]) is Cause.OUT_OF_REACH
 
 
 def test_an_object_that_was_never_to_be_moved_is_asked_for_when_it_is_the_farthest():
-    assert cause_of_failure(World(distances=(20.0, 60.0)), [_tried(seen=(1,), matches=RIGHT[:1])]) is Cause.SEGMENTATION
+    assert cause_of_failure(World(distances=(20.0, 60.0)), [_pick(seen=(1,), matches=RIGHT[:1])]) is Cause.SEGMENTATION
 
 
 def test_nothing_farther_than_15_px_is_unknown():
-    assert cause_of_failure(World(distances=(14.0, 0.0)), [_tried()]) is Cause.UNKNOWN
+    assert cause_of_failure(World(distances=(14.0, 0.0)), [_pick()]) is Cause.UNKNOWN
 
 
 def test_what_was_to_stay_and_was_left_where_it_was_knocked_to_is_disturbed():
     known = (Match(0, 0, 0.9), Match(1, 1, 0.9))
-    assert cause_of_failure(World(distances=(20.0, 60.0)), [_tried(matches=known)]) is Cause.DISTURBED
+    assert cause_of_failure(World(distances=(20.0, 60.0)), [_pick(matches=known)]) is Cause.DISTURBED
 
 
 def test_a_cause_is_read_back_from_its_name_and_says_what_it_means():

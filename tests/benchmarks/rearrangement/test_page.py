@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.rearrangement.folder import picture_path, write_picture
-from tabletop_interaction.benchmarks.rearrangement.page import distance_chart, report_page
+from tabletop_interaction.benchmarks.rearrangement.folder import keep_episode, picture_path
+from tabletop_interaction.benchmarks.rearrangement.page import distance_chart, write_page
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
 
 JPEG = b"\xff\xd8 a picture \xff\xd9"
@@ -35,10 +35,11 @@ def page_of(tmp_path):
 
     def write(episodes, **changes):
         for one in episodes[:-1]:
-            write_picture(tmp_path, one.key, JPEG)
+            keep_episode(tmp_path, one, JPEG)
         scores = Scores.of(episodes)
         document = {"setting": {"model": "default", "displaced": None}, "made_by": None, "seeds": [200, 201]}
-        return _Page(report_page(tmp_path, episodes, scores, {**document, "scenes": scores.scenes, **changes}))
+        write_page(tmp_path, episodes, scores, {**document, "scenes": scores.scenes, **changes})
+        return _Page((tmp_path / "results.html").read_text())
 
     return write
 
@@ -55,7 +56,7 @@ def test_figures_causes_and_settings_are_told(page_of, episode_of):
     page = page_of([episode_of(), episode_of(agent="full", cause="grasp")], made_by=made_by)
     assert "oracle 100 % 1 of 1; 21 to 100 %" in page.text
     assert "full 0 % 0 of 1; 0 to 79 %" in page.text
-    assert "Half of the picks or more that went for it held nothing" in page.text
+    assert "Half or more of the picks aimed at it held nothing" in page.text
     assert "renderer some-renderer versions numpy 2.0" in page.text
 
 

@@ -14,11 +14,11 @@ import pytest
 from tabletop_interaction.agents.features import Colours
 from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher
 from tabletop_interaction.benchmarks.rearrangement.agents import AGENTS, LearnedParts, agent_maker, check_agents
-from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, open_table, play, scenes_of
+from tabletop_interaction.benchmarks.rearrangement.episode import open_table, play
 from tabletop_interaction.benchmarks.rearrangement.folder import check_setting, keep_setting, read_episodes
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
-from tabletop_interaction.benchmarks.rearrangement.run import episode_keys, run_benchmark, write_results
-from tabletop_interaction.benchmarks.rearrangement.setting import Setting
+from tabletop_interaction.benchmarks.rearrangement.run import run_benchmark, write_results
+from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting, episode_keys, scenes_of
 from tabletop_interaction.benchmarks.rearrangement.table import AgentScore, Scores, Share, percent
 from tabletop_interaction.envs import PickPlace
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
@@ -326,7 +326,7 @@ def test_a_network_is_loaded_only_for_those_who_use_it(world):
 @pytest.mark.parametrize("name", ["true-masks", "true-matches", "oracle"])
 def test_who_has_to_know_the_truth_is_refused_where_nobody_does(name):
     parts = LearnedParts(lambda: Blind(), lambda: None)
-    with pytest.raises(InvalidConfiguration, match="known in the simulation alone"):
+    with pytest.raises(InvalidConfiguration, match="which only the simulation knows"):
         agent_maker(name, None, parts)
     agent_maker("random", None, parts)
 
