@@ -11,7 +11,7 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from tabletop_interaction.benchmarks.rearrangement.setting import Setting
+from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, load_segmenter, options, print_result
 from tabletop_interaction.cli.rearrange import refuse_unused_parts
 from tabletop_interaction.envs import Split
@@ -20,7 +20,7 @@ from tabletop_interaction.files import claim_folder, write_file, write_json
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
-    from tabletop_interaction.benchmarks.rearrangement.episode import EpisodeKey
+    from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey
     from tabletop_interaction.processes import WorkerDeath
 
 
@@ -155,7 +155,6 @@ class CompareRearrangement:
         """Play what is missing with a progress bar, print the table, write the files."""
         from tabletop_interaction.benchmarks.rearrangement import run
         from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
-        from tabletop_interaction.benchmarks.rearrangement.episode import scenes_of
 
         self._check()
         check_agents(self.agents, self.setting.inverse_model)
@@ -166,7 +165,7 @@ class CompareRearrangement:
         claim_folder(self.out, "benchmark rearrangement")
         seeds = range(self.seed, self.seed + self.episodes)
         scenes = scenes_of(self.split, self.tables)
-        keys = run.episode_keys(self.agents, scenes, seeds)
+        keys = episode_keys(self.agents, scenes, seeds)
         console = Console()
         missing = len(run.missing_episodes(self.out, keys))
         played = run.run_benchmark(

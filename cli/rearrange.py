@@ -12,7 +12,7 @@ import imageio.v2 as imageio
 import tyro
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS, Setting
+from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS, Scenes, Setting
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import load_segmenter, options, refuse_ignored
 from tabletop_interaction.envs import PickOutcome, Split, TabletopRearrangement, load_goal
@@ -106,7 +106,7 @@ class Rearrange:
     def _table(self) -> Iterator[tuple[TabletopRearrangement, MakesAgent]]:
         """The environment, and the maker of its agent, with networks loaded."""
         from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, agent_maker
-        from tabletop_interaction.benchmarks.rearrangement.episode import Scenes, open_table
+        from tabletop_interaction.benchmarks.rearrangement.episode import open_table
 
         parts = LearnedParts.loaded_by(
             lambda: load_segmenter(self.setting.model, fast=self.setting.fast, device=self.device),

@@ -87,7 +87,7 @@ class RememberingSimulation(SimulationBackend):
             return self._shown[_key(picture)]
         except KeyError:
             raise UnknownPicture(
-                f"the simulation has not shown this picture of shape {picture.shape} in this episode; give one from the "
+                f"the simulation has not shown this picture of shape {picture.shape} in this episode; give one of the "
                 "observation, unchanged"
             ) from None
 
