@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.agents.inverse.picture_actions import picture_actions, reversed_actions, shrunk
-from tabletop_interaction.agents.labelling.recorded_examples import picture_key
+from tabletop_interaction.agents.labelling.examples import picture_key
 from tabletop_interaction.envs import View
 from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.records.folder import folder_lock

@@ -37,7 +37,7 @@ from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 Picture = NDArray[np.uint8]
 Pair = Literal["pick", "place"]
-Label = Literal["object", "nudged", "background", "unknown"]
+LabelKind = Literal["object", "nudged", "background", "unknown"]
 
 _RULES_VERSION = 2
 # A better difference has another version, so that nothing is labelled by two.
@@ -51,7 +51,7 @@ _CHUNK = 8
 
 
 @dataclass(frozen=True)
-class LabelledExample:
+class PairLabel:
     """What one pair of pictures of one view says.
 
     Attributes:
@@ -67,7 +67,7 @@ class LabelledExample:
     interaction_id: str
     view: str
     pair: Pair
-    label: Label
+    label: LabelKind
     click_xy: tuple[float, float]
     mask: Rle | None
     labeller: str = LABELLER
@@ -83,14 +83,14 @@ class LabelledExample:
         return "before" if self.pair == "pick" else "after"
 
 
-def label_interaction(interaction: Interaction) -> list[LabelledExample]:
+def label_interaction(interaction: Interaction) -> list[PairLabel]:
     """The labels of one interaction that has all its pictures: one a view, two where something was held.
 
     Raises:
         UnreadableRecords: a picture is damaged.
     """
     tried = interaction.pick_outcome not in (PickOutcome.NO_PICK, PickOutcome.UNREACHABLE)
-    labels: list[LabelledExample] = []
+    labels: list[PairLabel] = []
     for number, view in enumerate(interaction.views):
         held = interaction.held[view.name] if tried else None
         picked = _labelled(interaction, number, "pick", held)
@@ -101,7 +101,7 @@ def label_interaction(interaction: Interaction) -> list[LabelledExample]:
     return labels
 
 
-def label_interactions(interactions: Iterable[Interaction]) -> Iterator[LabelledExample]:
+def label_interactions(interactions: Iterable[Interaction]) -> Iterator[PairLabel]:
     """The labels of interactions, a table's or others, in their order; errors as `label_interaction`."""
     waiting = iter(interactions)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="label") as pool:
@@ -109,7 +109,7 @@ def label_interactions(interactions: Iterable[Interaction]) -> Iterator[Labelled
             yield from chain.from_iterable(pool.map(label_interaction, chunk))
 
 
-def _labelled(interaction: Interaction, number: int, pair: Pair, held: Picture | None) -> LabelledExample:
+def _labelled(interaction: Interaction, number: int, pair: Pair, held: Picture | None) -> PairLabel:
     name = interaction.views[number].name
     xy = (interaction.pick_xy if pair == "pick" else interaction.place_xy)[number]
     mask = None
@@ -118,16 +118,16 @@ def _labelled(interaction: Interaction, number: int, pair: Pair, held: Picture |
         difference = frame_difference(*((other, held) if pair == "pick" else (held, other)), xy)
         mask = rle_from_mask(difference.mask) if difference.moved else None
     click_xy = (float(xy[0]), float(xy[1]))
-    return LabelledExample(interaction.interaction_id, name, pair, _label(interaction, mask), click_xy, mask)
+    return PairLabel(interaction.interaction_id, name, pair, _label(interaction, mask), click_xy, mask)
 
 
-def _label(interaction: Interaction, mask: Rle | None) -> Label:
+def _label(interaction: Interaction, mask: Rle | None) -> LabelKind:
     if mask is not None:
         return "object" if interaction.grasped else "nudged"
     return "background" if interaction.pick_outcome is PickOutcome.NOTHING_THERE else "unknown"
 
 
-def _of_one_object(picked: LabelledExample, placed: LabelledExample) -> tuple[LabelledExample, LabelledExample]:
+def _of_one_object(picked: PairLabel, placed: PairLabel) -> tuple[PairLabel, PairLabel]:
     """Both labels, the larger one taken back where they cannot be of the same object."""
     if picked.mask is None or placed.mask is None:
         return picked, placed

@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabletop_interaction.agents.labelling.frame_labels import LABELLER, Label, LabelledExample, label_interactions
+from tabletop_interaction.agents.labelling.frame_labels import LABELLER, LabelKind, PairLabel, label_interactions
 from tabletop_interaction.envs.records.folder import folder_lock, sync_folder
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.errors import UnreadableRecords
@@ -50,14 +50,14 @@ class LabelTable:
     """All labels of a folder by one labeller, in the order in which they were made."""
 
     labeller: str
-    labels: tuple[LabelledExample, ...]
+    labels: tuple[PairLabel, ...]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def counts(self) -> dict[Label, int]:
+    def counts(self) -> dict[LabelKind, int]:
         """Labels of each kind."""
-        kinds: tuple[Label, ...] = ("object", "nudged", "background", "unknown")
+        kinds: tuple[LabelKind, ...] = ("object", "nudged", "background", "unknown")
         return {kind: sum(one.label == kind for one in self.labels) for kind in kinds}
 
 
@@ -97,7 +97,7 @@ def label_folder(
     return read_labels(place)
 
 
-def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[LabelledExample]) -> None:
+def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel]) -> None:
     """Keep labels that were made elsewhere by this labeller; those of interactions labelled before are ignored."""
     place = Path(labels_folder)
     place.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER)
     Raises:
         UnreadableRecords: a file is damaged.
     """
-    found: dict[tuple[str, str, str], LabelledExample] = {}
+    found: dict[tuple[str, str, str], PairLabel] = {}
     for _, path in _files(Path(labels_folder), labeller):
         for row in _rows(path):
             label = _from_row(row)
@@ -133,7 +133,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _write(folder: Path, labels: Sequence[LabelledExample]) -> None:
+def _write(folder: Path, labels: Sequence[PairLabel]) -> None:
     number = max((number for number, _ in _files(folder, LABELLER)), default=-1) + 1
     path = folder / f"part-{LABELLER}-{number:05d}.parquet"
     temporary = folder / f".tmp-{path.name}"
@@ -146,7 +146,7 @@ def _write(folder: Path, labels: Sequence[LabelledExample]) -> None:
     sync_folder(folder)
 
 
-def _to_row(label: LabelledExample) -> dict[str, Any]:
+def _to_row(label: PairLabel) -> dict[str, Any]:
     mask = label.mask
     return {
         "interaction_id": label.interaction_id,
@@ -164,9 +164,9 @@ def _to_row(label: LabelledExample) -> dict[str, Any]:
     }
 
 
-def _from_row(row: dict[str, Any]) -> LabelledExample:
+def _from_row(row: dict[str, Any]) -> PairLabel:
     mask = Rle(row["height"], row["width"], row["counts"]) if row["moved"] else None
     click_xy = (row["click_x"], row["click_y"])
-    return LabelledExample(
+    return PairLabel(
         row["interaction_id"], row["view"], row["pair"], row["label"], click_xy, mask, row["labeller"]
     )

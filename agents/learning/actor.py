@@ -1,64 +1,66 @@
-"""Chooses what to try: one of the objects that the network believes to see, or a random point when it sees none."""
+"""The acting half of Algorithm 1: proposes an object, tries to pick it up, and labels the pictures of the attempt.
+
+Without a hypothesis inside the arena the agent acts at random.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.agents.agent import Observation, RandomAgent
-from tabletop_interaction.agents.grasp import GraspPoint, grasp_from_mask
-from tabletop_interaction.agents.learning.config import ChoiceName, PolicyName
-from tabletop_interaction.envs import Arena, PickPlace, View
+import tabletop_interaction
+from tabletop_interaction.agents.agent import Observation, RandomAgent, SegmentsPictures
+from tabletop_interaction.agents.grasp import grasp_from_mask
+from tabletop_interaction.agents.labelling.frame_labels import label_interaction
+from tabletop_interaction.agents.learning.config import ChoiceName, LearningConfig, PolicyName
+from tabletop_interaction.agents.learning.run_folder import LabelledInteraction, RunFolder, append_choice
+from tabletop_interaction.arrays import Floats, Floats32, Mask
+from tabletop_interaction.envs import Arena, Backend, PickPlace, RecordInteractions, View
+from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.segmentation import FAST
+from tabletop_interaction.segmentation.rle import mask_from_rle
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from tabletop_interaction.segmentation.network import DeepMask
 
-# A network sees the same again in a picture that has not changed, and would try it until its next update.
-_SAME_TRY_M = 0.025
+ENVIRONMENT_ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
+
+MOST_FAULTS_IN_A_ROW = 3
+"""After as many faults without an interaction between them, the last one is raised."""
+
+# A network proposes the same again in a picture that has not changed, until its next update.
+_SAME_PICK_M = 0.025
 
 CHOICES: Mapping[ChoiceName, Callable[[Floats], Floats]] = {
     "score": lambda scores: scores,
     "random": np.ones_like,
     "uncertainty": lambda scores: scores * (1 - scores),
 }
-"""By name: how often a hypothesis is taken, up to a factor, given its score in 0 to 1.
+"""By name: the chance of a hypothesis, up to a factor, given its score in 0 to 1.
 
-"random" is Algorithm 1's (paper); "score" tries what the network believes in more often; "uncertainty" what it is
-undecided about.
+"random" is Algorithm 1's (paper); "score" prefers hypotheses of high score; "uncertainty" those about which the network
+is undecided.
 """
-
-
-class Hypotheses(Protocol):
-    """What a segmenter answers: masks bool (N, H, W) with scores (N,) in 0 to 1."""
-
-    @property
-    def masks(self) -> NDArray[np.bool_]: ...
-
-    @property
-    def scores(self) -> NDArray[np.float32]: ...
-
-
-class SegmentsPictures(Protocol):
-    """Whatever turns a picture into hypotheses, such as `segmentation.Segmenter`."""
-
-    def segment(self, image: NDArray[np.uint8]) -> Hypotheses:
-        """Hypotheses for a picture uint8 (H, W, 3)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """What is going to be tried, and why.
+    """The action that is about to be made, and why.
 
     Attributes:
         action: float32 (5,), for the environment.
-        policy: "hypothesis", or "random" when there was none or none was asked for.
+        policy: "hypothesis", or "random" when no hypothesis was found or asked for.
         view: the camera whose hypothesis was chosen; None for a random action.
-        score: the hypothesis' own, 0 to 1; None for a random action, and for what was seen to move.
-        hypotheses: how many there were to choose from.
+        score: of the hypothesis, 0 to 1; None for a random action, and for an object that was seen to move.
+        hypotheses: number of hypotheses to choose from.
     """
 
     action: NDArray[np.float32]
@@ -67,13 +69,18 @@ class Attempt:
     score: float | None = None
     hypotheses: int = 0
 
+    @property
+    def reason(self) -> dict[str, Any]:
+        """Everything but the action, as plain values."""
+        return {"policy": self.policy, "view": self.view, "score": self.score, "hypotheses": self.hypotheses}
+
 
 class HypothesisAgent:
-    """Segments one view, chosen at random, takes one hypothesis, and places at a random point.
+    """Segments one view, chosen at random, picks one hypothesis, and places at a random point (paper, Algorithm 1).
 
-    That is Algorithm 1's "choose one; move" (paper). Without a segmenter, and with no hypothesis inside the arena, the
-    agent acts at random. Ours: it may be told what has just been seen to move, and then tries that again in a share of
-    those cases. A random pick hits a small object once in many times; what has moved once is an object for sure.
+    Without a segmenter, and with no hypothesis inside the arena, the agent acts at random. Ours: in a share of those
+    cases it picks again what has just moved (`has_moved`). A random pick rarely hits a small object; what has moved once
+    is certainly an object.
 
     Args:
         segmenter: makes the hypotheses; None while there is none.
@@ -81,9 +88,9 @@ class HypothesisAgent:
         arena: the rectangle that actions span.
         rng: its random numbers.
         choice: see `CHOICES`.
-        random_share: of the actions, are random whatever is seen: an agent that only ever tries what it believes in
-            cannot find what it does not believe in.
-        follow_share: of the random actions, go to what was seen to move, if anything was; 0 is the paper's.
+        random_share: share of the actions that are random whatever is seen, so that the agent also finds objects that
+            the network does not propose.
+        follow_share: share of the random actions that pick what has moved, if anything has; 0 in the paper.
 
     Attributes:
         segmenter: may be replaced at any time.
@@ -104,63 +111,198 @@ class HypothesisAgent:
         self._arena = arena
         self._rng = rng
         self._random = RandomAgent(rng)
-        self._weigh = CHOICES[choice]
+        self._weights_of = CHOICES[choice]
         self._random_share = random_share
         self._follow_share = follow_share
         self._refuted: list[tuple[float, float]] = []
-        self._movers: list[tuple[View, NDArray[np.bool_]]] = []
+        self._moved: list[tuple[View, Mask]] = []
 
     def act(self, observation: Observation, info: dict[str, Any]) -> NDArray[np.float32]:
-        """An attempt to pick up one hypothesis, or a random action."""
+        """A pick of one hypothesis, or a random action."""
         return self.attempt(observation).action
 
     def attempt(self, observation: Observation) -> Attempt:
-        """What to try next, with its reason."""
-        fallback = self._random.act(observation, {})
+        """The next action with its reason."""
+        random = self._random.act(observation, {})
         if self.segmenter is None or self._rng.random() < self._random_share:
-            return self._follow(fallback, 0)
+            return self._without_hypothesis(random, 0)
         view = self._views[self._rng.integers(len(self._views))]
         hypotheses = self.segmenter.segment(observation[view.name])
         count = len(hypotheses.scores)
         for index in self._in_random_order(hypotheses.scores):
-            grasp = grasp_from_mask(hypotheses.masks[index], view)
-            if self._arena.contains(grasp.x, grasp.y) and not self._is_refuted(grasp):
-                action = np.concatenate([self._aimed(grasp), fallback[3:]])
+            action = self._pick_of(hypotheses.masks[index], view, random)
+            if action is not None:
                 return Attempt(action, "hypothesis", view.name, float(hypotheses.scores[index]), count)
-        return self._follow(fallback, count)
+        return self._without_hypothesis(random, count)
 
     def refute(self, x: float, y: float) -> None:
-        """A try at this point of the arena, metres, moved nothing: leave it alone until `forget`."""
+        """Do not pick at this point of the arena, metres, until `forget`: a pick there moved nothing."""
         self._refuted.append((x, y))
 
-    def has_moved(self, view: View, mask: NDArray[np.bool_]) -> None:
-        """What is seen as `mask` (H, W) in a view has moved, and is where the mask is now."""
-        self._movers.append((view, mask))
+    def has_moved(self, view: View, mask: Mask) -> None:
+        """Remember an object that has moved and is now at `mask` (H, W) of a view."""
+        self._moved.append((view, mask))
 
     def forget(self) -> None:
-        """The table is another: nothing is refuted, and nothing is known to be where it was."""
+        """Forget refuted points and moved objects; call this when the table has changed."""
         self._refuted.clear()
-        self._movers.clear()
+        self._moved.clear()
 
-    def _follow(self, fallback: NDArray[np.float32], hypotheses: int) -> Attempt:
-        """Something that has moved, which is then known no longer, or the random action."""
-        if self._movers and self._rng.random() < self._follow_share:
-            view, mask = self._movers.pop(self._rng.integers(len(self._movers)))
-            grasp = grasp_from_mask(mask, view)
-            if self._arena.contains(grasp.x, grasp.y):
-                action = np.concatenate([self._aimed(grasp), fallback[3:]])
+    def _without_hypothesis(self, random: NDArray[np.float32], hypotheses: int) -> Attempt:
+        """A pick of an object that has moved, which is then forgotten, or the random action."""
+        if self._moved and self._rng.random() < self._follow_share:
+            view, mask = self._moved.pop(self._rng.integers(len(self._moved)))
+            action = self._pick_of(mask, view, random, refutable=False)
+            if action is not None:
                 return Attempt(action, "hypothesis", view.name, None, max(hypotheses, 1))
-        return Attempt(fallback, hypotheses=hypotheses)
+        return Attempt(random, hypotheses=hypotheses)
 
-    def _is_refuted(self, grasp: GraspPoint) -> bool:
-        return any(np.hypot(grasp.x - x, grasp.y - y) < _SAME_TRY_M for x, y in self._refuted)
+    def _pick_of(
+        self, mask: Mask, view: View, random: NDArray[np.float32], *, refutable: bool = True
+    ) -> NDArray[np.float32] | None:
+        """The action that picks a mask and places at random; None outside the arena and at refuted points."""
+        grasp = grasp_from_mask(mask, view)
+        refuted = refutable and any(np.hypot(grasp.x - x, grasp.y - y) < _SAME_PICK_M for x, y in self._refuted)
+        if refuted or not self._arena.contains(grasp.x, grasp.y):
+            return None
+        pick = PickPlace(grasp.x, grasp.y, grasp.angle, 0.0, 0.0).to_action(self._arena)[:3]
+        return np.concatenate([pick, random[3:]])
 
-    def _aimed(self, grasp: GraspPoint) -> NDArray[np.float32]:
-        return PickPlace(grasp.x, grasp.y, grasp.angle, 0.0, 0.0).to_action(self._arena)[:3]
-
-    def _in_random_order(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _in_random_order(self, scores: Floats32) -> NDArray[np.int64]:
         """All indices, each drawn with a chance in proportion to its weight."""
         if len(scores) == 0:
             return np.zeros(0, np.int64)
-        chances = np.maximum(self._weigh(scores.astype(np.float64)), 1e-6)
+        chances = np.maximum(self._weights_of(scores.astype(np.float64)), 1e-6)
         return self._rng.choice(len(scores), len(scores), replace=False, p=chances / chances.sum())
+
+
+class Actor(AbstractContextManager["Actor"]):
+    """Acts, records each interaction and labels it; made by `open_actor`.
+
+    Args:
+        env: records the interactions; closed with the actor.
+        agent: chooses the actions.
+        folder: of the run.
+        session: seed of the first scene; no other session of the run has it.
+    """
+
+    def __init__(self, env: RecordInteractions, agent: HypothesisAgent, folder: RunFolder, session: int) -> None:
+        self._env = env
+        self._agent = agent
+        self._folder = folder
+        self._session = session
+        self._observation: dict[str, Any] | None = None
+        self._episode, self._step = -1, 0
+
+    def use(self, network: DeepMask | None, config: LearningConfig) -> None:
+        """Choose with this network from now on; with None, and with the policy "random", actions stay random."""
+        # Random collectors need no torch.
+        from tabletop_interaction.segmentation.proposals import Segmenter
+
+        if network is not None and config.policy == "hypothesis":
+            self._agent.segmenter = Segmenter(network, replace(FAST, min_score=config.least_belief))
+
+    def interact(self) -> LabelledInteraction:
+        """One step t = 1 .. T of Algorithm 1, up to its labels; after a recoverable fault a new episode begins.
+
+        Raises:
+            TabletopError: a fault that is not recoverable, or the third in a row.
+        """
+        for _ in range(MOST_FAULTS_IN_A_ROW):
+            try:
+                return self._interact()
+            except TabletopError as error:
+                self._observation = None
+                if not error.recoverable:
+                    raise
+                fault = error
+        raise fault
+
+    def _interact(self) -> LabelledInteraction:
+        attempt = self._agent.attempt(self._observed())
+        append_choice(self._folder, self._session, self._episode, self._step, attempt.reason)
+        observation, _, terminated, truncated, _ = self._env.step(attempt.action)
+        self._observation = None if terminated or truncated else observation
+        self._step += 1
+        row = self._env.last_interaction
+        assert row is not None, "a step has been made"
+        interaction = LabelledInteraction.of(row, attempt.reason, label_interaction(row))
+        self._remember(row, interaction)
+        return interaction
+
+    def _remember(self, row: Interaction, interaction: LabelledInteraction) -> None:
+        """Tell the agent what moved, or where nothing did."""
+        if not interaction.line.moved:
+            self._agent.refute(row.pick_place.pick_x, row.pick_place.pick_y)
+            return
+        pair = "place" if row.grasped else "pick"
+        masks = {label.view: label.mask for label in interaction.labels if label.pair == pair and label.mask}
+        if masks:
+            # The mask of median area: the largest may contain a shadow, the smallest may be a part.
+            name = sorted(masks, key=lambda view: masks[view].area)[len(masks) // 2]
+            view = next(view for view in row.views if view.name == name)
+            self._agent.has_moved(view, mask_from_rle(masks[name]))
+
+    def _observed(self) -> dict[str, Any]:
+        """The pictures now; begins an episode where none is under way."""
+        if self._observation is None:
+            # A seed restarts the environment's counters: only the first reset has one.
+            self._observation, _ = self._env.reset(seed=self._session if self._episode < 0 else None)
+            self._episode, self._step = self._episode + 1, 0
+            self._agent.forget()
+        return self._observation
+
+    def close(self) -> None:
+        """Seal the records and close the environment."""
+        self._env.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_actor(
+    config: LearningConfig, folder: RunFolder, already_there: int, number: int = 0, backend: str | Backend | None = None
+) -> Actor:
+    """Open environment, records and policy of one actor.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        already_there: interactions of the run when this session began.
+        number: of the actor in this session.
+        backend: replaces the configuration's, for example by an open Backend; closed with the actor.
+    """
+    session = session_seed(config.seed, already_there, number)
+    plain = _open_environment(config, backend)
+    rng = np.random.default_rng(np.random.SeedSequence([session, 1]))
+    views, arena = plain.get_wrapper_attr("views"), plain.get_wrapper_attr("arena")
+    follow_share = config.follow_share if config.policy == "hypothesis" else 0.0
+    agent = HypothesisAgent(None, views, arena, rng, config.choice, config.random_share, follow_share)
+    try:
+        env = RecordInteractions(plain, folder.records, metadata={"policy": "learning", "seed": config.seed})
+    except BaseException:
+        plain.close()
+        raise
+    return Actor(env, agent, folder, session)
+
+
+def check_environment(config: LearningConfig) -> None:
+    """Open and close the environment of a run. Raises InvalidConfiguration if that fails."""
+    _open_environment(config, None).close()
+
+
+def session_seed(seed: int, already_there: int, number: int = 0) -> int:
+    """A seed that no other session or actor of the same run has, so that a resumed folder repeats nothing."""
+    return int(np.random.SeedSequence([seed, already_there, number]).generate_state(1)[0])
+
+
+def _open_environment(config: LearningConfig, backend: str | Backend | None) -> gym.Env[Any, Any]:
+    return gym.make(
+        ENVIRONMENT_ID,
+        backend=backend or config.backend,
+        split=config.split,
+        config=None if backend else config.config,
+        episodes_per_scene=config.episodes_per_scene,
+    )

@@ -1,4 +1,7 @@
-"""An agent acts and every interaction goes to disk: in this process, or in several through Ray (`fleet`)."""
+"""Collect interactions without learning: an agent acts and every interaction is recorded.
+
+It acts in this process (`collect`), or several act in processes of their own (`collect_with_ray`).
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,28 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-import tabletop_interaction
 from tabletop_interaction.agents.agent import Agent, RandomAgent
-from tabletop_interaction.agents.learning.actor import HypothesisAgent
+from tabletop_interaction.agents.learning.actor import (
+    ENVIRONMENT_ID,
+    MOST_FAULTS_IN_A_ROW,
+    HypothesisAgent,
+    session_seed,
+)
+from tabletop_interaction.agents.learning.config import PolicyName
+from tabletop_interaction.agents.learning.ray_workers import Deaths, ray_session, result
 from tabletop_interaction.envs import Backend
+from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
 
-ENVIRONMENT_ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
-
-# Many weak hypotheses together would be tried more often than the few strong ones.
-_LEAST_BELIEF = 0.3
-
-_MOST_FAULTS_IN_A_ROW = 3
-
-PolicyName = Literal["random", "hypothesis"]
+# Many weak hypotheses together would be chosen more often than the few strong ones.
+_LEAST_SCORE = 0.3
+_INTERACTIONS_AT_ONCE = 5
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,10 @@ class Collection:
     Attributes:
         out: folder of the records.
         seed: of the first scene and of the policy's random numbers.
-        policy: "random", or "hypothesis": pick what a network believes to be an object.
-        model: the network's checkpoint, for "hypothesis".
-        backend: what moves, by name; or an open Backend, which is closed at the end.
-        split: which objects and backgrounds.
+        policy: "random", or "hypothesis": pick what a network takes for an object.
+        model: checkpoint of the network, for "hypothesis".
+        backend: a name for `open_backend`, or an open Backend, which is closed at the end.
+        split: of the objects and backgrounds.
     """
 
     out: Path
@@ -50,11 +55,11 @@ class Collection:
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
-    """Open environment, policy and records, act, and hand out each step's info; closing it seals the records."""
+    """Act and record, yielding each step's info; closing the iterator seals the records."""
     rng = np.random.default_rng(np.random.SeedSequence([collection.seed, 1]))
     plain = gym.make(ENVIRONMENT_ID, backend=collection.backend, split=collection.split)
     with closing(plain):
-        agent = make_agent(collection, plain, rng)
+        agent = _make_agent(collection, plain, rng)
         metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
@@ -62,47 +67,139 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
             yield from interact(env, agent, interactions, collection.seed)
 
 
-def make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Generator) -> Agent:
+def interact(env: gym.Env[Any, Any], agent: Agent, interactions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Let an agent act, yielding each step's info; after a recoverable fault a new episode begins.
+
+    Args:
+        env: an environment with the spaces of `TabletopInteraction`, recorded or not.
+        agent: chooses the actions.
+        interactions: number of steps in all.
+        seed: of the first reset; later episodes continue its random numbers.
+
+    Raises:
+        RobotFault, CameraFault: it is not recoverable, or the third in a row.
+    """
+    first: int | None = seed
+    last: tuple[Any, dict[str, Any]] | None = None
+    made = faults = 0
+    while made < interactions:
+        try:
+            if last is None:
+                last, first = env.reset(seed=first), None
+            observation, _, terminated, truncated, info = env.step(agent.act(*last))
+        except (RobotFault, CameraFault) as fault:
+            last, faults = None, faults + 1
+            if not fault.recoverable or faults == MOST_FAULTS_IN_A_ROW:
+                raise
+            continue
+        last = None if terminated or truncated else (observation, info)
+        made, faults = made + 1, 0
+        yield info
+
+
+@dataclass(frozen=True)
+class CollectionProgress:
+    """What collectors did since the last report: interactions, grasps among them, and collectors that died."""
+
+    interactions: int
+    grasped: int
+    deaths: int = 0
+
+
+class Collector:
+    """Collects in a process of its own; Ray turns it into an actor.
+
+    Args:
+        collection: what it does.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self._steps = collect(collection, 2**31)
+
+    def work(self, interactions: int) -> CollectionProgress:
+        """Make some more interactions."""
+        infos = [next(self._steps) for _ in range(interactions)]
+        return CollectionProgress(len(infos), sum(bool(info["grasped"]) for info in infos))
+
+    def close(self) -> None:
+        """Seal the records."""
+        self._steps.close()  # type: ignore[attr-defined]
+
+
+def collect_with_ray(
+    collection: Collection, interactions: int, workers: int, already_there: int
+) -> Iterator[CollectionProgress]:
+    """Share `interactions` among `workers` collectors, each with its own environment and writer; report every few.
+
+    Raises:
+        InvalidConfiguration: Ray is not installed.
+        WorkersDied: collectors die as fast as they are replaced.
+    """
+    with ray_session(workers) as ray:
+        collectors = _Collectors(ray, collection, interactions, already_there)
+        for _ in range(workers):
+            collectors.start_one()
+        while collectors.at_work or collectors.replace_lost_work():
+            yield collectors.next_progress()
+
+
+class _Collectors:
+    """The collectors at work, by the results that are awaited, and how many interactions are not assigned yet."""
+
+    def __init__(self, ray: Any, collection: Collection, interactions: int, already_there: int) -> None:
+        self._ray = ray
+        self._actor_class = ray.remote(num_cpus=1, max_restarts=0)(Collector)
+        self._collection = collection
+        self._already_there = already_there
+        self._wanted = already_there + interactions
+        self._unassigned = interactions
+        self._started = 0
+        self._deaths = Deaths()
+        self.at_work: dict[Any, Any] = {}
+
+    def start_one(self) -> None:
+        """Start another collector, with a seed of its own, if there is work for it."""
+        if self._unassigned <= 0:
+            return
+        self._started += 1
+        seed = session_seed(self._collection.seed, self._already_there, self._started)
+        self._assign(self._actor_class.remote(replace(self._collection, seed=seed)))
+
+    def next_progress(self) -> CollectionProgress:
+        """Wait until a collector is done or dies, and give it or its successor more work."""
+        (done, *_), _ = self._ray.wait(list(self.at_work), num_returns=1)
+        collector = self.at_work.pop(done)
+        try:
+            progress: CollectionProgress = result(self._ray, done)
+        except self._ray.exceptions.RayActorError as error:
+            self._deaths.add(error)
+            self.start_one()
+            return CollectionProgress(0, 0, deaths=1)
+        self._deaths.in_a_row = 0
+        self._assign(collector)
+        return progress
+
+    def replace_lost_work(self) -> bool:
+        """Start a collector for what dead ones left undone, counted on disk; False if there is nothing."""
+        self._unassigned = self._wanted - count_interactions(self._collection.out)
+        self.start_one()
+        return bool(self.at_work)
+
+    def _assign(self, collector: Any) -> None:
+        interactions = min(_INTERACTIONS_AT_ONCE, self._unassigned)
+        self._unassigned -= interactions
+        if interactions:
+            self.at_work[collector.work.remote(interactions)] = collector
+        else:
+            self._ray.get(collector.close.remote())
+
+
+def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Generator) -> Agent:
     """The policy that a collection names."""
     if collection.policy == "random":
         return RandomAgent(rng)
     # Random collectors need no torch.
     from tabletop_interaction.segmentation import FAST, Segmenter
 
-    segmenter = Segmenter.load(collection.model, replace(FAST, min_score=_LEAST_BELIEF))
+    segmenter = Segmenter.load(collection.model, replace(FAST, min_score=_LEAST_SCORE))
     return HypothesisAgent(segmenter, env.get_wrapper_attr("views"), env.get_wrapper_attr("arena"), rng)
-
-
-def interact(env: gym.Env[Any, Any], agent: Agent, interactions: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Let an agent act and hand out each step's info; after a fault that has passed, a new episode begins.
-
-    Args:
-        env: an environment with the spaces of `TabletopInteraction`, recorded or not.
-        agent: chooses the actions.
-        interactions: how many steps are made in all.
-        seed: of the first reset; later episodes go on from there.
-
-    Raises:
-        RobotFault, CameraFault: it did not pass, or came three times in a row.
-    """
-    first: int | None = seed
-    seen: tuple[Any, dict[str, Any]] | None = None
-    made = faults = 0
-    while made < interactions:
-        try:
-            if seen is None:
-                seen, first = env.reset(seed=first), None
-            observation, _, terminated, truncated, info = env.step(agent.act(*seen))
-        except (RobotFault, CameraFault) as fault:
-            seen, faults = None, faults + 1
-            if not fault.recoverable or faults == _MOST_FAULTS_IN_A_ROW:
-                raise
-            continue
-        seen = None if terminated or truncated else (observation, info)
-        made, faults = made + 1, 0
-        yield info
-
-
-def session_seed(seed: int, already_there: int, collector: int = 0) -> int:
-    """A seed that no other session or collector of the same run has, so that a resumed folder repeats nothing."""
-    return int(np.random.SeedSequence([seed, already_there, collector]).generate_state(1)[0])

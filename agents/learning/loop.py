@@ -1,285 +1,151 @@
-"""Algorithm 1 (Pathak et al. 2018), end to end: an agent that starts knowing nothing and learns by interacting.
+"""Algorithm 1 (Pathak et al. 2018): an agent that starts without knowledge and learns by interacting.
 
 ```
 pre-train on passive data
 for t = 1 .. T:
     observe I_t
-    hypotheses s_1 .. s_K = CNN(I_t); choose one                    Explorer.interact
+    hypotheses s_1 .. s_K = CNN(I_t); choose one                    Actor.interact
     move(s_j); observe                                                  "
     mask = frame difference; empty: negative example, else positive     "
     every update_interval interactions: train the CNN on all examples   Learner.update
 ```
-`Explorer` acts, `Learner` learns, `learn` is the loop. Here both take turns in one process; in `learning_fleet` several
-explorers and the learner are processes of their own, under the same loop.
+`Actor` acts, `Learner` learns, `learn` is the loop. In `OneProcess` both take turns; in `ray_workers` several actors
+and the learner are processes of their own, under the same loop.
 
 Ours, where the paper is silent: the learning rate warms up and falls over the whole run; every view of an interaction
-is an example; with nothing learned, with no hypothesis, and in a share of the interactions, the agent tries again what
-it has just seen move, or acts at random; what moved nothing is not tried again in the same episode.
+is an example; before the first update, without a hypothesis, and in a share of the interactions, the agent picks again
+what has just moved, or acts at random; it does not pick again where a pick moved nothing in the same episode.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
-import gymnasium as gym
-import numpy as np
-
-from tabletop_interaction.agents.labelling.frame_labels import label_interaction
-from tabletop_interaction.agents.learning.actor import HypothesisAgent
-from tabletop_interaction.agents.learning.collecting import ENVIRONMENT_ID, session_seed
+from tabletop_interaction.agents.learning.actor import Actor
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.learner import Learner, StepTold, Update
+from tabletop_interaction.agents.learning.learner import Learner, OnStep, Update
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
+    LabelledInteraction,
     RunFolder,
-    Tried,
-    labelled_again,
-    note_choice,
+    append_to_history,
+    label_again,
     read_history,
-    tried_of,
 )
-from tabletop_interaction.envs import Backend, RecordInteractions
-from tabletop_interaction.envs.records.row import Interaction
-from tabletop_interaction.errors import TabletopError
-from tabletop_interaction.json_lines import append_line
-from tabletop_interaction.segmentation.config import FAST
 from tabletop_interaction.segmentation.network import DeepMask
-from tabletop_interaction.segmentation.proposals import Segmenter
-from tabletop_interaction.segmentation.rle import mask_from_rle
-
-_MOST_FAULTS_IN_A_ROW = 3
 
 NewestNetwork = Callable[[], DeepMask | None]
 
 
-class Watcher(Protocol):
-    """Who is told what happens: a command line, curves, evaluations."""
+class LearningCallback(Protocol):
+    """Is notified of a run's progress, as displays, curves and evaluations are."""
 
     def interacted(self, line: HistoryLine) -> None:
         """An interaction was made and is on disk."""
         ...
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
-        """The network was updated; the last update of an earlier session is told again when a run goes on."""
+        """The network was updated; a resumed run first repeats the last update of the earlier session."""
         ...
 
 
-class Crew(Protocol):
-    """Explorers and a learner, wherever they are."""
+class Workers(Protocol):
+    """Actors and a learner, in this process or in others."""
 
     @property
     def learned(self) -> Update | None:
-        """The last update that the learner has made; at first, that is in the state on disk."""
+        """The last update of the learner; at first, the one in the state on disk."""
         ...
 
     @property
     def network(self) -> DeepMask | None:
-        """The newest network, in evaluation mode on the CPU or the learner's device; None while nothing is learned."""
+        """The newest network, in evaluation mode on the CPU or the learner's device; None before the first step."""
         ...
 
-    def interact(self) -> Tried:
-        """The next interaction, made with the newest network that there was."""
+    def interact(self) -> LabelledInteraction:
+        """The next interaction, chosen with the newest network at its beginning."""
         ...
 
-    def begin_update(self, tried: list[Tried]) -> None:
-        """Let the learner take these in and learn; may return before it is done."""
+    def begin_update(self, interactions: list[LabelledInteraction]) -> None:
+        """Let the learner learn from these and all before; may return before it is done."""
         ...
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
-        """Updates that are done and have not been told; `wait` for all that were begun."""
+        """Updates that are done and were not yielded before; `wait` for all that were begun."""
         ...
 
 
-def learn(config: LearningConfig, folder: RunFolder, crew: Crew, watcher: Watcher, began: float) -> None:
-    """Run Algorithm 1 to its end, or go on with it.
+def learn(config: LearningConfig, folder: RunFolder, workers: Workers, callback: LearningCallback, began: float) -> None:
+    """Run Algorithm 1 to its end; resume it where the folder holds a part of it.
 
     Args:
         config: of the run.
         folder: of the run, opened by `open_run`.
-        crew: acts and learns; in the state on disk.
-        watcher: is told.
+        workers: act and learn; in the state on disk.
+        callback: is notified.
         began: see `began_at`.
     """
-    learned = crew.learned
+
+    def report(*, wait: bool) -> None:
+        for update in workers.finished_updates(wait=wait):
+            callback.updated(update, lambda: workers.network)
+
+    learned = workers.learned
     if learned is not None:
-        watcher.updated(learned, lambda: crew.network)
+        callback.updated(learned, lambda: workers.network)
     elif config.pushes or config.model:
-        # Pre-training on passive data; a given network is put on record as it is.
-        crew.begin_update([])
-    for update in crew.finished_updates(wait=True):
-        watcher.updated(update, lambda: crew.network)
-    waiting: list[Tried] = []
+        # Pre-training on passive data; a network to start from is recorded as it is.
+        workers.begin_update([])
+    report(wait=True)
+    waiting: list[LabelledInteraction] = []
     taken = learned.interactions if learned else 0
-    for tried in _interactions(config, folder, crew, taken, watcher, began):
-        waiting.append(tried)
+    for interaction in _interactions(config, folder, workers, taken, callback, began):
+        waiting.append(interaction)
         taken += 1
         if taken % config.update_interval == 0 or taken == config.interactions:
-            crew.begin_update(waiting)
+            workers.begin_update(waiting)
             waiting = []
-        for update in crew.finished_updates(wait=False):
-            watcher.updated(update, lambda: crew.network)
-    for update in crew.finished_updates(wait=True):
-        watcher.updated(update, lambda: crew.network)
+        report(wait=False)
+    report(wait=True)
 
 
 def _interactions(
-    config: LearningConfig, folder: RunFolder, crew: Crew, taken: int, watcher: Watcher, began: float
-) -> Iterator[Tried]:
-    """What the learner has not learned from: first what is on disk already, then new interactions."""
+    config: LearningConfig, folder: RunFolder, workers: Workers, taken: int, callback: LearningCallback, began: float
+) -> Iterator[LabelledInteraction]:
+    """What the learner has not learned from: first the rest of the history, then new interactions."""
     history = read_history(folder)
     behind = [line.id for line in history[taken:]]
-    again = {one.interaction_id: one for one in labelled_again(folder, set(behind))} if behind else {}
+    again = {one.id: one for one in label_again(folder, behind)}
     yield from (again[id_] for id_ in behind)
     for number in range(len(history) + 1, config.interactions + 1):
-        tried = crew.interact()
-        line = HistoryLine.of(tried, number, time.time() - began)
-        append_line(folder.history, asdict(line))
-        watcher.interacted(line)
-        yield tried
+        interaction = workers.interact()
+        callback.interacted(append_to_history(folder, interaction.line, number, time.time() - began))
+        yield interaction
 
 
-class Explorer(AbstractContextManager["Explorer"]):
-    """The acting half: sees, guesses, tries, and says what came of it; made by `open_explorer`.
-
-    Args:
-        env: of this package; closed with the explorer.
-        agent: chooses.
-        folder: of the run.
-        session: seed of the first scene; no other session of the run has it.
-    """
-
-    def __init__(self, env: RecordInteractions, agent: HypothesisAgent, folder: RunFolder, session: int) -> None:
-        self._env = env
-        self._agent = agent
-        self._folder = folder
-        self._session = session
-        self._observation: dict[str, Any] | None = None
-        self._episode, self._step = -1, 0
-
-    def use(self, network: DeepMask | None, config: LearningConfig) -> None:
-        """Choose with this network from now on; None, and the policy "random", act at random."""
-        if network is not None and config.policy == "hypothesis":
-            self._agent.segmenter = Segmenter(network, replace(FAST, min_score=config.least_belief))
-
-    def interact(self) -> Tried:
-        """One interaction, t = 1 .. T of Algorithm 1, up to its examples; a fault that passes is tried again.
-
-        Raises:
-            TabletopError: the world cannot go on.
-        """
-        for _ in range(_MOST_FAULTS_IN_A_ROW):
-            try:
-                return self._interact()
-            except TabletopError as error:
-                self._observation = None
-                if not error.recoverable:
-                    raise
-                fault = error
-        raise fault
-
-    def _interact(self) -> Tried:
-        observation = self._observed()
-        attempt = self._agent.attempt(observation)
-        note_choice(self._folder, self._session, self._episode, self._step, attempt)
-        observation, _, terminated, truncated, _ = self._env.step(attempt.action)
-        self._observation = None if terminated or truncated else observation
-        self._step += 1
-        row = self._env.last_interaction
-        assert row is not None, "a step has been made"
-        tried = tried_of(row, vars(attempt), label_interaction(row))
-        self._remember(row, tried)
-        return tried
-
-    def _remember(self, row: Interaction, tried: Tried) -> None:
-        """What was found out about the table as it stands now."""
-        if not tried.moved:
-            self._agent.refute(row.pick_place.pick_x, row.pick_place.pick_y)
-            return
-        pair = "place" if row.grasped else "pick"
-        masks = {label.view: label.mask for label in tried.labels if label.pair == pair and label.mask is not None}
-        if masks:
-            # Of the views the middle one: the largest mask may hold a shadow, the smallest a part.
-            name = sorted(masks, key=lambda view: masks[view].area)[len(masks) // 2]
-            view = next(view for view in row.views if view.name == name)
-            self._agent.has_moved(view, mask_from_rle(masks[name]))
-
-    def _observed(self) -> dict[str, Any]:
-        """The table now; an episode begins where the last one is over."""
-        if self._observation is None:
-            # A seed restarts the environment's counters: only the first reset has one.
-            self._observation, _ = self._env.reset(seed=self._session if self._episode < 0 else None)
-            self._episode, self._step = self._episode + 1, 0
-            self._agent.forget()
-        return self._observation
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Seal the records and close the environment."""
-        self._env.close()
-
-
-def open_explorer(
-    config: LearningConfig,
-    folder: RunFolder,
-    already_there: int,
-    number: int = 0,
-    backend: str | Backend | None = None,
-) -> Explorer:
-    """Environment, records and policy of one explorer.
+class OneProcess:
+    """One actor and the learner in this process: one waits while the other works.
 
     Args:
         config: of the run.
-        folder: of the run.
-        already_there: interactions that the run had when this session began.
-        number: of the explorer in this session.
-        backend: another one than the configuration's name says, such as an open Backend; closed with the explorer.
-    """
-    session = session_seed(config.seed, already_there, number)
-    plain = _open_world(config, backend)
-    rng = np.random.default_rng(np.random.SeedSequence([session, 1]))
-    views, arena = plain.get_wrapper_attr("views"), plain.get_wrapper_attr("arena")
-    follow_share = config.follow_share if config.policy == "hypothesis" else 0.0
-    agent = HypothesisAgent(None, views, arena, rng, config.choice, config.random_share, follow_share)
-    try:
-        env = RecordInteractions(plain, folder.records, metadata={"policy": "learning", "seed": config.seed})
-    except BaseException:
-        plain.close()
-        raise
-    return Explorer(env, agent, folder, session)
-
-
-class TakingTurns:
-    """A crew of one explorer and the learner in this process: one waits while the other works.
-
-    Args:
-        config: of the run.
-        explorer: acts.
-        learner: learns, as its state on disk says.
+        actor: acts.
+        learner: learns; in its state on disk.
         began: see `began_at`.
-        tell: called after each training step with steps made and steps planned.
+        on_step: called after each training step with steps made and steps planned.
     """
 
     def __init__(
-        self,
-        config: LearningConfig,
-        explorer: Explorer,
-        learner: Learner,
-        began: float,
-        tell: StepTold | None = None,
+        self, config: LearningConfig, actor: Actor, learner: Learner, began: float, on_step: OnStep | None = None
     ) -> None:
         self._config = config
-        self._explorer = explorer
+        self._actor = actor
         self._learner = learner
         self._began = began
-        self._tell = tell
+        self._on_step = on_step
         self._finished: list[Update] = []
-        explorer.use(learner.network, config)
+        actor.use(learner.network, config)
 
     @property
     def learned(self) -> Update | None:
@@ -291,31 +157,16 @@ class TakingTurns:
         """The learner's."""
         return self._learner.network
 
-    def interact(self) -> Tried:
+    def interact(self) -> LabelledInteraction:
         """Act once."""
-        return self._explorer.interact()
+        return self._actor.interact()
 
-    def begin_update(self, tried: list[Tried]) -> None:
-        """Learn, and choose with what was learned from now on."""
-        self._finished.append(self._learner.update(tried, self._began, self._tell))
-        self._explorer.use(self._learner.network, self._config)
+    def begin_update(self, interactions: list[LabelledInteraction]) -> None:
+        """Learn, and choose with the new network from now on."""
+        self._finished.append(self._learner.update(interactions, self._began, self._on_step))
+        self._actor.use(self._learner.network, self._config)
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
-        """What has been begun is finished."""
+        """Every update that was begun is finished."""
         finished, self._finished = self._finished, []
         return iter(finished)
-
-
-def check_world(config: LearningConfig) -> None:
-    """Open and close the world that a run acts in. Raises InvalidConfiguration where there is none."""
-    _open_world(config, None).close()
-
-
-def _open_world(config: LearningConfig, backend: str | Backend | None) -> gym.Env[Any, Any]:
-    return gym.make(
-        ENVIRONMENT_ID,
-        backend=backend or config.backend,
-        split=config.split,
-        config=None if backend else config.config,
-        episodes_per_scene=config.episodes_per_scene,
-    )

@@ -1,13 +1,12 @@
-"""Algorithm 1 on many processors: several explorers and the learner, each a Ray actor, under the loop of `learning`.
+"""Algorithm 1 in several processes: actors and the learner, each a Ray actor, under the loop of `loop.learn`.
 
-What travels between the processes is small: an interaction's id with its labels one way, the newest weights the other,
-put into Ray's object store once an update and fetched by each explorer once. Pictures go straight to disk: on a cluster
-all nodes see the run's folder under the same path.
+Little travels between the processes: an interaction's id with its labels one way, the newest weights the other, put
+into Ray's object store once an update and fetched by each actor once. Pictures go straight to disk: on a cluster all
+nodes see the run's folder under the same path.
 
-Explorers never wait for an update, unless the learner is more than two updates behind: then they pause, for what they
-would try next would come from a network that is long outdated. Who dies, with its process or its node, is replaced and
-counted: what an explorer had finished stands on disk and is taken from there, and a new learner goes on from the state
-that the dead one wrote last.
+Actors do not wait for an update, unless the learner is more than two updates behind: then they pause, because they
+would choose with a network that is long outdated. A process that dies, with its node or alone, is replaced and counted:
+the interactions that an actor had finished are read from disk, and a new learner resumes from the last state on disk.
 """
 
 from __future__ import annotations
@@ -17,74 +16,90 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
+from tabletop_interaction.agents.learning.actor import Actor, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.fleet import MOST_DEATHS_IN_A_ROW, import_ray
-from tabletop_interaction.agents.learning.learner import Learner, Update, first_network, open_learner
-from tabletop_interaction.agents.learning.loop import Explorer, open_explorer
-from tabletop_interaction.agents.learning.run_folder import RunFolder, Tried, read_history, tried_from_disk
+from tabletop_interaction.agents.learning.run_folder import (
+    LabelledInteraction,
+    RunFolder,
+    read_history,
+    unknown_interactions,
+)
 from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
-from tabletop_interaction.segmentation.checkpoints import load_checkpoint
-from tabletop_interaction.segmentation.network import DeepMask
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tabletop_interaction.agents.learning.learner import Learner, Update
+    from tabletop_interaction.segmentation.network import DeepMask
 
 UPDATES_AHEAD = 2
-"""Explorers pause when the learner lacks as many updates as this."""
+"""Actors pause when the learner is behind by this many updates."""
 
-Weights = dict[str, Tensor] | None
+_MOST_DEATHS_IN_A_ROW = 5
+_SEALING_S = 30
 
 
-class RemoteExplorer:
-    """An explorer in a process of its own; Ray turns it into an actor."""
+class RemoteActor:
+    """An `Actor` in a process of its own; Ray turns it into an actor."""
 
     def __init__(self, config: LearningConfig, path: str, already_there: int, number: int) -> None:
+        import torch
+
+        from tabletop_interaction.agents.learning.learner import first_network
+
         torch.set_num_threads(1)
         self._config = config
         self._network = first_network(config).eval()
         self._version = -1
-        self._explorer: Explorer = open_explorer(config, RunFolder(Path(path)), already_there, number)
+        self._actor: Actor = open_actor(config, RunFolder(Path(path)), already_there, number)
 
-    def interact(self, version: int, weights: list[Any]) -> Tried:
-        """Act once with the weights of that version; `weights` holds a reference, fetched when it is new."""
+    def interact(self, version: int, weights: list[Any]) -> LabelledInteraction:
+        """Act once with the weights of a version; `weights` holds a reference, fetched when the version is new."""
         if version != self._version:
             self._version = version
-            self._take(weights[0])
-        return self._explorer.interact()
-
-    def _take(self, weights: Any) -> None:
-        ray = import_ray()
-        try:
-            newest: Weights = ray.get(weights)
-        except ray.exceptions.RayError:
-            # They went down with the learner's node; the next update brings newer ones.
-            return
-        if newest is not None:
-            self._network.load_state_dict(newest)
-            self._explorer.use(self._network, self._config)
+            self._use(weights[0])
+        return self._actor.interact()
 
     def close(self) -> None:
         """Seal the records."""
-        self._explorer.__exit__(None, None, None)
+        self._actor.close()
+
+    def _use(self, weights: Any) -> None:
+        import ray
+
+        try:
+            newest: dict[str, Tensor] | None = ray.get(weights)
+        except ray.exceptions.RayError:
+            # They were lost with the learner's node; the next update brings newer ones.
+            return
+        if newest is not None:
+            self._network.load_state_dict(newest)
+            self._actor.use(self._network, self._config)
 
 
 class RemoteLearner:
-    """The learner in a process of its own; Ray turns it into an actor."""
+    """The `Learner` in a process of its own; Ray turns it into an actor."""
 
     def __init__(self, config: LearningConfig, path: str, device: str, threads: int) -> None:
+        import torch
+
+        from tabletop_interaction.agents.learning.learner import open_learner
+
         # Ray would give it one thread.
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         self._learner: Learner = open_learner(config, RunFolder(Path(path)), device)
 
-    def update(self, tried: list[Tried], began: float) -> tuple[Update, Weights]:
-        """Learn; the weights stay in the object store for whoever wants them."""
-        update = self._learner.update(tried, began)
+    def update(
+        self, interactions: list[LabelledInteraction], began: float
+    ) -> tuple[Update, dict[str, Tensor] | None]:
+        """Learn; the weights stay in the object store until an actor fetches them."""
+        update = self._learner.update(interactions, began)
         return update, self.weights()
 
-    def weights(self) -> Weights:
-        """Of the network that chooses; None while nothing is learned."""
+    def weights(self) -> dict[str, Tensor] | None:
+        """Of the network that chooses; None before the first training step."""
         network = self._learner.network
         return None if network is None else {name: tensor.cpu() for name, tensor in network.state_dict().items()}
 
@@ -93,19 +108,16 @@ class RemoteLearner:
         return self._learner.last_update
 
 
-class Fleet:
-    """A crew of Ray actors; made by `open_fleet`.
+class RayWorkers:
+    """The `Workers` of a learning run as Ray actors; made by `open_ray_workers`.
 
     Args:
         ray: the module, initialised.
         config: of the run.
         folder: of the run, which all nodes see under this path.
-        workers: explorers at once.
+        actors: number of actors at once.
         learner_options: `device` and `threads` of the learner.
-        began: see `learning_state.began_at`.
-
-    Attributes:
-        deaths: explorers and learners that died and were replaced.
+        began: see `began_at`.
     """
 
     def __init__(
@@ -113,30 +125,34 @@ class Fleet:
         ray: Any,
         config: LearningConfig,
         folder: RunFolder,
-        workers: int,
+        actors: int,
         learner_options: tuple[str, int],
         began: float,
     ) -> None:
         self._ray = ray
         self._config = config
         self._folder = folder
-        self._workers = workers
+        self._actors = actors
         self._learner_options = learner_options
         self._began = began
-        self.deaths = 0
-        self._deaths_in_a_row = 0
+        self._deaths = Deaths()
         self._known = {line.id for line in read_history(folder)}
         self._already_there = len(self._known)
-        self._hired = 0
-        self._told: deque[Tried] = deque()
+        self._started = 0
+        self._made: deque[LabelledInteraction] = deque()
         self._acting: dict[Any, Any] = {}
         self._idle: list[Any] = []
-        self._to_learn: deque[list[Tried]] = deque()
+        self._to_learn: deque[list[LabelledInteraction]] = deque()
         self._learning: list[Any] = []
         self._finished: deque[tuple[Update, Any]] = deque()
         self._version = 0
-        self._hire_learner()
-        self._told_weights = self._weights
+        self._open_learner()
+        self._reported_weights = self._weights
+
+    @property
+    def deaths(self) -> int:
+        """Number of actors and learners that died and were replaced."""
+        return self._deaths.total
 
     @property
     def learned(self) -> Update | None:
@@ -145,11 +161,14 @@ class Fleet:
 
     @property
     def network(self) -> DeepMask | None:
-        """The network after the last update that was told, on the CPU."""
+        """The network after the last update that was yielded, on the CPU."""
+        from tabletop_interaction.agents.learning.learner import first_network
+        from tabletop_interaction.segmentation.checkpoints import load_checkpoint
+
         try:
-            weights: Weights = self._ray.get(self._told_weights)
+            weights: dict[str, Tensor] | None = self._ray.get(self._reported_weights)
         except self._ray.exceptions.RayError:
-            # They went down with the learner's node; it wrote them before it told.
+            # They were lost with the learner's node, but are on disk.
             return load_checkpoint(self._folder.model)
         if weights is None:
             return None
@@ -157,56 +176,55 @@ class Fleet:
         network.load_state_dict(weights)
         return network
 
-    def interact(self) -> Tried:
-        """Wait for the next interaction of any explorer.
+    def interact(self) -> LabelledInteraction:
+        """Wait for the next interaction of any actor.
 
         Raises:
-            WorkersDied: they die as fast as they are replaced.
+            WorkersDied: processes die as fast as they are replaced.
         """
-        while not self._told:
-            self._set_to_work()
+        while not self._made:
+            self._start_acting()
             self._wait_for([*self._acting, *self._learning[:1]])
-        return self._told.popleft()
+        return self._made.popleft()
 
-    def begin_update(self, tried: list[Tried]) -> None:
-        """Hand these to the learner, at once or after what it is at."""
-        self._to_learn.append(tried)
+    def begin_update(self, interactions: list[LabelledInteraction]) -> None:
+        """Give these to the learner, now or after its present update."""
+        self._to_learn.append(interactions)
         self._start_learning()
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
-        """Updates that are done and have not been told; `wait` for all that were begun."""
+        """Updates that are done and were not yielded before; `wait` for all that were begun."""
         while self._finished or (wait and self._learning):
             if self._finished:
-                update, self._told_weights = self._finished.popleft()
+                update, self._reported_weights = self._finished.popleft()
                 yield update
             else:
                 self._wait_for([self._learning[0]])
 
     def close(self) -> None:
-        """Let the explorers seal their records."""
-        explorers = [*self._idle, *self._acting.values()]
-        for explorer in explorers:
+        """Let the actors seal their records."""
+        for actor in [*self._idle, *self._acting.values()]:
             try:
-                self._ray.get(explorer.close.remote(), timeout=30)
+                self._ray.get(actor.close.remote(), timeout=_SEALING_S)
             except (self._ray.exceptions.RayError, TimeoutError):
-                # Whatever it did is on disk, and is sealed by whoever opens the folder next.
+                # Its interactions are on disk; the next writer in the folder seals them.
                 continue
 
     @property
     def _cpus(self) -> int:
-        """That Ray keeps for a new process; successors share, for a cluster that lost a node may have none free."""
+        """CPUs that Ray reserves for a new process; 0 for replacements: a cluster that lost a node may have none."""
         return 0 if self.deaths else 1
 
-    def _set_to_work(self) -> None:
-        """Give work to whoever is idle, and hire, unless enough is under way or the learner is behind."""
+    def _start_acting(self) -> None:
+        """Let idle and new actors act, unless enough is under way or the learner is behind."""
         missing = self._config.interactions - len(self._known)
-        wanted = 0 if len(self._to_learn) >= UPDATES_AHEAD else min(missing, self._workers)
+        wanted = 0 if len(self._to_learn) >= UPDATES_AHEAD else min(missing, self._actors)
         for _ in range(wanted - len(self._acting)):
-            explorer = self._idle.pop() if self._idle else self._hire_explorer()
-            self._acting[explorer.interact.remote(self._version, [self._weights])] = explorer
+            actor = self._idle.pop() if self._idle else self._start_actor()
+            self._acting[actor.interact.remote(self._version, [self._weights])] = actor
 
     def _wait_for(self, references: list[Any]) -> None:
-        """Wait until one of these is there, and take it in."""
+        """Wait until one of these is done, and take its result."""
         (done, *_), _ = self._ray.wait(references, num_returns=1)
         if done in self._learning[:1]:
             self._take_update()
@@ -214,68 +232,59 @@ class Fleet:
             self._take_interaction(done)
 
     def _take_interaction(self, done: Any) -> None:
-        explorer = self._acting.pop(done)
+        actor = self._acting.pop(done)
         try:
-            tried: Tried = self._ray.get(done)
+            interaction: LabelledInteraction = result(self._ray, done)
         except self._ray.exceptions.RayActorError as error:
-            self._bury(explorer, error)
-            # What it finished without telling stands on disk; so may what the living are about to tell.
-            for left in tried_from_disk(self._folder, but=frozenset(self._known)):
-                self._note(left)
+            self._count_death(actor, error)
+            # On disk are the interactions that it finished, and some that living actors are about to return.
+            for found in unknown_interactions(self._folder, self._known):
+                self._add(found)
             return
-        except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        self._deaths_in_a_row = 0
-        self._idle.append(explorer)
-        self._note(tried)
+        self._deaths.in_a_row = 0
+        self._idle.append(actor)
+        self._add(interaction)
 
-    def _note(self, tried: Tried) -> None:
-        if tried.interaction_id not in self._known:
-            self._known.add(tried.interaction_id)
-            self._told.append(tried)
+    def _add(self, interaction: LabelledInteraction) -> None:
+        if interaction.id not in self._known:
+            self._known.add(interaction.id)
+            self._made.append(interaction)
 
-    def _hire_explorer(self) -> Any:
-        self._hired += 1
+    def _start_actor(self) -> Any:
+        self._started += 1
         # Spread over the nodes: a node that dies takes few with it.
         options = {"num_cpus": self._cpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
-        actor = self._ray.remote(**options)(RemoteExplorer)
-        return actor.remote(self._config, str(self._folder.path), self._already_there, self._hired)
+        actor = self._ray.remote(**options)(RemoteActor)
+        return actor.remote(self._config, str(self._folder.path), self._already_there, self._started)
 
-    def _hire_learner(self) -> None:
-        """Start a learner; a cluster may place it on a node that is dead already and not known to be."""
+    def _open_learner(self) -> None:
+        """Start a learner, again if the cluster places it on a node that is already dead."""
         self._learned: Update | None
+        gpus = 1 if self._learner_options[0] == "cuda" else 0
         while True:
-            self._start_learner()
+            remote = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0)(RemoteLearner)
+            self._learner = remote.remote(self._config, str(self._folder.path), *self._learner_options)
+            self._weights = self._learner.weights.remote()
+            self._version += 1
             try:
-                self._learned = self._ray.get(self._learner.last_update.remote())
+                self._learned = result(self._ray, self._learner.last_update.remote())
                 return
             except self._ray.exceptions.RayActorError as error:
-                self._bury(self._learner, error)
-            except self._ray.exceptions.RayTaskError as error:
-                raise error.cause from None
-
-    def _start_learner(self) -> None:
-        gpus = 1 if self._learner_options[0] == "cuda" else 0
-        actor = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0)(RemoteLearner)
-        self._learner = actor.remote(self._config, str(self._folder.path), *self._learner_options)
-        self._weights = self._learner.weights.remote()
-        self._version += 1
+                self._count_death(self._learner, error)
 
     def _start_learning(self) -> None:
         if self._to_learn and not self._learning:
             self._learning = self._learner.update.options(num_returns=2).remote(self._to_learn[0], self._began)
 
     def _take_update(self) -> None:
-        (told, weights), self._learning = self._learning, []
+        (done, weights), self._learning = self._learning, []
         try:
-            update: Update = self._ray.get(told)
+            update: Update = result(self._ray, done)
         except self._ray.exceptions.RayActorError as error:
-            self._bury(self._learner, error)
+            self._count_death(self._learner, error)
             self._replace_learner()
             return
-        except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        self._deaths_in_a_row = 0
+        self._deaths.in_a_row = 0
         self._weights, self._version = weights, self._version + 1
         self._finish(update)
 
@@ -286,73 +295,111 @@ class Fleet:
         self._start_learning()
 
     def _replace_learner(self) -> None:
-        """A new one goes on from the state on disk, which may hold the update that the dead one did not tell."""
+        """Resume from the state on disk, which may already hold the update that the dead learner did not return."""
         before = self._learned
-        self._hire_learner()
+        self._open_learner()
         if self._learned is not None and self._learned != before:
             self._finish(self._learned)
         else:
             self._start_learning()
 
-    def _bury(self, actor: Any, error: Exception) -> None:
-        # One that is only out of reach must not go on writing beside its successor.
+    def _count_death(self, actor: Any, error: Exception) -> None:
+        # One that is only out of reach must not write beside its successor.
         self._ray.kill(actor)
-        self.deaths += 1
-        self._deaths_in_a_row += 1
-        if self._deaths_in_a_row > MOST_DEATHS_IN_A_ROW:
-            raise WorkersDied(
-                f"{self._deaths_in_a_row} processes died in a row; what they finished is on disk; --workers 0 "
-                "learns in this process and shows why"
-            ) from error
+        self._deaths.add(error)
 
 
 @contextmanager
-def open_fleet(
+def open_ray_workers(
     config: LearningConfig,
     folder: RunFolder,
-    workers: int,
+    actors: int,
     began: float,
     *,
     address: str | None = None,
     device: str = "cpu",
-) -> Iterator[Fleet]:
-    """Start Ray on this machine, or join a cluster, and hire the learner; explorers are hired as they are needed.
+) -> Iterator[RayWorkers]:
+    """Start Ray on this machine, or join a cluster, and start the learner; actors start when they are needed.
 
     Args:
         config: of the run.
         folder: of the run; on a cluster all nodes see it under the same path.
-        workers: explorers at once, 1 or more.
+        actors: number of actors at once, 1 or more.
         address: of a cluster; None starts Ray here.
         device: of the learner.
-        began: see `learning_state.began_at`.
+        began: see `began_at`.
 
     Raises:
         InvalidConfiguration: Ray is not installed, or the cluster is too small.
         WorkersDied: processes die as fast as they are replaced.
     """
-    ray = import_ray()
-    # Without "local" Ray would join whatever cluster it finds on this machine.
-    here = {"address": "local", "num_cpus": workers + 1, "include_dashboard": False}
-    where = here if address is None else {"address": address}
-    ray.init(log_to_driver=False, configure_logging=False, **where)
-    # The learner is worth all cores that no explorer has; on a cluster, all of its node.
-    threads = max(1, len(os.sched_getaffinity(0)) - workers) if address is None else 0
-    try:
-        _check_room(ray, workers)
-        absolute = RunFolder(folder.path.resolve())
-        fleet = Fleet(ray, config, absolute, workers, (device, threads), began)
+    # The learner uses all cores that no actor has; on a cluster, all of its node.
+    threads = max(1, len(os.sched_getaffinity(0)) - actors) if address is None else 0
+    with ray_session(actors + 1, address) as ray:
+        cpus = int(ray.cluster_resources().get("CPU", 0))
+        # An actor without a CPU would be awaited forever.
+        if cpus < actors + 1:
+            raise InvalidConfiguration(
+                f"{actors} workers and the learner need {actors + 1} CPUs; the cluster has {cpus}; ask for fewer workers"
+            )
+        workers = RayWorkers(ray, config, RunFolder(folder.path.resolve()), actors, (device, threads), began)
         try:
-            yield fleet
+            yield workers
         finally:
-            fleet.close()
+            workers.close()
+
+
+class Deaths:
+    """Counts processes that died: all, and those since one last returned a result.
+
+    Too many in a row mean that something is wrong with every process, so that replacing them does not help.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.in_a_row = 0
+
+    def add(self, error: Exception) -> None:
+        """Count one. Raises WorkersDied after too many in a row."""
+        self.total += 1
+        self.in_a_row += 1
+        if self.in_a_row > _MOST_DEATHS_IN_A_ROW:
+            raise WorkersDied(
+                f"{self.in_a_row} processes died in a row; their finished interactions are on disk; use --workers 0, "
+                "which runs in this process and shows the cause"
+            ) from error
+
+
+@contextmanager
+def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
+    """The module `ray`, with Ray started on this machine or connected to a cluster in this block.
+
+    Args:
+        cpus: number of processes on this machine.
+        address: of a cluster; None starts Ray here.
+
+    Raises:
+        InvalidConfiguration: Ray, which is an extra, is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise InvalidConfiguration(
+            "more than one worker needs Ray, which is not installed; pip install 'tabletop-interaction[ray]', or "
+            "use --workers 0"
+        ) from error
+    # Without "local" Ray would join any cluster that it finds on this machine.
+    here = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    ray.init(log_to_driver=False, configure_logging=False, **(here if address is None else {"address": address}))
+    try:
+        yield ray
     finally:
         ray.shutdown()
 
 
-def _check_room(ray: Any, workers: int) -> None:
-    """An explorer that never finds a place would be waited for at the end."""
-    cpus = int(ray.cluster_resources().get("CPU", 0))
-    if cpus < workers + 1:
-        raise InvalidConfiguration(
-            f"{workers} workers and the learner need {workers + 1} CPUs; the cluster has {cpus}; ask for fewer workers"
-        )
+def result(ray: Any, reference: Any) -> Any:
+    """The result of a call; raises what the call raised, or RayActorError when its process died."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tabletop_interaction.agents.learning.collecting import ENVIRONMENT_ID
+from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace

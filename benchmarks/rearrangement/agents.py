@@ -15,7 +15,7 @@ from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.features import FEATURES
 from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.model import InverseModel, load_inverse_model
-from tabletop_interaction.agents.learning.actor import SegmentsPictures
+from tabletop_interaction.agents.agent import SegmentsPictures
 from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher, MatchesSegments
 from tabletop_interaction.agents.rearranging.rearranger import Rearranger
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import tyro
 
-from tabletop_interaction.agents.labelling.recorded_examples import recorded_examples
+from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import batches

@@ -21,8 +21,8 @@ from rich.console import Console
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update, open_learner
-from tabletop_interaction.agents.learning.loop import Crew, NewestNetwork, TakingTurns, learn, open_explorer
-from tabletop_interaction.agents.learning.ray_workers import open_fleet
+from tabletop_interaction.agents.learning.loop import Crew, NewestNetwork, OneProcess, learn, open_actor
+from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, began_at, open_run
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.envs.records.reading import count_interactions
@@ -121,11 +121,11 @@ def timed(config: LearningConfig, workers: int) -> RunOutcome:
         folder = open_run(Path(path) / "run", config)
         began = began_at(folder)
         if workers:
-            with open_fleet(config, folder, workers, began) as fleet:
+            with open_ray_workers(config, folder, workers, began) as fleet:
                 seconds = _seconds(config, folder, fleet, _Watch(), began)
                 return _outcome(folder, seconds, fleet.deaths)
-        with open_explorer(config, folder, 0) as explorer:
-            crew = TakingTurns(config, explorer, open_learner(config, folder), began)
+        with open_actor(config, folder, 0) as explorer:
+            crew = OneProcess(config, explorer, open_learner(config, folder), began)
             return _outcome(folder, _seconds(config, folder, crew, _Watch(), began), 0)
 
 
@@ -141,7 +141,7 @@ def with_a_dying_node(config: LearningConfig) -> RunOutcome:
             folder = open_run(Path(path) / "run", config)
             began = began_at(folder)
             watch = _Watch(config.interactions // 2, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
-            with open_fleet(config, folder, 2, began, address=cluster.address) as fleet:
+            with open_ray_workers(config, folder, 2, began, address=cluster.address) as fleet:
                 seconds = _seconds(config, folder, fleet, watch, began)
                 return _outcome(folder, seconds, fleet.deaths)
     finally:

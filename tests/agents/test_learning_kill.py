@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 import torch
 from tabletop_interaction.agents.learning.learner import open_learner
-from tabletop_interaction.agents.learning.loop import TakingTurns, learn, open_explorer
+from tabletop_interaction.agents.learning.loop import OneProcess, learn, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.run_folder import began_at, held, open_run, read_history
 from tabletop_interaction.segmentation.network import NetworkConfig
@@ -36,8 +36,8 @@ config = LearningConfig(
 with held(Path(sys.argv[1])):
     folder = open_run(Path(sys.argv[1]), config)
     began, learner = began_at(folder), open_learner(config, folder)
-    with open_explorer(config, folder, len(read_history(folder))) as explorer:
-        learn(config, folder, TakingTurns(config, explorer, learner, began), Silent(), began)
+    with open_actor(config, folder, len(read_history(folder))) as explorer:
+        learn(config, folder, OneProcess(config, explorer, learner, began), Silent(), began)
 """
 
 

@@ -17,7 +17,7 @@ import torch
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Learner, Update, open_learner
-from tabletop_interaction.agents.learning.loop import Explorer, TakingTurns, learn, open_explorer
+from tabletop_interaction.agents.learning.loop import Explorer, OneProcess, learn, open_actor
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
     RunFolder,
@@ -90,7 +90,7 @@ class Silent:
 @contextmanager
 def opened(config: LearningConfig, folder: RunFolder, backend: Any) -> Iterator[tuple[Explorer, Learner]]:
     learner = open_learner(config, folder)
-    with open_explorer(config, folder, len(read_history(folder)), backend=backend) as explorer:
+    with open_actor(config, folder, len(read_history(folder)), backend=backend) as explorer:
         yield explorer, learner
 
 
@@ -98,7 +98,7 @@ def run(config: LearningConfig, path: Path, backend: Any, watcher: Silent | None
     folder = open_run(path, config)
     began = began_at(folder)
     with opened(config, folder, backend) as (explorer, learner):
-        crew = TakingTurns(config, explorer, learner, began)
+        crew = OneProcess(config, explorer, learner, began)
         learn(config, folder, crew, watcher or Silent(), began)
     return folder
 

@@ -11,7 +11,7 @@ import pytest
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.loop import learn
-from tabletop_interaction.agents.learning.ray_workers import open_fleet
+from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, began_at, open_run
 from tabletop_interaction.envs import count_interactions
 from tabletop_interaction.json_lines import read_lines
@@ -54,7 +54,7 @@ def kill(name: str) -> None:
 def test_killed_explorers_and_learners_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
     began = began_at(folder)
-    with open_fleet(CONFIG, folder, 2, began) as fleet:
+    with open_ray_workers(CONFIG, folder, 2, began) as fleet:
         learn(CONFIG, folder, fleet, watcher := Killing(), began)
         assert fleet.deaths == 2
     history = read_lines(folder.history)
