@@ -37,8 +37,8 @@ class ExampleBuilder:
     Args:
         records: folder of the interactions.
         pictures: folder of the decoded pictures, 0.45 MB each.
-        carry: use a mask in every picture in which its object still stands (`carry_masks`), which decodes every picture;
-            the paper does not.
+        carry: use a mask in every picture in which its object still stands (`carry_masks`); the paper does not. This
+            decodes every picture.
         nudged: also use what moved without being held as an object, as the paper does.
 
     Attributes:

@@ -167,6 +167,4 @@ def _to_row(label: PairLabel) -> dict[str, Any]:
 def _from_row(row: dict[str, Any]) -> PairLabel:
     mask = Rle(row["height"], row["width"], row["counts"]) if row["moved"] else None
     click_xy = (row["click_x"], row["click_y"])
-    return PairLabel(
-        row["interaction_id"], row["view"], row["pair"], row["label"], click_xy, mask, row["labeller"]
-    )
+    return PairLabel(row["interaction_id"], row["view"], row["pair"], row["label"], click_xy, mask, row["labeller"])

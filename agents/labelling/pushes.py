@@ -42,7 +42,7 @@ from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 from tabletop_interaction.segmentation.training.pictures import Picture, add_pictures, open_pictures
 
-Tell = Callable[[int, int, int], None]
+OnPushes = Callable[[int, int, int], None]
 
 _SCHEMA_VERSION = 1
 _REQUEST = "passive.json"
@@ -84,7 +84,7 @@ def passive_examples(
     backend: str | Backend,
     out: str | os.PathLike[str],
     config: PassiveConfig | None = None,
-    tell: Tell | None = None,
+    on_pushes: OnPushes | None = None,
 ) -> ExampleSet:
     """Watch pushes, segment what moves, and hand out the examples; what an earlier call finished is read from disk.
 
@@ -92,7 +92,7 @@ def passive_examples(
         backend: a name for `open_backend`, or an open Backend, which stays open.
         out: folder of the examples; new, empty, or one that was begun with the same configuration.
         config: see `PassiveConfig`.
-        tell: called with the pushes that are done, all pushes, and the masks so far.
+        on_pushes: called with the pushes that are done, all pushes, and the masks so far.
 
     Returns:
         objects and at most as many background examples; without any objects when no push moved anything.
@@ -116,9 +116,9 @@ def passive_examples(
                     begun = begun or _begin(out, _request(named, config))
                 _write_scene(path, _watched_scene(opened, number, config, out / "pictures"))
             examples += _read_scene(path)
-            if tell is not None:
+            if on_pushes is not None:
                 masks = sum(example.mask is not None for example in examples)
-                tell(sum(config.scenes[: number + 1]), config.pushes, masks)
+                on_pushes(sum(config.scenes[: number + 1]), config.pushes, masks)
     objects = [example for example in examples if example.mask is not None]
     background = [example for example in examples if example.mask is None]
     return ExampleSet((*objects, *_spread(background, len(objects))), open_pictures(out / "pictures"))

@@ -79,7 +79,7 @@ class HypothesisAgent:
     """Segments one view, chosen at random, picks one hypothesis, and places at a random point (paper, Algorithm 1).
 
     Without a segmenter, and with no hypothesis inside the arena, the agent acts at random. Ours: in a share of those
-    cases it picks again what has just moved (`has_moved`). A random pick rarely hits a small object; what has moved once
+    cases it picks again what has just moved (`has_moved`). A random pick rarely hits a small object, and what has moved
     is certainly an object.
 
     Args:

@@ -77,7 +77,9 @@ class Workers(Protocol):
         ...
 
 
-def learn(config: LearningConfig, folder: RunFolder, workers: Workers, callback: LearningCallback, began: float) -> None:
+def learn(
+    config: LearningConfig, folder: RunFolder, workers: Workers, callback: LearningCallback, began: float
+) -> None:
     """Run Algorithm 1 to its end; resume it where the folder holds a part of it.
 
     Args:

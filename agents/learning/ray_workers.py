@@ -91,9 +91,7 @@ class RemoteLearner:
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         self._learner: Learner = open_learner(config, RunFolder(Path(path)), device)
 
-    def update(
-        self, interactions: list[LabelledInteraction], began: float
-    ) -> tuple[Update, dict[str, Tensor] | None]:
+    def update(self, interactions: list[LabelledInteraction], began: float) -> tuple[Update, dict[str, Tensor] | None]:
         """Learn; the weights stay in the object store until an actor fetches them."""
         update = self._learner.update(interactions, began)
         return update, self.weights()
@@ -340,7 +338,7 @@ def open_ray_workers(
         # An actor without a CPU would be awaited forever.
         if cpus < actors + 1:
             raise InvalidConfiguration(
-                f"{actors} workers and the learner need {actors + 1} CPUs; the cluster has {cpus}; ask for fewer workers"
+                f"{actors} workers and the learner need {actors + 1} CPUs; the cluster has {cpus}; use fewer workers"
             )
         workers = RayWorkers(ray, config, RunFolder(folder.path.resolve()), actors, (device, threads), began)
         try:

@@ -91,7 +91,13 @@ class LabelledInteraction:
         reason = {key: reason.get(key, default) for key, default in _RANDOM.items()}
         moved = any(label.moved for label in labels if label.pair == "pick")
         line = HistoryLine(
-            0, row.interaction_id, **reason, pick_outcome=int(row.pick_outcome), grasped=row.grasped, moved=moved, seconds=0
+            number=0,
+            id=row.interaction_id,
+            **reason,
+            pick_outcome=int(row.pick_outcome),
+            grasped=row.grasped,
+            moved=moved,
+            seconds=0.0,
         )
         return cls(line, tuple(labels))
 
@@ -163,7 +169,7 @@ class RunFolder:
 
 
 def lock_run(path: Path) -> AbstractContextManager[None]:
-    """Lock a run's folder for this process, which makes the folder. Raises FolderInUse when another one has the lock."""
+    """Make a run's folder and lock it. Raises FolderInUse when another process has the lock."""
     return lock_file(path / ".lock", blocking=False)
 
 

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.agents.agent import Observation
+from tabletop_interaction.agents.agent import Observation, SegmentsPictures
 from tabletop_interaction.agents.grasp import GraspPoint
-from tabletop_interaction.agents.agent import SegmentsPictures
 from tabletop_interaction.agents.rearranging.grasps import Gripper, choose_grasps, is_tried
 from tabletop_interaction.agents.rearranging.matching import Match, MatchesSegments, SegmentedPicture, changed_shares
 from tabletop_interaction.agents.rearranging.planning import (

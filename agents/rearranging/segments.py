@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.agents.grasp import TYPICAL_HALF_HEIGHT_M, grasp_from_mask
 from tabletop_interaction.agents.agent import SegmentsPictures
+from tabletop_interaction.agents.grasp import TYPICAL_HALF_HEIGHT_M, grasp_from_mask
 from tabletop_interaction.agents.rearranging.matching import SegmentedPicture
 from tabletop_interaction.envs import Arena, View
 

@@ -11,11 +11,10 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from tabletop_interaction.agents.agent import Agent, RandomAgent
+from tabletop_interaction.agents.agent import Agent, RandomAgent, SegmentsPictures
 from tabletop_interaction.agents.features import FEATURES
 from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.model import InverseModel, load_inverse_model
-from tabletop_interaction.agents.agent import SegmentsPictures
 from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher, MatchesSegments
 from tabletop_interaction.agents.rearranging.rearranger import Rearranger
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter

@@ -19,9 +19,10 @@ from typing import Any
 import tyro
 from rich.console import Console
 
+from tabletop_interaction.agents.learning.actor import open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update, open_learner
-from tabletop_interaction.agents.learning.loop import Crew, NewestNetwork, OneProcess, learn, open_actor
+from tabletop_interaction.agents.learning.loop import NewestNetwork, OneProcess, Workers, learn
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, began_at, open_run
 from tabletop_interaction.benchmarks.figures import figures_table
@@ -121,12 +122,12 @@ def timed(config: LearningConfig, workers: int) -> RunOutcome:
         folder = open_run(Path(path) / "run", config)
         began = began_at(folder)
         if workers:
-            with open_ray_workers(config, folder, workers, began) as fleet:
-                seconds = _seconds(config, folder, fleet, _Watch(), began)
-                return _outcome(folder, seconds, fleet.deaths)
-        with open_actor(config, folder, 0) as explorer:
-            crew = OneProcess(config, explorer, open_learner(config, folder), began)
-            return _outcome(folder, _seconds(config, folder, crew, _Watch(), began), 0)
+            with open_ray_workers(config, folder, workers, began) as workers:
+                seconds = _seconds(config, folder, workers, _Watch(), began)
+                return _outcome(folder, seconds, workers.deaths)
+        with open_actor(config, folder, 0) as actor:
+            workers = OneProcess(config, actor, open_learner(config, folder), began)
+            return _outcome(folder, _seconds(config, folder, workers, _Watch(), began), 0)
 
 
 def with_a_dying_node(config: LearningConfig) -> RunOutcome:
@@ -141,15 +142,15 @@ def with_a_dying_node(config: LearningConfig) -> RunOutcome:
             folder = open_run(Path(path) / "run", config)
             began = began_at(folder)
             watch = _Watch(config.interactions // 2, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
-            with open_ray_workers(config, folder, 2, began, address=cluster.address) as fleet:
-                seconds = _seconds(config, folder, fleet, watch, began)
-                return _outcome(folder, seconds, fleet.deaths)
+            with open_ray_workers(config, folder, 2, began, address=cluster.address) as workers:
+                seconds = _seconds(config, folder, workers, watch, began)
+                return _outcome(folder, seconds, workers.deaths)
     finally:
         cluster.shutdown()
 
 
-def _seconds(config: LearningConfig, folder: RunFolder, crew: Crew, watch: _Watch, began: float) -> float:
-    learn(config, folder, crew, watch, began)
+def _seconds(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch, began: float) -> float:
+    learn(config, folder, workers, watch, began)
     assert watch.first is not None, "interactions were made"
     return time.monotonic() - watch.first
 

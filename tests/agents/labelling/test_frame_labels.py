@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.agents.labelling import label_table
+from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.agents.labelling.frame_labels import LABELLER, label_interaction, label_interactions
 from tabletop_interaction.agents.labelling.label_table import label_folder, read_labels
-from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.reading import open_interactions

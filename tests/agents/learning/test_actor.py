@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.agents.agent import RandomAgent
-from tabletop_interaction.agents.learning.actor import HypothesisAgent
-from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID, interact, session_seed
+from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID, HypothesisAgent, session_seed
+from tabletop_interaction.agents.learning.collecting import interact
 
 
 class RedPixels:

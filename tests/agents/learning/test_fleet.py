@@ -2,8 +2,7 @@
 
 import pytest
 
-from tabletop_interaction.agents.learning.collecting import Collection
-from tabletop_interaction.agents.learning.fleet import collect_with_ray
+from tabletop_interaction.agents.learning.collecting import Collection, collect_with_ray
 from tabletop_interaction.envs import count_interactions
 
 pytest.importorskip("ray")

@@ -15,19 +15,20 @@ import numpy as np
 import pytest
 import torch
 
+from tabletop_interaction.agents.learning.actor import Actor, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Learner, Update, open_learner
-from tabletop_interaction.agents.learning.loop import Explorer, OneProcess, learn, open_actor
+from tabletop_interaction.agents.learning.loop import OneProcess, learn
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
     RunFolder,
     began_at,
-    held,
+    lock_run,
     open_run,
     read_history,
 )
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, RobotFault, WriterInUse
+from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration, RobotFault
 from tabletop_interaction.json_lines import append_line, read_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
@@ -88,18 +89,18 @@ class Silent:
 
 
 @contextmanager
-def opened(config: LearningConfig, folder: RunFolder, backend: Any) -> Iterator[tuple[Explorer, Learner]]:
+def opened(config: LearningConfig, folder: RunFolder, backend: Any) -> Iterator[tuple[Actor, Learner]]:
     learner = open_learner(config, folder)
-    with open_actor(config, folder, len(read_history(folder)), backend=backend) as explorer:
-        yield explorer, learner
+    with open_actor(config, folder, len(read_history(folder)), backend=backend) as actor:
+        yield actor, learner
 
 
 def run(config: LearningConfig, path: Path, backend: Any, watcher: Silent | None = None) -> RunFolder:
     folder = open_run(path, config)
     began = began_at(folder)
-    with opened(config, folder, backend) as (explorer, learner):
-        crew = OneProcess(config, explorer, learner, began)
-        learn(config, folder, crew, watcher or Silent(), began)
+    with opened(config, folder, backend) as (actor, learner):
+        workers = OneProcess(config, actor, learner, began)
+        learn(config, folder, workers, watcher or Silent(), began)
     return folder
 
 
@@ -266,7 +267,7 @@ def test_a_run_from_before_there_were_lab_files_goes_on(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_learn_in_one_folder(tmp_path: Path) -> None:
-    with held(tmp_path / "run"), pytest.raises(WriterInUse, match="another process"), held(tmp_path / "run"):
+    with lock_run(tmp_path / "run"), pytest.raises(FolderInUse, match="another process"), lock_run(tmp_path / "run"):
         pass
 
 

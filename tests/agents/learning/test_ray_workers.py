@@ -37,7 +37,7 @@ class Killing:
 
     def interacted(self, line: HistoryLine) -> None:
         if line.number == 4:
-            kill("ray::RemoteExplorer")
+            kill("ray::RemoteActor")
         if line.number == 14:
             kill("ray::RemoteLearner")
 
@@ -54,9 +54,9 @@ def kill(name: str) -> None:
 def test_killed_explorers_and_learners_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
     began = began_at(folder)
-    with open_ray_workers(CONFIG, folder, 2, began) as fleet:
-        learn(CONFIG, folder, fleet, watcher := Killing(), began)
-        assert fleet.deaths == 2
+    with open_ray_workers(CONFIG, folder, 2, began) as workers:
+        learn(CONFIG, folder, workers, watcher := Killing(), began)
+        assert workers.deaths == 2
     history = read_lines(folder.history)
     assert [line["number"] for line in history] == list(range(1, 25))
     assert len({line["id"] for line in history}) == 24 == count_interactions(folder.records)

@@ -17,9 +17,10 @@ import sys
 from pathlib import Path
 import torch
 from tabletop_interaction.agents.learning.learner import open_learner
-from tabletop_interaction.agents.learning.loop import OneProcess, learn, open_actor
+from tabletop_interaction.agents.learning.actor import open_actor
+from tabletop_interaction.agents.learning.loop import OneProcess, learn
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.run_folder import began_at, held, open_run, read_history
+from tabletop_interaction.agents.learning.run_folder import began_at, lock_run, open_run, read_history
 from tabletop_interaction.segmentation.network import NetworkConfig
 from tabletop_interaction.segmentation.training.trainer import TrainingConfig
 
@@ -33,11 +34,11 @@ training = TrainingConfig(batch_size=2, network=network)
 config = LearningConfig(
     interactions=24, update_interval=4, steps_per_interaction=1, training=training, least_belief=0.0
 )
-with held(Path(sys.argv[1])):
+with lock_run(Path(sys.argv[1])):
     folder = open_run(Path(sys.argv[1]), config)
     began, learner = began_at(folder), open_learner(config, folder)
-    with open_actor(config, folder, len(read_history(folder))) as explorer:
-        learn(config, folder, OneProcess(config, explorer, learner, began), Silent(), began)
+    with open_actor(config, folder, len(read_history(folder))) as actor:
+        learn(config, folder, OneProcess(config, actor, learner, began), Silent(), began)
 """
 
 
