@@ -18,7 +18,7 @@ from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
 
 if TYPE_CHECKING:
-    from tabletop_interaction.agents.learning import fleet
+    from tabletop_interaction.agents.learning.collecting import CollectionProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +78,25 @@ class Collect:
             if value != asked:
                 raise ForeignFolder(f"{self.out} holds {name} {value}, not {asked}; name another folder with --out")
 
-    def _collect(self, missing: int, there: int, backend: str | Backend) -> Iterator[fleet.Progress]:
-        from tabletop_interaction.agents.learning import fleet
-        from tabletop_interaction.agents.learning.collecting import Collection, collect, session_seed
+    def _collect(self, missing: int, there: int, backend: str | Backend) -> Iterator[CollectionProgress]:
+        from tabletop_interaction.agents.learning.actor import session_seed
+        from tabletop_interaction.agents.learning.collecting import (
+            Collection,
+            CollectionProgress,
+            collect,
+            collect_with_ray,
+        )
 
         collection = Collection(self.out, self.seed, self.policy, self.model, backend, self.split)
         if self.workers > 1:
-            yield from fleet.collect_with_ray(collection, missing, self.workers, there)
+            yield from collect_with_ray(collection, missing, self.workers, there)
             return
         alone = replace(collection, seed=session_seed(self.seed, there))
         for info in collect(alone, missing):
-            yield fleet.Progress(1, int(info["grasped"]))
+            yield CollectionProgress(1, int(info["grasped"]))
 
 
-def _show_progress(steps: Iterator[fleet.Progress], missing: int, there: int, terminal: Terminal) -> None:
+def _show_progress(steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -12,23 +12,17 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from tabletop_interaction.agents.learning.actor import check_environment, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update, first_network, open_learner, watched
-from tabletop_interaction.agents.learning.loop import (
-    Crew,
-    NewestNetwork,
-    TakingTurns,
-    check_world,
-    learn,
-    open_explorer,
-)
-from tabletop_interaction.agents.learning.ray_workers import open_fleet
+from tabletop_interaction.agents.learning.loop import NewestNetwork, OneProcess, Workers, learn
+from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
     RunFolder,
     began_at,
     check_run,
-    held,
+    lock_run,
     open_run,
     read_history,
 )
@@ -65,18 +59,18 @@ class Acting:
 
 
 def check(out: Path, config: LearningConfig, *, resume: bool, is_robot: bool) -> None:
-    """Find what is wrong before anything is written; errors as `check_run`, `first_network` and `check_world`."""
+    """Find what is wrong before anything is written; errors as `check_run`, `first_network` and `check_environment`."""
     check_run(out, config, resume=resume)
     first_network(config)
     if not is_robot:
         # A robot is opened for the whole run instead, before anything is written.
-        check_world(config)
+        check_environment(config)
 
 
 @contextmanager
 def opened_run(out: Path, config: LearningConfig, others: Mapping[str, Any]) -> Iterator[RunFolder]:
     """The run's folder, locked in this block."""
-    with held(out):
+    with lock_run(out):
         yield open_run(out, config, others)
 
 
@@ -95,8 +89,8 @@ def learn_with_display(
     with terminal.showing(display.progress):
         try:
             watched(config, folder, display.watched, acting.backend)
-            with _opened_crew(config, folder, display, began, acting) as crew:
-                learn(config, folder, crew, _Callback(display, curves, evaluations, crew), began)
+            with _opened_workers(config, folder, display, began, acting) as workers:
+                learn(config, folder, workers, _Callback(display, curves, evaluations, workers), began)
         finally:
             curves.close()
 
@@ -116,16 +110,18 @@ def summary(folder: RunFolder) -> str:
 
 
 @contextmanager
-def _opened_crew(
+def _opened_workers(
     config: LearningConfig, folder: RunFolder, display: _Display, began: float, acting: Acting
-) -> Iterator[Crew]:
+) -> Iterator[Workers]:
     if acting.workers:
-        with open_fleet(config, folder, acting.workers, began, address=acting.address, device=acting.device) as fleet:
-            yield fleet
+        with open_ray_workers(
+            config, folder, acting.workers, began, address=acting.address, device=acting.device
+        ) as workers:
+            yield workers
         return
     learner = open_learner(config, folder, acting.device, acting.backend)
-    with open_explorer(config, folder, len(read_history(folder)), backend=acting.backend) as explorer:
-        yield TakingTurns(config, explorer, learner, began, display.stepped)
+    with open_actor(config, folder, len(read_history(folder)), backend=acting.backend) as actor:
+        yield OneProcess(config, actor, learner, began, display.stepped)
 
 
 class _Display:
@@ -202,15 +198,15 @@ class _Display:
 class _Callback:
     """Passes what happens on to the display, to TensorBoard and to the evaluations."""
 
-    def __init__(self, display: _Display, curves: Curves, evaluations: Evaluations, crew: Crew) -> None:
+    def __init__(self, display: _Display, curves: Curves, evaluations: Evaluations, workers: Workers) -> None:
         self._display = display
         self._curves = curves
         self._evaluations = evaluations
-        self._crew = crew
+        self._workers = workers
 
     def interacted(self, line: HistoryLine) -> None:
         """Show an interaction."""
-        self._display.interacted(line, int(getattr(self._crew, "deaths", 0)))
+        self._display.interacted(line, int(getattr(self._workers, "deaths", 0)))
         self._curves.interacted(line)
 
     def updated(self, update: Update, network: NewestNetwork) -> None:

@@ -96,7 +96,7 @@ class Train:
         check_run_path(self.out)
 
     def _examples(self, show: ShowBar) -> ExampleSet:
-        from tabletop_interaction.agents.labelling.recorded_examples import recorded_examples
+        from tabletop_interaction.agents.labelling.examples import recorded_examples
         from tabletop_interaction.segmentation.coco import load_label_set
         from tabletop_interaction.segmentation.training.examples import examples_from_label_set
 
