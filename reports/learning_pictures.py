@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 
-from tabletop_interaction.agents.labelling.frame_labels import Label, LabelledExample, label_interaction
+from tabletop_interaction.agents.labelling.frame_labels import LabelKind, PairLabel, label_interaction
 from tabletop_interaction.agents.learning.run_folder import HistoryLine
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import PickOutcome
@@ -38,7 +38,12 @@ OUTCOMES: dict[PickOutcome, str] = {
 }
 """Readers' names of the outcomes, in the order in which they are stacked."""
 
-_LABELS: dict[Label, str] = {"object": "object", "background": "background", "nudged": "doubtful", "unknown": "none"}
+_LABELS: dict[LabelKind, str] = {
+    "object": "object",
+    "background": "background",
+    "nudged": "doubtful",
+    "unknown": "none",
+}
 _WIDTH_PX = 260
 _QUALITY = 78
 _LATEST = 8
@@ -139,7 +144,7 @@ class Album:
     table: InteractionTable | None
     numbers: Mapping[str, int]
 
-    def has(self, attempt: HistoryLine, label: Label) -> bool:
+    def has(self, attempt: HistoryLine, label: LabelKind) -> bool:
         """Whether the view that is shown has this label."""
         row = self._row(attempt)
         return row is not None and any(one.label == label for one in label_interaction(_seen_in(row, attempt.view)))
@@ -201,13 +206,13 @@ def _choice(attempt: HistoryLine) -> str:
     return f"hypothesis of score {attempt.score:.2f}, one of {attempt.hypotheses}, in {attempt.view}"
 
 
-def _label(labels: Sequence[LabelledExample]) -> str:
+def _label(labels: Sequence[PairLabel]) -> str:
     if len(labels) == 2 and labels[0].label == labels[1].label:
         return f"{_LABELS[labels[0].label]} before and after"
     return ", ".join(f"{_LABELS[label.label]} {label.moment}" for label in labels)
 
 
-def _panels(row: Interaction, labels: Sequence[LabelledExample]) -> Iterator[Picture]:
+def _panels(row: Interaction, labels: Sequence[PairLabel]) -> Iterator[Picture]:
     """Before with the pick, held, after with the masks: where the object was and, after a grasp, where it is."""
     view = row.views[0].name
     yield with_cross(row.before[view], row.pick_xy[0], PICK_COLOUR, size=24, thickness=3)
