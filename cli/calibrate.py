@@ -58,8 +58,6 @@ class Start:
     """Rows of the cameras' full pictures."""
     arena: tuple[float, float, float, float] = (-0.30, 0.30, -0.245, 0.245)
     """x_min x_max y_min y_max, metres: what robot and cameras reach, from the table's centre."""
-    seed: int = 0
-    """Accepted by every command; nothing here is random."""
 
     def run(self) -> None:
         """Write the file, once its content was read back and checked."""
@@ -106,8 +104,6 @@ class PrintBoard:
     """Lab file whose board this becomes."""
     out: Path = Path("runs/board")
     """Folder of the page."""
-    seed: int = 0
-    """Accepted by every command; nothing here is random."""
 
     def run(self) -> None:
         """Draw the page, and write the board into the lab file if one is named."""
@@ -151,8 +147,6 @@ class Cameras:
     """How long to wait for them."""
     max_rms_px: float = 0.7
     """Largest accepted reprojection error."""
-    seed: int = 0
-    """Accepted by every command; nothing here is random."""
 
     def run(self) -> None:
         """Take or read the pictures, fit, check, write, and print what came out."""
@@ -200,8 +194,6 @@ class LayArena:
     """How long to wait for pictures."""
     max_rms_px: float = 1.0
     """Largest accepted reprojection error."""
-    seed: int = 0
-    """Accepted by every command; nothing here is random."""
 
     def run(self) -> None:
         """Take or read one picture a view, find the poses, write them, and draw the arena for a check by eye."""
@@ -240,8 +232,6 @@ class Check:
     """Folder of the overlays."""
     timeout_s: float = 10.0
     """How long to wait for pictures."""
-    seed: int = 0
-    """Accepted by every command; nothing here is random."""
 
     def run(self) -> None:
         """Read or take one picture a view and write the overlays."""

@@ -73,8 +73,6 @@ class Robot:
     """Largest accepted distance of a touched point; of the board's corners, root mean square."""
     out: Path = Path("runs/calibrate-robot")
     """Folder of what is read from the robot."""
-    seed: int = 0
-    """Accepted by every command; nothing here is random."""
 
     def run(self) -> None:
         """Touch, look or read, fit, check, write, and print what is left over."""

@@ -18,12 +18,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords
+
+AnyPath: TypeAlias = str | os.PathLike[str]
 
 MARK = ".tabletop"
 """Name of the file that says which command made a folder."""
@@ -36,7 +38,7 @@ _LOCK_POLL_S = 0.02
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: AnyPath) -> Iterator[Path]:
     """A hidden sibling to write to, with the same suffix; it replaces `path` when the block ends without an error.
 
     The new file is durable and has the mode that the umask asks for, whatever library wrote it. After an error, `path`
@@ -69,24 +71,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_file(path: AnyPath) -> Iterator[BinaryIO]:
     """A binary stream whose content replaces `path` when the block ends without an error; see `atomic_path`."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         yield file
 
 
-def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_file(path: AnyPath, content: str | bytes) -> None:
     """Write a whole file, text as UTF-8; see `atomic_path`."""
     with atomic_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
-def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2, *, sort_keys: bool = False) -> None:
+def write_json(path: AnyPath, value: Any, indent: int | None = 2, *, sort_keys: bool = False) -> None:
     """Write `plain(value)` as JSON with a newline at its end; see `atomic_path`."""
     write_file(path, json.dumps(value, indent=indent, sort_keys=sort_keys, default=_plain_leaf) + "\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
+def read_json(path: AnyPath) -> Any:
     """The value in a JSON file.
 
     Raises:
@@ -107,13 +109,13 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=_plain_leaf))
 
 
-def checksum(path: str | os.PathLike[str]) -> str:
+def checksum(path: AnyPath) -> str:
     """BLAKE2b of a file's content, 16 bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def sync_folder(folder: str | os.PathLike[str]) -> None:
+def sync_folder(folder: AnyPath) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -123,7 +125,7 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def disk_full_named(path: str | os.PathLike[str], kept: str = "nothing of it was written") -> Iterator[None]:
+def disk_full_named(path: AnyPath, kept: str = "nothing of it was written") -> Iterator[None]:
     """Raise DiskFull in place of what any library raises when no space is left.
 
     Args:
@@ -140,7 +142,7 @@ def disk_full_named(path: str | os.PathLike[str], kept: str = "nothing of it was
 
 
 @contextmanager
-def lock_file(path: str | os.PathLike[str], blocking: bool = True) -> Iterator[None]:
+def lock_file(path: AnyPath, blocking: bool = True) -> Iterator[None]:
     """Hold the lock of a file, which is made if need be and stays; the kernel releases it when the process ends.
 
     Args:
@@ -165,7 +167,7 @@ def lock_file(path: str | os.PathLike[str], blocking: bool = True) -> Iterator[N
         lock.release()
 
 
-def claim_folder(folder: str | os.PathLike[str], maker: str) -> None:
+def claim_folder(folder: AnyPath, maker: str) -> None:
     """Make a folder, or make sure that the same command made it; call this before any content is written.
 
     A hidden file in the folder names the maker. It appears whole, and the first of several makers wins.
@@ -188,7 +190,7 @@ def claim_folder(folder: str | os.PathLike[str], maker: str) -> None:
         raise ForeignFolder(f"{folder} is not empty and was made by {found}; name a new folder with --out")
 
 
-def check_new_folder(folder: str | os.PathLike[str], kind: str) -> None:
+def check_new_folder(folder: AnyPath, kind: str) -> None:
     """Check that a folder is absent or empty; hidden files and folders without files do not count.
 
     Args:
@@ -203,7 +205,7 @@ def check_new_folder(folder: str | os.PathLike[str], kind: str) -> None:
 
 
 def check_request(
-    path: str | os.PathLike[str], request: Mapping[str, Any], kind: str, ignoring: Collection[str] = ()
+    path: AnyPath, request: Mapping[str, Any], kind: str, ignoring: Collection[str] = ()
 ) -> dict[str, Any] | None:
     """Check that a folder is empty, or was begun with the same request; write `request` to `path` to begin it.
 
@@ -238,7 +240,7 @@ def check_request(
     return found
 
 
-def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_json_lines(path: AnyPath) -> list[dict[str, Any]]:
     """The lines of a file without a torn last one; none where there is no file.
 
     Raises:
@@ -252,7 +254,7 @@ def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise UnreadableRecords(f"{path} is damaged ({error}); restore it from a copy") from error
 
 
-def append_json_line(path: str | os.PathLike[str], value: Any) -> None:
+def append_json_line(path: AnyPath, value: Any) -> None:
     """Add `plain(value)` as a line; when this returns, the line survives a kill.
 
     Raises:
@@ -283,7 +285,7 @@ def append_bytes(descriptor: int, content: bytes | memoryview, size: int) -> Non
         raise
 
 
-def repair_json_lines(path: str | os.PathLike[str]) -> None:
+def repair_json_lines(path: AnyPath) -> None:
     """Cut off a torn last line."""
     path = Path(path)
     if not path.exists():
@@ -296,7 +298,7 @@ def repair_json_lines(path: str | os.PathLike[str]) -> None:
             os.fsync(file.fileno())
 
 
-def keep_json_lines(path: str | os.PathLike[str], lines: Sequence[Any]) -> None:
+def keep_json_lines(path: AnyPath, lines: Sequence[Any]) -> None:
     """Replace all lines of a file; see `atomic_path`."""
     write_file(path, "".join(json.dumps(line, default=_plain_leaf) + "\n" for line in lines))
 

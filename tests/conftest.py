@@ -1,7 +1,11 @@
-"""Fixtures of all tests: one thread for torch, the docs' example backend as a fast fake, sample rows, photos."""
+"""Fixtures of all tests: one thread for torch, a small disk, the docs' example backend, sample rows, photos."""
 
 import importlib.util
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,33 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A mounted disk of 64 KiB that can be filled to its last byte."""
+
+    folder: Path
+
+    def fill(self) -> None:
+        with open(self.folder / "filler", "wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+
+    def free(self) -> None:
+        (self.folder / "filler").unlink()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 64 KiB; the test is skipped where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small disk here")
+    yield SmallDisk(folder)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +76,8 @@ def quick_lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample() -> Any:
-    """The module envs/sample_rows.py: interactions with known content, and ways to record them."""
-    return _load(Path(__file__).parent / "envs" / "sample_rows.py")
+    """The module envs/records/sample_rows.py: interactions with known content, and ways to record them."""
+    return _load(Path(__file__).parent / "envs" / "records" / "sample_rows.py")
 
 
 @pytest.fixture(scope="session")

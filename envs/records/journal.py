@@ -42,14 +42,14 @@ from tabletop_interaction.envs.records.row import (
     schema_of,
 )
 from tabletop_interaction.errors import FolderInUse, InvalidConfiguration, WriterInUse
-from tabletop_interaction.files import append_bytes, atomic_path, disk_full_named, plain, sync_folder
+from tabletop_interaction.files import AnyPath, append_bytes, atomic_path, disk_full_named, plain, sync_folder
 
 ROWS_PER_GROUP = 8
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def open_writer(
-    folder: str | os.PathLike[str],
+    folder: AnyPath,
     *,
     split: str,
     views: Sequence[str],

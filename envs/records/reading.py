@@ -6,7 +6,6 @@ its journal is read once.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +21,10 @@ from tabletop_interaction.arrays import Ints
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION, list_journals, list_shards, read_meta
 from tabletop_interaction.envs.records.row import SMALL_COLUMNS, Interaction, interaction_from_row, picture_columns
 from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
+from tabletop_interaction.files import AnyPath
 
-_Path = str | os.PathLike[str]
 
-
-def open_interactions(folder: _Path, columns: Sequence[str] | None = None) -> InteractionTable:
+def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> InteractionTable:
     """All interactions of a folder as it is now, for reading at random.
 
     Args:
@@ -51,12 +49,12 @@ def open_interactions(folder: _Path, columns: Sequence[str] | None = None) -> In
     return InteractionTable(sources, _index_of(sources), [*SMALL_COLUMNS, *wanted])
 
 
-def read_interactions(folder: _Path, columns: Sequence[str] | None = None) -> Iterator[Interaction]:
+def read_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> Iterator[Interaction]:
     """All interactions of a folder in order; arguments and errors as `open_interactions`."""
     return iter(open_interactions(folder, columns))
 
 
-def count_interactions(folder: _Path) -> int:
+def count_interactions(folder: AnyPath) -> int:
     """Number of interactions in a folder; errors as `open_interactions`."""
     return len(open_interactions(folder, columns=()))
 

@@ -18,6 +18,7 @@ from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.journal import open_writer
 from tabletop_interaction.envs.records.row import Interaction, PngPictures, encode_picture
 from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
+from tabletop_interaction.files import AnyPath
 
 ENCODING_THREADS = 4
 _ATTRIBUTES = ("views", "split", "background", "metadata_for_records")
@@ -45,7 +46,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def __init__(
         self,
         env: gym.Env[Any, Any],
-        folder: str | os.PathLike[str],
+        folder: AnyPath,
         *,
         writer: str | None = None,
         metadata: Mapping[str, Any] | None = None,

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -304,23 +304,6 @@ file = open({str(tmp_path / ".lock")!r}, "w"); fcntl.flock(file, fcntl.LOCK_EX);
 # Full disks.
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 64 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], capture_output=True).returncode:
-        pytest.skip("no right to mount a small disk here")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
-def fill(disk):
-    with open(disk / "filler", "wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-
-
 def write_with_torch(path):
     torch = pytest.importorskip("torch")
     torch.save({"weights": torch.zeros(100_000)}, path)
@@ -372,34 +355,37 @@ WRITERS = {
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk_is_one_typed_error_and_nothing_is_left(small_disk, name):
-    (small_disk / name).write_bytes(b"old")
-    with pytest.raises(DiskFull) as raised, atomic_path(small_disk / name) as temporary:
+    path = small_disk.folder / name
+    path.write_bytes(b"old")
+    with pytest.raises(DiskFull) as raised, atomic_path(path) as temporary:
         WRITERS[name](temporary)
     assert "\n" not in str(raised.value)
-    assert str(small_disk / name) in str(raised.value)
-    assert names(small_disk) == [name]
-    assert (small_disk / name).read_bytes() == b"old"
+    assert str(path) in str(raised.value)
+    assert names(small_disk.folder) == [name]
+    assert path.read_bytes() == b"old"
 
 
 def test_a_claim_on_a_full_disk_leaves_no_mark(small_disk):
-    (small_disk / "run").mkdir()
-    fill(small_disk)
+    folder = small_disk.folder / "run"
+    folder.mkdir()
+    small_disk.fill()
     with pytest.raises(DiskFull):
-        claim_folder(small_disk / "run", "evaluate")
-    assert names(small_disk / "run") == []
-    (small_disk / "filler").unlink()
-    claim_folder(small_disk / "run", "evaluate")
+        claim_folder(folder, "evaluate")
+    assert names(folder) == []
+    small_disk.free()
+    claim_folder(folder, "evaluate")
 
 
 def test_a_line_on_a_full_disk_leaves_the_lines_before(small_disk):
-    append_json_line(small_disk / "a.jsonl", {"n": 1})
-    fill(small_disk)
+    path = small_disk.folder / "a.jsonl"
+    append_json_line(path, {"n": 1})
+    small_disk.fill()
     with pytest.raises(DiskFull):
-        append_json_line(small_disk / "a.jsonl", {"text": "x" * 10_000})
-    assert read_json_lines(small_disk / "a.jsonl") == [{"n": 1}]
-    (small_disk / "filler").unlink()
-    append_json_line(small_disk / "a.jsonl", {"n": 2})
-    assert read_json_lines(small_disk / "a.jsonl") == [{"n": 1}, {"n": 2}]
+        append_json_line(path, {"text": "x" * 10_000})
+    assert read_json_lines(path) == [{"n": 1}]
+    small_disk.free()
+    append_json_line(path, {"n": 2})
+    assert read_json_lines(path) == [{"n": 1}, {"n": 2}]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

@@ -203,3 +203,52 @@ def test_a_disk_that_fails_to_sync_acknowledges_nothing(
             with pytest.raises(DiskFull):
                 out.append(sample.interaction(1))
     assert [row.step for row in read_interactions(tmp_path)] == [0]
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_rows_and_no_claim(sample: Any, small_disk: Any) -> None:
+    folder = small_disk.folder / "rows"
+    small_disk.fill()
+    with pytest.raises(DiskFull, match="every interaction that was acknowledged before is whole and readable"):
+        sample.writer(folder)
+    assert not folder.exists() or set(os.listdir(folder)) <= {".lock"}
+    small_disk.free()
+    sample.record(folder, 1)
+    assert count_interactions(folder) == 1
+
+
+def test_a_disk_that_fills_up_keeps_all_acknowledged_rows(sample: Any, small_disk: Any) -> None:
+    folder = small_disk.folder / "rows"
+    written: list[str] = []
+
+    def record_without_end() -> None:
+        with sample.writer(folder, rows_per_shard=2) as out:
+            while True:
+                written.append(out.append(sample.interaction(len(written))).interaction_id)
+
+    with pytest.raises(DiskFull):
+        record_without_end()
+    assert len(written) > 2
+    assert sample.ids(folder) == written
+    assert not list(folder.rglob(".tmp-*"))
+
+
+KILLED_WHILE_OPENING = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from sample_rows import writer
+from tabletop_interaction import files
+{before}
+writer({folder!r})
+"""
+
+
+@pytest.mark.parametrize("call", ["Path.replace", "os.fsync", "Path.mkdir"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_folder_whose_opening_was_killed_can_be_opened(sample: Any, tmp_path: Path, call: str, count: int) -> None:
+    before = KILL_AT.format(call=call, count=count, last_act="real(*args, **kwargs)")
+    code = KILLED_WHILE_OPENING.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "rows"), before=before)
+    ended = subprocess.run([sys.executable, "-c", code])
+    assert ended.returncode in (0, -signal.SIGKILL)
+    sample.record(tmp_path / "rows", 1)
+    assert count_interactions(tmp_path / "rows") == 1

@@ -1,0 +1,19 @@
+"""Our PNG encoder writes what other programs read."""
+
+from __future__ import annotations
+
+import cv2
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from tabletop_interaction.envs.records.row import encode_picture
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 3), (350, 430, 3)])
+def test_our_png_is_read_by_others_as_it_was(shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    by_opencv = cv2.imdecode(np.frombuffer(encode_picture(picture), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    by_pillow = iio.imread(encode_picture(picture), extension=".png")
+    np.testing.assert_array_equal(by_opencv, picture)
+    np.testing.assert_array_equal(by_pillow, picture)
