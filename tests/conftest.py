@@ -1,8 +1,13 @@
 """Fixtures of all tests: one thread for torch, a small disk, the docs' example backend, sample rows, photos."""
 
 import importlib.util
+import itertools
+import os
+import pkgutil
 import shutil
+import signal
 import subprocess
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +53,43 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
         pytest.skip("no right to mount a small disk here")
     yield SmallDisk(folder)
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def killed_at() -> Callable[[str, int, Callable[[], object]], bool]:
+    """Runs a function in a child process that is killed after the n-th call of another one; whether it was killed.
+
+    `killed_at("pathlib.Path.replace", 1, function)`; the child is forked, so it may share no threads or devices.
+    """
+
+    def run(name: str, count: int, function: Callable[[], object]) -> bool:
+        if (child := os.fork()) == 0:
+            try:
+                _die_at(name, count)
+                function()
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        assert status in (0, signal.SIGKILL), "the function raised in the child"
+        return status == signal.SIGKILL
+
+    return run
+
+
+def _die_at(name: str, count: int) -> None:
+    place, _, attribute = name.rpartition(".")
+    owner = pkgutil.resolve_name(place)
+    real, calls = getattr(owner, attribute), itertools.count(1)
+
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        result = real(*args, **kwargs)
+        if next(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, attribute, deadly)
 
 
 @pytest.fixture(scope="session")

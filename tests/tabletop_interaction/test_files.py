@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -246,6 +246,22 @@ def test_folders_are_claimed_without_hard_links(tmp_path, monkeypatch):
     assert names(tmp_path) == [".tabletop"]
 
 
+KILLS = [("pathlib.Path.mkdir", 1), *((call, n) for call in ("os.fsync", "pathlib.Path.replace") for n in (1, 2))]
+
+
+@pytest.mark.parametrize(("call", "count"), [*KILLS, ("os.link", 1), ("pathlib.Path.unlink", 1)])
+def test_a_claim_that_was_killed_can_be_made_again_and_by_others_only_if_it_was_not_made(
+    tmp_path, killed_at, call, count
+):
+    folder = tmp_path / "run"
+    killed_at(call, count, lambda: claim_folder(folder, "evaluate"))
+    claimed = (folder / ".tabletop").exists()
+    with pytest.raises(ForeignFolder) if claimed else nullcontext():
+        claim_folder(folder, "segment")
+    claim_folder(folder, "evaluate" if claimed else "segment")
+    assert (folder / ".tabletop").read_text() == ("evaluate\n" if claimed else "segment\n")
+
+
 # Requests.
 
 
@@ -257,6 +273,19 @@ def test_a_folder_is_resumed_by_the_request_that_began_it_only(tmp_path):
     with pytest.raises(ForeignFolder, match=r"holds a run with config\.steps 3, not 4; give a new folder"):
         check_request(path, {"config": {"steps": 4}}, "a run")
     assert check_request(path, {"config": {"steps": 4}}, "a run", ignoring=["config.steps"])
+
+
+@pytest.mark.parametrize(("call", "count"), KILLS)
+def test_a_folder_whose_begin_was_killed_is_begun_or_resumed(tmp_path, killed_at, call, count):
+    path = tmp_path / "run" / "learn.json"
+
+    def begin():
+        if check_request(path, {"seed": 1}, "a run") is None:
+            write_json(path, {"seed": 1})
+
+    killed_at(call, count, begin)
+    begin()
+    assert check_request(path, {"seed": 1}, "a run") == {"seed": 1}
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", ""])
