@@ -62,7 +62,7 @@ class Bootstrap:
                 replace(self.training, seed=self.watching.seed),
                 replace(self.session, data=f"{pushes} pushes watched"),
                 minutes=self.minutes,
-                tell=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
+                callback=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
             )
         model = self.out / trained.name
         # The weights last: a network is there once both files are.

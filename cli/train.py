@@ -73,7 +73,7 @@ class Train:
                 self.training,
                 replace(self.session, data=str(self.data or self.coco)),
                 minutes=self.minutes,
-                tell=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
+                callback=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
             )
         if was_finished:
             print(f"{model} was finished already and stays as it is; give a new --out to train again")

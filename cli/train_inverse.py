@@ -55,8 +55,8 @@ class TrainInverse:
                 self.out,
                 self.training,
                 replace(self.session, data=str(self.data), split=read_meta(self.data).split),
-                tell=lambda step, steps, said: bar.stepped(step, steps, *said[:3]),
-                tell_errors=lambda done, total: show("held out", done, total),
+                callback=lambda step, steps, said: bar.stepped(step, steps, *said[:3]),
+                progress=lambda done, total: show("held out", done, total),
             )
         _print_errors(model)
 

@@ -1,90 +1,143 @@
-"""Networks on disk: weights in `NAME.safetensors`, what they are in `NAME.json` beside it.
+"""Networks and states of trainings on disk.
 
-The JSON file holds `schema_version`, `network` (the fields of `NetworkConfig`) and `metadata` (whatever the
-writer wants to remember: seed, steps, data, figures). Loading either runs no code.
+A checkpoint is two files: weights in `NAME.safetensors`, and beside it `NAME.json` with `schema_version`, `kind` (not
+for segmentation networks), `network` (the fields of its configuration) and `metadata` (seed, steps, data, figures). A
+state is what a training needs to resume, in one file of torch. Loading runs no code.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from tabletop_interaction.errors import CheckpointError
+from tabletop_interaction.errors import CheckpointError, DamagedState
+from tabletop_interaction.files import atomic_path, plain, write_json
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 
 SCHEMA_VERSION = 1
-# DeepMask's largest is 512. Weights have to fit before anything of such a size is allocated.
+# DeepMask's largest is 512. The weights must fit before anything of such a size is allocated.
 MOST_CHANNELS = 65536
-HOW_TO_TRAIN = "train one with `tabletop learn` or `tabletop train` and give its path"
+
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class NetworkKind(Generic[NetworkT]):
+    """A kind of network that checkpoints hold.
+
+    Attributes:
+        name: `kind` in the JSON file; None: the file has none.
+        config: the dataclass of its configuration.
+        make: a network, with any weights, from its configuration.
+        how_to_train: what a user does to get such a checkpoint, for messages.
+    """
+
+    name: str | None
+    config: type[Any]
+    make: Callable[[Any], NetworkT]
+    how_to_train: str
+
+
+SEGMENTATION = NetworkKind(
+    None, NetworkConfig, DeepMask, "train one with `tabletop learn` or `tabletop train` and give its path"
+)
 
 
 def save_checkpoint(
-    network: DeepMask, path: str | Path, *, half: bool = False, metadata: Mapping[str, Any] | None = None
+    network: nn.Module,
+    path: str | Path,
+    *,
+    half: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    kind: NetworkKind[Any] = SEGMENTATION,
 ) -> None:
-    """Write a network; each file appears whole or not at all, and what was there is replaced.
+    """Write a network; each file is whole or as before, whatever interrupts.
 
-    The description goes first: weights that lie there have one, even after a kill between the two.
+    The description is written first, so that weights always have one.
 
     Args:
-        network: on any device.
+        network: on any device; has a `config`.
         path: ends in `.safetensors`; its folder is made if need be.
-        half: weights as float16, half the size; BatchNorm's running statistics stay float32.
+        half: write weights as float16, half the size; BatchNorm's running statistics stay float32.
         metadata: anything that JSON can hold.
+        kind: of the network.
 
     Raises:
-        CheckpointError: the path ends otherwise, or the metadata is no JSON; nothing was written.
+        CheckpointError: the path ends otherwise, or the metadata is not JSON; nothing was written.
+        DiskFull: no space is left; the checkpoint is as before.
     """
     weights, description = _pair(path)
+    named = {} if kind.name is None else {"kind": kind.name}
+    content = {"schema_version": SCHEMA_VERSION, **named, "network": network.config, "metadata": metadata or {}}
     try:
-        text = json.dumps(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "network": asdict(network.config),
-                "metadata": dict(metadata or {}),
-            },
-            indent=2,
-        )
+        content = plain(content)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"metadata cannot be written as JSON ({error}); give plain values") from error
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    partial = weights.with_name(weights.name + ".partial")
-    save_file(_tensors(network, half), partial)
-    partial_description = description.with_name(description.name + ".partial")
-    partial_description.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial_description, description)
-    os.replace(partial, weights)
+    with atomic_path(weights) as temporary:
+        save_file(_tensors(network, half), temporary)
+        write_json(description, content)
 
 
 def load_checkpoint(path: str | Path) -> DeepMask:
+    """Read a segmentation network; see `load_network`."""
+    return load_network(path, SEGMENTATION)
+
+
+def load_network(path: str | Path, kind: NetworkKind[NetworkT]) -> NetworkT:
     """Read a network: float32, on the CPU, in evaluation mode.
 
     Raises:
         CheckpointError: says which file is missing or damaged, or which of its entries do not fit or are not finite.
     """
     weights, _ = _pair(path)
-    config = _network_config(path)
+    config = _network_config(path, kind)
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{weights} cannot be read ({error}); copy it again or {HOW_TO_TRAIN}") from error
-    network = _filled(weights, config, tensors)
-    _check_finite(weights, network.state_dict())
+        raise CheckpointError(f"{weights} cannot be read ({error}); copy it again or {kind.how_to_train}") from error
+    network = _filled(weights, config, tensors, kind)
+    broken = [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"the weights in {weights} are not finite: {_listed(broken)}; its training diverged or the file is "
+            f"damaged; {kind.how_to_train}"
+        )
     return network.eval()
 
 
-def checkpoint_metadata(path: str | Path) -> dict[str, Any]:
-    """What the writer of a checkpoint remembered; errors as `load_checkpoint`, the weights are not read."""
-    return dict(_description(path)["metadata"])
+def checkpoint_metadata(path: str | Path, kind: NetworkKind[Any] = SEGMENTATION) -> dict[str, Any]:
+    """Return the metadata of a checkpoint without reading its weights; errors as of `load_network`."""
+    return dict(_description(path, kind)["metadata"])
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values; the file is whole or as before, whatever interrupts. Raises DiskFull."""
+    with atomic_path(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read what `save_state` wrote, onto the CPU whichever device wrote it; None if there is no file.
+
+    Raises:
+        DamagedState: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch has no class of its own for this error.
+        raise DamagedState(f"{path} is damaged ({error})") from error
 
 
 def _pair(path: str | Path) -> tuple[Path, Path]:
@@ -94,7 +147,7 @@ def _pair(path: str | Path) -> tuple[Path, Path]:
     return weights, weights.with_suffix(".json")
 
 
-def _tensors(network: DeepMask, half: bool) -> dict[str, Tensor]:
+def _tensors(network: nn.Module, half: bool) -> dict[str, Tensor]:
     halved = {name for name, _ in network.named_parameters()} if half else set()
     return {
         name: tensor.detach().to("cpu", torch.float16 if name in halved else tensor.dtype).contiguous()
@@ -102,11 +155,11 @@ def _tensors(network: DeepMask, half: bool) -> dict[str, Tensor]:
     }
 
 
-def _description(path: str | Path) -> dict[str, Any]:
+def _description(path: str | Path, kind: NetworkKind[Any]) -> dict[str, Any]:
     weights, description = _pair(path)
     for file in (weights, description):
         if not file.is_file():
-            raise CheckpointError(f"there is no {file}; {HOW_TO_TRAIN}")
+            raise CheckpointError(f"there is no {file}; {kind.how_to_train}")
     try:
         content = json.loads(description.read_text(encoding="utf-8"))
         version = content["schema_version"]
@@ -117,65 +170,55 @@ def _description(path: str | Path) -> dict[str, Any]:
             f"{description} has schema version {version} and this release reads {SCHEMA_VERSION}; "
             "load it with the release that wrote it"
         )
-    missing = {"network", "metadata"} - content.keys()
-    if missing:
-        raise CheckpointError(f"{description} lacks {sorted(missing)}; write it with save_checkpoint")
+    if content.get("kind") != kind.name:
+        found, wanted = content.get("kind") or "segmentation network", kind.name or "segmentation network"
+        raise CheckpointError(f"{description} describes another network, {found!r}, no {wanted}; {kind.how_to_train}")
     for name in ("network", "metadata"):
-        if not isinstance(content[name], dict):
-            raise CheckpointError(f"{name} in {description} is {content[name]!r}; it has to be an object with names")
+        if not isinstance(content.get(name), dict):
+            raise CheckpointError(f"{name} in {description} is {content.get(name)!r}; it must be a JSON object")
     return dict(content)
 
 
-def _network_config(path: str | Path) -> NetworkConfig:
-    given = _description(path)["network"]
-    known = {field.name for field in fields(NetworkConfig)}
-    unknown = set(given) - known
-    if unknown:
-        raise CheckpointError(f"{path} describes a network with {sorted(unknown)}; known are {sorted(known)}")
-    for name in known & given.keys() - {"mask_branch"}:
+def _network_config(path: str | Path, kind: NetworkKind[Any]) -> Any:
+    given = _description(path, kind)["network"]
+    known = {field.name: field.default for field in fields(kind.config)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise CheckpointError(f"{path} describes a network with {unknown}; known are {sorted(known)}")
+    for name, value in given.items():
         # bool is an int to Python.
-        if type(given[name]) is not int or not 2 <= given[name] <= MOST_CHANNELS:
+        if type(known[name]) is int and (type(value) is not int or not 1 <= value <= MOST_CHANNELS):
             raise CheckpointError(
-                f"{path} describes no network that can be made: {name} is {given[name]!r}; "
-                f"a whole number from 2 to {MOST_CHANNELS} is accepted"
+                f"{path} describes no network that can be made: {name} is {value!r}; a whole number from 1 to "
+                f"{MOST_CHANNELS} is accepted"
             )
     try:
-        return NetworkConfig(**given)
+        return kind.config(**given)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} describes no network that can be made: {error}") from error
 
 
-def _filled(path: Path, config: NetworkConfig, tensors: Mapping[str, Tensor]) -> DeepMask:
+def _filled(path: Path, config: Any, tensors: Mapping[str, Tensor], kind: NetworkKind[NetworkT]) -> NetworkT:
     try:
         # Shapes without memory: a description of a network larger than its weights costs nothing to refuse.
         with torch.device("meta"):
-            wanted = DeepMask(config).state_dict()
+            wanted = kind.make(config).state_dict()
         _check_fit(path, tensors, wanted)
-        network = DeepMask(config)
+        network = kind.make(config)
         network.load_state_dict(tensors)
     except (RuntimeError, MemoryError) as error:
         raise CheckpointError(f"the network of {path} cannot be made: {error}") from error
     return network
 
 
-def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    if broken:
-        raise CheckpointError(
-            f"the weights in {path} are not finite: {', '.join(broken[:5])}{' ...' if len(broken) > 5 else ''}; "
-            f"its training diverged or the file is damaged; {HOW_TO_TRAIN}"
-        )
-
-
 def _check_fit(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     shapes = [
         f"{name} {tuple(found[name].shape)} instead of {tuple(wanted[name].shape)}"
         for name in sorted(wanted.keys() & found.keys())
         if found[name].shape != wanted[name].shape
     ]
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     problems = [
-        f"{what}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+        f"{what}: {_listed(names)}"
         for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
         if names
     ]
@@ -183,3 +226,7 @@ def _check_fit(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Ten
         raise CheckpointError(
             f"the weights in {path} do not fit the network that its JSON file describes; " + "; ".join(problems)
         )
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"

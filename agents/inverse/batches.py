@@ -1,8 +1,8 @@
-"""Batches for an inverse model: pairs of pictures, warped and coloured alike, and what the network shall say of them.
+"""Batches for an inverse model: augmented pairs of pictures and their targets.
 
-The batch of step k depends on the examples, the seed and k alone. Each pair is mirrored, turned, zoomed and shifted as
-one, its action with it, and its colours are changed as one, so that what differs between the two pictures stays what
-was moved. The original changes nothing.
+The batch of step k depends on the examples, the seed and k only. Both pictures of a pair and its action are mirrored,
+rotated, zoomed and shifted by one map and recoloured alike, so that they still differ only by what was moved. The
+original does not augment.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tabletop_interaction.agents.inverse.config import Augmentation, InverseModelConfig
 from tabletop_interaction.agents.inverse.examples import InverseExample, InverseExamples
+from tabletop_interaction.agents.inverse.model import shares_of_angles, shares_of_cells
 from tabletop_interaction.agents.inverse.picture_actions import warped_actions
-from tabletop_interaction.agents.inverse.targets import shares_of_angles, shares_of_cells
-
-Picture = NDArray[np.uint8]
-
-
-NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0)
+from tabletop_interaction.arrays import Bytes, Floats, Picture
 
 
 class InverseBatch(NamedTuple):
@@ -32,9 +27,9 @@ class InverseBatch(NamedTuple):
 
     Attributes:
         now: uint8 (B, 3, height, width).
-        goal: the same.
-        pick: float32 (B, rows, columns), shares of cells.
-        pick_cells: int64 (B,), the cell given to the rest of the network, drawn by its share.
+        goal: as `now`.
+        pick: float32 (B, rows, columns), see `shares_of_cells`.
+        pick_cells: int64 (B,), the cell given to the rest of the network, drawn by its share in `pick`.
         angle: float32 (B, angles).
         place: float32 (B, rows, columns).
     """
@@ -52,10 +47,10 @@ class InverseSampler:
     """Makes batches.
 
     Attributes:
-        examples: to learn from; each comes once before any comes again.
-        source: whose pictures they are.
+        examples: to learn from; each is used once before any is used again.
+        source: has their pictures.
         model: sizes of the network.
-        augmentation: see there.
+        augmentation: see `Augmentation`.
     """
 
     examples: tuple[InverseExample, ...]
@@ -64,7 +59,7 @@ class InverseSampler:
     augmentation: Augmentation
 
     def batch(self, seed: int, number: int, size: int) -> InverseBatch:
-        """The batch of that number in a run with that seed."""
+        """Return batch `number`, of `size` pairs, of the run with this seed."""
         rng = np.random.default_rng([seed, 0, number])
         chosen = [self.examples[index] for index in _in_turn(len(self.examples), seed, number * size, size)]
         pairs = [self._pair(example, rng) for example in chosen]
@@ -80,7 +75,7 @@ class InverseSampler:
             place=torch.from_numpy(shares_of_cells(actions[:, 3:5], self.model.cells)),
         )
 
-    def _pair(self, example: InverseExample, rng: np.random.Generator) -> tuple[Picture, Picture, NDArray[np.float64]]:
+    def _pair(self, example: InverseExample, rng: np.random.Generator) -> tuple[Picture, Picture, Floats]:
         warp = _drawn_warp(rng, self.augmentation, self.model.size)
         action = warped_actions(example.action, warp)[0]
         if not _inside(action, self.model.size):
@@ -93,15 +88,15 @@ class InverseSampler:
 
 
 def _in_turn(count: int, seed: int, first: int, size: int) -> list[int]:
-    """Indices `first` to `first + size` of an endless sequence of shuffled rounds."""
+    """Return entries `first` to `first + size` of an endless sequence of shuffled rounds over `count` indices."""
     rounds = range(first // count, (first + size - 1) // count + 1)
     order = np.concatenate([np.random.default_rng([seed, 1, number]).permutation(count) for number in rounds])
     start = first - rounds.start * count
     return [int(index) for index in order[start : start + size]]
 
 
-def _drawn_warp(rng: np.random.Generator, wanted: Augmentation, size: tuple[int, int]) -> NDArray[np.float64]:
-    """(2, 3) affine, from pixels to pixels of the warped picture, about its middle."""
+def _drawn_warp(rng: np.random.Generator, wanted: Augmentation, size: tuple[int, int]) -> Floats:
+    """Draw a map (2, 3) about the centre of the picture, from its pixels to those of the warped one."""
     middle = (np.array(size[::-1]) - 1) / 2
     angle = np.deg2rad(rng.uniform(-wanted.turn_deg, wanted.turn_deg))
     zoom = np.exp(rng.uniform(-1, 1) * np.log1p(wanted.zoom))
@@ -111,20 +106,20 @@ def _drawn_warp(rng: np.random.Generator, wanted: Augmentation, size: tuple[int,
     return np.column_stack([turn, shift])
 
 
-def _inside(action: NDArray[np.float64], size: tuple[int, int]) -> bool:
-    """Whether both points of a picture action lie in the picture."""
+def _inside(action: Floats, size: tuple[int, int]) -> bool:
+    """Return whether both points of a picture action lie in the picture."""
     points = action[[0, 1, 3, 4]].reshape(2, 2)
     return bool((points >= 0).all() and (points <= np.array(size[::-1]) - 1).all())
 
 
-def _warped(picture: Picture, warp: NDArray[np.float64]) -> Picture:
-    # What comes in from beyond the border is alike in both pictures.
+def _warped(picture: Picture, warp: Floats) -> Picture:
+    # The reflected border is the same in both pictures.
     warped = cv2.warpAffine(picture, warp, picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(warped, np.uint8)
 
 
-def _drawn_tables(rng: np.random.Generator, wanted: Augmentation) -> tuple[Picture, Picture]:
-    """Look-up tables, uint8 (1, 256, 3), of the two pictures: the same but for the exposure."""
+def _drawn_tables(rng: np.random.Generator, wanted: Augmentation) -> tuple[Bytes, Bytes]:
+    """Draw look-up tables, uint8 (1, 256, 3), for the two pictures; they differ by the exposure only."""
     gains, gamma = np.exp(rng.normal(0, wanted.colour, 3)), np.exp(rng.normal(0, wanted.colour))
     shared = 255 * (np.arange(256)[:, None] / 255) ** gamma * gains
     exposures = np.exp(rng.normal(0, wanted.exposure, 2))
@@ -132,10 +127,10 @@ def _drawn_tables(rng: np.random.Generator, wanted: Augmentation) -> tuple[Pictu
     return first, second
 
 
-def _coloured(picture: Picture, table: Picture) -> Picture:
+def _coloured(picture: Picture, table: Bytes) -> Picture:
     return np.asarray(cv2.LUT(picture, table), np.uint8)
 
 
 def _tensor(pictures: list[Picture]) -> Tensor:
-    """(B, 3, height, width) of pictures (height, width, 3)."""
+    """Stack pictures (height, width, 3) to (B, 3, height, width)."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError
-from tabletop_interaction.segmentation.config import Device
-from tabletop_interaction.segmentation.training.config import SEEDS
+from tabletop_interaction.segmentation.training.config import OptimiserConfig, RunOptions
 
 CELL_PX = 8
 """Side of a cell of the score map, in pixels of the network's picture; the stride of its maps."""
@@ -72,16 +70,11 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class InverseTrainingConfig:
+class InverseTrainingConfig(OptimiserConfig):
     """How an inverse model is trained.
 
     Attributes:
-        steps: Training steps; the learning rate falls to zero over them.
         batch_size: Pairs of pictures in a training step.
-        learning_rate: Highest learning rate of AdamW.
-        warm_up_steps: Steps over which the learning rate rises from zero, at most a tenth of all.
-        weight_decay: Weight decay of AdamW.
-        most_gradient: Norm to which the gradient is clipped.
         span: Most moves between the two pictures of a pair; the original has 1, more teach to begin what takes several.
         held_out: Share of the scenes that are kept out of the training, for the test.
         seed: Seed of the first weights, the batches, and the choice of scenes for the test.
@@ -91,41 +84,26 @@ class InverseTrainingConfig:
 
     steps: int = 1500
     batch_size: int = 16
-    learning_rate: float = 1e-3
     warm_up_steps: int = 20
-    weight_decay: float = 0.02
-    most_gradient: float = 5.0
     span: int = 1
     held_out: float = 0.1
-    seed: int = 0
     model: InverseModelConfig = field(default_factory=InverseModelConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "span"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("learning_rate", "most_gradient"):
-            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
+        super().__post_init__()
+        if self.span < 1:
+            raise TrainingError(f"span is {self.span}; it must be 1 or more")
         if not 0 < self.held_out < 1:
             raise TrainingError(f"held_out is {self.held_out}; it must lie between 0 and 1")
-        if not 0 <= self.seed < SEEDS:
-            raise TrainingError(f"seed is {self.seed}; it must be 0 or more and below 2**63")
 
 
 @dataclass(frozen=True)
-class InverseRunOptions:
-    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
+class InverseRunOptions(RunOptions):
+    """As `RunOptions`.
 
     Attributes:
-        data: Where the examples are from, in words; kept in model.json.
         split: Split of the objects and table tops in the examples; kept in model.json.
-        checkpoint_every: Steps between two states on disk.
-        device: Device of the training.
     """
 
-    data: str = ""
     split: str = ""
-    checkpoint_every: int = 100
-    device: Device = "cpu"

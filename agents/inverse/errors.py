@@ -1,6 +1,6 @@
-"""How far an inverse model's actions are from those that were carried out, beside what chance would say.
+"""Errors of an inverse model's actions against those carried out, and the errors of chance.
 
-Chance is a fixed prior: whatever is seen, the mean action of the examples that were learned from.
+Chance is a fixed prior: for every pair of pictures the mean action of the training examples.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tabletop_interaction.agents.inverse.examples import InverseExample
-from tabletop_interaction.agents.inverse.model import InverseModel, believe
+from tabletop_interaction.agents.inverse.model import InverseModel, predict_action
 from tabletop_interaction.agents.inverse.picture_actions import arena_actions
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.segmentation.training.pictures import PictureStore
 
 _NEAR_CM = 2.1
-"""About the benchmark's 15 px."""
+"""About the 15 px of the rearrangement benchmark."""
 
 
 @dataclass(frozen=True)
 class InverseErrors:
-    """Over examples.
+    """Errors over examples.
 
     Attributes:
-        examples: how many.
-        pick_cm: mean distance on the table between the pick and the one that was carried out.
-        pick_median_cm: its median.
-        place_cm: the same of the place.
-        place_median_cm: its median.
+        examples: number of examples.
+        pick_cm: mean distance on the table between predicted and carried-out pick.
+        pick_median_cm: median of this distance.
+        place_cm: mean distance of the place.
+        place_median_cm: median of this distance.
         angle_deg: mean difference of the gripper's angle, 0 to 90.
-        both_near: share of the examples whose pick and place are both within 2.1 cm.
+        both_near: share of the examples with pick and place both within 2.1 cm.
     """
 
     examples: int
@@ -47,38 +47,36 @@ def model_errors(
     model: InverseModel,
     examples: Sequence[InverseExample],
     pictures: PictureStore,
-    tell: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> InverseErrors:
-    """The errors of the likeliest actions.
+    """Compute the errors of the likeliest actions.
 
     Args:
         model: in evaluation mode.
         examples: one or more.
-        pictures: theirs.
-        tell: called with how many are done and how many there are.
+        pictures: of the examples.
+        progress: called after each example with the number done and the number of all.
     """
     actions = []
     for example in examples:
-        actions.append(believe(model, pictures[example.now], pictures[example.goal]).action)
-        if tell is not None:
-            tell(len(actions), len(examples))
+        actions.append(predict_action(model, pictures[example.now], pictures[example.goal]).action)
+        if progress is not None:
+            progress(len(actions), len(examples))
     return action_errors(np.array(actions), examples, model.config.size)
 
 
 def chance_errors(
     learned: Sequence[InverseExample], examples: Sequence[InverseExample], size: tuple[int, int]
 ) -> InverseErrors:
-    """The errors of the fixed prior: the mean of what was `learned` from, its angle the mean of lines."""
+    """Compute the errors of the fixed prior: the mean action of `learned`, its angle the mean of directions."""
     actions = np.array([example.action for example in learned])
     mean = actions.mean(0)
     mean[2] = np.angle(np.exp(2j * actions[:, 2]).mean()) / 2
     return action_errors(np.tile(mean, (len(examples), 1)), examples, size)
 
 
-def action_errors(
-    actions: NDArray[np.float64], examples: Sequence[InverseExample], size: tuple[int, int]
-) -> InverseErrors:
-    """The errors of picture actions (N, 5), one an example."""
+def action_errors(actions: Floats, examples: Sequence[InverseExample], size: tuple[int, int]) -> InverseErrors:
+    """Compute the errors of picture actions (N, 5), one for each example."""
     pairs = [
         arena_actions([action, example.action], example.view, size)
         for action, example in zip(actions, examples, strict=True)

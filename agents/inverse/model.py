@@ -1,59 +1,51 @@
-"""An inverse model: what pick-and-place leads from one picture to another (Agrawal et al. 2016, "Learning to Poke by
-Poking", section 3).
+"""An inverse model: which pick-and-place leads from one picture to another.
 
-A siamese network over the picture now and the goal's picture; where to pick, at what angle, and where to place are
-discretised and predicted one given the other: p(pick) p(angle | pick) p(place | pick).
+After Agrawal et al. 2016, "Learning to Poke by Poking", section 3: a siamese network over the picture now and the
+goal's picture. Where to pick, at what angle, and where to place are discretised, a point into square cells of the
+picture, an angle into bins over half a circle, and predicted as p(pick) p(angle | pick) p(place | pick).
 
 | | the original | here |
 |---|---|---|
 | action | a poke: pixel, angle, length | a pick-and-place: pixel, angle, pixel |
 | trunk | AlexNet's convolutions, from ImageNet weights | EfficientNet-Lite0's to stride 16, ImageNet weights kept |
-| pick | one of 20 x 20 cells | one of 22 x 27 cells, by convolutions: each cell's score is that of what is seen there |
-| angle | one of 36 | one of 18 over half a circle: a gripper has no head |
-| targets | one cell | shared by the nearest cells, so that what is read off is finer than a cell |
+| pick | one of 20 x 20 cells | one of 22 x 27 cells, each scored by convolutions |
+| angle | one of 36 | one of 18 over half a circle, because a gripper is symmetric |
+| targets | one cell | shared by the nearest cells, so that predictions are finer than a cell |
 | forward model | trained along, to regularise | none |
 
-What comes after the pick is told it by what the network has at the picked cell.
+Angle and place depend on the pick through the features at the picked cell.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tabletop_interaction.agents.efficientnet_lite import PIXEL_MEAN, PIXEL_STD, EfficientNetLite0
 from tabletop_interaction.agents.features import imagenet_network
-from tabletop_interaction.agents.inverse.config import CHANNEL_GROUPS, InverseModelConfig
-from tabletop_interaction.agents.inverse.targets import angle_of, point_of
-from tabletop_interaction.envs.records.folder import write_whole
-from tabletop_interaction.errors import CheckpointError
+from tabletop_interaction.agents.inverse.config import CELL_PX, CHANNEL_GROUPS, InverseModelConfig
+from tabletop_interaction.arrays import Floats, Floats32, Picture
+from tabletop_interaction.segmentation.checkpoints import NetworkKind, load_network
 
-_SCHEMA_VERSION = 1
-_KIND = "inverse model"
-_HOW_TO_TRAIN = "train one with `tabletop train-inverse` and give its model.safetensors"
 # Blocks of EfficientNet-Lite0 up to stride 8 and from there up to the end of stride 16, and their channels.
 _TO_STRIDE_8, _TO_STRIDE_16 = 5, 11
 _CHANNELS_8, _CHANNELS_16 = 40, 112
 _DILATIONS = (1, 2, 4, 1)
 
 
-class Compared(NamedTuple):
-    """Two pictures that were laid beside each other.
+class PairFeatures(NamedTuple):
+    """Features of a pair of pictures, and where to pick.
 
     Attributes:
         maps: (B, C, rows, columns).
-        pick_logits: (B, rows, columns), of where to pick in the picture now.
+        pick_logits: (B, rows, columns), logits of the cell to pick in the picture now.
     """
 
     maps: Tensor
@@ -61,11 +53,11 @@ class Compared(NamedTuple):
 
 
 class GivenPick(NamedTuple):
-    """What follows once it is decided where to pick.
+    """The rest of the action, given where to pick.
 
     Attributes:
-        angle_logits: (B, angles), of the angle's bin.
-        place_logits: (B, rows, columns), of where to place.
+        angle_logits: (B, angles), logits of the angle's bin.
+        place_logits: (B, rows, columns), logits of the cell to place at.
     """
 
     angle_logits: Tensor
@@ -73,11 +65,11 @@ class GivenPick(NamedTuple):
 
 
 class InverseModel(nn.Module):
-    """See the module. The trunk is not trained, and its normalisation keeps its statistics.
+    """The siamese network; its trunk is not trained, and the normalisation keeps its statistics.
 
     Args:
         config: sizes.
-        trunk: whose first blocks are taken over, weights and all; None for random ones.
+        trunk: network whose first blocks are used, with their weights; None: random weights.
     """
 
     def __init__(self, config: InverseModelConfig | None = None, trunk: EfficientNetLite0 | None = None) -> None:
@@ -95,12 +87,12 @@ class InverseModel(nn.Module):
         self.place = nn.Sequential(_Layer(2 * channels, channels, 1), _Residual(channels, 1), nn.Conv2d(channels, 1, 1))
 
     def forward(self, now: Tensor, goal: Tensor, pick_cells: Tensor) -> tuple[Tensor, GivenPick]:
-        """Pick logits, and the rest given picks; arguments of `compare` and `given_pick`."""
+        """Return pick logits, and the rest given picks; arguments of `compare` and `given_pick`."""
         compared = self.compare(now, goal)
         return compared.pick_logits, self.given_pick(compared, pick_cells)
 
-    def compare(self, now: Tensor, goal: Tensor) -> Compared:
-        """Lay pictures beside each other.
+    def compare(self, now: Tensor, goal: Tensor) -> PairFeatures:
+        """Compare pictures with their goals.
 
         Args:
             now: uint8 (B, 3, height, width) RGB.
@@ -108,14 +100,14 @@ class InverseModel(nn.Module):
         """
         seen_now, seen_then = self._seen(torch.cat([now, goal])).chunk(2)
         maps = self.context(self.join(torch.cat([seen_now, seen_then, seen_now - seen_then], 1)))
-        return Compared(maps, self.pick(maps)[:, 0])
+        return PairFeatures(maps, self.pick(maps)[:, 0])
 
-    def given_pick(self, compared: Compared, pick_cells: Tensor) -> GivenPick:
-        """Angle and place, given where to pick.
+    def given_pick(self, compared: PairFeatures, pick_cells: Tensor) -> GivenPick:
+        """Predict angle and place, given where to pick.
 
         Args:
             compared: of `compare`.
-            pick_cells: int64 (B,), number of the cell, row by row.
+            pick_cells: int64 (B,), numbers of the cells, row by row.
         """
         maps = compared.maps
         index = pick_cells[:, None, None].expand(-1, maps.shape[1], 1)
@@ -124,7 +116,7 @@ class InverseModel(nn.Module):
         return GivenPick(self.angle(picked), self.place(torch.cat([maps, alike], 1))[:, 0])
 
     def _seen(self, pictures: Tensor) -> Tensor:
-        """(B, C, rows, columns) features of pictures, uint8 (B, 3, height, width)."""
+        """Return features (B, C, rows, columns) of pictures, uint8 (B, 3, height, width)."""
         with torch.no_grad():
             stride_8, stride_16 = self.trunk(pictures)
         coarse = functional.interpolate(self.from_stride_16(stride_16), size=stride_8.shape[-2:], mode="bilinear")
@@ -133,8 +125,8 @@ class InverseModel(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Beliefs:
-    """What the model holds to be the action that leads from one picture to another.
+class ActionDistribution:
+    """The predicted distribution of the action that leads from one picture to another.
 
     Attributes:
         pick: float64 (rows, columns), probabilities of cells.
@@ -143,22 +135,22 @@ class Beliefs:
         action: float64 (5,), the likeliest picture action (see `picture_actions`) given the pick.
     """
 
-    pick: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    place: NDArray[np.float64]
-    action: NDArray[np.float64]
+    pick: Floats
+    angle: Floats
+    place: Floats
+    action: Floats
 
 
-def believe(
-    model: InverseModel, now: NDArray[np.uint8], goal: NDArray[np.uint8], rng: np.random.Generator | None = None
-) -> Beliefs:
-    """What leads from one picture to the other.
+def predict_action(
+    model: InverseModel, now: Picture, goal: Picture, rng: np.random.Generator | None = None
+) -> ActionDistribution:
+    """Predict the action that leads from one picture to the other.
 
     Args:
         model: in evaluation mode.
         now: uint8 (height, width, 3) RGB, of the model's size.
         goal: the same.
-        rng: draws the pick's cell from the beliefs; None takes the likeliest.
+        rng: draws the pick's cell from its distribution; None takes the likeliest.
     """
     device = next(model.parameters()).device
     pair = [torch.from_numpy(np.array(one)).permute(2, 0, 1)[None].to(device) for one in (now, goal)]
@@ -169,11 +161,11 @@ def believe(
         given = model.given_pick(compared, torch.tensor([cell], device=device))
     angle, place = _probabilities(given.angle_logits[0]), _probabilities(given.place_logits[0])
     place_xy = point_of(place, int(place.argmax()))
-    return Beliefs(pick, angle, place, np.array([*point_of(pick, cell), angle_of(angle), *place_xy]))
+    return ActionDistribution(pick, angle, place, np.array([*point_of(pick, cell), angle_of(angle), *place_xy]))
 
 
 def new_inverse_model(config: InverseModelConfig, seed: int) -> InverseModel:
-    """The network that a training begins with: ImageNet's trunk, and other weights that depend on the seed alone.
+    """Return the network that a training begins with: ImageNet's trunk; the other weights depend on the seed only.
 
     Raises:
         FeaturesUnavailable: the package with the trunk's weights is not installed.
@@ -183,68 +175,81 @@ def new_inverse_model(config: InverseModelConfig, seed: int) -> InverseModel:
         return InverseModel(config, imagenet_network())
 
 
-def save_inverse_model(model: InverseModel, path: Path, metadata: Mapping[str, Any]) -> None:
-    """Write a network: its weights into `path`, what it is and `metadata`, plain values, into a JSON file beside it.
-
-    Each file appears whole or not at all, the description first.
-    """
-    said = {
-        "schema_version": _SCHEMA_VERSION,
-        "kind": _KIND,
-        "network": asdict(model.config),
-        "metadata": dict(metadata),
-    }
-    write_whole(path.with_suffix(".json"), json.dumps(said, indent=2) + "\n")
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_whole(path, save(tensors))
+INVERSE_MODEL = NetworkKind(
+    "inverse model",
+    InverseModelConfig,
+    InverseModel,
+    "train one with `tabletop train-inverse` and give its model.safetensors",
+)
 
 
 def load_inverse_model(path: str | Path) -> InverseModel:
     """Read a network that `tabletop train-inverse` wrote: on the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or is no inverse model's.
+        CheckpointError: a file is missing or damaged, or holds no inverse model.
     """
-    said = _description(Path(path))
-    try:
-        model = InverseModel(InverseModelConfig(**said["network"]))
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); copy it again or {_HOW_TO_TRAIN}") from error
-    return model.eval()
+    return load_network(path, INVERSE_MODEL)
 
 
-def inverse_model_metadata(path: str | Path) -> dict[str, Any]:
-    """What the training remembered, its figures among it; errors as `load_inverse_model`, the weights are not read."""
-    return dict(_description(Path(path))["metadata"])
+def shares_of_cells(points_xy: Floats, cells: tuple[int, int]) -> Floats32:
+    """Share each point among the nearest cells, bilinearly: float32 (N, rows, columns), each sums to 1.
+
+    Args:
+        points_xy: (N, 2), pixels of the network's picture; points beyond the outermost centres are moved to them.
+        cells: rows and columns.
+    """
+    at = np.clip((points_xy + 0.5) / CELL_PX - 0.5, 0, np.array(cells)[::-1] - 1)
+    rows, columns = (
+        np.maximum(0, 1 - np.abs(at[:, axis, None] - np.arange(count)))
+        for axis, count in ((1, cells[0]), (0, cells[1]))
+    )
+    return np.asarray(rows[:, :, None] * columns[:, None, :], np.float32)
 
 
-def _description(path: Path) -> dict[str, Any]:
-    beside = path.with_suffix(".json")
-    for file in (path, beside):
-        if not file.is_file():
-            raise CheckpointError(f"there is no {file}; {_HOW_TO_TRAIN}")
-    try:
-        said = dict(json.loads(beside.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{beside} is no description of a network ({error}); {_HOW_TO_TRAIN}") from error
-    if said.get("kind") != _KIND or not {"network", "metadata"} <= said.keys():
-        raise CheckpointError(f"{beside} describes another network, no inverse model; {_HOW_TO_TRAIN}")
-    if said.get("schema_version") != _SCHEMA_VERSION:
-        raise CheckpointError(
-            f"{beside} has schema version {said.get('schema_version')} and this release reads {_SCHEMA_VERSION}; "
-            "load it with the release that wrote it"
-        )
-    return said
+def point_of(shares: Floats, cell: int) -> tuple[float, float]:
+    """Return the mean pixel x, y of a cell and its neighbours: inverts `shares_of_cells` at its largest cell.
+
+    Args:
+        shares: (rows, columns), not negative, positive at the cell.
+        cell: number of the cell, row by row.
+    """
+    row, column = divmod(cell, shares.shape[1])
+    rows, columns = (slice(max(0, at - 1), at + 2) for at in (row, column))
+    window = shares[rows, columns]
+    centres = np.mgrid[rows.start : rows.start + window.shape[0], columns.start : columns.start + window.shape[1]]
+    y, x = ((centres * window).sum((1, 2)) / window.sum() + 0.5) * CELL_PX - 0.5
+    return float(x), float(y)
 
 
-def _probabilities(logits: Tensor) -> NDArray[np.float64]:
+def shares_of_angles(angles: Floats, bins: int) -> Floats32:
+    """Share each angle between the two nearest bins around the half circle: float32 (N, bins), each sums to 1.
+
+    Args:
+        angles: (N,) radians, of lines; bin k is centred at k pi / bins.
+        bins: number of bins.
+    """
+    apart = (angles[:, None] / (math.pi / bins) - np.arange(bins) + bins / 2) % bins - bins / 2
+    return np.asarray(np.maximum(0, 1 - np.abs(apart)), np.float32)
+
+
+def angle_of(shares: Floats) -> float:
+    """Return the mean angle, radians in [-pi/2, pi/2), of the largest bin and its neighbours: inverts the sharing."""
+    bins = len(shares)
+    around = np.arange(-1, 2) if bins > 2 else np.zeros(1, np.int64)
+    best = int(shares.argmax())
+    window = shares[(best + around) % bins]
+    angle = (best + (around * window).sum() / window.sum()) * math.pi / bins
+    return float((angle + math.pi / 2) % math.pi - math.pi / 2)
+
+
+def _probabilities(logits: Tensor) -> Floats:
     flat = logits.double().flatten().softmax(0).cpu().numpy()
     return np.asarray(flat / flat.sum(), np.float64).reshape(tuple(logits.shape))
 
 
 class _Trunk(nn.Module):
-    """uint8 (B, 3, H, W) pictures to maps at stride 8 and at stride 16."""
+    """From pictures uint8 (B, 3, H, W) to maps at stride 8 and at stride 16."""
 
     def __init__(self, network: EfficientNetLite0) -> None:
         super().__init__()
@@ -255,7 +260,7 @@ class _Trunk(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> _Trunk:
-        """Its statistics are ImageNet's: few pictures of one table would spoil them."""
+        """Keep ImageNet's statistics: few pictures of one table would spoil them."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):

@@ -1,7 +1,7 @@
-"""A pick-and-place as a picture shows it: two pixels and the angle between the fingers as it is seen there.
+"""Picture actions: a pick-and-place as two pixels and the angle between the fingers in the picture.
 
-What learns to act from pictures alone need not know the camera; who lets it act needs the camera for the way back. Both
-ways hold for points of the table (z = 0) and for any view, however it looks at the arena.
+A network that acts from pictures needs no camera model; the conversion back to metres does. Both conversions hold for
+points of the table (z = 0) and for any view.
 
 Picture actions are float64 (N, 5): pick x, pick y, angle, place x, place y. Pixels are those of the view's picture
 brought to `size`, with integer coordinates at pixel centres; the angle is in radians in [-pi/2, pi/2), from the
@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from tabletop_interaction.arrays import Floats, Picture, Points
 from tabletop_interaction.envs import View
 
-Actions = NDArray[np.float64]
-Points = NDArray[np.float64]
-
-# Half the length of the piece of a line whose direction stands for an angle.
+# Half the length of the line segment whose direction is converted for an angle.
 _HALF_M = 0.01
 _HALF_PX = 2.0
 
 
-def picture_actions(pick_places: ArrayLike, view: View, size: tuple[int, int]) -> Actions:
-    """Picture actions of pick-and-places.
+def picture_actions(pick_places: ArrayLike, view: View, size: tuple[int, int]) -> Floats:
+    """Convert pick-and-places to picture actions.
 
     Args:
         pick_places: (N, 5), metres and radians in the arena's frame.
@@ -40,8 +38,8 @@ def picture_actions(pick_places: ArrayLike, view: View, size: tuple[int, int]) -
     return np.column_stack([pick, _angles(ends[1] - ends[0]), place])
 
 
-def arena_actions(actions: ArrayLike, view: View, size: tuple[int, int]) -> Actions:
-    """Pick-and-places of picture actions: the inverse of `picture_actions`."""
+def arena_actions(actions: ArrayLike, view: View, size: tuple[int, int]) -> Floats:
+    """Convert picture actions to pick-and-places; inverts `picture_actions`."""
     values = np.asarray(actions, np.float64).reshape(-1, 5)
     pick = _to_table(values[:, 0:2], view, size)
     along = _HALF_PX * _directions(values[:, 2])
@@ -50,13 +48,13 @@ def arena_actions(actions: ArrayLike, view: View, size: tuple[int, int]) -> Acti
     return np.column_stack([pick, _angles(ends[1] - ends[0]), place])
 
 
-def reversed_actions(actions: ArrayLike) -> Actions:
-    """The actions that undo others: pick what was placed, with the same angle, and place it where it was picked."""
+def reversed_actions(actions: ArrayLike) -> Floats:
+    """Return the actions that undo others: pick what was placed, at the same angle, and place it where it was."""
     return np.asarray(actions, np.float64).reshape(-1, 5)[:, [3, 4, 2, 0, 1]]
 
 
-def warped_actions(actions: ArrayLike, warp: ArrayLike) -> Actions:
-    """The actions in a picture that was warped.
+def warped_actions(actions: ArrayLike, warp: ArrayLike) -> Floats:
+    """Convert actions to those of a warped picture.
 
     Args:
         actions: (N, 5).
@@ -68,8 +66,8 @@ def warped_actions(actions: ArrayLike, warp: ArrayLike) -> Actions:
     return np.column_stack([values[:, 0:2] @ turn + shift, _angles(directions), values[:, 3:5] @ turn + shift])
 
 
-def shrunk(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture, uint8 (H, W, 3), brought to a smaller height and width."""
+def shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Shrink a picture, uint8 (H, W, 3), to a height and width."""
     return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -91,5 +89,5 @@ def _directions(angles: Points) -> Points:
 
 
 def _angles(directions: Points) -> Points:
-    """Radians in [-pi/2, pi/2): a line has no head."""
+    """Return angles of undirected lines, radians in [-pi/2, pi/2)."""
     return np.asarray((np.arctan2(directions[:, 1], directions[:, 0]) + np.pi / 2) % np.pi - np.pi / 2, np.float64)

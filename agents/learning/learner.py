@@ -25,16 +25,15 @@ from tabletop_interaction.agents.labelling.pushes import OnPushes, PassiveConfig
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.run_folder import LabelledInteraction, RunFolder, label_again, read_history
 from tabletop_interaction.envs import Backend
-from tabletop_interaction.errors import UnreadableRecords
+from tabletop_interaction.errors import DamagedState, UnreadableRecords
 from tabletop_interaction.files import append_json_line, keep_json_lines, read_json_lines
-from tabletop_interaction.segmentation.checkpoints import load_checkpoint, save_checkpoint
+from tabletop_interaction.segmentation.checkpoints import load_checkpoint, load_state, save_checkpoint, save_state
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.segmentation.network import DeepMask, refresh_statistics
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import batches
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.examples import ExampleSet
-from tabletop_interaction.segmentation.training.state import DamagedState, load_state, save_state
 from tabletop_interaction.segmentation.training.trainer import StepReport, Trainer, new_network
 
 OnStep = Callable[[int, int], None]

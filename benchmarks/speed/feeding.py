@@ -20,9 +20,9 @@ import tyro
 from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
-from tabletop_interaction.segmentation.training.batches import batches
+from tabletop_interaction.segmentation.training.batches import Batch, batches
 from tabletop_interaction.segmentation.training.config import TrainingConfig
-from tabletop_interaction.segmentation.training.crops import Batch, CropSampler
+from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.trainer import Trainer, new_network
 
 _WARM_UP = 2

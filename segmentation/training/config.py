@@ -78,21 +78,53 @@ class CropConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained.
+class OptimiserConfig:
+    """How any network is trained: by AdamW with a learning rate that rises and falls.
+
+    Attributes:
+        steps: Training steps; the learning rate falls to zero over them.
+        batch_size: Examples in a training step.
+        learning_rate: Highest learning rate of AdamW.
+        warm_up_steps: Steps over which the learning rate rises from zero, at most a tenth of all.
+        weight_decay: Weight decay of AdamW.
+        most_gradient: Norm to which the gradient is clipped.
+        seed: Seed of the first weights and of the batches.
+    """
+
+    steps: int = 1000
+    batch_size: int = 12
+    learning_rate: float = 1e-3
+    warm_up_steps: int = 50
+    weight_decay: float = 0.02
+    most_gradient: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        for name in ("learning_rate", "most_gradient"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
+        for name in ("warm_up_steps", "weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if not 0 <= self.seed < SEEDS:
+            raise TrainingError(f"seed is {self.seed}; it must be 0 or more and below 2**63")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(OptimiserConfig):
+    """How the segmentation network is trained.
 
     Attributes:
         loss: Loss of the mask branch: cross-entropy against the labels, or robust-set (paper, "Robust set loss"), which
             tolerates wrong labels.
         iou_bound: Least IoU with the label that the robust set loss demands (b in the paper).
-        steps: Training steps; the learning rate falls to zero over them.
         batch_size: Crops in a training step.
-        learning_rate: Highest learning rate of AdamW.
-        warm_up_steps: Steps over which the learning rate rises from zero, at most a tenth of all.
         weight_decay: Weight decay of AdamW, for weights with two or more axes.
         score_weight: Weight of the score loss.
         mask_weight: Weight of the mask loss.
-        most_gradient: Norm to which the gradient is clipped.
         seed: Seed of the first weights and of every crop.
         crops: How crops are made.
         network: What the network is made of.
@@ -100,41 +132,27 @@ class TrainingConfig:
 
     loss: Loss = "cross-entropy"
     iou_bound: float = 0.75
-    steps: int = 1000
-    batch_size: int = 12
-    learning_rate: float = 1e-3
-    warm_up_steps: int = 50
-    weight_decay: float = 0.02
     score_weight: float = 1.0
     mask_weight: float = 2.0
-    most_gradient: float = 5.0
-    seed: int = 0
     crops: CropConfig = field(default_factory=CropConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.loss not in get_args(Loss):
             raise TrainingError(f"loss {self.loss!r} is unknown; choose one of {get_args(Loss)}")
         if not 0 <= self.iou_bound <= 1:
             raise TrainingError(f"iou_bound is {self.iou_bound}; it must lie between 0 and 1")
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("learning_rate", "most_gradient"):
-            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
-        for name in ("warm_up_steps", "weight_decay", "score_weight", "mask_weight", "seed"):
+        for name in ("score_weight", "mask_weight"):
             if not getattr(self, name) >= 0:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.seed >= SEEDS:
-            raise TrainingError(f"seed is {self.seed}; it must be below 2**63")
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where a run learns and how it is kept: what a stopped run may change when it goes on.
+    """Where a run learns and how it is stored; these may change when a run is resumed.
 
-    All but the device leaves what is learned alone; devices round differently, and some learn in bfloat16.
+    Only the device changes what is learned: devices round differently, and some compute in bfloat16.
 
     Attributes:
         data: Where the examples are from, in words; kept in the checkpoint.

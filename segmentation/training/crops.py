@@ -1,101 +1,70 @@
-"""From examples to batches of crops: where objects are centred, where none is, and what their masks are.
+"""From examples to training crops: where objects are centred, where none is, and what their masks are.
 
-A crop is a piece of a picture, rescaled so that its object has the size that the network is meant to see
-(`object_px`), turned, mirrored and coloured a little. It holds many score positions: those nearest to the object's
-centre are positive, those well away are negative, those between are left out. Each crop is warped once; what the
-augmentation does to pixels, masks and centres is one affine map.
+A crop is a part of a picture, rescaled so that its object has the size that the network is made for (`object_px`),
+rotated, mirrored and recoloured. It holds many score positions: those nearest to the object's centre are positive,
+those far from it are negative, those between are ignored. One affine map warps pixels, masks and centres.
 
-The object's centre is the middle of its mask's box, as in DeepMask. What differs from the paper:
+The object's centre is the centre of its mask's box, as in DeepMask. Ours, where the paper has:
 
-- several positions a crop instead of single patches of 192 px (a position costs a fraction of a patch), 12 crops a step
-  instead of 32 patches;
-- labelled objects cut out and pasted into other crops (after Liu, Chen, Abbeel 2023, "Self-Supervised Instance
-  Segmentation by Grasping"), with a soft shadow; prints and exchanged colours (`prints`);
-- turns, and crops off in scale; hard negatives from 40 px on instead of 64.
+- single patches of 192 px, 32 a step: several positions a crop (one costs a fraction of a patch), 12 crops a step;
+- no pasting: labelled objects are cut out and pasted into other crops (after Liu, Chen, Abbeel 2023,
+  "Self-Supervised Instance Segmentation by Grasping"), with a soft shadow; `augmentation` adds prints and colours;
+- no rotation: crops are rotated, and some have the wrong scale; hard negatives begin at 40 px instead of 64.
 
-In a picture of which not every object is labelled, a position far from every labelled one is negative, as in the paper,
-although an unlabelled object may be there. Some positions over objects are thus taught as background; the balanced loss
-bears it (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them.
+Where not every object of a picture is labelled, a position far from every labelled one is negative, as in the paper,
+although an unlabelled object may be there. Some positions over objects are thus learned as background. The balanced
+loss tolerates this (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from tabletop_interaction.arrays import Bools, Bytes, FloatPicture, Floats, Ints, Mask, Masks, Picture
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.segmentation.config import STRIDE
-from tabletop_interaction.segmentation.network import MaskGrid, mask_targets
+from tabletop_interaction.segmentation.network import MaskGrid
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
-from tabletop_interaction.segmentation.training.config import CropConfig
-from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
-from tabletop_interaction.segmentation.training.prints import printed, shadowed, with_other_colours
-from tabletop_interaction.segmentation.training.warping import (
-    Floats,
+from tabletop_interaction.segmentation.training.augmentation import (
     affine,
-    apply,
     filled,
     position_grid,
+    printed,
     recoloured,
+    shadowed,
     warped_picture,
     warped_piece,
+    warped_point,
+    with_other_colours,
 )
-
-POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
+from tabletop_interaction.segmentation.training.batches import (
+    IGNORED,
+    NEGATIVE,
+    POSITIVE,
+    Batch,
+    TrainingCrop,
+    batch_of,
+)
+from tabletop_interaction.segmentation.training.config import CropConfig
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 
 _LEAST_VISIBLE = 0.75
 _RIM_BLUR_PX = 0.7
-_PASTE_TRIES = 6
-# The others show the network the picture's border at any place.
+_PASTE_ATTEMPTS = 6
+# The other crops show the border of the picture at any place.
 _FILLED_SHARE = 0.75
 _MASKS_KEPT = 20_000
 
 
-class Batch(NamedTuple):
-    """What one step learns from.
-
-    Attributes:
-        images: (B, 3, S, S) uint8 RGB.
-        scores: (B, S / 16, S / 16) int8: `POSITIVE`, `NEGATIVE` or `IGNORED`.
-        positions: (N, 3) int64: crop, row and column of each position that has a mask.
-        masks: (N, M, M) bool on the network's mask grid.
-    """
-
-    images: Tensor
-    scores: Tensor
-    positions: Tensor
-    masks: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Crop:
-    """One crop before it becomes part of a batch.
-
-    Attributes:
-        image: uint8 (S, S, 3).
-        scores: int8 (S / 16, S / 16), as of `Batch`.
-        positions_rc: (n, 2) int64, the positions that have a mask.
-        masks: (n, S, S) bool, theirs.
-    """
-
-    image: NDArray[np.uint8]
-    scores: NDArray[np.int8]
-    positions_rc: NDArray[np.int64]
-    masks: NDArray[np.bool_]
-
-
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """An object as it is seen in a crop: its mask (S, S) bool, the middle x, y of its whole box, its longer side."""
+    """An object in a crop: its visible mask (S, S), the centre x, y of its whole box, and the longer side of that."""
 
-    mask: NDArray[np.bool_]
+    mask: Mask
     centre_xy: Floats
     side: float
     hidden: bool = False
@@ -103,10 +72,10 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Cutout:
-    """The tight piece of a mask: x, y of its first pixel, and uint8 (h, w) of 0 and 255 with a pixel of rim."""
+    """The tight part of a mask: x, y of its first pixel, and uint8 (h, w) of 0 and 255 with a rim of one pixel."""
 
     corner_xy: Floats
-    mask: NDArray[np.uint8]
+    mask: Bytes
 
     @property
     def centre_xy(self) -> Floats:
@@ -118,7 +87,7 @@ class _Cutout:
 
 
 class CropSampler:
-    """Draws crops from examples; what it draws depends on the arguments alone, and several threads may draw.
+    """Draws crops from examples; they depend on the arguments only, and several threads may draw.
 
     Args:
         examples: at least one of them an object.
@@ -141,12 +110,12 @@ class CropSampler:
         self._typical_side = float(np.median([max(one.mask.box_xywh[2:]) for one in examples.objects if one.mask]))
 
     def batch(self, seed: int, number: int, size: int) -> Batch:
-        """Batch `number` of `size` crops of the run that has this seed."""
+        """Return batch `number`, of `size` crops, of the run with this seed."""
         streams = np.random.SeedSequence([seed, number]).spawn(size)
         return batch_of([self.crop(np.random.default_rng(stream)) for stream in streams], self._grid)
 
-    def crop(self, rng: np.random.Generator) -> Crop:
-        """One crop."""
+    def crop(self, rng: np.random.Generator) -> TrainingCrop:
+        """Draw one crop."""
         config, examples = self.config, self._examples
         is_background = bool(examples.background) and rng.random() < config.background_share
         pool = examples.background if is_background else examples.objects
@@ -158,7 +127,7 @@ class CropSampler:
         seen = [one for known in here if (one := self._seen(known, crop_from_picture)).mask.any()]
         judged = self._judged(picture.shape, crop_from_picture)
         if not examples.complete and is_background:
-            judged &= _near(judged.shape, apply(crop_from_picture, example.click_xy), config.negative_px)
+            judged &= _near(judged.shape, warped_point(crop_from_picture, example.click_xy), config.negative_px)
         if rng.random() < config.print_share:
             image = printed(image, _union([one.mask for one in seen], config.crop_px), rng)
         if rng.random() < config.paste_share:
@@ -166,10 +135,10 @@ class CropSampler:
         if rng.random() < config.colour_share:
             image = with_other_colours(image, rng)
         scores, positions, masks = self._targets(seen, judged, self._unknown(example.picture, crop_from_picture))
-        return Crop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
+        return TrainingCrop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
 
     def _drawn_map(self, example: Example, rng: np.random.Generator) -> Floats:
-        """The affine map (2, 3) from the picture to the crop."""
+        """Draw the affine map (2, 3) from the picture to the crop."""
         config = self.config
         cutout = self._cutout(example.mask) if example.mask else None
         centre = cutout.centre_xy if cutout else np.array(example.click_xy)
@@ -188,17 +157,17 @@ class CropSampler:
         cutout = self._cutout(example.mask)
         soft = warped_piece(cutout.mask, crop_from_picture, cutout.corner_xy, self.config.crop_px)
         scale = float(np.hypot(*crop_from_picture[:, 0]))
-        return _Seen(soft >= 128, apply(crop_from_picture, cutout.centre_xy), cutout.side * scale)
+        return _Seen(soft >= 128, warped_point(crop_from_picture, cutout.centre_xy), cutout.side * scale)
 
-    def _judged(self, shape: tuple[int, ...], crop_from_picture: Floats) -> NDArray[np.bool_]:
-        """(P, P): positions that are pixels of the picture and see enough of the crop."""
+    def _judged(self, shape: tuple[int, ...], crop_from_picture: Floats) -> Bools:
+        """(P, P): positions inside the picture and inside the margins of the crop."""
         centres = position_grid(self.config.crop_px)
         inverse = cv2.invertAffineTransform(crop_from_picture)
         at = centres @ inverse[:, :2].T + inverse[:, 2]
         return np.asarray(((at >= 0) & (at <= [shape[1] - 1, shape[0] - 1])).all(-1) & self._inside())
 
-    def _unknown(self, picture: str, crop_from_picture: Floats) -> NDArray[np.bool_]:
-        """(P, P): positions in or near what the examples say to ignore."""
+    def _unknown(self, picture: str, crop_from_picture: Floats) -> Bools:
+        """(P, P): positions in or near regions that the examples ignore."""
         regions = [Example(picture, (0.0, 0.0), mask) for mask in self._examples.ignored.get(picture, ())]
         masks = [self._seen(region, crop_from_picture).mask for region in regions]
         away = np.where(_union(masks, self.config.crop_px), 0, 1).astype(np.uint8)
@@ -206,9 +175,9 @@ class CropSampler:
         return np.asarray((distance <= self.config.negative_px) & (not away.all()))
 
     def _pasted(
-        self, image: NDArray[np.uint8], seen: list[_Seen], judged: NDArray[np.bool_], rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], list[_Seen], NDArray[np.bool_]]:
-        """The crop with labelled objects from anywhere laid on it."""
+        self, image: Picture, seen: list[_Seen], judged: Bools, rng: np.random.Generator
+    ) -> tuple[Picture, list[_Seen], Bools]:
+        """Paste labelled objects of any picture into the crop."""
         canvas = image.astype(np.float32)
         for _ in range(int(rng.integers(1, self.config.most_pasted + 1))):
             target = self._free_place([one.centre_xy for one in seen], rng)
@@ -221,19 +190,19 @@ class CropSampler:
             canvas += alpha[..., None] * (colours - canvas)
             seen = [covered for one in seen if (covered := _less(one, laid.mask)) is not None]
             seen.append(laid)
-            # On and around what was laid down the crop is known, whatever the picture holds there.
+            # The crop is known on and around a pasted object, whatever the picture shows there.
             judged = judged | (_near(judged.shape, target, self.config.negative_px) & self._inside())
         return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), seen, judged
 
-    def _inside(self) -> NDArray[np.bool_]:
+    def _inside(self) -> Bools:
         centres = position_grid(self.config.crop_px)
         margin, last = self.config.margin_px, self.config.crop_px - self.config.margin_px
         return np.asarray(((centres >= margin) & (centres <= last)).all(-1))
 
     def _free_place(self, taken: list[Floats], rng: np.random.Generator) -> Floats | None:
-        """A point that leaves every known object mostly uncovered, or None."""
+        """Draw a point that leaves every known object mostly uncovered; None if a few draws find none."""
         config = self.config
-        for _ in range(_PASTE_TRIES):
+        for _ in range(_PASTE_ATTEMPTS):
             target = rng.uniform(config.margin_px, config.crop_px - config.margin_px, 2)
             if all(float(np.hypot(*(target - other))) > 0.8 * config.object_px for other in taken):
                 return target
@@ -241,8 +210,8 @@ class CropSampler:
 
     def _paste_piece(
         self, example: Example, target: Floats, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], _Seen]:
-        """Alpha (S, S) in 0..1, colours (S, S, 3) and what is seen of an object that is laid at `target`."""
+    ) -> tuple[FloatPicture, FloatPicture, _Seen]:
+        """Return alpha (S, S) in 0..1, colours (S, S, 3) and the pasted object itself, centred at `target`."""
         assert example.mask is not None, "only objects are pasted"
         config = self.config
         cutout = self._cutout(example.mask)
@@ -251,27 +220,25 @@ class CropSampler:
         soft = warped_piece(cutout.mask, to_crop, cutout.corner_xy, config.crop_px)
         mask = soft >= 128
         ys, xs = np.nonzero(mask)
-        # A turned object has another box.
+        # A rotated object has another box.
         box = np.array([xs.min(), ys.min(), xs.max(), ys.max()]) if len(xs) else np.tile(target, 2)
         picture = self._examples.pictures[example.picture]
         colours = recoloured(warped_picture(picture, to_crop, config.crop_px), rng, 0.15, 0.04).astype(np.float32)
-        # The rim is drawn in a little: it shows the table that the object was cut from.
+        # The rim shows the table that the object was cut from: alpha ends a little inside it.
         alpha = np.clip(cv2.GaussianBlur(soft.astype(np.float32) / 255, (0, 0), _RIM_BLUR_PX) * 2 - 0.9, 0, 1)
         side = float(max(box[2] - box[0], box[3] - box[1]) + 1)
         return alpha, colours, _Seen(mask, (box[:2] + box[2:]) / 2, side)
 
-    def _targets(
-        self, seen: list[_Seen], judged: NDArray[np.bool_], unknown: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.bool_]]:
-        """Score targets (P, P), and the positive positions with their masks; `unknown` positions are not negative."""
+    def _targets(self, seen: list[_Seen], judged: Bools, unknown: Bools) -> tuple[np.ndarray, Ints, Masks]:
+        """Return score targets (P, P), and the positive positions with their masks; `unknown` ones are not negative."""
         config = self.config
         centres = position_grid(config.crop_px)
         scores = np.where(judged & ~unknown, NEGATIVE, IGNORED).astype(np.int8)
         positive: list[tuple[int, int]] = []
-        masks: list[NDArray[np.bool_]] = []
+        masks: list[Mask] = []
         octaves = [abs(float(np.log2(one.side / config.object_px))) for one in seen]
         for one, off in zip(seen, octaves, strict=True):
-            # An object far off in scale is another scale's to find: here its middle is as wrong as the table.
+            # An object far off in scale belongs to another scale: here its centre is as negative as the table.
             if off < config.off_scale_octaves or one.hidden:
                 scores[np.abs(centres - one.centre_xy).sum(-1) <= config.negative_px] = IGNORED
         for one, off in zip(seen, octaves, strict=True):
@@ -287,7 +254,7 @@ class CropSampler:
         return scores, np.array(positive, np.int64).reshape(-1, 2), np.array(masks, bool).reshape(-1, side, side)
 
     def _cutout(self, mask: Rle) -> _Cutout:
-        """The tight piece of a mask; decoding costs more than warping, so the last ones are kept."""
+        """Cache the cut-outs of masks: decoding one costs more than warping it."""
         found = self._cutouts.get(mask)
         if found is None:
             found = self._cutouts[mask] = _cut_out(mask)
@@ -296,28 +263,14 @@ class CropSampler:
         return found
 
 
-def batch_of(crops: list[Crop], grid: MaskGrid) -> Batch:
-    """Several crops of one size as one batch."""
-    images = torch.from_numpy(np.stack([crop.image for crop in crops])).permute(0, 3, 1, 2).contiguous()
-    scores = torch.from_numpy(np.stack([crop.scores for crop in crops]))
-    index = [np.insert(crop.positions_rc, 0, number, axis=1) for number, crop in enumerate(crops)]
-    targets = [
-        mask_targets(torch.from_numpy(crop.masks), torch.from_numpy(crop.positions_rc[:, ::-1] * STRIDE), grid)
-        for crop in crops
-        if len(crop.masks)
-    ]
-    masks = torch.cat(targets) if targets else torch.zeros(0, grid.size, grid.size, dtype=torch.bool)
-    return Batch(images, scores, torch.from_numpy(np.concatenate(index)), masks)
-
-
 def _cut_out(mask: Rle) -> _Cutout:
     x, y, width, height = (int(value) for value in mask.box_xywh)
     tight = mask_from_rle(mask)[y : y + height, x : x + width]
     return _Cutout(np.array([x - 1.0, y - 1.0]), np.pad(tight.astype(np.uint8) * 255, 1))
 
 
-def _less(one: _Seen, cover: NDArray[np.bool_]) -> _Seen | None:
-    """What is left of an object under another one; None when nothing is."""
+def _less(one: _Seen, cover: Mask) -> _Seen | None:
+    """Return what stays visible of an object under another one; None if nothing does."""
     mask = one.mask & ~cover
     if not mask.any():
         return None
@@ -326,15 +279,15 @@ def _less(one: _Seen, cover: NDArray[np.bool_]) -> _Seen | None:
 
 
 def _whole(one: _Seen, config: CropConfig) -> bool:
-    """Whether the object's box lies in the crop as far as its centre says."""
+    """Return whether the object's box lies in the crop, judged by its centre."""
     return bool((np.abs(one.centre_xy - config.crop_px / 2) < config.crop_px / 2 - config.object_px / 4).all())
 
 
-def _union(masks: list[NDArray[np.bool_]], side: int) -> NDArray[np.bool_]:
-    """(S, S) bool: where any of the masks is."""
+def _union(masks: list[Mask], side: int) -> Bools:
+    """(S, S) bool: pixels of any of the masks."""
     return np.logical_or.reduce(masks) if masks else np.zeros((side, side), bool)
 
 
-def _near(shape: tuple[int, ...], xy: Floats, reach_px: float) -> NDArray[np.bool_]:
+def _near(shape: tuple[int, ...], xy: Floats, reach_px: float) -> Bools:
     """(P, P): positions at most `reach_px` from a point, in L1."""
     return np.asarray(np.abs(position_grid(shape[0] * STRIDE) - xy).sum(-1) <= reach_px)

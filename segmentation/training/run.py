@@ -1,58 +1,146 @@
-"""A training run on disk: it can be stopped at any time and goes on to the same result.
+"""A training run on disk, for any network: it can be stopped at any time and resumes to the same result.
 
 ```
-training.json       what the run was asked for; written first, so that the folder is known to be ours
-state.pt            network, optimiser and step; replaced whole every few steps
+training.json       the request: configuration and fingerprint of the examples; written first, it claims the folder
+state.pt            network, optimiser and step; replaced every few steps
 tensorboard/        losses, rates and pictures
-model.safetensors   the network, and what it learned from beside it in model.json; a finished run has both
+model.safetensors   the network, with model.json beside it; a finished run has both
 ```
-The crops of step k depend on the seed and k alone, so the state needs no random streams.
+The batch of step k depends on the seed and k only, so the state needs no random streams.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Generic
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from tabletop_interaction.errors import DamagedState, TrainingError
-from tabletop_interaction.files import whole_file
-from tabletop_interaction.segmentation.checkpoints import save_checkpoint
+from tabletop_interaction.errors import DamagedState, ForeignFolder, TrainingError
+from tabletop_interaction.files import check_request, disk_full_named, write_json
+from tabletop_interaction.segmentation.checkpoints import (
+    SEGMENTATION,
+    NetworkKind,
+    load_state,
+    save_checkpoint,
+    save_state,
+)
 from tabletop_interaction.segmentation.network import refresh_statistics
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
-from tabletop_interaction.segmentation.training.batches import batches
-from tabletop_interaction.segmentation.training.config import SEEDS, RunOptions, TrainingConfig
+from tabletop_interaction.segmentation.training.batches import MakesBatches, batches, drawn_batch
+from tabletop_interaction.segmentation.training.config import (
+    SEEDS,
+    OptimiserConfig,
+    RunOptions,
+    TrainingConfig,
+)
 from tabletop_interaction.segmentation.training.crops import CropSampler
-from tabletop_interaction.segmentation.training.drawn_batch import drawn_batch
 from tabletop_interaction.segmentation.training.examples import ExampleSet
-from tabletop_interaction.segmentation.training.state import load_state, save_state
-from tabletop_interaction.segmentation.training.trainer import StepReport, Trainer, new_network
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Tell = Callable[[int, int, StepReport], None]
+from tabletop_interaction.segmentation.training.trainer import (
+    BatchT,
+    NetworkT,
+    NetworkTrainer,
+    ReportT,
+    StepReport,
+    Trainer,
+    new_network,
+)
 
 _SCHEMA_VERSION = 1
-_REQUEST, _STATE, _MODEL, _MODEL_SAYS = "training.json", "state.pt", "model.safetensors", "model.json"
+_REQUEST, _STATE, _MODEL, _DESCRIPTION = "training.json", "state.pt", "model.safetensors", "model.json"
 _REFRESH_BATCHES = 10
 _PROBED_STEPS = 12
 _PROBE_WARM_UP = 3
-# Seeds of batches that no step learns from, beyond those of any run.
+# Seeds of batches that no step learns from, above those of any run.
 _REFRESH_SEED, _SHOWN_SEED = SEEDS + 1, SEEDS + 2
+_LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless")
+
+StepCallback = Callable[[int, int, ReportT], None]
+"""Called after each step with its number from 1, the number of all steps, and its report."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
+    """What is specific to the run of one kind of network.
+
+    Attributes:
+        trainer: makes the steps; its configuration says how many.
+        sampler: makes the batches.
+        fingerprint: of the examples.
+        kind: of the network, for its checkpoint.
+        show: called after a state was written; writes pictures or held-out errors to TensorBoard.
+        finish: called after the last step; may prepare the network for use, and returns what the checkpoint's metadata
+            says of examples and results.
+    """
+
+    trainer: NetworkTrainer[NetworkT, BatchT, ReportT]
+    sampler: MakesBatches[BatchT]
+    fingerprint: str
+    kind: NetworkKind[Any]
+    show: Callable[[SummaryWriter], None]
+    finish: Callable[[], dict[str, Any]]
+
+    def complete(self, out: Path, options: RunOptions, callback: StepCallback[ReportT] | None = None) -> Path:
+        """Begin or resume the run in a folder, and write the network after the last step.
+
+        Ctrl-C ends the current step, writes the state, and raises KeyboardInterrupt.
+
+        Returns:
+            the path of the checkpoint; a finished run stays as it is.
+
+        Raises:
+            TrainingError: the state is damaged, or the training diverges.
+            ForeignFolder: the folder holds something else, or a run with other examples or another configuration.
+            DiskFull: no space is left.
+        """
+        config, model = self.trainer.config, out / _MODEL
+        is_new = check_run_folder(out, config, self.fingerprint, any_steps=False) is None
+        if is_finished(out):
+            return model
+        if is_new:
+            _write_request(out, config, self.fingerprint, options.device)
+        with disk_full_named(out, kept="the run resumes from its last state"):
+            seconds = self._steps(out, options, callback)
+        metadata = {
+            "data": options.data,
+            **self.finish(),
+            "cpu_minutes": round(seconds / 60, 2),
+            "training": config,
+            "versions": {name: version(name) for name in _LIBRARIES},
+        }
+        save_checkpoint(self.trainer.network, model, half=options.half, metadata=metadata, kind=self.kind)
+        return model
+
+    def _steps(self, out: Path, options: RunOptions, callback: StepCallback[ReportT] | None) -> float:
+        """Make the missing steps; returns CPU seconds of the whole run."""
+        trainer, config = self.trainer, self.trainer.config
+        earlier = _restore(out / _STATE, trainer) - time.process_time()
+        first = trainer.step_number
+        with SummaryWriter(str(out / "tensorboard"), purge_step=first) as board, until_interrupted() as interrupted:
+            for batch in batches(self.sampler, config.seed, range(first, config.steps), config.batch_size):
+                report = trainer.step(batch)
+                done = trainer.step_number
+                plot(board, report._asdict(), done)
+                if callback is not None:
+                    callback(done, config.steps, report)
+                if interrupted.is_set() or done % options.checkpoint_every == 0 or done == config.steps:
+                    seconds = earlier + time.process_time()
+                    save_state(out / _STATE, {"trainer": trainer.state_dict(), "cpu_seconds": seconds})
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+                    self.show(board)
+        return earlier + time.process_time()
 
 
 def train(
@@ -62,26 +150,24 @@ def train(
     options: RunOptions | None = None,
     *,
     minutes: float | None = None,
-    tell: Tell | None = None,
+    callback: StepCallback[StepReport] | None = None,
 ) -> Path:
-    """Train a network, or go on with a run of the same examples and configuration that was stopped.
-
-    Ctrl-C ends the step that is under way, saves, and raises KeyboardInterrupt.
+    """Train a segmentation network, or resume a stopped run with the same examples and configuration.
 
     Args:
-        examples: what to learn from.
-        out: folder of the run; new, empty, or a stopped run. A finished one is left as it is.
-        config: how; `steps` is replaced when `minutes` are given.
+        examples: to learn from.
+        out: folder of the run: new, empty, or of a stopped run. A finished run stays as it is.
+        config: `steps` is replaced when `minutes` are given.
         options: see `RunOptions`.
-        minutes: about how long to learn: as many steps as the first few promise.
-        tell: called after each step with its number from 1, all steps, and what it said.
+        minutes: about how long to train: the number of steps is estimated from the first few.
+        callback: see `StepCallback`.
 
     Returns:
-        the checkpoint's path.
+        the path of the checkpoint.
 
     Raises:
-        TrainingError: the folder holds something else, or a run with other examples or another configuration, or
-            the minutes are no positive number; nothing was written.
+        TrainingError: the minutes are not a positive number, the state is damaged, or the training diverges.
+        ForeignFolder: the folder holds something else, or a run with other examples or another configuration.
         NoExamples: no example shows an object; nothing was written.
     """
     out, options = Path(out), options or RunOptions()
@@ -89,93 +175,77 @@ def train(
     network = new_network(config).to(options.device)
     sampler = CropSampler(examples, config.crops, network.mask_grid)
     fingerprint = examples_fingerprint(examples)
-    kept_steps = check_run_folder(out, config, fingerprint, any_steps=minutes is not None)
-    if kept_steps is not None:
-        config = replace(config, steps=kept_steps)
+    begun_steps = check_run_folder(out, config, fingerprint, any_steps=minutes is not None)
+    if begun_steps is not None:
+        config = replace(config, steps=begun_steps)
     elif minutes is not None:
         config = replace(config, steps=steps_in(minutes, sampler, config, options.device))
-    if is_finished(out):
-        return out / _MODEL
-    out.mkdir(parents=True, exist_ok=True)
-    if kept_steps is None:
-        write_request(out, config, fingerprint, options.device)
     trainer = Trainer(network, config)
-    cpu_seconds = take_up(out / _STATE, trainer)
-    cpu_seconds = _learn(trainer, sampler, out, options, cpu_seconds, tell)
-    refresh = (
-        sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in range(min(_REFRESH_BATCHES, config.steps))
-    )
-    refresh_statistics(network, (batch.images.to(options.device) for batch in refresh))
-    metadata = _metadata(examples, config, options, cpu_seconds)
-    save_checkpoint(network.eval(), out / _MODEL, half=options.half, metadata=metadata)
-    return out / _MODEL
+
+    def show(board: SummaryWriter) -> None:
+        _draw_crops(trainer, sampler, board)
+
+    def finish() -> dict[str, Any]:
+        numbers = range(min(_REFRESH_BATCHES, config.steps))
+        refresh = (sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in numbers)
+        refresh_statistics(network, (batch.images.to(trainer.device) for batch in refresh))
+        return {
+            "objects": len(examples.objects),
+            "background": len(examples.background),
+            "pictures": len({example.picture for example in examples.examples}),
+        }
+
+    return TrainingRun(trainer, sampler, fingerprint, SEGMENTATION, show, finish).complete(out, options, callback)
 
 
 def is_finished(out: Path) -> bool:
-    """Whether a folder's run needs nothing more; a kill may have left the network without what describes it."""
-    return all((out / name).is_file() for name in (_MODEL, _MODEL_SAYS))
+    """Return whether the run of a folder is complete; a kill may leave the weights without their description."""
+    return all((out / name).is_file() for name in (_MODEL, _DESCRIPTION))
 
 
 def check_minutes(minutes: float | None) -> None:
-    """Raises TrainingError for a time that is not positive and finite."""
+    """Raise TrainingError for a time that is not positive and finite."""
     if minutes is not None and not (minutes > 0 and math.isfinite(minutes)):
         raise TrainingError(f"minutes is {minutes}; it must be positive and finite")
 
 
-def check_run_folder(out: Path, config: DataclassInstance, fingerprint: str | None, *, any_steps: bool) -> int | None:
-    """Whether a run may be kept in a folder, and the steps of the run that is there, None for none.
+def check_run_folder(out: Path, config: OptimiserConfig, fingerprint: str | None, *, any_steps: bool) -> int | None:
+    """Check that a run can begin or resume in a folder.
 
     Args:
         out: the folder.
-        config: of the run; has `steps`.
-        fingerprint: of its examples; None leaves them uncompared, before they are there.
-        any_steps: leave the number of steps uncompared.
+        config: of the run.
+        fingerprint: of its examples; None does not compare them.
+        any_steps: do not compare the number of steps.
+
+    Returns:
+        the number of steps of the run that began there; None for a new folder.
 
     Raises:
-        TrainingError: it holds something else or another run.
+        ForeignFolder: it holds something else or another run.
     """
-    if out.exists() and not out.is_dir():
-        raise TrainingError(f"{out} is a file; give a folder, new, empty or of a training that was stopped")
-    request = out / _REQUEST
-    if not request.exists():
-        if out.exists() and (found := sorted(path.name for path in out.iterdir() if not path.name.startswith("."))):
-            raise TrainingError(f"{out} holds something else ({found[0]}); give a new or empty folder")
-        return None
+    request = {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": config}
+    ignoring = [name for name, skip in (("examples", fingerprint is None), ("config.steps", any_steps)) if skip]
+    begun = check_request(out / _REQUEST, request, "a training", ignoring)
     try:
-        kept = json.loads(request.read_text(encoding="utf-8"))
-        schema = kept["schema_version"]
-        steps = int(kept["config"]["steps"])
-        there = {"examples": kept["examples"], **_flat(kept["config"])}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{request} describes no training ({error!r}); give a new folder") from error
-    if schema != _SCHEMA_VERSION:
-        raise TrainingError(
-            f"{request} has schema version {schema} and this release goes on with {_SCHEMA_VERSION}; go on with the "
-            "release that began it, or give a new folder"
-        )
-    asked = {"examples": fingerprint or there["examples"], **_flat(json.loads(json.dumps(asdict(config))))}
-    if any_steps:
-        there.pop("steps", None)
-        asked.pop("steps", None)
-    differing = [f"{key} {there.get(key)!r}, not {asked.get(key)!r}" for key in asked if there.get(key) != asked[key]]
-    if differing:
-        raise TrainingError(f"{out} holds a training with {'; '.join(differing[:3])}; give a new folder")
-    return steps
+        return None if begun is None else int(begun["config"]["steps"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ForeignFolder(f"{out / _REQUEST} describes no training ({error!r}); give a new folder") from error
 
 
 def examples_fingerprint(examples: ExampleSet) -> str:
     """Count and checksum of the examples: two sets with the same one give the same run."""
     checksum = 0
     for example in examples.examples:
-        said = (example.picture, example.click_xy, example.mask.counts if example.mask else "")
-        checksum = zlib.crc32(repr(said).encode(), checksum)
+        content = (example.picture, example.click_xy, example.mask.counts if example.mask else "")
+        checksum = zlib.crc32(repr(content).encode(), checksum)
     for picture, masks in sorted(examples.ignored.items()):
         checksum = zlib.crc32(repr((picture, [mask.counts for mask in masks])).encode(), checksum)
     return f"{len(examples.examples)}-{checksum:08x}"
 
 
 def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, device: str = "cpu") -> int:
-    """How many steps a time holds, judged by a few on a network that is thrown away; at least 1.
+    """Estimate how many steps fit into a time, at least 1, by a few steps of a network that is thrown away.
 
     Raises:
         TrainingError: the time is not positive and finite.
@@ -191,36 +261,15 @@ def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, devic
     return max(1, int(60 * minutes / taken))
 
 
-def _learn(
-    trainer: Trainer, sampler: CropSampler, out: Path, options: RunOptions, cpu_seconds: float, tell: Tell | None
-) -> float:
-    """Make the steps that are missing; CPU seconds in all."""
-    config, before = trainer.config, time.process_time()
-    first = trainer.step_number
-
-    def spent() -> float:
-        return cpu_seconds + time.process_time() - before
-
-    with SummaryWriter(str(out / "tensorboard"), purge_step=first) as board, until_interrupted() as interrupted:
-        for batch in batches(sampler, config.seed, range(first, config.steps), config.batch_size):
-            report = trainer.step(batch)
-            for name, value in report._asdict().items():
-                board.add_scalar(name, value, trainer.step_number)
-            if tell is not None:
-                tell(trainer.step_number, config.steps, report)
-            if interrupted.is_set() or trainer.step_number % options.checkpoint_every == 0:
-                keep_state(out / _STATE, trainer, spent())
-                _show(trainer, sampler, board)
-            if interrupted.is_set():
-                raise KeyboardInterrupt
-        keep_state(out / _STATE, trainer, spent())
-        _show(trainer, sampler, board)
-    return spent()
+def plot(board: SummaryWriter, values: dict[str, float], step: int) -> None:
+    """Write scalars to TensorBoard."""
+    for name, value in values.items():
+        board.add_scalar(name, value, step)
 
 
 @contextmanager
 def until_interrupted() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets: a step is never cut in two. The second Ctrl-C interrupts at once."""
+    """Yield an event that the first Ctrl-C sets, so that it cuts no step in two; the second interrupts at once."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
@@ -238,50 +287,15 @@ def until_interrupted() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _show(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
-    """Crops with labels and the network's masks; the network, in training mode, keeps its running statistics."""
-    network = trainer.network
-    batch = sampler.batch(_SHOWN_SEED, 0, trainer.config.batch_size)
-    network.eval()
-    with torch.inference_mode():
-        device = next(network.parameters()).device
-        found = network.mask_logits(network(batch.images.to(device)), batch.positions.to(device)) > 0
-    network.train()
-    sheet = drawn_batch(batch, network.mask_grid, found.cpu().numpy())
-    board.add_image("crops", sheet, trainer.step_number, dataformats="HWC")
-
-
-def write_request(out: Path, config: DataclassInstance, fingerprint: str, device: str) -> None:
-    """Say in a run's folder what it was asked for; see `check_run_folder`."""
+def _write_request(out: Path, config: OptimiserConfig, fingerprint: str, device: str) -> None:
     autocast = fast_autocast_dtype(torch.device(device))
-    request = {
-        "schema_version": _SCHEMA_VERSION,
-        "examples": fingerprint,
-        "config": asdict(config),
-        "began_on": {"device": device, "autocast": None if autocast is None else str(autocast).removeprefix("torch.")},
-    }
-    with whole_file(out / _REQUEST) as file:
-        file.write((json.dumps(request, indent=2) + "\n").encode())
+    began_on = {"device": device, "autocast": None if autocast is None else str(autocast).removeprefix("torch.")}
+    request = {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": config, "began_on": began_on}
+    write_json(out / _REQUEST, request)
 
 
-class Resumable(Protocol):
-    """A trainer of any network that can go on from what it was."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
-
-
-def keep_state(path: Path, trainer: Resumable, cpu_seconds: float) -> None:
-    """Write where a run is, for `take_up`."""
-    save_state(path, {"trainer": trainer.state_dict(), "cpu_seconds": cpu_seconds})
-
-
-def take_up(path: Path, trainer: Resumable) -> float:
-    """Bring a trainer, on whichever device, to where the run was; CPU seconds until then.
-
-    Raises:
-        TrainingError: the state is damaged, or another network's.
-    """
+def _restore(path: Path, trainer: NetworkTrainer[Any, Any, Any]) -> float:
+    """Resume a trainer, on any device, from a state, if there is one; returns CPU seconds until then."""
     try:
         state = load_state(path)
         if state is None:
@@ -290,28 +304,18 @@ def take_up(path: Path, trainer: Resumable) -> float:
         return float(state["cpu_seconds"])
     except DamagedState as error:
         raise TrainingError(f"{error}; remove {path.parent} and train again") from error
-    except Exception as error:  # torch names no error for a state of another network.
+    except Exception as error:  # torch has no class of its own for the state of another network.
         raise TrainingError(f"{path} is damaged ({error}); remove {path.parent} and train again") from error
 
 
-def _metadata(examples: ExampleSet, config: TrainingConfig, options: RunOptions, cpu_seconds: float) -> dict[str, Any]:
-    return {
-        "data": options.data,
-        "objects": len(examples.objects),
-        "background": len(examples.background),
-        "pictures": len({example.picture for example in examples.examples}),
-        "cpu_minutes": round(cpu_seconds / 60, 2),
-        "training": asdict(config),
-        "versions": {name: version(name) for name in ("torch", "torchvision", "numpy", "opencv-python-headless")},
-    }
-
-
-def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    """Nested settings under dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{inner}": content for inner, content in _flat(value).items()}
-        else:
-            flat[key] = value
-    return flat
+def _draw_crops(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
+    """Draw crops with labels and predicted masks; the network keeps its statistics and stays in training mode."""
+    network = trainer.network
+    batch = sampler.batch(_SHOWN_SEED, 0, trainer.config.batch_size)
+    network.eval()
+    with torch.inference_mode():
+        features = network(batch.images.to(trainer.device))
+        predicted = network.mask_logits(features, batch.positions.to(trainer.device)) > 0
+    network.train()
+    sheet = drawn_batch(batch, network.mask_grid, predicted.cpu().numpy())
+    board.add_image("crops", sheet, trainer.step_number, dataformats="HWC")

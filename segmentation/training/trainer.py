@@ -1,80 +1,85 @@
-"""What one training step is: the two losses, the optimiser, and a state that can be put away and taken up again.
+"""Training steps: the optimiser that all networks share, and the losses of the segmentation network.
 
 The paper (section 4) trains a score branch and a mask branch together. Ours: crops with several score positions
-(`crops`), AdamW with a warm-up and a cosine instead of SGD with two drops, because a run here is hundreds of steps
+(`crops`), and AdamW with a warm-up and a cosine instead of SGD with two drops, because a run here is hundreds of steps
 and not hundreds of thousands.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from tabletop_interaction.errors import TrainingError
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
-from tabletop_interaction.segmentation.robust_set_loss import robust_set_loss
-from tabletop_interaction.segmentation.training.config import TrainingConfig
-from tabletop_interaction.segmentation.training.crops import NEGATIVE, POSITIVE, Batch
+from tabletop_interaction.segmentation.robust_set_loss import mask_ious, robust_set_loss
+from tabletop_interaction.segmentation.training.batches import NEGATIVE, POSITIVE, Batch
+from tabletop_interaction.segmentation.training.config import OptimiserConfig, TrainingConfig
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+BatchT = TypeVar("BatchT", bound=NamedTuple)
+ReportT = TypeVar("ReportT", bound=NamedTuple)
 
 
-class StepReport(NamedTuple):
-    """What one step said; losses without their weights, 0 where the batch has nothing of that kind."""
-
-    score_loss: float
-    mask_loss: float
-    mask_iou: float
-    learning_rate: float
-    gradient: float
-
-
-class Trainer:
-    """A network that learns batch by batch; what is fed is the caller's affair.
+class NetworkTrainer(ABC, Generic[NetworkT, BatchT, ReportT]):
+    """A network that learns batch by batch, by AdamW with a rising and falling rate and a clipped gradient.
 
     Args:
         network: is changed in place.
-        config: how it is trained; `network` and `crops` are not read here.
+        config: of the optimiser.
+        groups: parameters for AdamW, with their weight decay.
 
     Attributes:
         network: in training mode.
-        step_number: steps done.
+        config: see above.
+        device: of the network.
+        step_number: number of steps done.
     """
 
-    def __init__(self, network: DeepMask, config: TrainingConfig) -> None:
+    def __init__(self, network: NetworkT, config: OptimiserConfig, groups: Sequence[dict[str, Any]]) -> None:
         self.network = network.train()
         self.config = config
         self.step_number = 0
-        self._optimiser = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate)
-        self._device = next(network.parameters()).device
-        self._autocast = fast_autocast_dtype(self._device)
+        self.device = next(network.parameters()).device
+        self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
 
-    def step(self, batch: Batch) -> StepReport:
-        """Learn from one batch; one without positives, negatives or masks is fine.
+    @abstractmethod
+    def _loss(self, batch: BatchT) -> tuple[Tensor, Sequence[float]]:
+        """Return the loss of a batch on the network's device, a scalar, and the first values of the report."""
+
+    @abstractmethod
+    def _report(self, *values: float) -> ReportT:
+        """Return the report of the values of `_loss`, the learning rate and the norm of the gradient."""
+
+    def step(self, batch: BatchT) -> ReportT:
+        """Learn from one batch.
 
         Raises:
-            TrainingError: the loss or its gradient is no finite number; the weights are as before.
+            TrainingError: the loss or its gradient is not finite; the weights are as before.
         """
         rate = learning_rate(self.step_number, self.config)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
-        score_loss, mask_loss, iou = self._losses(Batch(*(part.to(self._device) for part in batch)))
-        loss = self.config.score_weight * score_loss + self.config.mask_weight * mask_loss
+        loss, values = self._loss(batch._make(part.to(self.device) for part in batch))
         self._check_finite(loss, "the loss")
-        loss.backward()
+        torch.autograd.backward(loss)
         gradient = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.most_gradient)
         self._check_finite(gradient, "the gradient's norm")
         self._optimiser.step()
         self.step_number += 1
-        return StepReport(float(score_loss.detach()), float(mask_loss.detach()), iou, rate, float(gradient))
+        return self._report(*values, rate, float(gradient))
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later `load_state_dict` needs to go on as if nothing had happened."""
+        """Return all that `load_state_dict` needs to resume."""
         return {
             "step_number": self.step_number,
             "network": self.network.state_dict(),
@@ -82,22 +87,15 @@ class Trainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state_dict` gave, with the same kind of network."""
+        """Resume from what `state_dict` returned for the same kind of network."""
         self.step_number = int(state["step_number"])
-        self.network.load_state_dict(state["network"])
+        # Earlier versions named the network of an inverse model "model".
+        self.network.load_state_dict(state["network"] if "network" in state else state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
 
-    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
-        with torch.autocast(self._device.type, dtype=self._autocast, enabled=self._autocast is not None):
-            features = self.network(batch.images)
-            scores = self.network.score_logits(features).float()
-            masks = self.network.mask_logits(features, batch.positions).float() if len(batch.positions) else None
-        score_loss = balanced_score_loss(scores, batch.scores)
-        if masks is None:
-            return score_loss, scores.sum() * 0.0, 0.0
-        # A sum is finite only if its terms are, short of an overflow that is no less a divergence.
-        self._check_finite(masks.sum(), "the sum of the mask logits")
-        return score_loss, mask_loss(masks, batch.masks, self.config), _mean_iou(masks, batch.masks)
+    def _autocast(self) -> AbstractContextManager[Any]:
+        dtype = fast_autocast_dtype(self.device)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
 
     def _check_finite(self, value: Tensor, what: str) -> None:
         if not torch.isfinite(value):
@@ -107,26 +105,66 @@ class Trainer:
             )
 
 
+class StepReport(NamedTuple):
+    """Figures of one step; losses without their weights, 0 where the batch has nothing of that kind."""
+
+    score_loss: float
+    mask_loss: float
+    mask_iou: float
+    learning_rate: float
+    gradient: float
+
+
+class Trainer(NetworkTrainer[DeepMask, Batch, StepReport]):
+    """Trains a segmentation network; a batch without positives, negatives or masks is accepted.
+
+    Args:
+        network: is changed in place.
+        config: `network` and `crops` are not read.
+    """
+
+    config: TrainingConfig
+
+    def __init__(self, network: DeepMask, config: TrainingConfig) -> None:
+        # Biases and the scales of BatchNorm are not decayed.
+        decays = ((True, config.weight_decay), (False, 0.0))
+        super().__init__(
+            network,
+            config,
+            [
+                {"params": [one for one in network.parameters() if (one.ndim > 1) is is_matrix], "weight_decay": decay}
+                for is_matrix, decay in decays
+            ],
+        )
+
+    def _report(self, *values: float) -> StepReport:
+        return StepReport(*values)
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Sequence[float]]:
+        with self._autocast():
+            features = self.network(batch.images)
+            scores = self.network.score_logits(features).float()
+            logits = self.network.mask_logits(features, batch.positions).float() if len(batch.positions) else None
+        score = balanced_score_loss(scores, batch.scores)
+        mask, iou = scores.sum() * 0.0, 0.0
+        if logits is not None:
+            # A sum is finite only if its terms are, short of an overflow, which is a divergence as well.
+            self._check_finite(logits.sum(), "the sum of the mask logits")
+            mask = mask_loss(logits, batch.masks, self.config)
+            iou = float(mask_ious(logits.detach() > 0, batch.masks).mean())
+        loss = self.config.score_weight * score + self.config.mask_weight * mask
+        return loss, (float(score.detach()), float(mask.detach()), iou)
+
+
 def new_network(config: TrainingConfig) -> DeepMask:
-    """The network that a run begins with; its weights depend on the seed alone."""
+    """Return the network that a run begins with; its weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return DeepMask(config.network)
 
 
-class RateSchedule(Protocol):
-    """What a configuration says of its learning rate: the highest, all steps, and those over which it rises."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warm_up_steps(self) -> int: ...
-
-
-def learning_rate(step: int, config: RateSchedule) -> float:
-    """Rises over the warm-up and falls as a cosine to nothing at the last step."""
+def learning_rate(step: int, config: OptimiserConfig) -> float:
+    """Return the rate of a step: it rises over the warm-up and falls as a cosine to zero at the last step."""
     warm_up = min(config.warm_up_steps, config.steps // 10)
     if step < warm_up:
         return config.learning_rate * (step + 1) / (warm_up + 1)
@@ -153,17 +191,3 @@ def mask_loss(logits: Tensor, masks: Tensor, config: TrainingConfig) -> Tensor:
     if config.loss == "robust-set":
         return robust_set_loss(logits, masks, config.iou_bound)
     return functional.binary_cross_entropy_with_logits(logits, masks.float())
-
-
-def _mean_iou(logits: Tensor, masks: Tensor) -> float:
-    found = logits.detach() > 0
-    union = (found | masks).sum((1, 2)).clamp(min=1)
-    return float(((found & masks).sum((1, 2)) / union).mean())
-
-
-def _groups(network: DeepMask, weight_decay: float) -> list[dict[str, Any]]:
-    """Biases and BatchNorm's scales are not decayed: nothing is gained by making them small."""
-    parameters: Iterator[Tensor] = network.parameters()
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]

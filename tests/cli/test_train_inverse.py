@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from tabletop_interaction.agents.inverse.agent import InverseAgent
-from tabletop_interaction.agents.inverse.model import inverse_model_metadata, load_inverse_model
+from tabletop_interaction.agents.inverse.model import INVERSE_MODEL, load_inverse_model
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,7 +40,7 @@ def test_records_become_a_model_that_acts(
     said = capsys.readouterr().out.replace("\n", " ")
     assert "model.safetensors, on 10 held-out examples" in said
     assert "both within 2.1 cm" in said
-    assert inverse_model_metadata(tmp_path / "run" / "model.safetensors")["split"] == "train"
+    assert checkpoint_metadata(tmp_path / "run" / "model.safetensors", INVERSE_MODEL)["split"] == "train"
     model, table = load_inverse_model(tmp_path / "run" / "model.safetensors"), painted_table()
     table.reset(np.random.default_rng(0), new_scene=True)
     picture = table.observe()["view_0"]
@@ -50,7 +51,9 @@ def test_records_become_a_model_that_acts(
     assert main([*command, "--steps", "2"]) == 0
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == stamp
     assert main([*command, "--steps", "3"]) == 1
-    assert "holds a training with steps 2, not 3; give a new folder" in capsys.readouterr().err.replace("\n", " ")
+    assert "holds a training with config.steps 2, not 3; give a new folder" in capsys.readouterr().err.replace(
+        "\n", " "
+    )
 
 
 @pytest.mark.parametrize(

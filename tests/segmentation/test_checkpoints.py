@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tabletop_interaction.errors import CheckpointError
-from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint, save_checkpoint
+from tabletop_interaction.errors import CheckpointError, DamagedState, DiskFull
+from tabletop_interaction.segmentation.checkpoints import (
+    checkpoint_metadata,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_state,
+)
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 
@@ -128,7 +136,7 @@ def test_a_kill_between_the_files_leaves_no_weights_without_description(
             raise KeyboardInterrupt
         replaced.append(target.name)
 
-    monkeypatch.setattr("os.replace", killed_after_one)
+    monkeypatch.setattr(Path, "replace", killed_after_one)
     with pytest.raises(KeyboardInterrupt):
         save_checkpoint(network(), tmp_path / "model.safetensors")
     assert replaced == ["model.json"]
@@ -146,3 +154,52 @@ def test_nothing_is_written_when_the_request_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="JSON"):
         save_checkpoint(network(), tmp_path / "model.safetensors", metadata={"bad": object()})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_have_the_mode_that_the_umask_asks_for(saved: Path) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {file.stat().st_mode & 0o777 for file in saved.parent.iterdir()} == {0o666 & ~umask}
+
+
+def test_a_full_disk_is_named_and_leaves_everything_as_before(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {file.name: file.read_bytes() for file in saved.parent.iterdir()}
+
+    def no_space_for_weights(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    def no_space_for_states(*_: object) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file")
+
+    monkeypatch.setattr("tabletop_interaction.segmentation.checkpoints.save_file", no_space_for_weights)
+    monkeypatch.setattr("torch.save", no_space_for_states)
+    with pytest.raises(DiskFull, match=r"no space is left for .*model\.safetensors"):
+        save_checkpoint(network(), saved)
+    with pytest.raises(DiskFull, match=r"no space is left for .*state\.pt"):
+        save_state(saved.parent / "state.pt", {})
+    assert {file.name: file.read_bytes() for file in saved.parent.iterdir()} == before
+
+
+def test_a_state_reads_back_and_replaces_the_one_before(tmp_path):
+    path = tmp_path / "state.pt"
+    assert load_state(path) is None
+    save_state(path, {"step": 1})
+    save_state(path, {"step": 2, "weights": torch.arange(3)})
+    state = load_state(path)
+    assert state["step"] == 2
+    assert (state["weights"] == torch.arange(3)).all()
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_another_devices_state_is_read_on_the_cpu(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(torch, "load", lambda path, **options: asked.update(options) or {})
+    (tmp_path / "state.pt").touch()
+    load_state(tmp_path / "state.pt")
+    assert asked == {"map_location": "cpu", "weights_only": True}
+
+
+def test_a_damaged_state_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "state.pt").write_bytes(b"torn")
+    with pytest.raises(DamagedState, match=r"state\.pt is damaged"):
+        load_state(tmp_path / "state.pt")

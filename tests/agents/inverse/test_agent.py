@@ -5,7 +5,7 @@ import pytest
 
 from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.config import InverseModelConfig
-from tabletop_interaction.agents.inverse.model import believe, new_inverse_model
+from tabletop_interaction.agents.inverse.model import new_inverse_model, predict_action
 from tabletop_interaction.agents.inverse.picture_actions import picture_actions, shrunk
 from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.envs.actions import pick_place_from_action
@@ -41,13 +41,13 @@ def outcome(what):
     return {"pick_outcome": int(what)}
 
 
-def test_what_the_model_believes_is_done(model, table, observation):
+def test_what_the_model_predicts_is_done(model, table, observation):
     agent = agent_of(model, table)
     action = agent.act(observation, outcome(PickOutcome.NO_PICK))
     done = pick_place_from_action(action, table.arena).to_array()
-    believed = believe(model, *(shrunk(observation[key], SMALL.size) for key in ("view_0", "goal_0"))).action
+    predicted = predict_action(model, *(shrunk(observation[key], SMALL.size) for key in ("view_0", "goal_0"))).action
     again = picture_actions(done, table.views[0], SMALL.size)[0]
-    np.testing.assert_allclose(again, believed, atol=1e-3)
+    np.testing.assert_allclose(again, predicted, atol=1e-3)
 
 
 @pytest.mark.parametrize("what", [PickOutcome.NO_PICK, PickOutcome.HELD])
@@ -57,10 +57,10 @@ def test_it_is_greedy_after_a_success(model, table, observation, what):
 
 
 @pytest.mark.parametrize("what", [PickOutcome.NOTHING_THERE, PickOutcome.SLIPPED, PickOutcome.BLOCKED])
-def test_after_a_failure_it_tries_elsewhere_as_its_random_numbers_say(model, table, observation, what):
+def test_after_a_failure_it_picks_elsewhere_as_its_random_numbers_say(model, table, observation, what):
     agent = agent_of(model, table)
-    tried = {tuple(agent.act(observation, outcome(what))) for _ in range(5)}
-    assert len(tried) > 1
+    picked = {tuple(agent.act(observation, outcome(what))) for _ in range(5)}
+    assert len(picked) > 1
     same, again = (agent_of(model, table, 7).act(observation, outcome(what)) for _ in range(2))
     assert (same == again).all()
 

@@ -5,11 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tabletop_interaction.agents.inverse.batches import NO_AUGMENTATION, InverseSampler, _in_turn
+from tabletop_interaction.agents.inverse.batches import InverseSampler, _in_turn
 from tabletop_interaction.agents.inverse.config import Augmentation, InverseModelConfig
 from tabletop_interaction.agents.inverse.examples import inverse_examples
-from tabletop_interaction.agents.inverse.targets import point_of
+from tabletop_interaction.agents.inverse.model import point_of
 
+NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0)
 SMALL = InverseModelConfig(height=88, width=104, channels=8)
 
 

@@ -1,21 +1,27 @@
-"""The inverse model's parts, its beliefs, and its file."""
+"""The parts of the inverse model, its predictions, its targets, and its file."""
 
 import json
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tabletop_interaction.agents.inverse.config import InverseModelConfig
 from tabletop_interaction.agents.inverse.model import (
+    INVERSE_MODEL,
     InverseModel,
-    believe,
-    inverse_model_metadata,
+    angle_of,
     load_inverse_model,
     new_inverse_model,
-    save_inverse_model,
+    point_of,
+    predict_action,
+    shares_of_angles,
+    shares_of_cells,
 )
 from tabletop_interaction.errors import CheckpointError
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, save_checkpoint
 
 SMALL = InverseModelConfig(height=64, width=80, channels=8, angles=6)
 
@@ -29,13 +35,13 @@ def picture(seed):
     return np.random.default_rng(seed).integers(0, 256, (*SMALL.size, 3), np.uint8)
 
 
-def test_beliefs_are_probabilities_and_the_action_lies_in_the_picture(model):
-    beliefs = believe(model, picture(0), picture(1))
-    assert beliefs.pick.shape == beliefs.place.shape == SMALL.cells
-    assert beliefs.angle.shape == (6,)
-    for part in (beliefs.pick, beliefs.angle, beliefs.place):
+def test_predicted_are_probabilities_and_the_action_lies_in_the_picture(model):
+    predicted = predict_action(model, picture(0), picture(1))
+    assert predicted.pick.shape == predicted.place.shape == SMALL.cells
+    assert predicted.angle.shape == (6,)
+    for part in (predicted.pick, predicted.angle, predicted.place):
         assert part.sum() == pytest.approx(1)
-    x, y, angle, *_ = beliefs.action
+    x, y, angle, *_ = predicted.action
     assert 0 <= x < SMALL.width
     assert 0 <= y < SMALL.height
     assert abs(angle) <= np.pi / 2
@@ -43,9 +49,9 @@ def test_beliefs_are_probabilities_and_the_action_lies_in_the_picture(model):
 
 def test_a_drawn_pick_follows_its_probabilities(model):
     rng = np.random.default_rng(0)
-    drawn = {tuple(believe(model, picture(0), picture(1), rng).action[:2]) for _ in range(8)}
+    drawn = {tuple(predict_action(model, picture(0), picture(1), rng).action[:2]) for _ in range(8)}
     assert len(drawn) > 1
-    greedy = {tuple(believe(model, picture(0), picture(1)).action) for _ in range(2)}
+    greedy = {tuple(predict_action(model, picture(0), picture(1)).action) for _ in range(2)}
     assert len(greedy) == 1
 
 
@@ -84,14 +90,14 @@ def test_the_seed_alone_decides_the_first_weights():
 
 
 def test_a_model_comes_back_from_its_file(model, tmp_path):
-    save_inverse_model(model, tmp_path / "model.safetensors", {"held_out": {"pick_cm": 1.5}})
+    save_checkpoint(model, tmp_path / "model.safetensors", metadata={"held_out": {"pick_cm": 1.5}}, kind=INVERSE_MODEL)
     loaded = load_inverse_model(tmp_path / "model.safetensors")
     assert not loaded.training
     assert loaded.config == SMALL
     np.testing.assert_array_equal(
-        believe(loaded, picture(0), picture(1)).action, believe(model, picture(0), picture(1)).action
+        predict_action(loaded, picture(0), picture(1)).action, predict_action(model, picture(0), picture(1)).action
     )
-    assert inverse_model_metadata(tmp_path / "model.safetensors")["held_out"] == {"pick_cm": 1.5}
+    assert checkpoint_metadata(tmp_path / "model.safetensors", INVERSE_MODEL)["held_out"] == {"pick_cm": 1.5}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 
@@ -106,16 +112,16 @@ def change_json(folder, **changes):
         (lambda folder: (folder / "model.safetensors").unlink(), "there is no .*model.safetensors; train one"),
         (lambda folder: (folder / "model.json").unlink(), "there is no .*model.json"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "cannot be read"),
-        (lambda folder: (folder / "model.json").write_text("[]"), "describes another network"),
+        (lambda folder: (folder / "model.json").write_text("[]"), "is no description"),
         (lambda folder: (folder / "model.json").write_text("{"), "is no description"),
         (lambda folder: change_json(folder, kind=None), "describes another network"),
         (lambda folder: change_json(folder, schema_version=9), "schema version 9"),
-        (lambda folder: change_json(folder, network={"channels": 16}), "cannot be read"),
-        (lambda folder: change_json(folder, network={"wings": 2}), "cannot be read"),
+        (lambda folder: change_json(folder, network={"channels": 16}), "do not fit the network"),
+        (lambda folder: change_json(folder, network={"wings": 2}), "wings"),
     ],
 )
 def test_a_file_that_is_none_of_ours_is_refused(model, tmp_path, spoil, said):
-    save_inverse_model(model, tmp_path / "model.safetensors", {})
+    save_checkpoint(model, tmp_path / "model.safetensors", kind=INVERSE_MODEL)
     spoil(tmp_path)
     with pytest.raises(CheckpointError, match=said):
         load_inverse_model(tmp_path / "model.safetensors")
@@ -125,3 +131,28 @@ def test_a_file_that_is_none_of_ours_is_refused(model, tmp_path, spoil, said):
 def test_sizes_that_make_no_network_are_refused(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is "):
         InverseModel(InverseModelConfig(**wrong))
+
+
+@given(st.floats(3.5, 211.5), st.floats(3.5, 171.5))
+def test_a_point_is_read_off_its_shares_to_a_fraction_of_a_cell(x, y):
+    shares = shares_of_cells(np.array([[x, y]]), (22, 27))[0].astype(np.float64)
+    assert shares.sum() == pytest.approx(1, abs=1e-6)
+    assert (shares > 0).sum() <= 4
+    assert point_of(shares, int(shares.argmax())) == pytest.approx((x, y), abs=1e-3)
+
+
+def test_a_point_beyond_the_outermost_centres_counts_as_on_them():
+    corner = shares_of_cells(np.array([[-0.5, 175.5]]), (22, 27))[0]
+    assert corner[21, 0] == 1
+
+
+@given(st.floats(-1.57, 1.57))
+def test_an_angle_is_read_off_its_shares_around_the_half_circle(angle):
+    shares = shares_of_angles(np.array([angle]), 18)[0].astype(np.float64)
+    assert shares.sum() == pytest.approx(1, abs=1e-5)
+    assert abs((angle_of(shares) - angle + np.pi / 2) % np.pi - np.pi / 2) < 1e-4
+
+
+def test_opposite_directions_are_one_line():
+    first, second = shares_of_angles(np.array([0.3, 0.3 - np.pi]), 18)
+    np.testing.assert_allclose(first, second, atol=1e-6)

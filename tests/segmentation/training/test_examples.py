@@ -13,17 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.errors import InvalidPicture, InvalidPictureStore, NoExamples
 from tabletop_interaction.segmentation.coco import load_label_set, write_label_set
 from tabletop_interaction.segmentation.config import STRIDE
 from tabletop_interaction.segmentation.network import MaskGrid
+from tabletop_interaction.segmentation.photos import InvalidPicture
 from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
+from tabletop_interaction.segmentation.training.augmentation import affine, position_grid, warped_picture, warped_point
+from tabletop_interaction.segmentation.training.batches import IGNORED, NEGATIVE, POSITIVE
 from tabletop_interaction.segmentation.training.config import CropConfig
-from tabletop_interaction.segmentation.training.crops import IGNORED, NEGATIVE, POSITIVE, CropSampler
-from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, examples_from_label_set
-from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
+from tabletop_interaction.segmentation.training.crops import CropSampler
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples, examples_from_label_set
+from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore, add_pictures, open_pictures
 from tabletop_interaction.segmentation.training.run import examples_fingerprint
-from tabletop_interaction.segmentation.training.warping import affine, apply, position_grid, warped_picture
 
 GRID = MaskGrid(41, 4.0)
 AS_IT_IS = CropConfig(paste_share=0.0, print_share=0.0, colour_share=0.0)
@@ -172,7 +173,7 @@ def test_without_an_object_no_crops_are_drawn() -> None:
 @given(st.floats(0.3, 3), st.floats(-3, 3), st.booleans(), st.tuples(*[st.floats(-500, 500)] * 4).map(np.array))
 def test_the_map_takes_the_centre_to_the_target_and_areas_by_the_scale(scale, turn, mirror, points) -> None:
     matrix = affine(scale, turn, mirror, points[:2], points[2:])
-    assert apply(matrix, points[:2]) == pytest.approx(points[2:], abs=1e-6)
+    assert warped_point(matrix, points[:2]) == pytest.approx(points[2:], abs=1e-6)
     assert np.linalg.det(matrix[:, :2]) == pytest.approx(-(scale**2) if mirror else scale**2)
 
 

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from tabletop_interaction.errors import NoExamples, TrainingError
+from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.training import run as training_run
-from tabletop_interaction.segmentation.training.batches import batches
-from tabletop_interaction.segmentation.training.config import CropConfig, RunOptions, TrainingConfig
-from tabletop_interaction.segmentation.training.crops import IGNORED, NEGATIVE, POSITIVE, Batch, CropSampler
-from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
+from tabletop_interaction.segmentation.training.batches import IGNORED, NEGATIVE, POSITIVE, Batch, batches
+from tabletop_interaction.segmentation.training.config import CropConfig, RunOptions, TrainingConfig, TrainingError
+from tabletop_interaction.segmentation.training.crops import CropSampler
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
 from tabletop_interaction.segmentation.training.run import examples_fingerprint, train
 from tabletop_interaction.segmentation.training.trainer import (
     StepReport,
@@ -65,11 +65,11 @@ def same(first: Path, second: Path) -> bool:
 
 
 def stop_at(step: int):
-    def tell(number: int, steps: int, report: StepReport) -> None:
+    def callback(number: int, steps: int, report: StepReport) -> None:
         if number == step:
             signal.raise_signal(signal.SIGINT)
 
-    return tell
+    return callback
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "robust-set"])
@@ -77,10 +77,10 @@ def test_a_stopped_run_goes_on_to_the_same_network_bit_by_bit(tmp_path: Path, lo
     config = replace(SMALL, steps=10, loss=loss)
     straight = train(discs(), tmp_path / "straight", config)
     with pytest.raises(KeyboardInterrupt):
-        train(discs(), tmp_path / "stopped", config, tell=stop_at(5))
+        train(discs(), tmp_path / "stopped", config, callback=stop_at(5))
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
     done: list[int] = []
-    resumed = train(discs(), tmp_path / "stopped", config, tell=lambda step, steps, report: done.append(step))
+    resumed = train(discs(), tmp_path / "stopped", config, callback=lambda step, steps, report: done.append(step))
     assert done == [6, 7, 8, 9, 10]
     assert same(straight, resumed)
 
@@ -95,9 +95,9 @@ def test_a_killed_run_goes_on_from_its_last_state(tmp_path: Path) -> None:
 
     options = RunOptions(checkpoint_every=2)
     with pytest.raises(Killed):
-        train(discs(), tmp_path / "killed", SMALL, options, tell=die)
+        train(discs(), tmp_path / "killed", SMALL, options, callback=die)
     done: list[int] = []
-    killed = train(discs(), tmp_path / "killed", SMALL, options, tell=lambda step, *_: done.append(step))
+    killed = train(discs(), tmp_path / "killed", SMALL, options, callback=lambda step, *_: done.append(step))
     assert done == [5, 6]
     assert same(train(discs(), tmp_path / "straight", SMALL), killed)
 
@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_from_its_last_state(tmp_path: Path) -> None:
 def test_ctrl_c_means_what_it_did_after_a_run(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train(discs(), tmp_path / "run", SMALL, tell=stop_at(1))
+        train(discs(), tmp_path / "run", SMALL, callback=stop_at(1))
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -126,7 +126,7 @@ def test_a_finish_that_was_killed_between_its_two_files_is_made_good(tmp_path: P
     whole = weights(path)
     path.with_suffix(".json").unlink()
     done: list[int] = []
-    assert train(discs(), tmp_path / "run", SMALL, tell=lambda step, *_: done.append(step)) == path
+    assert train(discs(), tmp_path / "run", SMALL, callback=lambda step, *_: done.append(step)) == path
     assert done == []
     assert all(torch.equal(*pair) for pair in zip(whole, weights(path), strict=True))
 
@@ -140,7 +140,7 @@ def test_a_run_of_another_schema_is_refused_and_the_device_only_remembered(tmp_p
     request.write_text(json.dumps({**kept, "began_on": {"device": "cuda", "autocast": "bfloat16"}}))
     train(discs(), tmp_path / "run", SMALL)
     request.write_text(json.dumps({**kept, "schema_version": 99}))
-    with pytest.raises(TrainingError, match="schema version 99"):
+    with pytest.raises(ForeignFolder, match="schema_version 99"):
         train(discs(), tmp_path / "run", SMALL)
 
 
@@ -152,23 +152,23 @@ def test_no_run_learns_from_the_crops_that_are_shown_or_that_refresh_its_statist
 
 def test_another_run_or_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     train(discs(), tmp_path / "run", SMALL)
-    with pytest.raises(TrainingError, match="learning_rate"):
+    with pytest.raises(ForeignFolder, match="learning_rate"):
         train(discs(), tmp_path / "run", replace(SMALL, learning_rate=0.5))
-    with pytest.raises(TrainingError, match=r"crops\.paste_share"):
+    with pytest.raises(ForeignFolder, match=r"crops\.paste_share"):
         train(discs(), tmp_path / "run", replace(SMALL, crops=replace(SMALL.crops, paste_share=0.0)))
-    with pytest.raises(TrainingError, match="examples"):
+    with pytest.raises(ForeignFolder, match="examples"):
         train(discs(5), tmp_path / "run", SMALL)
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
-    with pytest.raises(TrainingError, match=r"thesis\.txt"):
+    with pytest.raises(ForeignFolder, match=r"thesis\.txt"):
         train(discs(), foreign, SMALL)
     assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
 
 
 def test_a_damaged_state_is_named(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(discs(), tmp_path / "run", SMALL, tell=stop_at(2))
+        train(discs(), tmp_path / "run", SMALL, callback=stop_at(2))
     (tmp_path / "run" / "state.pt").write_bytes(b"torn")
     with pytest.raises(TrainingError, match=r"state\.pt"):
         train(discs(), tmp_path / "run", SMALL)
@@ -177,14 +177,14 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
 def test_minutes_become_steps_once(tmp_path: Path) -> None:
     totals: list[int] = []
 
-    def tell(step: int, steps: int, report: StepReport) -> None:
+    def callback(step: int, steps: int, report: StepReport) -> None:
         totals.append(steps)
         if step == 2:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(discs(), tmp_path / "run", SMALL, minutes=0.02, tell=tell)
-    train(discs(), tmp_path / "run", SMALL, minutes=0.02, tell=lambda step, steps, report: totals.append(steps))
+        train(discs(), tmp_path / "run", SMALL, minutes=0.02, callback=callback)
+    train(discs(), tmp_path / "run", SMALL, minutes=0.02, callback=lambda step, steps, report: totals.append(steps))
     assert len(set(totals)) == 1
     for minutes in (0, -1, math.nan, math.inf):
         with pytest.raises(TrainingError, match="positive"):

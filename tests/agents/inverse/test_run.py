@@ -9,21 +9,26 @@ import pytest
 import torch
 
 from tabletop_interaction.agents.inverse.agent import InverseAgent
-from tabletop_interaction.agents.inverse.batches import NO_AUGMENTATION, InverseSampler
-from tabletop_interaction.agents.inverse.config import InverseModelConfig, InverseRunOptions, InverseTrainingConfig
+from tabletop_interaction.agents.inverse.batches import InverseSampler
+from tabletop_interaction.agents.inverse.config import (
+    Augmentation,
+    InverseModelConfig,
+    InverseRunOptions,
+    InverseTrainingConfig,
+)
 from tabletop_interaction.agents.inverse.errors import model_errors
 from tabletop_interaction.agents.inverse.examples import inverse_examples
 from tabletop_interaction.agents.inverse.model import load_inverse_model, new_inverse_model
 from tabletop_interaction.agents.inverse.picture_actions import arena_actions
-from tabletop_interaction.agents.inverse.run import held_out_errors, train_inverse
-from tabletop_interaction.agents.inverse.training import InverseTrainer
+from tabletop_interaction.agents.inverse.run import InverseTrainer, held_out_errors, train_inverse
 from tabletop_interaction.envs.actions import pick_place_from_action
-from tabletop_interaction.errors import TrainingError
-from tabletop_interaction.segmentation.training.state import load_state
+from tabletop_interaction.errors import ForeignFolder, TrainingError
+from tabletop_interaction.segmentation.checkpoints import load_state
 from tabletop_interaction.segmentation.training.trainer import learning_rate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0)
 SMALL = InverseModelConfig(height=64, width=80, channels=32)
 TINY = InverseTrainingConfig(steps=4, batch_size=2, held_out=0.3, model=replace(SMALL, channels=8))
 
@@ -61,7 +66,7 @@ def learned(source, examples):
     sampler = InverseSampler(examples, source, SMALL, NO_AUGMENTATION)
     for number in range(config.steps):
         trainer.step(sampler.batch(0, number, config.batch_size))
-    return trainer.model.eval()
+    return trainer.network.eval()
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tiny, tmp_path):
@@ -73,10 +78,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tiny, tmp_path):
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        train_inverse(tiny, tmp_path / "stopped", TINY, options, tell=killed_after_three)
+        train_inverse(tiny, tmp_path / "stopped", TINY, options, callback=killed_after_three)
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
     steps = []
-    stopped = train_inverse(tiny, tmp_path / "stopped", TINY, options, tell=lambda step, *_: steps.append(step))
+    stopped = train_inverse(tiny, tmp_path / "stopped", TINY, options, callback=lambda step, *_: steps.append(step))
     assert steps == [3, 4]
     assert whole.read_bytes() == stopped.read_bytes()
 
@@ -87,17 +92,17 @@ def test_ctrl_c_keeps_the_step_that_was_under_way(tiny, tmp_path):
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train_inverse(tiny, tmp_path / "run", TINY, tell=interrupted)
+        train_inverse(tiny, tmp_path / "run", TINY, callback=interrupted)
     assert load_state(tmp_path / "run" / "state.pt")["trainer"]["step_number"] == 3
 
 
 def test_a_finished_run_says_how_far_off_it_is_and_stays_as_it_is(tiny, tmp_path):
-    told = []
-    path = train_inverse(tiny, tmp_path / "run", TINY, tell_errors=lambda *counts: told.append(counts))
+    counted = []
+    path = train_inverse(tiny, tmp_path / "run", TINY, progress=lambda *counts: counted.append(counts))
     assert load_inverse_model(path).config == TINY.model
     errors, chance = held_out_errors(path)
     assert errors.examples == chance.examples == 6
-    assert told[-1] == (6, 6)
+    assert counted[-1] == (6, 6)
     assert 1 < chance.pick_cm < 40
     assert list((tmp_path / "run" / "tensorboard").iterdir())
     stamp = path.stat().st_mtime_ns
@@ -107,14 +112,14 @@ def test_a_finished_run_says_how_far_off_it_is_and_stays_as_it_is(tiny, tmp_path
 
 def test_another_configuration_other_records_and_foreign_folders_are_refused(tiny, tmp_path):
     train_inverse(tiny, tmp_path / "run", replace(TINY, steps=1))
-    with pytest.raises(TrainingError, match="holds a training with seed 0, not 5"):
+    with pytest.raises(ForeignFolder, match=r"holds a training with config\.seed 0, not 5"):
         train_inverse(tiny, tmp_path / "run", replace(TINY, steps=1, seed=5))
     fewer = replace(tiny, examples=tiny.examples[:-2])
-    with pytest.raises(TrainingError, match="holds a training with examples '18-"):
+    with pytest.raises(ForeignFolder, match="holds a training with examples '18-"):
         train_inverse(fewer, tmp_path / "run", replace(TINY, steps=1))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    with pytest.raises(TrainingError, match=r"thesis\.txt"):
+    with pytest.raises(ForeignFolder, match=r"thesis\.txt"):
         train_inverse(tiny, tmp_path / "mine", TINY)
 
 
@@ -123,7 +128,7 @@ def test_a_damaged_state_is_named(tiny, tmp_path):
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        train_inverse(tiny, tmp_path / "run", TINY, tell=killed)
+        train_inverse(tiny, tmp_path / "run", TINY, callback=killed)
     (tmp_path / "run" / "state.pt").write_bytes(b"torn")
     with pytest.raises(TrainingError, match=r"state\.pt is damaged"):
         train_inverse(tiny, tmp_path / "run", TINY)
@@ -133,10 +138,10 @@ def test_a_damaged_state_is_named(tiny, tmp_path):
 def test_a_step_that_diverges_leaves_the_weights_as_they_were(tiny):
     trainer = InverseTrainer(new_inverse_model(TINY.model, seed=0), TINY)
     batch = InverseSampler(tiny.examples, tiny, TINY.model, NO_AUGMENTATION).batch(0, 0, 2)
-    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     with pytest.raises(TrainingError, match="lower the learning rate"):
         trainer.step(batch._replace(place=batch.place * torch.inf))
-    assert all(torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in trainer.network.state_dict().items())
 
 
 def test_the_rate_rises_and_falls():

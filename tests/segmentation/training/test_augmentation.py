@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tabletop_interaction.segmentation.training.prints import printed, shadowed, with_other_colours
+from tabletop_interaction.segmentation.training.augmentation import printed, shadowed, with_other_colours
 
 SIDE = 96
 

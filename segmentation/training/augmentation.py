@@ -1,0 +1,179 @@
+"""Augmentation of crops: affine warps, other light and colours, prints on the table, shadows.
+
+Maps are (2, 3) float64 and take pixels x, y of a picture to pixels of a square crop of `crop_px`; integers are pixel
+centres.
+
+Prints and exchanged colours turn two dozen table tops into very many. A network that knows a few tables takes whatever
+is printed on another one, a comic, a flower, a road, for an object. Shapes in flat colours are therefore drawn on the
+table, under the light that is there: an object differs from a print by its shading, not by its outline. Ours, after the
+random textures of domain randomisation (Tobin et al. 2017); no labels are read except the masks that stay uncovered.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from tabletop_interaction.arrays import FloatPicture, Floats, Mask, Picture
+from tabletop_interaction.segmentation.config import STRIDE
+from tabletop_interaction.segmentation.network import PIXEL_MEAN
+
+_BEYOND_PICTURE = tuple(round(255 * mean) for mean in PIXEL_MEAN)
+_FEWEST_SHAPES, _MOST_SHAPES = 6, 60
+_SMALLEST_PX, _LARGEST_PX = 4.0, 60.0
+_LIGHT_BLUR_PX = 6.0
+_EDGE_BLUR_PX = 0.6
+
+
+def affine(scale: float, turn: float, mirror: bool, centre_xy: Floats, target_xy: Floats) -> Floats:
+    """Return the map (2, 3) that mirrors along x, rotates by `turn` radians, scales, and takes centre to target."""
+    cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
+    linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
+    return np.column_stack([linear, target_xy - linear @ centre_xy])
+
+
+def filled(
+    crop_from_picture: Floats, shape: tuple[int, ...], target_xy: Floats, crop_px: int, margin_px: float
+) -> Floats:
+    """Shift the map so that the picture fills as much of the crop as the margins around the target allow."""
+    last = np.array([shape[1] - 1, shape[0] - 1])
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * last
+    seen = corners @ crop_from_picture[:, :2].T + crop_from_picture[:, 2]
+    # A rotated picture does not reach the corners of its box: take a mean of its sides.
+    low, high = np.sort(seen, axis=0)[:2].mean(0), np.sort(seen, axis=0)[2:].mean(0)
+    shift = np.where(low > 0, -low, np.maximum(crop_px - high, 0))
+    shift = np.where(high - low < crop_px, 0, shift)
+    allowed = np.clip(target_xy + shift, margin_px, crop_px - margin_px) - target_xy
+    return np.column_stack([crop_from_picture[:, :2], crop_from_picture[:, 2] + allowed])
+
+
+def warped_point(matrix: Floats, xy: Floats | tuple[float, float]) -> Floats:
+    """Apply an affine map (2, 3) to a point (2,)."""
+    return np.asarray(matrix[:, :2] @ np.asarray(xy, np.float64) + matrix[:, 2])
+
+
+def position_grid(crop_px: int) -> Floats:
+    """Return x, y of every score position of a crop, (P, P, 2) by row and column."""
+    at = np.arange(0, crop_px, STRIDE, dtype=np.float64)
+    return np.stack(np.meshgrid(at, at), axis=-1)
+
+
+def warped_picture(picture: Picture, crop_from_picture: Floats, crop_px: int) -> Picture:
+    """Warp a picture to a crop uint8 (S, S, 3), grey beyond its border as the network's padding is.
+
+    A picture that shrinks is blurred first, as by the resizing at inference.
+    """
+    scale = float(np.hypot(*crop_from_picture[:, 0]))
+    inverse = cv2.invertAffineTransform(crop_from_picture)
+    corners = np.array([[0, 0], [crop_px, 0], [0, crop_px], [crop_px, crop_px]]) @ inverse[:, :2].T + inverse[:, 2]
+    height, width = picture.shape[:2]
+    x0, y0 = np.clip(np.floor(corners.min(0)).astype(int) - 4, 0, [width - 1, height - 1])
+    x1, y1 = np.clip(np.ceil(corners.max(0)).astype(int) + 5, [x0 + 1, y0 + 1], [width, height])
+    piece = np.ascontiguousarray(picture[y0:y1, x0:x1])
+    if scale < 0.95:
+        # The variance by which the triangle filter of an antialiased bilinear resize exceeds the plain one's.
+        piece = np.asarray(cv2.GaussianBlur(piece, (0, 0), np.sqrt((1 / scale**2 - 1) / 6)), np.uint8)
+    return np.asarray(
+        warped_piece(piece, crop_from_picture, np.array([x0, y0], np.float64), crop_px, _BEYOND_PICTURE), np.uint8
+    )
+
+
+def warped_piece(
+    piece: Picture,
+    crop_from_picture: Floats,
+    corner_xy: Floats,
+    crop_px: int,
+    beyond: tuple[int, ...] = (0, 0, 0),
+) -> Picture:
+    """Warp a rectangle of a picture, with its first pixel at `corner_xy`, to the crop."""
+    moved = np.column_stack([crop_from_picture[:, :2], warped_point(crop_from_picture, corner_xy)])
+    return np.asarray(
+        cv2.warpAffine(
+            piece, moved, (crop_px, crop_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=beyond
+        ),
+        np.uint8,
+    )
+
+
+def recoloured(image: Picture, rng: np.random.Generator, brightness: float, tint: float) -> Picture:
+    """Change gain, contrast and white balance at random."""
+    gain = 2 ** rng.uniform(-brightness * 1.5, brightness * 1.5)
+    contrast = 1 + rng.uniform(-brightness, brightness)
+    balance = 1 + rng.uniform(-tint, tint, 3)
+    levels = np.arange(256)[:, None]
+    table = ((levels - 128) * contrast + 128) * gain * balance
+    return np.asarray(cv2.LUT(image, np.clip(table + 0.5, 0, 255).astype(np.uint8)[None]), np.uint8)
+
+
+def printed(image: Picture, kept: Mask, rng: np.random.Generator) -> Picture:
+    """Draw a print on the whole table.
+
+    Args:
+        image: uint8 (H, W, 3) RGB.
+        kept: bool (H, W), pixels that are not table and stay.
+        rng: random numbers.
+
+    Returns:
+        uint8 (H, W, 3), a new picture.
+    """
+    ground = image.copy() if rng.random() < 0.5 else np.full_like(image, rng.integers(0, 256, 3))
+    sheet = _shapes_on(ground, rng).astype(np.float32)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    light = cv2.GaussianBlur(grey, (0, 0), _LIGHT_BLUR_PX)
+    # The table's light stays, weakened: dark places may also be its pattern.
+    shade = np.clip(0.5 + 0.5 * light / max(float(light.mean()), 1.0), 0.4, 1.3)
+    sheet = cv2.GaussianBlur(sheet * shade[..., None], (0, 0), _EDGE_BLUR_PX)
+    sheet += rng.normal(0, 2, sheet.shape[:2]).astype(np.float32)[..., None]
+    alpha = cv2.GaussianBlur(kept.astype(np.float32), (0, 0), _EDGE_BLUR_PX)[..., None]
+    mixed = sheet + alpha * (image - sheet)
+    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def shadowed(canvas: FloatPicture, mask: Mask, rng: np.random.Generator) -> FloatPicture:
+    """Darken a picture, float32 (H, W, 3), beside a mask, as the soft shadow of a pasted object does."""
+    shift = rng.normal(0, 5, 2)
+    moved = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
+    size = mask.shape[::-1]
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), rng.uniform(1.5, 6))
+    soft = cv2.warpAffine(soft, moved, (int(size[0]), int(size[1])))
+    return np.asarray(canvas * (1 - rng.uniform(0.1, 0.6) * soft)[..., None], np.float32)
+
+
+def with_other_colours(image: Picture, rng: np.random.Generator) -> Picture:
+    """Exchange the channels and change the saturation; greys stay."""
+    channels = np.eye(3)[rng.permutation(3)]
+    saturation = rng.uniform(0.3, 1.5)
+    matrix = saturation * channels + (1 - saturation) / 3
+    return np.asarray(cv2.transform(image, matrix), np.uint8)
+
+
+def _shapes_on(ground: Picture, rng: np.random.Generator) -> Picture:
+    """Draw shapes of one or several kinds, in a few colours, large ones first."""
+    palette = rng.integers(0, 256, (int(rng.integers(2, 7)), 3))
+    count = int(rng.integers(_FEWEST_SHAPES, _MOST_SHAPES + 1))
+    largest = rng.uniform(2 * _SMALLEST_PX, _LARGEST_PX)
+    radii = np.sort(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(largest), count)))[::-1]
+    kinds = rng.permutation(3)[: int(rng.integers(1, 4))]
+    slenderness = rng.uniform(0.2, 1.0)
+    for radius in radii:
+        centre = rng.uniform(0, [ground.shape[1], ground.shape[0]])
+        colour = tuple(int(level) for level in palette[int(rng.integers(len(palette)))])
+        outline = _outline(int(rng.choice(kinds)), float(radius), slenderness, rng) + centre
+        thickness = cv2.FILLED if rng.random() < 0.75 else int(rng.integers(1, 4))
+        if thickness == cv2.FILLED:
+            cv2.fillPoly(ground, [np.round(outline).astype(np.int32)], colour, cv2.LINE_AA)
+        else:
+            cv2.polylines(ground, [np.round(outline).astype(np.int32)], True, colour, thickness, cv2.LINE_AA)
+    return ground
+
+
+def _outline(kind: int, radius: float, slenderness: float, rng: np.random.Generator) -> Floats:
+    """Return points (N, 2) around the origin: an ellipse, a rectangle, or an irregular polygon."""
+    corners = (24, 4, int(rng.integers(3, 9)))[kind]
+    angles = np.arange(corners) * 2 * np.pi / corners + np.pi / 4
+    radii = np.full(corners, radius) if kind < 2 else radius * rng.uniform(0.4, 1.0, corners)
+    points = np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None]
+    points[:, 1] *= slenderness if rng.random() < 0.7 else rng.uniform(0.2, 1.0)
+    turn = rng.uniform(0, np.pi)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))
