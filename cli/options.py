@@ -56,7 +56,9 @@ def options(kind: type, *names: str, **values: Any) -> Any:
 
 def _parameters(kind: type, names: Iterable[str], values: Mapping[str, Any]) -> Iterable[inspect.Parameter]:
     hints = get_type_hints(kind, include_extras=True)
-    helps = {one.arg_name: one.description for one in docstring_parser.parse_from_object(kind).params}
+    # A configuration documents its own fields and inherits the descriptions of the others.
+    documented = [docstring_parser.parse_from_object(each).params for each in kind.__mro__[-2::-1]]
+    helps = {one.arg_name: one.description for params in documented for one in params}
     defaults = vars(kind())
     for name in names:
         outer, _, inner = name.partition(".")
