@@ -6,26 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import imageio.v2 as imageio
 import tyro
 
-from tabletop_interaction.arrays import Picture
-from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS, Scenes, Setting
+from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import load_segmenter, options, refuse_ignored
-from tabletop_interaction.envs import PickOutcome, Split, TabletopRearrangement, load_goal
-from tabletop_interaction.errors import CameraFault, InvalidConfiguration, RobotFault
+from tabletop_interaction.envs import Split, TabletopRearrangement, load_goal
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
     from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
-    from tabletop_interaction.benchmarks.rearrangement.episode import Step
 
-_FILM_FPS = 1
-_MOST_FAULTS = 3
 _SEE_PICTURES_ONLY = ("full", "random", "inverse")
 # Agents that use a part, and the settings of the part.
 _PARTS = {
@@ -66,8 +61,9 @@ class Rearrange:
     """Seed of scene and goal, as in the table of `tabletop benchmark rearrangement`."""
 
     def run(self) -> None:
-        """Play, write a picture after each step, then the film."""
+        """Play, and write a picture after each step, then the film."""
         from tabletop_interaction.benchmarks.rearrangement.agents import check_agents
+        from tabletop_interaction.benchmarks.rearrangement.episode_film import FILM, film_episode
 
         check_agents((self.agent,), self.setting.inverse_model)
         self._check()
@@ -76,11 +72,8 @@ class Rearrange:
                 # Pictures of the goal are checked before anything is written or moved.
                 load_goal(self.goal, env.views)
             claim_folder(self.out, "rearrange")
-            frames, last = self._played(env, make)
-        imageio.imwrite(self.out / "final.png", last.observation["view_0"])
-        _write_film(self.out / "film.mp4", [*frames, _shown(last, "the end")])
-        print(_verdict(last, len(frames) - 1))
-        print(self.out / "film.mp4")
+            print(film_episode(env, make, self.seed, self.out))
+        print(self.out / FILM)
 
     def _check(self) -> None:
         from tabletop_interaction.benchmarks.rearrangement.agents import AGENTS
@@ -124,45 +117,6 @@ class Rearrange:
             make = agent_maker(self.agent, world, parts)
             yield TabletopRearrangement(world, goal=self.goal, judge="pictures") if self.goal else env, make
 
-    def _played(self, env: TabletopRearrangement, make: MakesAgent) -> tuple[list[Picture], Step]:
-        """The film's frames, and the last step; after a fault that has passed, the episode starts again.
-
-        Raises:
-            RobotFault, CameraFault: it did not pass, or is the third.
-        """
-        for faults in range(1, _MOST_FAULTS + 1):
-            try:
-                return self._played_once(env, make)
-            except (RobotFault, CameraFault) as fault:
-                if not fault.recoverable or faults == _MOST_FAULTS:
-                    raise
-                print(f"{fault}; the episode starts again")
-        raise AssertionError("the last fault is raised")
-
-    def _played_once(self, env: TabletopRearrangement, make: MakesAgent) -> tuple[list[Picture], Step]:
-        from tabletop_interaction.benchmarks.rearrangement.episode import play
-
-        for old in self.out.glob("*.png"):
-            old.unlink()
-        frames: list[Picture] = []
-        for step in play(env, make, self.seed, MOST_INTERACTIONS):
-            frames.append(self._written(step, len(frames)))
-        return frames, step
-
-    def _written(self, step: Step, number: int) -> Picture:
-        """Write the pictures of a step and give the film's frame of it."""
-        from tabletop_interaction.reports.decisions import draw_decision
-
-        if number == 0:
-            imageio.imwrite(self.out / "start.png", step.observation["view_0"])
-            imageio.imwrite(self.out / "goal.png", step.observation["goal_0"])
-            return _shown(step, "start, and the goal")
-        outcome = PickOutcome(step.info["pick_outcome"]).name.lower().replace("_", " ")
-        print(f"{number}: {step.decision.move.purpose if step.decision else 'acts'}, {outcome}")
-        picture = draw_decision(step.decision, str(number)) if step.decision else _shown(step, f"after {number}")
-        imageio.imwrite(self.out / f"step_{number:02d}.png", picture)
-        return picture
-
 
 def refuse_unused_parts(agents: Sequence[str], setting: Setting) -> None:
     """Refuse settings of the network, of features and of the inverse model that none of the agents uses.
@@ -173,26 +127,3 @@ def refuse_unused_parts(agents: Sequence[str], setting: Setting) -> None:
     for part, (users, names) in _PARTS.items():
         if not users & set(agents):
             refuse_ignored(setting, f"without an agent that uses the {part}, with {' '.join(agents)}", *names)
-
-
-def _shown(step: Step, caption: str) -> Picture:
-    from tabletop_interaction.reports.decisions import side_by_side
-
-    return side_by_side(step.observation["view_0"], step.observation["goal_0"], caption)
-
-
-def _verdict(last: Step, interactions: int) -> str:
-    done = "done" if last.info["is_success"] else "not done"
-    distances = [float(pixels) for pixels in last.info["goal_distance_px"] if pixels >= 0]
-    if not distances:
-        share = f"{last.info['fraction_done']:.0%} of what differed from the goal's picture"
-        return f"{done} after {interactions} interactions: {share} is as in the goal"
-    each = ", ".join(f"{pixels:.1f}" for pixels in distances)
-    return f"{done} after {interactions} interactions: {each} px from the goal; accepted are 15 px"
-
-
-def _write_film(path: Path, frames: list[Picture]) -> None:
-    writer: Any = imageio.get_writer(path, fps=_FILM_FPS, macro_block_size=2)
-    with writer:
-        for frame in frames:
-            writer.append_data(frame)
