@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import platform
-import re
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from tabletop_interaction.cli.options import refuse_ignored
-from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration, TabletopError
+from tabletop_interaction.envs import open_backend
+from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, Finding, refusal
-from tabletop_interaction.real.checks.examination import SLOW_RATIO, examine, go_away, opened_equipment, within
+from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, Finding
+from tabletop_interaction.real.checks.examination import SLOW_RATIO, examine, go_away, opened_equipment
+from tabletop_interaction.real.checks.installation import installed, rendered
 from tabletop_interaction.real.lab.config import load_lab
 
-DISTRIBUTION = "tabletop-interaction"
-
-OPTIONAL = {
-    "ray": "collecting and learning with --workers; `pip install 'tabletop-interaction[ray]'`",
-    "ruckig": "the Sawyer and its twin; `pip install 'tabletop-interaction[sawyer]'`",
-    "intera_interface": "a real Sawyer; from the laboratory's ROS workspace, see docs/hardware.md",
-    "rospy": "a real Sawyer and cameras behind ROS topics; see docs/hardware.md",
-}
-"""Optional modules, and what they are for."""
-
 _CONFIRMATION = "move"
-_RENDER_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -70,67 +56,13 @@ class Doctor:
             if self.move:
                 raise InvalidConfiguration("--move came without --config; name the lab file; nothing was moved")
             refuse_ignored(self, "without --config", "max_age_days")
-            _report([rendered(self.seed)], installed())
+            _report([rendered(partial(open_backend, "simulation"), self.seed)], installed())
             return
         refuse_ignored(self, "with --config", "seed")
         path = TWIN_LAB if self.config == Path("twin") else self.config
         _report(examine(path, datetime.now(UTC), self.max_age_days))
         if self.move:
             _move(path)
-
-
-def installed() -> Iterator[Finding]:
-    """Check Python, every dependency of the package, and the optional ones."""
-    yield Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    for name in (DISTRIBUTION, *required()):
-        yield _distribution(name)
-    for module, purpose in OPTIONAL.items():
-        yield _optional(module, purpose)
-
-
-def required() -> list[str]:
-    """Names of the distributions that ours depends on, without extras."""
-    lines = requires(DISTRIBUTION) or []
-    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
-
-
-def rendered(seed: int) -> Finding:
-    """Check that the simulation opens and that its pictures show something."""
-    try:
-        return within(_RENDER_S, "the simulation", lambda: _render(seed))
-    except TabletopError as error:
-        return refusal("simulation", error)
-
-
-def _render(seed: int) -> Finding:
-    from tabletop_interaction.simulation import open_simulation
-
-    start = time.monotonic()
-    with open_simulation("train", None) as backend:
-        backend.reset(np.random.default_rng(seed), new_scene=True)
-        pictures = backend.observe()
-        renderer = backend.metadata["renderer"]
-    took = f"{len(pictures)} pictures by {renderer} in {time.monotonic() - start:.1f} s"
-    if blank := [name for name, picture in pictures.items() if picture.min() == picture.max()]:
-        return Finding("simulation", False, f"{took}, of one colour: {', '.join(blank)}", "install pybullet again")
-    return Finding("simulation", True, f"{took}, none of them blank")
-
-
-def _distribution(name: str) -> Finding:
-    try:
-        return Finding(name, True, version(name))
-    except PackageNotFoundError:
-        return Finding(name, False, "not installed", f"`pip install {name}`")
-
-
-def _optional(module: str, purpose: str) -> Finding:
-    if find_spec(module) is None:
-        return Finding(module, True, f"not installed; for {purpose}")
-    try:
-        return Finding(module, True, version(module))
-    except PackageNotFoundError:
-        # pip does not know a package of the ROS workspace.
-        return Finding(module, True, "installed")
 
 
 def _report(*findings: Iterable[Finding]) -> None:

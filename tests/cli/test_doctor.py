@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tabletop_interaction.cli import doctor
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.real import TWIN_LAB
+from tabletop_interaction.real.checks import installation
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
 
@@ -81,7 +81,7 @@ def test_without_a_lab_file_the_installation_is_told(capsys):
     out = capsys.readouterr().out
     assert "pictures by composed-tinyrenderer" in out
     assert f"ok    numpy: {np.__version__}" in out
-    for module in doctor.OPTIONAL:
+    for module in installation.OPTIONAL:
         assert f"ok    {module}: " in out
 
 
@@ -110,7 +110,7 @@ def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch
             raise PackageNotFoundError(name)
         return "1.0"
 
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(installation, "version", version)
     assert main(["doctor"]) == 1
     told = capsys.readouterr()
     assert "MEND  scipy: not installed\n      -> `pip install scipy`" in told.out
@@ -118,6 +118,6 @@ def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch
 
 
 def test_dependencies_are_those_of_the_package_without_its_extras():
-    names = doctor.required()
+    names = installation.required()
     assert {"numpy", "opencv-python-headless", "imageio", "tyro"} <= set(names)
     assert not {"ray", "ruckig", "pytest"} & set(names)
