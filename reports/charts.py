@@ -37,9 +37,6 @@ PALETTE = {
 }
 """By CSS variable the colour in light and in dark mode; colour-blind readers can distinguish c0 to c5."""
 
-COLOURS = 6
-"""Number of colours for data: c0 to c5."""
-
 
 def _variables(mode: int) -> str:
     return " ".join(f"--{name}: {colours[mode]};" for name, colours in PALETTE.items())
@@ -53,9 +50,39 @@ STYLE = f"""
 """
 """CSS of the palette and of the charts, for a page's head."""
 
+COLOURS = 6
+"""Number of colours for data: c0 to c5."""
+
+_INK, _MUTED, _GRID = (PALETTE[name][0] for name in ("ink", "muted", "grid"))
+_SETTINGS: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "charts",
+    "font.size": 13,
+    "text.color": _MUTED,
+    "text.parse_math": False,
+    "axes.facecolor": "none",
+    "axes.edgecolor": _MUTED,
+    "axes.linewidth": 1,
+    "axes.spines.left": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": _GRID,
+    "grid.linewidth": 1,
+    "xtick.color": _MUTED,
+    "xtick.major.size": 4,
+    "xtick.major.pad": 5,
+    "ytick.color": _MUTED,
+    "ytick.major.size": 0,
+    "ytick.major.pad": 8,
+    "lines.markersize": 6.4,
+    "lines.markeredgewidth": 0,
+    "lines.solid_capstyle": "round",
+}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 38, 48
 _BAR_RIGHT, _BAR_BOTTOM = 12, 30
-_FONT_PX = 13
 _MOST_POINTS = 400
 _DOTS_UP_TO = 25
 _GROUP_SHARE, _BAR_SHARE = 0.82, 0.84
@@ -97,8 +124,28 @@ class Line:
         return x[chosen], y[chosen]
 
 
+class _Chart:
+    """A chart that draws itself into a figure."""
+
+    title: str
+    size: tuple[int, int]
+
+    @matplotlib.rc_context(_SETTINGS)
+    def svg(self) -> str:
+        """An SVG element for a page, as wide as its place."""
+        figure = _figure(*self.size)
+        self.draw(figure)
+        box = f"0 0 {self.size[0]} {self.size[1]}"
+        start = f'<svg class="chart" viewBox="{box}" role="img" aria-label="{escape(self.title)}">'
+        return f"{start}{_content(figure)}</svg>"
+
+    def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
+        """Draw the chart into a figure, its top left corner at a point."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
-class LineChart:
+class LineChart(_Chart):
     """Lines over common axes.
 
     Attributes:
@@ -122,42 +169,24 @@ class LineChart:
         """Whether no line except dashed references has a point."""
         return all(len(line.finite()[0]) == 0 for line in self.series if line.style != "dashed")
 
-    def svg(self) -> str:
-        """An SVG element for a page, as wide as its place."""
-        figure = _figure(self.size)
-        self.draw(figure)
-        return _element(figure, self.size, self.title)
-
     def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
-        """Draw the chart into a figure, its top left corner at a point."""
+        """See `_Chart.draw`."""
         axes = self._axes(figure, left, top)
         for line in reversed(self.series):
             x, y = line.finite()
             dotted = line.dots and line.style == "solid" and len(x) <= _DOTS_UP_TO
-            axes.plot(
-                x,
-                np.clip(y, *axes.get_ylim()),
-                color=_colour(line.colour),
-                clip_on=False,
-                marker="o" if dotted else None,
-                markersize=6.4,
-                markeredgewidth=0,
-                solid_capstyle="round",
-                **_LINE_STYLES[line.style],
-            )
+            look = {"color": _colour(line.colour), "marker": "o" if dotted else None, **_LINE_STYLES[line.style]}
+            axes.plot(x, np.clip(y, *axes.get_ylim()), clip_on=False, **look)
 
     def _axes(self, figure: Figure, left: float, top: float) -> Axes:
-        """Axes with grid, ticks and names; the y axis' name stands above it, to be read without turning the head."""
-        width, height = self.size
-        box = (left + _LEFT, top + _TOP, left + width - _RIGHT, top + height - _BOTTOM)
-        axes = _axes(figure, box, self.y_label)
+        right, bottom = left + self.size[0] - _RIGHT, top + self.size[1] - _BOTTOM
+        axes = _axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
         points = [line.finite() for line in self.series]
         axes.set_xlim(self.x_range or _from_zero(np.concatenate([x for x, _ in points])))
         axes.set_ylim(self.y_range or _from_zero(np.concatenate([y for _, y in points]), 1.05))
-        axes.xaxis.set_major_locator(MaxNLocator(max(2, width // 90), steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(max(2, self.size[0] // 65), steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(_number))
-        axes.tick_params(axis="x", length=4, pad=5)
-        _write(figure, box[2], box[3] + 40, self.x_label, horizontalalignment="right")
+        _write(figure, right, bottom + 40, self.x_label, horizontalalignment="right")
         return axes
 
 
@@ -166,16 +195,15 @@ class StackedChart(LineChart):
     """Lines that share their x, drawn as bands on top of one another, the first at the bottom."""
 
     def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
-        """As `LineChart.draw`."""
+        """See `_Chart.draw`."""
         axes = self._axes(figure, left, top)
         axes.set_axisbelow(False)
-        limits = axes.get_ylim()
         below = np.zeros(len(self.series[0].finite()[0]))
         for line in self.series:
             x, y = line.finite()
-            edge = np.concatenate([below + y, below[::-1]])
-            outline = np.concatenate([x, x[::-1]]), np.clip(edge, *limits)
-            axes.fill(*outline, color=_colour(line.colour), alpha=0.85, linewidth=0, clip_on=False)
+            edge = np.clip(np.concatenate([below + y, below[::-1]]), *axes.get_ylim())
+            colour = _colour(line.colour)
+            axes.fill(np.concatenate([x, x[::-1]]), edge, color=colour, alpha=0.85, linewidth=0, clip_on=False)
             below = below + y
 
 
@@ -200,8 +228,8 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class BarChart:
-    """Groups of bars from 0 to 100 %.
+class BarChart(_Chart):
+    """Groups of bars from 0 to 100 %; a bar has its interval as a line and, where there is space, its value above.
 
     Attributes:
         title: what is shown, a phrase.
@@ -222,55 +250,49 @@ class BarChart:
         """Whether there is no bar."""
         return not any(bar for series in self.series for bar in series.bars)
 
-    def svg(self) -> str:
-        """An SVG element for a page; a bar has its interval as a line and, where there is space, its value above."""
-        width, height = self.size
-        figure = _figure(self.size)
-        axes = _axes(figure, (_LEFT, _TOP, width - _BAR_RIGHT, height - _BAR_BOTTOM), self.y_label)
-        group_width = (width - _LEFT - _BAR_RIGHT) / len(self.groups)
-        middles = (np.arange(len(self.groups)) + 0.5) * group_width
-        axes.set_xlim(0, group_width * len(self.groups))
-        axes.set_ylim(0, 100)
-        axes.set_xticks(middles, self.groups, parse_math=False)
+    def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
+        """See `_Chart.draw`."""
+        right, bottom = left + self.size[0] - _BAR_RIGHT, top + self.size[1] - _BAR_BOTTOM
+        axes = _axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
+        width = (self.size[0] - _LEFT - _BAR_RIGHT) / len(self.groups)
+        middles = (np.arange(len(self.groups)) + 0.5) * width
+        axes.set(xlim=(0, width * len(self.groups)), ylim=(0, 100))
+        axes.set_xticks(middles, self.groups)
         axes.tick_params(axis="x", length=0, pad=9)
-        step = min(_WIDEST_BAR, _GROUP_SHARE * group_width / len(self.series))
+        step = min(_WIDEST_BAR, _GROUP_SHARE * width / len(self.series))
         for number, series in enumerate(self.series):
-            for x, bar in zip(middles + (number + 0.5 - len(self.series) / 2) * step, series.bars, strict=True):
+            xs = middles + (number + 0.5 - len(self.series) / 2) * step
+            for x, bar in zip(xs.tolist(), series.bars, strict=True):
                 if bar is not None:
-                    _draw_bar(axes, bar, _colour(series.colour), float(x), step)
-        return _element(figure, self.size, self.title)
+                    _draw_bar(axes, bar, _colour(series.colour), x, step)
 
 
 def _draw_bar(axes: Axes, bar: Bar, colour: str, x: float, step: float) -> None:
     axes.bar(x, bar.value, width=_BAR_SHARE * step, color=colour, zorder=2, clip_on=False)
-    axes.plot([x, x], [bar.low, bar.high], color=_light("ink"), linewidth=1, zorder=3, clip_on=False)
+    axes.plot([x, x], [bar.low, bar.high], color=_INK, linewidth=1, zorder=3, clip_on=False)
     if step >= _WIDE_ENOUGH_FOR_NUMBERS:
-        axes.annotate(
-            f"{bar.value:.0f}",
-            (x, bar.high),
-            (0, 5),
-            textcoords="offset points",
-            horizontalalignment="center",
-            fontsize=_FONT_PX,
-            color=_light("muted"),
-        )
+        above = (0, 5)
+        axes.annotate(f"{bar.value:.0f}", (x, bar.high), above, textcoords="offset points", ha="center")
 
 
+@matplotlib.rc_context(_SETTINGS)
 def chart_file(charts: Sequence[LineChart], legend: Sequence[Line]) -> str:
     """An SVG file: charts side by side with their titles, and a common legend below, an entry a line."""
     panels_height = max(chart.size[1] for chart in charts) + _TITLE_HEIGHT
     width = sum(chart.size[0] for chart in charts) + _GAP * (len(charts) - 1)
     height = panels_height + _LEGEND_HEIGHT * (len(legend) + 1)
-    figure = _figure((width, height))
+    figure = _figure(width, height)
     left = 0
     for chart in charts:
         chart.draw(figure, left, _TITLE_HEIGHT)
-        _write(figure, left + _LEFT, _TITLE_HEIGHT - 4, chart.title, fontweight="bold", color=_light("ink"))
+        _write(figure, left + _LEFT, _TITLE_HEIGHT - 4, chart.title, fontweight="bold", color=_INK)
         left += chart.size[0] + _GAP
     for number, line in enumerate(legend, start=1):
         baseline = panels_height + _LEGEND_HEIGHT * number
-        across, up = np.array([_LEFT, _LEFT + 22]) / width, 1 - (baseline - 4) / height
-        figure.add_artist(Line2D(across, [up, up], color=_colour(line.colour), **_LINE_STYLES[line.style]))
+        up = 1 - (baseline - 4) / height
+        sample = Line2D([_LEFT / width, (_LEFT + 22) / width], [up, up], color=_colour(line.colour))
+        figure.add_artist(sample)
+        sample.set(**_LINE_STYLES[line.style])
         _write(figure, _LEFT + 32, baseline, f"{line.label} {line.value}".strip())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width}" height="{height}" '
@@ -287,24 +309,16 @@ def trailing_mean(values: Floats, window: int) -> Floats:
     return np.asarray((sums[ends] - sums[starts]) / (ends - starts))
 
 
-def _figure(size: tuple[int, int]) -> Figure:
+def _figure(width: float, height: float) -> Figure:
     """An empty figure whose points are the SVG's user units."""
-    return Figure((size[0] / 72, size[1] / 72), frameon=False)
+    return Figure((width / 72, height / 72), frameon=False)
 
 
 def _axes(figure: Figure, box: tuple[float, float, float, float], y_label: str) -> Axes:
-    """Axes inside a box (left, top, right, bottom), with a horizontal grid and the y axis' name above."""
+    """Axes inside a box (left, top, right, bottom); the y axis' name stands above, to be read without turning."""
     left, top, right, bottom = box
     width, height = figure.get_size_inches() * 72
-    axes = figure.add_axes(
-        (left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height), facecolor="none"
-    )
-    axes.grid(axis="y", color=_light("grid"), linewidth=1)
-    axes.set_axisbelow(True)
-    axes.spines[["left", "top", "right"]].set_visible(False)
-    axes.spines["bottom"].set(color=_light("muted"), linewidth=1)
-    axes.tick_params(color=_light("muted"), labelcolor=_light("muted"), labelsize=_FONT_PX)
-    axes.tick_params(axis="y", length=0, pad=8)
+    axes = figure.add_axes((left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(_number))
     _write(figure, left - _LEFT + 4, top - 20, y_label)
@@ -314,22 +328,13 @@ def _axes(figure: Figure, box: tuple[float, float, float, float], y_label: str) 
 def _write(figure: Figure, x: float, y: float, words: str, **style: Any) -> None:
     """Write words, their baseline's start at a point from the figure's top left corner."""
     width, height = figure.get_size_inches() * 72
-    style = {"color": _light("muted"), "verticalalignment": "baseline", "fontsize": _FONT_PX, **style}
-    figure.text(x / width, 1 - y / height, words, parse_math=False, **style)
-
-
-def _element(figure: Figure, size: tuple[int, int], title: str) -> str:
-    return (
-        f'<svg class="chart" viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{escape(title)}">'
-        f"{_content(figure)}</svg>"
-    )
+    figure.text(x / width, 1 - y / height, words, verticalalignment="baseline", **style)
 
 
 def _content(figure: Figure) -> str:
     """What stands between the SVG's tags: colours as variables, text in the page's font, tenths of a unit."""
     stream = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "charts"}):
-        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     content = re.sub(r"(?s)^.*?<svg [^>]*>|<defs>\s*<style.*?</defs>|</svg>\s*$", "", stream.getvalue())
     content = re.sub(r' id="[^"]*_\d+"| transform="rotate\(-0 [^"]*"|font(-size|-family)?: [^;"]*;? ?', "", content)
     content = re.sub(r' (d|x|y)="[^"]*"', _shortened, content).replace("xlink:href", "href")
@@ -344,11 +349,7 @@ def _shortened(attribute: re.Match[str]) -> str:
 
 
 def _colour(number: int) -> str:
-    return _light(f"c{number}")
-
-
-def _light(name: str) -> str:
-    return PALETTE[name][0]
+    return PALETTE[f"c{number}"][0]
 
 
 def _from_zero(values: Floats, stretch: float = 1.0) -> tuple[float, float]:
