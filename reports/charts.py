@@ -184,7 +184,7 @@ class LineChart(_Chart):
         points = [line.finite() for line in self.series]
         axes.set_xlim(self.x_range or _from_zero(np.concatenate([x for x, _ in points])))
         axes.set_ylim(self.y_range or _from_zero(np.concatenate([y for _, y in points]), 1.05))
-        axes.xaxis.set_major_locator(MaxNLocator(max(2, self.size[0] // 65), steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(max(5, self.size[0] // 90), steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(_number))
         _write(figure, right, bottom + 40, self.x_label, horizontalalignment="right")
         return axes

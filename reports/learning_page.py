@@ -6,15 +6,15 @@ interactions, precision-recall curves, and the masks on the same held-out pictur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tabletop_interaction.agents.learning.learner import Update
-from tabletop_interaction.files import write_file
+from tabletop_interaction.arrays import Floats
+from tabletop_interaction.files import dotted, write_file
 from tabletop_interaction.reports.charts import Line, LineChart, StackedChart, trailing_mean
 from tabletop_interaction.reports.learning_pictures import (
     OUTCOMES,
@@ -23,13 +23,7 @@ from tabletop_interaction.reports.learning_pictures import (
     progression,
     unlabelled,
 )
-from tabletop_interaction.reports.learning_run import (
-    IOUS,
-    Floats,
-    HeldOutFigures,
-    LearningRun,
-    read_learning_run,
-)
+from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
 from tabletop_interaction.reports.page import Essential, render_page
 
 PAPER_AP = {0.3: 45.9, 0.5: 22.5}
@@ -75,7 +69,7 @@ def report_page(run: LearningRun) -> str:
         ap_text=lambda evaluation: " / ".join(_per_cent(evaluation, iou).removesuffix(" %") for iou in PAPER_AP),
         latest=latest_attempts(run, album),
         unlabelled=unlabelled(run, album),
-        settings=flat_settings(run.config),
+        settings=dotted(run.config),
     )
 
 
@@ -102,7 +96,7 @@ def ap_chart(evaluations: Sequence[HeldOutFigures]) -> LineChart:
     """Average precision against interactions; the paper's figures are dashed lines."""
     at = _at(evaluations)
     lines = [
-        _per_cent_line(f"IoU {iou}", at, _values([e.ap.get(iou) for e in evaluations]), colour)
+        _per_cent_line(f"IoU {iou}", at, np.array([e.ap.get(iou, np.nan) for e in evaluations]), colour)
         for colour, iou in enumerate(IOUS)
     ]
     ends = np.array([0.0, at.max(initial=0.0)])
@@ -118,7 +112,7 @@ def recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) -> LineChart
     precisions = sorted({precision for e in evaluations for precision in e.recall_at_precision.get(iou, {})})
     lines = []
     for colour, precision in enumerate(precisions):
-        recall = _values([e.recall_at_precision.get(iou, {}).get(precision) for e in evaluations])
+        recall = np.array([e.recall_at_precision.get(iou, {}).get(precision, np.nan) for e in evaluations])
         lines.append(_per_cent_line(f"precision {precision}", _at(evaluations), 100 * recall, colour))
     title = f"Recall of hypotheses, IoU {iou}"
     return LineChart(title, "interactions", "objects found, %", tuple(lines), y_range=_PER_CENT)
@@ -161,7 +155,8 @@ def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
     made = np.array([update.interactions for update in updates], np.float64)
 
     def line(label: str, x: Floats, name: str, colour: int, form: str = ".3f") -> Line:
-        values = _values([getattr(update, name) for update in updates])
+        # A loss that was not measured is None, which becomes NaN.
+        values = np.array([getattr(update, name) for update in updates], np.float64)
         return Line(label, x, values, colour, value=format(values[-1], form) if len(values) else "")
 
     losses = (line("score", steps, "score_loss", 0), line("mask", steps, "mask_loss", 1))
@@ -172,17 +167,6 @@ def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
         LineChart("Mask IoU in training", "training steps", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
         LineChart("Self-made examples", "interactions", "examples", examples, size=_SMALL),
     )
-
-
-def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Name and value of nested settings, names joined by dots."""
-    rows: list[tuple[str, str]] = []
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            rows += flat_settings(value, f"{prefix}{name}.")
-        else:
-            rows.append((f"{prefix}{name}", str(value)))
-    return rows
 
 
 def _pace(run: LearningRun) -> str:
@@ -234,7 +218,3 @@ def _share_line(label: str, run: LearningRun, hit: Floats, colour: int, window: 
 
 def _at(evaluations: Sequence[HeldOutFigures]) -> Floats:
     return np.array([evaluation.interactions for evaluation in evaluations], np.float64)
-
-
-def _values(values: Sequence[float | None]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -109,6 +109,14 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=_plain_leaf))
 
 
+def dotted(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings flattened, names joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, each in value.items():
+        flat |= dotted(each, f"{prefix}{key}.") if isinstance(each, Mapping) else {f"{prefix}{key}": each}
+    return flat
+
+
 def checksum(path: AnyPath) -> str:
     """BLAKE2b of a file's content, 16 bytes, hexadecimal."""
     with open(path, "rb") as file:
@@ -229,7 +237,7 @@ def check_request(
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ForeignFolder(f"{path} describes no {kind} ({error}); give a new folder") from error
-    there, wanted = _dotted(found), _dotted(plain(request))
+    there, wanted = dotted(found), dotted(plain(request))
     different = [
         f"{key} {there.get(key)!r}, not {value!r}"
         for key, value in wanted.items()
@@ -384,14 +392,6 @@ def _first_content(path: Path, *, hidden: bool) -> str | None:
 
 def _has_file(path: Path) -> bool:
     return not path.is_dir() or any(not each.is_dir() for each in path.rglob("*"))
-
-
-def _dotted(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under dotted names."""
-    flat: dict[str, Any] = {}
-    for key, each in value.items():
-        flat |= _dotted(each, f"{prefix}{key}.") if isinstance(each, Mapping) else {f"{prefix}{key}": each}
-    return flat
 
 
 # Until every package writes through the functions above.

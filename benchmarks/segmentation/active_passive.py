@@ -17,9 +17,9 @@ from rich.table import Table
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import plain
+from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
-from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, flat_settings
+from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW
 from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
 
 QUARTERS = 4
@@ -99,9 +99,9 @@ class Comparison:
 
     def differences(self) -> dict[str, str]:
         """By name, the settings that are not the same in all runs, as text."""
-        settings = {name: dict(flat_settings(run.config)) for name, run in self.runs.items()}
+        settings = {name: dotted(run.config) for name, run in self.runs.items()}
         keys = dict.fromkeys(key for one in settings.values() for key in one)
-        values = {key: [one.get(key, "not set") for one in settings.values()] for key in keys}
+        values = {key: [str(one.get(key, "not set")) for one in settings.values()] for key in keys}
         return {
             key: ", ".join(f"{value} ({name})" for name, value in zip(settings, each, strict=True))
             for key, each in values.items()

@@ -9,7 +9,7 @@ level; the labels are identical to the bit. The mean colour distinguishes such r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,10 @@ def published(path: Path = PUBLISHED) -> dict[str, dict[str, Any]]:
     return dict(read_json(path)["sets"]) if path.is_file() else {}
 
 
-def published_checksum(name: str, path: Path = PUBLISHED) -> Checksum | None:
-    """The published checksum of a set, or None."""
+def published_checksum(name: str, path: Path = PUBLISHED, of: str = "checksum") -> Checksum | None:
+    """The published checksum of a set or, with `of="first_picture"`, of its first picture; None without one."""
     entry = published(path).get(name)
-    return None if entry is None else checksum_from(entry["checksum"])
-
-
-def checksum_from(entry: Mapping[str, Any]) -> Checksum:
-    """The checksum in an entry that `record_checksums` wrote."""
-    return Checksum(entry["labels"], entry["pictures"], tuple(entry["mean_rgb"]))
+    return None if entry is None else Checksum(**{**entry[of], "mean_rgb": tuple(entry[of]["mean_rgb"])})
 
 
 def verdict(name: str, found: Checksum, wanted: Checksum | None) -> str:

@@ -29,7 +29,6 @@ from tabletop_interaction.reports.learning_run import IOUS
 from tabletop_interaction.segmentation.coco import Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import precision_recall
-from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.overlays import overlay
 from tabletop_interaction.segmentation.photos import detect, read_picture
 from tabletop_interaction.segmentation.proposals import Segmenter
@@ -63,24 +62,11 @@ def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) ->
         ForeignFolder: its folder holds something else.
     """
     folder = make_set(spec_of(name), sets_dir, workers)
-    labels = first_pictures(folder.load(), pictures)
-    read = {image.image_id: read_picture(folder.images / image.file_name, upright=False) for image in labels.images}
-    return HeldOutPictures(name, labels, read)
-
-
-def first_pictures(labels: LabelSet, count: int) -> LabelSet:
-    """The first pictures of a label set, or all of them if there are fewer."""
-    images = labels.images[:count]
-    ids = {image.image_id for image in images}
-    objects = tuple(labelled for labelled in labels.objects if labelled.image_id in ids)
-    return replace(labels, images=images, objects=objects)
-
-
-def evaluate_network(network: DeepMask, held_out: HeldOutPictures) -> tuple[AveragePrecision, dict[int, Detections]]:
-    """Score a network in evaluation mode; also return its detections by image id."""
-    segmenter = Segmenter(network)
-    detections = {image_id: detect(segmenter, picture) for image_id, picture in held_out.pictures.items()}
-    return average_precision(held_out.labels, detections), detections
+    labels = folder.load()
+    images = labels.images[:pictures]
+    read = {image.image_id: read_picture(folder.images / image.file_name, upright=False) for image in images}
+    objects = tuple(labelled for labelled in labels.objects if labelled.image_id in read)
+    return HeldOutPictures(name, replace(labels, images=images, objects=objects), read)
 
 
 def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, update: Update) -> dict[str, Any]:
@@ -126,7 +112,10 @@ class Evaluations:
         newest = network()
         if newest is None:
             return None
-        figures, detections = evaluate_network(newest, self._held_out)
+        segmenter = Segmenter(newest)
+        pictures = self._held_out.pictures.items()
+        detections = {image_id: detect(segmenter, picture) for image_id, picture in pictures}
+        figures = average_precision(self._held_out.labels, detections)
         document = evaluation_document(figures, self._held_out, update)
         place = self._folder.evaluations / f"{update.interactions:05d}"
         self._draw(place, detections)

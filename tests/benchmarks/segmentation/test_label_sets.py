@@ -3,14 +3,15 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from tabletop_interaction.benchmarks.segmentation import label_sets
 from tabletop_interaction.benchmarks.segmentation.checksums import (
     Checksum,
-    checksum_from,
     checksum_of,
     checksum_of_first,
     published,
@@ -37,6 +38,12 @@ TINY = SetSpec("tiny", 7, 3, "test", "train")
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> SetFolder:
     return make_set(TINY, tmp_path_factory.mktemp("sets"))
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[int, Any]:
+    """The pictures and instance maps of the set, rendered in another order."""
+    return {index: render(TINY, index) for index in (2, 0, 1)}
 
 
 def copy_of(folder: SetFolder, sets_dir: Path) -> SetFolder:
@@ -85,22 +92,20 @@ def test_objects_and_backgrounds_come_from_their_own_splits(tiny: SetFolder) -> 
     assert tiny.description["renderer"]
 
 
-def test_masks_are_the_instance_maps(tiny: SetFolder) -> None:
+def test_masks_are_the_instance_maps(tiny: SetFolder, rendered: dict[int, Any]) -> None:
     label_set = tiny.load()
     for index, image in enumerate(label_set.images):
-        picture, instances = render(TINY, index)
+        _, instances = rendered[index]
         truth = [mask for mask in masks_of(instances) if mask.any()]
         written = [mask_from_rle(labelled.rle) for labelled in label_set.objects_in(image.image_id)]
         assert np.array_equal(np.array(written), np.array(truth))
         assert 1 <= len(written) <= 8
-        assert np.array_equal(read_rgb(tiny.picture(index)), picture)
 
 
-def test_a_picture_does_not_depend_on_those_before_it() -> None:
-    alone = render(TINY, 1)[0]
-    render(TINY, 2)
-    assert np.array_equal(render(TINY, 1)[0], alone)
-    assert not np.array_equal(render(TINY, 2)[0], alone)
+def test_a_picture_does_not_depend_on_those_before_it(tiny: SetFolder, rendered: dict[int, Any]) -> None:
+    pictures = [read_rgb(tiny.picture(index)) for index in range(3)]
+    assert all(np.array_equal(picture, rendered[index][0]) for index, picture in enumerate(pictures))
+    assert not np.array_equal(pictures[1], pictures[2])
 
 
 def test_two_workers_make_the_same_set(tiny: SetFolder, tmp_path: Path) -> None:
@@ -116,6 +121,27 @@ def test_an_interrupted_run_goes_on_and_keeps_what_is_whole(tiny: SetFolder, tmp
     assert checksum_of(make_set(TINY, tmp_path)) == checksum_of(tiny)
     assert folder.picture(2).stat().st_mtime_ns == kept
     assert not list(folder.path.rglob(".tmp*"))
+
+
+def test_a_run_that_was_killed_before_its_first_picture_is_resumed(tiny: SetFolder, tmp_path: Path) -> None:
+    """Earlier versions made the folders of the pictures first, and refused them without set.json."""
+    folder = SetFolder(replace(TINY, pictures=1), tmp_path / "tiny")
+    for path in (folder.images, folder.instances(0).parent):
+        path.mkdir(parents=True)
+    (folder.path / ".tmp-set.json").write_text("{")
+    make_set(folder.spec, tmp_path)
+    assert np.array_equal(read_rgb(folder.picture(0)), read_rgb(tiny.picture(0)))
+    assert not list(folder.path.rglob(".tmp*"))
+
+
+def test_a_set_is_claimed_before_its_first_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(spec: SetSpec, index: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(label_sets, "render", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make_set(TINY, tmp_path)
+    assert [path.name for path in (tmp_path / "tiny").rglob("*")] == ["set.json"]
 
 
 def test_another_set_in_the_folder_is_refused(tiny: SetFolder, tmp_path: Path) -> None:
@@ -179,4 +205,4 @@ def test_the_simulation_still_renders_the_published_sets(name: str, tmp_path: Pa
     entry = published()[name]
     assert (entry["pictures"], entry["seed"]) == (SETS[name].pictures, SETS[name].seed)
     first = checksum_of_first(SetFolder(SETS[name], tmp_path))
-    assert first.agrees_up_to_rounding(checksum_from(entry["first_picture"]))
+    assert first.agrees_up_to_rounding(published_checksum(name, of="first_picture"))
