@@ -1,4 +1,4 @@
-"""Colours of household things: single tones by kind, and palettes of four that go together."""
+"""Colours of household objects: single tones by kind, and palettes of four matching colours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ Colour = tuple[float, float, float]
 WHITE: Colour = (238.0, 236.0, 230.0)
 BLACK: Colour = (34.0, 33.0, 36.0)
 
-# Ranges of hue (turns), saturation and value.
-_KINDS = {
+KINDS = {
     "vivid": ((0.0, 1.0), (0.65, 0.95), (0.6, 0.95)),
     "deep": ((0.0, 1.0), (0.5, 0.9), (0.25, 0.5)),
     "pastel": ((0.0, 1.0), (0.15, 0.4), (0.8, 0.95)),
@@ -29,19 +28,18 @@ _KINDS = {
     "brass": ((0.09, 0.13), (0.4, 0.65), (0.6, 0.85)),
     "clay": ((0.02, 0.07), (0.4, 0.7), (0.5, 0.75)),
 }
-KINDS = tuple(_KINDS)
-"""Names that `tone` accepts."""
+"""Ranges of hue (turns), saturation and value by the names that `tone` accepts."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Four colours of one thing.
+    """Four colours of one object.
 
     Attributes:
-        base: covers most of it.
+        base: most of the surface.
         accent: patterns, bands.
         second: a third tone.
-        ink: print; far from the base in brightness.
+        ink: print; differs from the base in brightness.
     """
 
     base: Colour
@@ -50,19 +48,24 @@ class Palette:
     ink: Colour
 
     def swapped(self) -> Palette:
-        """The same with base and accent exchanged."""
+        """The palette with base and accent swapped."""
         return Palette(self.accent, self.base, self.second, contrast(self.accent))
 
 
 def tone(rng: np.random.Generator, *kinds: str) -> Colour:
     """A random colour of one of `kinds`, see `KINDS`."""
-    hue, saturation, value = (rng.uniform(*span) for span in _KINDS[kinds[rng.integers(len(kinds))]])
+    hue, saturation, value = (rng.uniform(*span) for span in KINDS[kinds[rng.integers(len(kinds))]])
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
     return (255 * red, 255 * green, 255 * blue)
 
 
+def uniform(colour: Colour) -> Palette:
+    """The palette of one colour, with readable print."""
+    return Palette(colour, colour, colour, contrast(colour))
+
+
 def contrast(colour: Colour) -> Colour:
-    """Black or white, whichever is read better on `colour`."""
+    """Black or white, whichever has the higher contrast on `colour`."""
     return BLACK if brightness(colour) > 120 else WHITE
 
 
@@ -72,20 +75,20 @@ def brightness(colour: Colour) -> float:
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """The colour made darker (`factor` below 1) or lighter."""
+    """The colour times `factor`: darker below 1, lighter above."""
     red, green, blue = (min(255.0, channel * factor) for channel in colour)
     return (red, green, blue)
 
 
 def natural(rng: np.random.Generator, kind: str) -> Palette:
-    """Three tones of one material (wood, stone, steel, ...), close to each other."""
+    """Three similar tones of one material (wood, stone, steel, ...)."""
     base = tone(rng, kind)
     darker, darkest = shade(base, rng.uniform(0.6, 0.8)), shade(base, rng.uniform(0.3, 0.5))
     return Palette(base, darker, darkest, contrast(base))
 
 
 def mixed(rng: np.random.Generator, *kinds: str) -> Palette:
-    """A base of one of `kinds` (of any that is manufactured, if none is named) and accents that stand out."""
+    """A base of one of `kinds` (by default of any manufactured kind) and contrasting accents."""
     base = tone(rng, *(kinds or ("vivid", "vivid", "deep", "pastel", "muted", "white", "white", "grey", "black")))
     accents = [base]
     while len(accents) < 3:

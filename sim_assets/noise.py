@@ -1,4 +1,4 @@
-"""Fractal value noise, the raw material of every painted surface."""
+"""Fractal value noise, from which every painted surface is made."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-FloatImage = NDArray[np.float32]
+from tabletop_interaction.arrays import FloatPicture, Floats
 
-_WRAPPED_CELLS = 3  # cells copied beyond each border, so that cubic interpolation meets itself at the seam
+_WRAPPED_CELLS = 3  # cells copied beyond each border, so that cubic interpolation is continuous at the seam
 
 
 def fractal_noise(
@@ -21,28 +20,28 @@ def fractal_noise(
     octaves: int = 4,
     persistence: float = 0.5,
     tileable: bool = False,
-) -> FloatImage:
-    """Sum of ever finer random grids, each smoothly enlarged to the picture.
+) -> FloatPicture:
+    """Sum of random grids of increasing resolution, each smoothly enlarged to the picture.
 
     Args:
-        rng: consumed; the same state gives the same noise.
+        rng: source of the noise; the same state gives the same noise.
         height: rows, pixels.
         width: columns, pixels.
-        cell: size of a grid cell of the coarsest octave, pixels; one number or (rows, columns). Each octave
-            halves it; octaves finer than a pixel are left out.
-        octaves: at most so many grids are summed.
-        persistence: weight of an octave relative to the one before.
+        cell: size of a grid cell of the coarsest octave, pixels; one number or (rows, columns). Each octave halves the
+            cell; octaves finer than a pixel are omitted.
+        octaves: largest number of grids.
+        persistence: weight of an octave relative to the previous one.
         tileable: whether opposite borders match. Cells are then rounded to divide the picture evenly.
 
     Returns:
-        float32 (height, width), stretched to span 0 to 1.
+        float32 (height, width), scaled to 0 to 1.
 
     Raises:
-        ValueError: a size, a cell or a count that is not positive.
+        ValueError: a size, cell or count is not positive.
     """
     cell_rows, cell_columns = cell if isinstance(cell, tuple) else (cell, cell)
     if min(height, width, octaves) < 1 or min(cell_rows, cell_columns) <= 0:
-        raise ValueError(f"noise of {height} x {width} pixels, cell {cell}, {octaves} octaves: all have to be positive")
+        raise ValueError(f"noise has {height} x {width} pixels, cell {cell}, {octaves} octaves; all must be positive")
     total = np.zeros((height, width), np.float32)
     for octave in range(octaves):
         rows, columns = cell_rows / 2**octave, cell_columns / 2**octave
@@ -51,13 +50,13 @@ def fractal_noise(
         layer = _octave(rng, height, width, max(rows, 1.0), max(columns, 1.0), tileable)
         total += np.float32(persistence**octave) * layer
     lowest, highest = float(total.min()), float(total.max())
-    # A single pixel has no span to stretch.
+    # A single pixel has no range.
     return (total - np.float32(lowest)) / np.float32(max(highest - lowest, 1e-6))
 
 
 def _octave(
     rng: np.random.Generator, height: int, width: int, rows: float, columns: float, tileable: bool
-) -> FloatImage:
+) -> FloatPicture:
     """One random grid with cells of `rows` x `columns` pixels, enlarged to float32 (height, width)."""
     if tileable:
         return _tileable_octave(rng, height, width, rows, columns)
@@ -67,7 +66,7 @@ def _octave(
     return _warp(grid, np.array([[columns, 0, column_shift], [0, rows, row_shift]]), height, width)
 
 
-def _tileable_octave(rng: np.random.Generator, height: int, width: int, rows: float, columns: float) -> FloatImage:
+def _tileable_octave(rng: np.random.Generator, height: int, width: int, rows: float, columns: float) -> FloatPicture:
     grid_shape = (max(1, round(height / rows)), max(1, round(width / columns)))
     grid = rng.random(grid_shape, dtype=np.float32)
     padded = np.pad(grid, _WRAPPED_CELLS, mode="wrap")
@@ -76,7 +75,7 @@ def _tileable_octave(rng: np.random.Generator, height: int, width: int, rows: fl
     return _warp(padded, np.array([[columns, 0, shifts[1]], [0, rows, shifts[0]]]), height, width)
 
 
-def _warp(grid: FloatImage, pixels_from_grid: NDArray[np.float64], height: int, width: int) -> FloatImage:
+def _warp(grid: FloatPicture, pixels_from_grid: Floats, height: int, width: int) -> FloatPicture:
     warped = cv2.warpAffine(
         grid, pixels_from_grid, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )

@@ -1,7 +1,6 @@
-"""Which objects there are: 36 to train on, 8 to choose settings by, 15 to test on.
+"""The objects: 36 to train on, 8 for validation, 15 to test on.
 
-An entry is (family, variant). The test split has instances of every family that no other split has, and
-variants that occur nowhere else.
+The test split has other objects of every family, and variants that occur in no other split.
 """
 
 from __future__ import annotations
@@ -10,74 +9,46 @@ from collections.abc import Mapping
 
 Entry = tuple[str, str]
 
-CATALOGUE: Mapping[str, tuple[Entry, ...]] = {
-    "train": (
-        ("box", "carton"),
-        ("box", "carton"),
-        ("box", "soap"),
-        ("box", "sponge"),
-        ("box", "brick"),
-        ("box", "wooden_block"),
-        ("cylinder", "can"),
-        ("cylinder", "can"),
-        ("cylinder", "tin"),
-        ("cylinder", "jar"),
-        ("bottle", "bottle"),
-        ("bottle", "bottle"),
-        ("bottle", "shampoo"),
-        ("bottle", "flask"),
-        ("mug", "mug"),
-        ("mug", "mug"),
-        ("mug", "beaker"),
-        ("bowl", "dish"),
-        ("bowl", "tray"),
-        ("bowl", "basket"),
-        ("toy", "car"),
-        ("toy", "duck"),
-        ("toy", "dog"),
-        ("toy", "boat"),
-        ("toy", "caterpillar"),
-        ("tool", "hammer"),
-        ("tool", "brush"),
-        ("tool", "screwdriver"),
-        ("tool", "wrench"),
-        ("blob", "stone"),
-        ("blob", "potato"),
-        ("blob", "banana"),
-        ("blob", "pear"),
-        ("composite", "composite"),
-        ("composite", "composite"),
-        ("composite", "composite"),
-    ),
-    "val": (
-        ("box", "carton"),
-        ("cylinder", "barrel"),
-        ("bottle", "flask"),
-        ("mug", "mug"),
-        ("toy", "figure"),
-        ("tool", "mallet"),
-        ("blob", "avocado"),
-        ("composite", "composite"),
-    ),
-    "test": (
-        ("box", "octagon"),
-        ("box", "book"),
-        ("cylinder", "can"),
-        ("cylinder", "spool"),
-        ("bottle", "bottle"),
-        ("bottle", "sprayer"),
-        ("mug", "tankard"),
-        ("bowl", "gondola"),
-        ("toy", "locomotive"),
-        ("toy", "fish"),
-        ("tool", "torch"),
-        ("tool", "paintbrush"),
-        ("blob", "aubergine"),
-        ("blob", "croissant"),
-        ("composite", "composite"),
-    ),
+_VARIANTS_BY_FAMILY = {
+    "train": {
+        "box": "carton carton soap sponge brick wooden_block",
+        "cylinder": "can can tin jar",
+        "bottle": "bottle bottle shampoo flask",
+        "mug": "mug mug beaker",
+        "bowl": "dish tray basket",
+        "toy": "car duck dog boat caterpillar",
+        "tool": "hammer brush screwdriver wrench",
+        "blob": "stone potato banana pear",
+        "composite": "composite composite composite",
+    },
+    "val": {
+        "box": "carton",
+        "cylinder": "barrel",
+        "bottle": "flask",
+        "mug": "mug",
+        "toy": "figure",
+        "tool": "mallet",
+        "blob": "avocado",
+        "composite": "composite",
+    },
+    "test": {
+        "box": "octagon book",
+        "cylinder": "can spool",
+        "bottle": "bottle sprayer",
+        "mug": "tankard",
+        "bowl": "gondola",
+        "toy": "locomotive fish",
+        "tool": "torch paintbrush",
+        "blob": "aubergine croissant",
+        "composite": "composite",
+    },
 }
-"""Families and variants of each split's objects, in the order of their numbers."""
+
+CATALOGUE: Mapping[str, tuple[Entry, ...]] = {
+    split: tuple((family, variant) for family, variants in families.items() for variant in variants.split())
+    for split, families in _VARIANTS_BY_FAMILY.items()
+}
+"""(family, variant) of each split's objects, in the order of their numbers."""
 
 
 def object_names(split: str) -> tuple[str, ...]:
@@ -87,7 +58,7 @@ def object_names(split: str) -> tuple[str, ...]:
         ValueError: the split is none of "train", "val" and "test".
     """
     if split not in CATALOGUE:
-        raise ValueError(f"no split {split!r} of objects; choose one of {', '.join(map(repr, CATALOGUE))}")
+        raise ValueError(f"unknown split {split!r} of objects; accepted are {', '.join(map(repr, CATALOGUE))}")
     return tuple(f"{split}_{number:02d}_{family}" for number, (family, _) in enumerate(CATALOGUE[split]))
 
 
@@ -102,8 +73,8 @@ def find_object(name: str) -> tuple[str, int, Entry]:
     if name not in names:
         known = [known for split in CATALOGUE for known in object_names(split)]
         raise ValueError(
-            f"no object {name!r} among {len(known)} ({known[0]!r} ... {known[-1]!r}); "
-            "take a name from object_names(split)"
+            f"unknown object {name!r}; accepted are {len(known)} names, {known[0]!r} to {known[-1]!r}; see "
+            "object_names(split)"
         )
     number = names.index(name)
     return split, number, CATALOGUE[split][number]

@@ -1,4 +1,4 @@
-"""One texture for a whole object: every painted slot gets a cell of a square picture."""
+"""One texture per object: every painted slot gets a cell of a square picture."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.sim_assets.objects.shapes import Panel
 from tabletop_interaction.sim_assets.objects.textures import Skin, paint
 
-MARGIN = 2  # painted pixels around each cell, so that filtering never meets a neighbour
+MARGIN = 2  # painted pixels around each cell, so that filtering never reads a neighbour
 
-_FINEST = 2400.0  # pixels a metre; finer than any camera here sees
+_FINEST = 2400.0  # pixels per metre; finer than any camera resolves
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a slot lies in the texture: the first row and column within its margin, and its size, pixels."""
+    """Place of a slot in the texture: first row and column inside its margin, and its size, pixels."""
 
     row: int
     column: int
     height: int
     width: int
 
-    def texture_uv(self, uv: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-        """Coordinates (..., 2) in the slot to coordinates in the texture of size x size, v upwards."""
+    def texture_uv(self, uv: Floats, size: int) -> Floats:
+        """Convert coordinates (..., 2) in the slot to coordinates in a size x size texture, v upwards."""
         x = self.column + uv[..., 0] * self.width
         y = self.row + (1 - uv[..., 1]) * self.height
         return np.stack([x / size, 1 - y / size], axis=-1)
@@ -45,7 +45,7 @@ def pack(panels: Sequence[Panel], size: int) -> tuple[dict[str, Cell], float]:
 
 
 def _shelves(sizes: Mapping[str, tuple[float, float]], size: int, resolution: float) -> dict[str, Cell] | None:
-    """Cells side by side on shelves, the tallest first; None when they do not fit."""
+    """Place cells side by side on shelves, the tallest first; None if they do not fit."""
     cells: dict[str, Cell] = {}
     row = column = shelf = 0
     for slot, (metres_wide, metres_tall) in sorted(sizes.items(), key=lambda item: (-item[1][1], item[0])):
@@ -67,11 +67,11 @@ def paint_atlas(
     skins: Mapping[str, Skin],
     resolution: float,
     size: int,
-) -> NDArray[np.uint8]:
-    """The texture, uint8 (size, size, 3) RGB; each cell is painted with its margin.
+) -> Picture:
+    """Paint the texture, uint8 (size, size, 3) RGB; each cell is painted with its margin.
 
     Raises:
-        KeyError: a slot without a skin.
+        KeyError: a slot has no skin.
     """
     texture = np.full((size, size, 3), 128, np.uint8)
     for slot, cell in cells.items():

@@ -1,7 +1,7 @@
 """Boxes and cylinders.
 
-Every object here is 20 to 46 mm wide where a gripper takes it and covers enough of a picture from above; the
-ranges below follow from that. Metres, z up, natural pose.
+All ranges make an object 20 to 46 mm wide where a gripper grasps it and large enough in a picture from above. Metres, z
+up, natural pose.
 """
 
 from __future__ import annotations
@@ -10,21 +10,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tabletop_interaction.sim_assets.colours import BLACK, WHITE, Palette, mixed, natural
-from tabletop_interaction.sim_assets.objects.shapes import (
-    LYING,
-    bevelled,
-    loft,
-    oval,
-    place,
-    regular,
-    rounded_rectangle,
-    stack,
-)
+from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform
+from tabletop_interaction.sim_assets.objects.shapes import LYING, column, oval, regular, rounded_rectangle
 from tabletop_interaction.sim_assets.objects.sketch import (
     Sketch,
     Variant,
+    bar,
     block,
+    by_name,
     pattern,
     pick,
     plain,
@@ -37,15 +30,14 @@ Rng = np.random.Generator
 
 
 def _folds(width: float, height: float) -> tuple[float, ...]:
-    """Borders of the left, bottom, right and top side in the perimeter of a width x height section."""
+    """Corner positions along the perimeter of a width x height section, 0 to 1: left, bottom, right, top side."""
     edges = np.cumsum([0.0, height, width, height, width])
     return tuple(float(edge) for edge in edges / edges[-1])
 
 
 def _carton(rng: Rng) -> Sketch:
     width, height, length = rng.uniform((0.037, 0.026, 0.092), (0.046, 0.042, 0.125))
-    rings = stack(rounded_rectangle(width, height, 0.0015), bevelled(length, width, height, 0.001, 1))
-    part = place(loft(rings, [("wrap", 3)], 350, ends=("end", "end")), turn=LYING)
+    part = bar("wrap", (length, width, height), 0.0015, 0.001, 350, steps=1, end="end")
     palette = mixed(rng)
     skins = {
         "wrap": Skin("long_label", palette, _folds(width, height)),
@@ -57,8 +49,7 @@ def _carton(rng: Rng) -> Sketch:
 def _soap(rng: Rng) -> Sketch:
     width, height, length = rng.uniform((0.043, 0.026, 0.09), (0.046, 0.032, 0.1))
     radius = rng.uniform(0.007, 0.011)
-    rings = stack(rounded_rectangle(width, height, radius, 3), bevelled(length, width, height, radius, 3))
-    part = place(loft(rings, [("body", 7)], 900), turn=LYING)
+    part = bar("body", (length, width, height), radius, radius, 900, steps=3)
     skin = Skin(pick(rng, "plain", "marble", "mottled"), mixed(rng, "pastel", "white"))
     return Sketch((part,), {"body": skin}, rng.uniform(0.4, 0.8), rng.uniform(0.4, 0.5))
 
@@ -93,8 +84,7 @@ def _brick(rng: Rng) -> Sketch:
 
 def _wooden_block(rng: Rng) -> Sketch:
     width, height, length = rng.uniform((0.038, 0.03, 0.095), (0.045, 0.045, 0.12))
-    rings = stack(rounded_rectangle(width, height, 0.003), bevelled(length, width, height, 0.003))
-    part = place(loft(rings, [("body", 5)], 600), turn=LYING)
+    part = bar("body", (length, width, height), 0.003, 0.003, 600)
     return Sketch((part,), {"body": Skin("wood", natural(rng, "wood"))}, 0.1, rng.uniform(0.5, 0.65))
 
 
@@ -104,7 +94,7 @@ def _octagon(rng: Rng) -> Sketch:
     section = regular(8, width / np.cos(np.pi / 8))
     lid = rng.uniform(0.2, 0.4) * length
     stations = [[0, 0.96], [0.001, 0.97], [length - lid, 0.97], [length - lid + 0.0005, 1], [length, 1]]
-    part = place(loft(stack(section, stations), [("body", 3), ("lid", 4)], 300, ends=("body", "lid")), turn=LYING)
+    part = column(section, stations, [("body", 3), ("lid", 4)], 300, ends=("body", "lid"), turn=LYING)
     palette = mixed(rng)
     skins = {"body": pattern(rng, palette), "lid": plain(palette.swapped())}
     return Sketch((part,), skins, rng.uniform(0.2, 0.6), rng.uniform(0.45, 0.6))
@@ -121,7 +111,7 @@ def _book(rng: Rng) -> Sketch:
     )
     palette = mixed(rng, "deep", "vivid", "black")
     skins = {
-        "pages": Skin("pages", Palette(WHITE, WHITE, WHITE, BLACK)),
+        "pages": Skin("pages", uniform(WHITE)),
         "back": plain(palette),
         "cover": Skin("label", palette, (0.0, 1.0)),
     }
@@ -135,7 +125,7 @@ def _can(rng: Rng) -> Sketch:
     edge = [[0, 0.9], [0.001, 1.0], [rim, 1.0], [rim + 0.001, 0.96]]
     stations = np.array(edge + [[length - z, scale] for z, scale in edge[::-1]])
     bands = [("rim", 3), ("label", 4), ("rim", 7)]
-    part = place(loft(stack(oval(diameter, diameter), stations), bands, 900, ends=("lid", "lid")), turn=LYING)
+    part = column(oval(diameter, diameter), stations, bands, 900, ends=("lid", "lid"), turn=LYING)
     metal = natural(rng, pick(rng, "steel", "steel", "brass"))
     skins = {
         "rim": Skin("metal", metal),
@@ -153,7 +143,7 @@ def _tin(rng: Rng) -> Sketch:
         section, folds = oval(width, depth, 2.3), (0.0, 0.5, 1.0)
     lid = rng.uniform(0.72, 0.85) * height
     stations = [[0, 0.95], [0.001, 0.96], [lid, 0.96], [lid + 0.0005, 1], [height - 0.002, 1], [height, 0.96]]
-    part = loft(stack(section, stations), [("body", 2), ("lid", 5)], 500, ends=("lid", "top"))
+    part = column(section, stations, [("body", 2), ("lid", 5)], 500, ends=("lid", "top"))
     palette = mixed(rng)
     skins = {
         "body": Skin(pick(rng, "label", "bands", "confetti", "two_tone"), palette, folds),
@@ -170,7 +160,7 @@ def _jar(rng: Rng) -> Sketch:
     stations = [[0, 0.88], [0.004, 1], [0.2 * body, 1], [0.75 * body, 1], [body - 0.006, 0.99], [body, 0.85]]
     stations += [[body + 0.0005, 0.9], [height - 0.002, 0.9], [height, 0.86]]
     bands = [("glass", 2), ("label", 3), ("glass", 5), ("lid", 8)]
-    part = loft(stack(oval(width, depth, 2.4), stations), bands, 1000, ends=("glass", "top"))
+    part = column(oval(width, depth, 2.4), stations, bands, 1000, ends=("glass", "top"))
     lid = mixed(rng, "vivid", "white", "deep")
     content = natural(rng, pick(rng, "clay", "vivid", "deep", "brass"))
     skins = {
@@ -186,10 +176,10 @@ def _barrel(rng: Rng) -> Sketch:
     """A keg with hoops, lying."""
     diameter, length = rng.uniform((0.044, 0.092), (0.046, 0.105))
     share = np.linspace(0, 1, 9)
-    bulge = np.maximum(np.abs(2 * share - 1) - 0.25, 0)  # the middle is straight, to lie on
+    bulge = np.maximum(np.abs(2 * share - 1) - 0.25, 0)  # the middle is straight, so that the keg rests on it
     stations = np.column_stack([share * length, 1 - 0.3 * bulge**2])
     bands = [("stave", 1), ("hoop", 2), ("stave", 6), ("hoop", 7), ("stave", 8)]
-    part = place(loft(stack(oval(diameter, diameter), stations), bands, 700, ends=("head", "head")), turn=LYING)
+    part = column(oval(diameter, diameter), stations, bands, 700, ends=("head", "head"), turn=LYING)
     wood = natural(rng, "wood")
     skins = {"stave": Skin("wood", wood), "head": Skin("wood", wood), "hoop": plain(natural(rng, "black"))}
     return Sketch((part,), skins, rng.uniform(0.1, 0.4), rng.uniform(0.5, 0.65))
@@ -202,25 +192,15 @@ def _spool(rng: Rng) -> Sketch:
     stations = [[0, 0.95], [0.001, 1], [flange, 1], [flange + 0.001, core], [length / 2, core + 0.05]]
     stations += [[length - z, scale] for z, scale in stations[3::-1]]
     bands = [("flange", 2), ("flange", 3), ("yarn", 5), ("flange", 6), ("flange", 8)]
-    rings = stack(oval(diameter, diameter), stations)
-    part = loft(rings, bands, 600, ends=("flange", "flange"), breaks=(2, 3, 5, 6))
+    part = column(
+        oval(diameter, diameter), stations, bands, 600, turn=LYING, ends=("flange", "flange"), breaks=(2, 3, 5, 6)
+    )
     palette = mixed(rng, "vivid", "pastel", "deep")
     skins = {"flange": Skin("wood", natural(rng, "wood")), "yarn": Skin("bristles", palette)}
-    return Sketch((place(part, turn=LYING),), skins, 0.1, rng.uniform(0.6, 0.8))
+    return Sketch((part,), skins, 0.1, rng.uniform(0.6, 0.8))
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "carton": _carton,
-    "soap": _soap,
-    "sponge": _sponge,
-    "brick": _brick,
-    "wooden_block": _wooden_block,
-    "octagon": _octagon,
-    "book": _book,
-    "can": _can,
-    "tin": _tin,
-    "jar": _jar,
-    "barrel": _barrel,
-    "spool": _spool,
-}
-"""All of this module by name."""
+VARIANTS: Mapping[str, Variant] = by_name(
+    _carton, _soap, _sponge, _brick, _wooden_block, _octagon, _book, _can, _tin, _jar, _barrel, _spool
+)
+"""The variants of this module by name."""

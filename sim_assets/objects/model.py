@@ -1,7 +1,7 @@
-"""The objects of the simulated table: meshes, one texture each, convex pieces for contact.
+"""The objects of the simulated table: meshes with one texture each, and convex pieces for contact.
 
-All are made by code from a fixed seed when asked for; nothing is stored. Metres, kilograms; an object's frame
-has its origin at the centre of mass and z up in the natural pose.
+Objects are generated on first use from a fixed seed; no files are stored. Metres, kilograms; an object's frame has its
+origin at the centre of mass and z up in the natural pose.
 """
 
 from __future__ import annotations
@@ -15,54 +15,51 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Floats32, Ids, Ints, Picture
 from tabletop_interaction.sim_assets.objects import boxes, solids, tools, toys, vessels
 from tabletop_interaction.sim_assets.objects.atlas import Cell, pack, paint_atlas
 from tabletop_interaction.sim_assets.objects.shapes import Part
 from tabletop_interaction.sim_assets.objects.sketch import Sketch
-from tabletop_interaction.sim_assets.splits import CATALOGUE, find_object, object_names
-
-__all__ = ["ObjectModel", "load_object", "object_names", "silhouette"]
+from tabletop_interaction.sim_assets.splits import CATALOGUE, find_object
 
 TEXTURE_SIZE = 256
 
 _SEED = 20181
 _VARIANTS = {**boxes.VARIANTS, **vessels.VARIANTS, **toys.VARIANTS, **tools.VARIANTS, **solids.VARIANTS}
-_CREASE = np.cos(np.deg2rad(40))  # faces that meet at a sharper angle keep their own normals
+_CREASE = np.cos(np.deg2rad(40))  # normals are not smoothed across a sharper edge
 _MASS_RANGE = (0.03, 0.25)
 _PIXELS_PER_METRE = 1000
 _FINGER_WIDTH = 0.016
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class ObjectModel:
-    """An object, ready for a physics engine and a renderer.
+    """An object for a physics engine and a renderer.
 
     Attributes:
         name: such as "train_14_mug".
         family: box, cylinder, bottle, mug, bowl, toy, tool, blob or composite.
         vertices: (V, 3) float32, metres; origin at the centre of mass, z up in the natural pose.
         faces: (F, 3) int32, counter-clockwise seen from outside; parts overlap.
-        normals: (V, 3) float32, unit; smooth where the surface is, split at edges.
+        normals: (V, 3) float32, unit length; smooth on smooth surfaces, split at edges.
         uv: (V, 2) float32 in [0, 1]; v = 0 at the texture's last row.
         texture: (256, 256, 3) uint8 RGB.
-        collision: vertices (n, 3) float32 of convex pieces, metres, the same frame; n <= 32.
+        collision: vertices (n, 3) float32 of convex pieces, metres, in the same frame; n <= 32.
         mass: kilograms.
         friction: lateral.
         specular: 0 (matt) to 1 (glossy).
-        grasp_width: metres between two fingers, 16 mm broad, that close on the silhouette's centroid along
-            its minor axis in the natural pose.
+        grasp_width: metres between two fingers, 16 mm broad, that close on the silhouette's centroid along its minor
+            axis in the natural pose.
     """
 
     name: str
     family: str
-    vertices: NDArray[np.float32]
-    faces: NDArray[np.int32]
-    normals: NDArray[np.float32]
-    uv: NDArray[np.float32]
-    texture: NDArray[np.uint8]
-    collision: tuple[NDArray[np.float32], ...]
+    vertices: Floats32
+    faces: Ids
+    normals: Floats32
+    uv: Floats32
+    texture: Picture
+    collision: tuple[Floats32, ...]
     mass: float
     friction: float
     specular: float
@@ -71,7 +68,7 @@ class ObjectModel:
 
 @functools.cache
 def load_object(name: str) -> ObjectModel:
-    """The object of this name, made on first use; the same arrays in every process, not to be written to.
+    """Return the object of this name, generated on first use: read-only arrays, equal in every process.
 
     Raises:
         ValueError: no object has this name.
@@ -110,8 +107,8 @@ def _assemble(name: str, family: str, sketch: Sketch, rng: np.random.Generator) 
     )
 
 
-def _mass_and_centre(parts: Sequence[Part]) -> tuple[float, Array]:
-    """Kilograms and centre of mass (3,); where parts overlap both count."""
+def _mass_and_centre(parts: Sequence[Part]) -> tuple[float, Floats]:
+    """Kilograms and centre of mass (3,); overlapping volume counts for each part."""
     masses, moments = [], []
     for part in parts:
         corners = part.vertices[part.faces]
@@ -121,8 +118,8 @@ def _mass_and_centre(parts: Sequence[Part]) -> tuple[float, Array]:
     return float(sum(masses)), np.asarray(sum(moments) / sum(masses))
 
 
-def _surface(part: Part, cells: dict[str, Cell]) -> tuple[Array, Array, Array, NDArray[np.int64]]:
-    """Vertices, normals, texture uv and faces of a part, vertices doubled along creases and seams."""
+def _surface(part: Part, cells: dict[str, Cell]) -> tuple[Floats, Floats, Floats, Ints]:
+    """Vertices, normals, texture uv and faces of a part; vertices are duplicated along creases and seams."""
     uv = np.empty_like(part.corner_uv)
     for number, panel in enumerate(part.panels):
         mine = part.face_panel == number
@@ -138,8 +135,8 @@ def _surface(part: Part, cells: dict[str, Cell]) -> tuple[Array, Array, Array, N
     )
 
 
-def _corner_normals(part: Part) -> Array:
-    """Normals (F, 3, 3) of face corners: the mean of the faces around that are not across a crease."""
+def _corner_normals(part: Part) -> Floats:
+    """Normals (F, 3, 3) of face corners: the mean of the adjacent faces that are not across a crease."""
     corners = part.vertices[part.faces]
     weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-15)
@@ -149,12 +146,12 @@ def _corner_normals(part: Part) -> Array:
     mine, other = mine[smooth], other[smooth] // 3
     sums = np.column_stack([np.bincount(mine, weighted[other, k], part.faces.size) for k in range(3)])
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    # A face pressed flat to nothing has no direction; it is never seen, any unit vector will do.
+    # A face without area has no normal and is never visible; any unit vector is valid.
     return np.where(lengths > 1e-12, sums / np.maximum(lengths, 1e-12), (0.0, 0.0, -1.0)).reshape(-1, 3, 3)
 
 
-def _corners_around(vertex_of_corner: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All pairs (i, j) of face corners at one vertex."""
+def _corners_around(vertex_of_corner: Ints) -> tuple[Ints, Ints]:
+    """All pairs (i, j) of face corners at the same vertex."""
     order = np.argsort(vertex_of_corner, kind="stable")
     counts = np.bincount(vertex_of_corner)
     starts = np.cumsum(counts) - counts
@@ -165,9 +162,9 @@ def _corners_around(vertex_of_corner: NDArray[np.int64]) -> tuple[NDArray[np.int
 
 
 def _merge(
-    surfaces: Sequence[tuple[Array, Array, Array, NDArray[np.int64]]],
-) -> tuple[Array, Array, Array, NDArray[np.int64]]:
-    """Several surfaces as one, faces renumbered."""
+    surfaces: Sequence[tuple[Floats, Floats, Floats, Ints]],
+) -> tuple[Floats, Floats, Floats, Ints]:
+    """Concatenate surfaces and renumber their faces."""
     counts = [len(surface[0]) for surface in surfaces]
     starts = np.cumsum([0, *counts[:-1]])
     vertices, normals, uv = (np.concatenate([surface[k] for surface in surfaces]) for k in range(3))
@@ -175,19 +172,19 @@ def _merge(
     return vertices, normals, uv, faces
 
 
-def silhouette(vertices: Array, faces: NDArray[np.integer]) -> Array:
-    """Points (N, 2) of a 1 mm grid that a mesh covers, seen along z, metres."""
+def silhouette(vertices: Floats, faces: NDArray[np.integer]) -> Floats:
+    """Points (N, 2) of a 1 mm grid covered by a mesh, seen along z, metres."""
     low = vertices[:, :2].min(axis=0)
     pixels = (vertices[:, :2] - low) * _PIXELS_PER_METRE
     picture = np.zeros(np.ceil(pixels.max(axis=0)).astype(int)[::-1] + 1, np.uint8)
     corners = np.round(pixels[faces] * 16).astype(np.int32)
-    for triangle in corners:  # one by one: fillPoly would take overlaps for holes
+    for triangle in corners:  # one by one, since fillPoly treats overlaps as holes
         cv2.fillConvexPoly(picture, triangle, 1, shift=4)
     rows, columns = np.nonzero(picture)
     return np.column_stack([columns, rows]) / _PIXELS_PER_METRE + low
 
 
-def _grasp_width(vertices: Array, faces: NDArray[np.int64]) -> float:
+def _grasp_width(vertices: Floats, faces: Ints) -> float:
     points = silhouette(vertices, faces)
     points = points - points.mean(axis=0)
     minor, major = np.linalg.eigh(np.cov(points.T))[1].T

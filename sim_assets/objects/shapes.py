@@ -1,8 +1,8 @@
 """Parts of an object: closed meshes with texture coordinates and coarse convex pieces.
 
-A part is a loft: rings of points one after the other, joined by quads and closed by two caps. Cans, cartons,
-bottles, dishes (their wall goes up outside and down inside), fruit and handles are all lofts. Lengths are in
-metres, z is up. Faces run counter-clockwise seen from outside.
+A part is a loft: a sequence of rings of points, joined by quads and closed by two caps. Cans, cartons, bottles, dishes
+(whose wall rises outside and descends inside), fruit and handles are lofts. Lengths are in metres, z is up. Faces are
+counter-clockwise seen from outside.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Points = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from tabletop_interaction.arrays import Ints, Points
+
+Ints = Ints
 
 RING_POINTS = 24
 HULL_POINTS = 32
 
 LYING = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-"""Rotation that lays a standing part along x; the section's axes become y and z."""
+"""Rotation of a standing part to lie along x; the section's axes become y and z."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,8 @@ class Section:
     """A cross-section, star-shaped about its origin.
 
     Attributes:
-        outline: (M, 2) float64, metres, counter-clockwise; what is seen.
-        coarse: (K, 2) float64, K <= 10, metres, counter-clockwise; what collides.
+        outline: (M, 2) float64, metres, counter-clockwise; for the visible mesh.
+        coarse: (K, 2) float64, K <= 10, metres, counter-clockwise; for the collision shape.
     """
 
     outline: Points
@@ -42,7 +43,7 @@ class Panel:
     """A rectangle of painted surface.
 
     Attributes:
-        slot: its name; panels of one name share one painting.
+        slot: its name; panels with the same name share a texture.
         width: metres, along u.
         height: metres, along v.
     """
@@ -67,25 +68,25 @@ class Part:
     """
 
     vertices: Points
-    faces: Indices
+    faces: Ints
     corner_uv: Points
-    face_panel: Indices
+    face_panel: Ints
     panels: tuple[Panel, ...]
     hulls: tuple[Points, ...]
     density: float
 
 
 def oval(width: float, depth: float, exponent: float = 2.0, points: int = RING_POINTS) -> Section:
-    """Superellipse; exponent 2 is an ellipse, larger ones come near a rectangle."""
+    """Superellipse: exponent 2 is an ellipse, a larger one is closer to a rectangle."""
     half = np.array([width, depth]) / 2
 
     def outline(count: int) -> Points:
-        # No point on an axis: the outline rests on an edge, not on a tip.
+        # No point on an axis, so that the outline rests on an edge.
         angle = (np.arange(count) + 0.5) * (2 * np.pi / count)
         direction = np.column_stack([np.cos(angle), np.sin(angle)])
         return np.asarray(half * np.sign(direction) * np.abs(direction) ** (2 / exponent))
 
-    # An inscribed octagon is 8 % too narrow, a circumscribed one as much too wide at its corners.
+    # An inscribed octagon is 8 % too narrow, a circumscribed one 8 % too wide at its corners.
     coarse = outline(8) * (1.06 if exponent < 2.5 else 1.03)
     if exponent < 2:  # pointed ends along x
         coarse = np.insert(coarse, [0, 4], [[half[0], 0.0], [-half[0], 0.0]], axis=0)
@@ -95,7 +96,7 @@ def oval(width: float, depth: float, exponent: float = 2.0, points: int = RING_P
 def rounded_rectangle(width: float, depth: float, radius: float, steps: int = 2) -> Section:
     """Rectangle with round corners of `steps` edges each.
 
-    The outline starts at the left end of the top edge: its sides come as left, bottom, right, top.
+    The outline starts at the left end of the top edge; the order of its sides is left, bottom, right, top.
     """
     radius = min(radius, 0.49 * min(width, depth))
     centre = np.array([width, depth]) / 2 - radius
@@ -108,7 +109,7 @@ def rounded_rectangle(width: float, depth: float, radius: float, steps: int = 2)
 
 
 def polygon(corners: ArrayLike) -> Section:
-    """Straight-edged section from (n, 2) corners, counter-clockwise, n <= 8."""
+    """Polygonal section from (n, 2) corners, counter-clockwise, n <= 8."""
     outline = np.asarray(corners, np.float64)
     return Section(outline, outline)
 
@@ -124,20 +125,17 @@ def stack(section: Section, stations: ArrayLike) -> tuple[Points, Points]:
 
     Args:
         section: the section at scale 1.
-        stations: (N, 2), (N, 3) or (N, 5): z, metres; scale in x (and in y, else the same); shift in x and
-            in y, metres.
+        stations: (N, 2) or (N, 3): z, metres, and scale in x and y, or one scale for both.
 
     Returns:
-        Rings (N, M, 3) and coarse rings (N, K, 3), as `loft` takes them.
+        Rings (N, M, 3) and coarse rings (N, K, 3) for `loft`.
     """
     rows = np.asarray(stations, np.float64)
     if rows.shape[1] == 2:
         rows = rows[:, [0, 1, 1]]
-    if rows.shape[1] == 3:
-        rows = np.hstack([rows, np.zeros((len(rows), 2))])
 
     def rings(outline: Points) -> Points:
-        plane = outline[None] * rows[:, None, 1:3] + rows[:, None, 3:5]
+        plane = outline[None] * rows[:, None, 1:]
         heights = np.broadcast_to(rows[:, None, :1], (*plane.shape[:2], 1))
         return np.concatenate([plane, heights], axis=2)
 
@@ -148,7 +146,7 @@ def sweep(section: Section, spine: ArrayLike, normal: ArrayLike, scales: ArrayLi
     """Rings of a section along a plane curve.
 
     Args:
-        section: its second axis stays along `normal`.
+        section: its second axis is parallel to `normal`.
         spine: (N, 3), metres.
         normal: (3,) unit vector across the curve's plane.
         scales: (N,) of the section.
@@ -181,12 +179,12 @@ def loft(
     """Closed surface through rings.
 
     Args:
-        rings: (N, M, 3) and their coarse form (N, K, 3), counter-clockwise seen from ahead.
-        bands: slots with the index of the last ring each reaches, in order; the last has to reach N - 1.
+        rings: (N, M, 3) and their coarse form (N, K, 3), counter-clockwise seen from the end.
+        bands: slots, each with the index of its last ring, in order; the last index is N - 1.
         density: kilograms per cubic metre.
-        ends: slots of first and last cap; without them the caps continue the first and last band.
-        breaks: ring indices at which the collision shape is cut into convex pieces.
-        hull_end: last ring that collides, else the last of all; those after it lie within.
+        ends: slots of the first and last cap; by default the caps belong to the first and last band.
+        breaks: ring indices at which the collision shape is split into convex pieces.
+        hull_end: last ring of the collision shape; later rings lie inside. Default: the last ring.
     """
     fine, coarse = rings
     count, around = fine.shape[:2]
@@ -204,8 +202,24 @@ def loft(
     return Part(vertices, faces, corner_uv, face_panel, panels, hulls, density)
 
 
-def _wall_panels(rings: Points, bands: Sequence[tuple[str, int]]) -> tuple[tuple[Panel, ...], Indices, Points]:
-    """Panels of the wall, and per strip between two rings its panel and its (N - 1, 2) range of v."""
+def column(
+    section: Section,
+    stations: ArrayLike,
+    bands: Sequence[tuple[str, int]],
+    density: float,
+    *,
+    turn: Points | None = None,
+    ends: tuple[str, str] | None = None,
+    breaks: Sequence[int] = (),
+    hull_end: int | None = None,
+) -> Part:
+    """Loft of a section along z (`stack`, `loft`), then turned by a rotation matrix (3, 3)."""
+    part = loft(stack(section, stations), bands, density, ends=ends, breaks=breaks, hull_end=hull_end)
+    return part if turn is None else place(part, turn=turn)
+
+
+def _wall_panels(rings: Points, bands: Sequence[tuple[str, int]]) -> tuple[tuple[Panel, ...], Ints, Points]:
+    """Panels of the wall, and per strip between two rings its panel (N - 1,) and range of v (N - 1, 2)."""
     perimeter = np.linalg.norm(np.roll(rings, -1, axis=1) - rings, axis=2).sum(axis=1)
     steps = np.linalg.norm(np.diff(rings, axis=0), axis=2).mean(axis=1)
     panels, strip_panel = [], np.zeros(len(steps), np.int64)
@@ -220,8 +234,8 @@ def _wall_panels(rings: Points, bands: Sequence[tuple[str, int]]) -> tuple[tuple
     return tuple(panels), strip_panel, strip_v
 
 
-def _wall_faces(rings: Points, strip_panel: Indices, strip_v: Points) -> tuple[Indices, Points, Indices]:
-    """Two triangles a quad: (F, 3) faces, (F, 3, 2) corner_uv, (F,) face_panel."""
+def _wall_faces(rings: Points, strip_panel: Ints, strip_v: Points) -> tuple[Ints, Points, Ints]:
+    """Two triangles per quad: (F, 3) faces, (F, 3, 2) corner_uv, (F,) face_panel."""
     count, around = rings.shape[:2]
     strip, column = (grid.ravel() for grid in np.mgrid[: count - 1, :around])
     following = (column + 1) % around
@@ -238,8 +252,8 @@ def _wall_faces(rings: Points, strip_panel: Indices, strip_v: Points) -> tuple[I
     return faces, corner_uv, np.tile(strip_panel[strip], 2)
 
 
-def _cap_faces(index: Indices, centre: int, ring_uv: Points, panel: int) -> tuple[Indices, Points, Indices]:
-    """A fan over ring vertices `index` (M,), whose uv (M, 2) are in the ring's own order."""
+def _cap_faces(index: Ints, centre: int, ring_uv: Points, panel: int) -> tuple[Ints, Points, Ints]:
+    """A fan over ring vertices `index` (M,); `ring_uv` (M, 2) is in the ring's order."""
     around = len(index)
     faces = np.column_stack([np.full(around, centre), index, np.roll(index, -1)])
     order = index - index.min()
@@ -248,10 +262,10 @@ def _cap_faces(index: Indices, centre: int, ring_uv: Points, panel: int) -> tupl
 
 
 def _cap_panel(ring: Points, slot: str, panels: tuple[Panel, ...]) -> tuple[Points, int, tuple[Panel, ...]]:
-    """A cap's (M, 2) uv, its panel's index, and the panels with a new one where the slot had none."""
+    """A cap's uv (M, 2), its panel's index, and the panels, extended if the slot is new."""
     arm = ring - ring.mean(axis=0)
     across = np.cross(arm, np.roll(arm, -1, axis=0)).sum(axis=0)
-    flat = np.argmin(np.abs(across))  # an axis that lies in the cap's plane, or nearest to it
+    flat = np.argmin(np.abs(across))  # the axis closest to the cap's plane
     first = np.eye(3)[flat] - across * across[flat] / max(float(across @ across), 1e-30)
     first /= np.linalg.norm(first)
     second = np.cross(across, first)
@@ -267,10 +281,10 @@ def _cap_panel(ring: Points, slot: str, panels: tuple[Panel, ...]) -> tuple[Poin
 
 
 def _coarse_hull(rings: Points) -> Points:
-    """Points (n, 3), n <= HULL_POINTS, of those of the `rings` (N, K, 3) that tell the shape of all best."""
+    """Points (n, 3), n <= HULL_POINTS, of the subset of the `rings` (N, K, 3) that approximates the shape best."""
     centres = rings.mean(axis=1)
     sizes = np.linalg.norm(rings - centres[:, None], axis=2).max(axis=1)
-    poles = sizes < 0.15 * sizes.max()  # as good as a point
+    poles = sizes < 0.15 * sizes.max()  # small enough to be a point
     chosen = [0, len(rings) - 1]
     while len(chosen) < len(rings):
         candidate = [*chosen, _worst_ring(rings, chosen)]
@@ -281,7 +295,7 @@ def _coarse_hull(rings: Points) -> Points:
 
 
 def _worst_ring(rings: Points, chosen: Sequence[int]) -> int:
-    """Index of the ring that lies farthest from straight lines between the chosen ones."""
+    """Index of the ring farthest from linear interpolation between the chosen rings."""
     between = rings.copy()
     for a, b in itertools.pairwise(chosen):
         share = np.linspace(0, 1, b - a + 1)[:, None, None]
@@ -292,19 +306,19 @@ def _worst_ring(rings: Points, chosen: Sequence[int]) -> int:
 
 
 def deform(part: Part, function: Callable[[Points], Points]) -> Part:
-    """The part with a function of points (N, 3) applied to its vertices and convex pieces."""
+    """Apply a function of points (N, 3) to a part's vertices and convex pieces."""
     return replace(part, vertices=function(part.vertices), hulls=tuple(function(h) for h in part.hulls))
 
 
 def place(part: Part, move: ArrayLike = (0.0, 0.0, 0.0), turn: Points | None = None) -> Part:
-    """The part turned by a rotation matrix (3, 3), then moved by (3,) metres."""
+    """Rotate a part by a matrix (3, 3), then move it by (3,) metres."""
     shift = np.asarray(move, np.float64)
     rotation = np.eye(3) if turn is None else turn
     return deform(part, lambda points: points @ rotation.T + shift)
 
 
 def flat_below(part: Part, z: float) -> Part:
-    """The part with all that lies below height `z` pressed flat onto it, so that it stands."""
+    """Flatten a part at height `z`: points below are raised to it, so that the part stands."""
     return deform(part, lambda points: np.column_stack([points[:, :2], np.maximum(points[:, 2], z)]))
 
 
@@ -315,7 +329,7 @@ def yaw(angle: float) -> Points:
 
 
 def pitch(angle: float) -> Points:
-    """Rotation (3, 3) about y by `angle` radians; positive lowers the end at +x."""
+    """Rotation (3, 3) about y by `angle` radians; a positive angle lowers the end at +x."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
@@ -329,7 +343,7 @@ def bevelled(length: float, width: float, depth: float, bevel: float, steps: int
 
 
 def spheroid(length: float, rows: int, cut: float = 0.0) -> Points:
-    """Stations (N, 2) of an ellipsoid along z about 0, the lowest share `cut` of its length taken off."""
-    start = max(-0.475 * np.pi, float(np.arcsin(2 * cut - 1)))  # a cap at the pole is a hair's breadth
+    """Stations (N, 2) of an ellipsoid along z about 0, without the lowest share `cut` of its length."""
+    start = max(-0.475 * np.pi, float(np.arcsin(2 * cut - 1)))  # a tiny cap at the pole
     angle = np.linspace(start, 0.475 * np.pi, rows)
     return np.column_stack([length / 2 * np.sin(angle), np.cos(angle)])

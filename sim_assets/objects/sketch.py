@@ -1,4 +1,4 @@
-"""A sketch of an object, as the families draw it: parts, and how each slot of them is painted."""
+"""A sketch of an object, as drawn by the families: parts, and a skin for each of their slots."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tabletop_interaction.sim_assets.colours import Colour, Palette, contrast
+from tabletop_interaction.arrays import Points
+from tabletop_interaction.sim_assets.colours import Colour, Palette, uniform
 from tabletop_interaction.sim_assets.objects.shapes import (
     LYING,
     Part,
-    Points,
     bevelled,
-    loft,
+    column,
     oval,
     place,
     rounded_rectangle,
     spheroid,
-    stack,
     yaw,
 )
 from tabletop_interaction.sim_assets.objects.textures import Skin
@@ -26,11 +25,11 @@ from tabletop_interaction.sim_assets.objects.textures import Skin
 
 @dataclass(frozen=True, eq=False)
 class Sketch:
-    """Parts in their natural pose, anywhere in space, and their paint.
+    """Parts in their natural pose, at any position, and their skins.
 
     Attributes:
         parts: overlapping closed pieces, metres, z up.
-        skins: paint of every slot that the parts name.
+        skins: skin of every slot of the parts.
         specular: 0 (matt) to 1 (glossy).
         friction: lateral friction of the surface.
     """
@@ -42,14 +41,19 @@ class Sketch:
 
 
 Variant = Callable[[np.random.Generator], Sketch]
-"""Draws one instance; all its variety comes from the generator."""
+"""Draws one random instance."""
 
 _PATTERNS = ("stripes", "checks", "dots", "zigzag", "confetti", "camouflage", "bands", "marble", "speckled")
 
 ALONG_Y = yaw(np.pi / 2) @ LYING
-"""Rotation that lays a standing part along y."""
+"""Rotation of a standing part to lie along y."""
 
 Triple = tuple[float, float, float]
+
+
+def by_name(*variants: Variant) -> dict[str, Variant]:
+    """Variants by the names of their functions: `_mug` is "mug"."""
+    return {variant.__name__.removeprefix("_"): variant for variant in variants}
 
 
 def pick(rng: np.random.Generator, *options: str) -> str:
@@ -58,22 +62,17 @@ def pick(rng: np.random.Generator, *options: str) -> str:
 
 
 def pattern(rng: np.random.Generator, palette: Palette) -> Skin:
-    """A patterned skin of any kind."""
+    """A random patterned skin."""
     return Skin(pick(rng, *_PATTERNS), palette)
 
 
-def plain(palette: Palette) -> Skin:
-    """A skin of the palette's base colour."""
-    return Skin("plain", palette)
-
-
-def plain_of(colour: Colour) -> Skin:
-    """A skin of one colour."""
-    return Skin("plain", Palette(colour, colour, colour, contrast(colour)))
+def plain(palette: Palette | Colour) -> Skin:
+    """A skin of one colour, or of a palette's base colour."""
+    return Skin("plain", palette if isinstance(palette, Palette) else uniform(palette))
 
 
 def trimming(part: Part) -> Part:
-    """The part as mere decoration: it collides with nothing, so let it rise 4 mm from another at most."""
+    """The part as decoration without collision shape; it may protrude from other parts by 4 mm at most."""
     return replace(part, hulls=())
 
 
@@ -85,15 +84,15 @@ def ball(
     turn: Points | None = None,
     cut: float = 0.0,
 ) -> Part:
-    """Ellipsoid of `size` metres about `at`, the lowest `cut` of its height taken off."""
-    # Eyes and beaks are a few pixels in a picture.
+    """Ellipsoid of `size` metres about `at`, without the lowest share `cut` of its height."""
+    # Eyes and beaks cover only a few pixels.
     points, rows = (16, 8) if max(size) > 0.03 else (12, 7) if max(size) > 0.012 else (8, 5)
-    rings = stack(oval(*size[:2], points=points), spheroid(size[2], rows, cut))
-    return place(loft(rings, [(slot, rows - 1)], density), at, turn)
+    section = oval(*size[:2], points=points)
+    return place(column(section, spheroid(size[2], rows, cut), [(slot, rows - 1)], density), at, turn)
 
 
 def sitting_ball(slot: str, size: Triple, x: float, cut: float, density: float) -> Part:
-    """Ellipsoid of `size` metres at `x` that sits on z = 0 with the lowest `cut` of its height taken off."""
+    """Ellipsoid of `size` metres at `x` on z = 0, without the lowest share `cut` of its height."""
     return ball(slot, size, (x, 0.0, (0.5 - cut) * size[2]), density, cut=cut)
 
 
@@ -101,8 +100,28 @@ def block(
     slot: str, size: Triple, at: Triple, radius: float = 0.002, density: float = 600.0, top: str | None = None
 ) -> Part:
     """Box of `size` metres with round edges, bottom centre at `at`; `top` names the slot of both caps."""
-    rings = stack(rounded_rectangle(size[0], size[1], 1.5 * radius), bevelled(size[2], size[0], size[1], radius))
-    return place(loft(rings, [(slot, 5)], density, ends=(top, top) if top else None), at)
+    section, stations = rounded_rectangle(size[0], size[1], 1.5 * radius), bevelled(size[2], size[0], size[1], radius)
+    return place(column(section, stations, [(slot, 5)], density, ends=(top, top) if top else None), at)
+
+
+def bar(
+    slot: str, size: Triple, radius: float, bevel: float, density: float, steps: int = 2, end: str | None = None
+) -> Part:
+    """Rounded bar of `size` metres (length, width, height) along x, its axis on x from 0; paint runs along it.
+
+    Args:
+        slot: of the sides.
+        size: length, width and height, metres.
+        radius: of the long edges, metres.
+        bevel: of the ends, metres.
+        density: kilograms per cubic metre.
+        steps: edges of a bevel; a round corner has as many, but at least 2.
+        end: slot of both ends, else `slot`.
+    """
+    length, width, height = size
+    section = rounded_rectangle(width, height, radius, max(steps, 2))
+    stations = bevelled(length, width, height, bevel, steps)
+    return column(section, stations, [(slot, 2 * steps + 1)], density, turn=LYING, ends=(end, end) if end else None)
 
 
 def rod(
@@ -114,10 +133,9 @@ def rod(
     density: float = 700.0,
     cap: str | None = None,
 ) -> Part:
-    """Cylinder about `at`, standing unless turned; `cap` names the slot of both caps."""
+    """Cylinder about `at`, upright unless turned; `cap` names the slot of both caps."""
     points = 16 if diameter > 0.018 else 10
-    rings = stack(
-        oval(diameter, diameter, points=points), bevelled(length, diameter, diameter, 0.1 * diameter, steps=1)
-    )
-    part = loft(rings, [(slot, 3)], density, ends=(cap, cap) if cap else None)
+    section = oval(diameter, diameter, points=points)
+    stations = bevelled(length, diameter, diameter, 0.1 * diameter, steps=1)
+    part = column(section, stations, [(slot, 3)], density, ends=(cap, cap) if cap else None)
     return place(place(part, (0, 0, -length / 2)), at, turn)

@@ -1,6 +1,6 @@
 """Irregular blobs (stones, fruit) and composites of a few primitives.
 
-Every object here is 20 to 46 mm wide where a gripper takes it. Metres, z up, natural pose, long side along x.
+Every object is 20 to 46 mm wide where a gripper grasps it. Metres, z up, natural pose, the long side along x.
 """
 
 from __future__ import annotations
@@ -10,28 +10,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tabletop_interaction.arrays import Points
 from tabletop_interaction.sim_assets.colours import BLACK, Colour, Palette, mixed, natural, shade, tone
-from tabletop_interaction.sim_assets.objects.shapes import (
-    LYING,
-    Part,
-    Points,
-    deform,
-    flat_below,
-    loft,
-    oval,
-    place,
-    stack,
-)
+from tabletop_interaction.sim_assets.objects.shapes import LYING, Part, column, deform, flat_below, oval, place
 from tabletop_interaction.sim_assets.objects.sketch import (
     Sketch,
     Triple,
     Variant,
     ball,
     block,
+    by_name,
     pattern,
     pick,
     plain,
-    plain_of,
     rod,
     sitting_ball,
 )
@@ -39,10 +30,9 @@ from tabletop_interaction.sim_assets.objects.textures import Skin
 
 Rng = np.random.Generator
 
-
 _STATIONS = 15
 _SKIN = (("skin", _STATIONS - 1),)
-_BENT = (5, 9)  # cuts of what is too crooked for two convex pieces
+_BENT = (5, 9)  # breaks of a body too bent for two convex pieces
 
 
 def _blob(
@@ -52,14 +42,13 @@ def _blob(
     bands: Sequence[tuple[str, int]] = _SKIN,
     breaks: Sequence[int] = (_STATIONS // 2,),
 ) -> Part:
-    """A closed body along x with blunt ends, of a girth that follows `profile` from end to end."""
+    """A closed body along x with blunt ends, whose girth follows `profile` from end to end."""
     length, width, height = size
     girths = np.asarray(profile, np.float64)
     angle = np.linspace(-0.475 * np.pi, 0.475 * np.pi, _STATIONS)
     girth = np.cos(angle) ** 0.6 * np.interp(np.sin(angle), np.linspace(-1, 1, len(girths)), girths)
     stations = np.column_stack([length / 2 * np.sin(angle), girth])
-    part = loft(stack(oval(width, height), stations), bands, density, breaks=breaks)
-    return place(part, turn=LYING)
+    return column(oval(width, height), stations, bands, density, turn=LYING, breaks=breaks)
 
 
 def _lumpy(rng: Rng, part: Part, size: float, depth: float) -> Part:
@@ -75,7 +64,7 @@ def _lumpy(rng: Rng, part: Part, size: float, depth: float) -> Part:
 
 
 def _bent(part: Part, radius: float) -> Part:
-    """The part with its x axis rolled onto a circle of `radius` metres in the xy plane."""
+    """The part with its x axis bent onto a circle of `radius` metres in the xy plane."""
 
     def move(points: Points) -> Points:
         angle, reach = points[:, 0] / radius, radius + points[:, 1]
@@ -85,7 +74,7 @@ def _bent(part: Part, radius: float) -> Part:
 
 
 def _settled(part: Part, share: float) -> Part:
-    """The part with its lowest `share` of height pressed flat."""
+    """The part with the lowest `share` of its height flattened."""
     low, high = part.vertices[:, 2].min(), part.vertices[:, 2].max()
     return flat_below(part, low + share * (high - low))
 
@@ -131,7 +120,7 @@ def _pear(rng: Rng) -> Sketch:
     base = (rng.uniform(150, 220), rng.uniform(180, 210), rng.uniform(60, 90))
     skins = {
         "skin": Skin("rind", _fruit_palette(base, tone(rng, "clay", "brass"))),
-        "stem": plain_of((84.0, 60.0, 36.0)),
+        "stem": plain((84.0, 60.0, 36.0)),
     }
     return Sketch((part, stem), skins, rng.uniform(0.3, 0.6), rng.uniform(0.5, 0.65))
 
@@ -151,13 +140,13 @@ def _aubergine(rng: Rng) -> Sketch:
     stem = rod("collar", 0.009, 0.022, (0.52 * length, -0.006, 0), LYING)
     skins = {
         "skin": Skin("mottled", _fruit_palette((58.0, 28.0, 72.0), (40.0, 18.0, 46.0))),
-        "collar": plain_of((86.0, 128.0, 60.0)),
+        "collar": plain((86.0, 128.0, 60.0)),
     }
     return Sketch((part, stem), skins, 0.9, 0.5)
 
 
 def _croissant(rng: Rng) -> Sketch:
-    """Rolled dough, dark where it swells and light in the furrows between."""
+    """Rolled dough with dark ridges and light furrows."""
     edges = (2, 3, 5, 6, 8, 9, 11, 12, _STATIONS - 1)
     bands = [("dough" if number % 2 else "crust", edge) for number, edge in enumerate(edges)]
     part = _blob((rng.uniform(0.13, 0.14), 0.044, 0.04), (0.45, 0.8, 1.0, 0.8, 0.45), 300, bands, _BENT)
@@ -171,7 +160,7 @@ def _croissant(rng: Rng) -> Sketch:
 
 
 def _piece(rng: Rng, slot: str, x: float, length: float) -> Part:
-    """A random primitive of some `length` about x, standing on z = 0."""
+    """A random primitive of the given `length` about x, on z = 0."""
     width, height = rng.uniform((0.028, 0.024), (0.045, 0.042))
     kind = pick(rng, "block", "ball", "log", "disc", "prism")
     if kind == "ball":
@@ -181,7 +170,7 @@ def _piece(rng: Rng, slot: str, x: float, length: float) -> Part:
         return _settled(part, 0.04)
     if kind == "disc":
         stations = [[0, 0.97], [0.002, 1], [height - 0.002, 1], [height, 0.97]]
-        return place(loft(stack(oval(length, width, points=20), stations), [(slot, 3)], 600), (x, 0, 0))
+        return place(column(oval(length, width, points=20), stations, [(slot, 3)], 600), (x, 0, 0))
     radius = 0.002 if kind == "block" else 0.006
     return block(slot, (length, width, height), (x, 0, 0), radius, 600)
 
@@ -204,7 +193,7 @@ def _composite(rng: Rng) -> Sketch:
 
 
 def _topping(rng: Rng, parts: Sequence[Part]) -> Part:
-    """Something small on top of the tallest of `parts`."""
+    """A small part on top of the tallest of `parts`."""
     under = max(parts, key=lambda part: float(part.vertices[:, 2].max()))
     x, top = float(under.vertices[:, 0].mean()), float(under.vertices[:, 2].max())
     if rng.random() < 0.5:
@@ -223,14 +212,5 @@ def _any_skin(rng: Rng) -> Skin:
     return pattern(rng, mixed(rng))
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "stone": _stone,
-    "potato": _potato,
-    "banana": _banana,
-    "pear": _pear,
-    "avocado": _avocado,
-    "aubergine": _aubergine,
-    "croissant": _croissant,
-    "composite": _composite,
-}
-"""All of this module by name."""
+VARIANTS: Mapping[str, Variant] = by_name(_stone, _potato, _banana, _pear, _avocado, _aubergine, _croissant, _composite)
+"""The variants of this module by name."""

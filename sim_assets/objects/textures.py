@@ -1,8 +1,7 @@
-"""Surface paint: plain, patterned, printed, grown and worn.
+"""Surface paints: plain, patterned, printed and natural.
 
-A paint is a function of a generator, a canvas and a palette that gives an RGB picture, float32 (H, W, 3) in 0
-to 255. Sizes on a canvas are metric, so that a pattern is as fine on a small part as on a large one. Rows run
-against v: the last row lies at v = 0.
+A paint is a function from a generator, a canvas and a palette to an RGB picture, float32 (H, W, 3), 0 to 255. Sizes on
+a canvas are metric, so that a pattern has the same scale on every part. Rows run against v: the last row is at v = 0.
 """
 
 from __future__ import annotations
@@ -13,18 +12,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import FloatPicture, Floats
 from tabletop_interaction.sim_assets.colours import Colour, Palette, contrast, shade
 from tabletop_interaction.sim_assets.noise import fractal_noise
-
-Picture = NDArray[np.float32]
-Mask = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is painted on.
+    """The size and resolution of a picture to paint.
 
     Attributes:
         height: rows, pixels.
@@ -39,17 +35,17 @@ class Canvas:
     folds: tuple[float, ...] = (0.0, 0.5, 1.0)
 
     def pixels(self, metres: float) -> float:
-        """A length on this canvas, at least one pixel."""
+        """Convert a length to pixels, at least one."""
         return max(1.0, metres * self.pixels_per_metre)
 
-    def coordinates(self) -> tuple[Picture, Picture]:
-        """Metres from the top left, x (1, W) and y (H, 1)."""
+    def coordinates(self) -> tuple[FloatPicture, FloatPicture]:
+        """x (1, W) and y (H, 1), metres from the top left."""
         x = np.arange(self.width, dtype=np.float32)[None] / np.float32(self.pixels_per_metre)
         y = np.arange(self.height, dtype=np.float32)[:, None] / np.float32(self.pixels_per_metre)
         return x, y
 
 
-Paint = Callable[[np.random.Generator, Canvas, Palette], Picture]
+Paint = Callable[[np.random.Generator, Canvas, Palette], FloatPicture]
 
 
 @dataclass(frozen=True)
@@ -67,8 +63,8 @@ class Skin:
     folds: tuple[float, ...] = (0.0, 0.5, 1.0)
 
 
-def paint(rng: np.random.Generator, height: int, width: int, pixels_per_metre: float, skin: Skin) -> Picture:
-    """A skin's picture, float32 (height, width, 3) in 0 to 255, a little worn and dusty."""
+def paint(rng: np.random.Generator, height: int, width: int, pixels_per_metre: float, skin: Skin) -> FloatPicture:
+    """Paint a skin with some wear and dust: float32 (height, width, 3), 0 to 255."""
     canvas = Canvas(height, width, pixels_per_metre, skin.folds)
     picture = PAINTS[skin.paint](rng, canvas, skin.palette)
     wear = 1 + rng.uniform(0.03, 0.12) * (_noise(rng, canvas, 0.03, octaves=3) - 0.5)
@@ -76,47 +72,49 @@ def paint(rng: np.random.Generator, height: int, width: int, pixels_per_metre: f
     return np.asarray(np.clip(picture * wear[..., None] + grain, 0, 255), np.float32)
 
 
-def _noise(rng: np.random.Generator, canvas: Canvas, cell: float, octaves: int = 4, stretch: float = 1.0) -> Mask:
+def _noise(
+    rng: np.random.Generator, canvas: Canvas, cell: float, octaves: int = 4, stretch: float = 1.0
+) -> FloatPicture:
     """Fractal noise with cells of `cell` metres, `stretch` times as tall as wide."""
     size = (canvas.pixels(cell * stretch), canvas.pixels(cell))
     return fractal_noise(rng, canvas.height, canvas.width, size, octaves)
 
 
-def _fill(canvas: Canvas, colour: Colour) -> Picture:
+def _fill(canvas: Canvas, colour: Colour) -> FloatPicture:
     return np.full((canvas.height, canvas.width, 3), colour, np.float32)
 
 
-def _blend(first: Picture | Colour, second: Picture | Colour, share: Mask) -> Picture:
-    """`first` where share is 0, `second` where it is 1."""
+def _blend(first: FloatPicture | Colour, second: FloatPicture | Colour, share: FloatPicture) -> FloatPicture:
+    """`first` where `share` is 0, `second` where it is 1."""
     weight = share[..., None]
     return np.asarray(np.asarray(first, np.float32) * (1 - weight) + np.asarray(second, np.float32) * weight)
 
 
-def _step(values: Picture, edge: float, softness: float) -> Mask:
-    """0 below `edge`, 1 above, with a ramp so that edges are not jagged."""
+def _step(values: FloatPicture, edge: float, softness: float) -> FloatPicture:
+    """0 below `edge`, 1 above, with a ramp between to avoid jagged edges."""
     return np.clip((values - edge) / softness + 0.5, 0, 1).astype(np.float32)
 
 
-def _wave(phase: Picture) -> Picture:
+def _wave(phase: FloatPicture) -> FloatPicture:
     """Triangle wave of period 1 between 0 and 1."""
     return np.abs(2 * (phase - np.floor(phase)) - 1)
 
 
-def _plain(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _plain(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     return _fill(canvas, palette.base)
 
 
-def _mottled(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _mottled(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     return _blend(palette.base, palette.accent, _noise(rng, canvas, rng.uniform(0.01, 0.03)))
 
 
-def _speckled(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _speckled(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     soft = 0.25 * _noise(rng, canvas, 0.04)
     spots = _step(_noise(rng, canvas, rng.uniform(0.002, 0.005), octaves=2), rng.uniform(0.6, 0.75), 0.1)
     return _blend(_blend(palette.base, palette.second, soft), palette.accent, spots)
 
 
-def _camouflage(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _camouflage(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     cell = rng.uniform(0.015, 0.03)
     picture = _fill(canvas, palette.base)
     for colour in (palette.accent, palette.second):
@@ -124,8 +122,8 @@ def _camouflage(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> P
     return picture
 
 
-def _stripes(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """Straight stripes around, along or across, some with a fine line of the third colour."""
+def _stripes(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """Straight stripes around, along or diagonal, some with a thin line of the third colour."""
     x, y = canvas.coordinates()
     angle = float(rng.choice([0.0, np.pi / 2, rng.uniform(0.3, 1.2)]))
     phase = (x * np.cos(angle) + y * np.sin(angle)) / rng.uniform(0.008, 0.028) + rng.random()
@@ -136,8 +134,8 @@ def _stripes(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pict
     return picture
 
 
-def _bands(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """A few uneven bands around."""
+def _bands(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """A few uneven bands around the part."""
     picture = _fill(canvas, palette.base)
     for colour in (palette.accent, palette.second, palette.accent)[: rng.integers(1, 4)]:
         top, bottom = sorted(rng.random(2))
@@ -146,7 +144,7 @@ def _bands(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pictur
     return picture
 
 
-def _checks(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _checks(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.006, 0.014)
     if rng.random() < 0.5:
@@ -158,7 +156,7 @@ def _checks(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pictu
     return _blend(palette.base, palette.accent, gingham)
 
 
-def _dots(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _dots(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.009, 0.018)
     row = np.floor(y / size)
@@ -166,7 +164,7 @@ def _dots(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture
     return _blend(palette.base, palette.accent, 1 - _step(distance, rng.uniform(0.22, 0.38), 0.1))
 
 
-def _zigzag(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _zigzag(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.01, 0.02)
     wave = _wave(np.asarray((y + 0.5 * size * _wave(x / size)) / size, np.float32))
@@ -174,15 +172,15 @@ def _zigzag(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pictu
     return _blend(picture, palette.second, _step(wave, 0.85, 0.1))
 
 
-def _woven(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _woven(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.003, 0.006)
     over = np.where((np.floor(x / size) + np.floor(y / size)) % 2 > 0, _wave(x / size), _wave(y / size))
     return _blend(palette.accent, palette.base, (0.35 + 0.65 * over).astype(np.float32))
 
 
-def _confetti(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """Scattered flowers, stars or shreds."""
+def _confetti(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """Scattered stars and polygons."""
     picture = _fill(canvas, palette.base)
     points = int(rng.integers(3, 7))
     size = canvas.pixels(rng.uniform(0.003, 0.007))
@@ -194,15 +192,15 @@ def _confetti(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pic
     return picture
 
 
-def _star(picture: Picture, centre: NDArray[np.float64], size: float, points: int, turn: float, colour: Colour) -> None:
-    """Draws a star with `points` rays into the picture."""
+def _star(picture: FloatPicture, centre: Floats, size: float, points: int, turn: float, colour: Colour) -> None:
+    """Draw a star with `points` rays into the picture."""
     angle = (np.arange(2 * points) / (2 * points) + turn) * 2 * np.pi
     radius = np.where(np.arange(2 * points) % 2, 0.45 * size, size)
     corners = centre + radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     cv2.fillPoly(picture, [np.round(corners).astype(np.int32)], colour, cv2.LINE_AA)
 
 
-def _wood(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _wood(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Grain along v, with fibres."""
     rings = _noise(rng, canvas, rng.uniform(0.008, 0.02), octaves=2, stretch=rng.uniform(6, 12))
     grain = _wave(rings * np.float32(rng.uniform(4, 9))) ** 2
@@ -210,14 +208,14 @@ def _wood(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture
     return _blend(palette.base, palette.accent, np.clip(0.75 * grain + 0.5 * (fibres - 0.5), 0, 1))
 
 
-def _marble(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _marble(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     warp = _noise(rng, canvas, 0.04, octaves=5)
     veins = 1 - _wave(warp * np.float32(rng.uniform(2, 4)))
     clouds = 0.3 * _noise(rng, canvas, 0.02)
     return _blend(_blend(palette.base, palette.second, clouds), palette.accent, veins ** np.float32(6))
 
 
-def _metal(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _metal(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Brushed, with a broad reflection along the part."""
     x, _ = canvas.coordinates()
     streaks = _noise(rng, canvas, 0.02, octaves=3, stretch=0.05)
@@ -226,34 +224,34 @@ def _metal(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pictur
     return _fill(canvas, palette.base) * (gleam * (0.85 + 0.25 * streaks))[..., None]
 
 
-def _ribbed(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _ribbed(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Grooves of a grip or a screw cap, along v."""
     x, _ = canvas.coordinates()
     wave = np.broadcast_to(_wave(x / np.float32(rng.uniform(0.003, 0.006))), (canvas.height, canvas.width))
     return _fill(canvas, palette.base) * (0.6 + 0.5 * wave)[..., None]
 
 
-def _rind(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """Fruit: one colour runs into another along v, with freckles."""
+def _rind(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """Fruit: a colour gradient along v, with freckles."""
     v = np.linspace(1, 0, canvas.height, dtype=np.float32)[:, None]
     ripe = _step(v + 0.8 * (_noise(rng, canvas, 0.03) - 0.5), rng.uniform(0.35, 0.75), rng.uniform(0.3, 0.9))
     freckles = 0.6 * _step(_noise(rng, canvas, 0.003, octaves=2), 0.72, 0.15)
     return _blend(_blend(palette.base, palette.accent, ripe), palette.second, freckles)
 
 
-def _pages(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """Edges of paper sheets, across v."""
+def _pages(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """Edges of paper sheets, perpendicular to v."""
     lines = rng.uniform(0.75, 1.0, (canvas.height, 1, 1)).astype(np.float32)
     return _fill(canvas, palette.base) * lines
 
 
-def _bristles(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _bristles(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     tufts = _noise(rng, canvas, 0.002, octaves=2, stretch=12)
     return _blend(palette.accent, palette.base, _step(tufts, 0.5, 0.5))
 
 
-def _round_print(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """A printed wrapping whose words run around."""
+def _label(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """A printed wrapping with text around the part."""
     picture = _print_ground(rng, canvas, palette)
     for number, (start, end) in enumerate(itertools.pairwise(canvas.folds)):
         left, right = round(start * canvas.width), round(end * canvas.width)
@@ -263,8 +261,8 @@ def _round_print(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> 
     return picture
 
 
-def _long_print(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """A printed wrapping whose words run along v: a long carton or a bar."""
+def _long_label(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """A printed wrapping with text along v, for long cartons and bars."""
     picture = _print_ground(rng, canvas, palette)
     for number, (start, end) in enumerate(itertools.pairwise(canvas.folds)):
         top, bottom = round(start * canvas.width), round(end * canvas.width)
@@ -274,7 +272,7 @@ def _long_print(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> P
     return picture
 
 
-def _print_ground(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
+def _print_ground(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
     ground = ("plain", "plain", "bands", "bands", "stripes", "mottled", "dots")[rng.integers(7)]
     if ground in ("stripes", "dots", "mottled"):
         soft = tuple(0.7 * a + 0.3 * b for a, b in zip(palette.base, palette.accent, strict=True))
@@ -282,8 +280,8 @@ def _print_ground(rng: np.random.Generator, canvas: Canvas, palette: Palette) ->
     return PAINTS[ground](rng, canvas, palette)
 
 
-def _print_front(rng: np.random.Generator, face: Picture, palette: Palette) -> None:
-    """Draws a badge, a brand and a line of small print into the face."""
+def _print_front(rng: np.random.Generator, face: FloatPicture, palette: Palette) -> None:
+    """Draw a badge, a brand and small print into the face."""
     height, width = face.shape[:2]
     centre = (width // 2, int(height * rng.uniform(0.35, 0.6)))
     half = (int(width * rng.uniform(0.3, 0.46)), int(height * rng.uniform(0.18, 0.34)))
@@ -297,8 +295,8 @@ def _print_front(rng: np.random.Generator, face: Picture, palette: Palette) -> N
     _small_print(rng, face, int(height * 0.8), int(height * 0.95), palette.ink)
 
 
-def _print_back(rng: np.random.Generator, face: Picture, palette: Palette) -> None:
-    """Draws lines of small print and a bar code into the face."""
+def _print_back(rng: np.random.Generator, face: FloatPicture, palette: Palette) -> None:
+    """Draw small print and a bar code into the face."""
     height, width = face.shape[:2]
     _small_print(rng, face, int(height * 0.12), int(height * rng.uniform(0.45, 0.6)), palette.ink)
     top, left = int(height * 0.68), int(width * rng.uniform(0.1, 0.5))
@@ -309,13 +307,13 @@ def _print_back(rng: np.random.Generator, face: Picture, palette: Palette) -> No
 
 def _word(
     rng: np.random.Generator,
-    face: Picture,
+    face: FloatPicture,
     centre: tuple[int, int],
     width: float,
     height: float,
     colour: Colour,
 ) -> None:
-    """Draws an invented brand, as large as fits into `width` x `height` pixels, about the centre."""
+    """Draw an invented brand about the centre, as large as fits into `width` x `height` pixels."""
     letters = "".join("BDFGKLMNPRSTVZ"[rng.integers(14)] + "AEIOU"[rng.integers(5)] for _ in range(rng.integers(1, 4)))
     font = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SIMPLEX)[rng.integers(3)]
     (text_width, text_height), _ = cv2.getTextSize(letters, font, 1.0, 2)
@@ -324,8 +322,8 @@ def _word(
     cv2.putText(face, letters, origin, font, scale, colour, max(1, round(2 * scale)), cv2.LINE_AA)
 
 
-def _small_print(rng: np.random.Generator, face: Picture, top: int, bottom: int, colour: Colour) -> None:
-    """Draws blocks that look like words, in rows, into the face."""
+def _small_print(rng: np.random.Generator, face: FloatPicture, top: int, bottom: int, colour: Colour) -> None:
+    """Draw rows of blocks that look like words into the face."""
     width = face.shape[1]
     for row in range(top, bottom, 4):
         column = int(0.1 * width)
@@ -335,8 +333,8 @@ def _small_print(rng: np.random.Generator, face: Picture, top: int, bottom: int,
             column += length + 2
 
 
-def _two_tone(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """Base below, accent above, parted by a wavy edge, as of a glaze."""
+def _two_tone(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """Base below, accent above, with a wavy edge between, like a glaze."""
     x, _ = canvas.coordinates()
     v = np.linspace(1, 0, canvas.height, dtype=np.float32)[:, None]
     edge = 0.05 * np.sin(x * np.float32(canvas.pixels_per_metre / canvas.width * 2 * np.pi * rng.integers(1, 5)))
@@ -344,8 +342,8 @@ def _two_tone(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Pic
     return picture * (0.94 + 0.06 * _noise(rng, canvas, 0.02))[..., None]
 
 
-def _rough(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Picture:
-    """Bark, crust, felt: dark clefts in a mottled ground."""
+def _rough(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+    """Bark, crust, felt: dark pits in a mottled ground."""
     ground = _blend(palette.base, palette.accent, _noise(rng, canvas, 0.015))
     return _blend(ground, shade(palette.accent, 0.6), _step(_noise(rng, canvas, 0.006), 0.62, 0.2))
 
@@ -369,8 +367,8 @@ PAINTS: Mapping[str, Paint] = {
     "rind": _rind,
     "pages": _pages,
     "bristles": _bristles,
-    "label": _round_print,
-    "long_label": _long_print,
+    "label": _label,
+    "long_label": _long_label,
     "two_tone": _two_tone,
     "rough": _rough,
 }

@@ -1,7 +1,7 @@
 """Tools, lying flat and thick enough for a gripper.
 
-Every object here is 20 to 46 mm wide where a gripper takes it, and at least 20 mm high there. Metres, z up,
-natural pose, the long side along x.
+Every object is 20 to 46 mm wide where a gripper grasps it, and at least 20 mm high there. Metres, z up, natural pose,
+the long side along x.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from tabletop_interaction.sim_assets.colours import BLACK, mixed, natural, shade
 from tabletop_interaction.sim_assets.objects.shapes import (
     LYING,
     Part,
-    bevelled,
+    column,
     flat_below,
-    loft,
     oval,
     pitch,
     place,
     rounded_rectangle,
-    stack,
     yaw,
 )
 from tabletop_interaction.sim_assets.objects.sketch import (
     ALONG_Y,
     Sketch,
+    Triple,
     Variant,
+    bar,
     block,
+    by_name,
     pick,
     plain,
-    plain_of,
     rod,
     trimming,
 )
@@ -40,11 +40,10 @@ from tabletop_interaction.sim_assets.objects.textures import Skin
 Rng = np.random.Generator
 
 
-def _bar(slot: str, size: tuple[float, float, float], at: tuple[float, float, float], density: float) -> Part:
-    """A smooth bar along x of `size`, its bottom's centre at `at`; the paint runs along it."""
+def _bar(slot: str, size: Triple, at: Triple, density: float) -> Part:
+    """A smooth bar of `size` along x, with its bottom's centre at `at`."""
     length, width, height = size
-    rings = stack(rounded_rectangle(width, height, 0.4 * min(width, height)), bevelled(length, width, height, 0.004))
-    part = place(loft(rings, [(slot, 5)], density), turn=LYING)
+    part = bar(slot, size, 0.4 * min(width, height), 0.004, density)
     return place(part, (at[0] - length / 2, at[1], at[2] + height / 2))
 
 
@@ -63,7 +62,7 @@ def _hammer(rng: Rng) -> Sketch:
         "handle": Skin("wood", natural(rng, "wood")),
         "grip": Skin(pick(rng, "plain", "bands", "stripes"), palette),
         "head": Skin("metal", natural(rng, pick(rng, "steel", "grey"))),
-        "face": plain_of(tone(rng, "black", "steel")),
+        "face": plain(tone(rng, "black", "steel")),
     }
     return Sketch(parts, skins, rng.uniform(0.3, 0.7), rng.uniform(0.5, 0.65))
 
@@ -99,17 +98,11 @@ def _screwdriver(rng: Rng) -> Sketch:
     """A stubby one with a fat handle."""
     width, length = rng.uniform((0.036, 0.084), (0.041, 0.094))
     shaft = rng.uniform(0.036, 0.048)
-    stations = [
-        [0, 0.8],
-        [0.004, 1],
-        [0.6 * length, 1],
-        [0.75 * length, 0.84],
-        [0.9 * length, 0.98],
-        [length, 0.7],
-    ]
+    neck = [[0.75 * length, 0.84], [0.9 * length, 0.98], [length, 0.7]]
+    stations = [[0, 0.8], [0.004, 1], [0.6 * length, 1], *neck]
     octagon = rounded_rectangle(width, width, 0.36 * width, 3)
     bands = [("grip", 2), ("neck", 5)]
-    handle = place(loft(stack(octagon, stations), bands, 650, breaks=(3,)), (-0.6 * length, 0, 0), LYING)
+    handle = place(column(octagon, stations, bands, 650, breaks=(3,)), (-0.6 * length, 0, 0), LYING)
     x = 0.4 * length + shaft / 2 - 0.006
     parts = (
         handle,
@@ -126,7 +119,7 @@ def _screwdriver(rng: Rng) -> Sketch:
 
 
 def _wrench(rng: Rng) -> Sketch:
-    """A toy spanner, open at one end, a ring at the other."""
+    """A toy spanner with a jaw at one end and a ring at the other."""
     length, height = rng.uniform((0.085, 0.021), (0.1, 0.025))
     end = length / 2
     ring = rng.uniform(0.04, 0.046)
@@ -145,7 +138,7 @@ def _wrench(rng: Rng) -> Sketch:
         "body": Skin("metal", metal),
         "cap": plain(metal),
         "shaft": Skin(pick(rng, "metal", "plain", "long_label"), metal),
-        "hole": plain_of(shade(BLACK, 1.2)),
+        "hole": plain(shade(BLACK, 1.2)),
     }
     return Sketch(parts, skins, rng.uniform(0.5, 1.0), rng.uniform(0.45, 0.6))
 
@@ -156,15 +149,15 @@ def _torch(rng: Rng) -> Sketch:
     stations = [[0, 0.7], [0.003, 0.8], [0.3 * body, 0.8], [0.85 * body, 0.8], [body, 1], [body + head, 1.02]]
     stations += [[body + head + 0.002, 0.95]]
     bands = [("tail", 2), ("body", 3), ("head", 6)]
-    part = loft(stack(oval(0.045, 0.045), stations), bands, 700, ends=("tail", "lens"), breaks=(3,))
+    part = column(oval(0.045, 0.045), stations, bands, 700, ends=("tail", "lens"), breaks=(3,))
     button = trimming(block("button", (0.014, 0.01, 0.006), (0.5 * body, 0, 0.015), 0.002))
     palette = mixed(rng, "vivid", "black", "deep")
     skins = {
         "tail": plain(palette),
         "body": Skin(pick(rng, "ribbed", "bands"), palette),
         "head": plain(palette.swapped()),
-        "lens": plain_of((226.0, 230.0, 214.0)),
-        "button": plain_of(tone(rng, "vivid")),
+        "lens": plain((226.0, 230.0, 214.0)),
+        "button": plain(tone(rng, "vivid")),
     }
     # Tail and head both touch the table.
     tilt = pitch(-np.arctan(0.0225 * 0.22 / body))
@@ -185,18 +178,10 @@ def _paintbrush(rng: Rng) -> Sketch:
         "handle": plain(mixed(rng, "vivid", "wood")),
         "ferrule": Skin("metal", natural(rng, pick(rng, "steel", "brass"))),
         "bristles": Skin("bristles", natural(rng, "card")),
-        "wet": plain_of(tone(rng, "vivid")),
+        "wet": plain(tone(rng, "vivid")),
     }
     return Sketch(parts, skins, 0.3, rng.uniform(0.5, 0.65))
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "hammer": _hammer,
-    "mallet": _mallet,
-    "brush": _brush,
-    "screwdriver": _screwdriver,
-    "wrench": _wrench,
-    "torch": _torch,
-    "paintbrush": _paintbrush,
-}
-"""All of this module by name."""
+VARIANTS: Mapping[str, Variant] = by_name(_hammer, _mallet, _brush, _screwdriver, _wrench, _torch, _paintbrush)
+"""The variants of this module by name."""

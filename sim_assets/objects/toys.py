@@ -1,7 +1,7 @@
-"""Toys: figures put together from balls, rods and blocks.
+"""Toys, composed of balls, rods and blocks.
 
-Every object here is 20 to 46 mm wide where a gripper takes it, and at least 20 mm high there. Metres, z up,
-natural pose, the long side along x.
+Every object is 20 to 46 mm wide where a gripper grasps it, and at least 20 mm high there. Metres, z up, natural pose,
+the long side along x.
 """
 
 from __future__ import annotations
@@ -11,24 +11,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import BLACK, WHITE, mixed, natural, tone
-from tabletop_interaction.sim_assets.objects.shapes import (
-    LYING,
-    Part,
-    loft,
-    oval,
-    pitch,
-    stack,
-)
+from tabletop_interaction.sim_assets.objects.shapes import LYING, Part, column, oval, pitch
 from tabletop_interaction.sim_assets.objects.sketch import (
     ALONG_Y,
     Sketch,
     Variant,
     ball,
     block,
+    by_name,
     pattern,
     pick,
     plain,
-    plain_of,
     rod,
     sitting_ball,
     trimming,
@@ -39,7 +32,7 @@ Rng = np.random.Generator
 
 
 def _axles(positions: tuple[float, ...], diameter: float, track: float) -> list[Part]:
-    """Rollers that reach through, of which two wheels are seen."""
+    """Rollers through the whole width; their ends look like wheels."""
     return [rod("tyre", diameter, track, (x, 0, diameter / 2), ALONG_Y, cap="hub") for x in positions]
 
 
@@ -59,11 +52,11 @@ def _car(rng: Rng) -> Sketch:
     palette = mixed(rng, "vivid", "white", "deep", "black")
     skins = {
         "body": Skin(pick(rng, "plain", "plain", "bands"), palette),
-        "glass": plain_of((52.0, 62.0, 74.0)),
+        "glass": plain((52.0, 62.0, 74.0)),
         "roof": plain(palette),
-        "tyre": plain_of(BLACK),
+        "tyre": plain(BLACK),
         "hub": plain(palette.swapped()),
-        "lamp": plain_of((250.0, 225.0, 120.0)),
+        "lamp": plain((250.0, 225.0, 120.0)),
     }
     return Sketch(tuple(parts), skins, rng.uniform(0.6, 1.0), rng.uniform(0.45, 0.6))
 
@@ -79,14 +72,14 @@ def _locomotive(rng: Rng) -> Sketch:
     ]
     palette = mixed(rng, "vivid")
     skins = {
-        "frame": plain_of(BLACK),
+        "frame": plain(BLACK),
         "boiler": Skin("stripes", palette),
-        "front": plain_of(BLACK),
+        "front": plain(BLACK),
         "cab": plain(palette.swapped()),
         "roof": plain(palette),
         "funnel": Skin("metal", natural(rng, "brass")),
-        "tyre": plain_of(tone(rng, "vivid")),
-        "hub": plain_of(BLACK),
+        "tyre": plain(tone(rng, "vivid")),
+        "hub": plain(BLACK),
     }
     return Sketch(tuple(parts), skins, rng.uniform(0.4, 0.8), 0.5)
 
@@ -106,8 +99,8 @@ def _duck(rng: Rng) -> Sketch:
     skins = {
         "body": Skin(pick(rng, "plain", "two_tone", "dots"), palette),
         "head": plain(palette) if rng.random() < 0.5 else plain(palette.swapped()),
-        "beak": plain_of((235.0, 130.0, 35.0)),
-        "eye": plain_of(BLACK),
+        "beak": plain((235.0, 130.0, 35.0)),
+        "eye": plain(BLACK),
     }
     return Sketch(tuple(parts), skins, rng.uniform(0.5, 0.9), rng.uniform(0.5, 0.7))
 
@@ -139,7 +132,7 @@ def _dog(rng: Rng) -> Sketch:
         "snout": plain(palette.swapped()),
         "leg": plain(palette),
         "ear": plain(palette.swapped()),
-        "eye": plain_of(BLACK),
+        "eye": plain(BLACK),
     }
     return Sketch(tuple(parts), skins, rng.uniform(0.1, 0.5), rng.uniform(0.55, 0.75))
 
@@ -147,7 +140,7 @@ def _dog(rng: Rng) -> Sketch:
 def _boat(rng: Rng) -> Sketch:
     length, rise = rng.uniform((0.112, 0.024), (0.125, 0.03))
     stations = [[0, 0.8, 0.74], [0.3 * rise, 0.9, 0.92], [rise, 1, 1], [rise + 0.004, 0.98, 0.95]]
-    hull = loft(stack(oval(length, 0.046, 1.7), stations), [("hull", 2), ("rail", 3)], 350, ends=("hull", "deck"))
+    hull = column(oval(length, 0.046, 1.7), stations, [("hull", 2), ("rail", 3)], 350, ends=("hull", "deck"))
     parts = [
         hull,
         block("cabin", (0.04, 0.026, 0.018), (-0.012, 0, rise + 0.002), 0.003, 250, top="rail"),
@@ -183,8 +176,8 @@ def _caterpillar(rng: Rng) -> Sketch:
     skins = {f"ring_{index}": Skin(pick(rng, "plain", "dots"), mixed(rng, "vivid")) for index in range(3)}
     skins |= {
         "face": plain(mixed(rng, "vivid", "pastel")),
-        "nose": plain_of(tone(rng, "vivid")),
-        "eye": plain_of(BLACK),
+        "nose": plain(tone(rng, "vivid")),
+        "eye": plain(BLACK),
     }
     return Sketch(tuple(parts), skins, rng.uniform(0.2, 0.8), rng.uniform(0.5, 0.7))
 
@@ -203,11 +196,11 @@ def _figure(rng: Rng) -> Sketch:
     palette = mixed(rng, "vivid", "deep")
     skins = {
         "torso": pattern(rng, palette),
-        "head": plain_of(tone(rng, "clay", "card", "brass")),
-        "hat": plain_of(tone(rng, "vivid")),
-        "leg": plain_of(tone(rng, "deep", "black", "muted")),
+        "head": plain(tone(rng, "clay", "card", "brass")),
+        "hat": plain(tone(rng, "vivid")),
+        "leg": plain(tone(rng, "deep", "black", "muted")),
         "arm": plain(palette.swapped()),
-        "eye": plain_of(BLACK),
+        "eye": plain(BLACK),
     }
     return Sketch(tuple(parts), skins, rng.uniform(0.2, 0.7), rng.uniform(0.5, 0.65))
 
@@ -223,18 +216,9 @@ def _fish(rng: Rng) -> Sketch:
         *_eyes(0.32 * length, 0.0155, 0.024, 0.006),
     ]
     palette = mixed(rng, "muted", "deep", "grey")
-    skins = {"skin": Skin("two_tone", palette), "fin": plain(palette), "eye": plain_of(WHITE)}
+    skins = {"skin": Skin("two_tone", palette), "fin": plain(palette), "eye": plain(WHITE)}
     return Sketch(tuple(parts), skins, 0.6, rng.uniform(0.5, 0.6))
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "car": _car,
-    "locomotive": _locomotive,
-    "duck": _duck,
-    "dog": _dog,
-    "boat": _boat,
-    "caterpillar": _caterpillar,
-    "figure": _figure,
-    "fish": _fish,
-}
-"""All of this module by name."""
+VARIANTS: Mapping[str, Variant] = by_name(_car, _locomotive, _duck, _dog, _boat, _caterpillar, _figure, _fish)
+"""The variants of this module by name."""

@@ -1,7 +1,7 @@
 """Bottles, mugs and bowls.
 
-Every object here is 20 to 46 mm wide where a gripper takes it and covers enough of a picture from above; the
-ranges below follow from that. Metres, z up, natural pose.
+All ranges make an object 20 to 46 mm wide where a gripper grasps it and large enough in a picture from above. Metres, z
+up, natural pose.
 """
 
 from __future__ import annotations
@@ -10,28 +10,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tabletop_interaction.sim_assets.colours import BLACK, WHITE, Palette, contrast, mixed, natural
+from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform
 from tabletop_interaction.sim_assets.objects.shapes import (
     LYING,
     Part,
     Section,
+    column,
     loft,
     oval,
     place,
     regular,
     rounded_rectangle,
-    stack,
     sweep,
 )
-from tabletop_interaction.sim_assets.objects.sketch import (
-    Sketch,
-    Variant,
-    block,
-    pattern,
-    pick,
-    plain,
-    rod,
-)
+from tabletop_interaction.sim_assets.objects.sketch import Sketch, Variant, block, by_name, pattern, pick, plain, rod
 from tabletop_interaction.sim_assets.objects.textures import Skin
 
 Rng = np.random.Generator
@@ -45,14 +37,9 @@ def _bottle(rng: Rng) -> Sketch:
     stations = [[0, 0.88], [0.003, 1], [0.2 * body, 1], [0.8 * body, 1], [body, 1]]
     stations += [[body + 0.3 * shoulder, 0.92], [body + 0.7 * shoulder, slim + 0.15], [body + shoulder, slim]]
     top = body + shoulder + neck
-    stations += [
-        [top, slim],
-        [top + 0.0005, slim + 0.06],
-        [top + cap - 0.001, slim + 0.06],
-        [top + cap, slim],
-    ]
+    stations += [[top, slim], [top + 0.0005, slim + 0.06], [top + cap - 0.001, slim + 0.06], [top + cap, slim]]
     bands = [("body", 2), ("label", 3), ("body", 8), ("cap", 11)]
-    part = loft(stack(oval(diameter, diameter), stations), bands, 800, ends=("body", "cap"), breaks=(4, 7))
+    part = column(oval(diameter, diameter), stations, bands, 800, ends=("body", "cap"), breaks=(4, 7))
     body_palette = mixed(rng, "vivid", "deep", "white", "pastel", "muted")
     skins = {
         "body": Skin(pick(rng, "plain", "plain", "mottled"), body_palette),
@@ -66,17 +53,10 @@ def _shampoo(rng: Rng) -> Sketch:
     """A flat bottle, standing."""
     depth, width, height = rng.uniform((0.044, 0.072, 0.05), (0.046, 0.08, 0.058))
     cap = rng.uniform(0.014, 0.018)
-    stations = [
-        [0, 0.92],
-        [0.003, 1],
-        [0.15 * height, 1],
-        [0.8 * height, 1],
-        [0.92 * height, 0.93],
-        [height, 0.6],
-    ]
+    stations = [[0, 0.92], [0.003, 1], [0.15 * height, 1], [0.8 * height, 1], [0.92 * height, 0.93], [height, 0.6]]
     stations += [[height + 0.001, 0.5], [height + cap - 0.001, 0.5], [height + cap, 0.46]]
     bands = [("body", 2), ("label", 3), ("body", 5), ("cap", 8)]
-    part = loft(stack(oval(width, depth, 2.4), stations), bands, 700, ends=("body", "cap"), breaks=(5,))
+    part = column(oval(width, depth, 2.4), stations, bands, 700, ends=("body", "cap"), breaks=(5,))
     palette = mixed(rng, "vivid", "white", "pastel", "black")
     skins = {
         "body": plain(palette),
@@ -93,7 +73,7 @@ def _flask(rng: Rng) -> Sketch:
     stations = [[0, 0.9, 0.8], [0.003, 1, 1], [0.12 * length, 1, 1], [0.8 * length, 1, 1], [length, 0.6, 0.8]]
     stations += [[length + 0.001, 0.5, 0.7], [length + cap, 0.5, 0.7]]
     bands = [("body", 2), ("label", 3), ("body", 4), ("cap", 6)]
-    part = loft(stack(oval(width, height, 3), stations), bands, 900, ends=("body", "cap"), breaks=(4,))
+    part = column(oval(width, height, 3), stations, bands, 900, ends=("body", "cap"), breaks=(4,))
     palette = mixed(rng)
     skins = {"body": plain(palette), "label": Skin("long_label", palette), "cap": plain(palette.swapped())}
     return Sketch((place(part, turn=LYING),), skins, rng.uniform(0.4, 0.9), rng.uniform(0.4, 0.55))
@@ -104,7 +84,7 @@ def _sprayer(rng: Rng) -> Sketch:
     depth, width, height = 0.045, rng.uniform(0.068, 0.076), rng.uniform(0.044, 0.05)
     stations = [[0, 0.92], [0.003, 1], [0.7 * height, 0.98], [height, 0.45], [height + 0.006, 0.3]]
     bands = [("base", 1), ("label", 2), ("base", 4)]
-    body = loft(stack(oval(width, depth, 2.4), stations), bands, 900, breaks=(3,))
+    body = column(oval(width, depth, 2.4), stations, bands, 900, breaks=(3,))
     head = block("head", (0.05, 0.02, 0.016), (0.008, 0, height + 0.005), 0.004, 400)
     nozzle = rod("nozzle", 0.009, 0.012, (0.037, 0, height + 0.013), LYING)
     palette = mixed(rng, "vivid", "white", "pastel")
@@ -112,19 +92,19 @@ def _sprayer(rng: Rng) -> Sketch:
         "base": plain(palette),
         "label": Skin("label", mixed(rng)),
         "head": plain(palette.swapped()),
-        "nozzle": plain(Palette(palette.second, WHITE, BLACK, contrast(palette.second))),
+        "nozzle": plain(palette.second),
     }
     return Sketch((body, head, nozzle), skins, rng.uniform(0.4, 0.8), rng.uniform(0.4, 0.55))
 
 
 def _vessel(section: Section, profile: list[list[float]], wall: float, width: float, density: float) -> Part:
-    """A hollow shell: up the (z, scale) profile outside, over the rim, down inside.
+    """A hollow shell: up the profile outside, over the rim, down inside.
 
     Args:
         section: outline at scale 1.
-        profile: stations outside, from the base to the rim.
+        profile: stations (z, scale) outside, from the base to the rim.
         wall: thickness, metres.
-        width: of the section, metres; tells what the wall is in its scale.
+        width: of the section, metres; converts the thickness to a scale.
         density: kilograms per cubic metre.
     """
     thin = 2 * wall / width
@@ -133,11 +113,11 @@ def _vessel(section: Section, profile: list[list[float]], wall: float, width: fl
     stations = [*profile, [rim + 0.001, profile[-1][1] - 0.5 * thin], *inside]
     last = len(profile)
     bands = [("outside", last), ("inside", len(stations) - 1)]
-    return loft(stack(section, stations), bands, density, ends=("outside", "inside"), hull_end=last - 1)
+    return column(section, stations, bands, density, ends=("outside", "inside"), hull_end=last - 1)
 
 
 def _handle(slot: str, reach: float, low: float, high: float, start: float, square: float) -> Part:
-    """A grip in the xz plane that leaves x = `start` at height `low` and comes back at `high`."""
+    """A handle in the xz plane from (x = `start`, z = `low`) to (x = `start`, z = `high`)."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, 9)
     bend = np.column_stack([np.cos(angle), np.sin(angle)])
     bend = np.sign(bend) * np.abs(bend) ** square
@@ -156,7 +136,7 @@ def _mug(rng: Rng) -> Sketch:
     handle = _handle("handle", rng.uniform(0.018, 0.024), 0.2 * height, 0.85 * height, start, rng.uniform(0.5, 1))
     palette = mixed(rng)
     outside = Skin(pick(rng, "plain", "stripes", "dots", "two_tone", "label", "confetti", "bands"), palette)
-    inside = Palette(WHITE, WHITE, WHITE, BLACK) if rng.random() < 0.6 else palette
+    inside = uniform(WHITE) if rng.random() < 0.6 else palette
     skins = {"outside": outside, "inside": plain(inside), "handle": plain(palette)}
     return Sketch((body, handle), skins, rng.uniform(0.5, 1.0), rng.uniform(0.4, 0.55))
 
@@ -169,11 +149,7 @@ def _beaker(rng: Rng) -> Sketch:
     grip = _handle("handle", 0.018, 0.25 * height, 0.8 * height, 0.45 * width, 0.8)
     palette = mixed(rng, "vivid", "pastel")
     other = place(grip, turn=np.diag([-1.0, -1.0, 1.0]))
-    skins = {
-        "outside": pattern(rng, palette),
-        "inside": plain(palette),
-        "handle": plain(palette.swapped()),
-    }
+    skins = {"outside": pattern(rng, palette), "inside": plain(palette), "handle": plain(palette.swapped())}
     return Sketch((body, grip, other), skins, rng.uniform(0.3, 0.7), rng.uniform(0.5, 0.65))
 
 
@@ -184,7 +160,7 @@ def _tankard(rng: Rng) -> Sketch:
     stations = np.array([[0, 1], [0.005, 1], [0.0055, 0.95], [height, 0.9], *lid])
     octagon = regular(8, 1.0).outline * [width, depth]
     bands = [("metal", 1), ("body", 3), ("metal", 6)]
-    body = loft(stack(Section(octagon, octagon), stations), bands, 900, breaks=(3,))
+    body = column(Section(octagon, octagon), stations, bands, 900, breaks=(3,))
     handle = _handle("metal", 0.024, 0.012, 0.9 * height, 0.4 * width, 0.45)
     skins = {"body": Skin("rough", natural(rng, "clay")), "metal": Skin("metal", natural(rng, "steel"))}
     return Sketch((body, handle), skins, 0.6, rng.uniform(0.45, 0.55))
@@ -229,24 +205,11 @@ def _gondola(rng: Rng) -> Sketch:
     profile = [[0, 0.84], [0.003, 0.9], [0.5 * height, 0.97], [height, 1]]
     body = _vessel(oval(width, depth, 1.6), profile, 0.004, depth, 1800)
     glaze = mixed(rng, "deep", "vivid")
-    skins = {
-        "outside": plain(glaze),
-        "inside": Skin(pick(rng, "zigzag", "two_tone", "dots"), glaze.swapped()),
-    }
+    skins = {"outside": plain(glaze), "inside": Skin(pick(rng, "zigzag", "two_tone", "dots"), glaze.swapped())}
     return Sketch((body,), skins, rng.uniform(0.5, 1.0), rng.uniform(0.4, 0.55))
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "bottle": _bottle,
-    "shampoo": _shampoo,
-    "flask": _flask,
-    "sprayer": _sprayer,
-    "mug": _mug,
-    "beaker": _beaker,
-    "tankard": _tankard,
-    "dish": _dish,
-    "tray": _tray,
-    "basket": _basket,
-    "gondola": _gondola,
-}
-"""All of this module by name."""
+VARIANTS: Mapping[str, Variant] = by_name(
+    _bottle, _shampoo, _flask, _sprayer, _mug, _beaker, _tankard, _dish, _tray, _basket, _gondola
+)
+"""The variants of this module by name."""

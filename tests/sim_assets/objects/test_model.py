@@ -9,8 +9,8 @@ from scipy.spatial import ConvexHull
 
 from tabletop_interaction.sim_assets.colours import KINDS, brightness, contrast, mixed, tone
 from tabletop_interaction.sim_assets.noise import fractal_noise
+from tabletop_interaction.sim_assets.objects import ObjectModel, load_object, object_names, silhouette
 from tabletop_interaction.sim_assets.objects.atlas import MARGIN, pack
-from tabletop_interaction.sim_assets.objects.model import ObjectModel, load_object, object_names, silhouette
 from tabletop_interaction.sim_assets.objects.shapes import LYING, Panel, bevelled, loft, oval, place, spheroid, stack
 from tabletop_interaction.sim_assets.objects.textures import PAINTS, Skin, paint
 from tabletop_interaction.sim_assets.splits import CATALOGUE
