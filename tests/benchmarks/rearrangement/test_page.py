@@ -48,7 +48,7 @@ def test_every_picture_is_inside_and_one_that_is_not_there_is_said_to_be_missing
     page = page_of([episode_of(seed=seed) for seed in (200, 201)])
     assert page.addresses == ["data:image/jpeg;base64," + base64.b64encode(JPEG).decode()]
     assert not {"link", "script", "iframe", "object"} & set(page.elements)
-    assert "Its picture is not there" in page.text
+    assert "The picture is missing" in page.text
 
 
 def test_figures_causes_and_settings_are_told(page_of, episode_of):
