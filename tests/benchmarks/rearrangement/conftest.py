@@ -1,13 +1,14 @@
-"""Played episodes for the tests of the rearrangement benchmark."""
+"""Episodes, and a simulation that remembers the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode
+from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
 
 
 def played_episode(**changes: Any) -> Episode:
@@ -23,3 +24,10 @@ def played_episode(**changes: Any) -> Episode:
 def episode_of() -> Callable[..., Episode]:
     """Makes a played episode."""
     return played_episode
+
+
+@pytest.fixture
+def world() -> Iterator[RememberingSimulation]:
+    """A simulation with the test split."""
+    with RememberingSimulation("test") as world:
+        yield world

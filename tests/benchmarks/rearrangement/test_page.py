@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.rearrangement.folder import keep_episode, picture_path
+from tabletop_interaction.benchmarks.rearrangement.folder import keep_episode
 from tabletop_interaction.benchmarks.rearrangement.page import distance_chart, write_page
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
 
@@ -85,8 +85,3 @@ def test_distances_rise_where_an_episode_ended_and_stay_below_all_where_some_end
     assert share_at == {0.0: 0.0, 4.0: 25.0, 15.0: 50.0, 40.0: 75.0, 60.0: 75.0}
     assert np.all(np.diff(line.y) >= 0)
     assert limit.x.tolist() == [15.0, 15.0]
-
-
-def test_an_agent_of_ones_own_has_a_folder_of_its_own(tmp_path, episode_of):
-    path = picture_path(tmp_path, episode_of(agent="mine:Agent", tables="val").key)
-    assert path == tmp_path / "pictures" / "mine.Agent" / "test-on-val" / "000200.jpg"
