@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ COMMAND = ["bootstrap", "--pushes", "2"]
 
 
 def test_pushes_become_a_network_and_the_same_command_finds_it_done(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], killed_at: Callable[..., bool]
 ) -> None:
     out = tmp_path / "run"
+    # A command that is killed right after it claimed its folder can be repeated.
+    assert killed_at("os.link", 1, lambda: main([*COMMAND, "--steps", "1", "--out", str(out)]))
     assert main([*COMMAND, "--steps", "1", "--out", str(out)]) == 0
     said = capsys.readouterr().out.replace("\n", "")
     assert f"{out / 'model.safetensors'} learned from" in said

@@ -1,6 +1,7 @@
 """The benchmark sets: the paper's sizes, and the same pictures however they are made."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,15 @@ def test_another_set_in_the_folder_is_refused(tiny: SetFolder, tmp_path: Path) -
     with pytest.raises(ForeignFolder, match="seed 7, not 8"):
         make_set(SetSpec("tiny", 8, 3, "test", "train"), tmp_path)
     assert checksum_of(folder) == checksum_of(tiny)
+
+
+@pytest.mark.parametrize(("call", "count"), [("pathlib.Path.mkdir", 1), ("pathlib.Path.mkdir", 2), ("os.fsync", 1)])
+def test_a_set_whose_begin_was_killed_is_made_by_the_same_call(
+    tmp_path: Path, killed_at: Callable[..., bool], call: str, count: int
+) -> None:
+    spec = replace(TINY, pictures=1)
+    assert killed_at(call, count, lambda: make_set(spec, tmp_path))
+    assert make_set(spec, tmp_path).labels.exists()
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
