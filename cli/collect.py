@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import refuse_ignored
+from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.records.folder import is_record_folder, read_meta
 from tabletop_interaction.envs.records.reading import count_interactions
@@ -97,19 +96,12 @@ class Collect:
 
 
 def _show_progress(steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal) -> None:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
     done = grasped = deaths = 0
     start = time.monotonic()
-    with terminal.showing(Progress(*columns)) as progress:
-        task = progress.add_task("interactions", total=missing + there, completed=there, rate="")
+    with progress_bars(terminal) as show:
+        show("interactions", there, missing + there)
         for step in steps:
             done, grasped, deaths = done + step.interactions, grasped + step.grasped, deaths + step.deaths
             rate = f"{done / (time.monotonic() - start):.1f}/s  grasped {grasped / max(done, 1):.0%}"
             rate += f"  replaced collectors {deaths}" if deaths else ""
-            progress.update(task, completed=there + done, rate=rate)
+            show("interactions", there + done, missing + there, rate)

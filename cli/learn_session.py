@@ -1,16 +1,12 @@
-"""A session of `tabletop learn`: the run's parts put together, its progress as bars, its evaluations as lines above."""
+"""A session of `tabletop learn`: the parts of the run, connected."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tabletop_interaction.agents.learning.actor import check_environment, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
@@ -29,16 +25,13 @@ from tabletop_interaction.agents.learning.run_folder import (
 from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
 from tabletop_interaction.cli.backends import Terminal
 from tabletop_interaction.envs import Backend
-from tabletop_interaction.json_lines import read_lines
 from tabletop_interaction.reports import learning_page
+from tabletop_interaction.reports.learning_display import LearningDisplay
 from tabletop_interaction.reports.learning_run import read_learning_run
 from tabletop_interaction.reports.tensorboard_curves import Curves
 from tabletop_interaction.segmentation.config import Device
 
 __all__ = ["Acting", "check", "learn_with_display", "open_held_out", "opened_run", "summary", "write_report"]
-
-_AVERAGED = 50
-_SHARES = ("moved", "grasped")
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def learn_with_display(
     """Learn, or resume, with bars, TensorBoard's curves and an evaluation every `evaluate_every` interactions."""
     began, first = began_at(folder), len(read_history(folder))
     evaluations = Evaluations(folder, held_out, evaluate_every, config.interactions)
-    curves, display = Curves(folder, first), _Display(config, folder)
+    curves, display = Curves(folder, first), LearningDisplay(config, folder)
     with terminal.showing(display.progress):
         try:
             watched(config, folder, display.watched, acting.backend)
@@ -111,7 +104,7 @@ def summary(folder: RunFolder) -> str:
 
 @contextmanager
 def _opened_workers(
-    config: LearningConfig, folder: RunFolder, display: _Display, began: float, acting: Acting
+    config: LearningConfig, folder: RunFolder, display: LearningDisplay, began: float, acting: Acting
 ) -> Iterator[Workers]:
     if acting.workers:
         with open_ray_workers(
@@ -124,81 +117,10 @@ def _opened_workers(
         yield OneProcess(config, actor, learner, began, display.stepped)
 
 
-class _Display:
-    """Bars of interactions and of training steps.
-
-    Args:
-        config: of the run.
-        folder: of the run, for what it holds already.
-
-    Attributes:
-        progress: the bars.
-    """
-
-    def __init__(self, config: LearningConfig, folder: RunFolder) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[beside]}"),
-        )
-        history, updates = read_history(folder), read_lines(folder.updates)
-        self._recent: deque[HistoryLine] = deque(history[-_AVERAGED:], maxlen=_AVERAGED)
-        self.progress = Progress(*columns)
-        self._interactions = self.progress.add_task(
-            "interactions", total=config.interactions, completed=len(history), beside=""
-        )
-        done = updates[-1]["step"] if updates else 0
-        self._steps = self.progress.add_task(
-            "training steps", total=config.steps_planned, completed=done, beside="nothing learned yet"
-        )
-        self._pushes: TaskID | None = None
-        self._start: float | None = None
-        self._made = 0
-
-    def watched(self, done: int, total: int, masks: int) -> None:
-        """Show pushes that were watched."""
-        if self._pushes is None:
-            self._pushes = self.progress.add_task("pushes watched", total=total, beside="")
-        self.progress.update(self._pushes, completed=done, beside=f"masks {masks}")
-
-    def interacted(self, line: HistoryLine, deaths: int) -> None:
-        """Show counts, shares over the last fifty interactions, and the rate of acting and learning."""
-        self._recent.append(line)
-        self._start = self._start or time.monotonic()
-        rate = self._made / max(time.monotonic() - self._start, 1e-9)
-        self._made += 1
-        share = {name: sum(getattr(one, name) for one in self._recent) / len(self._recent) for name in _SHARES}
-        beside = "  ".join(f"{name} {value:.0%}" for name, value in share.items())
-        beside += f"  {rate:.2f}/s" if self._made > 1 else ""
-        beside += f"  replaced processes {deaths}" if deaths else ""
-        self.progress.update(self._interactions, completed=line.number, beside=beside)
-
-    def stepped(self, step: int, planned: int) -> None:
-        """Show a training step."""
-        self.progress.update(self._steps, completed=step, total=planned)
-
-    def updated(self, update: Update) -> None:
-        """Show losses, and the number of masks."""
-        beside = f"score loss {update.score_loss:.3f}  mask IoU {update.mask_iou:.2f}  masks {update.objects}"
-        self.progress.update(self._steps, completed=update.step, beside=beside)
-
-    def evaluated(self, document: dict[str, Any]) -> None:
-        """Print a line that stays."""
-        figures = "  ".join(f"{ap:.1f} at {iou}" for iou, ap in document["ap"].items())
-        self.progress.console.print(
-            f"after {document['interactions']} interactions, {document['seconds']:.0f} s: AP {figures} "
-            f"({document['set']}, {document['pictures']} pictures)",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
 class _Callback:
     """Passes what happens on to the display, to TensorBoard and to the evaluations."""
 
-    def __init__(self, display: _Display, curves: Curves, evaluations: Evaluations, workers: Workers) -> None:
+    def __init__(self, display: LearningDisplay, curves: Curves, evaluations: Evaluations, workers: Workers) -> None:
         self._display = display
         self._curves = curves
         self._evaluations = evaluations

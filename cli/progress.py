@@ -1,4 +1,4 @@
-"""Progress bars of the commands that train."""
+"""Progress bars of the commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tabletop_interaction.cli.backends import Terminal
 
 _AVERAGED_STEPS = 20
 
@@ -19,8 +21,8 @@ class ShowBar(Protocol):
 
 
 @contextmanager
-def progress_bars() -> Iterator[ShowBar]:
-    """Progress bars by name, each begun when it is first shown."""
+def progress_bars(terminal: Terminal | None = None) -> Iterator[ShowBar]:
+    """Progress bars by name, each begun when it is first shown; at a terminal where an operator may be asked."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -29,11 +31,11 @@ def progress_bars() -> Iterator[ShowBar]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns) as progress:
+    with (terminal or Terminal()).showing(Progress(*columns)) as progress:
 
         def show(what: str, done: int, total: int, beside: str = "") -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total, beside="")
+                tasks[what] = progress.add_task(what, total=total, completed=done, beside="")
             progress.update(tasks[what], completed=done, total=total, beside=beside)
 
         yield show
