@@ -54,7 +54,7 @@ COLOURS = 6
 """Number of colours for data: c0 to c5."""
 
 _INK, _MUTED, _GRID = (PALETTE[name][0] for name in ("ink", "muted", "grid"))
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "charts",
     "font.size": 13,

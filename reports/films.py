@@ -29,9 +29,11 @@ def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) 
     options: dict[str, Any] = {"fps": frames_per_second, "macro_block_size": 2}
     if path.suffix == ".gif":
         options = {"duration": round(1000 / frames_per_second), "loop": 0}
-    with atomic_path(path) as temporary, imageio.get_writer(temporary, **options) as writer:
-        for frame in frames:
-            writer.append_data(np.ascontiguousarray(frame))
+    with atomic_path(path) as temporary:
+        writer: Any = imageio.get_writer(temporary, **options)
+        with writer:
+            for frame in frames:
+                writer.append_data(np.ascontiguousarray(frame))
     return path
 
 
