@@ -1,18 +1,18 @@
 """Recorded interactions as examples for an inverse model: two pictures of the first view, and the action between.
 
-An interaction is an example when the gripper held something and the picture after it is told apart from the one before
-(`envs.judges.differing_regions`, tolerance 13 px): what a nudge did has no place, and says nothing of how to carry.
+An interaction is an example when the gripper held something and something moved: the picture after differs from the one
+before (`envs.judges.differing_regions`, which tolerates 13 px). A nudge says nothing about carrying.
 
 | | the original | here |
 |---|---|---|
-| backwards in time | no | every example as well: what was carried is carried back with the same grasp |
-| several moves apart | no | with `span` above 1: the first of up to that many moves leads towards where they end |
+| backwards in time | no | every example as well: the same grasp carries the object back |
+| several moves apart | no | with `span` above 1: the first of up to that many moves, with the picture after the last |
 
-Pictures are decoded once, shrunk, and kept beside the records, as is which interactions moved something:
+Shrunk pictures and the interactions that moved something are kept beside the records:
 
 ```
-inverse-176x216/judged.jsonl   a line an interaction that held something: its id, and whether something moved
-inverse-176x216/pictures/      see segmentation.pictures
+inverse-176x216/judged.jsonl   a line for each interaction that held something: its id, and whether something moved
+inverse-176x216/pictures/      see segmentation.training.pictures
 ```
 """
 
@@ -25,43 +25,42 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tabletop_interaction.agents.inverse.picture_actions import picture_actions, reversed_actions, shrunk
 from tabletop_interaction.agents.labelling.examples import picture_key
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs import View
 from tabletop_interaction.envs.judges import differing_regions
-from tabletop_interaction.envs.records.folder import folder_lock
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction, picture_columns
 from tabletop_interaction.errors import NoExamples
-from tabletop_interaction.json_lines import keep_lines, read_lines
-from tabletop_interaction.segmentation.training.pictures import Picture, PictureStore, add_pictures, open_pictures
+from tabletop_interaction.files import keep_json_lines, lock_file, read_json_lines
+from tabletop_interaction.segmentation.training.pictures import PictureStore, add_pictures, open_pictures
 
 FEWEST_MOVES = 8
-"""Interactions that moved something, below which nothing can be learned and tested."""
+"""Fewest interactions that moved something; a training with a test needs them."""
 
 _CHUNK = 128
-# A pick nearer than this to where something was put down is taken for one of the same object.
+# A pick this close to an earlier place is taken for one of the same object.
 _SAME_OBJECT_M = 0.06
 
 
 @dataclass(frozen=True, eq=False)
 class InverseExample:
-    """What was done, and what it led from and to.
+    """An action with the pictures before and after it.
 
     Attributes:
         now: key of the picture before.
         goal: key of the picture after.
         action: float64 (5,), a picture action (see `picture_actions`).
         view: the camera.
-        scene: of the interaction; the pictures of a scene are alike. Writers with the same seed lay the same scenes.
-        moves: how many lie between the two pictures; the action is the first of them.
+        scene: of the interaction; pictures of a scene look alike. Writers with the same seed have the same scenes.
+        moves: number of moves between the two pictures; the action is the first of them.
     """
 
     now: str
     goal: str
-    action: NDArray[np.float64]
+    action: Floats
     view: View
     scene: str
     moves: int = 1
@@ -88,19 +87,19 @@ def inverse_examples(
     cache: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InverseExamples:
-    """The examples of a folder of interactions; what was not judged and decoded before is, first.
+    """Read the examples of a folder of interactions; new interactions are judged and decoded first.
 
     Args:
-        folder: that interactions were recorded into.
+        folder: of recorded interactions.
         size: height and width of the pictures.
-        span: most moves between the two pictures of an example; 1 is the original's.
-        cache: where pictures are kept; None means `inverse-<height>x<width>` in `folder`.
-        progress: called with how many interactions that held something are judged, and how many there are.
+        span: most moves between the two pictures of an example; the original has 1.
+        cache: folder of the shrunk pictures; None means `inverse-<height>x<width>` in `folder`.
+        progress: called with the number of judged interactions and the number of all that held something.
 
     Raises:
         UnreadableRecords, ForeignFolder: as `open_interactions`.
         NoExamples: too few interactions moved something.
-        pictures.InvalidPictureStore: the cache's folder of pictures holds something else.
+        InvalidPictureStore: the cache's folder of pictures holds something else.
     """
     place = Path(folder) / f"inverse-{size[0]}x{size[1]}" if cache is None else Path(cache)
     held = [row for row in open_interactions(folder, columns=()) if row.grasped]
@@ -115,7 +114,7 @@ def inverse_examples(
 def split_by_scene(
     examples: Sequence[InverseExample], share: float, seed: int
 ) -> tuple[list[InverseExample], list[InverseExample]]:
-    """Examples to learn from, and those that are held out: about that share of the scenes, at least one of each.
+    """Split examples into those to learn from and those held out, about that share of the scenes, at least one each.
 
     Raises:
         NoExamples: all are of one scene.
@@ -124,7 +123,7 @@ def split_by_scene(
     if len(scenes) < 2:
         raise NoExamples(
             f"all {len(examples)} examples are of one scene, so that none can be held out; collect 100 interactions or "
-            "more, which are of several scenes"
+            "more, which have several scenes"
         )
     count = min(max(1, round(share * len(scenes))), len(scenes) - 1)
     held_out = set(np.random.default_rng([seed, len(scenes)]).permutation(scenes)[:count].tolist())
@@ -138,7 +137,7 @@ def _check_enough(folder: str | os.PathLike[str], count: int, what: str) -> None
     if count < FEWEST_MOVES:
         raise NoExamples(
             f"{count} interactions in {folder} {what}; an inverse model needs {FEWEST_MOVES} or more, and some "
-            "thousand to be any good; collect more, `tabletop collect --policy hypothesis` grasps most often"
+            "thousand to become useful; collect more, `tabletop collect --policy hypothesis` grasps most often"
         )
 
 
@@ -149,20 +148,20 @@ def _judged(
     size: tuple[int, int],
     progress: Callable[[int, int], None],
 ) -> set[str]:
-    """Ids of the interactions that moved something; their pictures are in the store."""
+    """Return ids of the interactions that moved something; their pictures are in the store."""
     place.mkdir(parents=True, exist_ok=True)
-    with folder_lock(place):
+    with lock_file(place / ".lock"):
         lines = place / "judged.jsonl"
-        known = {line["interaction_id"]: bool(line["moved"]) for line in read_lines(lines)}
+        known = {line["interaction_id"]: bool(line["moved"]) for line in read_json_lines(lines)}
         missing = iter([row.interaction_id for row in held if row.interaction_id not in known])
         table: InteractionTable | None = None
         while chunk := set(islice(missing, _CHUNK)):
             table = table or open_interactions(folder, picture_columns([held[0].views[0].name]))
             found: dict[str, bool] = {}
-            # Pictures first: what is known to have moved has them, even after a kill between the two.
+            # Pictures first: judged interactions have them, even after a kill between the two.
             add_pictures(place / "pictures", _pictures(table, chunk, size, found))
             known |= found
-            keep_lines(lines, [{"interaction_id": id_, "moved": moved} for id_, moved in known.items()])
+            keep_json_lines(lines, [{"interaction_id": id_, "moved": moved} for id_, moved in known.items()])
             progress(len(known), len(held))
     return {id_ for id_, moved in known.items() if moved}
 
@@ -170,7 +169,7 @@ def _judged(
 def _pictures(
     table: InteractionTable, wanted: set[str], size: tuple[int, int], found: dict[str, bool]
 ) -> Iterator[tuple[str, Picture]]:
-    """The shrunk pictures of those of the wanted interactions that moved something; `found` is told which did."""
+    """Yield shrunk pictures of the wanted interactions that moved something; `found` gets the verdicts."""
     for number in [number for number, id_ in enumerate(table.ids) if id_ in wanted]:
         row = table[number]
         name = row.views[0].name
@@ -182,7 +181,7 @@ def _pictures(
 
 
 def _by_episode(moves: Sequence[Interaction]) -> list[list[Interaction]]:
-    """Each episode's moves, in the order in which they were made."""
+    """Return the moves of each episode in time."""
     episodes: dict[tuple[str, int, int], list[Interaction]] = {}
     for row in moves:
         episodes.setdefault((row.writer, row.seed, row.episode), []).append(row)
@@ -190,7 +189,7 @@ def _by_episode(moves: Sequence[Interaction]) -> list[list[Interaction]]:
 
 
 def _examples_of(episode: Sequence[Interaction], size: tuple[int, int], span: int) -> Iterator[InverseExample]:
-    """An episode's examples, forwards and backwards in time."""
+    """Yield the examples of an episode, forwards and backwards in time."""
     view = episode[0].views[0]
     scene = f"{episode[0].seed}/{episode[0].scene}"
     done = np.array([row.pick_place.to_array() for row in episode])
@@ -207,7 +206,7 @@ def _examples_of(episode: Sequence[Interaction], size: tuple[int, int], span: in
                 yield InverseExample(after, before, backwards[last], view, scene, len(within))
 
 
-def _stays(moves: NDArray[np.float64]) -> bool:
-    """Whether what the first move (of (N, 5), metres) puts down is not picked up again by a later one."""
+def _stays(moves: Floats) -> bool:
+    """Return whether no later move, of (N, 5) in metres, picks up what the first one puts down."""
     apart = np.linalg.norm(moves[1:, 0:2] - moves[0, 3:5], axis=1)
     return bool((apart > _SAME_OBJECT_M).all())

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import Backend, Split, open_backend
 from tabletop_interaction.envs.records.folder import sync_folder, write_whole
 from tabletop_interaction.envs.views import View
@@ -40,7 +41,7 @@ from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, Unr
 from tabletop_interaction.segmentation.motion.masks import Motion, MotionConfig, segment_motion
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
-from tabletop_interaction.segmentation.training.pictures import Picture, add_pictures, open_pictures
+from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
 
 OnPushes = Callable[[int, int, int], None]
 

@@ -1,7 +1,7 @@
-"""What training eats: pictures, clicks and masks, wherever they come from.
+"""Examples: pictures, clicks and masks that a network learns from, whatever their source.
 
-An example says one thing about one picture: "the object that is seen at this click has this mask", or "no object is at
-this click". What a picture's other pixels show is unknown, unless the set says that all its objects are labelled.
+An example says one thing about one picture: "the object at this click has this mask", or "no object is at this click".
+The other pixels of the picture are unknown, unless the set says that all its objects are labelled.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.segmentation.coco import LabelSet
 from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import Rle
-from tabletop_interaction.segmentation.training.pictures import Picture, add_pictures, open_pictures
+from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
 
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled thing in one picture.
+    """One labelled click in one picture.
 
     Attributes:
         picture: key of the picture.
-        click_xy: pixel x, y that was acted on; for objects of a label set the middle of the mask's box.
-        mask: the object's; None: no object is here.
+        click_xy: pixel x, y of the action; for objects of a label set the centre of the mask's box.
+        mask: of the object; None: no object is here.
     """
 
     picture: str
@@ -43,7 +44,7 @@ class ExampleSet:
         examples: in any order.
         pictures: uint8 (H, W, 3) by key, for every example.
         complete: whether every object of every picture is labelled, so that all else is background.
-        ignored: by picture, regions of which nothing is known although the set is complete; they are no background.
+        ignored: by picture, unknown regions of a complete set; they are no background.
 
     Raises:
         NoExamples: a picture is missing, or a mask is empty or has another size than its picture.
@@ -73,37 +74,37 @@ class ExampleSet:
 
     @cached_property
     def objects(self) -> tuple[Example, ...]:
-        """The examples that show an object."""
+        """The examples with an object."""
         return tuple(example for example in self.examples if example.mask is not None)
 
     @cached_property
     def background(self) -> tuple[Example, ...]:
-        """The examples that show none."""
+        """The examples without an object."""
         return tuple(example for example in self.examples if example.mask is None)
 
     @cached_property
     def objects_by_picture(self) -> dict[str, tuple[Example, ...]]:
-        """What is known to be in each picture that has a known object."""
+        """The examples with an object, by picture."""
         grouped: dict[str, list[Example]] = {}
         for example in self.objects:
             grouped.setdefault(example.picture, []).append(example)
         return {key: tuple(examples) for key, examples in grouped.items()}
 
     def plus(self, examples: Sequence[Example], pictures: Mapping[str, Picture]) -> ExampleSet:
-        """A larger set; `pictures` holds those of the old examples and of the new ones."""
+        """Return a larger set; `pictures` holds those of the old and the new examples."""
         return ExampleSet((*self.examples, *examples), pictures, self.complete, self.ignored)
 
 
 def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathLike[str]) -> ExampleSet:
-    """Every object of a label set as an example, its pictures decoded into `pictures_folder`.
+    """Turn every object of a label set into an example, and decode its pictures into `pictures_folder`.
 
-    Crowd objects are regions to ignore. A picture's key holds a checksum of its file, so that another file of the
-    same name is another picture.
+    Crowd objects become ignored regions. A picture's key has a checksum of its file, so that another file of the same
+    name is another picture.
 
     Raises:
-        NoExamples: the set was read without its pictures' folder, or has no object that counts.
-        photos.InvalidPicture: a picture cannot be decoded; those before it are kept.
-        pictures.InvalidPictureStore: the folder holds something else.
+        NoExamples: the set was read without its pictures' folder, or all its objects are crowd.
+        InvalidPicture: a picture cannot be decoded; those before it are kept.
+        InvalidPictureStore: the folder holds something else.
     """
     if label_set.images_dir is None:
         raise NoExamples("the label set was read without its pictures; give the folder that its file names start from")
@@ -114,26 +115,21 @@ def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathL
     if missing:
         decoded = ((keys[one.image_id], read_picture(source / one.file_name, upright=False)) for one in missing)
         store = add_pictures(pictures_folder, decoded)
-    examples = tuple(
-        Example(keys[labelled.image_id], labelled.rle.centre_xy, labelled.rle)
-        for labelled in label_set.objects
-        if not labelled.is_crowd
-    )
+    examples = []
+    ignored: dict[str, tuple[Rle, ...]] = {}
+    for labelled in label_set.objects:
+        key, mask = keys[labelled.image_id], labelled.rle
+        if labelled.is_crowd:
+            ignored[key] = (*ignored.get(key, ()), mask)
+        else:
+            examples.append(Example(key, mask.centre_xy, mask))
     if not examples:
         raise NoExamples("all objects of the label set are marked as crowd; label at least one object")
-    return ExampleSet(examples, store, complete=True, ignored=_crowds(label_set, keys))
+    return ExampleSet(tuple(examples), store, complete=True, ignored=ignored)
 
 
 def _picture_key(folder: Path, name: str) -> str:
-    """The file's name, its bytes' number and their checksum; not its time, which a copy changes."""
+    """Name, size and checksum of the file; not its time, which a copy changes."""
     with open(folder / name, "rb") as file:
         checksum = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
         return f"{name} {file.tell()} {checksum}"
-
-
-def _crowds(label_set: LabelSet, keys: Mapping[int, str]) -> dict[str, tuple[Rle, ...]]:
-    """By picture's key the masks of its crowd objects, where there are any."""
-    masks = {
-        key: tuple(one.rle for one in label_set.objects_in(image_id) if one.is_crowd) for image_id, key in keys.items()
-    }
-    return {key: crowds for key, crowds in masks.items() if crowds}

@@ -1,30 +1,26 @@
-"""Pictures kept decoded on disk, so that a training run decodes each one once and reads it at the speed of memory.
+"""Decoded pictures on disk: each picture is decoded once and then read at the speed of memory.
 
 ```
 pictures.u8    the pixels of one picture after the other, uint8 RGB, nothing between them
-pictures.json  for each key where its picture begins, its height and its width
+pictures.json  for each key the first byte, height and width of its picture
 ```
-Pixels are written first and the index is renamed into place after them: after a kill the index names whole pictures
-only, and what stands behind them is overwritten by whoever appends next.
+Pixels are written first and the index replaces the old one after them: after a kill the index names whole pictures
+only, and the next writer overwrites what lies behind them.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Bytes, Picture
 from tabletop_interaction.errors import InvalidPictureStore
-from tabletop_interaction.files import whole_file
-
-Picture = NDArray[np.uint8]
+from tabletop_interaction.files import disk_full_named, lock_file, write_json
 
 SCHEMA_VERSION = 1
 _PIXELS, _INDEX, _LOCK = "pictures.u8", "pictures.json", ".lock"
@@ -44,7 +40,7 @@ class PictureStore(Mapping[str, Picture]):
 
     folder: Path
     places: Mapping[str, tuple[int, int, int]]
-    pixels: NDArray[np.uint8]
+    pixels: Bytes
 
     def __getitem__(self, key: str) -> Picture:
         start, height, width = self.places[key]
@@ -58,50 +54,49 @@ class PictureStore(Mapping[str, Picture]):
 
 
 def open_pictures(folder: str | os.PathLike[str]) -> PictureStore:
-    """The pictures of a folder as they are now; none when it is new, absent or empty.
+    """Open the pictures that a folder holds now; none if it is absent or empty.
 
     Raises:
         InvalidPictureStore: it holds something else, or fewer pixels than its index names.
     """
     folder = Path(folder)
-    index = folder / _INDEX
-    if not index.exists():
+    if not (folder / _INDEX).exists():
         _check_free(folder)
         return PictureStore(folder, {}, np.zeros(0, np.uint8))
-    places = _read_index(index)
-    needed = _end(places)
-    pixels = folder / _PIXELS
-    there = pixels.stat().st_size if pixels.exists() else 0
-    if there < needed:
-        raise InvalidPictureStore(f"{pixels} has {there} bytes of {needed}; remove {folder}, it will be made again")
+    places = _read_index(folder / _INDEX)
+    needed, pixels = _end(places), folder / _PIXELS
+    found = pixels.stat().st_size if pixels.exists() else 0
+    if found < needed:
+        raise InvalidPictureStore(f"{pixels} has {found} bytes of {needed}; remove {folder}, it will be made again")
     mapped = np.memmap(pixels, np.uint8, "r", shape=(needed,)) if needed else np.zeros(0, np.uint8)
     return PictureStore(folder, places, mapped)
 
 
 def add_pictures(folder: str | os.PathLike[str], pictures: Iterable[tuple[str, Picture]]) -> PictureStore:
-    """Append pictures, uint8 (height, width, 3), and open the whole; keys that are there already are left alone.
+    """Append pictures, uint8 (height, width, 3), and open the store; existing keys are skipped.
 
-    The folder is made if need be. Others may read it meanwhile; a second writer waits.
+    The folder is made if need be. Other processes may read it meanwhile; a second writer waits.
 
     Raises:
-        InvalidPictureStore: as `open_pictures`, or a picture of another type or shape; what came before it is kept.
+        InvalidPictureStore: as `open_pictures`, or a picture has another type or shape; those before it are kept.
+        DiskFull: no space is left; the pictures before are kept.
     """
     folder = Path(folder)
     _check_free(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with lock_file(folder / _LOCK), disk_full_named(folder, kept="the pictures before are kept"):
         places = dict(open_pictures(folder).places)
         with open(folder / _PIXELS, "r+b" if (folder / _PIXELS).exists() else "w+b") as file:
             file.seek(_end(places))
             try:
                 for key, picture in pictures:
                     if key not in places:
-                        places[key] = (file.tell(), *_checked(key, picture).shape[:2])
+                        place = (file.tell(), *_checked(key, picture).shape[:2])
                         file.write(np.ascontiguousarray(picture).data)
+                        places[key] = place
             finally:
                 file.flush()
                 os.fsync(file.fileno())
-                _write_index(folder / _INDEX, places)
+                write_json(folder / _INDEX, {"schema_version": SCHEMA_VERSION, "places": places}, indent=None)
     return open_pictures(folder)
 
 
@@ -133,20 +128,5 @@ def _read_index(path: Path) -> dict[str, tuple[int, int, int]]:
         ) from error
 
 
-def _write_index(path: Path, places: Mapping[str, tuple[int, int, int]]) -> None:
-    with whole_file(path) as file:
-        file.write(json.dumps({"schema_version": SCHEMA_VERSION, "places": places}).encode())
-
-
 def _end(places: Mapping[str, tuple[int, int, int]]) -> int:
     return max((start + height * width * 3 for start, height, width in places.values()), default=0)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
