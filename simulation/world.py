@@ -20,7 +20,7 @@ from tabletop_interaction.simulation.bodies import collision_shape
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.scene import Placement, Pose, Poses, Scene
 
-TABLE_HALF_M = (0.42, 0.40)
+_TABLE_HALF_M = (0.42, 0.40)
 _TABLE_THICKNESS_M = 0.04
 _TABLE_FRICTION = 0.9
 # Bullet's default of 20 mm also solves contacts of the pads with the table 10 mm below and doubles a step's cost.
@@ -174,7 +174,7 @@ class World:
         return state[4], state[5]
 
     def _create_table(self) -> None:
-        half = [*TABLE_HALF_M, _TABLE_THICKNESS_M / 2]
+        half = [*_TABLE_HALF_M, _TABLE_THICKNESS_M / 2]
         shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
         body = self.client.createMultiBody(0, shape, -1, [0, 0, -_TABLE_THICKNESS_M / 2])
         self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)

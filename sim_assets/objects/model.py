@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +27,6 @@ _SEED = 20181
 _VARIANTS = {**boxes.VARIANTS, **vessels.VARIANTS, **toys.VARIANTS, **tools.VARIANTS, **solids.VARIANTS}
 _CREASE = np.cos(np.deg2rad(40))  # normals are not smoothed across a sharper edge
 _MASS_RANGE = (0.03, 0.25)
-_PIXELS_PER_METRE = 1000
-_FINGER_WIDTH = 0.016
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +45,6 @@ class ObjectModel:
         mass: kilograms.
         friction: lateral.
         specular: 0 (matt) to 1 (glossy).
-        grasp_width: metres between two fingers, 16 mm broad, that close on the silhouette's centroid along its minor
-            axis in the natural pose.
     """
 
     name: str
@@ -63,7 +58,6 @@ class ObjectModel:
     mass: float
     friction: float
     specular: float
-    grasp_width: float
 
 
 @functools.cache
@@ -103,7 +97,6 @@ def _assemble(name: str, family: str, sketch: Sketch, rng: np.random.Generator) 
         mass=float(np.clip(mass, *_MASS_RANGE)),
         friction=float(sketch.friction),
         specular=float(sketch.specular),
-        grasp_width=_grasp_width(vertices, faces),
     )
 
 
@@ -170,23 +163,3 @@ def _merge(
     vertices, normals, uv = (np.concatenate([surface[k] for surface in surfaces]) for k in range(3))
     faces = np.concatenate([surface[3] + start for surface, start in zip(surfaces, starts, strict=True)])
     return vertices, normals, uv, faces
-
-
-def silhouette(vertices: Floats, faces: NDArray[np.integer]) -> Floats:
-    """Points (N, 2) of a 1 mm grid covered by a mesh, seen along z, metres."""
-    low = vertices[:, :2].min(axis=0)
-    pixels = (vertices[:, :2] - low) * _PIXELS_PER_METRE
-    picture = np.zeros(np.ceil(pixels.max(axis=0)).astype(int)[::-1] + 1, np.uint8)
-    corners = np.round(pixels[faces] * 16).astype(np.int32)
-    for triangle in corners:  # one by one, since fillPoly treats overlaps as holes
-        cv2.fillConvexPoly(picture, triangle, 1, shift=4)
-    rows, columns = np.nonzero(picture)
-    return np.column_stack([columns, rows]) / _PIXELS_PER_METRE + low
-
-
-def _grasp_width(vertices: Floats, faces: Ints) -> float:
-    points = silhouette(vertices, faces)
-    points = points - points.mean(axis=0)
-    minor, major = np.linalg.eigh(np.cov(points.T))[1].T
-    between = np.abs(points @ major) < _FINGER_WIDTH / 2
-    return float(np.ptp(points[between] @ minor))

@@ -108,16 +108,11 @@ def rounded_rectangle(width: float, depth: float, radius: float, steps: int = 2)
     return Section(np.concatenate(corners), coarse)
 
 
-def polygon(corners: ArrayLike) -> Section:
-    """Polygonal section from (n, 2) corners, counter-clockwise, n <= 8."""
-    outline = np.asarray(corners, np.float64)
-    return Section(outline, outline)
-
-
 def regular(count: int, width: float, turn: float = 0.5) -> Section:
     """Regular polygon of `width` metres between opposite corners, turned by `turn` of a corner's step."""
     angle = (np.arange(count) + turn) * (2 * np.pi / count)
-    return polygon(width / 2 * np.column_stack([np.cos(angle), np.sin(angle)]))
+    outline = width / 2 * np.column_stack([np.cos(angle), np.sin(angle)])
+    return Section(outline, outline)
 
 
 def stack(section: Section, stations: ArrayLike) -> tuple[Points, Points]:
@@ -142,14 +137,13 @@ def stack(section: Section, stations: ArrayLike) -> tuple[Points, Points]:
     return rings(section.outline), rings(section.coarse)
 
 
-def sweep(section: Section, spine: ArrayLike, normal: ArrayLike, scales: ArrayLike) -> tuple[Points, Points]:
+def sweep(section: Section, spine: ArrayLike, normal: ArrayLike) -> tuple[Points, Points]:
     """Rings of a section along a plane curve.
 
     Args:
         section: its second axis is parallel to `normal`.
         spine: (N, 3), metres.
         normal: (3,) unit vector across the curve's plane.
-        scales: (N,) of the section.
 
     Returns:
         Rings (N, M, 3) and coarse rings (N, K, 3).
@@ -158,11 +152,9 @@ def sweep(section: Section, spine: ArrayLike, normal: ArrayLike, scales: ArrayLi
     tangents = np.gradient(line, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     side = np.cross(across, tangents)
-    size = np.asarray(scales, np.float64)[:, None, None]
 
     def rings(outline: Points) -> Points:
-        offset = outline[None, :, :1] * side[:, None] + outline[None, :, 1:] * across
-        return line[:, None] + size * offset
+        return line[:, None] + (outline[None, :, :1] * side[:, None] + outline[None, :, 1:] * across)
 
     return rings(section.outline), rings(section.coarse)
 

@@ -123,7 +123,7 @@ def _handle(slot: str, reach: float, low: float, high: float, start: float, squa
     bend = np.sign(bend) * np.abs(bend) ** square
     x, z = start + reach * bend[:, 0], (low + high) / 2 + (high - low) / 2 * bend[:, 1]
     spine = np.column_stack([x, np.zeros_like(x), z])
-    rings = sweep(oval(0.007, 0.01, points=12), spine, (0.0, -1.0, 0.0), np.ones(9))
+    rings = sweep(oval(0.007, 0.01, points=12), spine, (0.0, -1.0, 0.0))
     return loft(rings, [(slot, 8)], 1500, breaks=(2, 6))
 
 

@@ -1,7 +1,7 @@
-"""Table cloths and other textiles: weaves, checks, stripes, dots, flowers, denim, carpets.
+"""Textiles: weaves, checks, stripes, dots, flowers, denim, carpets.
 
-Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Threads are about 1.5 mm apart and faint,
-so that a camera that resolves 1.4 mm does not see moire.
+Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Threads are about 1.5 mm apart and faint, to avoid
+moire in a camera that resolves 1.4 mm.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from tabletop_interaction.arrays import FloatPicture
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
     SHAPE,
     WIDTH_MM,
-    FloatImage,
     blend,
     blur,
+    colours,
+    drawing_of,
     grid_mm,
     noise,
     plain,
@@ -31,15 +33,20 @@ from tabletop_interaction.sim_assets.tables.surfaces import (
 )
 
 
-def weave(rng: np.random.Generator, coarseness_mm: float, contrast: float) -> FloatImage:
-    """Crossing threads of uneven thickness: a factor (H, W) about 1."""
+def woven(
+    rng: np.random.Generator, picture: FloatPicture, coarseness_mm: float, contrast: float, creases: bool = False
+) -> FloatPicture:
+    """`picture` on a cloth of crossing threads of uneven thickness, `draped` with `creases`."""
     weft = noise(rng, (coarseness_mm, 45), 2) + 0.4 * noise(rng, (coarseness_mm * 4, 160), 2)
     warp = noise(rng, (45, coarseness_mm), 2) + 0.4 * noise(rng, (160, coarseness_mm * 4), 2)
-    return np.asarray(1 + np.float32(contrast) * (weft + warp - 1.4), np.float32)
+    threads = np.asarray(1 + np.float32(contrast) * (weft + warp - 1.4), np.float32)
+    return draped(rng, shade(picture, threads), creases=creases)
 
 
-def draped(rng: np.random.Generator, picture: FloatImage, wrinkles: float = 0.03, creases: bool = False) -> FloatImage:
-    """`picture` with soft wrinkles, and with the cross of an ironed fold if `creases`."""
+def draped(
+    rng: np.random.Generator, picture: FloatPicture, wrinkles: float = 0.03, creases: bool = False
+) -> FloatPicture:
+    """`picture` with soft wrinkles, and with crossing ironed folds if `creases`."""
     hills = np.abs(noise(rng, 240, 3, 0.4) - 0.5) + 0.3 * noise(rng, 120, 2)
     light = relief(blur(hills, 5), wrinkles)
     if creases:
@@ -50,9 +57,9 @@ def draped(rng: np.random.Generator, picture: FloatImage, wrinkles: float = 0.03
     return shade(picture, light)
 
 
-def linen(rng: np.random.Generator, code: str, contrast: float = 0.22) -> FloatImage:
-    """Undyed or one-coloured linen with slubs."""
-    return draped(rng, shade(plain(code), weave(rng, 1.6, contrast)), creases=True)
+def linen(rng: np.random.Generator, code: str) -> FloatPicture:
+    """Linen of one colour with uneven threads."""
+    return woven(rng, plain(code), 1.6, 0.22, creases=True)
 
 
 def bands(
@@ -61,45 +68,42 @@ def bands(
     codes: Sequence[str],
     crossed: bool,
     angle: float = 0.0,
-    contrast: float = 0.12,
-) -> FloatImage:
-    """Woven bands, repeated: stripes, or gingham and plaid if the same bands are `crossed`.
+) -> FloatPicture:
+    """Repeated woven bands: stripes, or gingham and plaid if `crossed`.
 
     Args:
-        rng: consumed.
+        rng: source of all variation.
         widths_mm: of the bands, in order.
-        codes: their colours.
-        crossed: whether the same bands run the other way too; where two cross, their colours mix.
+        codes: colours of the bands.
+        crossed: whether the same bands also run across; crossing colours mix.
         angle: of the bands, radians.
-        contrast: of the threads.
     """
     x, y = wobbly_grid_mm(rng, 7, 180, angle)
     picture = _band_colours(x, widths_mm, codes)
     if crossed:
         weft = _band_colours(y, widths_mm, codes)
-        # Twill: warp and weft show by turns, in faint diagonals.
+        # Twill: warp and weft alternate in faint diagonals.
         over = 0.5 + 0.12 * np.sin((x + y) * np.float32(2 * np.pi / 4.5))
         picture = blend(picture, weft, over)
-    return draped(rng, shade(picture, weave(rng, 1.6, contrast)))
+    return woven(rng, picture, 1.6, 0.12)
 
 
 def dots(
     rng: np.random.Generator, code: str, dot_codes: Sequence[str], pitch_mm: float, radius_mm: float
-) -> FloatImage:
-    """Polka dots in staggered rows, each of a random colour out of `dot_codes`."""
+) -> FloatPicture:
+    """Polka dots in staggered rows, each of a random colour of `dot_codes`."""
     x, y = wobbly_grid_mm(rng, 6, 180, 0.03)
     row = np.floor(y / pitch_mm)
     column = np.floor(x / pitch_mm + 0.5 * np.mod(row, 2))
     centre_x = (column + 0.5 - 0.5 * np.mod(row, 2)) * pitch_mm
     distance = np.hypot(x - centre_x, y - (row + 0.5) * pitch_mm)
     table = rng.integers(0, len(dot_codes), (200, 200))
-    colours = np.stack([rgb(c) for c in dot_codes])
-    above = colours[table[row.astype(int) % 200, column.astype(int) % 200]]
+    above = colours(dot_codes)[table[row.astype(int) % 200, column.astype(int) % 200]]
     picture = blend(plain(code), above, smooth_step(distance, radius_mm + 0.6, radius_mm - 0.6))
-    return draped(rng, shade(picture, weave(rng, 1.5, 0.1)))
+    return woven(rng, picture, 1.5, 0.1)
 
 
-def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> FloatImage:
+def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> FloatPicture:
     """Washed twill with a double seam."""
     x, y = wobbly_grid_mm(rng, 3, 60)
     twill = noise(rng, (1.4, 16), 2)
@@ -116,19 +120,19 @@ def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> Floa
     return draped(rng, picture, 0.04)
 
 
-def floral(rng: np.random.Generator, code: str, flower_codes: Sequence[str], leaf: str) -> FloatImage:
-    """Printed flowers of 3 to 8 cm with leaves, strewn over the cloth."""
-    drawing = np.full((*SHAPE, 3), plain(code), np.uint8)
+def floral(rng: np.random.Generator, code: str, flower_codes: Sequence[str], leaf: str) -> FloatPicture:
+    """A print of scattered leaves and flowers of 3 to 8 cm."""
+    drawing = drawing_of(code)
     for _ in range(260):
         _draw_leaf(rng, drawing, leaf)
     for centre in _scattered(rng, 52):
         _draw_flower(rng, drawing, centre, rng.uniform(12, 36), flower_codes)
     picture = drawing.astype(np.float32) * (0.93 + 0.14 * noise(rng, 14, 3)[..., None])
-    return draped(rng, shade(picture, weave(rng, 1.5, 0.12)))
+    return woven(rng, picture, 1.5, 0.12)
 
 
-def carpet(rng: np.random.Generator, codes: Sequence[str], border_mm: float = 75) -> FloatImage:
-    """A knotted rug: an ornament that mirrors itself both ways, in a framed field."""
+def carpet(rng: np.random.Generator, codes: Sequence[str], border_mm: float = 75) -> FloatPicture:
+    """A knotted rug: an ornament, symmetric both ways, in a framed field."""
     x, y = grid_mm()
     ornament = noise(rng, 85, 4, 0.6) + 0.35 * noise(rng, 40, 2)
     ornament = ornament + ornament[::-1]
@@ -145,7 +149,7 @@ def carpet(rng: np.random.Generator, codes: Sequence[str], border_mm: float = 75
     return shade(blur(colours[shades], 0.9), pile.astype(np.float32))
 
 
-def _band_colours(position: FloatImage, widths_mm: Sequence[float], codes: Sequence[str]) -> FloatImage:
+def _band_colours(position: FloatPicture, widths_mm: Sequence[float], codes: Sequence[str]) -> FloatPicture:
     """Colours (H, W, 3) of repeated bands at `position` (H, W), their borders softened over a millimetre."""
     period = float(sum(widths_mm))
     steps = np.arange(0, period, 0.25)
@@ -157,7 +161,7 @@ def _band_colours(position: FloatImage, widths_mm: Sequence[float], codes: Seque
     return table[np.minimum(index, len(steps) - 1)]
 
 
-def _scattered(rng: np.random.Generator, spacing_mm: float) -> FloatImage:
+def _scattered(rng: np.random.Generator, spacing_mm: float) -> FloatPicture:
     """Points (N, 2) as x, y that keep clear of each other: a jittered grid, in random order."""
     columns, rows = int(WIDTH_MM / spacing_mm) + 2, int(HEIGHT_MM / spacing_mm) + 2
     corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)

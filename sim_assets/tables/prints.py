@@ -1,7 +1,7 @@
-"""Printed and tiled table tops: newspapers, maps, comics, wrapping paper, mosaics, strewn shapes.
+"""Printed and tiled table tops: newspapers, maps, comics, wrapping paper, mosaics, scattered shapes.
 
-Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Several are hard on purpose: their
-shapes have the size and the colours of objects.
+Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Several are difficult on purpose: their shapes have
+the size and the colours of objects.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import FloatPicture, Floats, Picture
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
     SHAPE,
     WIDTH_MM,
-    FloatImage,
     blend,
     blur,
+    colours,
+    drawing_of,
     grid_mm,
     irregular_cells,
     noise,
@@ -27,36 +28,18 @@ from tabletop_interaction.sim_assets.tables.surfaces import (
     ramp,
     relief,
     rgb,
+    rotated,
     shade,
     shifted,
     smooth_step,
     wobbly_grid_mm,
 )
 
-Drawing = NDArray[np.uint8]
-
-_SYLLABLES = (
-    "ta",
-    "ble",
-    "re",
-    "mo",
-    "sun",
-    "ver",
-    "li",
-    "and",
-    "the",
-    "ing",
-    "co",
-    "pen",
-    "dra",
-    "is",
-    "of",
-    "wor",
-)
+_SYLLABLES = ["ta", "ble", "re", "mo", "sun", "ver", "li", "and", "the", "ing", "co", "pen", "dra", "is", "of", "wor"]
 
 
-def newspaper(rng: np.random.Generator, paper: str, ink: str) -> FloatImage:
-    """Pages of a newspaper, spread over each other."""
+def newspaper(rng: np.random.Generator, paper: str, ink: str) -> FloatPicture:
+    """Overlapping pages of a newspaper."""
     picture = plain(paper)
     pages = [_page(rng, paper, ink) for _ in range(4)]
     places = [(x, y) for y in (60, 380, 660) for x in (110, 400, 690)]
@@ -66,11 +49,11 @@ def newspaper(rng: np.random.Generator, paper: str, ink: str) -> FloatImage:
     return shade(picture, relief(noise(rng, 200, 3), 0.025))
 
 
-def city_map(rng: np.random.Generator, land: str, street: str, park: str, water: str) -> FloatImage:
+def city_map(rng: np.random.Generator, land: str, street: str, park: str, water: str) -> FloatPicture:
     """A street map: blocks, parks, main roads, a river."""
     x, y = wobbly_grid_mm(rng, 60, 300, 0.35)
     blocks = irregular_cells(rng, 34)
-    lot = rng.random(blocks.count).astype(np.float32)[blocks.labels]
+    lot = blocks.random(rng)
     picture = blend(plain(land), shade(plain(land), np.full(SHAPE, 0.93, np.float32)), smooth_step(lot, 0.6, 0.61))
     picture = blend(picture, park, smooth_step(lot, 0.12, 0.11))
     picture = blend(picture, street, smooth_step(blocks.border_mm, 1.5, 0.7))
@@ -88,9 +71,9 @@ def city_map(rng: np.random.Generator, land: str, street: str, park: str, water:
     return blend(labels.astype(np.float32), "#fffdf5", _fold_lines(130, 175))
 
 
-def comics(rng: np.random.Generator, codes: Sequence[str]) -> FloatImage:
-    """Pages of panels with figures, speed lines, dots and speech balloons."""
-    drawing = np.full((*SHAPE, 3), plain("#f3eedf"), np.uint8)
+def comics(rng: np.random.Generator, codes: Sequence[str]) -> FloatPicture:
+    """Panels with figures, speed lines and speech balloons."""
+    drawing = drawing_of("#f3eedf")
     top = -rng.uniform(10, 60)
     while top < HEIGHT_MM:
         height, left = rng.uniform(85, 150), -rng.uniform(10, 80)
@@ -109,18 +92,18 @@ def motifs(
     pitch_mm: float,
     size_mm: float,
     corners: Sequence[int],
-) -> FloatImage:
-    """Wrapping paper: stars and rounds in staggered rows.
+) -> FloatPicture:
+    """Wrapping paper: stars and discs in staggered rows.
 
     Args:
-        rng: consumed.
+        rng: source of all variation.
         paper: ground colour.
         codes: colours of the motifs.
-        pitch_mm: from motif to motif.
-        size_mm: a motif's radius.
-        corners: points of the stars that occur; 0 is a round one.
+        pitch_mm: distance between motifs.
+        size_mm: radius of a motif.
+        corners: numbers of points of the stars; 0 is a disc.
     """
-    drawing = np.full((*SHAPE, 3), plain(paper), np.uint8)
+    drawing = drawing_of(paper)
     for row in range(-1, int(HEIGHT_MM / pitch_mm) + 2):
         for column in range(-1, int(WIDTH_MM / pitch_mm) + 2):
             centre = (np.array([column + 0.5 * (row % 2), row]) + rng.normal(0, 0.05, 2)) * pitch_mm
@@ -134,8 +117,8 @@ def motifs(
 
 def mosaic(
     rng: np.random.Generator, codes: Sequence[str], tile_mm: float, grout: str, drift: float = 0.6
-) -> FloatImage:
-    """Small square glazed tiles; `drift` is how much their colours follow broad waves rather than chance."""
+) -> FloatPicture:
+    """Small square glazed tiles; `drift` is the share of broad waves, not chance, in their colours."""
     x, y = wobbly_grid_mm(rng, 3, 60)
     row, column = np.floor(y / tile_mm), np.floor(x / tile_mm)
     waves = noise(rng, 190, 2)
@@ -149,8 +132,8 @@ def mosaic(
     return _glazed(rng, ramp(tone, codes), to_edge, grout)
 
 
-def hexagons(rng: np.random.Generator, codes: Sequence[str], pitch_mm: float, grout: str) -> FloatImage:
-    """Hexagonal tiles, each of a random colour out of `codes`."""
+def hexagons(rng: np.random.Generator, codes: Sequence[str], pitch_mm: float, grout: str) -> FloatPicture:
+    """Hexagonal tiles, each of a random colour of `codes`."""
     x, y = grid_mm()
     size = np.array([1, np.sqrt(3)], np.float32) * pitch_mm
     candidates = []
@@ -165,31 +148,28 @@ def hexagons(rng: np.random.Generator, codes: Sequence[str], pitch_mm: float, gr
     table = rng.random((200, 200)).astype(np.float32)
     picked = np.floor(table[row.astype(int), column.astype(int)] * len(codes)).astype(int)
     tint = rng.normal(1, 0.05, (200, 200, 1)).astype(np.float32)[row.astype(int), column.astype(int)]
-    colours = np.stack([rgb(code) for code in codes])
-    return _glazed(rng, colours[picked] * tint, to_edge, grout)
+    return _glazed(rng, colours(codes)[picked] * tint, to_edge, grout)
 
 
-def strewn_shapes(
-    rng: np.random.Generator, ground: FloatImage, codes: Sequence[str], count: int, shaded: float
-) -> FloatImage:
-    """Rounded shapes of objects' size and colours over `ground`: flat things that only look like objects.
+def scattered_shapes(
+    rng: np.random.Generator, ground: FloatPicture, codes: Sequence[str], count: int, shaded: float
+) -> FloatPicture:
+    """Flat rounded shapes with the size and colours of objects.
 
     Args:
-        rng: consumed.
-        ground: what they lie on, float32 (H, W, 3).
-        codes: their colours.
-        count: how many.
-        shaded: 0 for flat print; 1 for printed shading and shadow as of a solid thing.
+        rng: source of all variation.
+        ground: float32 (H, W, 3) picture below the shapes.
+        codes: colours of the shapes.
+        count: number of shapes.
+        shaded: 0 for a flat print, 1 for a print with the shading and shadow of a solid object.
     """
     picture = ground
     x, y = grid_mm()
     for centre in rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM), (count, 2)):
         radii, turn, power = rng.uniform(16, 58, 2), rng.uniform(0, np.pi), float(rng.choice([2.0, 2.6, 5.0]))
-        cosine, sine = float(np.cos(turn)), float(np.sin(turn))
         window = _window(centre, 1.3 * float(np.hypot(*radii)))
         dx, dy = x[window] - np.float32(centre[0]), y[window] - np.float32(centre[1])
-        u = np.abs(cosine * dx + sine * dy) / float(radii[0])
-        v = np.abs(cosine * dy - sine * dx) / float(radii[1])
+        u, v = (np.abs(along) / float(radius) for along, radius in zip(rotated(dx, dy, turn), radii, strict=True))
         level = ((u**power + v**power) ** (1 / power)).astype(np.float32)
         edge = 0.9 / float(radii.min())
         colour = rgb(str(codes[int(rng.integers(len(codes)))])) * np.float32(rng.uniform(0.85, 1.1))
@@ -202,14 +182,14 @@ def strewn_shapes(
     return picture
 
 
-def _window(centre: NDArray[np.float64], reach_mm: float) -> tuple[slice, slice]:
+def _window(centre: Floats, reach_mm: float) -> tuple[slice, slice]:
     """The part of the picture within `reach_mm` of a place (x, y)."""
     low = np.maximum((centre - reach_mm) * PX_PER_MM, 0).astype(int)
     high = np.maximum((centre + reach_mm) * PX_PER_MM, 0).astype(int)
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
-def _glazed(rng: np.random.Generator, tiles: FloatImage, to_edge_mm: FloatImage, grout: str) -> FloatImage:
+def _glazed(rng: np.random.Generator, tiles: FloatPicture, to_edge_mm: FloatPicture, grout: str) -> FloatPicture:
     """Tiles with a rounded rim, a mottled glaze, and grout between them."""
     rim = relief(blur(np.minimum(to_edge_mm, 2.5), 0.6), 0.05)
     glaze = 0.94 + 0.12 * noise(rng, 16, 3)
@@ -218,21 +198,21 @@ def _glazed(rng: np.random.Generator, tiles: FloatImage, to_edge_mm: FloatImage,
 
 
 def _words(rng: np.random.Generator, count: int) -> str:
-    """`count` words without a meaning."""
+    """`count` words without meaning."""
     words = ("".join(rng.choice(_SYLLABLES, int(rng.integers(1, 4)))) for _ in range(count))
     return " ".join(words)
 
 
-def _write(drawing: Drawing, text: str, place_mm: NDArray[np.float64], size_mm: float, ink: str) -> None:
-    """Draw `text` with its base line's left end at `place_mm`, letters `size_mm` high."""
+def _write(drawing: Picture, text: str, place_mm: Floats, size_mm: float, ink: str) -> None:
+    """Draw `text` with its baseline's left end at `place_mm`, letters `size_mm` high."""
     origin = (round(place_mm[0] * PX_PER_MM), round(place_mm[1] * PX_PER_MM))
     scale = size_mm * PX_PER_MM / 21
     colour = [float(c) for c in rgb(ink)]
     cv2.putText(drawing, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, colour, 1 + int(size_mm > 6), cv2.LINE_AA)
 
 
-def _page(rng: np.random.Generator, paper: str, ink: str) -> FloatImage:
-    """One page of 270 x 370 mm, float32: headline, a photograph, columns of text."""
+def _page(rng: np.random.Generator, paper: str, ink: str) -> FloatPicture:
+    """One page of 270 x 370 mm, float32: headline, photograph, columns of text."""
     width, height, column_mm = 270, 370, 49
     page = np.full((round(height * PX_PER_MM), round(width * PX_PER_MM), 3), rgb(paper), np.uint8)
     _write(page, _words(rng, 3).upper(), np.array([14.0, 30.0]), 11, ink)
@@ -250,25 +230,21 @@ def _page(rng: np.random.Generator, paper: str, ink: str) -> FloatImage:
 
 
 def _print_photograph(
-    rng: np.random.Generator, page: FloatImage, ink: str, corner: tuple[int, float], column_mm: float
-) -> FloatImage:
-    """`page` with a grey, clouded picture, two columns wide, over its text."""
+    rng: np.random.Generator, page: FloatPicture, ink: str, corner: tuple[int, float], column_mm: float
+) -> FloatPicture:
+    """`page` with a grey, clouded photograph, two columns wide, over its text."""
     left, top = 13 + corner[0] * (column_mm + 1), corner[1]
     rows = slice(round(top * PX_PER_MM), round((top + 72) * PX_PER_MM))
     columns = slice(round(left * PX_PER_MM), round((left + 2 * column_mm) * PX_PER_MM))
     clouds = noise(rng, 45, 4)[: rows.stop - rows.start, : columns.stop - columns.start]
     photograph = ramp(smooth_step(clouds, 0.15, 0.85), (ink, "#8d8b86", "#d9d5cb"))
-    return np.concatenate(
-        [page[: rows.start], _with_columns(page[rows], columns, photograph), page[rows.stop :]], axis=0
-    )
+    printed = page.copy()
+    printed[rows, columns] = photograph
+    return printed
 
 
-def _with_columns(rows: FloatImage, columns: slice, patch: FloatImage) -> FloatImage:
-    return np.concatenate([rows[:, : columns.start], patch, rows[:, columns.stop :]], axis=1)
-
-
-def _lay_sheet(picture: FloatImage, sheet: FloatImage, centre_mm: NDArray[np.float64], angle: float) -> FloatImage:
-    """`picture` with `sheet` on it, turned by `angle` radians, throwing a thin shadow."""
+def _lay_sheet(picture: FloatPicture, sheet: FloatPicture, centre_mm: Floats, angle: float) -> FloatPicture:
+    """`picture` with `sheet` on it, rotated by `angle` radians, and its narrow shadow."""
     height, width = sheet.shape[:2]
     window = _window(centre_mm, 250)
     below = picture[window]
@@ -284,22 +260,22 @@ def _lay_sheet(picture: FloatImage, sheet: FloatImage, centre_mm: NDArray[np.flo
     return covered
 
 
-def _fold_lines(height_mm: float, width_mm: float) -> FloatImage:
-    """Opacity (H, W) of a folded map's whitened creases."""
+def _fold_lines(height_mm: float, width_mm: float) -> FloatPicture:
+    """Opacity (H, W) of the white creases of a folded map."""
     x, y = grid_mm()
     nearest = np.minimum(np.abs(np.mod(x, width_mm) - width_mm / 2), np.abs(np.mod(y, height_mm) - height_mm / 2))
     return 0.5 * smooth_step(nearest.astype(np.float32), 1.6, 0.2)
 
 
-def _star(points: int, radius_mm: float, turn: float) -> NDArray[np.float64]:
-    """Outline (N, 2) of a star with so many points about the origin; 0 points make a circle."""
+def _star(points: int, radius_mm: float, turn: float) -> Floats:
+    """Outline (N, 2) of a star about the origin; 0 points make a circle."""
     steps = 2 * points or 40
     angles = turn + np.arange(steps) * 2 * np.pi / steps
     radii = radius_mm * np.where(np.arange(steps) % 2, 0.5 if points else 1.0, 1.0)
     return np.column_stack([radii * np.cos(angles), radii * np.sin(angles)])
 
 
-def _fill(drawing: Drawing, outline_mm: NDArray[np.float64], code: str, tone: float = 1.0) -> None:
+def _fill(drawing: Picture, outline_mm: Floats, code: str, tone: float = 1.0) -> None:
     """Fill an outline (N, 2) with subpixel accuracy."""
     corners = np.round(outline_mm * PX_PER_MM * 16).astype(np.int32)
     colour = [float(c) for c in (rgb(code) * tone).clip(0, 255)]
@@ -308,7 +284,7 @@ def _fill(drawing: Drawing, outline_mm: NDArray[np.float64], code: str, tone: fl
 
 def _draw_panel(
     rng: np.random.Generator,
-    drawing: Drawing,
+    drawing: Picture,
     box_mm: tuple[float, float, float, float],
     codes: Sequence[str],
 ) -> None:

@@ -1,7 +1,7 @@
-"""Table tops of wood: boards, blocks, herringbone, pressed strands, veneer, paint.
+"""Wooden table tops: boards, blocks, herringbone, pressed strands, veneer, paint.
 
-One large board is painted; a layout says of every pixel on which piece it lies and where on it, and each
-piece is cut from its own place of the board. Lengths are millimetres; pictures float32 (H, W, 3), 0 to 255.
+A layout assigns every pixel to a piece of wood and a place on it; each piece is cut from another place of one large
+board. Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tabletop_interaction.arrays import FloatPicture, Ids
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
     SHAPE,
     WIDTH_MM,
-    FloatImage,
-    LabelImage,
     blend,
     border_distance_mm,
     grid_mm,
     noise,
     plain,
     ramp,
+    rotated,
     shade,
     smooth_step,
 )
@@ -34,28 +34,28 @@ _LONGEST_SIDE_MM = max(WIDTH_MM, HEIGHT_MM)
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How pieces of wood cover the table.
+    """A tiling of the table with pieces of wood.
 
     Attributes:
         piece: int32 (H, W), the piece of each pixel.
-        along, across: float32 (H, W), the pixel's place on its piece, along and across the grain.
+        along, across: float32 (H, W), the pixel's position on its piece, along and across the grain.
         border_mm: float32 (H, W), distance to the piece's border.
     """
 
-    piece: LabelImage
-    along: FloatImage
-    across: FloatImage
-    border_mm: FloatImage
+    piece: Ids
+    along: FloatPicture
+    across: FloatPicture
+    border_mm: FloatPicture
 
 
-def board(rng: np.random.Generator, palette: Sequence[str], rings: float = 9.0, knots: int = 0) -> FloatImage:
-    """A board as large as the table, its grain across the picture.
+def board(rng: np.random.Generator, palette: Sequence[str], rings: float = 9.0, knots: int = 0) -> FloatPicture:
+    """A board of the table's size, with the grain along x.
 
     Args:
-        rng: consumed.
+        rng: source of all variation.
         palette: colours from late wood to early wood.
-        rings: year rings that are crossed from the lowest to the highest place of the cut.
-        knots: how many.
+        rings: growth rings between the lowest and highest place of the cut.
+        knots: number of knots.
     """
     rise = np.float32(rings) * noise(rng, (90, 700), 3, 0.35)
     cores = np.zeros(SHAPE, np.float32)
@@ -73,7 +73,7 @@ def strips(
     length_mm: tuple[float, float],
     upright: bool = False,
 ) -> Layout:
-    """Rows of boards with staggered ends, running across the table, or away from the viewer if `upright`."""
+    """Rows of boards with staggered ends, along x, or along y if `upright`."""
     x, y = grid_mm()
     along, across = (y, x) if upright else (x, y)
     row, row_border, row_place = _cut(across, rng, width_mm)
@@ -89,10 +89,8 @@ def strips(
 
 
 def herringbone(length_mm: float, width_mm: float, angle: float) -> Layout:
-    """Bricks in a zigzag; `length_mm` has to be a whole multiple of `width_mm`."""
-    x, y = grid_mm()
-    cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    u, v = cosine * x + sine * y, cosine * y - sine * x
+    """Bricks in a zigzag; `length_mm` must be a multiple of `width_mm`."""
+    u, v = rotated(*grid_mm(), angle)
     column, row = np.floor(u / width_mm), np.floor(v / width_mm)
     ratio = round(length_mm / width_mm)
     step = np.mod(column - row, 2 * ratio)
@@ -104,18 +102,14 @@ def herringbone(length_mm: float, width_mm: float, angle: float) -> Layout:
     border = np.minimum(np.minimum(along, length_mm - along), np.minimum(across, width_mm - across))
     keys = (first - first.min()) * 1000 + (second - second.min()) * 2 + lying
     _, piece = np.unique(keys.astype(np.int32), return_inverse=True)
-    return Layout(
-        piece.reshape(SHAPE).astype(np.int32),
-        along.astype(np.float32),
-        across.astype(np.float32),
-        border.astype(np.float32),
-    )
+    along, across, border = (values.astype(np.float32) for values in (along, across, border))
+    return Layout(piece.reshape(SHAPE).astype(np.int32), along, across, border)
 
 
 def strands(
     rng: np.random.Generator, count: int, length_mm: tuple[float, float], width_mm: tuple[float, float]
 ) -> Layout:
-    """Flat chips strewn over each other at any angle, as in pressed boards."""
+    """Overlapping flat chips at random angles, as in strand board."""
     piece = np.zeros(SHAPE, np.int32)
     centres = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM), (count, 2))
     angles = rng.normal(0, 0.7, count)
@@ -131,20 +125,20 @@ def strands(
 def laid(
     rng: np.random.Generator,
     layout: Layout,
-    wood: FloatImage,
+    wood: FloatPicture,
     spread: float = 0.12,
     gap: float = 0.5,
     gap_mm: float = 1.2,
-) -> FloatImage:
-    """The pieces of `layout`, each cut from its own place of `wood`.
+) -> FloatPicture:
+    """The pieces of `layout`, each cut from another place of `wood`.
 
     Args:
-        rng: consumed.
-        layout: where the pieces lie.
+        rng: source of all variation.
+        layout: the tiling.
         wood: a `board`.
-        spread: deviation of the pieces' brightness; their warmth varies by a fifth of it.
-        gap: how dark the joints are, 0 to 1.
-        gap_mm: how wide.
+        spread: deviation of the brightness between pieces; the colour temperature varies by a fifth of it.
+        gap: darkness of the joints, 0 to 1.
+        gap_mm: width of the joints.
     """
     pieces = int(layout.piece.max()) + 1
     shift = rng.uniform(0, _LONGEST_SIDE_MM, (2, pieces)).astype(np.float32)
@@ -158,8 +152,8 @@ def laid(
     return shade(picture * tint[layout.piece], joint)
 
 
-def end_grain(rng: np.random.Generator, palette: Sequence[str], block_mm: float) -> FloatImage:
-    """A butcher's block: sawn ends of beams, side by side, with their year rings."""
+def end_grain(rng: np.random.Generator, palette: Sequence[str], block_mm: float) -> FloatPicture:
+    """A butcher's block: sawn ends of beams with their growth rings."""
     layout = strips(rng, (block_mm, block_mm * 1.15), (block_mm, block_mm * 1.4))
     pieces = int(layout.piece.max()) + 1
     reach, turn = rng.uniform(25, 130, pieces), rng.uniform(0, 2 * np.pi, pieces)
@@ -176,24 +170,24 @@ def end_grain(rng: np.random.Generator, palette: Sequence[str], block_mm: float)
     return shade(wood, tint[layout.piece] * (1 - 0.5 * np.exp(-np.square(layout.border_mm / 0.9))))
 
 
-def book_matched(wood: FloatImage) -> FloatImage:
-    """Veneer: the right half mirrors the left, as two leaves of one cut do."""
+def book_matched(wood: FloatPicture) -> FloatPicture:
+    """Veneer whose right half mirrors the left."""
     left = wood[:, : SHAPE[1] // 2]
     return np.concatenate([left, left[:, ::-1]], axis=1)
 
 
 def painted(
-    rng: np.random.Generator, wood: FloatImage, layout: Layout, code: str, wear: float, upright: bool = False
-) -> FloatImage:
-    """Brushed paint over boards, worn off in places, most of all along the joints.
+    rng: np.random.Generator, wood: FloatPicture, layout: Layout, code: str, wear: float, upright: bool = False
+) -> FloatPicture:
+    """Brushed paint over boards, worn off in places, mainly along the joints.
 
     Args:
-        rng: consumed.
-        wood: the bare boards, as from `laid`.
-        layout: theirs.
-        code: the paint.
-        wear: share of the paint that is gone, 0 to 1.
-        upright: whether the boards run away from the viewer, and the brush with them.
+        rng: source of all variation.
+        wood: the bare boards (`laid`).
+        layout: of the boards.
+        code: colour of the paint.
+        wear: share of the paint that is worn off, 0 to 1.
+        upright: whether boards and brush strokes run along y.
     """
     strokes, flakes = ((160, 3), (130, 18)) if upright else ((3, 160), (18, 130))
     tint = rng.normal(1, 0.05, int(layout.piece.max()) + 1).astype(np.float32)[layout.piece]
@@ -205,16 +199,16 @@ def painted(
     return blend(wood, paint, 0.95 * smooth_step(rubbed, edge + 0.02, edge - 0.02))
 
 
-def _squeezed_distance(rng: np.random.Generator) -> FloatImage:
-    """Distance (H, W) from a random place, millimetres; half as much along the grain."""
+def _squeezed_distance(rng: np.random.Generator) -> FloatPicture:
+    """Distance (H, W) from a random place, millimetres, scaled down along the grain."""
     x, y = grid_mm()
-    # Away from the ends, beyond which a long piece goes on with the board's mirror image.
+    # Away from the ends, where a long piece continues with the mirrored board.
     centre_x, centre_y = rng.uniform(0.2, 0.8) * WIDTH_MM, rng.uniform(0.1, 0.9) * HEIGHT_MM
     return np.asarray(np.hypot((x - np.float32(centre_x)) / 2.2, y - np.float32(centre_y)), np.float32)
 
 
-def _year_rings(rise: FloatImage) -> FloatImage:
-    """Light and dark of year rings (H, W), 0 to 1, from how many rings lie below; too fine ones fade out."""
+def _year_rings(rise: FloatPicture) -> FloatPicture:
+    """Brightness (H, W) of growth rings, 0 to 1, at a height in rings; too narrow rings fade out."""
     phase = np.float32(2 * np.pi) * rise
     rings = np.sin(phase + 0.6 * np.sin(phase))
     steepness = np.hypot(cv2.Sobel(rise, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(rise, cv2.CV_32F, 0, 1, scale=1 / 8))
@@ -222,9 +216,9 @@ def _year_rings(rise: FloatImage) -> FloatImage:
 
 
 def _cut(
-    position: FloatImage, rng: np.random.Generator, length_mm: tuple[float, float]
-) -> tuple[LabelImage, FloatImage, FloatImage]:
-    """Cut a line into random lengths: for each position its piece, nearest cut, place there."""
+    position: FloatPicture, rng: np.random.Generator, length_mm: tuple[float, float]
+) -> tuple[Ids, FloatPicture, FloatPicture]:
+    """Cut a line into random lengths: for each position its piece, distance to the nearest cut, place on the piece."""
     lengths = rng.uniform(*length_mm, int(_LONGEST_SIDE_MM / length_mm[0]) + 3)
     cuts = np.cumsum(lengths) - rng.uniform(0.1, 0.9) * lengths[0]
     cuts = np.concatenate([[cuts[0] - lengths[0]], cuts]).astype(np.float32)

@@ -154,5 +154,4 @@ def _sheet(board: Board, softness: float) -> ObjectModel:
         mass=0.1,
         friction=0.5,
         specular=0.0,
-        grasp_width=0.1,
     )

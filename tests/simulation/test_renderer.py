@@ -39,7 +39,6 @@ def _box_model(size):
         mass=0.1,
         friction=0.5,
         specular=0.0,
-        grasp_width=float(min(size)),
     )
 
 
