@@ -13,14 +13,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
-from tabletop_interaction.envs.backend import (
-    Arena,
-    Backend,
-    PickOutcome,
-    Pictures,
-    ThirdPerson,
-    open_backend,
-)
+from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, Pictures, ThirdPerson, open_backend
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
 

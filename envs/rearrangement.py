@@ -11,14 +11,7 @@ from gymnasium.utils import EzPickle
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
-from tabletop_interaction.envs.goals import (
-    MOST_DISPLACED,
-    ArrangingBackend,
-    Goal,
-    GoalPaths,
-    lay_goal,
-    load_goal,
-)
+from tabletop_interaction.envs.goals import MOST_DISPLACED, ArrangingBackend, Goal, GoalPaths, lay_goal, load_goal
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
 from tabletop_interaction.envs.pick_place_env import (
     Info,

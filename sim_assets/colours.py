@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tabletop_interaction.sim_assets.noise import Rng
+
 Colour = tuple[float, float, float]
 """Red, green and blue, each 0 to 255."""
 
@@ -52,7 +54,7 @@ class Palette:
         return Palette(self.accent, self.base, self.second, contrast(self.accent))
 
 
-def tone(rng: np.random.Generator, *kinds: str) -> Colour:
+def tone(rng: Rng, *kinds: str) -> Colour:
     """A random colour of one of `kinds`, see `KINDS`."""
     hue, saturation, value = (rng.uniform(*span) for span in KINDS[kinds[rng.integers(len(kinds))]])
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
@@ -80,14 +82,14 @@ def shade(colour: Colour, factor: float) -> Colour:
     return (red, green, blue)
 
 
-def natural(rng: np.random.Generator, kind: str) -> Palette:
+def natural(rng: Rng, kind: str) -> Palette:
     """Three similar tones of one material (wood, stone, steel, ...)."""
     base = tone(rng, kind)
     darker, darkest = shade(base, rng.uniform(0.6, 0.8)), shade(base, rng.uniform(0.3, 0.5))
     return Palette(base, darker, darkest, contrast(base))
 
 
-def mixed(rng: np.random.Generator, *kinds: str) -> Palette:
+def mixed(rng: Rng, *kinds: str) -> Palette:
     """A base of one of `kinds` (by default of any manufactured kind) and contrasting accents."""
     base = tone(rng, *(kinds or ("vivid", "vivid", "deep", "pastel", "muted", "white", "white", "grey", "black")))
     accents = [base]

@@ -9,14 +9,12 @@ import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture
 
+Rng = np.random.Generator
+"""Source of all random variation; its state is changed."""
+
 
 def fractal_noise(
-    rng: np.random.Generator,
-    height: int,
-    width: int,
-    cell: float | tuple[float, float],
-    octaves: int = 4,
-    persistence: float = 0.5,
+    rng: Rng, height: int, width: int, cell: float | tuple[float, float], octaves: int = 4, persistence: float = 0.5
 ) -> FloatPicture:
     """Sum of random grids of increasing resolution, each smoothly enlarged to the picture.
 
@@ -50,7 +48,7 @@ def fractal_noise(
     return (total - np.float32(lowest)) / np.float32(max(highest - lowest, 1e-6))
 
 
-def _octave(rng: np.random.Generator, height: int, width: int, rows: float, columns: float) -> FloatPicture:
+def _octave(rng: Rng, height: int, width: int, rows: float, columns: float) -> FloatPicture:
     """One random grid with cells of `rows` x `columns` pixels, enlarged to float32 (height, width)."""
     grid = rng.random((math.ceil(height / rows) + 3, math.ceil(width / columns) + 3), dtype=np.float32)
     row_shift, column_shift = -(1 + rng.random(2)) * (rows, columns)

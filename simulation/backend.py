@@ -61,12 +61,7 @@ class SimulationBackend:
     """
 
     def __init__(
-        self,
-        split: str,
-        config: SimulationConfig,
-        world: World,
-        renderer: Renderer,
-        views: tuple[View, ...],
+        self, split: str, config: SimulationConfig, world: World, renderer: Renderer, views: tuple[View, ...]
     ) -> None:
         self._split = split
         self._config = config
@@ -201,10 +196,7 @@ class SimulationBackend:
         return self
 
     def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 

@@ -196,13 +196,7 @@ def _draw_layer(client: BulletClient, view: View, points: Floats, light: Light) 
     return _ObjectLayer((slice(top, bottom), slice(left, right)), rgb, segmentation >= 0, depth)
 
 
-def _lay_over(
-    picture: Picture,
-    instances: Ids,
-    nearest: Floats32,
-    layer: _ObjectLayer,
-    id_: int,
-) -> None:
+def _lay_over(picture: Picture, instances: Ids, nearest: Floats32, layer: _ObjectLayer, id_: int) -> None:
     """Draw a layer into all three arrays, where it is nearer than the content so far."""
     seen = layer.covered & (layer.depth < nearest[layer.rectangle])
     np.copyto(picture[layer.rectangle], layer.rgb, where=seen[:, :, None])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import Panel
 from tabletop_interaction.sim_assets.objects.textures import Skin, paint
 
@@ -62,11 +63,7 @@ def _shelves(sizes: Mapping[str, tuple[float, float]], size: int, resolution: fl
 
 
 def paint_atlas(
-    rng: np.random.Generator,
-    cells: Mapping[str, Cell],
-    skins: Mapping[str, Skin],
-    resolution: float,
-    size: int,
+    rng: Rng, cells: Mapping[str, Cell], skins: Mapping[str, Skin], resolution: float, size: int
 ) -> Picture:
     """Paint the texture, uint8 (size, size, 3) RGB; each cell is painted with its margin.
 

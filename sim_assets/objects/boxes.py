@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import LYING, column, oval, regular, rounded_rectangle
 from tabletop_interaction.sim_assets.objects.sketch import (
     Sketch,
@@ -25,8 +26,6 @@ from tabletop_interaction.sim_assets.objects.sketch import (
     trimming,
 )
 from tabletop_interaction.sim_assets.objects.textures import Skin
-
-Rng = np.random.Generator
 
 
 def _folds(width: float, height: float) -> tuple[float, ...]:
@@ -61,10 +60,7 @@ def _sponge(rng: Rng) -> Sketch:
         block("foam", (length, width, foam), (0, 0, 0), 0.002, 250),
         block("scourer", (length, width, scourer), (0, 0, foam - 0.001), 0.001, 250),
     )
-    skins = {
-        "foam": Skin("speckled", mixed(rng, "vivid")),
-        "scourer": Skin("rough", natural(rng, "deep")),
-    }
+    skins = {"foam": Skin("speckled", mixed(rng, "vivid")), "scourer": Skin("rough", natural(rng, "deep"))}
     return Sketch(parts, skins, 0.0, rng.uniform(0.75, 0.9))
 
 

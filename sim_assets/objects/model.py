@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.arrays import Floats, Floats32, Ids, Ints, Picture
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects import boxes, solids, tools, toys, vessels
 from tabletop_interaction.sim_assets.objects.atlas import Cell, pack, paint_atlas
 from tabletop_interaction.sim_assets.objects.shapes import Part
@@ -73,7 +74,7 @@ def load_object(name: str) -> ObjectModel:
     return _assemble(name, family, _VARIANTS[variant](shape_rng), paint_rng)
 
 
-def _assemble(name: str, family: str, sketch: Sketch, rng: np.random.Generator) -> ObjectModel:
+def _assemble(name: str, family: str, sketch: Sketch, rng: Rng) -> ObjectModel:
     cells, resolution = pack([panel for part in sketch.parts for panel in part.panels], TEXTURE_SIZE)
     mass, centre = _mass_and_centre(sketch.parts)
     vertices, normals, uv, faces = _merge([_surface(part, cells) for part in sketch.parts])
@@ -154,9 +155,7 @@ def _corners_around(vertex_of_corner: Ints) -> tuple[Ints, Ints]:
     return first, order[starts[vertex_of_corner[first]] + place]
 
 
-def _merge(
-    surfaces: Sequence[tuple[Floats, Floats, Floats, Ints]],
-) -> tuple[Floats, Floats, Floats, Ints]:
+def _merge(surfaces: Sequence[tuple[Floats, Floats, Floats, Ints]]) -> tuple[Floats, Floats, Floats, Ints]:
     """Concatenate surfaces and renumber their faces."""
     counts = [len(surface[0]) for surface in surfaces]
     starts = np.cumsum([0, *counts[:-1]])

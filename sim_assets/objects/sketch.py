@@ -9,6 +9,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Points
 from tabletop_interaction.sim_assets.colours import Colour, Palette, uniform
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import (
     LYING,
     Part,
@@ -40,7 +41,7 @@ class Sketch:
     friction: float
 
 
-Variant = Callable[[np.random.Generator], Sketch]
+Variant = Callable[[Rng], Sketch]
 """Draws one random instance."""
 
 _PATTERNS = ("stripes", "checks", "dots", "zigzag", "confetti", "camouflage", "bands", "marble", "speckled")
@@ -56,12 +57,12 @@ def by_name(*variants: Variant) -> dict[str, Variant]:
     return {variant.__name__.removeprefix("_"): variant for variant in variants}
 
 
-def pick(rng: np.random.Generator, *options: str) -> str:
+def pick(rng: Rng, *options: str) -> str:
     """One of the options."""
     return options[int(rng.integers(len(options)))]
 
 
-def pattern(rng: np.random.Generator, palette: Palette) -> Skin:
+def pattern(rng: Rng, palette: Palette) -> Skin:
     """A random patterned skin."""
     return Skin(pick(rng, *_PATTERNS), palette)
 
@@ -77,12 +78,7 @@ def trimming(part: Part) -> Part:
 
 
 def ball(
-    slot: str,
-    size: Triple,
-    at: Triple,
-    density: float = 700.0,
-    turn: Points | None = None,
-    cut: float = 0.0,
+    slot: str, size: Triple, at: Triple, density: float = 700.0, turn: Points | None = None, cut: float = 0.0
 ) -> Part:
     """Ellipsoid of `size` metres about `at`, without the lowest share `cut` of its height."""
     # Eyes and beaks cover only a few pixels.

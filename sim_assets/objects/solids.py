@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from tabletop_interaction.arrays import Points
 from tabletop_interaction.sim_assets.colours import BLACK, Colour, Palette, mixed, natural, shade, tone
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import LYING, Part, column, deform, flat_below, oval, place
 from tabletop_interaction.sim_assets.objects.sketch import (
     Sketch,
@@ -27,8 +28,6 @@ from tabletop_interaction.sim_assets.objects.sketch import (
     sitting_ball,
 )
 from tabletop_interaction.sim_assets.objects.textures import Skin
-
-Rng = np.random.Generator
 
 _STATIONS = 15
 _SKIN = (("skin", _STATIONS - 1),)
@@ -118,10 +117,7 @@ def _pear(rng: Rng) -> Sketch:
     part = _settled(_blob((length, 0.0455, 0.045), (0.95, 1.0, 0.9, 0.66, 0.55), 800), 0.12)
     stem = rod("stem", 0.005, 0.02, (length / 2 + 0.004, 0, 0.003), LYING)
     base = (rng.uniform(150, 220), rng.uniform(180, 210), rng.uniform(60, 90))
-    skins = {
-        "skin": Skin("rind", _fruit_palette(base, tone(rng, "clay", "brass"))),
-        "stem": plain((84.0, 60.0, 36.0)),
-    }
+    skins = {"skin": Skin("rind", _fruit_palette(base, tone(rng, "clay", "brass"))), "stem": plain((84.0, 60.0, 36.0))}
     return Sketch((part, stem), skins, rng.uniform(0.3, 0.6), rng.uniform(0.5, 0.65))
 
 

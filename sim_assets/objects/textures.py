@@ -15,7 +15,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Floats
 from tabletop_interaction.sim_assets.colours import Colour, Palette, contrast, shade
-from tabletop_interaction.sim_assets.noise import fractal_noise
+from tabletop_interaction.sim_assets.noise import Rng, fractal_noise
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Canvas:
         return x, y
 
 
-Paint = Callable[[np.random.Generator, Canvas, Palette], FloatPicture]
+Paint = Callable[[Rng, Canvas, Palette], FloatPicture]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Skin:
     folds: tuple[float, ...] = (0.0, 0.5, 1.0)
 
 
-def paint(rng: np.random.Generator, height: int, width: int, pixels_per_metre: float, skin: Skin) -> FloatPicture:
+def paint(rng: Rng, height: int, width: int, pixels_per_metre: float, skin: Skin) -> FloatPicture:
     """Paint a skin with some wear and dust: float32 (height, width, 3), 0 to 255."""
     canvas = Canvas(height, width, pixels_per_metre, skin.folds)
     picture = PAINTS[skin.paint](rng, canvas, skin.palette)
@@ -72,9 +72,7 @@ def paint(rng: np.random.Generator, height: int, width: int, pixels_per_metre: f
     return np.asarray(np.clip(picture * wear[..., None] + grain, 0, 255), np.float32)
 
 
-def _noise(
-    rng: np.random.Generator, canvas: Canvas, cell: float, octaves: int = 4, stretch: float = 1.0
-) -> FloatPicture:
+def _noise(rng: Rng, canvas: Canvas, cell: float, octaves: int = 4, stretch: float = 1.0) -> FloatPicture:
     """Fractal noise with cells of `cell` metres, `stretch` times as tall as wide."""
     size = (canvas.pixels(cell * stretch), canvas.pixels(cell))
     return fractal_noise(rng, canvas.height, canvas.width, size, octaves)
@@ -100,21 +98,21 @@ def _wave(phase: FloatPicture) -> FloatPicture:
     return np.abs(2 * (phase - np.floor(phase)) - 1)
 
 
-def _plain(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _plain(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     return _fill(canvas, palette.base)
 
 
-def _mottled(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _mottled(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     return _blend(palette.base, palette.accent, _noise(rng, canvas, rng.uniform(0.01, 0.03)))
 
 
-def _speckled(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _speckled(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     soft = 0.25 * _noise(rng, canvas, 0.04)
     spots = _step(_noise(rng, canvas, rng.uniform(0.002, 0.005), octaves=2), rng.uniform(0.6, 0.75), 0.1)
     return _blend(_blend(palette.base, palette.second, soft), palette.accent, spots)
 
 
-def _camouflage(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _camouflage(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     cell = rng.uniform(0.015, 0.03)
     picture = _fill(canvas, palette.base)
     for colour in (palette.accent, palette.second):
@@ -122,7 +120,7 @@ def _camouflage(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> F
     return picture
 
 
-def _stripes(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _stripes(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Straight stripes around, along or diagonal, some with a thin line of the third colour."""
     x, y = canvas.coordinates()
     angle = float(rng.choice([0.0, np.pi / 2, rng.uniform(0.3, 1.2)]))
@@ -134,7 +132,7 @@ def _stripes(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Floa
     return picture
 
 
-def _bands(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _bands(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """A few uneven bands around the part."""
     picture = _fill(canvas, palette.base)
     for colour in (palette.accent, palette.second, palette.accent)[: rng.integers(1, 4)]:
@@ -144,7 +142,7 @@ def _bands(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatP
     return picture
 
 
-def _checks(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _checks(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.006, 0.014)
     if rng.random() < 0.5:
@@ -156,7 +154,7 @@ def _checks(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Float
     return _blend(palette.base, palette.accent, gingham)
 
 
-def _dots(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _dots(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.009, 0.018)
     row = np.floor(y / size)
@@ -164,7 +162,7 @@ def _dots(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPi
     return _blend(palette.base, palette.accent, 1 - _step(distance, rng.uniform(0.22, 0.38), 0.1))
 
 
-def _zigzag(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _zigzag(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.01, 0.02)
     wave = _wave(np.asarray((y + 0.5 * size * _wave(x / size)) / size, np.float32))
@@ -172,14 +170,14 @@ def _zigzag(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Float
     return _blend(picture, palette.second, _step(wave, 0.85, 0.1))
 
 
-def _woven(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _woven(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     x, y = canvas.coordinates()
     size = rng.uniform(0.003, 0.006)
     over = np.where((np.floor(x / size) + np.floor(y / size)) % 2 > 0, _wave(x / size), _wave(y / size))
     return _blend(palette.accent, palette.base, (0.35 + 0.65 * over).astype(np.float32))
 
 
-def _confetti(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _confetti(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Scattered stars and polygons."""
     picture = _fill(canvas, palette.base)
     points = int(rng.integers(3, 7))
@@ -200,7 +198,7 @@ def _star(picture: FloatPicture, centre: Floats, size: float, points: int, turn:
     cv2.fillPoly(picture, [np.round(corners).astype(np.int32)], colour, cv2.LINE_AA)
 
 
-def _wood(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _wood(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Grain along v, with fibres."""
     rings = _noise(rng, canvas, rng.uniform(0.008, 0.02), octaves=2, stretch=rng.uniform(6, 12))
     grain = _wave(rings * np.float32(rng.uniform(4, 9))) ** 2
@@ -208,14 +206,14 @@ def _wood(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPi
     return _blend(palette.base, palette.accent, np.clip(0.75 * grain + 0.5 * (fibres - 0.5), 0, 1))
 
 
-def _marble(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _marble(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     warp = _noise(rng, canvas, 0.04, octaves=5)
     veins = 1 - _wave(warp * np.float32(rng.uniform(2, 4)))
     clouds = 0.3 * _noise(rng, canvas, 0.02)
     return _blend(_blend(palette.base, palette.second, clouds), palette.accent, veins ** np.float32(6))
 
 
-def _metal(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _metal(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Brushed, with a broad reflection along the part."""
     x, _ = canvas.coordinates()
     streaks = _noise(rng, canvas, 0.02, octaves=3, stretch=0.05)
@@ -224,14 +222,14 @@ def _metal(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatP
     return _fill(canvas, palette.base) * (gleam * (0.85 + 0.25 * streaks))[..., None]
 
 
-def _ribbed(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _ribbed(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Grooves of a grip or a screw cap, along v."""
     x, _ = canvas.coordinates()
     wave = np.broadcast_to(_wave(x / np.float32(rng.uniform(0.003, 0.006))), (canvas.height, canvas.width))
     return _fill(canvas, palette.base) * (0.6 + 0.5 * wave)[..., None]
 
 
-def _rind(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _rind(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Fruit: a colour gradient along v, with freckles."""
     v = np.linspace(1, 0, canvas.height, dtype=np.float32)[:, None]
     ripe = _step(v + 0.8 * (_noise(rng, canvas, 0.03) - 0.5), rng.uniform(0.35, 0.75), rng.uniform(0.3, 0.9))
@@ -239,18 +237,18 @@ def _rind(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPi
     return _blend(_blend(palette.base, palette.accent, ripe), palette.second, freckles)
 
 
-def _pages(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _pages(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Edges of paper sheets, perpendicular to v."""
     lines = rng.uniform(0.75, 1.0, (canvas.height, 1, 1)).astype(np.float32)
     return _fill(canvas, palette.base) * lines
 
 
-def _bristles(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _bristles(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     tufts = _noise(rng, canvas, 0.002, octaves=2, stretch=12)
     return _blend(palette.accent, palette.base, _step(tufts, 0.5, 0.5))
 
 
-def _label(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _label(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """A printed wrapping with text around the part."""
     picture = _print_ground(rng, canvas, palette)
     for number, (start, end) in enumerate(itertools.pairwise(canvas.folds)):
@@ -261,7 +259,7 @@ def _label(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatP
     return picture
 
 
-def _long_label(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _long_label(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """A printed wrapping with text along v, for long cartons and bars."""
     picture = _print_ground(rng, canvas, palette)
     for number, (start, end) in enumerate(itertools.pairwise(canvas.folds)):
@@ -272,7 +270,7 @@ def _long_label(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> F
     return picture
 
 
-def _print_ground(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _print_ground(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     ground = ("plain", "plain", "bands", "bands", "stripes", "mottled", "dots")[rng.integers(7)]
     if ground in ("stripes", "dots", "mottled"):
         soft = tuple(0.7 * a + 0.3 * b for a, b in zip(palette.base, palette.accent, strict=True))
@@ -280,7 +278,7 @@ def _print_ground(rng: np.random.Generator, canvas: Canvas, palette: Palette) ->
     return PAINTS[ground](rng, canvas, palette)
 
 
-def _print_front(rng: np.random.Generator, face: FloatPicture, palette: Palette) -> None:
+def _print_front(rng: Rng, face: FloatPicture, palette: Palette) -> None:
     """Draw a badge, a brand and small print into the face."""
     height, width = face.shape[:2]
     centre = (width // 2, int(height * rng.uniform(0.35, 0.6)))
@@ -295,7 +293,7 @@ def _print_front(rng: np.random.Generator, face: FloatPicture, palette: Palette)
     _small_print(rng, face, int(height * 0.8), int(height * 0.95), palette.ink)
 
 
-def _print_back(rng: np.random.Generator, face: FloatPicture, palette: Palette) -> None:
+def _print_back(rng: Rng, face: FloatPicture, palette: Palette) -> None:
     """Draw small print and a bar code into the face."""
     height, width = face.shape[:2]
     _small_print(rng, face, int(height * 0.12), int(height * rng.uniform(0.45, 0.6)), palette.ink)
@@ -305,14 +303,7 @@ def _print_back(rng: np.random.Generator, face: FloatPicture, palette: Palette) 
     area[:] = code[None, : area.shape[1], None]
 
 
-def _word(
-    rng: np.random.Generator,
-    face: FloatPicture,
-    centre: tuple[int, int],
-    width: float,
-    height: float,
-    colour: Colour,
-) -> None:
+def _word(rng: Rng, face: FloatPicture, centre: tuple[int, int], width: float, height: float, colour: Colour) -> None:
     """Draw an invented brand about the centre, as large as fits into `width` x `height` pixels."""
     letters = "".join("BDFGKLMNPRSTVZ"[rng.integers(14)] + "AEIOU"[rng.integers(5)] for _ in range(rng.integers(1, 4)))
     font = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SIMPLEX)[rng.integers(3)]
@@ -322,7 +313,7 @@ def _word(
     cv2.putText(face, letters, origin, font, scale, colour, max(1, round(2 * scale)), cv2.LINE_AA)
 
 
-def _small_print(rng: np.random.Generator, face: FloatPicture, top: int, bottom: int, colour: Colour) -> None:
+def _small_print(rng: Rng, face: FloatPicture, top: int, bottom: int, colour: Colour) -> None:
     """Draw rows of blocks that look like words into the face."""
     width = face.shape[1]
     for row in range(top, bottom, 4):
@@ -333,7 +324,7 @@ def _small_print(rng: np.random.Generator, face: FloatPicture, top: int, bottom:
             column += length + 2
 
 
-def _two_tone(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _two_tone(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Base below, accent above, with a wavy edge between, like a glaze."""
     x, _ = canvas.coordinates()
     v = np.linspace(1, 0, canvas.height, dtype=np.float32)[:, None]
@@ -342,7 +333,7 @@ def _two_tone(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> Flo
     return picture * (0.94 + 0.06 * _noise(rng, canvas, 0.02))[..., None]
 
 
-def _rough(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> FloatPicture:
+def _rough(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     """Bark, crust, felt: dark pits in a mottled ground."""
     ground = _blend(palette.base, palette.accent, _noise(rng, canvas, 0.015))
     return _blend(ground, shade(palette.accent, 0.6), _step(_noise(rng, canvas, 0.006), 0.62, 0.2))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import BLACK, mixed, natural, shade, tone
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import (
     LYING,
     Part,
@@ -36,8 +37,6 @@ from tabletop_interaction.sim_assets.objects.sketch import (
     trimming,
 )
 from tabletop_interaction.sim_assets.objects.textures import Skin
-
-Rng = np.random.Generator
 
 
 def _bar(slot: str, size: Triple, at: Triple, density: float) -> Part:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from tabletop_interaction.sim_assets.colours import BLACK, WHITE, mixed, natural, tone
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import LYING, Part, column, oval, pitch
 from tabletop_interaction.sim_assets.objects.sketch import (
     ALONG_Y,
@@ -27,8 +26,6 @@ from tabletop_interaction.sim_assets.objects.sketch import (
     trimming,
 )
 from tabletop_interaction.sim_assets.objects.textures import Skin
-
-Rng = np.random.Generator
 
 
 def _axles(positions: tuple[float, ...], diameter: float, track: float) -> list[Part]:
@@ -174,11 +171,7 @@ def _caterpillar(rng: Rng) -> Sketch:
         *_eyes(front + 0.37 * size, 0.2 * size, 0.67 * size, 0.007),
     ]
     skins = {f"ring_{index}": Skin(pick(rng, "plain", "dots"), mixed(rng, "vivid")) for index in range(3)}
-    skins |= {
-        "face": plain(mixed(rng, "vivid", "pastel")),
-        "nose": plain(tone(rng, "vivid")),
-        "eye": plain(BLACK),
-    }
+    skins |= {"face": plain(mixed(rng, "vivid", "pastel")), "nose": plain(tone(rng, "vivid")), "eye": plain(BLACK)}
     return Sketch(tuple(parts), skins, rng.uniform(0.2, 0.8), rng.uniform(0.5, 0.7))
 
 

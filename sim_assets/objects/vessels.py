@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import (
     LYING,
     Part,
@@ -25,8 +26,6 @@ from tabletop_interaction.sim_assets.objects.shapes import (
 )
 from tabletop_interaction.sim_assets.objects.sketch import Sketch, Variant, block, by_name, pattern, pick, plain, rod
 from tabletop_interaction.sim_assets.objects.textures import Skin
-
-Rng = np.random.Generator
 
 
 def _bottle(rng: Rng) -> Sketch:

@@ -8,10 +8,4 @@ from tabletop_interaction.sim_assets.tables.backgrounds import (
     load_background,
 )
 
-__all__ = [
-    "BACKGROUND_HEIGHT_M",
-    "BACKGROUND_PX_PER_M",
-    "BACKGROUND_WIDTH_M",
-    "background_names",
-    "load_background",
-]
+__all__ = ["BACKGROUND_HEIGHT_M", "BACKGROUND_PX_PER_M", "BACKGROUND_WIDTH_M", "background_names", "load_background"]

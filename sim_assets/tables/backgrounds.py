@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Picture
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.tables import cloths, materials, prints, woods
 from tabletop_interaction.sim_assets.tables.surfaces import HEIGHT_MM, PX_PER_MM, WIDTH_MM, plain, worn
 
@@ -23,7 +24,7 @@ BACKGROUND_PX_PER_M = round(PX_PER_MM * 1000)
 
 SPLITS = ("train", "val", "test")
 
-Painter = Callable[[np.random.Generator], FloatPicture]
+Painter = Callable[[Rng], FloatPicture]
 
 _OAK = ("#7d5730", "#b98d58", "#d3ad78", "#e3c596")
 _WALNUT = ("#2b1a10", "#4a2f1d", "#6b4729", "#87603a")
@@ -37,34 +38,32 @@ _PASTEL = ("#e9b7b0", "#b8d3e6", "#cfe3bf", "#f2e2ad", "#d6c4e4", "#f7f2ea", "#e
 _TARTAN = ("#1f4d3a", "#16243f", "#1f4d3a", "#d8b23f", "#1f4d3a", "#16243f", "#a3262c", "#efe8da")
 
 
-def _planks(
-    rng: np.random.Generator, palette: tuple[str, ...], width_mm: tuple[float, float], upright: bool = False
-) -> FloatPicture:
+def _planks(rng: Rng, palette: tuple[str, ...], width_mm: tuple[float, float], upright: bool = False) -> FloatPicture:
     layout = woods.strips(rng, width_mm, (380, 950), upright)
     return woods.laid(rng, layout, woods.board(rng, palette, 9, knots=7))
 
 
-def _staves(rng: np.random.Generator, palette: tuple[str, ...]) -> FloatPicture:
+def _staves(rng: Rng, palette: tuple[str, ...]) -> FloatPicture:
     layout = woods.strips(rng, (36, 44), (160, 420))
     return woods.laid(rng, layout, woods.board(rng, palette, 7), spread=0.13, gap=0.3, gap_mm=0.8)
 
 
-def _veneer(rng: np.random.Generator, palette: tuple[str, ...]) -> FloatPicture:
+def _veneer(rng: Rng, palette: tuple[str, ...]) -> FloatPicture:
     return woods.book_matched(woods.board(rng, palette, 16, knots=1))
 
 
-def _painted_planks(rng: np.random.Generator, paint: str, wear: float, upright: bool = False) -> FloatPicture:
+def _painted_planks(rng: Rng, paint: str, wear: float, upright: bool = False) -> FloatPicture:
     layout = woods.strips(rng, (75, 115), (500, 950), upright)
     bare = woods.laid(rng, layout, woods.board(rng, _ASH, 9, knots=4))
     return woods.painted(rng, bare, layout, paint, wear, upright)
 
 
-def _herringbone(rng: np.random.Generator, palette: tuple[str, ...]) -> FloatPicture:
+def _herringbone(rng: Rng, palette: tuple[str, ...]) -> FloatPicture:
     layout = woods.herringbone(210, 42, np.pi / 4)
     return woods.laid(rng, layout, woods.board(rng, palette, 9), spread=0.09, gap=0.45, gap_mm=0.9)
 
 
-def _strand_board(rng: np.random.Generator) -> FloatPicture:
+def _strand_board(rng: Rng) -> FloatPicture:
     layout = woods.strands(rng, 1100, (60, 130), (14, 36))
     return woods.laid(rng, layout, woods.board(rng, _PINE, 14), spread=0.08, gap=0.28, gap_mm=0.7)
 

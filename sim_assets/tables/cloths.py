@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
@@ -34,7 +35,7 @@ from tabletop_interaction.sim_assets.tables.surfaces import (
 
 
 def woven(
-    rng: np.random.Generator, picture: FloatPicture, coarseness_mm: float, contrast: float, creases: bool = False
+    rng: Rng, picture: FloatPicture, coarseness_mm: float, contrast: float, creases: bool = False
 ) -> FloatPicture:
     """`picture` on a cloth of crossing threads of uneven thickness, `draped` with `creases`."""
     weft = noise(rng, (coarseness_mm, 45), 2) + 0.4 * noise(rng, (coarseness_mm * 4, 160), 2)
@@ -43,9 +44,7 @@ def woven(
     return draped(rng, shade(picture, threads), creases=creases)
 
 
-def draped(
-    rng: np.random.Generator, picture: FloatPicture, wrinkles: float = 0.03, creases: bool = False
-) -> FloatPicture:
+def draped(rng: Rng, picture: FloatPicture, wrinkles: float = 0.03, creases: bool = False) -> FloatPicture:
     """`picture` with soft wrinkles, and with crossing ironed folds if `creases`."""
     hills = np.abs(noise(rng, 240, 3, 0.4) - 0.5) + 0.3 * noise(rng, 120, 2)
     light = relief(blur(hills, 5), wrinkles)
@@ -57,17 +56,13 @@ def draped(
     return shade(picture, light)
 
 
-def linen(rng: np.random.Generator, code: str) -> FloatPicture:
+def linen(rng: Rng, code: str) -> FloatPicture:
     """Linen of one colour with uneven threads."""
     return woven(rng, plain(code), 1.6, 0.22, creases=True)
 
 
 def bands(
-    rng: np.random.Generator,
-    widths_mm: Sequence[float],
-    codes: Sequence[str],
-    crossed: bool,
-    angle: float = 0.0,
+    rng: Rng, widths_mm: Sequence[float], codes: Sequence[str], crossed: bool, angle: float = 0.0
 ) -> FloatPicture:
     """Repeated woven bands: stripes, or gingham and plaid if `crossed`.
 
@@ -88,9 +83,7 @@ def bands(
     return woven(rng, picture, 1.6, 0.12)
 
 
-def dots(
-    rng: np.random.Generator, code: str, dot_codes: Sequence[str], pitch_mm: float, radius_mm: float
-) -> FloatPicture:
+def dots(rng: Rng, code: str, dot_codes: Sequence[str], pitch_mm: float, radius_mm: float) -> FloatPicture:
     """Polka dots in staggered rows, each of a random colour of `dot_codes`."""
     x, y = wobbly_grid_mm(rng, 6, 180, 0.03)
     row = np.floor(y / pitch_mm)
@@ -103,7 +96,7 @@ def dots(
     return woven(rng, picture, 1.5, 0.1)
 
 
-def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> FloatPicture:
+def denim(rng: Rng, palette: Sequence[str], thread: str) -> FloatPicture:
     """Washed twill with a double seam."""
     x, y = wobbly_grid_mm(rng, 3, 60)
     twill = noise(rng, (1.4, 16), 2)
@@ -120,7 +113,7 @@ def denim(rng: np.random.Generator, palette: Sequence[str], thread: str) -> Floa
     return draped(rng, picture, 0.04)
 
 
-def floral(rng: np.random.Generator, code: str, flower_codes: Sequence[str], leaf: str) -> FloatPicture:
+def floral(rng: Rng, code: str, flower_codes: Sequence[str], leaf: str) -> FloatPicture:
     """A print of scattered leaves and flowers of 3 to 8 cm."""
     drawing = drawing_of(code)
     for _ in range(260):
@@ -131,7 +124,7 @@ def floral(rng: np.random.Generator, code: str, flower_codes: Sequence[str], lea
     return woven(rng, picture, 1.5, 0.12)
 
 
-def carpet(rng: np.random.Generator, codes: Sequence[str], border_mm: float = 75) -> FloatPicture:
+def carpet(rng: Rng, codes: Sequence[str], border_mm: float = 75) -> FloatPicture:
     """A knotted rug: an ornament, symmetric both ways, in a framed field."""
     x, y = grid_mm()
     ornament = noise(rng, 85, 4, 0.6) + 0.35 * noise(rng, 40, 2)
@@ -161,7 +154,7 @@ def _band_colours(position: FloatPicture, widths_mm: Sequence[float], codes: Seq
     return table[np.minimum(index, len(steps) - 1)]
 
 
-def _scattered(rng: np.random.Generator, spacing_mm: float) -> FloatPicture:
+def _scattered(rng: Rng, spacing_mm: float) -> FloatPicture:
     """Points (N, 2) as x, y that keep clear of each other: a jittered grid, in random order."""
     columns, rows = int(WIDTH_MM / spacing_mm) + 2, int(HEIGHT_MM / spacing_mm) + 2
     corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
@@ -188,7 +181,7 @@ def _draw_ellipse(
     )
 
 
-def _draw_leaf(rng: np.random.Generator, drawing: np.ndarray, code: str) -> None:
+def _draw_leaf(rng: Rng, drawing: np.ndarray, code: str) -> None:
     centre = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM))
     angle, length = rng.uniform(0, np.pi), rng.uniform(7, 17)
     colour = rgb(code) * rng.uniform(0.7, 1.25)
@@ -196,9 +189,7 @@ def _draw_leaf(rng: np.random.Generator, drawing: np.ndarray, code: str) -> None
     _draw_ellipse(drawing, centre, (length * 0.9, 0.5), angle, colour.clip(0, 255) * 0.75)
 
 
-def _draw_flower(
-    rng: np.random.Generator, drawing: np.ndarray, centre: np.ndarray, radius: float, codes: Sequence[str]
-) -> None:
+def _draw_flower(rng: Rng, drawing: np.ndarray, centre: np.ndarray, radius: float, codes: Sequence[str]) -> None:
     petals, turn = int(rng.integers(5, 9)), rng.uniform(0, np.pi)
     colour = rgb(str(rng.choice(list(codes))))
     for ring, tone in ((1.0, 0.86), (0.66, 1.06)):

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
@@ -33,7 +34,7 @@ from tabletop_interaction.sim_assets.tables.surfaces import (
 )
 
 
-def marble(rng: np.random.Generator, palette: Sequence[str], vein: str, strength: float = 0.8) -> FloatPicture:
+def marble(rng: Rng, palette: Sequence[str], vein: str, strength: float = 0.8) -> FloatPicture:
     """Clouded stone with broad and fine veins."""
     clouds = displace(noise(rng, (170, 260), 5), rng, 140, 200)
     picture = ramp(clouds, palette)
@@ -45,7 +46,7 @@ def marble(rng: np.random.Generator, palette: Sequence[str], vein: str, strength
     return picture
 
 
-def granite(rng: np.random.Generator, codes: Sequence[str], grain_mm: float = 4.0) -> FloatPicture:
+def granite(rng: Rng, codes: Sequence[str], grain_mm: float = 4.0) -> FloatPicture:
     """Interlocked grains in random colours of `codes`, in drifts."""
     cells = irregular_cells(rng, grain_mm)
     drift = noise(rng, 120, 3)
@@ -56,9 +57,7 @@ def granite(rng: np.random.Generator, codes: Sequence[str], grain_mm: float = 4.
     return displace(blur(picture, 0.5), rng, 3, 4) * (0.92 + 0.16 * noise(rng, 3, 2)[..., None])
 
 
-def terrazzo(
-    rng: np.random.Generator, code: str, chip_codes: Sequence[str], chip_mm: tuple[float, ...] = (42, 24, 13)
-) -> FloatPicture:
+def terrazzo(rng: Rng, code: str, chip_codes: Sequence[str], chip_mm: tuple[float, ...] = (42, 24, 13)) -> FloatPicture:
     """Chips of several sizes in polished cement."""
     picture = np.asarray(rgb(code) * (0.94 + 0.12 * noise(rng, 6, 3)[..., None]), np.float32)
     chip_colours = colours(chip_codes)
@@ -72,7 +71,7 @@ def terrazzo(
     return picture
 
 
-def concrete(rng: np.random.Generator, palette: Sequence[str], cracks: int = 2) -> FloatPicture:
+def concrete(rng: Rng, palette: Sequence[str], cracks: int = 2) -> FloatPicture:
     """Smoothed concrete: clouds, sweeps, pinholes and hairline cracks."""
     sweeps = displace(noise(rng, (14, 180), 3), rng, 220, 260)
     picture = ramp(0.55 * noise(rng, 190, 6, 0.62) + 0.25 * sweeps + 0.2 * noise(rng, 3, 2), palette)
@@ -86,7 +85,7 @@ def concrete(rng: np.random.Generator, palette: Sequence[str], cracks: int = 2) 
     return picture
 
 
-def slate(rng: np.random.Generator, palette: Sequence[str], rust: str, tile_mm: float) -> FloatPicture:
+def slate(rng: Rng, palette: Sequence[str], rust: str, tile_mm: float) -> FloatPicture:
     """Square tiles of split slate with ledges and rust."""
     layers = displace(noise(rng, (70, 190), 6, 0.6), rng, 60, 120)
     ledges = np.asarray(layers + np.floor(7 * layers) / 28, np.float32)
@@ -96,7 +95,7 @@ def slate(rng: np.random.Generator, palette: Sequence[str], rust: str, tile_mm: 
     return _tiled(rng, picture, tile_mm)
 
 
-def _tiled(rng: np.random.Generator, picture: FloatPicture, tile_mm: float) -> FloatPicture:
+def _tiled(rng: Rng, picture: FloatPicture, tile_mm: float) -> FloatPicture:
     """`picture` as square tiles of varied brightness, with dark joints."""
     rows, columns = (np.arange(length) / PX_PER_MM + 0.4 * tile_mm for length in SHAPE)
     tint = rng.normal(1, 0.1, (64, 64)).astype(np.float32)
@@ -107,7 +106,7 @@ def _tiled(rng: np.random.Generator, picture: FloatPicture, tile_mm: float) -> F
     return shade(picture, factor * (1 - 0.6 * grout))
 
 
-def lacquer(rng: np.random.Generator, codes: Sequence[str], angle: float = 0.6, rings: int = 2) -> FloatPicture:
+def lacquer(rng: Rng, codes: Sequence[str], angle: float = 0.6, rings: int = 2) -> FloatPicture:
     """Smooth lacquer, a gradient of colours, with rings left by cups and a few scratches."""
     x, y = grid_mm()
     along = (x - WIDTH_MM / 2) * np.cos(angle) + (y - HEIGHT_MM / 2) * np.sin(angle)
@@ -120,7 +119,7 @@ def lacquer(rng: np.random.Generator, codes: Sequence[str], angle: float = 0.6, 
     return shade(picture, 1 + 0.1 * _scratches(rng))
 
 
-def brushed_metal(rng: np.random.Generator, palette: Sequence[str]) -> FloatPicture:
+def brushed_metal(rng: Rng, palette: Sequence[str]) -> FloatPicture:
     """Metal brushed along x, with broad reflections."""
     _, y = grid_mm()
     bands = 0.5 + 0.5 * np.sin(y / 95 + 2.2 * noise(rng, (400, 700), 2))
@@ -129,7 +128,7 @@ def brushed_metal(rng: np.random.Generator, palette: Sequence[str]) -> FloatPict
     return shade(picture, 1 + 0.14 * _scratches(rng))
 
 
-def cork(rng: np.random.Generator, palette: Sequence[str], granule_mm: float = 5.0) -> FloatPicture:
+def cork(rng: Rng, palette: Sequence[str], granule_mm: float = 5.0) -> FloatPicture:
     """Pressed granules with dark pieces of bark."""
     granules = irregular_cells(rng, granule_mm)
     tone = rng.normal(0.55, 0.2, granules.count).astype(np.float32)[granules.labels] + 0.5 * (noise(rng, 3, 2) - 0.5)
@@ -138,7 +137,7 @@ def cork(rng: np.random.Generator, palette: Sequence[str], granule_mm: float = 5
     return displace(blur(blend(picture, palette[0], 0.7 * crumbs.chosen(rng, 0.09, 1.6)), 0.5), rng, 4, 7)
 
 
-def leather(rng: np.random.Generator, palette: Sequence[str], grain_mm: float = 5.0) -> FloatPicture:
+def leather(rng: Rng, palette: Sequence[str], grain_mm: float = 5.0) -> FloatPicture:
     """Grained leather with worn, lighter areas and creases."""
     grain = irregular_cells(rng, grain_mm)
     bumps = blur(np.minimum(grain.border_mm, 1.6), 0.5)
@@ -147,7 +146,7 @@ def leather(rng: np.random.Generator, palette: Sequence[str], grain_mm: float = 
     return shade(ramp(tone.astype(np.float32), palette), np.clip(relief(bumps - 1.2 * creases, 0.11), 0.65, 1.35))
 
 
-def camouflage(rng: np.random.Generator, codes: Sequence[str], cell_mm: float = 110) -> FloatPicture:
+def camouflage(rng: Rng, codes: Sequence[str], cell_mm: float = 110) -> FloatPicture:
     """Blots of each colour over the first, about the size of an object."""
     picture = plain(codes[0])
     for code in codes[1:]:
@@ -158,7 +157,7 @@ def camouflage(rng: np.random.Generator, codes: Sequence[str], cell_mm: float = 
     return shade(picture, (0.9 + 0.1 * twill) * relief(blur(noise(rng, 200, 3), 4), 0.03))
 
 
-def _scratches(rng: np.random.Generator) -> FloatPicture:
+def _scratches(rng: Rng) -> FloatPicture:
     """A few thin bright lines (H, W), 0 to 1."""
     lines = np.exp(-np.abs(noise(rng, (60, 900), 2) - np.float32(rng.uniform(0.4, 0.6))) / 0.003)
     return np.asarray(lines * smooth_step(noise(rng, 90, 3), 0.6, 0.75), np.float32)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Floats, Picture
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
@@ -38,7 +39,7 @@ from tabletop_interaction.sim_assets.tables.surfaces import (
 _SYLLABLES = ["ta", "ble", "re", "mo", "sun", "ver", "li", "and", "the", "ing", "co", "pen", "dra", "is", "of", "wor"]
 
 
-def newspaper(rng: np.random.Generator, paper: str, ink: str) -> FloatPicture:
+def newspaper(rng: Rng, paper: str, ink: str) -> FloatPicture:
     """Overlapping pages of a newspaper."""
     picture = plain(paper)
     pages = [_page(rng, paper, ink) for _ in range(4)]
@@ -49,7 +50,7 @@ def newspaper(rng: np.random.Generator, paper: str, ink: str) -> FloatPicture:
     return shade(picture, relief(noise(rng, 200, 3), 0.025))
 
 
-def city_map(rng: np.random.Generator, land: str, street: str, park: str, water: str) -> FloatPicture:
+def city_map(rng: Rng, land: str, street: str, park: str, water: str) -> FloatPicture:
     """A street map: blocks, parks, main roads, a river."""
     x, y = wobbly_grid_mm(rng, 60, 300, 0.35)
     blocks = irregular_cells(rng, 34)
@@ -71,7 +72,7 @@ def city_map(rng: np.random.Generator, land: str, street: str, park: str, water:
     return blend(labels.astype(np.float32), "#fffdf5", _fold_lines(130, 175))
 
 
-def comics(rng: np.random.Generator, codes: Sequence[str]) -> FloatPicture:
+def comics(rng: Rng, codes: Sequence[str]) -> FloatPicture:
     """Panels with figures, speed lines and speech balloons."""
     drawing = drawing_of("#f3eedf")
     top = -rng.uniform(10, 60)
@@ -86,12 +87,7 @@ def comics(rng: np.random.Generator, codes: Sequence[str]) -> FloatPicture:
 
 
 def motifs(
-    rng: np.random.Generator,
-    paper: str,
-    codes: Sequence[str],
-    pitch_mm: float,
-    size_mm: float,
-    corners: Sequence[int],
+    rng: Rng, paper: str, codes: Sequence[str], pitch_mm: float, size_mm: float, corners: Sequence[int]
 ) -> FloatPicture:
     """Wrapping paper: stars and discs in staggered rows.
 
@@ -115,9 +111,7 @@ def motifs(
     return shade(drawing.astype(np.float32), relief(noise(rng, 260, 3), 0.02))
 
 
-def mosaic(
-    rng: np.random.Generator, codes: Sequence[str], tile_mm: float, grout: str, drift: float = 0.6
-) -> FloatPicture:
+def mosaic(rng: Rng, codes: Sequence[str], tile_mm: float, grout: str, drift: float = 0.6) -> FloatPicture:
     """Small square glazed tiles; `drift` is the share of broad waves, not chance, in their colours."""
     x, y = wobbly_grid_mm(rng, 3, 60)
     row, column = np.floor(y / tile_mm), np.floor(x / tile_mm)
@@ -132,7 +126,7 @@ def mosaic(
     return _glazed(rng, ramp(tone, codes), to_edge, grout)
 
 
-def hexagons(rng: np.random.Generator, codes: Sequence[str], pitch_mm: float, grout: str) -> FloatPicture:
+def hexagons(rng: Rng, codes: Sequence[str], pitch_mm: float, grout: str) -> FloatPicture:
     """Hexagonal tiles, each of a random colour of `codes`."""
     x, y = grid_mm()
     size = np.array([1, np.sqrt(3)], np.float32) * pitch_mm
@@ -151,9 +145,7 @@ def hexagons(rng: np.random.Generator, codes: Sequence[str], pitch_mm: float, gr
     return _glazed(rng, colours(codes)[picked] * tint, to_edge, grout)
 
 
-def scattered_shapes(
-    rng: np.random.Generator, ground: FloatPicture, codes: Sequence[str], count: int, shaded: float
-) -> FloatPicture:
+def scattered_shapes(rng: Rng, ground: FloatPicture, codes: Sequence[str], count: int, shaded: float) -> FloatPicture:
     """Flat rounded shapes with the size and colours of objects.
 
     Args:
@@ -189,7 +181,7 @@ def _window(centre: Floats, reach_mm: float) -> tuple[slice, slice]:
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
-def _glazed(rng: np.random.Generator, tiles: FloatPicture, to_edge_mm: FloatPicture, grout: str) -> FloatPicture:
+def _glazed(rng: Rng, tiles: FloatPicture, to_edge_mm: FloatPicture, grout: str) -> FloatPicture:
     """Tiles with a rounded rim, a mottled glaze, and grout between them."""
     rim = relief(blur(np.minimum(to_edge_mm, 2.5), 0.6), 0.05)
     glaze = 0.94 + 0.12 * noise(rng, 16, 3)
@@ -197,7 +189,7 @@ def _glazed(rng: np.random.Generator, tiles: FloatPicture, to_edge_mm: FloatPict
     return blend(joints, shade(tiles, glaze * rim), smooth_step(to_edge_mm, 0.6, 1.6))
 
 
-def _words(rng: np.random.Generator, count: int) -> str:
+def _words(rng: Rng, count: int) -> str:
     """`count` words without meaning."""
     words = ("".join(rng.choice(_SYLLABLES, int(rng.integers(1, 4)))) for _ in range(count))
     return " ".join(words)
@@ -211,7 +203,7 @@ def _write(drawing: Picture, text: str, place_mm: Floats, size_mm: float, ink: s
     cv2.putText(drawing, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, colour, 1 + int(size_mm > 6), cv2.LINE_AA)
 
 
-def _page(rng: np.random.Generator, paper: str, ink: str) -> FloatPicture:
+def _page(rng: Rng, paper: str, ink: str) -> FloatPicture:
     """One page of 270 x 370 mm, float32: headline, photograph, columns of text."""
     width, height, column_mm = 270, 370, 49
     page = np.full((round(height * PX_PER_MM), round(width * PX_PER_MM), 3), rgb(paper), np.uint8)
@@ -230,7 +222,7 @@ def _page(rng: np.random.Generator, paper: str, ink: str) -> FloatPicture:
 
 
 def _print_photograph(
-    rng: np.random.Generator, page: FloatPicture, ink: str, corner: tuple[int, float], column_mm: float
+    rng: Rng, page: FloatPicture, ink: str, corner: tuple[int, float], column_mm: float
 ) -> FloatPicture:
     """`page` with a grey, clouded photograph, two columns wide, over its text."""
     left, top = 13 + corner[0] * (column_mm + 1), corner[1]
@@ -282,12 +274,7 @@ def _fill(drawing: Picture, outline_mm: Floats, code: str, tone: float = 1.0) ->
     cv2.fillPoly(drawing, [corners], colour, cv2.LINE_AA, 4)
 
 
-def _draw_panel(
-    rng: np.random.Generator,
-    drawing: Picture,
-    box_mm: tuple[float, float, float, float],
-    codes: Sequence[str],
-) -> None:
+def _draw_panel(rng: Rng, drawing: Picture, box_mm: tuple[float, float, float, float], codes: Sequence[str]) -> None:
     """One panel, clipped to its box (left, top, right, bottom)."""
     left, top, right, bottom = (round(edge * PX_PER_MM) for edge in box_mm)
     panel = drawing[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]

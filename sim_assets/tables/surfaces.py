@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Ids, Picture
-from tabletop_interaction.sim_assets.noise import fractal_noise
+from tabletop_interaction.sim_assets.noise import Rng, fractal_noise
 
 WIDTH_MM, HEIGHT_MM = 800, 700
 PX_PER_MM = 1.2
@@ -49,9 +49,7 @@ def grid_mm() -> tuple[FloatPicture, FloatPicture]:
     return x / np.float32(PX_PER_MM), y / np.float32(PX_PER_MM)
 
 
-def wobbly_grid_mm(
-    rng: np.random.Generator, amount_mm: float, cell_mm: float, angle: float = 0.0
-) -> tuple[FloatPicture, FloatPicture]:
+def wobbly_grid_mm(rng: Rng, amount_mm: float, cell_mm: float, angle: float = 0.0) -> tuple[FloatPicture, FloatPicture]:
     """`grid_mm`, rotated by `angle` radians and distorted by up to half of `amount_mm`, like a cloth."""
     x, y = rotated(*grid_mm(), angle)
     shift_x, shift_y = (np.float32(amount_mm) * (noise(rng, cell_mm, 2) - 0.5) for _ in range(2))
@@ -64,12 +62,7 @@ def rotated(x: FloatPicture, y: FloatPicture, angle: float) -> tuple[FloatPictur
     return cosine * x + sine * y, cosine * y - sine * x
 
 
-def noise(
-    rng: np.random.Generator,
-    cell_mm: float | tuple[float, float],
-    octaves: int = 4,
-    persistence: float = 0.5,
-) -> FloatPicture:
+def noise(rng: Rng, cell_mm: float | tuple[float, float], octaves: int = 4, persistence: float = 0.5) -> FloatPicture:
     """`fractal_noise` over the table top, float32 (H, W) from 0 to 1; a pair of cells is (down, across)."""
     cells = np.array(cell_mm if isinstance(cell_mm, tuple) else (cell_mm, cell_mm)) * PX_PER_MM
     # Drawn at the resolution of the finest octave, then enlarged: fast, and broad slopes stay smooth.
@@ -122,7 +115,7 @@ def shifted(mask: FloatPicture, pixels: int) -> FloatPicture:
     return np.pad(mask, ((pixels, 0), (pixels, 0)), mode="edge")[:height, :width]
 
 
-def displace(image: FloatPicture, rng: np.random.Generator, amount_mm: float, cell_mm: float) -> FloatPicture:
+def displace(image: FloatPicture, rng: Rng, amount_mm: float, cell_mm: float) -> FloatPicture:
     """`image` distorted by smooth noise of the given amplitude and cell."""
     x, y = wobbly_grid_mm(rng, amount_mm, cell_mm)
     scale = np.float32(PX_PER_MM)
@@ -143,17 +136,17 @@ class Cells:
     border_mm: FloatPicture
     count: int
 
-    def random(self, rng: np.random.Generator) -> FloatPicture:
+    def random(self, rng: Rng) -> FloatPicture:
         """float32 (H, W): one uniform random number per cell, 0 to 1."""
         return rng.random(self.count).astype(np.float32)[self.labels]
 
-    def chosen(self, rng: np.random.Generator, share: float, inset_mm: float) -> FloatPicture:
+    def chosen(self, rng: Rng, share: float, inset_mm: float) -> FloatPicture:
         """float32 (H, W): 1 inside a random share of the cells, farther than `inset_mm` from their borders."""
         inside = (rng.random(self.count) < share)[self.labels] & (self.border_mm > inset_mm)
         return inside.astype(np.float32)
 
 
-def irregular_cells(rng: np.random.Generator, spacing_mm: float) -> Cells:
+def irregular_cells(rng: Rng, spacing_mm: float) -> Cells:
     """Cells of about `spacing_mm` across."""
     rows, columns = (max(1, round(length / spacing_mm)) for length in (HEIGHT_MM, WIDTH_MM))
     centres = (np.moveaxis(np.indices((rows, columns)), 0, -1) + rng.random((rows, columns, 2))).reshape(-1, 2)
@@ -174,7 +167,7 @@ def border_distance_mm(labels: Ids) -> FloatPicture:
     return np.asarray(distance, np.float32) / np.float32(PX_PER_MM)
 
 
-def worn(rng: np.random.Generator, picture: FloatPicture) -> FloatPicture:
+def worn(rng: Rng, picture: FloatPicture) -> FloatPicture:
     """`picture` (H, W, 3) with the broad unevenness, smudges and fine grain of a real table."""
     broad = 1 + np.float32(2 * _UNEVENNESS) * (noise(rng, 350, 3) - 0.5)
     smudges = 1 - np.float32(0.35 * _UNEVENNESS) * smooth_step(noise(rng, 60, 4), 0.55, 0.8)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Ids
+from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
@@ -48,7 +49,7 @@ class Layout:
     border_mm: FloatPicture
 
 
-def board(rng: np.random.Generator, palette: Sequence[str], rings: float = 9.0, knots: int = 0) -> FloatPicture:
+def board(rng: Rng, palette: Sequence[str], rings: float = 9.0, knots: int = 0) -> FloatPicture:
     """A board of the table's size, with the grain along x.
 
     Args:
@@ -67,12 +68,7 @@ def board(rng: np.random.Generator, palette: Sequence[str], rings: float = 9.0, 
     return blend(ramp(tone, palette), ramp(0.3 * tone - 0.1, palette), 0.85 * cores)
 
 
-def strips(
-    rng: np.random.Generator,
-    width_mm: tuple[float, float],
-    length_mm: tuple[float, float],
-    upright: bool = False,
-) -> Layout:
+def strips(rng: Rng, width_mm: tuple[float, float], length_mm: tuple[float, float], upright: bool = False) -> Layout:
     """Rows of boards with staggered ends, along x, or along y if `upright`."""
     x, y = grid_mm()
     along, across = (y, x) if upright else (x, y)
@@ -106,9 +102,7 @@ def herringbone(length_mm: float, width_mm: float, angle: float) -> Layout:
     return Layout(piece.reshape(SHAPE).astype(np.int32), along, across, border)
 
 
-def strands(
-    rng: np.random.Generator, count: int, length_mm: tuple[float, float], width_mm: tuple[float, float]
-) -> Layout:
+def strands(rng: Rng, count: int, length_mm: tuple[float, float], width_mm: tuple[float, float]) -> Layout:
     """Overlapping flat chips at random angles, as in strand board."""
     piece = np.zeros(SHAPE, np.int32)
     centres = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM), (count, 2))
@@ -123,12 +117,7 @@ def strands(
 
 
 def laid(
-    rng: np.random.Generator,
-    layout: Layout,
-    wood: FloatPicture,
-    spread: float = 0.12,
-    gap: float = 0.5,
-    gap_mm: float = 1.2,
+    rng: Rng, layout: Layout, wood: FloatPicture, spread: float = 0.12, gap: float = 0.5, gap_mm: float = 1.2
 ) -> FloatPicture:
     """The pieces of `layout`, each cut from another place of `wood`.
 
@@ -152,7 +141,7 @@ def laid(
     return shade(picture * tint[layout.piece], joint)
 
 
-def end_grain(rng: np.random.Generator, palette: Sequence[str], block_mm: float) -> FloatPicture:
+def end_grain(rng: Rng, palette: Sequence[str], block_mm: float) -> FloatPicture:
     """A butcher's block: sawn ends of beams with their growth rings."""
     layout = strips(rng, (block_mm, block_mm * 1.15), (block_mm, block_mm * 1.4))
     pieces = int(layout.piece.max()) + 1
@@ -160,8 +149,7 @@ def end_grain(rng: np.random.Generator, palette: Sequence[str], block_mm: float)
     pith_x, pith_y = reach * np.cos(turn), reach * np.sin(turn)
     pitch = rng.uniform(3.5, 7.0, pieces).astype(np.float32)
     distance = np.hypot(
-        layout.along - pith_x.astype(np.float32)[layout.piece],
-        layout.across - pith_y.astype(np.float32)[layout.piece],
+        layout.along - pith_x.astype(np.float32)[layout.piece], layout.across - pith_y.astype(np.float32)[layout.piece]
     )
     rings = _year_rings((distance + 5 * noise(rng, 25, 3)) / pitch[layout.piece])
     pores = noise(rng, 2.0, 2)
@@ -177,7 +165,7 @@ def book_matched(wood: FloatPicture) -> FloatPicture:
 
 
 def painted(
-    rng: np.random.Generator, wood: FloatPicture, layout: Layout, code: str, wear: float, upright: bool = False
+    rng: Rng, wood: FloatPicture, layout: Layout, code: str, wear: float, upright: bool = False
 ) -> FloatPicture:
     """Brushed paint over boards, worn off in places, mainly along the joints.
 
@@ -199,7 +187,7 @@ def painted(
     return blend(wood, paint, 0.95 * smooth_step(rubbed, edge + 0.02, edge - 0.02))
 
 
-def _squeezed_distance(rng: np.random.Generator) -> FloatPicture:
+def _squeezed_distance(rng: Rng) -> FloatPicture:
     """Distance (H, W) from a random place, millimetres, scaled down along the grain."""
     x, y = grid_mm()
     # Away from the ends, where a long piece continues with the mirrored board.
@@ -215,9 +203,7 @@ def _year_rings(rise: FloatPicture) -> FloatPicture:
     return np.asarray(0.5 + 0.5 * rings * np.exp(-np.square(3.5 * steepness)), np.float32)
 
 
-def _cut(
-    position: FloatPicture, rng: np.random.Generator, length_mm: tuple[float, float]
-) -> tuple[Ids, FloatPicture, FloatPicture]:
+def _cut(position: FloatPicture, rng: Rng, length_mm: tuple[float, float]) -> tuple[Ids, FloatPicture, FloatPicture]:
     """Cut a line into random lengths: for each position its piece, distance to the nearest cut, place on the piece."""
     lengths = rng.uniform(*length_mm, int(_LONGEST_SIDE_MM / length_mm[0]) + 3)
     cuts = np.cumsum(lengths) - rng.uniform(0.1, 0.9) * lengths[0]
