@@ -36,13 +36,13 @@ class Terminal:
 
     def ask(self, question: str) -> str:
         """The answer that is typed after the question. Raises EOFError where nobody can answer."""
-        from tabletop_interaction.real.operator import ask_afresh
+        from tabletop_interaction.real.operator import ask_at_terminal
 
         if self._display is None:
-            return ask_afresh(question)
+            return ask_at_terminal(question)
         self._display.stop()
         try:
-            return ask_afresh(question)
+            return ask_at_terminal(question)
         finally:
             self._display.start()
 

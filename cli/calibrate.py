@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.cli.calibrate_robot import Robot, find_boards
+from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
-from tabletop_interaction.real.calibration import steps as calibration
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_capture import (
     capture_boards,
@@ -31,8 +31,8 @@ from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
 from tabletop_interaction.real.calibration.tables import write_touch_template
 from tabletop_interaction.real.cameras.array import CameraSettings, opened_cameras, read_frames
-from tabletop_interaction.real.lab import sections as lab_sections
-from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
+from tabletop_interaction.real.lab import steps as calibration
+from tabletop_interaction.real.lab.file import LabFile, PictureSize, read_lab_file, to_plain, update_lab_file
 
 LAB = Path("lab.yaml")
 
@@ -66,15 +66,17 @@ class Start:
         # OpenCV takes a device's number as a number only.
         sources = [int(source) if source.isdigit() else source for source in self.sources]
         settings = [CameraSettings(self.kind, source, self.width, self.height) for source in sources]
-        sections = {
-            "driver": self.driver,
-            "arena": dict(zip(("x_min", "x_max", "y_min", "y_max"), self.arena, strict=True)),
-            "picture": {"width": 430, "height": 350},
-            "board": lab_sections.board_section(Board()),
-            "cameras": {f"view_{i}": lab_sections.camera_entry(each) for i, each in enumerate(settings)},
-        }
-        lab_sections.arena_of(sections)
-        lab_sections.cameras_of(sections)
+        sections = to_plain(
+            {
+                "driver": self.driver,
+                "arena": Arena(*self.arena),
+                "picture": PictureSize(),
+                "board": Board(),
+                "cameras": {f"view_{i}": each for i, each in enumerate(settings)},
+            }
+        )
+        checked = LabFile(self.lab, sections)
+        _ = checked.arena, checked.cameras
         update_lab_file(self.lab, sections)
         print(f"{self.lab}; next: tabletop calibrate board --lab {self.lab}")
 
@@ -116,7 +118,7 @@ class PrintBoard:
         path = self.out / page_name(board, self.paper, f".{self.format}")
         write_page(page, path)
         if self.lab is not None:
-            update_lab_file(self.lab, {"board": lab_sections.board_section(board)})
+            update_lab_file(self.lab, {"board": board})
         width, height = PAPERS_MM[self.paper]
         print(f"{path}: {width:g} x {height:g} mm; print it at 100 % and measure the ruler")
 
@@ -150,8 +152,8 @@ class Cameras:
 
     def run(self) -> None:
         """Take or read the pictures, fit, check, write, and print what came out."""
-        raw = read_lab_file(self.lab)
-        board, cameras = lab_sections.board_of(raw), lab_sections.cameras_of(raw)
+        file = read_lab_file(self.lab)
+        board, cameras = file.board, file.cameras
         calibration.check_views(dict.fromkeys(self.views), cameras)
         chosen = {view: cameras[view] for view in self.views or cameras}
         folder = self.pictures
@@ -197,9 +199,9 @@ class LayArena:
 
     def run(self) -> None:
         """Take or read one picture a view, find the poses, write them, and draw the arena for a check by eye."""
-        raw = read_lab_file(self.lab)
-        board, cameras = lab_sections.board_of(raw), lab_sections.cameras_of(raw)
-        lab_sections.intrinsics_of(raw)
+        file = read_lab_file(self.lab)
+        board, cameras = file.board, file.cameras
+        _ = file.intrinsics
         place = BoardPlace(*self.centre_xy, np.deg2rad(self.turn_deg), self.thickness_mm / 1000)
         folder = self.pictures or _take(cameras, board, self.out, "calibrate arena", 1, self.timeout_s)
         pictures = _one_picture_each(folder, cameras)
@@ -235,7 +237,7 @@ class Check:
 
     def run(self) -> None:
         """Read or take one picture a view and write the overlays."""
-        cameras = lab_sections.cameras_of(read_lab_file(self.lab))
+        cameras = read_lab_file(self.lab).cameras
         if self.pictures is not None:
             pictures = _one_picture_each(self.pictures, cameras)
         else:

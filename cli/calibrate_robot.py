@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,10 @@ from rich.progress import track
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.real.arm.driver import SawyerDriver
-from tabletop_interaction.real.arm.intera_driver import open_intera_driver
-from tabletop_interaction.real.arm.settings import settings_of
-from tabletop_interaction.real.calibration import steps as calibration
+from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.calibration.board_capture import picture_paths, read_picture, write_picture
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.hand_eye import Method
-from tabletop_interaction.real.calibration.hand_guiding import HAND, base_from_link, touch_points
 from tabletop_interaction.real.calibration.tables import (
     TouchedPoints,
     read_hand_poses,
@@ -31,9 +27,10 @@ from tabletop_interaction.real.calibration.tables import (
     write_hand_poses,
     write_touched_points,
 )
+from tabletop_interaction.real.calibration.touch import HAND, base_from_link, touch_points
 from tabletop_interaction.real.cameras.array import CameraSettings, opened_cameras, read_frames
-from tabletop_interaction.real.lab import sections as lab_sections
-from tabletop_interaction.real.lab.file import read_lab_file
+from tabletop_interaction.real.lab import steps as calibration
+from tabletop_interaction.real.lab.file import LabFile, read_lab_file
 
 FloatArray = NDArray[np.float64]
 
@@ -77,16 +74,16 @@ class Robot:
     def run(self) -> None:
         """Touch, look or read, fit, check, write, and print what is left over."""
         self._check()
-        raw = read_lab_file(self.lab)
-        lab_sections.full_views_of(raw)
+        file = read_lab_file(self.lab)
+        _ = file.full_views
         if self.touch is not None:
-            fit = self._by_touch(self._touch_now(raw, self.touch))
+            fit = self._by_touch(self._touch_now(file, self.touch))
         elif self.touched is not None:
             fit = self._by_touch(read_touched_points(self.touched))
         elif self.pictures is not None and self.poses is not None:
-            fit = self._by_sight(raw, self.pictures, read_hand_poses(self.poses))
+            fit = self._by_sight(file, self.pictures, read_hand_poses(self.poses))
         else:
-            fit = self._by_sight(raw, *self._look_now(raw))
+            fit = self._by_sight(file, *self._look_now(file))
         x, y, z = fit[:3, 3]
         print(f"the arena's origin lies at {x:.4f} {y:.4f} {z:.4f} m in the robot's base frame; written to {self.lab}")
 
@@ -106,8 +103,8 @@ class Robot:
             print("three points hide most errors; touch a fourth to be sure")
         return fit.target_from_source
 
-    def _by_sight(self, raw: Mapping[str, Any], pictures: Path, poses: Mapping[str, FloatArray]) -> FloatArray:
-        board, cameras = lab_sections.board_of(raw), lab_sections.cameras_of(raw)
+    def _by_sight(self, file: LabFile, pictures: Path, poses: Mapping[str, FloatArray]) -> FloatArray:
+        board, cameras = file.board, file.cameras
         seeing = {view: settings for view, settings in cameras.items() if (pictures / view).is_dir()} or cameras
         found = find_boards(pictures, seeing, board)
         limit = self.max_residual_mm / 1000
@@ -115,21 +112,21 @@ class Robot:
         print(f"root mean square: {fit.rms_px:.2f} px, {1000 * fit.rms:.2f} mm at the board")
         return fit.base_from_arena
 
-    def _touch_now(self, raw: Mapping[str, Any], template: Path) -> TouchedPoints:
+    def _touch_now(self, file: LabFile, template: Path) -> TouchedPoints:
         points = read_touch_template(template)
         claim_folder(self.out, "calibrate robot")
-        with _opened_driver(raw) as driver:
+        with _opened_driver(file) as driver:
             touched = replace(points, base=touch_points(driver, points.names, input))
         write_touched_points(self.out / "touched.csv", touched)
         return touched
 
-    def _look_now(self, raw: Mapping[str, Any]) -> tuple[Path, dict[str, FloatArray]]:
+    def _look_now(self, file: LabFile) -> tuple[Path, dict[str, FloatArray]]:
         """Pictures and poses of the hand wherever the operator guides it, also written to a new folder in `out`."""
-        settings = lab_sections.cameras_of(raw)
+        settings = file.cameras
         claim_folder(self.out, "calibrate robot")
         folder = self.out / time.strftime("hand-%Y%m%d-%H%M%S")
         poses: dict[str, FloatArray] = {}
-        with opened_cameras(settings) as cameras, _opened_driver(raw) as driver:
+        with opened_cameras(settings) as cameras, _opened_driver(file) as driver:
             for number in range(self.hand_poses):
                 input(f"pose {number + 1} of {self.hand_poses}: show the board, let go of the arm, and press Enter")
                 pose = base_from_link(driver, HAND, input)
@@ -140,8 +137,8 @@ class Robot:
 
 
 @contextmanager
-def _opened_driver(raw: Mapping[str, Any]) -> Iterator[SawyerDriver]:
-    driver = open_intera_driver(settings_of(lab_sections.settings_of(raw)))
+def _opened_driver(file: LabFile) -> Iterator[SawyerDriver]:
+    driver = open_intera_driver(file.settings)
     try:
         yield driver
     finally:

@@ -17,7 +17,7 @@ from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, Finding
 from tabletop_interaction.real.checks.examination import SLOW_RATIO, examine, go_away, opened_equipment
 from tabletop_interaction.real.checks.installation import installed, rendered
-from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.lab.lab import load_lab
 
 _CONFIRMATION = "move"
 

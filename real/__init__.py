@@ -1,7 +1,8 @@
-"""The Sawyer on a real table: driver, motion, safety, cameras, calibration, and its twin."""
+"""The Sawyer backend: arm, cameras, calibration, lab file, checks, and a simulated twin."""
 
 from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.backend import SawyerBackend
-from tabletop_interaction.real.opening import TWIN_LAB, open_sawyer
+from tabletop_interaction.real.lab.lab import TWIN_LAB
+from tabletop_interaction.real.opening import open_sawyer
 
 __all__ = ["TWIN_LAB", "InteraDriver", "SawyerBackend", "open_sawyer"]

@@ -1,8 +1,8 @@
-"""The Sawyer at a table behind the Backend protocol: what a pick, a place and a sweep are made of.
+"""The Sawyer behind the Backend protocol: pick, place, sweep and reset.
 
-Every way is planned and checked before the arm moves. After a fault the arm holds until the operator says that it may
-go on: when the backend's own operator says yes, or by `enable` after a stop and `acknowledge` always. What was being
-done is lost even so: the fault then reaches the caller as one that is recoverable.
+Every path is planned and checked before the arm moves. After a fault the arm holds until the operator confirms: either
+the backend's operator answers yes, or the caller calls `enable` (after a stop) and `acknowledge`. The interrupted
+action is lost in both cases; after a yes, the fault reaches the caller as recoverable.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any, Self
 
 from numpy.random import Generator
 
-from tabletop_interaction.envs.backend import Arena, Grasp, PickOutcome, Pictures
+from tabletop_interaction.arrays import Ids
+from tabletop_interaction.envs.backend import Arena, Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
-from tabletop_interaction.real.arm.arm import Arm
+from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.safety import check_inside
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, wait_until_still
@@ -33,12 +34,12 @@ class SawyerBackend:
 
     Args:
         arena: the reachable rectangle of the table.
-        views: the calibrated cameras.
-        arm: moves.
-        cameras: see; of the same names as `views`.
-        operator: lays the table, and is asked after a fault.
+        views: the calibrated views.
+        arm: the arm.
+        cameras: with the same names as `views`.
+        operator: lays the table and answers after a fault.
         settings: heights and limits.
-        about: plain JSON for the records: which driver, which calibration.
+        about: plain JSON for the records: driver and calibration.
         release: closes arm and cameras.
     """
 
@@ -46,7 +47,7 @@ class SawyerBackend:
         self,
         arena: Arena,
         views: tuple[View, ...],
-        arm: Arm,
+        arm: SawyerArm,
         cameras: CameraArray,
         operator: Operator,
         settings: SawyerSettings,
@@ -73,7 +74,7 @@ class SawyerBackend:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The calibrated cameras."""
+        """The calibrated views."""
         return self._views
 
     @property
@@ -93,24 +94,24 @@ class SawyerBackend:
         }
 
     def observe(self) -> Pictures:
-        """RGB pictures in which nothing moves any more, all taken since the arm stood still.
+        """RGB pictures without motion, all taken after the last motion of the arm.
 
         Raises:
             NotReset: before the first reset.
-            RobotFault: a fault is not acknowledged: the arm may be in view.
-            CameraFault: a camera gives no new picture in time, or something keeps moving.
-            BlankPicture: a camera gives a picture of one colour.
+            RobotFault: a fault is not acknowledged, so the arm may be in view.
+            CameraFault: a camera gives no new picture in time, or something still moves.
+            BlankPicture: a camera gives a picture of one colour only.
         """
         self._check_ready("observe")
         return wait_until_still(self._cameras, newer_than=self._arm.stopped_at, clock=self._arm.clock)
 
     def pick(self, x: float, y: float, angle: float) -> Grasp:
-        """See `Backend.pick`. A gripper feels no nudge: the outcome is never PUSHED_AWAY.
+        """See `Backend.pick`. The gripper has no contact sensor: the outcome is never PUSHED_AWAY.
 
         Raises:
             UnreachableTarget: nothing was moved.
-            AlreadyHolding: something is held; nothing was moved.
-            RobotFault: the arm stopped; it holds, and keeps what it grips.
+            AlreadyHolding: an object is held; nothing was moved.
+            RobotFault: the arm stopped; it holds and keeps what it grips.
         """
         self._check_free("pick")
         check_inside(self._arena, "pick", x, y)
@@ -132,7 +133,7 @@ class SawyerBackend:
 
         Raises:
             UnreachableTarget: nothing was moved.
-            RobotFault: the arm stopped; it holds, and keeps what it grips.
+            RobotFault: the arm stopped; it holds and keeps what it grips.
         """
         self._check_ready("place")
         check_inside(self._arena, "place", x, y)
@@ -149,11 +150,11 @@ class SawyerBackend:
             arm.leave()
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
-        """See `Backend.sweep`; it ends where the gripper presses on something too heavy to push.
+        """See `Backend.sweep`; it ends if the gripper presses on something too heavy to push.
 
         Raises:
             UnreachableTarget: nothing was moved.
-            AlreadyHolding: something is held; nothing was moved.
+            AlreadyHolding: an object is held; nothing was moved.
             RobotFault: the arm stopped; it holds.
         """
         self._check_free("sweep")
@@ -170,7 +171,7 @@ class SawyerBackend:
             arm.open()
 
     def reset(self, rng: Generator, *, new_scene: bool) -> int:
-        """See `Backend.reset`; the operator lays new scenes and brings back what left the arena.
+        """See `Backend.reset`; the operator lays new scenes and puts back objects that left the arena.
 
         Raises:
             RobotFault: the arm stopped, or a fault is not acknowledged; it holds.
@@ -189,7 +190,7 @@ class SawyerBackend:
         return self._operator.bring_back(rng)
 
     def enable(self) -> None:
-        """The operator's word that the motors may be enabled after a stop; nothing moves yet.
+        """Enable the motors after a stop, on the operator's word; nothing moves.
 
         Raises:
             RobotFault: the robot cannot be enabled.
@@ -197,16 +198,16 @@ class SawyerBackend:
         self._arm.enable()
 
     def acknowledge(self) -> None:
-        """The operator's word that the arm may go on after a fault: it rises and leaves the views with what it grips.
+        """Continue after a fault, on the operator's word: the arm rises and leaves the views with what it grips.
 
         Raises:
-            RobotFault: the robot is not fit to move, or was stopped again.
+            RobotFault: the robot must not move, or was stopped again.
         """
         self._arm.acknowledge()
         self._ready, self._held = True, self._arm.grips()
 
     def close(self) -> None:
-        """Hold, and let go of robot and cameras; calling it again does nothing."""
+        """Hold, and release robot and cameras; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -224,33 +225,33 @@ class SawyerBackend:
         self.close()
 
     @contextmanager
-    def _acting(self, doing: str) -> Iterator[None]:
-        """Move in this block; see `Arm.acting`. After a fault the operator is asked.
+    def _acting(self, action: str) -> Iterator[None]:
+        """Move in this block; see `SawyerArm.acting`. After a fault the operator is asked.
 
         Raises:
-            RobotFault: recoverable when the arm has left the table by the operator's word; else it holds.
+            RobotFault: recoverable if the operator agreed and the arm has left the table; otherwise the arm holds.
         """
         try:
-            with self._arm.acting(doing):
+            with self._arm.acting(action):
                 yield
         except RobotFault as fault:
-            self._leave_by_the_operators_word(fault)
-            raise RobotFault(f"{fault}; the operator let it go on", recoverable=True) from fault
+            self._leave_if_operator_agrees(fault)
+            raise RobotFault(f"{fault}; the operator allowed it to continue", recoverable=True) from fault
 
-    def _leave_by_the_operators_word(self, fault: RobotFault) -> None:
-        """Ask until the arm is out of every view, or the answer is no: then the last fault is raised."""
+    def _leave_if_operator_agrees(self, fault: RobotFault) -> None:
+        """Ask until the arm is out of every view; if the answer is no, raise the last fault."""
         while True:
             was_off = self._arm.needs_enabling()
-            if not self._operator.may_go_on(fault):
+            if not self._operator.may_continue(fault):
                 raise fault
             try:
-                # A stop that came after the question is asked about before it is cleared.
+                # A stop after the question needs a question of its own before it is cleared.
                 if was_off and self._arm.needs_enabling():
                     self.enable()
                 self.acknowledge()
                 return
-            except RobotFault as still:
-                fault = still
+            except RobotFault as newer:
+                fault = newer
 
     def _check_ready(self, what: str) -> None:
         self._arm.check()
@@ -260,7 +261,28 @@ class SawyerBackend:
     def _check_free(self, what: str) -> None:
         self._check_ready(what)
         if self._held:
-            raise AlreadyHolding(f"{what} was called while something is held; nothing was moved; call place first")
+            raise AlreadyHolding(f"{what} was called while an object is held; nothing was moved; call place first")
+
+
+class SawyerWithTruth(SawyerBackend):
+    """The backend on a twin: it also offers `GroundTruth`, for benchmarks and judges, never for agents.
+
+    Args:
+        parts: as for `SawyerBackend`.
+        truth: of the twin's table.
+    """
+
+    def __init__(self, *parts: Any, truth: GroundTruth) -> None:
+        super().__init__(*parts)
+        self._truth = truth
+
+    def object_states(self) -> tuple[ObjectState, ...]:
+        """See `GroundTruth.object_states`."""
+        return self._truth.object_states()
+
+    def instance_maps(self) -> dict[str, Ids]:
+        """See `GroundTruth.instance_maps`."""
+        return self._truth.instance_maps()
 
 
 def _outcome(*, held: bool, between: bool, blocked: bool) -> PickOutcome:

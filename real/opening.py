@@ -1,4 +1,4 @@
-"""Opens the Sawyer of a lab file: cameras first, then the robot; where one fails, what was opened is closed again."""
+"""Open the Sawyer of a lab file: cameras first, then the robot; if one fails, everything opened before is closed."""
 
 from __future__ import annotations
 
@@ -11,68 +11,54 @@ from typing import Any
 
 from tabletop_interaction.envs.backend import GroundTruth
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.real.arm.arm import Arm
+from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import SawyerDriver
-from tabletop_interaction.real.arm.intera_driver import open_intera_driver
+from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
-from tabletop_interaction.real.arm.settings import SawyerSettings, settings_of
-from tabletop_interaction.real.backend import SawyerBackend
+from tabletop_interaction.real.backend import SawyerBackend, SawyerWithTruth
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array
-from tabletop_interaction.real.lab.config import Lab, load_lab
+from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.operator import BesideTwin, Operator, Unattended
-from tabletop_interaction.real.truth import SawyerWithTruth
-
-TWIN_LAB = Path(__file__).parent / "twin" / "lab.yaml"
-"""A lab file for a simulated robot: the simulation's table and cameras as if they had been calibrated."""
-
-TWIN = "twin"
-"""Stands for `TWIN_LAB` wherever the path of a lab file is asked for."""
 
 
 def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator | None = None) -> SawyerBackend:
-    """The Sawyer that a lab file describes, connected; nothing moves before the first reset.
+    """The connected Sawyer of a lab file; nothing moves before the first reset.
 
     Args:
-        split: which objects a twin draws; a real table ignores it.
-        config: a lab file, what was read from one, or "twin" for the laboratory that comes with the package.
-        operator: who lays the table and is asked after a fault; None for nobody. A twin lays its own table.
+        split: the objects that a twin draws; a real table ignores it.
+        config: a lab file, a `Lab`, or "twin" for the twin's own lab file.
+        operator: lays the table and answers after a fault; None if nobody is there. A twin lays its own table.
 
     Raises:
         InvalidConfiguration: no lab file, a wrong one, or ruckig is missing; nothing was opened.
         CameraFault: a camera cannot be opened; nothing stays open.
-        RobotUnavailable: the robot is not there; nothing stays open.
-        RobotFault: it is not enabled, or stopped; nothing stays open.
+        RobotUnavailable: the robot is not found; nothing stays open.
+        RobotFault: the robot is not enabled, or stopped; nothing stays open.
     """
     lab = lab_of(config)
-    settings = settings_of(lab.settings)
-    check_level(lab.base_from_arena, settings.safety)
+    check_level(lab.base_from_arena, lab.settings.safety)
     _check_ruckig()
     opened = ExitStack()
     try:
-        if lab.driver == "twin":
-            parts = _twin_parts(split, lab, settings, opened)
-        else:
-            parts = _robot_parts(lab, settings, opened)
-        return assemble(lab, settings, parts, _operator_of(lab, parts, operator), opened.close)
+        parts = _twin_parts(split, lab, opened) if lab.driver == "twin" else _robot_parts(lab, opened)
+        return assemble(lab, parts, _operator_of(lab, parts, operator), opened.close)
     except BaseException:
         opened.close()
         raise
 
 
 def lab_of(config: str | Path | Lab | None) -> Lab:
-    """The laboratory that `open_sawyer` would open.
+    """The laboratory that `open_sawyer` opens for `config`.
 
     Raises:
         InvalidConfiguration: no lab file, or a wrong one.
     """
     if isinstance(config, Lab):
         return config
-    if config in (TWIN, Path(TWIN)):
-        return load_lab(TWIN_LAB)
     if isinstance(config, str | Path):
-        return load_lab(Path(config))
+        return load_lab(config)
     raise InvalidConfiguration(
         f"config is {config!r}; the Sawyer takes the path of a lab file: make one with `tabletop calibrate start`, or "
         "give 'twin' for a simulated robot"
@@ -80,16 +66,16 @@ def lab_of(config: str | Path | Lab | None) -> Lab:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """What a backend is made from.
+class OpenedParts:
+    """The opened parts of a backend.
 
     Attributes:
         driver: connected.
-        clock: the driver's.
+        clock: of the driver.
         cameras: open.
-        operator: lays the table where nobody else is named.
+        operator: lays the table if no person is named.
         about: plain JSON for the records.
-        truth: where the objects of a twin truly are.
+        truth: true state of a twin's objects; None for a robot.
     """
 
     driver: SawyerDriver
@@ -100,32 +86,32 @@ class Parts:
     truth: GroundTruth | None = None
 
 
-def assemble(
-    lab: Lab, settings: SawyerSettings, parts: Parts, operator: Operator, release: Callable[[], None]
-) -> SawyerBackend:
+def assemble(lab: Lab, parts: OpenedParts, operator: Operator, release: Callable[[], None]) -> SawyerBackend:
     """A backend from open parts; `release` closes them."""
+    settings = lab.settings
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
-    arm = Arm(parts.driver, parts.clock, moves, settings)
-    about = {**parts.about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": _calibrations(lab)}
+    arm = SawyerArm(parts.driver, parts.clock, moves, settings)
+    calibrations = [{**asdict(each), "calibrated_at": each.calibrated_at.isoformat()} for each in lab.calibrations]
+    about = {**parts.about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": calibrations}
     made_from = (lab.arena, lab.views, arm, parts.cameras, operator, settings, about, release)
     return SawyerBackend(*made_from) if parts.truth is None else SawyerWithTruth(*made_from, truth=parts.truth)
 
 
-def _robot_parts(lab: Lab, settings: SawyerSettings, opened: ExitStack) -> Parts:
-    cameras = open_camera_array(lab.cameras, lab.views)
+def _robot_parts(lab: Lab, opened: ExitStack) -> OpenedParts:
+    cameras = open_camera_array(lab.cameras, lab.views, lab.crops)
     opened.callback(cameras.close)
-    driver = open_intera_driver(settings)
+    driver = open_intera_driver(lab.settings)
     opened.callback(driver.close)
-    return Parts(driver, MonotonicClock(), cameras, Unattended(), {"driver": lab.driver, "robot": driver.name})
+    return OpenedParts(driver, MonotonicClock(), cameras, Unattended(), {"driver": lab.driver, "robot": driver.name})
 
 
-def _twin_parts(split: str, lab: Lab, settings: SawyerSettings, opened: ExitStack) -> Parts:
-    # The simulation is no part of a laboratory: it is imported for a twin alone.
+def _twin_parts(split: str, lab: Lab, opened: ExitStack) -> OpenedParts:
+    # A robot does not need the simulation: only a twin imports it.
     from tabletop_interaction.real.twin import open_twin
 
     twin = open_twin(split, lab.views)
     opened.callback(twin.close)
-    driver = twin.connect(settings)
+    driver = twin.connect(lab.settings)
     opened.callback(driver.close)
     simulation = dict(twin.table.metadata)
     about = {
@@ -135,17 +121,13 @@ def _twin_parts(split: str, lab: Lab, settings: SawyerSettings, opened: ExitStac
         "renderer": simulation["renderer"],
         "simulation": simulation,
     }
-    return Parts(driver, twin.clock, twin.cameras, twin.operator, about, twin.table)
+    return OpenedParts(driver, twin.clock, twin.cameras, twin.operator, about, twin.table)
 
 
-def _operator_of(lab: Lab, parts: Parts, person: Operator | None) -> Operator:
+def _operator_of(lab: Lab, parts: OpenedParts, person: Operator | None) -> Operator:
     if person is None:
         return parts.operator
     return BesideTwin(parts.operator, person) if lab.driver == "twin" else person
-
-
-def _calibrations(lab: Lab) -> list[dict[str, Any]]:
-    return [{**asdict(each), "calibrated_at": each.calibrated_at.isoformat()} for each in lab.calibrations]
 
 
 def _check_ruckig() -> None:

@@ -1,4 +1,4 @@
-"""The person beside the robot: lays the table, puts back what fell off it, and has the last word on faults."""
+"""The operator beside the robot: lays the table, puts back objects that fell off, and decides after faults."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import numpy as np
 from tabletop_interaction.errors import RobotFault
 
 Ask = Callable[[str], str]
-"""Puts a question to a person and returns the answer; raises EOFError where nobody can answer."""
+"""Asks a person and returns the answer; raises EOFError if nobody can answer."""
 
 _YES = "yes"
 
 
 class Operator(Protocol):
-    """Whoever lays the table, and stands beside the arm."""
+    """Lays the table and decides after faults."""
 
     @property
     def background(self) -> str:
-        """Name of the table's surface now."""
+        """Name of the table's present surface."""
         ...
 
     def lay_table(self, rng: np.random.Generator) -> None:
-        """Lay a new scene; returns when it lies there. A person has no use for `rng`."""
+        """Lay a new scene and return when it is ready. A person does not use `rng`."""
         ...
 
     def bring_back(self, rng: np.random.Generator) -> int:
-        """Put back what left the arena; returns how many objects that were."""
+        """Put back the objects that left the arena; returns their number."""
         ...
 
-    def may_go_on(self, fault: RobotFault) -> bool:
-        """Whether a fault is seen to, so that the motors may be enabled and the arm may leave the table."""
+    def may_continue(self, fault: RobotFault) -> bool:
+        """Whether the cause of a fault is removed, so that the motors may be enabled and the arm may leave."""
         ...
 
 
@@ -49,35 +49,35 @@ class Unattended:
         self.background = background
 
     def lay_table(self, rng: np.random.Generator) -> None:
-        """Leave everything as it is."""
+        """Change nothing."""
 
     def bring_back(self, rng: np.random.Generator) -> int:
-        """Leave what fell off where it is."""
+        """Put nothing back."""
         return 0
 
-    def may_go_on(self, fault: RobotFault) -> bool:
+    def may_continue(self, fault: RobotFault) -> bool:
         """No: the arm waits for `SawyerBackend.acknowledge`."""
         return False
 
 
 class AtConsole:
-    """A person at the terminal, asked to do it and to press Enter.
+    """A person at the terminal, who reads instructions and presses Enter.
 
     Args:
         background: name of the table's surface.
-        ask: how the person is asked.
-        scene: what shall be laid.
+        ask: function that asks the person; the terminal by default.
+        scene: objects to lay, for the instruction.
     """
 
     def __init__(
         self, background: str = "table", ask: Ask | None = None, scene: str = "other objects than before"
     ) -> None:
         self.background = background
-        self._ask = ask or ask_afresh
+        self._ask = ask or ask_at_terminal
         self._scene = scene
 
     def lay_table(self, rng: np.random.Generator) -> None:
-        """Ask for a new scene and wait until it is there.
+        """Ask for a new scene and wait until it is ready.
 
         Raises:
             RobotFault: nobody can answer.
@@ -85,23 +85,23 @@ class AtConsole:
         self._answer(f"Lay the table: {self._scene}, well inside the arena. Step back and press Enter. ")
 
     def bring_back(self, rng: np.random.Generator) -> int:
-        """Ask how many objects were put back; no number counts as none.
+        """Ask for the number of objects that were put back; an answer without a number counts as 0.
 
         Raises:
             RobotFault: nobody can answer.
         """
         answer = self._answer(
-            "Put back what left the arena, step back and enter how many that were (Enter for none). "
+            "Put back the objects that left the arena, step back and enter their number (Enter for none). "
         ).strip()
         return int(answer) if answer.isdecimal() else 0
 
-    def may_go_on(self, fault: RobotFault) -> bool:
-        """Tell what happened; only the whole word "yes" lets the arm go on; no answer is no."""
+    def may_continue(self, fault: RobotFault) -> bool:
+        """Show the fault; only the whole word "yes" lets the arm continue; no answer means no."""
         try:
             answer = self._ask(
                 f"The arm stopped. {fault}\n"
-                f'Type "{_YES}" when the cause is seen to and everybody is out of reach. It stands for enable() and '
-                "acknowledge(): the motors are enabled where they are not, and the arm rises and leaves the table. "
+                f'Type "{_YES}" when the cause is removed and everybody is out of reach. This stands for enable() and '
+                "acknowledge(): the motors are enabled if they are off, and the arm rises and leaves the table. "
                 "Anything else ends the command. "
             )
         except EOFError:
@@ -119,37 +119,27 @@ class AtConsole:
 
 
 class BesideTwin:
-    """A person beside a simulated table: it lays itself, and the person has the word on faults alone.
+    """A person beside a simulated table: the table lays itself, the person decides after faults only.
 
     Args:
         table: lays the table.
-        person: is asked after a fault.
+        person: answers after a fault.
     """
 
     def __init__(self, table: Operator, person: Operator) -> None:
         self._table = table
-        self._person = person
+        self.lay_table = table.lay_table
+        self.bring_back = table.bring_back
+        self.may_continue = person.may_continue
 
     @property
     def background(self) -> str:
-        """Name of the table's surface now."""
+        """Name of the table's present surface."""
         return self._table.background
 
-    def lay_table(self, rng: np.random.Generator) -> None:
-        """Let the table lay itself."""
-        self._table.lay_table(rng)
 
-    def bring_back(self, rng: np.random.Generator) -> int:
-        """Let the table bring back what left the arena."""
-        return self._table.bring_back(rng)
-
-    def may_go_on(self, fault: RobotFault) -> bool:
-        """The person's word."""
-        return self._person.may_go_on(fault)
-
-
-def ask_afresh(question: str) -> str:
-    """The answer that a person gives to this question: what was typed before it was put answers nothing.
+def ask_at_terminal(question: str) -> str:
+    """The answer that a person types after the question; earlier input is discarded.
 
     Raises:
         EOFError: nobody can answer.

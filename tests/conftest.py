@@ -112,7 +112,7 @@ def quick_lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     quick = {"speed_ratio": 0.95, "acceleration_ratio": 1.0, "ramp_s": 0.05, "descent_m_s": 0.25, "sweep_m_s": 0.4}
     path = tmp_path_factory.mktemp("lab") / "quick.yaml"
-    update_lab_file(path, {**read_lab_file(TWIN_LAB), "motion": quick})
+    update_lab_file(path, {**read_lab_file(TWIN_LAB).plain, "motion": quick})
     return path
 
 

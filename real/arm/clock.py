@@ -1,4 +1,4 @@
-"""Time as the arm's code sees it, so that a simulated arm can bring its own."""
+"""The clocks of robot and twin: real time, or simulated time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Clock(Protocol):
     """A clock that can be waited on."""
 
     def now(self) -> float:
-        """Seconds; never goes back."""
+        """Seconds; never decreases."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Let that much time pass; returns at once for 0 or less."""
+        """Wait for `seconds`; returns at once for 0 or less."""
         ...
 
 
@@ -26,13 +26,13 @@ class MonotonicClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let that much time pass."""
+        """Wait for `seconds`."""
         if seconds > 0:
             time.sleep(seconds)
 
 
 class Ticks:
-    """Waits for one moment after the other, evenly spaced; a late one delays all that follow rather than cram them.
+    """Evenly spaced ticks; a late tick delays all later ticks instead of shortening the gaps between them.
 
     Args:
         clock: what to wait on.

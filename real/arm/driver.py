@@ -1,6 +1,6 @@
-"""What the backend needs of a Sawyer, in plain numpy: read its state, stream joint angles, move the fingers.
+"""The driver protocol: read the state of a Sawyer, stream joint angles, move the fingers.
 
-Joint arrays are float64 (7,), radians, in the order right_j0 to right_j6; forces in newtons in the arm's base frame.
+Joint arrays are float64 (7,), radians, in the order right_j0 to right_j6; forces are newtons in the arm's base frame.
 """
 
 from __future__ import annotations
@@ -8,33 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
+from tabletop_interaction.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)
 class ArmState:
-    """The arm at one moment.
+    """The state of the arm at one moment.
 
     Attributes:
         positions: (7,) joint angles, radians.
         velocities: (7,) rad/s.
-        efforts: (7,) N m.
         tip_force: (3,) force at the gripper's tip, N, base frame.
         enabled: whether the motors take commands.
         stopped: whether the robot stopped, by its stop button or by itself.
-        error: whether it reports an error.
-        estop_pressed: whether its stop button is down.
-        collided: whether it feels a collision.
-        stamp: when the joints were measured, seconds of the driver's clock.
+        error: whether the robot reports an error.
+        estop_pressed: whether the stop button is down.
+        collided: whether the robot reports a collision.
+        stamp: time of the joint measurement, seconds of the driver's clock.
     """
 
-    positions: FloatArray
-    velocities: FloatArray
-    efforts: FloatArray
-    tip_force: FloatArray
+    positions: Floats
+    velocities: Floats
+    tip_force: Floats
     enabled: bool
     stopped: bool
     error: bool
@@ -45,41 +40,39 @@ class ArmState:
 
 @dataclass(frozen=True)
 class GripperState:
-    """The gripper at one moment.
+    """The state of the gripper at one moment.
 
     Attributes:
         opening: of both fingers together, metres.
         force: N, as the gripper estimates it.
-        gripping: whether something stops the fingers.
-        moving: whether they move.
-        error: whether it reports an error.
+        gripping: whether an object stops the fingers.
+        error: whether the gripper reports an error.
     """
 
     opening: float
     force: float
     gripping: bool
-    moving: bool
     error: bool
 
 
 class SawyerDriver(Protocol):
-    """An open connection to an arm with its gripper. No call waits for a motion to end."""
+    """An open connection to an arm with its gripper. No call waits for the end of a motion."""
 
     @property
     def name(self) -> str:
-        """What is behind it, for messages and records."""
+        """Name of the robot, for messages and records."""
         ...
 
     def state(self) -> ArmState:
-        """The newest state; its stamp tells how old it is."""
+        """The newest state; `stamp` gives its age."""
         ...
 
-    def command(self, positions: FloatArray) -> None:
-        """Send one set of joint angles (7,); the arm goes there at once and stays when no more come."""
+    def command(self, positions: Floats) -> None:
+        """Send one set of joint angles (7,); the arm moves there at once and stays when no more commands arrive."""
         ...
 
     def hold(self) -> None:
-        """Stay: command the joints as measured, or nothing where the measurement is old; the fingers go on as told."""
+        """Command the measured joint angles, or nothing if the measurement is old; the fingers keep their command."""
         ...
 
     def gripper(self) -> GripperState:
@@ -87,21 +80,17 @@ class SawyerDriver(Protocol):
         ...
 
     def move_fingers(self, opening: float) -> None:
-        """Let both fingers go to an opening, metres, 0 to 0.041667."""
+        """Command an opening of both fingers together, metres, 0 to 0.041667."""
         ...
 
     def enable(self) -> None:
-        """Clear a stop and enable the motors; only ever called because the operator said so.
+        """Clear a stop and enable the motors; called only when the operator has said so.
 
         Raises:
-            RobotFault: it cannot be enabled, because the stop button is down for instance.
+            RobotFault: the robot cannot be enabled, for example because the stop button is down.
         """
         ...
 
-    def stop(self) -> None:
-        """Stop the robot as its stop button does; it has to be enabled again."""
-        ...
-
     def close(self) -> None:
-        """Let go of the connection, the arm holding still; calling it again does nothing."""
+        """Close the connection while the arm holds still; a second call does nothing."""
         ...

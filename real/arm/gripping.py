@@ -1,4 +1,4 @@
-"""Opening and closing the fingers, and telling whether something is between them; every wait is bounded."""
+"""Open and close the fingers and detect whether something is between them; every wait is bounded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import GripperState, SawyerDriver
-from tabletop_interaction.real.arm.faults import fault_of, halted
-from tabletop_interaction.real.arm.motion import ailment
+from tabletop_interaction.real.arm.motion import cause_to_stop, fault_of, halted
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings
 
 _PERIOD_S = 0.02
@@ -18,7 +17,7 @@ _MOVED_M = 1e-3
 
 
 def open_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, settings: GripperSettings) -> None:
-    """Open to the widest and wait for it.
+    """Open the gripper fully and wait until it is open.
 
     Raises:
         RobotFault: it does not open in time, or the robot stopped.
@@ -28,10 +27,10 @@ def open_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, set
 
 
 def close_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, settings: GripperSettings) -> bool:
-    """Close by the fixed amount and wait until the fingers stand still.
+    """Close the gripper and wait until the fingers are at rest.
 
     Returns:
-        whether something is between them.
+        whether something is between the fingers.
 
     Raises:
         RobotFault: they do not move, or the robot stopped.
@@ -43,12 +42,12 @@ def close_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, se
 
 
 def grips(state: GripperState, settings: GripperSettings) -> bool:
-    """Whether the gripper holds something, in its own belief: something stops the fingers before they are closed."""
+    """Whether the gripper reports an object: something stops the fingers before they are closed."""
     return state.gripping and state.opening > settings.close_to_m + settings.empty_m
 
 
 class _Closed:
-    """Whether the fingers are done closing: something stops them, they are closed, or they moved and stand still."""
+    """Whether closing has ended: something stops the fingers, or they moved or are closed, and are at rest."""
 
     def __init__(self, settings: GripperSettings, start: float) -> None:
         self._settings = settings
@@ -68,22 +67,22 @@ def _wait(
     clock: Clock,
     safety: SafetySettings,
     settings: GripperSettings,
-    doing: str,
+    action: str,
     done: Callable[[GripperState], bool],
 ) -> None:
     ticks = Ticks(clock, _PERIOD_S)
     for _ in range(round(settings.timeout_s / _PERIOD_S)):
         ticks.wait()
-        if (ill := ailment(driver.state(), clock.now(), safety)) is not None:
-            raise fault_of(ill, doing)
+        if (cause := cause_to_stop(driver.state(), clock.now(), safety)) is not None:
+            raise fault_of(cause, action)
         state = driver.gripper()
         if state.error:
-            raise halted("the gripper reports an error", doing, "reboot or calibrate it, then call acknowledge()")
+            raise halted("the gripper reports an error", action, "reboot or calibrate it, then call acknowledge()")
         if done(state):
             return
     raise halted(
-        f"the fingers did not get there within {settings.timeout_s:.1f} s ({1000 * driver.gripper().opening:.1f} mm "
-        "open)",
-        doing,
+        f"the fingers did not reach their goal within {settings.timeout_s:.1f} s "
+        f"({1000 * driver.gripper().opening:.1f} mm open)",
+        action,
         "check that the gripper is attached and calibrated, then call acknowledge()",
     )

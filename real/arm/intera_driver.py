@@ -1,52 +1,111 @@
-"""The Sawyer through Rethink's `intera_interface`, on ROS 1.
+"""The Sawyer through Rethink's `intera_interface`, on ROS 1: the driver and the joint states it reads.
 
-`connect` checks master, parameters and robot in turn, each with a time limit and an error of its own, and only then
-makes an `InteraDriver`. It never ends the process, never waits without end, and never enables the robot.
+`intera_connection.connect` makes the driver after it has checked master, parameters and robot.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tabletop_interaction.errors import RobotFault, RobotUnavailable
-from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
+from tabletop_interaction.arrays import Floats
+from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.real.arm.clock import Clock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
-from tabletop_interaction.real.arm.intera_modules import InteraModules, import_intera
-from tabletop_interaction.real.arm.joint_states import TOPIC, Joints, JointStates
-from tabletop_interaction.real.arm.settings import SawyerSettings
-from tabletop_interaction.real.ros.master import check_master
-from tabletop_interaction.real.ros.node import start_node
-from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, JOINT_NAMES, forward
+from tabletop_interaction.real.ros.node import unsubscribe
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
-FloatArray = NDArray[np.float64]
+JOINT_STATES_TOPIC = "/robot/joint_states"
 
-COMMAND_TIMEOUT_S = 0.2
-"""When no command came for that long, the robot holds its position by itself."""
+_HEAD = "head_pan"
 
-_HEADROOM = 1.2
-"""The robot's own speed limit over ours: with none to spare it would fall behind what is streamed."""
 
-_FIRST_STATE_S = 5.0
-_TIP_TOLERANCE_M = 0.005
-_MOST_HEAD_TURN = 0.1
-_PARAMETER = "robot_config/right_config/joint_names"
-_HINT = "nothing was moved; see that the robot is switched on, and that ROS_IP or ROS_HOSTNAME is set for this machine"
+class JointStateMessage(Protocol):
+    """The part of `sensor_msgs/JointState` that is used."""
+
+    header: Any
+    name: Sequence[str]
+    position: Sequence[float]
+    velocity: Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class ArmJoints:
+    """The joints of the arm in one message.
+
+    Attributes:
+        positions: (7,) radians.
+        velocities: (7,) rad/s.
+        stamp: arrival of the message, seconds of our clock.
+        head: pan angle of the head, radians, 0 ahead; None if the message does not contain it.
+    """
+
+    positions: Floats
+    velocities: Floats
+    stamp: float
+    head: float | None = None
+
+
+class JointStates:
+    """Keeps the newest joints of the arm with their age, which `intera_interface` does not report.
+
+    The robot's clock may differ from ours, so the age counts from the arrival of the message. A message with the same
+    time as the one before is a repetition and does not renew the joints. Messages without the arm's joints (head,
+    torso) are ignored.
+
+    Args:
+        rospy: the module, its node started.
+        message_type: `sensor_msgs.msg.JointState`.
+        clock: stamps the messages.
+    """
+
+    def __init__(self, rospy: Any, message_type: Any, clock: Clock) -> None:
+        self._clock = clock
+        self._newest: ArmJoints | None = None
+        self._robot_time: float | None = None
+        self._subscriber = rospy.Subscriber(
+            JOINT_STATES_TOPIC, message_type, self._receive, queue_size=1, tcp_nodelay=True
+        )
+
+    @property
+    def newest(self) -> ArmJoints | None:
+        """The newest joints; None before the first message."""
+        return self._newest
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        unsubscribe(self._subscriber)
+
+    def _receive(self, message: JointStateMessage) -> None:
+        robot_time = float(message.header.stamp.to_sec())
+        if robot_time == self._robot_time or not set(ARM_JOINT_NAMES) <= set(message.name):
+            return
+        names = list(message.name)
+        columns = [names.index(name) for name in ARM_JOINT_NAMES]
+        self._robot_time = robot_time
+        # One assignment: the reader runs in another thread.
+        self._newest = ArmJoints(
+            positions=np.array(message.position, np.float64)[columns],
+            velocities=np.array(message.velocity, np.float64)[columns],
+            stamp=self._clock.now(),
+            head=float(message.position[names.index(_HEAD)]) if _HEAD in names else None,
+        )
 
 
 class InteraDriver:
-    """A connected Sawyer, see `SawyerDriver`; made by `connect`.
+    """A connected Sawyer, see `SawyerDriver`.
 
     Args:
         robot: `intera_interface.RobotEnable`.
         limb: `intera_interface.Limb`.
         gripper: `intera_interface.Gripper`.
-        joints: the subscription, its first message received.
-        clock: the one that stamps the joints.
-        max_age_s: older joints are not commanded to be held.
+        joints: the subscription; its first message has arrived.
+        clock: the clock that stamps the joints.
+        max_age_s: age above which joints are not commanded to hold.
         name: for messages and records.
     """
 
@@ -70,7 +129,6 @@ class InteraDriver:
         return ArmState(
             positions=joints.positions,
             velocities=joints.velocities,
-            efforts=joints.efforts,
             tip_force=np.zeros(3) if force is None else np.array([force.x, force.y, force.z], np.float64),
             enabled=bool(robot.enabled),
             stopped=bool(robot.stopped),
@@ -80,26 +138,25 @@ class InteraDriver:
             stamp=joints.stamp,
         )
 
-    def command(self, positions: FloatArray) -> None:
+    def command(self, positions: Floats) -> None:
         """See `SawyerDriver.command`."""
         self._commanded = True
-        self._limb.set_joint_positions(dict(zip(JOINT_NAMES, positions.tolist(), strict=True)))
+        self._limb.set_joint_positions(dict(zip(ARM_JOINT_NAMES, positions.tolist(), strict=True)))
 
     def hold(self) -> None:
         """See `SawyerDriver.hold`."""
         joints = self._newest()
-        # Old joint angles may lie behind where the arm is now; without commands it stops by itself.
+        # The arm may have moved on from old joint angles; without commands it stops by itself.
         if self._clock.now() - joints.stamp <= self._max_age_s:
             self.command(joints.positions)
 
     def gripper(self) -> GripperState:
-        """See `SawyerDriver.gripper`; a signal that the gripper does not report counts as an error."""
+        """See `SawyerDriver.gripper`; a missing signal of the gripper counts as an error."""
         opening, force = self._gripper.get_position(), self._gripper.get_force()
         return GripperState(
             opening=math.nan if opening is None else float(opening),
             force=math.nan if force is None else float(force),
             gripping=bool(self._gripper.is_gripping()),
-            moving=bool(self._gripper.is_moving()),
             error=opening is None or bool(self._gripper.has_error()),
         )
 
@@ -117,146 +174,18 @@ class InteraDriver:
             self._robot.enable()
         except OSError as error:
             raise RobotFault(
-                f"{self.name} cannot be enabled ({error}); release the stop button and see the robot's screen"
+                f"{self.name} cannot be enabled ({error}); release the stop button and read the robot's screen"
             ) from error
 
-    def stop(self) -> None:
-        """See `SawyerDriver.stop`.
-
-        Raises:
-            RobotFault: the robot does not answer within 5 s.
-        """
-        try:
-            self._robot.stop()
-        except OSError as error:
-            raise RobotFault(f"{self.name} does not stop ({error}); press the stop button") from error
-
     def close(self) -> None:
-        """See `SawyerDriver.close`; an arm that was never commanded holds by itself, and is not commanded to."""
+        """See `SawyerDriver.close`; an arm without commands holds by itself and gets none here."""
         if self._open:
             self._open = False
             if self._commanded:
                 self.hold()
             self._joints.close()
 
-    def _newest(self) -> Joints:
+    def _newest(self) -> ArmJoints:
         joints = self._joints.newest
         assert joints is not None, "a driver is made after the first message"
         return joints
-
-
-def open_intera_driver(settings: SawyerSettings) -> InteraDriver:
-    """Connect to the robot of ROS_MASTER_URI.
-
-    Raises:
-        MasterUnreachable: no ROS master answers.
-        RobotUnavailable: the SDK is not installed, or no Sawyer with an electric gripper is there.
-        RobotFault: it is not enabled, or stopped.
-    """
-    uri = check_master()
-    return connect(import_intera(), MonotonicClock(), settings, f"Sawyer at {uri}")
-
-
-def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name: str) -> InteraDriver:
-    """A driver for the robot behind `modules`; the master is known to answer.
-
-    Raises:
-        RobotUnavailable: no Sawyer with an electric gripper is there, or it is built otherwise than our model of it.
-        RobotFault: it is not enabled, or stopped.
-    """
-    rospy, intera = modules.rospy, modules.intera_interface
-    start_node(rospy, "tabletop_sawyer")
-    _check_parameters(rospy, name)
-    robot = _made(rospy, f"{name} does not tell its state", lambda: intera.RobotEnable(versioned=False))
-    _check_enabled(robot.state(), name)
-    limb = _made(rospy, f"the arm of {name} does not answer", lambda: intera.Limb("right"))
-    gripper = _made(rospy, f"{name} has no gripper", intera.get_current_gripper_interface)
-    _check_gripper(gripper, name)
-    joints = _subscribe(modules, clock, name)
-    try:
-        _check_tip(limb, joints, name)
-        _check_head(joints, name)
-    except RobotUnavailable:
-        joints.close()
-        raise
-    limb.set_joint_position_speed(min(1.0, _HEADROOM * settings.motion.speed_ratio))
-    limb.set_command_timeout(COMMAND_TIMEOUT_S)
-    gripper.set_cmd_velocity(settings.gripper.speed_m_s)
-    return InteraDriver(robot, limb, gripper, joints, clock, settings.safety.max_state_age_s, name)
-
-
-def _check_parameters(rospy: Any, name: str) -> None:
-    # Without them the SDK makes half an arm, which fails later.
-    joints = _made(rospy, f"{name} has no parameters", lambda: rospy.get_param(_PARAMETER, None))
-    if joints is None or tuple(joints) != JOINT_NAMES:
-        raise RobotUnavailable(
-            f"{name} has the joints {joints} in the parameter {_PARAMETER}; expected are {list(JOINT_NAMES)}; {_HINT}"
-        )
-
-
-def _check_enabled(state: Any, name: str) -> None:
-    if state.enabled and not (state.stopped or state.error):
-        return
-    raise RobotFault(
-        f"{name} is not ready (enabled {state.enabled}, stopped {state.stopped}, error {state.error}, stop button "
-        f"{state.estop_button}); nothing was moved; release the stop button and run `rosrun intera_interface "
-        "enable_robot.py -e`"
-    )
-
-
-def _check_gripper(gripper: Any, name: str) -> None:
-    if not hasattr(gripper, "set_position"):
-        raise RobotUnavailable(
-            f"{name} wears a {type(gripper).__name__}; accepted is Rethink's electric parallel gripper; {_HINT}"
-        )
-    if gripper.has_error() or not gripper.is_calibrated():
-        raise RobotUnavailable(
-            f"the gripper of {name} is not ready (error {gripper.has_error()}, calibrated {gripper.is_calibrated()}); "
-            "take out what it holds and calibrate it: `rosrun intera_examples gripper_keyboard.py`"
-        )
-
-
-def _subscribe(modules: InteraModules, clock: Clock, name: str) -> JointStates:
-    joints = JointStates(modules.rospy, modules.joint_state, clock)
-    deadline = clock.now() + _FIRST_STATE_S
-    while joints.newest is None:
-        if clock.now() > deadline:
-            joints.close()
-            raise RobotUnavailable(f"{name} sent nothing on {TOPIC} within {_FIRST_STATE_S:.0f} s; {_HINT}")
-        clock.sleep(0.02)
-    return joints
-
-
-def _check_tip(limb: Any, joints: JointStates, name: str) -> None:
-    """Other fingers or another mount than in our model would put every height wrong."""
-    tip, newest = limb.tip_state(GRIPPER_TIP), joints.newest
-    assert newest is not None
-    if tip is None:
-        raise RobotUnavailable(f"{name} knows no {GRIPPER_TIP}; configure its gripper in Intera Studio; {_HINT}")
-    told = np.array([tip.pose.position.x, tip.pose.position.y, tip.pose.position.z])
-    ours = forward(newest.positions)[:3, 3]
-    if not float(np.linalg.norm(told - ours)) < _TIP_TOLERANCE_M:
-        raise RobotUnavailable(
-            f"{name} has its {GRIPPER_TIP} at {told.round(4).tolist()} m, our model at {ours.round(4).tolist()} m: "
-            f"more than {1000 * _TIP_TOLERANCE_M:.0f} mm apart; use the standard narrow fingers in slot 2; nothing "
-            "was moved"
-        )
-
-
-def _check_head(joints: JointStates, name: str) -> None:
-    """The arm is kept off a head that faces ahead (`self_collision`); the edge of one turned more stands out 14 mm."""
-    newest = joints.newest
-    assert newest is not None
-    if newest.head is not None and not abs(newest.head) <= _MOST_HEAD_TURN:
-        raise RobotUnavailable(
-            f"the head of {name} is turned by {newest.head:.2f} rad, where the arm may hit it; accepted is up to "
-            f"{_MOST_HEAD_TURN} rad; nothing was moved; turn it ahead: `intera_interface.Head().set_pan(0.0)`"
-        )
-
-
-def _made(rospy: Any, failure: str, make: Any) -> Any:
-    """What `make` returns; the SDK reports a missing robot by these errors."""
-    try:
-        return make()
-    except (OSError, KeyError, AttributeError, rospy.ROSException) as error:
-        raise RobotUnavailable(f"{failure} ({type(error).__name__}: {error}); {_HINT}") from error

@@ -1,6 +1,6 @@
-"""Streaming joint commands to the arm, 100 a second, and stopping at the first sign that something is wrong.
+"""Stream joint commands to the arm at 100 Hz and stop at the first cause.
 
-Every way out of `follow` but REACHED, an exception and Ctrl-C included, leaves the arm holding where it is.
+Unless `follow` returns REACHED, the arm holds its position afterwards, also after an exception or Ctrl-C.
 """
 
 from __future__ import annotations
@@ -8,120 +8,147 @@ from __future__ import annotations
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
+from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import ArmState, SawyerDriver
 from tabletop_interaction.real.arm.settings import RATE_HZ, MotionSettings, SafetySettings
 
-FloatArray = NDArray[np.float64]
 
+class MotionOutcome(Enum):
+    """How a motion ended: at its goal, or by a cause that stopped it."""
 
-class Outcome(Enum):
-    """How a motion ended."""
-
-    REACHED = "it came to the end of its way"
-    TIMEOUT = "it did not come to the end of its way in time"
+    REACHED = "it reached the end of the path"
+    TIMEOUT = "it did not reach the end of the path in time"
     ESTOP = "the stop button was pressed"
     STOPPED = "the robot stopped, was disabled or reports an error"
-    COLLISION = "the robot feels a collision"
+    COLLISION = "the robot reports a collision"
     FORCE = "the force at the gripper's tip changed by more than is allowed"
-    STALE_STATE = "the robot's joint states stopped coming"
+    STALE_STATE = "the robot's joint states stopped arriving"
     TRACKING_ERROR = "a joint lags too far behind its command"
 
 
-class Watch:
-    """Judges each state of a motion; remembers the least force felt so far and for how long a joint has lagged.
-
-    A force that fades, as when the gripper rises from what it pressed on, becomes the new measure of change.
-
-    Args:
-        safety: what is too much.
-        start: the state before the first command.
-    """
-
-    def __init__(self, safety: SafetySettings, start: ArmState) -> None:
-        self._safety = safety
-        self._force = start.tip_force
-        self._seen = start.stamp
-        self._lagging = 0
-
-    def judge(self, state: ArmState, commanded: FloatArray, now: float) -> Outcome | None:
-        """What ends the motion here, or None.
-
-        Args:
-            state: the newest.
-            commanded: (7,) joint angles sent last.
-            now: seconds of the driver's clock.
-        """
-        if (ill := ailment(state, now, self._safety)) is not None:
-            return ill
-        if self._feels_push(state.tip_force):
-            return Outcome.FORCE
-        return Outcome.TRACKING_ERROR if self._lags(state, commanded) else None
-
-    def _feels_push(self, force: FloatArray) -> bool:
-        if np.linalg.norm(force) < np.linalg.norm(self._force):
-            self._force = force
-        return float(np.linalg.norm(force - self._force)) > self._safety.max_force_change_n
-
-    def _lags(self, state: ArmState, commanded: FloatArray) -> bool:
-        # A state that is no newer tells nothing about the last command.
-        if state.stamp <= self._seen:
-            return False
-        self._seen = state.stamp
-        lag = float(np.abs(state.positions - commanded).max())
-        self._lagging = self._lagging + 1 if lag > self._safety.max_tracking_error_rad else 0
-        return self._lagging >= self._safety.tracking_ticks
+_ENABLE = "remove the cause, then call enable() and acknowledge()"
+_ACKNOWLEDGE = "remove the cause, then call acknowledge()"
+_REMEDIES = {
+    MotionOutcome.TIMEOUT: _ACKNOWLEDGE,
+    MotionOutcome.ESTOP: "remove the cause, release the button, then call enable() and acknowledge()",
+    MotionOutcome.STOPPED: _ENABLE,
+    MotionOutcome.COLLISION: f"free the arm by hand where it is stuck; {_ACKNOWLEDGE}",
+    MotionOutcome.FORCE: f"look at what the gripper touches; {_ACKNOWLEDGE}",
+    MotionOutcome.STALE_STATE: (
+        "check the network and the robot (`rostopic hz /robot/joint_states`), then call acknowledge()"
+    ),
+    MotionOutcome.TRACKING_ERROR: f"look at what blocks the arm; {_ACKNOWLEDGE}",
+}
 
 
-def ailment(state: ArmState, now: float, safety: SafetySettings) -> Outcome | None:
-    """Why an arm in this state may not be moved at `now`, seconds of the driver's clock; None for a healthy one."""
+def fault_of(cause: MotionOutcome, action: str) -> RobotFault:
+    """The error for a motion that ended by `cause`, or for an arm found in that state, during `action`."""
+    return halted(cause.value, action, _REMEDIES[cause])
+
+
+def halted(cause: str, action: str, remedy: str = _ACKNOWLEDGE) -> RobotFault:
+    """The error for any cause that stopped the arm during `action`; the arm then waits for the operator."""
+    return RobotFault(
+        f"{action}: {cause}; the arm keeps its position and what it grips; {remedy}",
+        recoverable=False,
+    )
+
+
+def cause_to_stop(state: ArmState, now: float, safety: SafetySettings) -> MotionOutcome | None:
+    """Why an arm in this state must not move at `now`, seconds of the driver's clock; None if it may move."""
     if state.estop_pressed:
-        return Outcome.ESTOP
+        return MotionOutcome.ESTOP
     if state.stopped or state.error or not state.enabled:
-        return Outcome.STOPPED
+        return MotionOutcome.STOPPED
     if now - state.stamp > safety.max_state_age_s:
-        return Outcome.STALE_STATE
-    return Outcome.COLLISION if state.collided else None
+        return MotionOutcome.STALE_STATE
+    return MotionOutcome.COLLISION if state.collided else None
 
 
 def follow(
-    driver: SawyerDriver, clock: Clock, commands: FloatArray, safety: SafetySettings, motion: MotionSettings
-) -> Outcome:
-    """Stream commands (T, 7) and wait until the arm has come to the last; hold unless it did.
+    driver: SawyerDriver, clock: Clock, commands: Floats, safety: SafetySettings, motion: MotionSettings
+) -> MotionOutcome:
+    """Stream commands (T, 7) and wait until the arm has reached the last one; otherwise hold.
 
-    It takes T / 100 s and at most `motion.settle_s` more; a cause to stop is seen within a tick of its being reported,
-    joint states that stop within `safety.max_state_age_s`.
+    This takes T / 100 s plus at most `motion.settle_s`. A cause to stop is detected within one tick of its report,
+    missing joint states within `safety.max_state_age_s`.
     """
     try:
         outcome = _stream(driver, clock, commands, safety, motion)
     except BaseException:
         driver.hold()
         raise
-    if outcome is not Outcome.REACHED:
+    if outcome is not MotionOutcome.REACHED:
         driver.hold()
     return outcome
 
 
 def _stream(
-    driver: SawyerDriver, clock: Clock, commands: FloatArray, safety: SafetySettings, motion: MotionSettings
-) -> Outcome:
+    driver: SawyerDriver, clock: Clock, commands: Floats, safety: SafetySettings, motion: MotionSettings
+) -> MotionOutcome:
     start = driver.state()
-    watch, ticks, commanded = Watch(safety, start), Ticks(clock, 1 / RATE_HZ), start.positions
+    monitor, ticks, commanded = _Monitor(safety, start), Ticks(clock, 1 / RATE_HZ), start.positions
     for command in commands:
-        if (bad := watch.judge(driver.state(), commanded, clock.now())) is not None:
-            return bad
+        if (cause := monitor.judge(driver.state(), commanded, clock.now())) is not None:
+            return cause
         driver.command(command)
         commanded = command
         ticks.wait()
     for _ in range(round(motion.settle_s * RATE_HZ)):
         state = driver.state()
-        if (bad := watch.judge(state, commanded, clock.now())) is not None:
-            return bad
+        if (cause := monitor.judge(state, commanded, clock.now())) is not None:
+            return cause
         if float(np.abs(state.positions - commanded).max()) < motion.reached_rad:
-            return Outcome.REACHED
-        # Where commands stop coming, the robot holds where it is.
+            return MotionOutcome.REACHED
+        # When commands stop, the robot holds its current position, not the commanded one.
         driver.command(commanded)
         ticks.wait()
-    return Outcome.TIMEOUT
+    return MotionOutcome.TIMEOUT
+
+
+class _Monitor:
+    """Judges each state of a motion; stores the smallest force so far and for how many states a joint has lagged.
+
+    A force that fades, as when the gripper rises from an object, becomes the new reference of the force change.
+
+    Args:
+        safety: the thresholds.
+        start: the state before the first command.
+    """
+
+    def __init__(self, safety: SafetySettings, start: ArmState) -> None:
+        self._safety = safety
+        self._force = start.tip_force
+        self._stamp = start.stamp
+        self._lagging = 0
+
+    def judge(self, state: ArmState, commanded: Floats, now: float) -> MotionOutcome | None:
+        """The cause that ends the motion here, or None.
+
+        Args:
+            state: the newest state.
+            commanded: (7,) last commanded joint angles.
+            now: seconds of the driver's clock.
+        """
+        if (cause := cause_to_stop(state, now, self._safety)) is not None:
+            return cause
+        if self._force_rises(state.tip_force):
+            return MotionOutcome.FORCE
+        return MotionOutcome.TRACKING_ERROR if self._lags(state, commanded) else None
+
+    def _force_rises(self, force: Floats) -> bool:
+        if np.linalg.norm(force) < np.linalg.norm(self._force):
+            self._force = force
+        return float(np.linalg.norm(force - self._force)) > self._safety.max_force_change_n
+
+    def _lags(self, state: ArmState, commanded: Floats) -> bool:
+        # A repeated state says nothing about the last command.
+        if state.stamp <= self._stamp:
+            return False
+        self._stamp = state.stamp
+        lag = float(np.abs(state.positions - commanded).max())
+        self._lagging = self._lagging + 1 if lag > self._safety.max_tracking_error_rad else 0
+        return self._lagging >= self._safety.tracking_ticks

@@ -1,7 +1,7 @@
-"""Which joint commands bring the gripper where: every way planned, timed and checked before the first is sent.
+"""Plan, time and check the joint commands of a whole move before the first one is sent.
 
-Points and heights in the arena's frame, metres; `angle` is that of the axis along which the fingers close. A move is
-float64 (T, 7), one row each 10 ms.
+Points and heights are in the arena's frame, metres; `angle` is that of the axis along which the fingers close. A move
+is float64 (T, 7), one row per 10 ms.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.real.arm.safety import check_clearance, check_commands
 from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
-from tabletop_interaction.real.arm.timing import Caps, caps_of, time_path
+from tabletop_interaction.real.arm.timing import JointCaps, caps_of, time_path
 from tabletop_interaction.sawyer.kinematics import HOME, forward, inverse_down, straight_down_path
 
-FloatArray = NDArray[np.float64]
-
-_MOST_TILT = 0.1
+_MAX_TILT = 0.1
 _CLEARANCE_SLACK_M = 0.02
 _SWEEP_SPACING_M = 0.05
 
@@ -33,31 +31,31 @@ class Moves:
     Attributes:
         base_from_arena: (4, 4) float64 rigid transform.
         motion: speeds and heights.
-        safety: what is refused.
+        safety: limits of every move.
     """
 
-    base_from_arena: FloatArray
+    base_from_arena: Floats
     motion: MotionSettings
     safety: SafetySettings
 
-    def above(self, here: FloatArray, x: float, y: float, angle: float) -> FloatArray:
-        """From joint angles `here` (7,), high enough already, to the travelling height above a point.
+    def above(self, here: Floats, x: float, y: float, angle: float) -> Floats:
+        """From joint angles `here` (7,) at the travelling height to the same height above a point.
 
         Raises:
-            UnreachableTarget: out of reach, or the way leaves what `safety` allows; nothing was moved.
+            UnreachableTarget: out of reach, or the path violates `safety`; nothing was moved.
         """
         return self._across(here, self._down_path(x, y, angle, self.motion.grasp_m)[0])
 
-    def down(self, x: float, y: float, angle: float, height: float) -> FloatArray:
-        """Straight down from the travelling height, where `above` ended.
+    def down(self, x: float, y: float, angle: float, height: float) -> Floats:
+        """Straight down from the end of `above` at the travelling height.
 
         Raises:
             UnreachableTarget: as for `above`.
         """
         return self._slowly(self._down_path(x, y, angle, height), self.motion.descent_m_s)
 
-    def up(self, here: FloatArray) -> FloatArray:
-        """Straight up from joint angles `here` (7,) to the travelling height; stays where it is that high.
+    def up(self, here: Floats) -> Floats:
+        """Straight up from joint angles `here` (7,) to the travelling height; no motion if it is that high.
 
         Raises:
             UnreachableTarget: the gripper does not point down, or as for `above`.
@@ -66,18 +64,18 @@ class Moves:
         height = self.height_of(here)
         if height >= self.motion.transit_m - _CLEARANCE_SLACK_M:
             return here[None].copy()
-        if pose[2, 2] > -math.cos(_MOST_TILT):
+        if pose[2, 2] > -math.cos(_MAX_TILT):
             raise UnreachableTarget(
                 f"the gripper is {height:.3f} m above the table and does not point down: it cannot rise straight; "
-                "bring the arm by hand to where it points down, or above the travelling height"
+                "guide the arm by hand until it points down or is above the travelling height"
             )
         x, y, z = pose[:3, 3]
         angle = math.atan2(pose[1, 1], pose[0, 1])
         path = straight_down_path(x, y, z, z + self.motion.transit_m - height, angle, here)
         return self._slowly(np.array([here, *path[1:]]), self.motion.descent_m_s)
 
-    def away(self, here: FloatArray) -> FloatArray:
-        """From joint angles `here` (7,), high enough already, out of every view.
+    def away(self, here: Floats) -> Floats:
+        """From joint angles `here` (7,) at the travelling height out of every view.
 
         Raises:
             UnreachableTarget: as for `above`.
@@ -85,12 +83,12 @@ class Moves:
         return self._across(here, self.away_q)
 
     def sweep(
-        self, here: FloatArray, start_xy: tuple[float, float], end_xy: tuple[float, float]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Above the start, down to sweeping height, and over the table to the end, the fingers' line across the way.
+        self, here: Floats, start_xy: tuple[float, float], end_xy: tuple[float, float]
+    ) -> tuple[Floats, Floats, Floats]:
+        """Above the start, down to the sweeping height, and along the table to the end; the fingers' line is across.
 
         Raises:
-            UnreachableTarget: as for `above`, the way back from the end included.
+            UnreachableTarget: as for `above`, also for the path back from the end.
         """
         height = self.motion.sweep_height_m
         angle = math.atan2(end_xy[1] - start_xy[1], end_xy[0] - start_xy[0]) + math.pi / 2
@@ -103,43 +101,45 @@ class Moves:
         self.away(self.up(along[-1])[-1])
         return above, down, along
 
-    def height_of(self, q: FloatArray) -> float:
+    def height_of(self, q: Floats) -> float:
         """Height of the gripper's tip above the table at joint angles `q` (7,), metres."""
         return float((np.linalg.inv(self.base_from_arena) @ forward(q))[2, 3])
 
-    def is_away(self, q: FloatArray) -> bool:
-        """Whether the arm is out of every view at joint angles `q` (7,)."""
+    def is_away(self, q: Floats) -> bool:
+        """Whether joint angles `q` (7,) put the arm out of every view."""
         return bool(np.abs(q - self.away_q).max() < 2 * self.motion.reached_rad)
 
     @cached_property
-    def away_q(self) -> FloatArray:
-        """(7,) joint angles out of every view."""
+    def away_q(self) -> Floats:
+        """(7,) joint angles with the arm out of every view."""
         return np.array(self.motion.away)
 
     @cached_property
-    def _caps(self) -> Caps:
+    def _caps(self) -> JointCaps:
         return caps_of(self.motion)
 
-    def _down_path(self, x: float, y: float, angle: float, height: float) -> FloatArray:
-        """Waypoints (n, 7) straight down the base's vertical, ending at the point itself."""
+    def _down_path(self, x: float, y: float, angle: float, height: float) -> Floats:
+        """Waypoints (n, 7) straight down along the base's z axis, ending at the point."""
         if not math.isfinite(angle):
-            raise UnreachableTarget(f"angle {angle} rad is not finite; nothing was moved; give a number of radians")
+            raise UnreachableTarget(
+                f"angle {angle} rad is not finite; nothing was moved; give a finite angle in radians"
+            )
         base_x, base_y, base_z = self._base_point(x, y, height)
         top = base_z + self.motion.transit_m - height
         return straight_down_path(base_x, base_y, top, base_z, self._base_angle(angle), HOME)
 
-    def _across(self, here: FloatArray, goal: FloatArray) -> FloatArray:
+    def _across(self, here: Floats, goal: Floats) -> Floats:
         commands = self._checked(np.array([here, goal]), 0.0)
         lowest = min(self.height_of(here), self.height_of(goal), self.motion.transit_m)
         check_clearance(commands, self.base_from_arena, lowest - _CLEARANCE_SLACK_M)
         return commands
 
-    def _slowly(self, path: FloatArray, most_m_s: float) -> FloatArray:
+    def _slowly(self, path: Floats, speed_m_s: float) -> Floats:
         length = float(np.linalg.norm(forward(path[-1])[:3, 3] - forward(path[0])[:3, 3]))
-        return self._checked(path, length / most_m_s)
+        return self._checked(path, length / speed_m_s)
 
-    def _checked(self, path: FloatArray, least_seconds: float) -> FloatArray:
-        commands = time_path(path, self._caps, least_seconds)
+    def _checked(self, path: Floats, min_seconds: float) -> Floats:
+        commands = time_path(path, self._caps, min_seconds)
         check_commands(commands, self.base_from_arena, self.safety)
         return commands
 

@@ -1,7 +1,7 @@
-"""What is refused before the arm moves: points and paths that leave the arena, the workspace or the joints' range, or
-on which the arm would hit itself.
+"""Checks before the arm moves: points and paths outside the arena, the workspace or the joint limits, and
+self-collision.
 
-Pure functions: they return nothing or raise, and never bend a target until it fits.
+Pure functions that return nothing or raise; a target is refused, never clipped.
 """
 
 from __future__ import annotations
@@ -9,34 +9,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.real.arm.settings import SafetySettings
-from tabletop_interaction.sawyer.kinematics import (
-    GRIPPER_TIP,
-    HIGHEST,
-    JOINT_NAMES,
-    LOWEST,
-    forward,
-)
+from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, HIGHEST, LOWEST, forward
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 from tabletop_interaction.sawyer.self_collision import check_self_collision
 
-FloatArray = NDArray[np.float64]
-
-GUARDED_LINKS = (GRIPPER_TIP, "right_hand", "right_l5", "right_l3")
-"""Gripper, hand, wrist and elbow: the origins of these links stay inside the workspace."""
-
-_KEPT_OFF_THE_COLUMN = (GRIPPER_TIP, "right_hand")
-_CHECKED_EVERY_RAD = 0.03
+# Gripper, hand, wrist and elbow: the origins of these links stay inside the workspace.
+_GUARDED_LINKS = (GRIPPER_TIP, "right_hand", "right_l5", "right_l3")
+_COLUMN_LINKS = (GRIPPER_TIP, "right_hand")
+_CHECK_STEP_RAD = 0.03
 
 
 def check_inside(arena: Arena, what: str, x: float, y: float) -> None:
     """Refuse a point of the table outside the arena.
 
     Raises:
-        UnreachableTarget: it lies outside or is no number; nothing was moved.
+        UnreachableTarget: it lies outside or is not finite; nothing was moved.
     """
     if not (math.isfinite(x) and math.isfinite(y) and arena.contains(x, y)):
         raise UnreachableTarget(
@@ -45,44 +37,44 @@ def check_inside(arena: Arena, what: str, x: float, y: float) -> None:
         )
 
 
-def check_commands(commands: FloatArray, base_from_arena: FloatArray, safety: SafetySettings) -> None:
-    """Refuse joint commands (T, 7) that come too near a joint's end or the arm itself, or leave the workspace.
+def check_commands(commands: Floats, base_from_arena: Floats, safety: SafetySettings) -> None:
+    """Refuse joint commands (T, 7) too near a joint limit or the arm itself, or outside the workspace.
 
     Raises:
-        UnreachableTarget: says which joint or link, and where.
-        SelfCollision: an UnreachableTarget that says which two links, in which command, and how near.
+        UnreachableTarget: names the joint or link and the place.
+        SelfCollision: an UnreachableTarget that names the two links, the command and the distance.
     """
     _check_joints(commands, safety.joint_margin_rad)
     arena_from_base = np.linalg.inv(base_from_arena)
     for q in thinned(commands):
-        for link in GUARDED_LINKS:
+        for link in _GUARDED_LINKS:
             base_from_link = forward(q, link)
             _check_point(link, (arena_from_base @ base_from_link)[:3, 3], safety)
-            if link in _KEPT_OFF_THE_COLUMN:
+            if link in _COLUMN_LINKS:
                 _check_column(link, base_from_link[:3, 3], safety.base_clearance_m)
     check_self_collision(commands, safety.self_clearance_m)
 
 
-def check_clearance(commands: FloatArray, base_from_arena: FloatArray, height: float) -> None:
-    """Refuse joint commands (T, 7) that bring the gripper below `height`, metres above the table, on their way.
+def check_clearance(commands: Floats, base_from_arena: Floats, height: float) -> None:
+    """Refuse joint commands (T, 7) that bring the gripper below `height`, metres above the table.
 
     Raises:
-        UnreachableTarget: says how low it would come.
+        UnreachableTarget: says how low the gripper would come.
     """
     arena_from_base = np.linalg.inv(base_from_arena)
     lowest = min(float((arena_from_base @ forward(q))[2, 3]) for q in thinned(commands))
     if lowest < height:
         raise UnreachableTarget(
-            f"on its way the gripper would come down to {lowest:.3f} m, {height:.3f} m is kept; nothing was moved; "
-            "choose another point, or other joint angles for `away`"
+            f"the path would bring the gripper down to {lowest:.3f} m; at least {height:.3f} m is accepted; nothing "
+            "was moved; choose another point, or other joint angles for `away`"
         )
 
 
-def check_level(base_from_arena: FloatArray, safety: SafetySettings) -> None:
-    """Refuse a table that is not level with the arm's base: the calibration is wrong, or the table stands askew.
+def check_level(base_from_arena: Floats, safety: SafetySettings) -> None:
+    """Refuse a table that is not parallel to the arm's base: the calibration is wrong, or the table is tilted.
 
     Raises:
-        InvalidConfiguration: says by how much.
+        InvalidConfiguration: gives the tilt.
     """
     tilt = math.acos(float(np.clip(base_from_arena[2, 2], -1, 1)))
     if tilt > safety.max_table_tilt_rad:
@@ -92,28 +84,28 @@ def check_level(base_from_arena: FloatArray, safety: SafetySettings) -> None:
         )
 
 
-def thinned(commands: FloatArray) -> FloatArray:
-    """Of commands (T, 7) those after which some joint has gone on by 0.03 rad, first and last included."""
+def thinned(commands: Floats) -> Floats:
+    """The commands (T, 7) at steps of 0.03 rad of the fastest joint, first and last included."""
     far = np.abs(np.diff(commands, axis=0)).max(axis=1).cumsum() if len(commands) > 1 else np.zeros(0)
-    steps = np.diff(np.floor(far / _CHECKED_EVERY_RAD), prepend=0.0) > 0
-    kept = np.concatenate([[True], steps])
-    kept[-1] = True
-    return np.asarray(commands[kept], np.float64)
+    steps = np.diff(np.floor(far / _CHECK_STEP_RAD), prepend=0.0) > 0
+    chosen = np.concatenate([[True], steps])
+    chosen[-1] = True
+    return np.asarray(commands[chosen], np.float64)
 
 
-def _check_joints(commands: FloatArray, margin: float) -> None:
-    room = np.minimum(commands - LOWEST, HIGHEST - commands)
-    if not (room >= margin).all():
-        tick, joint = np.unravel_index(np.argmin(room), room.shape)
+def _check_joints(commands: Floats, margin: float) -> None:
+    slack = np.minimum(commands - LOWEST, HIGHEST - commands)
+    if not (slack >= margin).all():
+        tick, joint = np.unravel_index(np.argmin(slack), slack.shape)
         raise UnreachableTarget(
-            f"{JOINT_NAMES[joint]} would turn to {commands[tick, joint]:.3f} rad; it ranges from {LOWEST[joint]:.3f} "
-            f"to {HIGHEST[joint]:.3f} rad and keeps {margin} rad to its ends; nothing was moved; choose another point"
+            f"{ARM_JOINT_NAMES[joint]} would turn to {commands[tick, joint]:.3f} rad; accepted is {LOWEST[joint]:.3f} "
+            f"to {HIGHEST[joint]:.3f} rad with a margin of {margin} rad; nothing was moved; choose another point"
         )
 
 
-def _check_point(link: str, point: FloatArray, safety: SafetySettings) -> None:
+def _check_point(link: str, point: Floats, safety: SafetySettings) -> None:
     low, high = np.array(safety.workspace_low), np.array(safety.workspace_high)
-    # What calibration and rounding leave is no reason to refuse a point on the border itself.
+    # A tolerance for calibration and rounding errors: points on the border itself are accepted.
     if not ((point >= low - 1e-4) & (point <= high + 1e-4)).all():
         raise UnreachableTarget(
             f"{link} would come to x {point[0]:.3f}, y {point[1]:.3f}, z {point[2]:.3f} m, outside the workspace "
@@ -122,10 +114,10 @@ def _check_point(link: str, point: FloatArray, safety: SafetySettings) -> None:
         )
 
 
-def _check_column(link: str, point: FloatArray, clearance: float) -> None:
+def _check_column(link: str, point: Floats, clearance: float) -> None:
     radius = math.hypot(*point[:2])
     if radius < clearance:
         raise UnreachableTarget(
-            f"{link} would come within {radius:.3f} m of the arm's own column, {clearance} m are kept; nothing was "
-            "moved; choose another point"
+            f"{link} would come within {radius:.3f} m of the arm's own column; at least {clearance} m is accepted; "
+            "nothing was moved; choose another point"
         )

@@ -1,33 +1,32 @@
-"""The arena drawn into a view's picture, to check a calibration by eye: border, grid and axes.
+"""Draw the arena into a view's picture, to check a calibration by eye: border, grid and axes.
 
-The border and the 10 cm grid have to lie on the table, and the axes where the board's centre lay: x (red) to the
-right and y (green) away from the robot, z (blue) up.
+In a correct calibration the border and the 10 cm grid lie on the table, and the axes start at the board's centre: x
+(red) to the right, y (green) away from the robot, z (blue) up.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.real.calibration.arena_pose import arena_border
 
-FloatArray = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 _GRID_M = 0.1
 _AXIS_M = 0.1
 _LINE_POINTS = 20
-# OpenCV draws at fractions of a pixel when coordinates are given in 16ths.
+# OpenCV takes coordinates in 16ths of a pixel.
 _SHIFT = 4
 _BORDER: Colour = (255, 200, 0)
 _GRID: Colour = (255, 255, 255)
 _AXES: tuple[Colour, ...] = ((255, 0, 0), (0, 220, 0), (40, 80, 255))
 
 
-def draw_arena(image: NDArray[np.uint8], view: View, arena: Arena) -> NDArray[np.uint8]:
+def draw_arena(image: Picture, view: View, arena: Arena) -> Picture:
     """A copy of a view's picture, uint8 (H, W, 3) RGB, with the arena drawn into it."""
     drawn = image.copy()
     for line in _grid_lines(arena):
@@ -38,7 +37,7 @@ def draw_arena(image: NDArray[np.uint8], view: View, arena: Arena) -> NDArray[np
     return drawn
 
 
-def _grid_lines(arena: Arena) -> list[FloatArray]:
+def _grid_lines(arena: Arena) -> list[Floats]:
     """Lines every 10 cm from the origin, within the arena."""
     return [
         *(_segment((x, arena.y_min, 0), (x, arena.y_max, 0)) for x in _ticks(arena.x_min, arena.x_max)),
@@ -51,11 +50,11 @@ def _ticks(low: float, high: float) -> list[float]:
     return [number * _GRID_M for number in range(first, last + 1)]
 
 
-def _segment(start: object, end: object) -> FloatArray:
-    """(20, 3) points from one to the other: a lens bends straight lines."""
+def _segment(start: object, end: object) -> Floats:
+    """(20, 3) points between two points, because a lens bends straight lines."""
     return np.linspace(np.asarray(start, np.float64), np.asarray(end, np.float64), _LINE_POINTS)
 
 
-def _draw(image: NDArray[np.uint8], view: View, points: FloatArray, colour: Colour, thickness: int) -> None:
+def _draw(image: Picture, view: View, points: Floats, colour: Colour, thickness: int) -> None:
     pixels = np.round(view.project(points) * (1 << _SHIFT)).astype(np.int32)
     cv2.polylines(image, [pixels.reshape(-1, 1, 2)], False, colour, thickness, cv2.LINE_AA, _SHIFT)

@@ -1,6 +1,6 @@
-"""Where the cameras stand: each view's pose from the board that lies in the arena at a known place.
+"""The pose of each camera from a board at a known place in the arena.
 
-The board lies face up with its top edge away from the robot. Laid with its centre on the table's, it defines the
+The board lies face up with its top edge away from the robot. With its centre on the table's centre, it defines the
 arena's frame.
 """
 
@@ -10,28 +10,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected
 from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
-from tabletop_interaction.real.cameras.framing import Crop, crop_around, crop_intrinsics
-
-FloatArray = NDArray[np.float64]
+from tabletop_interaction.real.cameras.framing import ViewCrop, crop_around
 
 _EDGE_POINTS = 20
 
 
 @dataclass(frozen=True)
 class BoardPlace:
-    """Where the board lies in the arena.
+    """Position of the board in the arena.
 
     Attributes:
-        x: the pattern's centre, metres.
-        y: the pattern's centre, metres.
-        turn: counter-clockwise from "top edge away from the robot", radians.
+        x: of the pattern's centre, metres.
+        y: of the pattern's centre, metres.
+        turn: counter-clockwise, radians; 0 if the top edge points away from the robot.
         thickness: height of the printed side above the table, metres.
     """
 
@@ -41,7 +39,7 @@ class BoardPlace:
     thickness: float = 0.0
 
 
-def arena_from_board(board: Board, place: BoardPlace) -> FloatArray:
+def arena_from_board(board: Board, place: BoardPlace) -> Floats:
     """(4, 4) float64 rigid transform from the board's frame (y down the page, z into it) to the arena's, metres."""
     cos, sin = np.cos(place.turn), np.sin(place.turn)
     result = np.eye(4)
@@ -60,19 +58,19 @@ def calibrate_view(
     place: BoardPlace,
     max_rms_px: float = 1.0,
 ) -> tuple[View, float]:
-    """A camera as a view of its full picture, and the reprojection error, pixels.
+    """The view of a camera's full picture, and the reprojection error, pixels.
 
     Args:
         name: the view's name.
         board: the board.
-        corners: where its corners are in the camera's full picture.
+        corners: of the board in the camera's full picture.
         intrinsics: the camera's.
         full_size: width and height of the full picture, pixels.
-        place: where the board lies.
-        max_rms_px: the largest accepted reprojection error.
+        place: position of the board.
+        max_rms_px: largest accepted reprojection error.
 
     Raises:
-        CalibrationRejected: too few corners, an error above the bound, or a camera that would stand below the table.
+        CalibrationRejected: too few corners, an error above the bound, or a camera position below the table.
     """
     try:
         pose = board_pose(board, corners, intrinsics.matrix, intrinsics.distortion)
@@ -80,22 +78,22 @@ def calibrate_view(
         raise CalibrationRejected(f"{name}: {error}") from error
     if pose.rms_px > max_rms_px:
         raise CalibrationRejected(
-            f"{name}: reprojection error {pose.rms_px:.2f} px; at most {max_rms_px:.2f} px is accepted: see that the "
-            "board lies flat, that its square_mm in the lab file is right, and that the lens was not touched since "
+            f"{name}: reprojection error {pose.rms_px:.2f} px; at most {max_rms_px:.2f} px is accepted; check that the "
+            "board is flat, that its square_mm in the lab file is right, and that the lens was not touched since "
             "`tabletop calibrate cameras`"
         )
     camera_from_arena = pose.camera_from_board @ np.linalg.inv(arena_from_board(board, place))
     if (height := float(np.linalg.inv(camera_from_arena)[2, 3])) <= 0:
         raise CalibrationRejected(
-            f"{name}: the camera would stand {-height:.2f} m below the table; the board lies face down or is printed "
-            "mirrored"
+            f"{name}: the camera would be {-height:.2f} m below the table; the board lies face down or is printed "
+            "mirrored; turn it over or print it again"
         )
     width, height_px = full_size
     return View(name, height_px, width, intrinsics.matrix, camera_from_arena, intrinsics.distortion), pose.rms_px
 
 
-def arena_crop(full: View, arena: Arena, width: int, height: int) -> Crop:
-    """The part of a camera's full picture, of the proportions width x height, that the arena fills.
+def arena_crop(full: View, arena: Arena, width: int, height: int) -> ViewCrop:
+    """The crop of a camera's full picture that contains the arena, with the proportions width x height.
 
     Raises:
         CalibrationRejected: the camera does not see all of the arena.
@@ -106,14 +104,8 @@ def arena_crop(full: View, arena: Arena, width: int, height: int) -> Crop:
         raise CalibrationRejected(f"{full.name}: {error}") from error
 
 
-def framed_view(full: View, crop: Crop, width: int, height: int) -> View:
-    """The view whose pictures are a part of a camera's full picture, scaled to width x height."""
-    intrinsics = crop_intrinsics(full.intrinsics, crop, width, height)
-    return View(full.name, height, width, intrinsics, full.camera_from_arena, full.distortion)
-
-
-def arena_border(arena: Arena) -> FloatArray:
-    """(N, 3) float64 points around the arena's rectangle, metres; the last is the first again."""
+def arena_border(arena: Arena) -> Floats:
+    """(N, 3) float64 points around the arena's rectangle, metres; the last point equals the first."""
     along = np.linspace(0, 1, _EDGE_POINTS, endpoint=False)[:, None]
     low_x, high_x, low_y, high_y = arena.x_min, arena.x_max, arena.y_min, arena.y_max
     corners = np.array([(low_x, low_y), (high_x, low_y), (high_x, high_y), (low_x, high_y), (low_x, low_y)])

@@ -1,6 +1,6 @@
-"""Pictures of the board for a calibration: read from a folder, or taken from the cameras by themselves.
+"""Pictures of the board for a calibration: read from a folder, or taken by the cameras.
 
-A folder holds one folder a view, named after it, with the pictures in it as PNG or JPEG in the camera's full size.
+A folder contains one folder per view, named after it, with PNG or JPEG pictures in the camera's full size.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.files import write_file
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.cameras.array import Camera, CameraSettings, read_frames
-
-Picture = NDArray[np.uint8]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _MIN_CORNERS = 8
@@ -26,20 +25,20 @@ _NEW_FRACTION = 0.04
 
 
 def picture_paths(folder: Path, views: Iterable[str]) -> dict[str, tuple[Path, ...]]:
-    """The pictures of each view in a folder, by name.
+    """The pictures of each view in a folder, by view.
 
     Raises:
         InvalidConfiguration: no such folder, or a view without pictures.
     """
     if not folder.is_dir():
-        raise InvalidConfiguration(f"there is no folder {folder}; it has to hold one folder of pictures a view")
+        raise InvalidConfiguration(f"there is no folder {folder}; give a folder with one folder of pictures per view")
     paths = {}
     for view in views:
         inside = folder / view
         found = sorted(inside.iterdir()) if inside.is_dir() else []
         paths[view] = tuple(path for path in found if path.suffix.lower() in _SUFFIXES)
         if not paths[view]:
-            raise InvalidConfiguration(f"{inside} holds no pictures; {', '.join(_SUFFIXES)} are accepted")
+            raise InvalidConfiguration(f"{inside} has no pictures; {', '.join(_SUFFIXES)} are accepted")
     return paths
 
 
@@ -47,12 +46,12 @@ def read_picture(path: Path, settings: CameraSettings) -> Picture:
     """A camera's full picture, uint8 (H, W, 3) RGB.
 
     Raises:
-        InvalidConfiguration: it cannot be read, or is of another size than the camera's.
+        InvalidConfiguration: it cannot be read, or its size is not the camera's.
     """
-    # A photo's orientation tag is left alone: pixels stay where the sensor has them.
+    # The orientation tag is ignored: pixels stay where the sensor has them.
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:
-        raise InvalidConfiguration(f"{path} cannot be read as a picture; leave it out")
+        raise InvalidConfiguration(f"{path} cannot be read as a picture; remove it")
     if bgr.shape[:2] != (settings.height, settings.width):
         raise InvalidConfiguration(
             f"{path} is {bgr.shape[1]} x {bgr.shape[0]} px, its camera {settings.width} x {settings.height}; take "
@@ -62,11 +61,10 @@ def read_picture(path: Path, settings: CameraSettings) -> Picture:
 
 
 def write_picture(picture: Picture, folder: Path, view: str, number: int) -> Path:
-    """Write a picture where `picture_paths` finds it."""
+    """Write a picture to the place where `picture_paths` finds it."""
     path = folder / view / f"{number:03d}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
     _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    path.write_bytes(encoded.tobytes())
+    write_file(path, encoded.tobytes())
     return path
 
 
@@ -77,19 +75,19 @@ def capture_boards(
     wanted: int,
     timeout_s: float,
 ) -> Iterator[tuple[str, Picture]]:
-    """View and picture whenever the board is held still somewhere new, until each camera has `wanted` of them.
+    """View and picture whenever the board is at rest in a new place, until each camera has `wanted` pictures.
 
     Args:
         cameras: the open cameras, by view.
-        settings: of the same names.
-        board: what to look for.
-        wanted: pictures a camera.
-        timeout_s: how long to wait for all of them, seconds.
+        settings: by view.
+        board: the board.
+        wanted: pictures per camera.
+        timeout_s: time limit for all pictures, seconds.
 
     Raises:
-        CalibrationRejected: some camera has not enough in time.
+        CalibrationRejected: a camera has too few pictures after the time limit.
         CameraFault: a camera fails.
-        BlankPicture: a picture is of one colour.
+        BlankPicture: a picture has one colour only.
     """
     deadline = time.monotonic() + timeout_s
     kept: dict[str, list[Corners]] = {name: [] for name in cameras}
@@ -99,7 +97,7 @@ def capture_boards(
             counts = ", ".join(f"{name} {len(kept[name])}" for name in missing)
             raise CalibrationRejected(
                 f"after {timeout_s:.0f} s not every camera has {wanted} pictures with the board at rest ({counts}); "
-                "hold it still for a second at each place, whole in the picture and in even light"
+                "hold it still for a second at each place, completely in the picture and in even light"
             )
         frames = read_frames({name: cameras[name] for name in missing}, settings, time.monotonic())
         for name, frame in frames.items():
@@ -119,7 +117,7 @@ def _is_new(corners: Corners, kept: list[Corners], width: int) -> bool:
 
 
 def _shift(corners: Corners, other: Corners) -> float:
-    """How far the corners that both pictures show lie apart in the mean, pixels; infinite where none is in both."""
+    """Mean distance of the corners that both pictures show, pixels; infinite if there are none."""
     _, mine, theirs = np.intersect1d(corners.ids, other.ids, return_indices=True)
     if not len(mine):
         return float("inf")

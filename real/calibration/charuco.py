@@ -1,4 +1,4 @@
-"""The ChArUco board: a chessboard whose white squares hold markers, so that every corner has a number.
+"""The ChArUco board: a chessboard with markers in its white squares, so that every corner has a number.
 
 Board frame: origin in the pattern's corner at the top left as printed, x to the right, y down the page, z into the
 paper, metres. Inner corners are numbered row by row from the top left.
@@ -11,36 +11,35 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from tabletop_interaction.arrays import Bytes, Floats, Ints
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
-
-FloatArray = NDArray[np.float64]
 
 DICTIONARIES = ("DICT_4X4_50", "DICT_4X4_100", "DICT_5X5_50", "DICT_5X5_100", "DICT_6X6_100")
 
 _MIN_POSE_CORNERS = 6
-_LEAST_ROOM_PX = 1.5
-_ROOM_USED = 0.85
+_MIN_REACH_PX = 1.5
+_REACH_USED = 0.85
 _WINDOWS_PX = (2, 10)
 _REFINED = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-4)
 
-# OpenCV's planar solver loses a pose of exactly half a turn, which is how the camera opposite sees a board that lies
-# straight; told in a frame that is a quarter turn on, the same pose is none.
+# OpenCV's planar solver fails at a rotation of exactly half a turn, which is how the camera opposite sees an aligned
+# board. The pose is therefore also solved in a frame rotated by a quarter turn.
 _TURNS = (np.eye(4), np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
 
 
 @dataclass(frozen=True, eq=False)
 class Corners:
-    """The inner corners of a board that were found in a picture.
+    """The inner corners of a board found in a picture.
 
     Attributes:
         ids: (N,) int64, numbers of the corners.
         pixels: (N, 2) float64, x and y.
     """
 
-    ids: NDArray[np.int64]
-    pixels: FloatArray
+    ids: Ints
+    pixels: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,9 +52,9 @@ class Board:
     Attributes:
         columns: squares in a row.
         rows: squares in a column.
-        square_mm: side of a square as measured on the print, millimetres.
+        square_mm: side of a square, measured on the print, millimetres.
         marker_mm: side of a marker, millimetres.
-        dictionary: which markers, by OpenCV's name.
+        dictionary: OpenCV's name of the markers.
     """
 
     columns: int = 9
@@ -66,16 +65,16 @@ class Board:
 
     def __post_init__(self) -> None:
         if self.columns < 3 or self.rows < 3:
-            raise InvalidConfiguration(f"a board of {self.columns} x {self.rows} squares came; 3 x 3 is the least")
+            raise InvalidConfiguration(f"a board of {self.columns} x {self.rows} squares came; 3 x 3 is the minimum")
         if not 0 < self.marker_mm < self.square_mm:
             raise InvalidConfiguration(
-                f"markers of {self.marker_mm} mm in squares of {self.square_mm} mm came; markers are the smaller ones"
+                f"markers of {self.marker_mm} mm in squares of {self.square_mm} mm came; markers must be smaller"
             )
         if self.dictionary not in DICTIONARIES:
             raise InvalidConfiguration(f"dictionary {self.dictionary!r} came; accepted are {', '.join(DICTIONARIES)}")
         markers = self.columns * self.rows // 2
         if (known := int(self.dictionary.rsplit("_", 1)[1])) < markers:
-            raise InvalidConfiguration(f"the board needs {markers} markers, {self.dictionary} has {known}")
+            raise InvalidConfiguration(f"the board needs {markers} markers; {self.dictionary} has {known}")
 
     @property
     def size(self) -> tuple[float, float]:
@@ -83,7 +82,7 @@ class Board:
         return self.columns * self.square_mm / 1000, self.rows * self.square_mm / 1000
 
     @property
-    def corner_points(self) -> FloatArray:
+    def corner_points(self) -> Floats:
         """(N, 3) float64: all inner corners in the board's frame, metres, by number."""
         rows, columns = np.mgrid[1 : self.rows, 1 : self.columns]
         flat = np.column_stack([columns.ravel(), rows.ravel(), np.zeros(rows.size)])
@@ -91,7 +90,7 @@ class Board:
 
     @property
     def outermost_ids(self) -> dict[str, int]:
-        """Numbers of the four inner corners nearest to the pattern's corners, by where they are on the page."""
+        """Numbers of the four inner corners nearest to the pattern's corners, by their place on the page."""
         across, down = self.columns - 1, self.rows - 1
         return {
             "top left": 0,
@@ -102,7 +101,7 @@ class Board:
 
     @cached_property
     def pattern(self) -> cv2.aruco.CharucoBoard:
-        """OpenCV's description of it, metres."""
+        """OpenCV's board object, metres."""
         dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, self.dictionary))
         size = (self.columns, self.rows)
         return cv2.aruco.CharucoBoard(size, self.square_mm / 1000, self.marker_mm / 1000, dictionary)
@@ -110,17 +109,17 @@ class Board:
     @cached_property
     def _detector(self) -> cv2.aruco.CharucoDetector:
         parameters = cv2.aruco.CharucoParameters()
-        # A corner counts where both markers beside it are seen: small ones are looked for again where they have to be.
+        # A corner needs both neighbouring markers, so missed markers are searched again at their expected places.
         parameters.tryRefineMarkers = True
         return cv2.aruco.CharucoDetector(self.pattern, parameters)
 
-    def picture(self, px_per_mm: float) -> NDArray[np.uint8]:
+    def picture(self, px_per_mm: float) -> Bytes:
         """The pattern without a margin, uint8 (H, W), black on white."""
         square_px = round(self.square_mm * px_per_mm)
         return np.asarray(self.pattern.generateImage((self.columns * square_px, self.rows * square_px)), np.uint8)
 
-    def find(self, image: NDArray[np.uint8]) -> Corners:
-        """The inner corners in a picture, uint8 (H, W, 3) RGB; none where the board is not seen."""
+    def find(self, image: Bytes) -> Corners:
+        """The inner corners in a picture, uint8 (H, W, 3) RGB; none if the board is not seen."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         pixels, ids, _, _ = self._detector.detectBoard(grey)
         if ids is None:
@@ -128,21 +127,21 @@ class Board:
         found = Corners(np.asarray(ids, np.int64).ravel(), np.asarray(pixels, np.float64).reshape(-1, 2))
         return self._refined(found, grey)
 
-    def _refined(self, found: Corners, grey: NDArray[np.uint8]) -> Corners:
-        """Each corner moved to where the squares' edges meet, seen through a window that ends before the markers.
+    def _refined(self, found: Corners, grey: Bytes) -> Corners:
+        """Refine each corner to the intersection of the squares' edges, in a window that excludes the markers.
 
-        OpenCV's detector takes a window of one size; where squares are small, the markers' edges draw its corners away.
+        OpenCV's detector uses one window size; in small squares the markers' edges shift its corners.
         """
-        room = self._room_px(found)
-        if room < _LEAST_ROOM_PX:
+        reach = self._reach_px(found)
+        if reach < _MIN_REACH_PX:
             return found
-        window = int(np.clip(_ROOM_USED * room, *_WINDOWS_PX))
+        window = int(np.clip(_REACH_USED * reach, *_WINDOWS_PX))
         pixels = found.pixels.astype(np.float32).reshape(-1, 1, 2)
         cv2.cornerSubPix(grey, pixels, (window, window), (-1, -1), _REFINED)
         return Corners(found.ids, pixels.reshape(-1, 2).astype(np.float64))
 
-    def _room_px(self, found: Corners) -> float:
-        """How far a square window reaches, from a corner to its edge, before it meets a marker; 0 where unknown."""
+    def _reach_px(self, found: Corners) -> float:
+        """Half the side of the largest square window around a corner without a marker, pixels; 0 if unknown."""
         places = np.full(((self.rows - 1) * (self.columns - 1), 2), np.nan)
         places[found.ids] = found.pixels
         grid = places.reshape(self.rows - 1, self.columns - 1, 2)
@@ -156,24 +155,24 @@ class Board:
 
 @dataclass(frozen=True, eq=False)
 class BoardPose:
-    """Where a board is seen.
+    """The pose of a board.
 
     Attributes:
         camera_from_board: (4, 4) float64 rigid transform, applied to points of the board, metres.
-        rms_px: how far the corners lie from where the pose puts them, root mean square, pixels.
+        rms_px: reprojection error, root mean square, pixels.
     """
 
-    camera_from_board: FloatArray
+    camera_from_board: Floats
     rms_px: float
 
 
-def board_pose(board: Board, corners: Corners, intrinsics: FloatArray, distortion: FloatArray) -> BoardPose:
-    """The pose that puts the board's corners where they were found.
+def board_pose(board: Board, corners: Corners, intrinsics: Floats, distortion: Floats) -> BoardPose:
+    """The pose that fits the found corners of a board.
 
     Args:
         board: the board.
-        corners: six or more, not all in one line.
-        intrinsics: (3, 3) float64 of the picture that they were found in, pixels.
+        corners: at least six, not all in one line.
+        intrinsics: (3, 3) float64 of the picture, pixels.
         distortion: (5,) float64.
 
     Raises:
@@ -181,19 +180,17 @@ def board_pose(board: Board, corners: Corners, intrinsics: FloatArray, distortio
     """
     if len(corners) < _MIN_POSE_CORNERS or len(np.unique(corners.ids // (board.columns - 1))) < 2:
         raise CalibrationRejected(
-            f"{len(corners)} corners of the board were found; {_MIN_POSE_CORNERS} in two rows are the least: let the "
-            "camera see more of it, in even light"
+            f"{len(corners)} corners of the board were found; at least {_MIN_POSE_CORNERS} in two rows are needed; let "
+            "the camera see more of the board, in even light"
         )
     poses = [_pose_turned(board.corner_points[corners.ids], turn, corners, intrinsics, distortion) for turn in _TURNS]
     return min(poses, key=lambda pose: pose.rms_px if np.isfinite(pose.rms_px) else np.inf)
 
 
-def _pose_turned(
-    points: FloatArray, turn: FloatArray, corners: Corners, intrinsics: FloatArray, distortion: FloatArray
-) -> BoardPose:
-    """The pose of points (N, 3) of the board, solved in the frame that `turn` (4, 4) brings them to."""
+def _pose_turned(points: Floats, turn: Floats, corners: Corners, intrinsics: Floats, distortion: Floats) -> BoardPose:
+    """The pose of points (N, 3) of the board, solved after they are rotated by `turn` (4, 4)."""
     turned = points @ turn[:3, :3].T
-    # The planar solver returns the better of the two tilts that a small board leaves open.
+    # The planar solver returns the better of the two tilts that fit a small board.
     _, rotation, translation = cv2.solvePnP(turned, corners.pixels, intrinsics, distortion, flags=cv2.SOLVEPNP_IPPE)
     rotation, translation = cv2.solvePnPRefineLM(turned, corners.pixels, intrinsics, distortion, rotation, translation)
     seen, _ = cv2.projectPoints(turned, rotation, translation, intrinsics, distortion)
@@ -201,7 +198,7 @@ def _pose_turned(
     return BoardPose(transform(rotation, translation) @ turn, float(np.sqrt((error**2).sum(axis=1).mean())))
 
 
-def transform(rotation_vector: ArrayLike, translation: ArrayLike) -> FloatArray:
+def transform(rotation_vector: ArrayLike, translation: ArrayLike) -> Floats:
     """(4, 4) rigid transform from a rotation vector (3,) in radians and a translation (3,)."""
     result = np.eye(4)
     result[:3, :3], _ = cv2.Rodrigues(np.asarray(rotation_vector, np.float64))

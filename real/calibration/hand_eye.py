@@ -1,8 +1,8 @@
-"""The robot's base in the arena's frame from a board on the gripper, seen by the cameras in several poses of the arm.
+"""The robot's base in the arena's frame from a board on the hand, seen by the cameras in several poses of the arm.
 
-For every sighting camera_from_board = camera_from_arena arena_from_base base_from_hand hand_from_board, of which the
-second and the last are unknown. One of OpenCV's hand-eye solvers starts from the view that saw the board most often;
-then both unknowns are fitted to the corners in all views at once, with the views' poses as calibrated.
+For every sighting camera_from_board = camera_from_arena arena_from_base base_from_hand hand_from_board; the second and
+the last factor are unknown. One of OpenCV's hand-eye solvers gives a start from the view that saw the board most often.
+Then both unknowns are fitted to the corners in all views together, with the views' calibrated poses.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose, transform
-
-FloatArray = NDArray[np.float64]
 
 Method = Literal["tsai", "park", "horaud", "andreff", "daniilidis", "shah", "li"]
 
@@ -40,32 +39,32 @@ _MIN_TURN_RAD = np.deg2rad(10)
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """The board on the gripper, seen once by one view.
+    """One picture of the board on the hand.
 
     Attributes:
-        view: a calibrated view of the picture that the corners were found in.
-        corners: where the board's corners were found.
-        base_from_hand: (4, 4) float64, where the robot says that its hand was, metres.
+        view: the calibrated view of the picture.
+        corners: of the board in the picture.
+        base_from_hand: (4, 4) float64, the pose of the hand that the robot reports, metres.
     """
 
     view: View
     corners: Corners
-    base_from_hand: FloatArray
+    base_from_hand: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class HandEye:
-    """Where the base is, and how well that is known.
+    """The fitted base, with its residuals.
 
     Attributes:
         base_from_arena: (4, 4) float64 rigid transform, applied to points of the arena, metres.
-        hand_from_board: (4, 4) float64 rigid transform: how the board sits on the hand, metres.
-        rms_px: distance of the corners from where the fit puts them, root mean square, pixels.
-        rms: the same at the board's distance, across the line of sight, metres.
+        hand_from_board: (4, 4) float64 rigid transform: pose of the board on the hand, metres.
+        rms_px: reprojection error, root mean square, pixels.
+        rms: the same at the board's distance, perpendicular to the line of sight, metres.
     """
 
-    base_from_arena: FloatArray
-    hand_from_board: FloatArray
+    base_from_arena: Floats
+    hand_from_board: Floats
     rms_px: float
     rms: float
 
@@ -73,18 +72,18 @@ class HandEye:
 def base_from_sightings(
     board: Board, sightings: list[Sighting], method: Method = "park", max_rms: float = 0.002
 ) -> HandEye:
-    """`base_from_arena` that fits all sightings; at most 2 mm off by default.
+    """`base_from_arena` that fits all sightings.
 
     Args:
-        board: the board on the gripper.
-        sightings: five or more by one view, the hand turned about different axes between them.
-        method: which of OpenCV's solvers starts: of its calibrateHandEye "tsai", "park", "horaud", "andreff" or
+        board: the board on the hand.
+        sightings: at least five by one view, with the hand rotated about different axes.
+        method: OpenCV's solver for the start: of its calibrateHandEye "tsai", "park", "horaud", "andreff" or
             "daniilidis", of its calibrateRobotWorldHandEye "shah" or "li".
-        max_rms: the largest accepted root mean square error, metres.
+        max_rms: largest accepted root mean square error, metres.
 
     Raises:
         InvalidConfiguration: unknown method.
-        CalibrationRejected: sightings that fix no pose, or an error above the bound.
+        CalibrationRejected: the sightings do not determine a pose, or the error is above the bound.
     """
     if method not in get_args(Method):
         raise InvalidConfiguration(f"method {method!r} came; accepted are {', '.join(get_args(Method))}")
@@ -96,7 +95,7 @@ def base_from_sightings(
     if fit.rms > max_rms:
         raise CalibrationRejected(
             f"the board's corners are {1000 * fit.rms:.1f} mm off ({fit.rms_px:.1f} px); at most {1000 * max_rms:.1f} "
-            "mm is accepted: see that the board is fixed to the hand, that each picture was taken at rest, that the "
+            "mm is accepted; check that the board is fixed to the hand, that each picture was taken at rest, that the "
             "poses are of right_hand in base, and that no camera moved since `tabletop calibrate arena`"
         )
     return fit
@@ -107,29 +106,29 @@ def _sightings_of_one_view(sightings: list[Sighting]) -> list[Sighting]:
     name, most = counts.most_common(1)[0] if counts else ("", 0)
     if most < _MIN_POSES:
         raise CalibrationRejected(
-            f"the board was seen in {most} poses at most by one view; {_MIN_POSES} are the least and 15 are good"
+            f"the board was seen in {most} poses at most by one view; at least {_MIN_POSES} are needed, 15 are good"
         )
     return [sighting for sighting in sightings if sighting.view.name == name]
 
 
 def _check_turns(sightings: list[Sighting]) -> None:
-    """Turns about one axis alone leave the position along that axis open."""
+    """Rotations about one axis only leave the position along that axis open."""
     hands = Rotation.from_matrix([sighting.base_from_hand[:3, :3] for sighting in sightings])
     turns = (hands[0].inv() * hands).as_rotvec()
     spread = np.linalg.svd(turns, compute_uv=False)[1] / np.sqrt(len(turns))
     if spread < _MIN_TURN_RAD:
         raise CalibrationRejected(
-            f"between the poses the hand turns about a second axis by {np.rad2deg(spread):.0f} degrees only "
-            f"({np.rad2deg(_MIN_TURN_RAD):.0f} are the least); tilt it by 20 to 40 degrees to all sides"
+            f"between the poses the hand turns about a second axis by only {np.rad2deg(spread):.0f} degrees; at least "
+            f"{np.rad2deg(_MIN_TURN_RAD):.0f} are needed; tilt it by 20 to 40 degrees to all sides"
         )
 
 
-def _solve(board: Board, sightings: list[Sighting], method: Method) -> FloatArray:
-    """`base_from_camera` of the one view that all sightings are of."""
+def _solve(board: Board, sightings: list[Sighting], method: Method) -> Floats:
+    """`base_from_camera` of the view that all these sightings share."""
     camera_from_board = np.array([_board_pose(board, sighting) for sighting in sightings])
     base_from_hand = np.array([sighting.base_from_hand for sighting in sightings])
-    # OpenCV's names are those of a camera on the hand. Here the camera stands and the board moves: base and hand
-    # change places, so that its cam2gripper is base_from_camera, and its gripper2cam is camera_from_base.
+    # OpenCV's names assume a camera on the hand. Here the camera is fixed and the board moves: base and hand are
+    # exchanged, so that its cam2gripper is base_from_camera, and its gripper2cam is camera_from_base.
     if method in _HAND_EYE:
         rotation, translation = cv2.calibrateHandEye(
             *_parts(np.linalg.inv(base_from_hand)), *_parts(camera_from_board), method=_HAND_EYE[method]
@@ -141,12 +140,10 @@ def _solve(board: Board, sightings: list[Sighting], method: Method) -> FloatArra
     return np.asarray(np.linalg.inv(_rigid(rotation, translation)), np.float64)
 
 
-def _refine(
-    board: Board, sightings: list[Sighting], base_from_arena: FloatArray, hand_from_board: FloatArray
-) -> HandEye:
-    """Both unknowns that put the corners of all sightings nearest to where they were found."""
+def _refine(board: Board, sightings: list[Sighting], base_from_arena: Floats, hand_from_board: Floats) -> HandEye:
+    """Both unknowns, fitted by least squares to the corners of all sightings."""
 
-    def errors(unknowns: FloatArray) -> FloatArray:
+    def errors(unknowns: Floats) -> Floats:
         base, hand = _transforms(unknowns)
         return np.concatenate([_errors(board, sighting, base, hand).ravel() for sighting in sightings])
 
@@ -159,47 +156,47 @@ def _refine(
     return HandEye(base, hand, float(np.sqrt(squares.mean())), float(np.sqrt((squares * metres**2).mean())))
 
 
-def _transforms(unknowns: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _transforms(unknowns: Floats) -> tuple[Floats, Floats]:
     """`base_from_arena` and `hand_from_board` from (12,): rotation vector and translation of each."""
     base_turn, base_shift, hand_turn, hand_shift = unknowns.reshape(4, 3)
     return transform(base_turn, base_shift), transform(hand_turn, hand_shift)
 
 
-def _errors(board: Board, sighting: Sighting, base_from_arena: FloatArray, hand_from_board: FloatArray) -> FloatArray:
-    """(N, 2) pixels from the found corners to where the transforms put them."""
+def _errors(board: Board, sighting: Sighting, base_from_arena: Floats, hand_from_board: Floats) -> Floats:
+    """(N, 2) reprojection errors, pixels."""
     arena_from_board = np.linalg.inv(base_from_arena) @ sighting.base_from_hand @ hand_from_board
     points = board.corner_points[sighting.corners.ids] @ arena_from_board[:3, :3].T + arena_from_board[:3, 3]
     return sighting.view.project(points) - sighting.corners.pixels
 
 
-def _metres_per_pixel(sighting: Sighting, base_from_arena: FloatArray, hand_from_board: FloatArray) -> FloatArray:
-    """(N,) what a pixel spans at the board's distance, once a corner."""
+def _metres_per_pixel(sighting: Sighting, base_from_arena: Floats, hand_from_board: Floats) -> Floats:
+    """(N,) size of a pixel at the board's distance, metres, one per corner."""
     arena_from_board = np.linalg.inv(base_from_arena) @ sighting.base_from_hand @ hand_from_board
     depth = (sighting.view.camera_from_arena @ arena_from_board)[2, 3]
     return np.full(len(sighting.corners), depth / sighting.view.intrinsics[0, 0])
 
 
-def _hand_from_board(board: Board, sighting: Sighting, base_from_camera: FloatArray) -> FloatArray:
+def _hand_from_board(board: Board, sighting: Sighting, base_from_camera: Floats) -> Floats:
     return np.linalg.inv(sighting.base_from_hand) @ base_from_camera @ _board_pose(board, sighting)
 
 
-def _board_pose(board: Board, sighting: Sighting) -> FloatArray:
+def _board_pose(board: Board, sighting: Sighting) -> Floats:
     view = sighting.view
     return board_pose(board, sighting.corners, view.intrinsics, view.distortion).camera_from_board
 
 
-def _parts(transforms: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Rotations and translations of (N, 4, 4), as lists, which is what OpenCV takes."""
+def _parts(transforms: Floats) -> tuple[list[Floats], list[Floats]]:
+    """Rotations and translations of (N, 4, 4) as the lists that OpenCV takes."""
     return list(transforms[:, :3, :3]), list(transforms[:, :3, 3])
 
 
-def _rigid(rotation: ArrayLike, translation: ArrayLike) -> FloatArray:
+def _rigid(rotation: ArrayLike, translation: ArrayLike) -> Floats:
     result = np.eye(4)
-    # A solver's rotation may be orthogonal to few digits only.
+    # A solver's rotation may be orthogonal to a few digits only.
     result[:3, :3] = Rotation.from_matrix(rotation).as_matrix()
     result[:3, 3] = np.ravel(translation)
     return result
 
 
-def _vectors(rigid: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _vectors(rigid: Floats) -> tuple[Floats, Floats]:
     return Rotation.from_matrix(rigid[:3, :3]).as_rotvec(), rigid[:3, 3]

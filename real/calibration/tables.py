@@ -1,22 +1,22 @@
-"""The CSV tables of a calibration: points that the gripper touched, and poses of its hand."""
+"""The CSV tables of a calibration: points that the gripper touched, and poses of the hand."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import write_file
 
-FloatArray = NDArray[np.float64]
-
-TOUCHED_COLUMNS = ("point", "arena_x", "arena_y", "arena_z", "base_x", "base_y", "base_z")
-POSE_COLUMNS = ("picture", "x", "y", "z", "qx", "qy", "qz", "qw")
+_TOUCHED_COLUMNS = ("point", "arena_x", "arena_y", "arena_z", "base_x", "base_y", "base_z")
+_POSE_COLUMNS = ("picture", "x", "y", "z", "qx", "qy", "qz", "qw")
 
 _QUATERNION_TOLERANCE = 0.01
 
@@ -26,48 +26,75 @@ class TouchedPoints:
     """Points of the table in both frames.
 
     Attributes:
-        names: what each point is.
+        names: of the points.
         arena: (N, 3) float64, metres.
         base: (N, 3) float64, metres.
     """
 
     names: tuple[str, ...]
-    arena: FloatArray
-    base: FloatArray
+    arena: Floats
+    base: Floats
 
 
-def write_touch_template(path: Path, names: Sequence[str], arena_points: FloatArray) -> None:
-    """Write a table of points to touch, the base's columns left empty for the operator."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(TOUCHED_COLUMNS)
-        for name, point in zip(names, arena_points, strict=True):
-            writer.writerow([name, *(f"{value:.4f}" for value in point), "", "", ""])
+def write_touch_template(path: Path, names: Sequence[str], arena_points: Floats) -> None:
+    """Write a table of points to touch, with empty base columns for the operator."""
+    rows = (
+        [name, *(f"{value:.4f}" for value in point), "", "", ""]
+        for name, point in zip(names, arena_points, strict=True)
+    )
+    _write_rows(path, _TOUCHED_COLUMNS, rows)
+
+
+def read_touch_template(path: Path) -> TouchedPoints:
+    """Points to touch; the base columns are ignored and become NaN.
+
+    Raises:
+        InvalidConfiguration: no such file, other columns, or a field that is not a number.
+    """
+    rows = _read_rows(path, _TOUCHED_COLUMNS)
+    arena = np.array([_numbers(path, line, row, _TOUCHED_COLUMNS[1:4]) for line, row in rows]).reshape(-1, 3)
+    return TouchedPoints(tuple(row["point"] for _, row in rows), arena, np.full_like(arena, np.nan))
+
+
+def write_touched_points(path: Path, touched: TouchedPoints) -> None:
+    """Write a table that `read_touched_points` reads."""
+    points = zip(touched.names, touched.arena, touched.base, strict=True)
+    rows = ([name, *(f"{value:.5f}" for value in (*arena, *base))] for name, arena, base in points)
+    _write_rows(path, _TOUCHED_COLUMNS, rows)
 
 
 def read_touched_points(path: Path) -> TouchedPoints:
-    """Points that the gripper's tip touched, from a table that `write_touch_template` began.
+    """Points that the gripper's tip touched.
 
     Raises:
-        InvalidConfiguration: no such file, other columns, or a field that is no number.
+        InvalidConfiguration: no such file, other columns, or a field that is not a number.
     """
-    rows = _read_rows(path, TOUCHED_COLUMNS)
-    numbers = np.array([_numbers(path, line, row, TOUCHED_COLUMNS[1:]) for line, row in rows]).reshape(-1, 6)
+    rows = _read_rows(path, _TOUCHED_COLUMNS)
+    numbers = np.array([_numbers(path, line, row, _TOUCHED_COLUMNS[1:]) for line, row in rows]).reshape(-1, 6)
     return TouchedPoints(tuple(row["point"] for _, row in rows), numbers[:, :3], numbers[:, 3:])
 
 
-def read_hand_poses(path: Path) -> dict[str, FloatArray]:
-    """`base_from_hand` (4, 4) by the name of the pictures that were taken in that pose, without suffix.
+def write_hand_poses(path: Path, poses: Mapping[str, Floats]) -> None:
+    """Write a table that `read_hand_poses` reads."""
+    rows = (
+        [picture, *(f"{value:.7f}" for value in (*pose[:3, 3], *Rotation.from_matrix(pose[:3, :3]).as_quat()))]
+        for picture, pose in poses.items()
+    )
+    _write_rows(path, _POSE_COLUMNS, rows)
+
+
+def read_hand_poses(path: Path) -> dict[str, Floats]:
+    """`base_from_hand` (4, 4) by the name, without suffix, of the pictures taken in that pose.
 
     Raises:
-        InvalidConfiguration: no such file, other columns, a field that is no number, or a quaternion that is not of
-            length 1.
+        InvalidConfiguration: no such file, other columns, a field that is not a number, or a quaternion whose length
+            is not 1.
     """
     poses = {}
-    for line, row in _read_rows(path, POSE_COLUMNS):
-        x, y, z, *quaternion = _numbers(path, line, row, POSE_COLUMNS[1:])
+    for line, row in _read_rows(path, _POSE_COLUMNS):
+        x, y, z, *quaternion = _numbers(path, line, row, _POSE_COLUMNS[1:])
         if abs(np.linalg.norm(quaternion) - 1) > _QUATERNION_TOLERANCE:
-            raise InvalidConfiguration(f"{path}, line {line}: qx qy qz qw {quaternion} is not of length 1")
+            raise InvalidConfiguration(f"{path}, line {line}: qx qy qz qw {quaternion} has not length 1")
         pose = np.eye(4)
         pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
         pose[:3, 3] = x, y, z
@@ -75,39 +102,15 @@ def read_hand_poses(path: Path) -> dict[str, FloatArray]:
     return poses
 
 
-def write_touched_points(path: Path, touched: TouchedPoints) -> None:
-    """Write a table that `read_touched_points` reads."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(TOUCHED_COLUMNS)
-        for name, arena, base in zip(touched.names, touched.arena, touched.base, strict=True):
-            writer.writerow([name, *(f"{value:.5f}" for value in (*arena, *base))])
-
-
-def read_touch_template(path: Path) -> TouchedPoints:
-    """Points to touch, whatever stands in the base's columns; these come as NaN.
-
-    Raises:
-        InvalidConfiguration: no such file, other columns, or a field that is no number.
-    """
-    rows = _read_rows(path, TOUCHED_COLUMNS)
-    arena = np.array([_numbers(path, line, row, TOUCHED_COLUMNS[1:4]) for line, row in rows]).reshape(-1, 3)
-    return TouchedPoints(tuple(row["point"] for _, row in rows), arena, np.full_like(arena, np.nan))
-
-
-def write_hand_poses(path: Path, poses: Mapping[str, FloatArray]) -> None:
-    """Write a table that `read_hand_poses` reads."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(POSE_COLUMNS)
-        for picture, pose in poses.items():
-            quaternion = Rotation.from_matrix(pose[:3, :3]).as_quat()
-            writer.writerow([picture, *(f"{value:.7f}" for value in (*pose[:3, 3], *quaternion))])
+def _write_rows(path: Path, columns: tuple[str, ...], rows: Iterable[Sequence[str]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([columns, *rows])
+    write_file(path, text.getvalue())
 
 
 def _read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     if not path.is_file():
-        raise InvalidConfiguration(f"there is no file {path}; it is a CSV table with the columns {', '.join(columns)}")
+        raise InvalidConfiguration(f"there is no file {path}; give a CSV table with the columns {', '.join(columns)}")
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         if tuple(reader.fieldnames or ()) != columns:
@@ -127,5 +130,5 @@ def _numbers(path: Path, line: int, row: dict[str, str], columns: tuple[str, ...
                 f"{path}, line {line}: {column} is {row[column]!r}; a number is accepted, metres for positions"
             ) from error
     if not np.isfinite(values).all():
-        raise InvalidConfiguration(f"{path}, line {line}: {values} holds a number that is not finite")
+        raise InvalidConfiguration(f"{path}, line {line}: {values} has a number that is not finite")
     return values

@@ -1,7 +1,6 @@
-"""All cameras of a table at once: open them, read one fresh picture each, wait until nothing moves in them.
+"""All cameras of a table: open them, read one new picture of each, wait until nothing moves.
 
-Times are seconds of `time.monotonic()`: whoever moves the arm notes the time at which it stopped and asks for
-pictures that are newer.
+Times are seconds of `time.monotonic()`: the backend asks for pictures newer than the arm's last motion.
 """
 
 from __future__ import annotations
@@ -10,66 +9,53 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import BlankPicture, CameraFault, InvalidConfiguration
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.cameras.device import open_device_camera
 from tabletop_interaction.real.cameras.frames import Camera, Frame
-from tabletop_interaction.real.cameras.framing import Crop, centred_crop, take_crop
+from tabletop_interaction.real.cameras.framing import ViewCrop, centred_crop, take_crop
 from tabletop_interaction.real.cameras.topic import open_ros_camera
 
-__all__ = [
-    "READ_TIMEOUT_S",
-    "Camera",
-    "CameraArray",
-    "CameraSettings",
-    "Frame",
-    "largest_change",
-    "open_camera_array",
-    "open_cameras",
-    "opened_cameras",
-    "read_frames",
-    "wait_until_still",
-]
-
-READ_TIMEOUT_S = 3.0
+_READ_TIMEOUT_S = 3.0
 _BLOCK_PX = 8
 
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """Where the pictures of a view come from.
+    """The source of a view's pictures.
 
     Attributes:
-        kind: "device" for what OpenCV captures from, "ros" for a topic of sensor_msgs/Image.
+        kind: "device" for a capture device of OpenCV, "ros" for a topic of sensor_msgs/Image.
         source: path, address or number of the device; name of the topic.
         width: columns of the full picture, pixels.
         height: rows of the full picture, pixels.
-        crop: the part of it that becomes the view's picture; None for the largest in its middle.
     """
 
     kind: Literal["device", "ros"]
     source: str | int
-    width: int
-    height: int
-    crop: Crop | None = None
+    width: Annotated[int, Meta(ge=16)]
+    height: Annotated[int, Meta(ge=16)]
 
 
 class CameraArray:
     """The open cameras of a table, by view.
 
     Args:
-        cameras: one a view, by the view's name.
-        settings: of the same names.
-        views: of the same names; they fix the size of the pictures.
-        timeout_s: how long `read_all` waits altogether, seconds.
+        cameras: by the view's name.
+        settings: by the view's name.
+        views: with the same names; they define the size of the pictures.
+        crops: by the view's name; the part of the full picture that becomes the view's picture. Views without an entry
+            take the largest centred part.
+        timeout_s: time limit of `read_all` for all cameras together, seconds.
     """
 
     def __init__(
@@ -77,21 +63,23 @@ class CameraArray:
         cameras: Mapping[str, Camera],
         settings: Mapping[str, CameraSettings],
         views: tuple[View, ...],
-        timeout_s: float = READ_TIMEOUT_S,
+        crops: Mapping[str, ViewCrop] | None = None,
+        timeout_s: float = _READ_TIMEOUT_S,
     ) -> None:
         _check_names(cameras, views)
         _check_names(settings, views)
         self._cameras = dict(cameras)
         self._settings = dict(settings)
         self._views = views
+        self._crops = dict(crops or {})
         self._timeout_s = timeout_s
 
     def read_all(self, newer_than: float) -> Pictures:
-        """One picture a view, each taken after `newer_than` (`time.monotonic()` seconds), uint8 RGB in the view's size.
+        """One picture per view, taken after `newer_than` (`time.monotonic()` seconds), uint8 RGB in the view's size.
 
         Raises:
-            CameraFault: a camera gave none in time, one of another size, or is gone.
-            BlankPicture: a picture is of one colour, as under a lens cap.
+            CameraFault: a camera gave no picture in time or one of another size, or it is closed.
+            BlankPicture: a picture has one colour only, for example under a lens cap.
         """
         frames = read_frames(self._cameras, self._settings, newer_than, self._timeout_s)
         return {view.name: self._framed(view, frames[view.name]) for view in self._views}
@@ -101,9 +89,9 @@ class CameraArray:
         for camera in self._cameras.values():
             camera.close()
 
-    def _framed(self, view: View, frame: Frame) -> NDArray[np.uint8]:
-        settings = self._settings[view.name]
-        crop = settings.crop or centred_crop(settings.width, settings.height, view.width, view.height)
+    def _framed(self, view: View, frame: Frame) -> Picture:
+        settings, crop = self._settings[view.name], self._crops.get(view.name)
+        crop = crop or centred_crop(settings.width, settings.height, view.width, view.height)
         return take_crop(frame.image, crop, view.width, view.height)
 
 
@@ -111,13 +99,13 @@ def read_frames(
     cameras: Mapping[str, Camera],
     settings: Mapping[str, CameraSettings],
     newer_than: float,
-    timeout_s: float = READ_TIMEOUT_S,
+    timeout_s: float = _READ_TIMEOUT_S,
 ) -> dict[str, Frame]:
-    """One frame a camera in the camera's own size, each taken after `newer_than`, all within `timeout_s` seconds.
+    """One frame per camera in the camera's own size, taken after `newer_than`, all within `timeout_s` seconds.
 
     Raises:
-        CameraFault: a camera gave none in time, one of another size, or is gone.
-        BlankPicture: a picture is of one colour.
+        CameraFault: a camera gave no picture in time or one of another size, or it is closed.
+        BlankPicture: a picture has one colour only.
     """
     deadline = time.monotonic() + timeout_s
     frames = {}
@@ -128,11 +116,11 @@ def read_frames(
 
 
 def open_cameras(settings: Mapping[str, CameraSettings]) -> dict[str, Camera]:
-    """Every camera, opened; where one fails, those before it are closed again.
+    """Open every camera; if one fails, those before it are closed again.
 
     Raises:
         CameraFault: one cannot be opened.
-        MasterUnreachable: one is behind ROS, and no master answers.
+        MasterUnreachable: one is a ROS topic, and no master answers.
     """
     cameras: dict[str, Camera] = {}
     with ExitStack() as opened:
@@ -145,7 +133,7 @@ def open_cameras(settings: Mapping[str, CameraSettings]) -> dict[str, Camera]:
 
 @contextmanager
 def opened_cameras(settings: Mapping[str, CameraSettings]) -> Iterator[dict[str, Camera]]:
-    """The cameras of `open_cameras` as a context that closes them.
+    """Context of `open_cameras` that closes the cameras.
 
     Raises:
         CameraFault: one cannot be opened.
@@ -158,15 +146,17 @@ def opened_cameras(settings: Mapping[str, CameraSettings]) -> Iterator[dict[str,
             camera.close()
 
 
-def open_camera_array(settings: Mapping[str, CameraSettings], views: tuple[View, ...]) -> CameraArray:
-    """Every view's camera, opened.
+def open_camera_array(
+    settings: Mapping[str, CameraSettings], views: tuple[View, ...], crops: Mapping[str, ViewCrop] | None = None
+) -> CameraArray:
+    """Open every view's camera; arguments as for `CameraArray`.
 
     Raises:
         CameraFault: one cannot be opened; none stays open.
-        InvalidConfiguration: views and settings are of different names; none was opened.
+        InvalidConfiguration: views and settings have different names; none was opened.
     """
     _check_names(settings, views)
-    return CameraArray(open_cameras(settings), settings, views)
+    return CameraArray(open_cameras(settings), settings, views, crops)
 
 
 def wait_until_still(
@@ -177,18 +167,18 @@ def wait_until_still(
     timeout_s: float = 5.0,
     clock: Clock | None = None,
 ) -> Pictures:
-    """Pictures in which nothing moves: the later of two successive ones that differ by noise alone in every view.
+    """Pictures without motion: the second of two successive pictures that differ in every view by noise only.
 
     Args:
-        cameras: what to look through.
-        newer_than: both were taken after this, `time.monotonic()` seconds.
-        noise_level: grey levels; see `largest_change`. Sensor noise gives 1 to 2.
-        timeout_s: how long to wait for stillness, seconds.
-        clock: of what is seen; this machine's monotonic one by default. A twin's objects come to rest in its own time.
+        cameras: the open cameras.
+        newer_than: both pictures are taken after this time, `time.monotonic()` seconds.
+        noise_level: accepted value of `largest_change`, grey levels. Sensor noise gives 1 to 2.
+        timeout_s: time limit, seconds.
+        clock: clock of the scene; a twin's objects come to rest in simulated time. This machine's clock by default.
 
     Raises:
-        CameraFault: something still moves, or a camera fails.
-        BlankPicture: a picture is of one colour.
+        CameraFault: something still moves after the time limit, or a camera fails.
+        BlankPicture: a picture has one colour only.
     """
     clock = clock or MonotonicClock()
     deadline = clock.now() + timeout_s
@@ -196,23 +186,23 @@ def wait_until_still(
     while True:
         after = cameras.read_all(time.monotonic())
         changes = {name: largest_change(before[name], after[name]) for name in after}
-        restless = max(changes, key=lambda name: changes[name])
-        if changes[restless] <= noise_level:
+        worst = max(changes, key=lambda name: changes[name])
+        if changes[worst] <= noise_level:
             return after
         if clock.now() > deadline:
             raise CameraFault(
-                f"after {timeout_s:.1f} s pictures of {restless} still change by {changes[restless]:.1f} grey levels "
-                f"({noise_level:.1f} count as still); see whether something moves or the light flickers",
+                f"after {timeout_s:.1f} s pictures of {worst} still change by {changes[worst]:.1f} grey levels; at "
+                f"most {noise_level:.1f} is accepted; check whether something moves or the light flickers",
                 recoverable=True,
             )
         before = after
 
 
-def largest_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
-    """By how much the mean colour of any 8 x 8 block differs between two pictures, grey levels.
+def largest_change(before: Picture, after: Picture) -> float:
+    """Largest difference of the mean colour of an 8 x 8 block between two pictures, grey levels.
 
-    The mean over a block averages a sensor's noise away, and the change of the median block is taken off, so that a
-    lamp's brightness does not count as motion.
+    The block mean averages sensor noise out. The difference of the median block is subtracted, so that a change of the
+    light does not count as motion.
     """
     height, width = before.shape[:2]
     size = (max(width // _BLOCK_PX, 1), max(height // _BLOCK_PX, 1))
@@ -230,15 +220,17 @@ def _open_camera(name: str, settings: CameraSettings) -> Camera:
 def _check_names(named: Mapping[str, object], views: tuple[View, ...]) -> None:
     expected = [view.name for view in views]
     if set(named) != set(expected):
-        raise InvalidConfiguration(f"cameras {', '.join(named)} came for the views {', '.join(expected)}; one each")
+        raise InvalidConfiguration(
+            f"cameras {', '.join(named)} came for the views {', '.join(expected)}; give one each"
+        )
 
 
 def _check_frame(name: str, frame: Frame, settings: CameraSettings) -> None:
     shape, expected = frame.image.shape, (settings.height, settings.width, 3)
     if shape != expected:
         raise CameraFault(
-            f"camera {name} gives pictures of {shape[1]} x {shape[0]} px, but {settings.width} x {settings.height} is "
-            "what it was calibrated for; correct width and height in the lab file, or set the camera's mode"
+            f"camera {name} gives pictures of {shape[1]} x {shape[0]} px, but was calibrated for {settings.width} x "
+            f"{settings.height}; correct width and height in the lab file, or set the camera's mode"
         )
     if frame.image.min() == frame.image.max():
-        raise BlankPicture(f"camera {name} gives a picture of one colour; see its lens cap, exposure and light")
+        raise BlankPicture(f"camera {name} gives a picture of one colour; check its lens cap, exposure and light")

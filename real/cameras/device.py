@@ -1,4 +1,4 @@
-"""Cameras that OpenCV captures from: USB cameras, and whatever else it opens by path, number or address."""
+"""Cameras of OpenCV: USB cameras and other devices that it opens by path, number or address."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 from tabletop_interaction.errors import CameraFault
 from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
 
-LATENCY_S = 0.1
-"""How long before it reaches us a frame may have been exposed: exposure, read-out and transfer of a USB camera."""
+_LATENCY_S = 0.1
+"""Longest time from exposure to arrival of a frame: exposure, read-out and transfer of a USB camera."""
 
-_FAILURES_TO_GIVE_UP = 10
+_MAX_FAILURES = 10
 _PAUSE_AFTER_FAILURE_S = 0.05
 _JOIN_S = 2.0
 _ADVICE = "check its cable and that no other program uses it, then open the backend again"
@@ -30,15 +30,15 @@ class Capture(Protocol):
 
 
 class DeviceCamera:
-    """Reads a capture device in a thread of its own and keeps the newest frame.
+    """Reads a capture device in its own thread and keeps the newest frame.
 
     Args:
         name: view and device, for messages.
-        capture: an open device; it is released by `close`.
-        latency_s: taken off the time of arrival, so that a frame is never stamped younger than what it shows.
+        capture: an open device; `close` releases it.
+        latency_s: subtracted from the time of arrival, so that no frame is stamped later than its exposure.
     """
 
-    def __init__(self, name: str, capture: Capture, latency_s: float = LATENCY_S) -> None:
+    def __init__(self, name: str, capture: Capture, latency_s: float = _LATENCY_S) -> None:
         self.name = name
         self._capture = capture
         self._latency_s = latency_s
@@ -61,14 +61,14 @@ class DeviceCamera:
             return
         self._stop.set()
         self._thread.join(_JOIN_S)
-        # A thread that hangs in the device still holds it: releasing it then would crash in the driver.
+        # If the thread hangs inside the device, releasing the device would crash the driver.
         if not self._thread.is_alive():
             self._capture.release()
         self._latest.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
 
     def _receive(self) -> None:
         failures = 0
-        while not self._stop.is_set() and failures < _FAILURES_TO_GIVE_UP:
+        while not self._stop.is_set() and failures < _MAX_FAILURES:
             got, bgr = self._capture.read()
             if got:
                 failures = 0
@@ -82,7 +82,7 @@ class DeviceCamera:
 
 
 def open_device_camera(name: str, source: str | int, width: int, height: int) -> DeviceCamera:
-    """Open a capture device and ask it for pictures of that size, pixels.
+    """Open a capture device and request pictures of that size, pixels.
 
     Raises:
         CameraFault: OpenCV cannot open it.
@@ -90,7 +90,7 @@ def open_device_camera(name: str, source: str | int, width: int, height: int) ->
     capture = cv2.VideoCapture(source)
     if not capture.isOpened():
         capture.release()
-        raise CameraFault(f"camera {name} cannot be opened; see `v4l2-ctl --list-devices` and correct its source")
+        raise CameraFault(f"camera {name} cannot be opened; run `v4l2-ctl --list-devices` and correct its source")
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
     return DeviceCamera(name, capture)

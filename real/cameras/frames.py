@@ -1,7 +1,7 @@
-"""What a camera gives: its newest picture with the time at which it was taken.
+"""The camera protocol: the newest frame with the time at which it was taken.
 
-Every kind of camera receives in a thread of its own, so that no old picture waits in a device's buffer, and keeps
-only the newest. Times are seconds of `time.monotonic()` on this machine.
+Every camera receives in its own thread and keeps only the newest frame, so that no old frame waits in a buffer.
+Times are seconds of `time.monotonic()` on this machine.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import CameraFault, TabletopError
 
 
@@ -23,15 +21,15 @@ class Frame:
 
     Attributes:
         image: uint8 (H, W, 3) RGB.
-        stamp: `time.monotonic()` seconds; what the picture shows is not older.
+        stamp: `time.monotonic()` seconds; the exposure is not earlier.
     """
 
-    image: NDArray[np.uint8]
+    image: Picture
     stamp: float
 
 
 class Camera(Protocol):
-    """A camera that is open."""
+    """An open camera."""
 
     @property
     def name(self) -> str:
@@ -39,10 +37,10 @@ class Camera(Protocol):
         ...
 
     def read(self, newer_than: float, timeout_s: float) -> Frame:
-        """The newest frame; waits until one is there whose stamp is above `newer_than`.
+        """The newest frame; waits for one with a stamp above `newer_than`.
 
         Raises:
-            CameraFault: none came within `timeout_s` seconds, or the camera is gone.
+            CameraFault: none came within `timeout_s` seconds, or the camera failed.
         """
         ...
 
@@ -52,11 +50,11 @@ class Camera(Protocol):
 
 
 class LatestFrame:
-    """Hands the newest frame from the thread that receives to those that read.
+    """Passes the newest frame from the receiving thread to the readers.
 
     Args:
-        name: the camera's, for messages.
-        advice: what to check when nothing comes.
+        name: of the camera, for messages.
+        advice: what to check if no frame comes.
     """
 
     def __init__(self, name: str, advice: str) -> None:
@@ -73,7 +71,7 @@ class LatestFrame:
             self._changed.notify_all()
 
     def fail(self, fault: TabletopError) -> None:
-        """Let every reader fail from now on."""
+        """Raise `fault` in every later read."""
         with self._changed:
             self._fault = fault
             self._changed.notify_all()

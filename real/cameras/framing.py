@@ -1,55 +1,56 @@
-"""From a camera's full picture to a view's picture: cut out a rectangle and scale it, nothing else.
+"""Crop and scale a camera's full picture to a view's picture.
 
-The lens distortion stays in the picture and in the view: it is a property of rays, which cutting and scaling do not
-change, so that only the intrinsics are adapted. Straightening the picture would resample it a second time. Pixels are
-(x, y) with integer coordinates at pixel centres, as in `views`.
+The lens distortion stays in the picture and in the view: it is a property of rays, which cropping and scaling do not
+change, so only the intrinsics are adapted. Undistorting the picture would resample it a second time. Pixels are (x, y)
+with integer coordinates at pixel centres, as in `views`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
+from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A rectangle of a camera's full picture, pixels; it takes the columns left to left + width - 1."""
+class ViewCrop:
+    """A rectangle of a camera's full picture, pixels: columns left to left + width - 1, rows likewise."""
 
-    left: int
-    top: int
-    width: int
-    height: int
+    left: Annotated[int, Meta(ge=0)]
+    top: Annotated[int, Meta(ge=0)]
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
 
 
-def centred_crop(full_width: int, full_height: int, width: int, height: int) -> Crop:
-    """The largest rectangle in the middle of a full picture that has the proportions of width x height."""
+def centred_crop(full_width: int, full_height: int, width: int, height: int) -> ViewCrop:
+    """The largest centred rectangle of a full picture with the proportions width x height."""
     scale = min(full_width / width, full_height / height)
     crop_width, crop_height = round(width * scale), round(height * scale)
-    return Crop((full_width - crop_width) // 2, (full_height - crop_height) // 2, crop_width, crop_height)
+    return ViewCrop((full_width - crop_width) // 2, (full_height - crop_height) // 2, crop_width, crop_height)
 
 
 def crop_around(
-    pixels: FloatArray, full_width: int, full_height: int, width: int, height: int, margin: float = 0.02
-) -> Crop:
+    pixels: Floats, full_width: int, full_height: int, width: int, height: int, margin: float = 0.02
+) -> ViewCrop:
     """The smallest rectangle of the proportions width x height around pixels (N, 2), inside the full picture.
 
     Args:
-        pixels: what has to be seen, x and y in the full picture.
+        pixels: points to include, x and y in the full picture.
         full_width: columns of the full picture.
         full_height: rows of the full picture.
         width: columns of the view's picture.
         height: rows of the view's picture.
-        margin: room on each side, as a fraction of the rectangle; less where the full picture ends.
+        margin: margin on each side, as a fraction of the rectangle; smaller at the border of the full picture.
 
     Raises:
-        CalibrationRejected: no such rectangle inside the full picture holds them all.
+        CalibrationRejected: no such rectangle inside the full picture contains all pixels.
     """
     low, high = pixels.min(axis=0) - 0.5, pixels.max(axis=0) + 0.5
     extent = high - low
@@ -60,26 +61,26 @@ def crop_around(
     corner = np.clip((low + high - size) / 2 + 0.5, 0, space)
     if (low + 0.5 < corner - 0.5).any() or (high + 0.5 > corner + size + 0.5).any():
         raise CalibrationRejected(
-            f"the arena reaches from x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, which no "
-            f"{width} x {height} cut-out of its {full_width} x {full_height} px picture holds; move the camera back or "
-            "turn it to the arena's middle"
+            f"the arena reaches from x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}; no crop of "
+            f"the {full_width} x {full_height} px picture with the proportions {width} x {height} contains it; move "
+            "the camera back or turn it to the arena's centre"
         )
     left, top = np.floor(corner).astype(int)
-    return Crop(int(left), int(top), min(round(size[0]), full_width - left), min(round(size[1]), full_height - top))
+    return ViewCrop(int(left), int(top), min(round(size[0]), full_width - left), min(round(size[1]), full_height - top))
 
 
-def take_crop(image: NDArray[np.uint8], crop: Crop, width: int, height: int) -> NDArray[np.uint8]:
-    """The rectangle of a picture, brought to width x height, uint8 (height, width, 3)."""
+def take_crop(image: Picture, crop: ViewCrop, width: int, height: int) -> Picture:
+    """The rectangle of a picture scaled to width x height, uint8 (height, width, 3)."""
     cut = image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     shrinks = crop.width > width
     scaled = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(scaled, np.uint8)
 
 
-def crop_intrinsics(intrinsics: FloatArray, crop: Crop, width: int, height: int) -> FloatArray:
+def crop_intrinsics(intrinsics: Floats, crop: ViewCrop, width: int, height: int) -> Floats:
     """Intrinsics (3, 3) of the picture that `take_crop` makes, from those of the full picture.
 
-    A point at x in the full picture comes to (x - left + 1/2) * width / crop.width - 1/2, and likewise for y.
+    A point at x in the full picture maps to (x - left + 1/2) * width / crop.width - 1/2, and likewise for y.
     """
     scale_x, scale_y = width / crop.width, height / crop.height
     view_from_full = np.array(
@@ -90,3 +91,9 @@ def crop_intrinsics(intrinsics: FloatArray, crop: Crop, width: int, height: int)
         ]
     )
     return np.asarray(view_from_full @ intrinsics, np.float64)
+
+
+def framed_view(full: View, crop: ViewCrop, width: int, height: int) -> View:
+    """The view of the pictures that `take_crop` makes, from the view of the camera's full picture."""
+    intrinsics = crop_intrinsics(full.intrinsics, crop, width, height)
+    return View(full.name, height, width, intrinsics, full.camera_from_arena, full.distortion)

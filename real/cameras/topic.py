@@ -1,4 +1,4 @@
-"""Cameras behind a ROS 1 topic of `sensor_msgs/Image`, read without cv_bridge (which does not load with numpy 2)."""
+"""Cameras on a ROS 1 topic of `sensor_msgs/Image`, read without cv_bridge (which does not load with numpy 2)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import CameraFault
 from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import INSTALLATION, start_node, unsubscribe
 
-# One 1920 x 1080 picture is 6 MB; with rospy's own 64 kB a slow reader falls behind by seconds.
+# One 1920 x 1080 picture is 6 MB; with rospy's default of 64 kB a slow reader lags by seconds.
 _BUFFER_BYTES = 1 << 24
 _CLOCK_TOLERANCE_S = 0.05
 _UNSTAMPED_LATENCY_S = 0.1
@@ -34,8 +34,8 @@ class ImageMessage(Protocol):
 class RosCamera:
     """Subscribes to a topic of pictures and keeps the newest frame.
 
-    Frames are stamped by their header, brought to this machine's clock; a header without a time counts as just
-    arrived.
+    The header's time, converted to this machine's clock, stamps a frame. A header without a time gives the time of
+    arrival minus 0.1 s.
 
     Args:
         name: view and topic, for messages.
@@ -56,12 +56,12 @@ class RosCamera:
         """As `Camera.read`.
 
         Raises:
-            CameraFault: no newer frame in time, another encoding, or a clock that runs ahead.
+            CameraFault: no newer frame in time, an unknown encoding, or the sender's clock is ahead.
         """
         return self._latest.read(newer_than, timeout_s)
 
     def close(self) -> None:
-        """Leave the topic; calling it again does nothing."""
+        """Unsubscribe; calling it again does nothing."""
         if self._subscriber is not None:
             unsubscribe(self._subscriber)
             self._subscriber = None
@@ -69,7 +69,7 @@ class RosCamera:
 
     def _receive(self, message: ImageMessage) -> None:
         arrived = time.monotonic()
-        # rospy only logs what a callback raises: the fault is kept for the reader.
+        # rospy only logs exceptions of a callback, so the fault is stored for the reader.
         try:
             age_s = self._age(message)
             self._latest.put(Frame(rgb_from_message(message), arrived - age_s))
@@ -83,20 +83,20 @@ class RosCamera:
         age_s = float(self._rospy.get_time() - stamp)
         if age_s < -_CLOCK_TOLERANCE_S:
             raise CameraFault(
-                f"its pictures come from {-age_s:.2f} s in the future; synchronise the clocks of both machines (chrony)"
+                f"its pictures are stamped {-age_s:.2f} s in the future; synchronise both machines' clocks (chrony)"
             )
         return max(age_s, 0.0)
 
 
-def rgb_from_message(message: ImageMessage) -> NDArray[np.uint8]:
-    """The picture of a `sensor_msgs/Image`, uint8 (H, W, 3) RGB, a copy; rows may be padded (`step`).
+def rgb_from_message(message: ImageMessage) -> Picture:
+    """A copy of the picture in a `sensor_msgs/Image`, uint8 (H, W, 3) RGB; rows may be padded (`step`).
 
     Raises:
-        CameraFault: another encoding than rgb8 or bgr8, or fewer bytes than height and step promise.
+        CameraFault: an encoding other than rgb8 or bgr8, or fewer bytes than height and step require.
     """
     if message.encoding not in ("rgb8", "bgr8"):
         raise CameraFault(
-            f"encoding {message.encoding!r} came; rgb8 and bgr8 are accepted, set it at the camera's node"
+            f"encoding {message.encoding!r} came; rgb8 and bgr8 are accepted; set it in the camera's node"
         )
     needed = message.step * message.height
     if message.step < 3 * message.width or len(message.data) < needed:
@@ -110,7 +110,7 @@ def rgb_from_message(message: ImageMessage) -> NDArray[np.uint8]:
 
 
 def open_ros_camera(name: str, topic: str) -> RosCamera:
-    """Subscribe to a topic, starting this process's ROS node where none runs.
+    """Subscribe to a topic; start this process's ROS node if none runs.
 
     Raises:
         CameraFault: ROS is not installed here.
@@ -121,7 +121,7 @@ def open_ros_camera(name: str, topic: str) -> RosCamera:
         from sensor_msgs.msg import Image
     except ImportError as error:
         raise CameraFault(f"camera {name} needs ROS 1 ({error}); {INSTALLATION}") from error
-    # Where the node runs already, too: its master may have gone, and rospy would wait for it for ever.
+    # Also if the node runs already: its master may have ended, and rospy would wait for it without a limit.
     check_master()
     start_node(rospy, "tabletop_cameras")
     return RosCamera(name, rospy, Image, topic)

@@ -1,5 +1,6 @@
-"""What is judged of a laboratory before it is used: each check takes what was read and says in a `Finding` whether it
-is well, and if not, what to do. Pure functions; `examination` does the reading.
+"""Judge the parts of a laboratory before use: each check takes measured values and returns a `Finding` with a remedy.
+
+Pure functions; `examination` measures.
 """
 
 from __future__ import annotations
@@ -7,41 +8,41 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import TabletopError, UnreachableTarget
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
-from tabletop_interaction.real.arm.motion import Outcome, ailment
+from tabletop_interaction.real.arm.gripping import grips
+from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings
-from tabletop_interaction.real.lab.config import Calibration
-from tabletop_interaction.sawyer.kinematics import HIGHEST, JOINT_NAMES, LOWEST
-
-FloatArray = NDArray[np.float64]
+from tabletop_interaction.real.lab.lab import Calibration
+from tabletop_interaction.sawyer.kinematics import HIGHEST, LOWEST
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 MAX_AGE_DAYS = 30.0
-"""A calibration older than that is worth a look: cameras get knocked, tables pushed."""
+"""Age in days above which a calibration should be checked: cameras and tables get moved."""
 
 ANGLES = tuple(math.radians(degrees) for degrees in (-90, -45, 0, 45))
-"""Gripper angles at which all of the arena has to be in reach, radians; they repeat after half a turn."""
+"""Gripper angles at which the whole arena must be in reach, radians; they repeat after half a turn."""
 
 _OPENING_SLACK_M = 0.002
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        name: of what was looked at.
-        ok: whether it is well.
-        said: what was seen.
-        remedy: what to do; empty where all is well.
+        name: of the checked part.
+        ok: whether the check passed.
+        said: the measured values.
+        remedy: what to do; empty if the check passed.
     """
 
     name: str
@@ -52,18 +53,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class CalibrationStep:
-    """A step of `tabletop calibrate`, and the largest residual with which its result is accepted.
+    """A step of `tabletop calibrate` and the largest accepted residual of its result.
 
     Attributes:
-        prefix: how `Calibration.what` begins.
+        prefix: start of `Calibration.what`.
         name: of the finding.
-        most: residual, in the calibration's unit.
-        command: the step's.
+        max_residual: in the calibration's unit.
+        command: of the step.
     """
 
     prefix: str
     name: str
-    most: float
+    max_residual: float
     command: str
 
 
@@ -74,15 +75,15 @@ CALIBRATION_STEPS = (
 )
 
 _ARM_REMEDIES = {
-    Outcome.ESTOP: "see to the cause, release the stop button, then `rosrun intera_interface enable_robot.py -e`",
-    Outcome.STOPPED: "see the robot's screen, then `rosrun intera_interface enable_robot.py -e`",
-    Outcome.STALE_STATE: "check the network and the robot: `rostopic hz /robot/joint_states` has to show a steady rate",
-    Outcome.COLLISION: "free the arm by hand where it is stuck",
+    MotionOutcome.ESTOP: "remove the cause, release the stop button, then `rosrun intera_interface enable_robot.py -e`",
+    MotionOutcome.STOPPED: "read the robot's screen, then `rosrun intera_interface enable_robot.py -e`",
+    MotionOutcome.STALE_STATE: "check network and robot: `rostopic hz /robot/joint_states` must show a steady rate",
+    MotionOutcome.COLLISION: "free the arm by hand where it is stuck",
 }
 
 
 def refusal(name: str, error: TabletopError) -> Finding:
-    """A typed error as a finding: what came stands before its first semicolon, what to do after it."""
+    """An error as a finding: its message up to the first semicolon is `said`, the rest is the remedy."""
     said, _, remedy = str(error).partition("; ")
     return Finding(name, False, said, remedy or "see docs/hardware.md")
 
@@ -90,12 +91,12 @@ def refusal(name: str, error: TabletopError) -> Finding:
 def judge_calibrations(
     calibrations: Iterable[Calibration], now: datetime, max_age_days: float | None = MAX_AGE_DAYS
 ) -> Iterator[Finding]:
-    """One finding a step of the calibration: its worst residual and its oldest part.
+    """One finding per step of the calibration: its worst residual and its oldest part.
 
     Args:
         calibrations: of the lab file.
         now: in UTC.
-        max_age_days: None for parts that do not age, as a twin's.
+        max_age_days: None for a twin, whose calibration does not age.
     """
     calibrations = tuple(calibrations)
     for step in CALIBRATION_STEPS:
@@ -105,23 +106,23 @@ def judge_calibrations(
 
 
 def judge_reach(arena: Arena, moves: Moves) -> Finding:
-    """Whether the arm gets from away to points all over the arena, down, up and away again, at four angles.
+    """Whether the arm reaches points all over the arena, from away and back to away, at four angles.
 
-    The points are the corners, the sides' middles (the near one folds the arm most) and the centre. These are the very
-    plans and checks of a pick; told is the least room to a joint's end over the arena.
+    The points are the corners, the middles of the sides (the near one folds the arm most) and the centre. Plans and
+    checks are those of a pick; the finding gives the smallest distance of a joint from its limits over the arena.
     """
     (middle_x, middle_y), picks = arena.centre, 9 * len(ANGLES)
     points = product((arena.x_min, middle_x, arena.x_max), (arena.y_min, middle_y, arena.y_max))
-    room, joint, refused = math.inf, "", []
+    margin, joint, refused = math.inf, "", []
     for (x, y), angle in product(points, ANGLES):
         try:
             over_the_arena = _there_and_back(moves, x, y, angle)
         except UnreachableTarget as error:
             refused.append(f"x {x:.3f}, y {y:.3f} m at {math.degrees(angle):.0f} degrees: {error}")
             continue
-        here, which = _least_room(over_the_arena)
-        if here < room:
-            room, joint = here, which
+        nearest = _smallest_margin(over_the_arena)
+        if nearest[0] < margin:
+            margin, joint = nearest
     if refused:
         return Finding(
             "reach",
@@ -130,67 +131,66 @@ def judge_reach(arena: Arena, moves: Moves) -> Finding:
             "make the section arena of the lab file smaller, move the table, or widen the section safety with care",
         )
     return Finding(
-        "reach", True, f"all corners and sides at all angles; {joint} keeps {room:.2f} rad to its end, the least"
+        "reach", True, f"all corners and sides at all angles; {joint} comes closest to its limit: {margin:.2f} rad"
     )
 
 
 def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves) -> Finding:
-    """Whether the arm may be moved.
+    """Whether the arm may move.
 
     Args:
-        state: read after a pause that would show joint states that no longer come.
+        state: read after a pause that is long enough to show missing joint states.
         now: seconds of the driver's clock.
-        safety: how old a state may be.
-        moves: knows where the arm is out of every view.
+        safety: largest accepted age of a state.
+        moves: has the joint angles out of every view.
     """
-    ill = ailment(state, now, safety)
-    if ill is not None:
-        return Finding("robot", False, ill.value, _ARM_REMEDIES[ill])
-    where = "away from the table" if moves.is_away(state.positions) else "not away: it will go there at the first reset"
+    cause = cause_to_stop(state, now, safety)
+    if cause is not None:
+        return Finding("robot", False, cause.value, _ARM_REMEDIES[cause])
+    where = "away from the table" if moves.is_away(state.positions) else "not away: the first reset moves it there"
     force = float(np.linalg.norm(state.tip_force))
     age_ms = 1000 * max(now - state.stamp, 0.0)
     return Finding("robot", True, f"enabled; joints {age_ms:.0f} ms old; {force:.1f} N at the tip; {where}")
 
 
 def judge_gripper(state: GripperState, settings: GripperSettings) -> Finding:
-    """Whether the gripper reports an opening that it can have, and no error."""
+    """Whether the gripper reports a possible opening and no error."""
     said = f"{1000 * state.opening:.1f} mm open, {state.force:.1f} N"
     if state.error or not -_OPENING_SLACK_M <= state.opening <= FULL_OPENING_M + _OPENING_SLACK_M:
         return Finding(
             "gripper",
             False,
-            f"{said}, error {state.error}; {1000 * FULL_OPENING_M:.1f} mm is the widest",
-            "take out what it holds, switch it off and on, calibrate it: `rosrun intera_examples gripper_keyboard.py`",
+            f"{said}, error {state.error}; {1000 * FULL_OPENING_M:.1f} mm is the largest opening",
+            "remove what it holds, switch it off and on, calibrate it: `rosrun intera_examples gripper_keyboard.py`",
         )
-    held = state.gripping and state.opening > settings.close_to_m + settings.empty_m
-    return Finding("gripper", True, f"{said}{', holds something: the first reset puts it down' if held else ''}")
+    held = ", holds something: the first reset puts it down" if grips(state, settings) else ""
+    return Finding("gripper", True, f"{said}{held}")
 
 
 def _judge_step(step: CalibrationStep, parts: list[Calibration], now: datetime, max_age_days: float | None) -> Finding:
-    worst, oldest = max(parts, key=lambda each: each.residual), min(parts, key=_in_utc)
-    days = (now - _in_utc(oldest)).total_seconds() / 86400
+    worst, oldest = max(parts, key=lambda each: each.residual), min(parts, key=lambda each: each.calibrated_at)
+    days = (now - oldest.calibrated_at).total_seconds() / 86400
     said = f"residual {worst.residual:.2f} {worst.unit} at most ({worst.what}), {days:.0f} days old"
     again = f"run `tabletop calibrate {step.command}` again"
-    if not worst.residual <= step.most:
-        return Finding(step.name, False, f"{said}; {step.most:g} {worst.unit} is accepted", again)
+    if not worst.residual <= step.max_residual:
+        return Finding(step.name, False, f"{said}; {step.max_residual:g} {worst.unit} is accepted", again)
     if max_age_days is None:
         return Finding(step.name, True, f"residual {worst.residual:.2f} {worst.unit}; a twin's does not age")
     if days < 0:
         return Finding(step.name, False, f"{oldest.what} is from the future", f"set this machine's clock, or {again}")
     if days > max_age_days:
-        look = "look at `tabletop calibrate check`"
-        return Finding(step.name, False, f"{said}; {max_age_days:g} are accepted", f"{look}; is it off, {again}")
+        look = f"run `tabletop calibrate check`; if the arena is drawn in the wrong place, {again}"
+        return Finding(
+            step.name,
+            False,
+            f"{said}; {max_age_days:g} are accepted",
+            look,
+        )
     return Finding(step.name, True, said)
 
 
-def _in_utc(calibration: Calibration) -> datetime:
-    # A time written by hand may lack its zone: it counts as UTC, as where the lab file is read.
-    time = calibration.calibrated_at
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _there_and_back(moves: Moves, x: float, y: float, angle: float) -> FloatArray:
-    """The joint commands (T, 7) of the way down; that to its start and that from its end are checked alone."""
+def _there_and_back(moves: Moves, x: float, y: float, angle: float) -> Floats:
+    """The joint commands (T, 7) of the path down; the paths to its start and from its end are checked only."""
     above = moves.above(moves.away_q, x, y, angle)
     down = moves.down(x, y, angle, moves.motion.grasp_m)
     up = moves.up(down[-1])
@@ -198,8 +198,8 @@ def _there_and_back(moves: Moves, x: float, y: float, angle: float) -> FloatArra
     return np.concatenate([above[-1:], down])
 
 
-def _least_room(commands: FloatArray) -> tuple[float, str]:
-    """How near a joint comes to one of its ends, radians, and which."""
-    room = np.minimum(commands - LOWEST, HIGHEST - commands).min(axis=0)
-    joint = int(np.argmin(room))
-    return float(room[joint]), JOINT_NAMES[joint]
+def _smallest_margin(commands: Floats) -> tuple[float, str]:
+    """Smallest distance of a joint from its limits, radians, and the name of the joint."""
+    margins = np.minimum(commands - LOWEST, HIGHEST - commands).min(axis=0)
+    joint = int(np.argmin(margins))
+    return float(margins[joint]), ARM_JOINT_NAMES[joint]

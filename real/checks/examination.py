@@ -1,7 +1,7 @@
-"""Looks at a laboratory part by part, each within a bounded time, and hands what it read to the checks of `diagnosis`.
+"""Measure the parts of a laboratory, each within a time limit, and judge them by the checks of `diagnosis`.
 
 Only `go_away` moves the arm; connecting sets its speed limit and command timeout. Rethink's SDK, however, calibrates a
-gripper that is not ready as soon as it is connected: then its fingers move.
+gripper that is not ready when it connects: then its fingers move.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from typing import TypeVar
 
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration, NoAnswer, TabletopError
-from tabletop_interaction.real.arm.arm import Arm
+from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState, SawyerDriver
-from tabletop_interaction.real.arm.intera_driver import open_intera_driver
+from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
-from tabletop_interaction.real.arm.settings import SawyerSettings, settings_of
+from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array, wait_until_still
 from tabletop_interaction.real.checks import diagnosis
 from tabletop_interaction.real.checks.diagnosis import Finding, refusal
-from tabletop_interaction.real.lab.config import Lab, load_lab
+from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 
 T = TypeVar("T")
 
 CAMERA_S = 15.0
-"""How long one camera may take to open and to show the same twice."""
+"""Time allowed for one camera to open and to give two equal pictures."""
 
 ROBOT_S = 45.0
-"""How long connecting may take: the SDK waits up to 10 s for each of its parts."""
+"""Time allowed to connect: the SDK waits up to 10 s for each of its parts."""
 
 SLOW_RATIO = 0.1
-"""Fraction of the joints' rated speeds at which `go_away` moves."""
+"""Fraction of the rated joint speeds in `go_away`."""
 
 _MASTER_S = 10.0
 _SLOW_M_S = 0.04
@@ -50,14 +50,14 @@ _PAUSES_IN_AGES = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Equipment:
-    """How to open what stands in the laboratory.
+    """Functions that open the parts of a laboratory.
 
     Attributes:
-        open_camera: the camera of a view alone.
+        open_camera: opens the camera of one view.
         open_driver: connects to the robot.
-        clock: the driver's.
+        clock: of the driver.
         uses_ros: whether a ROS master is needed.
-        ages: whether a calibration grows old.
+        ages: whether a calibration ages.
     """
 
     open_camera: Callable[[View], CameraArray]
@@ -69,16 +69,16 @@ class Equipment:
 
 @contextmanager
 def opened_equipment(lab: Lab) -> Iterator[Equipment]:
-    """The robot's or the twin's, as the lab file says."""
+    """The equipment of the robot or of the twin, by the lab file's driver."""
     if lab.driver == "twin":
-        # The simulation is no part of a laboratory: it is imported for a twin alone.
+        # A robot does not need the simulation: only a twin imports it.
         from tabletop_interaction.real.twin import open_twin
 
         with closing(open_twin("train", lab.views)) as twin:
             yield Equipment(twin.camera_of, twin.connect, twin.clock, uses_ros=False, ages=False)
         return
     yield Equipment(
-        lambda view: open_camera_array({view.name: lab.cameras[view.name]}, (view,)),
+        lambda view: open_camera_array({view.name: lab.cameras[view.name]}, (view,), lab.crops),
         open_intera_driver,
         MonotonicClock(),
         uses_ros=True,
@@ -87,31 +87,29 @@ def opened_equipment(lab: Lab) -> Iterator[Equipment]:
 
 
 def examine(path: Path, now: datetime, max_age_days: float = diagnosis.MAX_AGE_DAYS) -> Iterator[Finding]:
-    """Look at the laboratory of a lab file, one finding after the other; a file that cannot be used ends it.
+    """Check the laboratory of a lab file and yield the findings; a wrong file is the only finding.
 
     Args:
         path: of the lab file.
         now: in UTC.
-        max_age_days: older calibrations are found wanting.
+        max_age_days: older calibrations fail the check.
     """
     try:
         lab = load_lab(path)
-        settings = settings_of(lab.settings)
     except InvalidConfiguration as error:
         yield refusal("lab file", error)
         return
     arena = f"{lab.arena.x_max - lab.arena.x_min:.2f} x {lab.arena.y_max - lab.arena.y_min:.2f} m"
     yield Finding("lab file", True, f"{path}: driver {lab.driver}, {len(lab.views)} views, arena {arena}")
     with opened_equipment(lab) as equipment:
-        yield from examine_lab(lab, settings, equipment, now, max_age_days)
+        yield from examine_lab(lab, equipment, now, max_age_days)
 
 
-def examine_lab(
-    lab: Lab, settings: SawyerSettings, equipment: Equipment, now: datetime, max_age_days: float
-) -> Iterator[Finding]:
-    """Calibration, reach, cameras, ROS master, robot and gripper, in this order."""
+def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: float) -> Iterator[Finding]:
+    """Check calibration, reach, cameras, ROS master, robot and gripper, in this order."""
+    settings = lab.settings
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
-    yield _level(lab, settings)
+    yield _level(lab)
     yield from diagnosis.judge_calibrations(lab.calibrations, now, max_age_days if equipment.ages else None)
     yield _reach(lab, moves)
     for view in lab.views:
@@ -120,9 +118,9 @@ def examine_lab(
 
 
 def within(seconds: float, what: str, look: Callable[[], T]) -> T:
-    """What `look` returns or raises, in a thread of its own: drivers and devices may wait for ever.
+    """Run `look` in its own thread with a time limit, because drivers and devices may wait without one.
 
-    A look that is late is left alone; it has to close what it opened by itself.
+    A late `look` is not interrupted; it must close what it opened.
 
     Raises:
         NoAnswer: it took longer.
@@ -135,41 +133,41 @@ def within(seconds: float, what: str, look: Callable[[], T]) -> T:
         except BaseException as error:
             answer.set_exception(error)
 
-    Thread(target=run, name=f"looking at {what}", daemon=True).start()
+    Thread(target=run, name=f"checking {what}", daemon=True).start()
     try:
         return answer.result(timeout=seconds)
     except TimeoutError:
         if answer.done():
             raise
         raise NoAnswer(
-            f"{what} did not answer within {seconds:g} s; unplug it or switch it off and on, then look again"
+            f"{what} did not answer within {seconds:g} s; unplug it or switch it off and on, then check again"
         ) from None
 
 
 def go_away(lab: Lab, equipment: Equipment) -> bool:
-    """Bring the arm out of every view at a tenth of its rated speed, with all checks of a pick; the fingers stay.
+    """Move the arm out of every view at a tenth of its rated speed, with all checks of a pick; the fingers stay.
 
     Returns:
         whether it had to move.
 
     Raises:
-        RobotUnavailable: the robot is not there.
-        RobotFault: it is not fit to move, there is no safe way, or something stopped it; it holds.
+        RobotUnavailable: the robot is not found.
+        RobotFault: it must not move, there is no safe path, or something stopped it; it holds.
     """
-    settings = slowed(settings_of(lab.settings))
+    settings = slowed(lab.settings)
     check_level(lab.base_from_arena, settings.safety)
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
     with closing(equipment.open_driver(settings)) as driver:
-        arm = Arm(driver, equipment.clock, moves, settings)
+        arm = SawyerArm(driver, equipment.clock, moves, settings)
         if arm.is_away():
             return False
-        with arm.acting("going away"):
+        with arm.acting("moving away"):
             arm.leave()
     return True
 
 
 def slowed(settings: SawyerSettings) -> SawyerSettings:
-    """The same settings, no faster than a first run should be."""
+    """The settings with the speeds limited to those of a first run."""
     motion = settings.motion
     slow = replace(
         motion,
@@ -180,18 +178,18 @@ def slowed(settings: SawyerSettings) -> SawyerSettings:
     return replace(settings, motion=slow)
 
 
-def _level(lab: Lab, settings: SawyerSettings) -> Finding:
+def _level(lab: Lab) -> Finding:
     try:
-        check_level(lab.base_from_arena, settings.safety)
+        check_level(lab.base_from_arena, lab.settings.safety)
     except InvalidConfiguration as error:
         return refusal("table level", error)
-    return Finding("table level", True, f"within {settings.safety.max_table_tilt_rad} rad of the arm's base")
+    return Finding("table level", True, f"within {lab.settings.safety.max_table_tilt_rad} rad of the arm's base")
 
 
 def _reach(lab: Lab, moves: Moves) -> Finding:
     if find_spec("ruckig") is None:
         remedy = "install it with `pip install 'tabletop-interaction[sawyer]'`"
-        return Finding("reach", False, "not looked at: ruckig, which times every move, is not installed", remedy)
+        return Finding("reach", False, "not checked: ruckig, which times every move, is not installed", remedy)
     return diagnosis.judge_reach(lab.arena, moves)
 
 
@@ -209,7 +207,7 @@ def _camera(view: View, equipment: Equipment) -> Finding:
         took = within(CAMERA_S, name, look)
     except TabletopError as error:
         return refusal(name, error)
-    return Finding(name, True, f"still and fresh, {view.width} x {view.height} px, after {took:.1f} s")
+    return Finding(name, True, f"still and new, {view.width} x {view.height} px, after {took:.1f} s")
 
 
 def _robot(settings: SawyerSettings, moves: Moves, equipment: Equipment) -> Iterator[Finding]:
@@ -218,13 +216,13 @@ def _robot(settings: SawyerSettings, moves: Moves, equipment: Equipment) -> Iter
             yield Finding("ROS master", True, within(_MASTER_S, "the ROS master", check_master))
         except TabletopError as error:
             yield refusal("ROS master", error)
-            yield from _not_looked_at("the ROS master does not answer", "robot", "gripper")
+            yield from _not_checked("the ROS master does not answer", "robot", "gripper")
             return
     try:
         arm, gripper, now = within(ROBOT_S, "the robot", lambda: _read(settings, equipment))
     except TabletopError as error:
         yield refusal("robot", error)
-        yield from _not_looked_at("the robot is not connected", "gripper")
+        yield from _not_checked("the robot is not connected", "gripper")
         return
     yield diagnosis.judge_arm(arm, now, settings.safety, moves)
     yield diagnosis.judge_gripper(gripper, settings.gripper)
@@ -232,11 +230,11 @@ def _robot(settings: SawyerSettings, moves: Moves, equipment: Equipment) -> Iter
 
 def _read(settings: SawyerSettings, equipment: Equipment) -> tuple[ArmState, GripperState, float]:
     with closing(equipment.open_driver(settings)) as driver:
-        # Joint states that stopped coming look healthy until they are too old.
+        # Joint states that stopped arriving are noticed only when they are too old.
         equipment.clock.sleep(_PAUSES_IN_AGES * settings.safety.max_state_age_s)
         return driver.state(), driver.gripper(), equipment.clock.now()
 
 
-def _not_looked_at(why: str, *names: str) -> Iterator[Finding]:
+def _not_checked(why: str, *names: str) -> Iterator[Finding]:
     for name in names:
-        yield Finding(name, False, f"not looked at: {why}", "mend what stands above first")
+        yield Finding(name, False, f"not checked: {why}", "solve the findings above first")

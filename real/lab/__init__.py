@@ -1,1 +1,1 @@
-"""The lab file: one YAML file that describes a laboratory."""
+"""The lab file and the calibration steps that write it."""

@@ -1,20 +1,34 @@
-"""The lab file: one YAML file that says what stands in a laboratory; read, checked in shape, and updated by section.
+"""The lab file: one YAML file that describes a laboratory. msgspec reads each section into one dataclass.
 
-Each calibration owns one section and replaces it alone. A file is written beside the old one, synced and renamed, so
-that it is always whole. Comments are not kept.
+Every calibration step owns one section and replaces only that section. Comments in the file are lost then.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
+import msgspec
+import numpy as np
 import yaml
+from msgspec import Meta
 
+from tabletop_interaction.arrays import Floats
+from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import write_file
+from tabletop_interaction.real.arm.settings import GripperSettings, MotionSettings, SafetySettings, SawyerSettings
+from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.intrinsics import Intrinsics, check_shape
+from tabletop_interaction.real.cameras.array import CameraSettings
+from tabletop_interaction.real.cameras.framing import ViewCrop
+
+DriverName = Literal["intera", "twin"]
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 
@@ -24,68 +38,295 @@ SECTIONS = {
     "arena": "x_min, x_max, y_min, y_max: the reachable rectangle of the table, metres",
     "picture": "width, height: size of the views' pictures, pixels",
     "board": "columns, rows, square_mm, marker_mm, dictionary: the printed ChArUco board",
-    "cameras": "a view's name each with kind (device or ros), source (path, number or topic), width, height in pixels",
-    "intrinsics": "a view's name each with matrix (3 x 3), distortion (5 numbers), rms_px, pictures, calibrated_at",
-    "views": "a view's name each with camera_from_arena (4 x 4), crop, rms_px, calibrated_at",
+    "cameras": "for each view kind (device or ros), source (path, number or topic), width and height in pixels",
+    "intrinsics": "for each view matrix (3 x 3), distortion (5 numbers), rms_px, focal_std_px, pictures, calibrated_at",
+    "views": "for each view camera_from_arena (4 x 4), crop, rms_px, calibrated_at",
     "robot": "base_from_arena (4 x 4, metres), method, rms_mm, calibrated_at",
-    "motion": "settings of the arm's motion",
-    "safety": "settings of its safety",
-    "gripper": "settings of its gripper",
+    "motion": "settings of the arm's motion, by name",
+    "safety": "settings of the arm's safety, by name",
+    "gripper": "settings of the gripper, by name",
 }
-"""What a lab file may hold, and what each section takes."""
+"""The sections of a lab file and the content of each."""
+
+_COMMANDS = {
+    "cameras": "calibrate start",
+    "board": "calibrate board",
+    "intrinsics": "calibrate cameras",
+    "views": "calibrate arena",
+    "robot": "calibrate robot",
+}
+_RIGID_TOLERANCE = 1e-6
 
 
-def read_lab_file(path: Path) -> dict[str, Any]:
-    """The sections of a lab file as plain data; only their names and the schema's version are checked.
+@dataclass(frozen=True)
+class PictureSize:
+    """Section "picture": size of the views' pictures, pixels."""
+
+    width: Annotated[int, Meta(ge=16)] = 430
+    height: Annotated[int, Meta(ge=16)] = 350
+
+
+@dataclass(frozen=True, eq=False)
+class ViewPose:
+    """One entry of section "views": the pose of a camera and the crop of its picture.
+
+    Attributes:
+        camera_from_arena: (4, 4) float64 rigid transform, metres.
+        crop: the part of the full picture that becomes the view's picture.
+        rms_px: reprojection error in the full picture, pixels.
+        calibrated_at: time of the calibration.
+    """
+
+    camera_from_arena: Floats
+    crop: ViewCrop
+    rms_px: Annotated[float, Meta(ge=0)]
+    calibrated_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_rigid("camera_from_arena", self.camera_from_arena)
+
+
+@dataclass(frozen=True, eq=False)
+class RobotBase:
+    """Section "robot": the robot's base.
+
+    Attributes:
+        base_from_arena: (4, 4) float64 rigid transform, metres.
+        method: of the calibration.
+        rms_mm: error of the fit, root mean square, millimetres.
+        calibrated_at: time of the calibration.
+    """
+
+    base_from_arena: Floats
+    method: str
+    rms_mm: Annotated[float, Meta(ge=0)]
+    calibrated_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_rigid("base_from_arena", self.base_from_arena)
+
+
+@dataclass(frozen=True, eq=False)
+class LabFile:
+    """The sections of a lab file; each property converts and checks its section when it is read.
+
+    All properties raise InvalidConfiguration if the section is missing or wrong; the message names the file, the
+    section, the field, the value and what is accepted.
+
+    Attributes:
+        path: of the file, for messages.
+        plain: the sections as YAML reads them.
+    """
+
+    path: Path
+    plain: Mapping[str, Any]
+
+    @property
+    def driver(self) -> DriverName:
+        """Section "driver"."""
+        driver: DriverName = self._convert(self._section("driver"), DriverName, "driver")  # type: ignore[arg-type]
+        return driver
+
+    @property
+    def arena(self) -> Arena:
+        """Section "arena"."""
+        arena = self._convert(self._section("arena"), Arena, "arena")
+        if not (arena.x_min < arena.x_max and arena.y_min < arena.y_max):
+            raise self._error("arena: x_min must be less than x_max, and y_min less than y_max, metres")
+        return arena
+
+    @property
+    def picture(self) -> PictureSize:
+        """Section "picture", or its defaults if it is missing."""
+        return self._convert(self.plain.get("picture", {}), PictureSize, "picture")
+
+    @property
+    def board(self) -> Board:
+        """Section "board"."""
+        return self._convert(self._section("board"), Board, "board")
+
+    @property
+    def cameras(self) -> dict[str, CameraSettings]:
+        """Section "cameras", by view."""
+        return self._entries("cameras", CameraSettings)
+
+    @property
+    def intrinsics(self) -> dict[str, Intrinsics]:
+        """Section "intrinsics", one entry per camera."""
+        return self._of_every_camera("intrinsics", self._entries("intrinsics", Intrinsics))
+
+    @property
+    def poses(self) -> dict[str, ViewPose]:
+        """Section "views", one entry per camera."""
+        poses = self._of_every_camera("views", self._entries("views", ViewPose))
+        for name, camera in self.cameras.items():
+            crop = poses[name].crop
+            if crop.left + crop.width > camera.width or crop.top + crop.height > camera.height:
+                raise self._error(
+                    f"views.{name}.crop reaches beyond the camera's {camera.width} x {camera.height} px; run "
+                    "`tabletop calibrate arena`"
+                )
+        return poses
+
+    @property
+    def full_views(self) -> dict[str, View]:
+        """Views of the cameras' full pictures, from the sections "cameras", "intrinsics" and "views"."""
+        poses, intrinsics = self.poses, self.intrinsics
+        return {
+            name: View(
+                name,
+                camera.height,
+                camera.width,
+                intrinsics[name].matrix,
+                poses[name].camera_from_arena,
+                intrinsics[name].distortion,
+            )
+            for name, camera in self.cameras.items()
+        }
+
+    @property
+    def robot(self) -> RobotBase:
+        """Section "robot"."""
+        return self._convert(self._section("robot"), RobotBase, "robot")
+
+    @property
+    def settings(self) -> SawyerSettings:
+        """Sections "motion", "safety" and "gripper"; missing settings have their defaults."""
+        return SawyerSettings(
+            self._convert(self.plain.get("motion", {}), MotionSettings, "motion"),
+            self._convert(self.plain.get("safety", {}), SafetySettings, "safety"),
+            self._convert(self.plain.get("gripper", {}), GripperSettings, "gripper"),
+        )
+
+    def _section(self, name: str) -> Any:
+        if name not in self.plain:
+            command = f"; make it with `tabletop {_COMMANDS[name]}`" if name in _COMMANDS else ""
+            raise self._error(f"section {name} is missing ({SECTIONS[name]}){command}")
+        return self.plain[name]
+
+    def _entries(self, name: str, type_: type[T]) -> dict[str, T]:
+        plain = self._section(name)
+        if not isinstance(plain, dict) or not plain:
+            raise self._error(f"section {name} has no entries; it takes {SECTIONS[name]}")
+        return {str(view): self._convert(entry, type_, f"{name}.{view}") for view, entry in plain.items()}
+
+    def _of_every_camera(self, name: str, entries: dict[str, T]) -> dict[str, T]:
+        cameras = self.cameras
+        if set(entries) != set(cameras):
+            raise self._error(
+                f"section {name} has the views {_listed(entries)}, section cameras has {_listed(cameras)}; both must "
+                f"have the same views: run `tabletop {_COMMANDS[name]}`"
+            )
+        return entries
+
+    def _convert(self, plain: Any, type_: type[T], where: str) -> T:
+        section = where.split(".")[0]
+        try:
+            _check_names(plain, type_, where)
+            return msgspec.convert(plain, type_, dec_hook=_to_array)
+        except ValueError as error:
+            # msgspec writes the place as `$.field`, relative to the converted value.
+            message = str(error).replace("`$", f"`{where}")
+            place = "" if f"`{where}" in message else f" - at `{where}`"
+            raise self._error(f"{message}{place}; {section} takes {SECTIONS[section]}") from error
+
+    def _error(self, message: str) -> InvalidConfiguration:
+        return InvalidConfiguration(f"{self.path}: {message}")
+
+
+def read_lab_file(path: Path) -> LabFile:
+    """Read a lab file; only the sections' names and the schema version are checked.
 
     Raises:
-        InvalidConfiguration: no such file, no YAML, unknown sections, or another schema version.
+        InvalidConfiguration: no such file, not YAML, unknown sections, or another schema version.
     """
+    path = Path(path)
     if not path.is_file():
         raise InvalidConfiguration(
             f"there is no lab file {path}; make one with `tabletop calibrate start --lab {path}`"
         )
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidConfiguration(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise InvalidConfiguration(f"{path} holds no sections; accepted are {', '.join(SECTIONS)}")
-    if unknown := [str(name) for name in raw if name not in SECTIONS]:
+    if not isinstance(plain, dict):
+        raise InvalidConfiguration(f"{path} has no sections; accepted are {', '.join(SECTIONS)}")
+    if unknown := [str(name) for name in plain if name not in SECTIONS]:
         raise InvalidConfiguration(
             f"{path} has the unknown section {', '.join(unknown)}; accepted are {', '.join(SECTIONS)}"
         )
-    if raw.get("schema_version") != SCHEMA_VERSION:
+    if plain.get("schema_version") != SCHEMA_VERSION:
         raise InvalidConfiguration(
-            f"{path} has schema_version {raw.get('schema_version')}; this version reads {SCHEMA_VERSION}"
+            f"{path} has schema_version {plain.get('schema_version')}; this version reads {SCHEMA_VERSION}"
         )
-    return raw
+    return LabFile(path, plain)
 
 
 def update_lab_file(path: Path, sections: Mapping[str, Any]) -> None:
-    """Replace whole sections of a lab file, or make it; all others stay as they are.
+    """Replace whole sections of a lab file, or make the file; all other sections stay as they are.
+
+    Args:
+        path: of the lab file.
+        sections: by name: the section's dataclass, its entries by view, or plain data.
 
     Raises:
-        InvalidConfiguration: the file that is there is no lab file; nothing was written.
+        InvalidConfiguration: the existing file is not a lab file; nothing was written.
     """
-    before = read_lab_file(path) if path.exists() else {"schema_version": SCHEMA_VERSION}
-    after = {**before, **sections}
+    before = read_lab_file(path).plain if path.exists() else {"schema_version": SCHEMA_VERSION}
+    after = to_plain({**before, **sections})
     ordered = {name: after[name] for name in SECTIONS if name in after}
-    # Without a fixed style a matrix reads as its rows.
-    _write_atomically(path, yaml.safe_dump(ordered, sort_keys=False, width=120, default_flow_style=None))
+    # Without a fixed style, each row of a matrix is on its own line.
+    write_file(path, yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, width=120, default_flow_style=None))
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def to_plain(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections as plain data: dataclasses become dicts, arrays lists; times stay."""
+    plain: dict[str, Any] = msgspec.to_builtins(sections, builtin_types=(datetime,), enc_hook=np.ndarray.tolist)
+    return plain
+
+
+def in_utc(time: datetime) -> datetime:
+    """The time with a zone; a time written by hand without a zone counts as UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes times as text in ISO format."""
+
+
+_Dumper.add_representer(datetime, lambda dumper, time: dumper.represent_str(time.isoformat(timespec="seconds")))
+
+
+def _check_names(plain: Any, type_: Any, where: str) -> None:
+    """Refuse unknown fields, which msgspec ignores in dataclasses."""
+    if not (is_dataclass(type_) and isinstance(plain, dict)):
+        return
+    fields = get_type_hints(type_)
+    for name, value in plain.items():
+        if name not in fields:
+            raise ValueError(f"unknown field `{name}` - at `{where}`, accepted are {', '.join(fields)}")
+        _check_names(value, fields[name], f"{where}.{name}")
+
+
+def _to_array(type_: Any, value: Any) -> Floats:
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError("rows of different lengths came") from error
+    if array.dtype.kind not in "iuf":
+        raise ValueError("values that are not numbers came")
+    return array.astype(np.float64)
+
+
+def _check_rigid(name: str, matrix: Floats) -> None:
+    check_shape(name, matrix, (4, 4))
+    rotation = matrix[:3, :3]
+    orthogonal = np.allclose(rotation @ rotation.T, np.eye(3), rtol=0, atol=_RIGID_TOLERANCE)
+    if not (orthogonal and np.linalg.det(rotation) > 0 and np.array_equal(matrix[3], [0, 0, 0, 1])):
+        raise InvalidConfiguration(
+            f"{name} is not a rigid transform: rotation, translation in metres, last row 0 0 0 1"
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

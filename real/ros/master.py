@@ -1,4 +1,4 @@
-"""Asks the ROS master whether it is there, before anything is called that would wait for it for ever."""
+"""Check that the ROS master answers, before any call that would wait for it without a limit."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from urllib.parse import urlsplit
 
 from tabletop_interaction.errors import MasterUnreachable
 
-DEFAULT_URI = "http://localhost:11311"
+_DEFAULT_URI = "http://localhost:11311"
 
 
 def check_master(uri: str | None = None, timeout_s: float = 3.0) -> str:
-    """Ask the master at `uri`, or where ROS_MASTER_URI says, for a sign of life; returns its address.
+    """Check the master at `uri`, ROS_MASTER_URI by default, and return its address.
 
     Raises:
-        MasterUnreachable: nothing listens there, it does not answer in time, or it is no ROS master.
+        MasterUnreachable: nothing listens there, it does not answer in time, or it is not a ROS master.
     """
-    uri = uri or os.environ.get("ROS_MASTER_URI", DEFAULT_URI)
+    uri = uri or os.environ.get("ROS_MASTER_URI", _DEFAULT_URI)
     parts = urlsplit(uri)
     try:
         if parts.scheme != "http" or parts.hostname is None or parts.port is None:
-            raise MasterUnreachable(f"ROS_MASTER_URI is {uri!r}; accepted is http://HOST:PORT, such as {DEFAULT_URI}")
+            raise MasterUnreachable(f"ROS_MASTER_URI is {uri!r}; accepted is http://HOST:PORT, such as {_DEFAULT_URI}")
     except ValueError as error:
         raise MasterUnreachable(f"ROS_MASTER_URI is {uri!r}: {error}; accepted is http://HOST:PORT") from error
     try:
-        # A port may be open and yet never answer: the time limit holds for every read as well.
-        with xmlrpc.client.ServerProxy(uri, transport=_Impatient(timeout_s)) as master:
+        # An open port may never answer, so the time limit applies to every read, too.
+        with xmlrpc.client.ServerProxy(uri, transport=_TimedTransport(timeout_s)) as master:
             code, *_ = _as_list(master.getPid("/tabletop_interaction"))
     except (OSError, HTTPException, xmlrpc.client.Error, ValueError) as error:
-        raise MasterUnreachable(_silent(uri, timeout_s, error)) from error
+        raise MasterUnreachable(_no_answer(uri, timeout_s, error)) from error
     if code != 1:
-        raise MasterUnreachable(_silent(uri, timeout_s, f"status {code}"))
+        raise MasterUnreachable(_no_answer(uri, timeout_s, f"status {code}"))
     return uri
 
 
-class _Impatient(xmlrpc.client.Transport):
+class _TimedTransport(xmlrpc.client.Transport):
     def __init__(self, timeout_s: float) -> None:
         super().__init__()
         self._timeout_s = timeout_s
@@ -55,7 +55,7 @@ def _as_list(answer: Any) -> list[Any]:
     return answer
 
 
-def _silent(uri: str, timeout_s: float, why: object) -> str:
+def _no_answer(uri: str, timeout_s: float, why: object) -> str:
     why = "no answer in time" if isinstance(why, socket.timeout) else why
     return (
         f"no ROS master answers at {uri} within {timeout_s:.0f} s ({why}); nothing was opened; switch the robot on, "

@@ -1,7 +1,7 @@
-"""This process as a ROS 1 node: started and ended, and its topics left, in bounded time.
+"""This process as a ROS 1 node: start, unsubscribe and end in bounded time.
 
-The master runs on the robot and goes with it. rospy then repeats a registration for ever and waits minutes for a
-farewell, at the end of the process too.
+The master runs on the robot and ends with it. rospy then repeats a registration without end, and unregistering waits
+minutes, also at the end of the process.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ INSTALLATION = (
     "install python3-rospy and python3-sensor-msgs and use a virtual environment made with /usr/bin/python3 -m venv "
     "--system-site-packages"
 )
-"""What to do where ROS cannot be imported."""
+"""What to do if ROS cannot be imported."""
 
-FAREWELL_S = 2.0
-"""How long the master may take to hear that a topic or the whole node is left."""
+UNREGISTER_S = 2.0
+"""Time allowed to unregister a topic or the node at the master."""
 
 
 def start_node(rospy: Any, name: str, *, anonymous: bool = True) -> None:
-    """Make this process a node unless it is one; the master is known to answer, and need not when the process ends.
+    """Make this process a node unless it is one; the master is known to answer now, but may be gone at the end.
 
     Args:
         rospy: the module.
         name: of the node.
-        anonymous: whether a number is added, so that several of that name can run; else the newest ends the others.
+        anonymous: whether a number is added to the name; otherwise a new node of the same name ends the older one.
     """
     if rospy.core.is_initialized():
         return
     rospy.init_node(name, anonymous=anonymous, disable_signals=True)
-    # Last in, first out: rospy's own farewell at the end of the process finds it said.
+    # Registered last, run first: rospy's own shutdown at the end of the process then has nothing to do.
     atexit.register(end_node, rospy)
 
 
 def end_node(rospy: Any) -> None:
-    """Take the node off the master; again is harmless."""
-    _try_for(FAREWELL_S, lambda: rospy.signal_shutdown("its work is done"))
+    """Unregister the node; a second call does nothing."""
+    _run_for(UNREGISTER_S, lambda: rospy.signal_shutdown("done"))
 
 
 def unsubscribe(subscriber: Any) -> None:
-    """Leave a topic; nothing is received after that, even where the master does not hear of it."""
-    _try_for(FAREWELL_S, subscriber.unregister)
+    """Unsubscribe; nothing is received afterwards, even if the master does not answer."""
+    _run_for(UNREGISTER_S, subscriber.unregister)
 
 
-def _try_for(seconds: float, say: Callable[[], object]) -> None:
-    farewell = Thread(target=say, name="farewell to the ROS master", daemon=True)
-    farewell.start()
-    farewell.join(seconds)
+def _run_for(seconds: float, call: Callable[[], object]) -> None:
+    thread = Thread(target=call, name="unregistering at the ROS master", daemon=True)
+    thread.start()
+    thread.join(seconds)

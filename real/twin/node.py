@@ -1,43 +1,54 @@
 """The twin as a ROS 1 node, `python -m tabletop_interaction.real.twin.node`: cameras, joint states and parameters of a
-Sawyer on a real master, in real time, for whatever connects over ROS.
+Sawyer on a real master, in real time.
 
 | published | type | |
 |---|---|---|
-| /cameras/VIEW/image_raw | sensor_msgs/Image | rgb8, one topic a view |
+| /cameras/VIEW/image_raw | sensor_msgs/Image | rgb8, one topic per view |
 | /robot/joint_states | sensor_msgs/JointState | 100 Hz, the arm away from the table |
-| /robot/set_super_enable, _stop, _reset | std_msgs/Bool, Empty, Empty | listened to; what came of it is printed |
-| robot_config/..., /manifest/robot_class | parameters | what `intera_interface` asks for |
+| /robot/set_super_enable, _stop, _reset | std_msgs/Bool, Empty, Empty | subscribed; the result is printed |
+| robot_config/..., /manifest/robot_class | parameters | those that `intera_interface` reads |
 
-All else of a Sawyer's speaks Rethink's own message types, which Debian does not have: the arm takes no commands here.
-The twin in one process (`open_twin`) does.
+All other topics of a Sawyer use Rethink's own message types, which Debian does not have: the arm takes no commands
+here. The twin in one process (`open_twin`) does.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tyro
 
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
-from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.arm.clock import MonotonicClock, Ticks
 from tabletop_interaction.real.arm.settings import RATE_HZ
-from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
+from tabletop_interaction.real.lab.lab import TWIN_LAB, load_lab
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import end_node, start_node
 from tabletop_interaction.real.twin import Twin, open_twin
-from tabletop_interaction.real.twin.node_lab import write_ros_lab
-from tabletop_interaction.real.twin.node_switches import act, listen
-from tabletop_interaction.real.twin.node_topics import Topics, advertise, check_no_robot, import_ros, set_parameters
+from tabletop_interaction.real.twin.node_topics import (
+    RosModules,
+    Topics,
+    advertise,
+    check_no_robot,
+    import_ros,
+    picture_topic,
+    set_parameters,
+)
+from tabletop_interaction.real.twin.robot import TwinRobot
+
+Action = Callable[[TwinRobot], str]
+"""Acts on the robot and returns the result as text."""
 
 _INTERRUPTED = 130
 
@@ -50,20 +61,20 @@ class TwinNode:
     """
 
     rate: float = 10.0
-    """Pictures a second and view, up to 100."""
+    """Pictures per second and view, up to 100."""
     split: Literal["train", "val", "test"] = "train"
-    """Which objects and backgrounds the scene draws."""
+    """Objects and backgrounds of the scene."""
     seed: int = 0
-    """Of the scene."""
+    """Seed of the scene."""
     lab: Path | None = None
-    """Write the lab file that goes with the node there, for `tabletop doctor --config` and others."""
+    """New lab file for this node, for `tabletop doctor --config` and other commands."""
 
     def run(self) -> None:
         """Publish until a signal, the master or a newer twin ends it.
 
         Raises:
-            InvalidConfiguration: a rate that cannot be, a lab file that is there already, ROS is not installed, or the
-                master is a robot's.
+            InvalidConfiguration: a rate out of range, an existing lab file, ROS is not installed, or the master belongs
+                to a robot.
             MasterUnreachable: no ROS master answers.
         """
         if not 0 < self.rate <= RATE_HZ:
@@ -80,12 +91,12 @@ class TwinNode:
             names = " ".join(publisher.name for publisher in topics.pictures.values())
             print(f"publishing at {uri}: {names} at {self.rate:g} Hz; Ctrl-C ends it", flush=True)
             rate = _publish(twin, topics, self.rate, stopped)
-            print(f"ended; {rate:.1f} pictures a second and view", flush=True)
+            print(f"ended; {rate:.1f} pictures per second and view", flush=True)
         end_node(ros.rospy)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run; an error that is raised on purpose ends in one line."""
+    """Parse the command line and run; an error of this package ends in one line."""
     options = tyro.cli(TwinNode, prog="python -m tabletop_interaction.real.twin.node", args=arguments)
     try:
         options.run()
@@ -97,18 +108,99 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def write_ros_lab(path: Path, now: datetime) -> None:
+    """Write the twin's lab file with the node's topics as cameras and a robot behind ROS.
+
+    Args:
+        path: of the new file.
+        now: time of the calibrations.
+
+    Raises:
+        InvalidConfiguration: the file exists; nothing was written.
+    """
+    if path.exists():
+        raise InvalidConfiguration(
+            f"{path} exists and may be a calibrated laboratory; name another file, or omit --lab if it belongs to this "
+            "node"
+        )
+    twin, calibrated = read_lab_file(TWIN_LAB).plain, {"calibrated_at": now.isoformat()}
+    update_lab_file(
+        path,
+        {
+            **twin,
+            "driver": "intera",
+            "cameras": {
+                view: {**camera, "kind": "ros", "source": picture_topic(view)}
+                for view, camera in twin["cameras"].items()
+            },
+            "intrinsics": {view: {**entry, **calibrated} for view, entry in twin["intrinsics"].items()},
+            "views": {view: {**entry, **calibrated} for view, entry in twin["views"].items()},
+            "robot": {**twin["robot"], **calibrated},
+        },
+    )
+
+
+def listen(ros: RosModules) -> SimpleQueue[Action]:
+    """Subscribe to the switches; their actions wait in the queue, because PyBullet needs one thread."""
+    waiting: SimpleQueue[Action] = SimpleQueue()
+
+    def switch(topic: str, message_type: Any, action_of: Callable[[Any], Action]) -> None:
+        ros.rospy.Subscriber(topic, message_type, lambda message: waiting.put(action_of(message)), queue_size=10)
+
+    switch("/robot/set_super_enable", ros.std_msgs.Bool, lambda message: enable if message.data else disable)
+    switch("/robot/set_super_stop", ros.std_msgs.Empty, lambda message: stop)
+    switch("/robot/set_super_reset", ros.std_msgs.Empty, lambda message: reset)
+    return waiting
+
+
+def act(waiting: SimpleQueue[Action], robot: TwinRobot) -> Iterator[str]:
+    """Run the waiting actions in order; yields their results."""
+    while True:
+        try:
+            action = waiting.get_nowait()
+        except Empty:
+            return
+        yield action(robot)
+
+
+def enable(robot: TwinRobot) -> str:
+    """Switch the motors on, unless stopped."""
+    if robot.state.stopped:
+        return "stays disabled: it is stopped; reset it first"
+    robot.state.enabled = True
+    return "enabled"
+
+
+def disable(robot: TwinRobot) -> str:
+    """Switch the motors off."""
+    robot.disable()
+    return "disabled"
+
+
+def stop(robot: TwinRobot) -> str:
+    """Stop as the stop button does."""
+    robot.halt()
+    return "stopped"
+
+
+def reset(robot: TwinRobot) -> str:
+    """Clear a stop."""
+    refusal = robot.clear_stop()
+    return f"not reset: {refusal}" if refusal else "reset"
+
+
 def _publish(twin: Twin, topics: Topics, rate: float, stopped: Event) -> float:
-    """Simulate, publish and obey the switches until stopped; the pictures a second that came of it."""
+    """Simulate, publish and act on the switches until stopped; returns the achieved pictures per second."""
     rospy, clock, switches = topics.ros.rospy, MonotonicClock(), listen(topics.ros)
     start, taken, ticks = clock.now(), 0, Ticks(clock, 1 / RATE_HZ)
     due = start
     while not (stopped.is_set() or rospy.is_shutdown()):
-        for said in act(switches, twin.robot):
-            print(said, flush=True)
+        for result in act(switches, twin.robot):
+            print(result, flush=True)
         twin.robot.advance(1 / RATE_HZ)
         topics.publish_joints(twin.robot.joints())
         if clock.now() >= due:
-            # What a picture shows must not be older than its stamp.
+            # A picture must not be older than its stamp.
             stamp = rospy.Time.now()
             topics.publish_pictures(twin.table.observe(), stamp)
             taken, due = taken + 1, max(due, clock.now() - 1 / rate) + 1 / rate
@@ -118,7 +210,7 @@ def _publish(twin: Twin, topics: Topics, rate: float, stopped: Event) -> float:
 
 @contextmanager
 def _signalled() -> Iterator[Event]:
-    """Set by Ctrl-C or a request to end; a shell that starts it in the background may have switched Ctrl-C off."""
+    """An event that Ctrl-C and SIGTERM set, also if the shell has disabled Ctrl-C for a background process."""
     stopped = Event()
     before = {each: signal.signal(each, lambda *_: stopped.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

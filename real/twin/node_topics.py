@@ -1,4 +1,4 @@
-"""What the twin's node publishes: the joints and the pictures as messages, and a Sawyer's parameters."""
+"""The messages and parameters that the twin's node publishes: joints, pictures and a Sawyer's parameters."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.real.arm.joint_states import TOPIC
+from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.ros.node import INSTALLATION
-from tabletop_interaction.real.twin.rospy_stand_in import PARAMETERS, PUBLISHED_JOINTS
+from tabletop_interaction.real.twin.stand_ins import PARAMETERS, PUBLISHED_JOINTS
 
 MARK = "/tabletop_twin"
-"""The parameter that tells a twin's master from a robot's."""
+"""The parameter that marks the master of a twin."""
 
 
 @dataclass(frozen=True)
 class RosModules:
-    """What the node calls: rospy, and the classes of Debian's `sensor_msgs` and `std_msgs`."""
+    """rospy, and the modules `sensor_msgs.msg` and `std_msgs.msg`."""
 
     rospy: Any
     sensor_msgs: Any
@@ -31,7 +29,7 @@ class RosModules:
 
 
 def import_ros() -> RosModules:
-    """The modules, imported.
+    """Import the modules.
 
     Raises:
         InvalidConfiguration: one is not installed in this Python.
@@ -43,32 +41,32 @@ def import_ros() -> RosModules:
 
 
 def check_no_robot(rospy: Any) -> None:
-    """See that the master is not a robot's.
+    """Refuse a master that belongs to a robot.
 
     Raises:
-        InvalidConfiguration: it is.
+        InvalidConfiguration: it does.
     """
     if not rospy.has_param(MARK) and any(rospy.has_param(name) for name in PARAMETERS):
         raise InvalidConfiguration(
-            "this master belongs to a robot, whose joints a twin must not speak for; nothing was published; start a "
-            "master of your own (`rosmaster --core -p 11312`) and set ROS_MASTER_URI to it"
+            "this master belongs to a robot, whose joint states a twin must not replace; nothing was published; start "
+            "another master (`rosmaster --core -p 11312`) and set ROS_MASTER_URI to it"
         )
 
 
 def set_parameters(rospy: Any) -> None:
-    """Tell the master of the twin what `intera_interface` asks of a robot's."""
+    """Set the parameters that `intera_interface` reads, and the mark of a twin."""
     for name, value in {MARK: True, **PARAMETERS}.items():
         rospy.set_param(name, value)
 
 
 def picture_topic(view: str) -> str:
-    """Where the pictures of a view are published."""
+    """The topic of a view's pictures."""
     return f"/cameras/{view}/image_raw"
 
 
 @dataclass(frozen=True, eq=False)
 class Topics:
-    """What is published; made by `advertise`.
+    """The publishers; made by `advertise`.
 
     Attributes:
         ros: the modules.
@@ -80,7 +78,7 @@ class Topics:
     joints: Any
     pictures: Mapping[str, Any]
 
-    def publish_joints(self, joints: tuple[NDArray[np.float64], ...]) -> None:
+    def publish_joints(self, joints: tuple[Floats, ...]) -> None:
         """Send angles, speeds and efforts (7,), stamped now."""
         position, velocity, effort = ([0.0, *column.tolist()] for column in joints)
         message = self.ros.sensor_msgs.JointState(
@@ -90,11 +88,11 @@ class Topics:
         self.joints.publish(message)
 
     def publish_pictures(self, pictures: Pictures, stamp: Any) -> None:
-        """Send one picture a view, uint8 (H, W, 3) RGB, exposed at `stamp` (`rospy.Time`)."""
+        """Send one picture per view, uint8 (H, W, 3) RGB, exposed at `stamp` (`rospy.Time`)."""
         for view, picture in pictures.items():
             self.pictures[view].publish(self._image(view, picture, stamp))
 
-    def _image(self, view: str, picture: NDArray[np.uint8], stamp: Any) -> Any:
+    def _image(self, view: str, picture: Picture, stamp: Any) -> Any:
         height, width, channels = picture.shape
         message = self.ros.sensor_msgs.Image(
             height=height, width=width, encoding="rgb8", step=channels * width, data=picture.tobytes()
@@ -104,10 +102,10 @@ class Topics:
 
 
 def advertise(ros: RosModules, views: tuple[View, ...]) -> Topics:
-    """Make the topics known; a slow reader gets the newest message, not all."""
+    """Advertise the topics; a slow reader gets only the newest message."""
     publisher, sensor = ros.rospy.Publisher, ros.sensor_msgs
     return Topics(
         ros,
-        publisher(TOPIC, sensor.JointState, queue_size=1),
+        publisher(JOINT_STATES_TOPIC, sensor.JointState, queue_size=1),
         {view.name: publisher(picture_topic(view.name), sensor.Image, queue_size=1) for view in views},
     )

@@ -1,27 +1,24 @@
-"""The twin's robot: the simulated arm behind the switches and commands that a Sawyer has, in simulated time.
+"""The twin's robot: the simulated arm with the switches, commands and faults of a Sawyer, in simulated time.
 
-It does in each simulation step what the robot's controller does: go towards the last command no faster than the speed
-ratio allows, hold when stopped, press the fingers together.
+Each simulation step does what the robot's controller does: move towards the last command no faster than the speed ratio
+allows, hold if stopped, press the fingers together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pybullet
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, RATE_HZ
-from tabletop_interaction.real.twin.faults import TwinFaults
-from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, MOST_SPEED
+from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, MAX_SPEED
 from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 
-FloatArray = NDArray[np.float64]
-
-ESTOP_UP, ESTOP_PRESSED, ESTOP_RELEASED = 0, 1, 3
+_ESTOP_UP, _ESTOP_PRESSED, _ESTOP_RELEASED = 0, 1, 3
 
 _STILL_M = 4e-5
 _OPENING_S = 0.12
@@ -32,22 +29,44 @@ _LINK_NAME = 12
 
 @dataclass
 class AssemblyState:
-    """The fields of `intera_core_msgs/RobotAssemblyState` that are asked for."""
+    """The fields of `intera_core_msgs/RobotAssemblyState` that are used."""
 
-    homed: bool = True
-    ready: bool = True
     enabled: bool = True
     stopped: bool = False
     error: bool = False
-    estop_button: int = ESTOP_UP
-    estop_source: int = 0
+    estop_button: int = _ESTOP_UP
+
+
+@dataclass
+class TwinFaults:
+    """Switches for the faults of a robot; all are off at first.
+
+    Attributes:
+        states_stall: /robot/joint_states is no longer published.
+        blocked_joint: number of a joint that no longer moves, or None.
+        collided: the robot reports a collision.
+        extra_force: (3,) N, added to the force at the tip, base frame.
+        gripper_deaf: the gripper ignores commands.
+        gripper_error: the gripper reports an error.
+        head_turn: pan angle of the head, radians; 0 ahead.
+        unplugged_views: names of the cameras that give no more pictures.
+    """
+
+    states_stall: bool = False
+    blocked_joint: int | None = None
+    collided: bool = False
+    extra_force: Floats = field(default_factory=lambda: np.zeros(3))
+    gripper_deaf: bool = False
+    gripper_error: bool = False
+    head_turn: float = 0.0
+    unplugged_views: set[str] = field(default_factory=set)
 
 
 class TwinRobot:
-    """A Sawyer of PyBullet with its controller. Enabled and calibrated at first, as the operator leaves it.
+    """A Sawyer in PyBullet with its controller. It starts enabled and calibrated.
 
     Args:
-        table: a simulation with a scene; its arm is driven from here alone.
+        table: a simulation with a scene; only this class drives its arm.
     """
 
     def __init__(self, table: SimulationBackend) -> None:
@@ -61,16 +80,16 @@ class TwinRobot:
         self._slope = np.zeros(7)
         self._goal_m = self._travel_m = self._start_m = self.arm.finger_travel()
         self._still_steps = self._opening_steps = 0
-        self._forces: list[FloatArray] = []
+        self._forces: list[Floats] = []
         self._due: list[tuple[float, Callable[[], None]]] = []
 
     @property
     def arm(self) -> SimulatedArm:
-        """The simulated arm; another one after each new scene."""
+        """The simulated arm; a new scene replaces it."""
         return self._table.world.arm
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Simulate `seconds`."""
         self.time_s += seconds
         self._debt_s += seconds
         self._forces = []
@@ -79,17 +98,17 @@ class TwinRobot:
             self._step()
 
     def at(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something when so much time has passed from now."""
+        """Call `action` after `seconds` of simulated time."""
         self._due.append((self.time_s + seconds, action))
 
-    def command(self, q: FloatArray) -> None:
-        """Take over joint angles (7,), to be reached by the time of the next command; refused while stopped."""
+    def command(self, q: Floats) -> None:
+        """Set joint angles (7,), to be reached by the time of the next command; ignored if stopped."""
         if self.moves:
-            most = self.speed_ratio * MOST_SPEED
-            self._command, self._slope = q, np.clip((q - self._target) * RATE_HZ, -most, most)
+            limit = self.speed_ratio * MAX_SPEED
+            self._command, self._slope = q, np.clip((q - self._target) * RATE_HZ, -limit, limit)
 
     def move_fingers(self, opening: float) -> None:
-        """Take over an opening of both fingers together, metres."""
+        """Set an opening of both fingers together, metres."""
         if self.moves and not self.faults.gripper_deaf:
             self._goal_m, self._still_steps = float(np.clip(opening, 0, FULL_OPENING_M)) / 2, 0
             self._start_m, self._opening_steps = min(self.arm.finger_travel(), self._goal_m), 0
@@ -106,60 +125,69 @@ class TwinRobot:
 
     @property
     def gripping(self) -> bool:
-        """Whether the fingers stand still before they came together as far as they shall."""
+        """Whether the fingers are at rest before they reach their goal."""
         return self._still_steps >= _GRIPPING_STEPS and self._travel_m > self._goal_m + _DEAD_ZONE_M
 
-    @property
-    def fingers_move(self) -> bool:
-        """Whether the fingers moved in the last step."""
-        return self._still_steps == 0
-
-    def joints(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def joints(self) -> tuple[Floats, Floats, Floats]:
         """Angles, speeds and efforts (7,) of the joints."""
         return self.arm.joint_motion()
 
-    def tip_position(self) -> FloatArray:
-        """(3,) of the gripper's tip in the arm's base frame, from PyBullet, metres."""
+    def tip_position(self) -> Floats:
+        """(3,) position of the gripper's tip in the arm's base frame, from PyBullet, metres."""
         body, client = self.arm.body, self._table.world.client.id
         infos = (pybullet.getJointInfo(body, i, client) for i in range(pybullet.getNumJoints(body, client)))
         link = next(info[0] for info in infos if info[_LINK_NAME].decode() == GRIPPER_TIP)
         state = pybullet.getLinkState(body, link, computeForwardKinematics=1, physicsClientId=client)
         base = pybullet.getBasePositionAndOrientation(body, client)
-        # A base with mass is told by its centre of mass.
+        # PyBullet gives the centre of mass of a base with mass.
         inertial = pybullet.getDynamicsInfo(body, -1, client)[3:5]
         frame = pybullet.multiplyTransforms(*base, *pybullet.invertTransform(*inertial))
         position, _ = pybullet.multiplyTransforms(*pybullet.invertTransform(*frame), state[4], state[5])
         return np.array(position)
 
-    def tip_force(self) -> FloatArray:
-        """(3,) N with which the arm and what it grips is pushed, mean over the last call of `advance`, base frame."""
-        felt = np.mean(self._forces, axis=0) if self._forces else np.zeros(3)
+    def tip_force(self) -> Floats:
+        """(3,) N on the arm and what it grips, mean over the last call of `advance`, base frame."""
+        force = np.mean(self._forces, axis=0) if self._forces else np.zeros(3)
         # The base's x axis points along the arena's y axis.
-        return np.array([felt[1], -felt[0], felt[2]]) + self.faults.extra_force
+        return np.array([force[1], -force[0], force[2]]) + self.faults.extra_force
 
     def press_estop(self) -> None:
-        """The stop button goes down: the brakes hold every joint."""
-        self.state.estop_button = ESTOP_PRESSED
+        """Press the stop button: the brakes hold every joint."""
+        self.state.estop_button = _ESTOP_PRESSED
         self.halt()
 
     def release_estop(self) -> None:
-        """The stop button goes up; the robot stays stopped."""
-        self.state.estop_button = ESTOP_RELEASED
+        """Release the stop button; the robot stays stopped."""
+        self.state.estop_button = _ESTOP_RELEASED
+
+    def clear_stop(self) -> str:
+        """Clear a stop; returns the reason of a refusal, or an empty text."""
+        if not self.state.stopped:
+            return "Failed to Reset due to lack of Error State."
+        if self.state.estop_button == _ESTOP_PRESSED:
+            return "Failed to Reset: E-Stop Engaged"
+        self.state.stopped, self.state.error, self.state.estop_button = False, False, _ESTOP_UP
+        return ""
+
+    def disable(self) -> None:
+        """Switch the motors off; the brakes hold."""
+        self.state.enabled = False
+        self.stay()
 
     def halt(self) -> None:
         """Stop as the robot does by itself."""
-        self.state.stopped, self.state.enabled = True, False
-        self.stay()
+        self.state.stopped = True
+        self.disable()
 
     def settle(self) -> None:
-        """Come to rest exactly where it was told to be: after that nothing is left of what happened before."""
+        """Jump to the commanded joint angles at rest; no effect of earlier motion remains."""
         self.arm.jump(self._command)
         self._target, self._slope = self._command, np.zeros(7)
         self._goal_m = self._travel_m = self._start_m = self.arm.finger_travel()
         self._still_steps, self._debt_s = 0, 0.0
 
     def stay(self) -> None:
-        """Let the arm stay where it is now."""
+        """Hold the present joint angles."""
         self._command = self._target = self.arm.joint_angles()
         self._slope = np.zeros(7)
 
@@ -185,7 +213,7 @@ class TwinRobot:
             self.arm.move_fingers(self._opened_m())
 
     def _opened_m(self) -> float:
-        """Where the fingers shall be on their way to open, slowly at both ends, as `Arm.open_fingers`."""
+        """Target of the fingers while they open, slow at both ends, as in the simulated arm's `open_fingers`."""
         self._opening_steps += 1
         done = min(1.0, self._opening_steps * STEP_S / _OPENING_S)
         return self._start_m + (self._goal_m - self._start_m) * done**2 * (3 - 2 * done)
@@ -195,3 +223,26 @@ class TwinRobot:
         self._due = [(at, action) for at, action in self._due if at > self.time_s - self._debt_s]
         for action in due:
             action()
+
+
+class TwinClock:
+    """Simulated time; sleeping advances the simulation.
+
+    Args:
+        robot: the twin's robot.
+        after_sleep: called after every sleep.
+    """
+
+    def __init__(self, robot: TwinRobot, after_sleep: Callable[[], None]) -> None:
+        self._robot = robot
+        self._after_sleep = after_sleep
+
+    def now(self) -> float:
+        """Simulated seconds."""
+        return self._robot.time_s
+
+    def sleep(self, seconds: float) -> None:
+        """Simulate `seconds`."""
+        if seconds > 0:
+            self._robot.advance(seconds)
+            self._after_sleep()

@@ -1,18 +1,18 @@
-"""Rethink's Sawyer with its electric parallel gripper: tables of numbers, and the URDF written from them.
+"""Rethink's Sawyer with its electric parallel gripper: tables of numbers, and the URDF generated from them.
 
-Metres, kilograms, newtons and radians; `rpy` turns about the parent's fixed x, then y, then z axis. A child's
-frame is parent * T(xyz, rpy) * motion about or along the joint's axis. The numbers are those that Rethink
-publishes for arm and gripper, fingers in slot 2; the shapes to look at are our own. No mesh file is needed.
+Metres, kilograms, newtons and radians; `rpy` turns about the parent's fixed x, then y, then z axis. A child's frame is
+parent * T(xyz, rpy) * motion about or along the joint's axis. The numbers are those that Rethink publishes for arm and
+gripper, fingers in slot 2; the visual shapes are our own. No mesh file is needed.
 
-Where this departs from the published tables, and why:
+Differences from the published tables:
 
-- What is bolted together is told in one frame, and massless frames that nothing here asks for are gone:
-  pedestal, feet and controller box are in `base`, the parts of a link called `..._2` in that link, the
-  connector plate and the gripper's body in `right_hand`.
-- The head does not pan: it is bolted to the first link, screen and all.
-- The gripper's 0.47 kg are shared out, 0.03 kg to each finger with its tip and the rest to `right_hand`, each
-  with the inertia of a solid box of its size: 1 g fingers with 0.01 kg m^2 would make contacts unstable.
-- The frames that remain (`right_hand_camera`, `right_gripper_tip`) weigh 1 g: smaller masses upset Bullet.
+- Rigidly connected parts share one frame, and unused massless frames are left out: pedestal, feet and controller box
+  are in `base`, the parts of a link called `..._2` in that link, the connector plate and the gripper's body in
+  `right_hand`.
+- The head does not pan: it is fixed to the first link.
+- The gripper's 0.47 kg are distributed: 0.03 kg to each finger with its tip and the rest to `right_hand`, each with the
+  inertia of a solid box of its size. 1 g fingers with 0.01 kg m^2 would make contacts unstable.
+- The remaining frames (`right_hand_camera`, `right_gripper_tip`) weigh 1 g: smaller masses are unstable in Bullet.
 
 The pads' inner faces are 15.5 mm apart when closed and 57.2 mm when open. The pads end 2.8 mm beyond
 `right_gripper_tip`, and their middle lies 3 mm beside it along the gripper's x axis, as published.
@@ -43,10 +43,10 @@ COLOURS: dict[str, tuple[float, float, float, float]] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """A primitive, its centre at `xyz` and turned by `rpy` in its link's frame.
+    """A primitive with its centre at `xyz`, turned by `rpy`, in its link's frame.
 
-    `size` is x, y, z of a box, radius and length (along z) of a cylinder, or radius of a sphere, metres;
-    `colour`, a key of `COLOURS`, means nothing where shapes collide.
+    `size` is x, y, z of a box, radius and length (along z) of a cylinder, or radius of a sphere, metres; `colour` is a
+    key of `COLOURS` and is used by visual shapes only.
     """
 
     kind: Literal["box", "cylinder", "sphere"]
@@ -70,7 +70,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of a joint: rad, rad/s, N m, rad/s^2 where it is revolute; m, m/s, N, m/s^2 where prismatic."""
+    """Limits of a joint: rad, rad/s, N m, rad/s^2 if revolute; m, m/s, N, m/s^2 if prismatic."""
 
     lower: float
     upper: float
@@ -81,7 +81,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Joint:
-    """How `child` hangs on `parent`; `axis` and `limits` are told for moving joints only."""
+    """The connection of `child` to `parent`; `axis` and `limits` are used by moving joints only."""
 
     name: str
     kind: Literal["fixed", "revolute", "prismatic"]
@@ -97,10 +97,10 @@ ARM_JOINT_NAMES = ("right_j0", "right_j1", "right_j2", "right_j3", "right_j4", "
 FINGER_JOINT_NAMES = ("right_gripper_l_finger_joint", "right_gripper_r_finger_joint")
 
 NEUTRAL = (0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161)
-"""The maker's neutral posture, radians: the gripper points straight down."""
+"""The manufacturer's neutral posture, radians: the gripper points straight down."""
 
 FINGER_TRAVEL = 0.020833
-"""How far each finger slides from closed to open, metres."""
+"""Travel of each finger from closed to open, metres."""
 
 _QUARTER = 1.5708
 _WRIST_TURN: Vector = (-_QUARTER, -0.17453, 3.1416)
@@ -116,7 +116,7 @@ def _fixed(parent: str, child: str, xyz: Vector, rpy: Vector = _ORIGIN) -> Joint
 
 
 def _finger_joint(name: str, child: str, y: float, lower: float, upper: float) -> Joint:
-    # Nobody publishes a bound on a finger's acceleration.
+    # No limit of a finger's acceleration is published.
     limits = Limits(lower, upper, velocity=5.0, effort=20.0, acceleration=math.inf)
     return Joint(name, "prismatic", "right_hand", child, (0.003, y, 0.05992), _ORIGIN, (0, 1, 0), limits)
 
@@ -335,10 +335,10 @@ LINKS: tuple[Link, ...] = (_BASE, _HEAD, *_ARM, Link("right_hand_camera", 0.001)
 
 
 def sawyer_urdf() -> str:
-    """The arm as the text of a URDF file that needs no other file.
+    """The arm as a self-contained URDF.
 
-    Bullet takes inertias from the collision shapes unless loaded with `URDF_USE_INERTIA_FROM_FILE`;
-    neighbouring links overlap, so leave self-collision off.
+    Load it with `URDF_USE_INERTIA_FROM_FILE`, otherwise Bullet computes inertias from the collision shapes; leave
+    self-collision off because neighbouring links overlap.
     """
     robot = ElementTree.Element("robot", name="sawyer")
     for name, rgba in COLOURS.items():
@@ -353,7 +353,7 @@ def sawyer_urdf() -> str:
 
 
 def write_sawyer_urdf(path: Path) -> Path:
-    """Writes the URDF to `path`, whose folder exists, and returns `path`."""
+    """Write the URDF to `path`, whose folder exists, and return `path`."""
     path.write_text(sawyer_urdf(), encoding="utf-8")
     return path
 

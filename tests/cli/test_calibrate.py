@@ -15,10 +15,10 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
 from tabletop_interaction.real.calibration.charuco import Board
-from tabletop_interaction.real.calibration.hand_guiding import HAND
 from tabletop_interaction.real.calibration.tables import read_hand_poses, read_touch_template, write_hand_poses
+from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.real.cameras.frames import Frame
-from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.lab.lab import load_lab
 from tabletop_interaction.sawyer.kinematics import HOME, inverse, inverse_down
 
 BOARD = Board()
@@ -114,7 +114,7 @@ def test_pictures_and_four_touched_points_give_a_lab_that_the_backend_reads(cali
     table = np.array([(x, y, 0.0) for x in (-0.2, 0.0, 0.2) for y in (-0.16, 0.16)])
     for view in read.views:
         # What a pixel of the calibrated view means on the table, against the true camera behind the same cut-out.
-        crop = read.cameras[view.name].crop
+        crop = read.crops[view.name]
         true = (_view(view.name).project(table) - (crop.left, crop.top) + 0.5) * (430 / crop.width, 350 / crop.height)
         np.testing.assert_allclose(view.unproject(true - 0.5), table, atol=0.001)
     touched = table @ read.base_from_arena[:3, :3].T + read.base_from_arena[:3, 3]
@@ -210,7 +210,7 @@ def test_an_arm_that_tells_nothing_new_is_a_fault(calibrated, lab, tmp_path, mon
     assert (
         main(["calibrate", "robot", "--lab", str(lab), "--touch", str(template), "--out", str(tmp_path / "out")]) == 1
     )
-    assert "were last told 3.0 s ago" in capsys.readouterr().err
+    assert "are 3.0 s old" in capsys.readouterr().err
     assert arm.closed
 
 
@@ -282,9 +282,9 @@ def test_live_cameras_take_the_pictures_by_themselves(lab, pictures, tmp_path, m
         (["arena", "--pictures", "PICTURES/cameras"], "holds 9 pictures; this step takes one a view"),
         (["robot"], "give one of --touch, --hand-poses, --touched, or --pictures"),
         (["robot", "--pictures", "PICTURES/arena"], "--pictures together with --poses"),
-        (["robot", "--touched", "gone.csv"], "there is no file gone.csv; it is a CSV table"),
+        (["robot", "--touched", "gone.csv"], "there is no file gone.csv; give a CSV table"),
         (["robot", "--touched", "TEMPLATE"], "base_x is ''; a number is accepted"),
-        (["board", "--square-mm", "60"], "a4 has room for"),
+        (["board", "--square-mm", "60"], "a4 has space for"),
     ],
 )
 def test_mistakes_end_in_one_line_and_leave_the_lab_file(

@@ -24,7 +24,9 @@ def test_the_packaged_laboratory_is_well_from_end_to_end(capsys):
 
 def test_what_is_not_well_is_named_with_a_remedy(tmp_path, capsys):
     lab = tmp_path / "lab.yaml"
-    update_lab_file(lab, {**read_lab_file(TWIN_LAB), "arena": {"x_min": 0.0, "x_max": 0.1, "y_min": 0.5, "y_max": 0.6}})
+    update_lab_file(
+        lab, {**read_lab_file(TWIN_LAB).plain, "arena": {"x_min": 0.0, "x_max": 0.1, "y_min": 0.5, "y_max": 0.6}}
+    )
     assert main(["doctor", "--config", str(lab), "--move"]) == 1
     told = capsys.readouterr()
     assert "MEND  reach: " in told.out
@@ -41,7 +43,7 @@ def test_a_laboratory_where_nothing_is_plugged_in_is_told_part_by_part(tmp_path,
     told = capsys.readouterr()
     wrong = ["camera view_0", "camera view_1", "camera view_2", "camera view_3", "ROS master", "robot", "gripper"]
     assert f"7 of 13 checks failed: {', '.join(wrong)};" in told.err
-    assert "cannot be opened\n      -> see `v4l2-ctl --list-devices`" in told.out
+    assert "cannot be opened\n      -> run `v4l2-ctl --list-devices`" in told.out
     assert main(["doctor", "--config", str(lab)]) == 1
     assert "MEND  robot base: " in capsys.readouterr().out
 

@@ -19,7 +19,7 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import GroundTruth, count_interactions, read_interactions
 from tabletop_interaction.envs.records.folder import FolderMeta, read_meta
 from tabletop_interaction.real import TWIN_LAB, open_sawyer, twin
-from tabletop_interaction.real.arm.joint_states import TOPIC
+from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.twin import Twin
 from tabletop_interaction.simulation.arm import AWAY
 
@@ -169,7 +169,7 @@ def test_after_a_fault_and_a_yes_the_episode_begins_anew(
     monkeypatch.setattr("builtins.input", answer)
     assert _rearrange(robot, goal, tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert "the operator let it go on; the episode starts again" in said
+    assert "the operator allowed it to continue; the episode starts again" in said
     assert "\ndone after" in said
 
 
@@ -243,7 +243,7 @@ def test_without_a_ros_master_or_rethinks_sdk_nothing_is_written(
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     command = [*COMMANDS[name], "--backend", "sawyer", "--config", str(lab)]
     assert "no ROS master answers at http://localhost:1" in _refused(command, tmp_path, capsys)
-    monkeypatch.setattr("tabletop_interaction.real.arm.intera_driver.check_master", lambda: "http://robot")
+    monkeypatch.setattr("tabletop_interaction.real.arm.intera_connection.check_master", lambda: "http://robot")
     monkeypatch.setitem(sys.modules, "rospy", None)
     assert "Rethink's SDK cannot be imported" in _refused(command, tmp_path, capsys)
 
@@ -307,7 +307,7 @@ def test_without_a_yes_the_arm_holds_and_the_same_command_goes_on_later(
     monkeypatch.setattr("builtins.input", answered)
     assert _collect(robot, out, 2) == 1
     said = capsys.readouterr().err
-    assert "the robot feels a collision" in said
+    assert "the robot reports a collision" in said
     assert "run the same command again to resume" in said
     assert "Traceback" not in said
     assert held[0] < 0.05
@@ -351,7 +351,7 @@ def test_ctrl_c_holds_the_arm_and_loses_no_row(
             moved_by(q)
 
         monkeypatch.setattr(made.robot, "command", command)
-        made.modules.rospy.Subscriber(TOPIC, None, lambda message: joints.append(message.position[1:]))
+        made.modules.rospy.Subscriber(JOINT_STATES_TOPIC, None, lambda message: joints.append(message.position[1:]))
         _amid_a_move(made, lambda: signal.raise_signal(signal.SIGINT), lambda: _rows(out) == 1)
 
     when_opened.append(interrupt_amid_a_move)

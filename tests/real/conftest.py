@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
-from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSettings, settings_of
-from tabletop_interaction.real.lab.config import Lab, load_lab
-from tabletop_interaction.real.opening import Parts, assemble
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSettings, SawyerSettings
+from tabletop_interaction.real.lab.lab import Lab, load_lab
+from tabletop_interaction.real.opening import OpenedParts, assemble
 from tabletop_interaction.real.twin import Twin, open_twin
 
 FloatArray = NDArray[np.float64]
 
 
 class FakeClock:
-    """A clock that goes on when somebody sleeps; `at` does something at its time."""
+    """A clock that advances in `sleep`; `at` calls an action at its time."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -44,7 +44,7 @@ class FakeClock:
 
 
 class FakeSawyer:
-    """A driver whose arm is at once where it is told to be; `reported` and `grip` are what it reports instead."""
+    """A driver whose arm jumps to each command; `reported` and `grip` replace what it reports."""
 
     name = "fake"
 
@@ -60,7 +60,7 @@ class FakeSawyer:
 
     def state(self) -> ArmState:
         zeros = np.zeros(7)
-        healthy = ArmState(self.positions, zeros, zeros, np.zeros(3), True, False, False, False, False, self.clock.time)
+        healthy = ArmState(self.positions, zeros, np.zeros(3), True, False, False, False, False, self.clock.time)
         return replace(healthy, **self.reported)
 
     def command(self, positions: FloatArray) -> None:
@@ -71,7 +71,7 @@ class FakeSawyer:
         self.holds += 1
 
     def gripper(self) -> GripperState:
-        return replace(GripperState(self.opening, 0.0, False, False, False), **self.grip)
+        return replace(GripperState(self.opening, 0.0, False, False), **self.grip)
 
     def move_fingers(self, opening: float) -> None:
         if not self.deaf:
@@ -80,29 +80,26 @@ class FakeSawyer:
     def enable(self) -> None:
         self.reported = {}
 
-    def stop(self) -> None:
-        self.reported = {"stopped": True, "enabled": False}
-
     def close(self) -> None:
         self.hold()
 
 
 @pytest.fixture
 def sawyer() -> FakeSawyer:
-    """A healthy arm, away from the table, on a clock that nobody has to wait for."""
+    """A healthy arm, away from the table, with a clock that does not wait."""
     return FakeSawyer(FakeClock())
 
 
 @pytest.fixture(scope="session")
 def quick_lab() -> Lab:
-    """The twin's laboratory, its arm as fast as the joints are rated for: fewer steps to simulate."""
-    quick = {"speed_ratio": 0.95, "acceleration_ratio": 1.0, "ramp_s": 0.05, "descent_m_s": 0.25, "sweep_m_s": 0.4}
-    return replace(load_lab(TWIN_LAB), settings={"motion": quick})
+    """The twin's laboratory with the arm at its rated speeds: fewer steps to simulate."""
+    quick = MotionSettings(speed_ratio=0.95, acceleration_ratio=1.0, ramp_s=0.05, descent_m_s=0.25, sweep_m_s=0.4)
+    return replace(load_lab(TWIN_LAB), settings=SawyerSettings(quick))
 
 
 @dataclass(frozen=True)
 class TwinTable:
-    """A backend on a twin, and the twin itself, to look behind it."""
+    """A backend on a twin, and the twin itself."""
 
     backend: SawyerBackend
     twin: Twin
@@ -111,14 +108,13 @@ class TwinTable:
 
 @pytest.fixture(scope="session")
 def open_twin_table(quick_lab: Lab) -> Callable[..., TwinTable]:
-    """Opens a backend on a new twin, as `open_sawyer` does, and keeps the twin at hand."""
+    """Opens a backend on a new twin, as `open_sawyer` does, and returns both."""
 
-    def opened(**sections: dict[str, Any]) -> TwinTable:
-        settings = settings_of({**quick_lab.settings, **sections})
+    def opened() -> TwinTable:
         twin = open_twin("train", quick_lab.views)
-        driver = twin.connect(settings)
-        parts = Parts(driver, twin.clock, twin.cameras, twin.operator, {"driver": "twin"})
-        return TwinTable(assemble(quick_lab, settings, parts, twin.operator, twin.close), twin, driver)
+        driver = twin.connect(quick_lab.settings)
+        parts = OpenedParts(driver, twin.clock, twin.cameras, twin.operator, {"driver": "twin"})
+        return TwinTable(assemble(quick_lab, parts, twin.operator, twin.close), twin, driver)
 
     return opened
 

@@ -20,13 +20,13 @@ from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
 from tabletop_interaction.real.calibration.charuco import Board
-from tabletop_interaction.real.calibration.hand_guiding import HAND
+from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.sawyer.kinematics import HOME, forward
 from tabletop_interaction.sim_assets import ObjectModel, background_names
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.cameras import arena_views
-from tabletop_interaction.simulation.scene import Light, Placement, Scene
+from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.scene import Light, Placement, Pose, Scene
 
 FloatArray = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ def render_boards(
     """
     spans = [_metres_per_pixel(board, view, pose) for view in views for pose in arena_from_boards]
     sheet = _sheet(board, _SOFTNESS_PX * float(np.median(spans)))
-    sensor = renderer.Sensor(0, noise, 0.01, max(v.height for v in views), max(v.width for v in views))
+    sensor = Sensor(0, noise, 0.01, max(v.height for v in views), max(v.width for v in views))
     cameras = renderer.ComposedRenderer(views)
     try:
         with patch.object(renderer, "load_object", return_value=sheet):
@@ -130,7 +130,7 @@ def _metres_per_pixel(board: Board, view: View, arena_from_board: FloatArray) ->
     return float((view.camera_from_arena @ middle)[2] / view.intrinsics[0, 0])
 
 
-def _pose(transform: FloatArray) -> renderer.Pose:
+def _pose(transform: FloatArray) -> Pose:
     return transform[:3, 3], np.asarray(Rotation.from_matrix(transform[:3, :3]).as_quat(), np.float64)
 
 

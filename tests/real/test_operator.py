@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.errors import RobotFault
-from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended, ask_afresh
+from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended, ask_at_terminal
 
 RNG = np.random.default_rng(0)
 
@@ -32,18 +32,18 @@ def test_a_person_is_asked_how_many_objects_were_put_back(answer, count, monkeyp
 def test_only_the_whole_word_lets_the_arm_go_on(answer, goes_on):
     asked = []
     console = AtConsole(ask=lambda question: (asked.append(question), answer)[1])
-    assert console.may_go_on(RobotFault("picking: the robot feels a collision")) is goes_on
-    assert "picking: the robot feels a collision" in asked[0]
+    assert console.may_continue(RobotFault("picking: the robot reports a collision")) is goes_on
+    assert "picking: the robot reports a collision" in asked[0]
 
 
 def test_nobody_has_no_word_and_a_terminal_where_nobody_answers_has_none_either():
-    assert not Unattended().may_go_on(RobotFault("stopped"))
+    assert not Unattended().may_continue(RobotFault("stopped"))
 
     def closed(question):
         raise EOFError
 
     console = AtConsole(ask=closed)
-    assert not console.may_go_on(RobotFault("stopped"))
+    assert not console.may_continue(RobotFault("stopped"))
     with pytest.raises(RobotFault, match="nobody answers"):
         console.lay_table(RNG)
     with pytest.raises(RobotFault, match="nobody answers"):
@@ -63,7 +63,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(monkeypatch, capsys
             return show(text)
 
         monkeypatch.setattr(sys.stdout, "write", answered_when_asked)
-        assert ask_afresh("Go on? ") == "no"
+        assert ask_at_terminal("Go on? ") == "no"
     os.close(keyboard)
 
 
@@ -73,5 +73,5 @@ def test_a_person_beside_a_twin_is_asked_after_faults_and_lays_nothing():
     beside = BesideTwin(Unattended("oak"), person)
     beside.lay_table(RNG)
     assert (beside.background, beside.bring_back(RNG), asked) == ("oak", 0, [])
-    assert beside.may_go_on(RobotFault("stopped"))
+    assert beside.may_continue(RobotFault("stopped"))
     assert len(asked) == 1

@@ -40,7 +40,7 @@ def test_a_gripper_that_never_acknowledges_is_a_fault_in_time(sawyer, act):
     sawyer.deaf = True
     sawyer.opening = 0.0 if act is open_fingers else FULL_OPENING_M
     start = sawyer.clock.now()
-    with pytest.raises(RobotFault, match=r"the fingers did not get there within 3\.0 s"):
+    with pytest.raises(RobotFault, match=r"the fingers did not reach their goal within 3\.0 s"):
         act(sawyer, sawyer.clock, SAFETY, SETTINGS)
     assert sawyer.clock.now() - start == pytest.approx(SETTINGS.timeout_s, abs=0.05)
 

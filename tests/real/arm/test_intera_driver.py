@@ -10,11 +10,11 @@ import pytest
 
 from tabletop_interaction.errors import MasterUnreachable, RobotFault, RobotUnavailable
 from tabletop_interaction.real import open_sawyer
-from tabletop_interaction.real.arm.intera_driver import connect
-from tabletop_interaction.real.arm.intera_modules import import_intera
-from tabletop_interaction.real.arm.joint_states import TOPIC, JointStates
+from tabletop_interaction.real.arm.intera_connection import connect, import_intera
+from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC, JointStates
 from tabletop_interaction.real.arm.settings import SawyerSettings
-from tabletop_interaction.sawyer.kinematics import JOINT_NAMES, forward
+from tabletop_interaction.sawyer.kinematics import forward
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def test_it_limits_the_robots_own_speed_a_little_above_what_is_streamed(twin):
 @pytest.mark.parametrize(
     ("intera", "message"),
     [
-        ({"RobotEnable": _raising(TimeoutError("no state"))}, "does not tell its state .*no state"),
+        ({"RobotEnable": _raising(TimeoutError("no state"))}, "does not report its state .*no state"),
         ({"Limb": _raising(OSError("no joint_states"))}, "the arm of robot does not answer"),
         ({"get_current_gripper_interface": _raising(OSError("No gripper attached"))}, "robot has no gripper"),
-        ({"get_current_gripper_interface": lambda: object()}, "wears a object"),
+        ({"get_current_gripper_interface": lambda: object()}, "has a object"),
     ],
 )
 def test_a_part_that_is_not_there_is_told(twin, intera, message):
@@ -77,7 +77,7 @@ def test_an_arm_whose_services_are_missing_is_told(twin):
         _connect(twin, Limb=_raising(twin.modules.rospy.ROSException("timeout exceeded")))
 
 
-@pytest.mark.parametrize("names", [None, [], ["left_s0"], list(reversed(JOINT_NAMES))])
+@pytest.mark.parametrize("names", [None, [], ["left_s0"], list(reversed(ARM_JOINT_NAMES))])
 def test_missing_or_other_parameters_are_told_before_anything_is_made(twin, names, monkeypatch):
     monkeypatch.setitem(twin.modules.rospy.parameters, "robot_config/right_config/joint_names", names)
     with pytest.raises(RobotUnavailable, match="joint_names"):
@@ -102,7 +102,7 @@ def test_a_gripper_in_error_is_told(twin):
 def test_joint_states_that_never_come_are_told_in_time(twin):
     twin.robot.faults.states_stall = True
     start = twin.clock.now()
-    with pytest.raises(RobotUnavailable, match=f"sent nothing on {TOPIC}"):
+    with pytest.raises(RobotUnavailable, match=f"sent nothing on {JOINT_STATES_TOPIC}"):
         _connect(twin)
     assert twin.clock.now() - start < 6
 
@@ -130,9 +130,10 @@ def test_a_stopped_robot_is_enabled_when_it_is_asked_for_and_its_button_is_up(tw
     assert not driver.state().enabled
     driver.enable()
     assert driver.state().enabled
-    driver.stop()
+    twin.robot.halt()
     assert driver.state().stopped
     driver.enable()
+    assert not driver.state().stopped
     driver.close()
 
 
@@ -168,9 +169,7 @@ def test_a_gripper_without_signals_reports_an_error(twin, monkeypatch):
 
 def _message(seconds, names, values):
     stamp = SimpleNamespace(to_sec=lambda: seconds)
-    return SimpleNamespace(
-        header=SimpleNamespace(stamp=stamp), name=names, position=values, velocity=values, effort=values
-    )
+    return SimpleNamespace(header=SimpleNamespace(stamp=stamp), name=names, position=values, velocity=values)
 
 
 def test_joints_are_found_by_name_and_repetitions_stay_old(sawyer):
@@ -179,12 +178,12 @@ def test_joints_are_found_by_name_and_repetitions_stay_old(sawyer):
     states = JointStates(rospy, None, sawyer.clock)
     handlers[0](_message(1.0, ["head_pan"], [9.0]))
     assert states.newest is None
-    handlers[0](_message(1.1, ["head_pan", *reversed(JOINT_NAMES)], [9.0, *range(7)]))
+    handlers[0](_message(1.1, ["head_pan", *reversed(ARM_JOINT_NAMES)], [9.0, *range(7)]))
     assert states.newest.positions.tolist() == [6, 5, 4, 3, 2, 1, 0]
     assert states.newest.head == 9.0
     came = states.newest.stamp
     sawyer.clock.sleep(1.0)
-    handlers[0](_message(1.1, list(JOINT_NAMES), [0.0] * 7))
+    handlers[0](_message(1.1, list(ARM_JOINT_NAMES), [0.0] * 7))
     assert states.newest.stamp == came
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tabletop_interaction.real.arm.motion import Outcome, follow
+from tabletop_interaction.real.arm.motion import MotionOutcome, follow
 from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
 
 SAFETY, MOTION = SafetySettings(), MotionSettings()
@@ -25,7 +25,7 @@ def _follow(sawyer, way):
 def test_a_healthy_arm_comes_to_the_end_at_100_commands_a_second(sawyer):
     way = _way(sawyer)
     outcome, seconds = _follow(sawyer, way)
-    assert outcome is Outcome.REACHED
+    assert outcome is MotionOutcome.REACHED
     assert seconds == pytest.approx(SECONDS, abs=0.02)
     assert np.array_equal(sawyer.commands, way)
     assert sawyer.holds == 0
@@ -34,12 +34,12 @@ def test_a_healthy_arm_comes_to_the_end_at_100_commands_a_second(sawyer):
 @pytest.mark.parametrize(
     ("reported", "expected"),
     [
-        ({"estop_pressed": True, "stopped": True, "enabled": False}, Outcome.ESTOP),
-        ({"stopped": True}, Outcome.STOPPED),
-        ({"enabled": False}, Outcome.STOPPED),
-        ({"error": True}, Outcome.STOPPED),
-        ({"collided": True}, Outcome.COLLISION),
-        ({"tip_force": np.array([0.0, 9.0, 13.0])}, Outcome.FORCE),
+        ({"estop_pressed": True, "stopped": True, "enabled": False}, MotionOutcome.ESTOP),
+        ({"stopped": True}, MotionOutcome.STOPPED),
+        ({"enabled": False}, MotionOutcome.STOPPED),
+        ({"error": True}, MotionOutcome.STOPPED),
+        ({"collided": True}, MotionOutcome.COLLISION),
+        ({"tip_force": np.array([0.0, 9.0, 13.0])}, MotionOutcome.FORCE),
     ],
 )
 def test_what_the_robot_reports_stops_it_within_a_tick(sawyer, reported, expected):
@@ -53,7 +53,7 @@ def test_what_the_robot_reports_stops_it_within_a_tick(sawyer, reported, expecte
 def test_joint_states_that_stop_coming_stop_it_in_a_quarter_of_a_second(sawyer):
     sawyer.clock.at(1.0, lambda: sawyer.reported.update(stamp=sawyer.clock.now()))
     outcome, seconds = _follow(sawyer, _way(sawyer))
-    assert outcome is Outcome.STALE_STATE
+    assert outcome is MotionOutcome.STALE_STATE
     assert seconds == pytest.approx(1.0 + SAFETY.max_state_age_s, abs=0.025)
     assert sawyer.holds == 1
 
@@ -62,7 +62,7 @@ def test_a_joint_that_lags_for_three_ticks_stops_it(sawyer):
     start = sawyer.positions.copy()
     sawyer.reported = {"positions": start}
     outcome, seconds = _follow(sawyer, _way(sawyer))
-    assert outcome is Outcome.TRACKING_ERROR
+    assert outcome is MotionOutcome.TRACKING_ERROR
     assert seconds == pytest.approx(SECONDS * 0.15 / 0.2, abs=0.05)
 
 
@@ -70,20 +70,20 @@ def test_a_lag_of_two_ticks_is_forgiven(sawyer):
     behind = sawyer.positions - 0.5
     sawyer.clock.at(0.5, lambda: sawyer.reported.update(positions=behind))
     sawyer.clock.at(0.52, sawyer.reported.clear)
-    assert _follow(sawyer, _way(sawyer))[0] is Outcome.REACHED
+    assert _follow(sawyer, _way(sawyer))[0] is MotionOutcome.REACHED
 
 
 def test_an_arm_that_stays_a_little_short_times_out_after_the_settling_time(sawyer):
     sawyer.command = lambda q: setattr(sawyer, "positions", q - 0.05)
     outcome, seconds = _follow(sawyer, _way(sawyer))
-    assert outcome is Outcome.TIMEOUT
+    assert outcome is MotionOutcome.TIMEOUT
     assert seconds == pytest.approx(SECONDS + MOTION.settle_s, abs=0.05)
     assert sawyer.holds == 1
 
 
 def test_a_steady_force_such_as_a_weight_is_none(sawyer):
     sawyer.reported = {"tip_force": np.array([0.0, 0.0, -30.0])}
-    assert _follow(sawyer, _way(sawyer))[0] is Outcome.REACHED
+    assert _follow(sawyer, _way(sawyer))[0] is MotionOutcome.REACHED
 
 
 def test_a_force_that_fades_is_none_and_one_that_comes_back_is_one(sawyer):
@@ -91,13 +91,13 @@ def test_a_force_that_fades_is_none_and_one_that_comes_back_is_one(sawyer):
     healthy = sawyer.state
     sawyer.state = lambda: replace(healthy(), tip_force=next(pushes))
     outcome, seconds = _follow(sawyer, _way(sawyer))
-    assert outcome is Outcome.FORCE
+    assert outcome is MotionOutcome.FORCE
     assert seconds == pytest.approx(0.5 + 0.5 * 15 / 40, abs=0.03)
 
 
 def test_an_arm_that_is_not_fit_at_the_start_gets_no_command(sawyer):
     sawyer.reported = {"enabled": False}
-    assert _follow(sawyer, _way(sawyer))[0] is Outcome.STOPPED
+    assert _follow(sawyer, _way(sawyer))[0] is MotionOutcome.STOPPED
     assert sawyer.commands == []
 
 
@@ -116,6 +116,6 @@ def test_a_late_tick_delays_the_way_and_leaps_over_nothing(sawyer):
     way = _way(sawyer)
     sawyer.clock.at(1.0, lambda: setattr(sawyer.clock, "time", sawyer.clock.time + 0.2))
     outcome, seconds = _follow(sawyer, way)
-    assert outcome is Outcome.REACHED
+    assert outcome is MotionOutcome.REACHED
     assert seconds == pytest.approx(SECONDS + 0.2, abs=0.03)
     assert np.array_equal(sawyer.commands, way)

@@ -63,7 +63,7 @@ def test_a_hand_too_near_the_arms_own_column_is_refused():
 def test_a_way_that_dips_is_refused():
     low = inverse_down(0.6, 0.0, 0.0, 0.0, HOME)
     check_clearance(np.array([HOME, low]), BASE_FROM_ARENA, 0.09)
-    with pytest.raises(UnreachableTarget, match=r"down to 0\.100 m, 0\.110 m is kept"):
+    with pytest.raises(UnreachableTarget, match=r"down to 0\.100 m; at least 0\.110 m is accepted"):
         check_clearance(np.array([HOME, low, HOME]), BASE_FROM_ARENA, 0.11)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tabletop_interaction.real.arm.settings import RATE_HZ, MotionSettings
 from tabletop_interaction.real.arm.timing import caps_of, time_path
-from tabletop_interaction.sawyer.kinematics import HOME, MOST_SPEED, straight_down_path
+from tabletop_interaction.sawyer.kinematics import HOME, MAX_SPEED, straight_down_path
 
 CAPS = caps_of(MotionSettings())
 ANGLES = st.lists(st.floats(-2, 2), min_size=7, max_size=7).map(np.array)
@@ -53,13 +53,13 @@ def test_it_ends_exactly_at_the_end_and_never_leaves_the_line(start, end):
 def test_a_long_way_runs_at_its_slowest_joints_cap():
     path = np.array([np.zeros(7), [2.5, 0, 0, 0, 0, 0, 0]])
     speed, _, _ = _rates(path, time_path(path, CAPS))
-    assert speed.max() == pytest.approx(MotionSettings().speed_ratio * MOST_SPEED[0], rel=1e-6)
+    assert speed.max() == pytest.approx(MotionSettings().speed_ratio * MAX_SPEED[0], rel=1e-6)
 
 
 def test_a_way_that_shall_take_long_does():
     path = np.array([np.zeros(7), np.full(7, 0.1)])
     assert len(time_path(path, CAPS)) < 1.5 * RATE_HZ
-    assert 5 * RATE_HZ < len(time_path(path, CAPS, least_seconds=5.0)) < 6.5 * RATE_HZ
+    assert 5 * RATE_HZ < len(time_path(path, CAPS, min_seconds=5.0)) < 6.5 * RATE_HZ
 
 
 def test_no_way_at_all_is_one_command():

@@ -32,7 +32,7 @@ from tabletop_interaction.real.cameras.array import (
 )
 from tabletop_interaction.real.cameras.device import DeviceCamera
 from tabletop_interaction.real.cameras.frames import LatestFrame
-from tabletop_interaction.real.cameras.framing import Crop, centred_crop, crop_around, crop_intrinsics, take_crop
+from tabletop_interaction.real.cameras.framing import ViewCrop, centred_crop, crop_around, crop_intrinsics, take_crop
 from tabletop_interaction.real.cameras.topic import rgb_from_message
 
 INTRINSICS = np.array([[100.0, 0, 59.5], [0, 100, 49.5], [0, 0, 1]])
@@ -182,7 +182,7 @@ def test_pictures_come_in_the_views_size():
 
 
 def test_a_picture_of_another_size_is_refused():
-    with pytest.raises(CameraFault, match="pictures of 64 x 48 px, but 120 x 100 is what it was calibrated for"):
+    with pytest.raises(CameraFault, match="pictures of 64 x 48 px, but was calibrated for 120 x 100"):
         _array(_picture(width=64, height=48)).read_all(0.0)
 
 
@@ -241,7 +241,7 @@ def test_how_long_it_may_take_is_told_by_the_clock_of_what_is_seen(sawyer):
 @settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 40), st.integers(30, 60), st.integers(30, 60))
 def test_a_cropped_and_scaled_picture_is_that_of_the_cropped_camera(left, top, width, height):
-    crop = Crop(left, top, width, height)
+    crop = ViewCrop(left, top, width, height)
     full = View("full", 100, 120, INTRINSICS, POSE, np.array([-0.1, 0.02, 0.001, 0, 0]))
     view = View("view", 40, 50, crop_intrinsics(INTRINSICS, crop, 50, 40), POSE, full.distortion)
     points = np.array([[0.05, 0.02, 0.0], [-0.1, 0.1, 0.05]])
@@ -253,7 +253,7 @@ def test_a_cropped_and_scaled_picture_is_that_of_the_cropped_camera(left, top, w
 def test_what_is_seen_at_a_pixel_moves_to_where_the_new_intrinsics_put_it(size):
     y, x = np.mgrid[0:768, 0:960]
     blob = 255 * np.exp(-((x - 531.3) ** 2 + (y - 402.7) ** 2) / 200)
-    crop = Crop(100, 50, 860, 700)
+    crop = ViewCrop(100, 50, 860, 700)
     small = take_crop(np.repeat(blob[:, :, None], 3, axis=2).astype(np.uint8), crop, *size)[:, :, 0].astype(float)
     rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
     centre = np.array([(small * columns).sum(), (small * rows).sum()]) / small.sum()
@@ -368,7 +368,7 @@ def test_a_ros_frame_is_as_old_as_its_header_says(rospy):
 def test_a_ros_frame_from_the_future_is_refused(rospy):
     camera = _ros_camera()
     rospy.publish(_message(stamp=1003.0))
-    with pytest.raises(CameraFault, match=r"view_0 .* its pictures come from 3.00 s in the future"):
+    with pytest.raises(CameraFault, match=r"view_0 .* its pictures are stamped 3\.00 s in the future"):
         camera.read(0.0, 1.0)
 
 

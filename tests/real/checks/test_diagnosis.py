@@ -15,10 +15,15 @@ from tabletop_interaction.cli.calibrate_robot import Robot
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import NoAnswer, RobotFault, RobotUnavailable
 from tabletop_interaction.real.arm.driver import GripperState
-from tabletop_interaction.real.arm.motion import Outcome
+from tabletop_interaction.real.arm.motion import MotionOutcome
 from tabletop_interaction.real.arm.moves import Moves
-from tabletop_interaction.real.arm.settings import RATE_HZ, GripperSettings, MotionSettings, SafetySettings, settings_of
-from tabletop_interaction.real.calibration import steps as calibration
+from tabletop_interaction.real.arm.settings import (
+    RATE_HZ,
+    GripperSettings,
+    MotionSettings,
+    SafetySettings,
+    SawyerSettings,
+)
 from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.diagnosis import (
@@ -30,8 +35,9 @@ from tabletop_interaction.real.checks.diagnosis import (
     refusal,
 )
 from tabletop_interaction.real.checks.examination import Equipment, examine, examine_lab, go_away, slowed, within
-from tabletop_interaction.real.lab.config import Calibration
-from tabletop_interaction.sawyer.kinematics import MOST_SPEED
+from tabletop_interaction.real.lab import steps as calibration
+from tabletop_interaction.real.lab.lab import Calibration
+from tabletop_interaction.sawyer.kinematics import MAX_SPEED
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SAFETY, GRIPPER = SafetySettings(), GripperSettings()
@@ -85,22 +91,26 @@ def test_a_bad_an_old_and_a_future_calibration_are_told(residual, days, said, re
     assert remedy in intrinsics.remedy
 
 
-def test_a_time_without_zone_is_utc_and_a_twins_calibration_does_not_age():
-    naive = replace(_calibrations()[3], calibrated_at=NOW.replace(tzinfo=None) - timedelta(days=400))
-    assert [each.ok for each in judge_calibrations([naive], NOW)] == [False]
-    assert [each.ok for each in judge_calibrations([naive], NOW, max_age_days=None)] == [True]
+def test_a_twins_calibration_does_not_age():
+    old = replace(_calibrations()[3], calibrated_at=NOW - timedelta(days=400))
+    assert [each.ok for each in judge_calibrations([old], NOW)] == [False]
+    assert [each.ok for each in judge_calibrations([old], NOW, max_age_days=None)] == [True]
 
 
 def test_residuals_are_held_to_what_the_calibration_accepts():
     arena = inspect.signature(calibration.calibrate_arena).parameters["max_rms_px"].default
-    assert [step.most for step in CALIBRATION_STEPS] == [IntrinsicsBounds().max_rms_px, arena, Robot().max_residual_mm]
+    assert [step.max_residual for step in CALIBRATION_STEPS] == [
+        IntrinsicsBounds().max_rms_px,
+        arena,
+        Robot().max_residual_mm,
+    ]
 
 
-def test_the_whole_arena_is_in_reach_and_the_nearest_joint_end_is_told(quick_lab, moves):
+def test_the_whole_arena_is_in_reach_and_the_nearest_joint_limit_is_reported(quick_lab, moves):
     finding = judge_reach(quick_lab.arena, moves)
     assert finding.ok
-    joint, room = re.search(r"(right_j\d) keeps (\d\.\d\d) rad", finding.said).groups()
-    # A way that comes nearer to a joint's end than the margin is refused: the room told is where that begins.
+    joint, room = re.search(r"(right_j\d) comes closest to its limit: (\d\.\d\d) rad", finding.said).groups()
+    # A path closer to a joint limit than the margin is refused: the reported distance is that threshold.
     nearer, refused = (
         judge_reach(quick_lab.arena, replace(moves, safety=replace(SAFETY, joint_margin_rad=float(room) + more)))
         for more in (-0.01, 0.01)
@@ -120,12 +130,12 @@ def test_an_arena_out_of_reach_is_told_with_its_first_corner(moves):
 @pytest.mark.parametrize(
     ("reported", "outcome"),
     [
-        ({"estop_pressed": True}, Outcome.ESTOP),
-        ({"stopped": True}, Outcome.STOPPED),
-        ({"enabled": False}, Outcome.STOPPED),
-        ({"error": True}, Outcome.STOPPED),
-        ({"collided": True}, Outcome.COLLISION),
-        ({"stamp": 99.7}, Outcome.STALE_STATE),
+        ({"estop_pressed": True}, MotionOutcome.ESTOP),
+        ({"stopped": True}, MotionOutcome.STOPPED),
+        ({"enabled": False}, MotionOutcome.STOPPED),
+        ({"error": True}, MotionOutcome.STOPPED),
+        ({"collided": True}, MotionOutcome.COLLISION),
+        ({"stamp": 99.7}, MotionOutcome.STALE_STATE),
     ],
 )
 def test_an_arm_that_may_not_be_moved_is_told_with_a_remedy(sawyer, moves, reported, outcome):
@@ -146,14 +156,14 @@ def test_a_healthy_arm_says_whether_it_is_away(sawyer, moves):
 
 @pytest.mark.parametrize(("opening", "error"), [(math.nan, False), (0.05, False), (-0.01, False), (0.02, True)])
 def test_a_gripper_with_an_error_or_an_impossible_opening_is_told(opening, error):
-    finding = judge_gripper(GripperState(opening, 0.0, False, False, error), GRIPPER)
+    finding = judge_gripper(GripperState(opening, 0.0, False, error), GRIPPER)
     assert not finding.ok
     assert "calibrate it" in finding.remedy
 
 
 def test_a_gripper_that_holds_something_is_well_and_says_so():
-    assert "holds something" in judge_gripper(GripperState(0.02, 12.0, True, False, False), GRIPPER).said
-    assert "holds" not in judge_gripper(GripperState(0.001, 12.0, True, False, False), GRIPPER).said
+    assert "holds something" in judge_gripper(GripperState(0.02, 12.0, True, False), GRIPPER).said
+    assert "holds" not in judge_gripper(GripperState(0.001, 12.0, True, False), GRIPPER).said
 
 
 def test_what_hangs_is_given_up_in_time():
@@ -190,7 +200,7 @@ def equipment(twin):
 
 
 def _wrong(lab, equipment):
-    findings = examine_lab(lab, settings_of(lab.settings), equipment, NOW, 30)
+    findings = examine_lab(lab, equipment, NOW, 30)
     return {each.name: each for each in findings if not each.ok}
 
 
@@ -207,7 +217,7 @@ def test_a_healthy_laboratory_is_looked_at_without_a_command(quick_lab, twin, eq
     [
         ({"unplugged_views": {"view_2"}}, {}, ["camera view_2"], "gave no new picture"),
         ({"states_stall": True}, {}, ["robot", "gripper"], "sent nothing on /robot/joint_states"),
-        ({"collided": True}, {}, ["robot"], "feels a collision"),
+        ({"collided": True}, {}, ["robot"], "reports a collision"),
         ({"gripper_error": True}, {}, ["robot", "gripper"], "the gripper of twin is not ready"),
         ({}, {"estop_button": 1, "stopped": True, "enabled": False}, ["robot", "gripper"], "stop button 1"),
     ],
@@ -225,8 +235,8 @@ def test_each_fault_is_found_where_it_is(quick_lab, twin, equipment, faults, sta
 def test_joint_states_that_stop_after_connecting_are_found(quick_lab, twin, equipment, monkeypatch):
     monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     twin.robot.at(1.0, lambda: setattr(twin.robot.faults, "states_stall", True))
-    lab = replace(quick_lab, views=(), settings={"safety": {"max_state_age_s": 1.0}})
-    assert _wrong(lab, equipment)["robot"].said == Outcome.STALE_STATE.value
+    lab = replace(quick_lab, views=(), settings=SawyerSettings(safety=SafetySettings(max_state_age_s=1.0)))
+    assert _wrong(lab, equipment)["robot"].said == MotionOutcome.STALE_STATE.value
 
 
 def test_a_camera_that_hangs_delays_and_hides_no_other(quick_lab, twin, equipment, monkeypatch):
@@ -291,7 +301,7 @@ def test_going_away_leaves_every_view_at_a_tenth_of_the_speed(quick_lab, twin, e
     _bring_over_the_table(twin, moves)
     assert go_away(quick_lab, equipment)
     assert moves.is_away(twin.robot.arm.joint_angles())
-    assert (np.abs(np.diff(commands, axis=0)) * RATE_HZ <= 0.1 * MOST_SPEED + 1e-6).all()
+    assert (np.abs(np.diff(commands, axis=0)) * RATE_HZ <= 0.1 * MAX_SPEED + 1e-6).all()
     assert len(commands) > 5 * RATE_HZ
     assert not go_away(quick_lab, equipment)
 
@@ -305,8 +315,8 @@ def test_a_stopped_arm_does_not_go_away(quick_lab, twin, equipment, moves, comma
 
 
 def test_slowed_settings_are_never_faster_than_the_laboratorys():
-    slow = settings_of({"motion": {"speed_ratio": 0.03, "descent_m_s": 0.01, "transit_m": 0.3}})
+    slow = SawyerSettings(MotionSettings(speed_ratio=0.03, descent_m_s=0.01, transit_m=0.3))
     assert slowed(slow).motion.speed_ratio == 0.03
     assert slowed(slow).motion.descent_m_s == 0.01
     assert slowed(slow).motion.transit_m == 0.3
-    assert slowed(settings_of({})).motion.speed_ratio == 0.1
+    assert slowed(SawyerSettings()).motion.speed_ratio == 0.1

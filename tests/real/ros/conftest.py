@@ -19,7 +19,7 @@ from threading import Thread
 import pytest
 
 from tabletop_interaction.errors import MasterUnreachable
-from tabletop_interaction.real.lab.config import Lab, load_lab
+from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import end_node
 

@@ -8,11 +8,10 @@ import pytest
 
 from tabletop_interaction.cli.doctor import Doctor
 from tabletop_interaction.errors import ChecksFailed
-from tabletop_interaction.real.arm.settings import settings_of
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.examination import examine_lab, opened_equipment
 from tabletop_interaction.real.twin import open_twin
-from tabletop_interaction.real.twin.intera_stand_in import intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import intera_stand_in
 
 pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
 
@@ -42,7 +41,7 @@ def test_all_is_well_with_a_node_and_an_sdk(lab_file, master, capsys):
     told = capsys.readouterr().out
     assert "all 13 checks passed" in told
     assert f"ok  ROS master: {master.uri}" in told.replace("ok    ", "ok  ")
-    assert "camera view_3: still and fresh, 430 x 350 px" in told
+    assert "camera view_3: still and new, 430 x 350 px" in told
     assert "robot: enabled" in told
 
 
@@ -55,7 +54,7 @@ def test_without_the_sdk_robot_and_gripper_alone_are_wrong(lab_file, capsys):
 
 def _findings(lab):
     with opened_equipment(lab) as equipment:
-        return {each.name: each for each in examine_lab(lab, settings_of({}), equipment, datetime.now(UTC), 30)}
+        return {each.name: each for each in examine_lab(lab, equipment, datetime.now(UTC), 30)}
 
 
 @pytest.mark.usefixtures("no_sdk")

@@ -15,7 +15,7 @@ from tabletop_interaction.real.ros.node import end_node, start_node, unsubscribe
 @pytest.fixture
 def never(monkeypatch):
     """A call that does not return before the test's end."""
-    monkeypatch.setattr(ros_node, "FAREWELL_S", 0.1)
+    monkeypatch.setattr(ros_node, "UNREGISTER_S", 0.1)
     ended = Event()
     yield lambda *arguments: ended.wait()
     ended.set()
@@ -44,7 +44,7 @@ def test_a_process_ends_though_its_farewell_hangs():
     program = """
 import sys, threading, types
 from tabletop_interaction.real.ros import node as ros_node
-ros_node.FAREWELL_S = 0.1
+ros_node.UNREGISTER_S = 0.1
 hangs = lambda reason: (print("farewell", flush=True), threading.Event().wait())
 core = types.SimpleNamespace(is_initialized=lambda: False)
 ros_node.start_node(types.SimpleNamespace(core=core, init_node=lambda *_, **__: None, signal_shutdown=hangs), "node")

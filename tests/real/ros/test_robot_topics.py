@@ -8,16 +8,15 @@ import pytest
 
 from tabletop_interaction.errors import RobotUnavailable
 from tabletop_interaction.real.arm.clock import MonotonicClock
-from tabletop_interaction.real.arm.intera_driver import connect
-from tabletop_interaction.real.arm.intera_modules import InteraModules
-from tabletop_interaction.real.arm.joint_states import JointStates
-from tabletop_interaction.real.arm.motion import Outcome
+from tabletop_interaction.real.arm.intera_connection import InteraModules, connect
+from tabletop_interaction.real.arm.intera_driver import JointStates
+from tabletop_interaction.real.arm.motion import MotionOutcome
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.checks.diagnosis import judge_arm
 from tabletop_interaction.real.ros.node import start_node
 from tabletop_interaction.real.twin import open_twin
-from tabletop_interaction.real.twin.intera_stand_in import intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import intera_stand_in
 
 rospy = pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
 
@@ -75,7 +74,7 @@ def test_the_driver_connects_and_notices_joints_that_stop_coming(modules, robot,
         finding = judge_arm(driver.state(), time.monotonic(), SETTINGS.safety, moves)
         driver.hold()
     driver.close()
-    assert (finding.ok, finding.said) == (False, Outcome.STALE_STATE.value)
+    assert (finding.ok, finding.said) == (False, MotionOutcome.STALE_STATE.value)
     assert commands == []
 
 

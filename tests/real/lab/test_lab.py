@@ -1,7 +1,7 @@
 """The lab file: whole, checked field by field, and updated a section at a time."""
 
-import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,35 +10,33 @@ import yaml
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.arm.settings import MotionSettings, SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
 from tabletop_interaction.real.cameras.array import CameraSettings
-from tabletop_interaction.real.cameras.framing import Crop
-from tabletop_interaction.real.lab import sections
-from tabletop_interaction.real.lab.config import load_lab
-from tabletop_interaction.real.lab.file import update_lab_file
+from tabletop_interaction.real.cameras.framing import ViewCrop
+from tabletop_interaction.real.lab.file import RobotBase, ViewPose, read_lab_file, update_lab_file
+from tabletop_interaction.real.lab.lab import load_lab
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MATRIX = np.array([[900.0, 0, 640.5], [0, 898.0, 361.0], [0, 0, 1]])
-LENS = Intrinsics(MATRIX, np.array([-0.1, 0.02, 0, 0, 0]), 0.21, 0.4, 20)
+LENS = Intrinsics(MATRIX, np.array([-0.1, 0.02, 0, 0, 0]), 0.21, 0.4, 20, NOW)
 UP = np.array([0.0, 0, 1])
 POSES = {f"view_{i}": look_at(np.array([x, -0.5, 1.0]), np.zeros(3), UP) for i, x in enumerate((-0.2, 0.2))}
 BASE = np.array([[0, 1, 0, 0.6], [-1, 0, 0, 0.05], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
 
 
 def _sections():
-    cameras = {name: CameraSettings("device", f"/dev/video{i}", 1280, 720) for i, name in enumerate(POSES)}
-    fulls = {name: View(name, 720, 1280, MATRIX, pose) for name, pose in POSES.items()}
     return {
         "schema_version": 1,
         "driver": "intera",
         "arena": {"x_min": -0.3, "x_max": 0.3, "y_min": -0.2, "y_max": 0.2},
         "picture": {"width": 430, "height": 350},
-        "board": sections.board_section(Board()),
-        "cameras": {name: sections.camera_entry(camera) for name, camera in cameras.items()},
-        "intrinsics": {name: sections.intrinsics_entry(LENS, NOW) for name in POSES},
-        "views": {name: sections.view_entry(full, Crop(200, 5, 860, 700), 0.31, NOW) for name, full in fulls.items()},
-        "robot": sections.robot_section(BASE, "touched points", 0.0012, NOW),
+        "board": Board(),
+        "cameras": {name: CameraSettings("device", f"/dev/video{i}", 1280, 720) for i, name in enumerate(POSES)},
+        "intrinsics": dict.fromkeys(POSES, LENS),
+        "views": {name: ViewPose(pose, ViewCrop(200, 5, 860, 700), 0.31, NOW) for name, pose in POSES.items()},
+        "robot": RobotBase(BASE, "touched points", 1.2, NOW),
         "motion": {"speed_ratio": 0.2},
     }
 
@@ -65,8 +63,9 @@ def test_a_lab_is_read_as_it_was_written(lab):
     assert [(view.height, view.width) for view in read.views] == [(350, 430)] * 2
     np.testing.assert_array_equal(read.views[1].camera_from_arena, POSES["view_1"])
     np.testing.assert_array_equal(read.views[0].distortion, LENS.distortion)
-    assert read.cameras["view_1"] == CameraSettings("device", "/dev/video1", 1280, 720, Crop(200, 5, 860, 700))
-    assert read.settings == {"motion": {"speed_ratio": 0.2}, "safety": {}, "gripper": {}}
+    assert read.cameras["view_1"] == CameraSettings("device", "/dev/video1", 1280, 720)
+    assert read.crops["view_1"] == ViewCrop(200, 5, 860, 700)
+    assert read.settings == SawyerSettings(MotionSettings(speed_ratio=0.2))
     assert [(each.what, each.residual, each.unit) for each in read.calibrations[::2]] == [
         ("intrinsics of view_0", 0.21, "px"),
         ("pose of view_0", 0.31, "px"),
@@ -104,25 +103,48 @@ def _set(section, *keys):
         (lambda raw: raw.update(schema_version=9), r"schema_version 9; this version reads 1"),
         (lambda raw: raw.update(driver="ur5"), r"'ur5' - at `driver`; driver takes intera or twin"),
         (lambda raw: raw["arena"].pop("x_max"), r"missing required field `x_max` - at `arena`; arena takes"),
-        (_set("arena", "x_min", 5.0), r"x_min must lie below x_max"),
-        (_set("arena", "x_mni", 5.0), r"unknown field `x_mni`"),
+        (_set("arena", "x_min", 5.0), r"x_min must be less than x_max"),
+        (_set("arena", "x_mni", 5.0), r"unknown field `x_mni` - at `arena`, accepted are x_min, x_max, y_min, y_max"),
         (_set("arena", "x_min", "left"), r"Expected `float`, got `str` - at `arena.x_min`"),
         (_set("cameras", "view_1", "kind", "usb"), r"'usb' - at `cameras.view_1.kind`; cameras takes .*device or ros"),
         (_set("cameras", "view_1", "width", -4), r"at `cameras.view_1.width`"),
-        (lambda raw: raw.update(cameras={}), r"section cameras holds no entries"),
-        (lambda raw: raw["intrinsics"].pop("view_1"), r"intrinsics is of view_0, section cameras of view_0, view_1"),
-        (_set("intrinsics", "view_0", "matrix", [[1, 0], [0, 1]]), r"view_0.matrix has shape \(2, 2\); 3 x 3"),
-        (_set("intrinsics", "view_0", "matrix", [[1], [0, 1]]), r"rows of different lengths"),
-        (_set("intrinsics", "view_0", "matrix", np.eye(3).T.tolist()[::-1]), r"is no camera matrix"),
-        (_set("intrinsics", "view_0", "distortion", [0, 0, 0, 0, float("nan")]), r"5 finite numbers"),
-        (_set("views", "view_0", "camera_from_arena", (2 * np.eye(4)).tolist()), r"is no rigid transform"),
-        (_set("views", "view_0", "camera_from_arena", np.diag([1, 1, -1, 1.0]).tolist()), r"is no rigid transform"),
+        (lambda raw: raw.update(cameras={}), r"section cameras has no entries"),
+        (
+            lambda raw: raw["intrinsics"].pop("view_1"),
+            r"intrinsics has the views view_0, section cameras has view_0, view_1",
+        ),
+        (
+            _set("intrinsics", "view_0", "matrix", [[1, 0], [0, 1]]),
+            r"matrix has shape \(2, 2\); 3 x 3 .* at `intrinsics.view_0`",
+        ),
+        (
+            _set("intrinsics", "view_0", "matrix", [[1], [0, 1]]),
+            r"rows of different lengths came - at `intrinsics.view_0.matrix`",
+        ),
+        (
+            _set("intrinsics", "view_0", "matrix", np.eye(3).T.tolist()[::-1]),
+            r"matrix is not a camera matrix.* at `intrinsics.view_0`",
+        ),
+        (
+            _set("intrinsics", "view_0", "distortion", [0, 0, 0, 0, float("nan")]),
+            r"distortion .*5 finite numbers are accepted - at `intrinsics.view_0`",
+        ),
+        (
+            _set("views", "view_0", "camera_from_arena", (2 * np.eye(4)).tolist()),
+            r"camera_from_arena is not a rigid transform.* at `views.view_0`",
+        ),
+        (
+            _set("views", "view_0", "camera_from_arena", np.diag([1, 1, -1, 1.0]).tolist()),
+            r"camera_from_arena is not a rigid transform.* at `views.view_0`",
+        ),
         (_set("views", "view_0", "crop", "left", 900), r"views.view_0.crop reaches beyond the camera's 1280 x 720"),
         (_set("robot", "rms_mm", -1), r"at `robot.rms_mm`"),
         (_set("robot", "calibrated_at", "yesterday"), r"at `robot.calibrated_at`"),
-        (lambda raw: raw.update(motion=[1]), r"section motion came as \[1\]"),
+        (lambda raw: raw.update(motion=[1]), r"`array` - at `motion`; motion takes settings"),
+        (_set("views", "view_0", "crop", "lft", 3), r"unknown field `lft` - at `views.view_0.crop`"),
+        (_set("robot", "base_from_arena", [["a"] * 4] * 4), r"not numbers came - at `robot.base_from_arena`"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_or_missing_field_is_one_error_that_says_what_is_accepted(lab, change, message):
     _change(lab, change)
     with pytest.raises(InvalidConfiguration, match=message) as error:
@@ -132,7 +154,7 @@ def test_a_wrong_or_missing_field_is_one_error_that_says_what_is_accepted(lab, c
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "is not YAML"), ("- 1\n", "holds no sections"), ("", "no sections")]
+    ("text", "message"), [("a: [", "is not YAML"), ("- 1\n", "has no sections"), ("", "no sections")]
 )
 def test_a_file_that_is_no_lab_file_is_refused_and_kept(tmp_path, text, message):
     path = tmp_path / "lab.yaml"
@@ -156,7 +178,7 @@ LATER = (NOW + timedelta(seconds=5)).isoformat()
     ("change", "message"),
     [
         (_set("intrinsics", "view_1", "calibrated_at", LATER), "pose of view_1 .* is older than its intrinsics"),
-        (_set("views", "view_1", "calibrated_at", LATER), "the robot's base .* before the arena was laid out anew"),
+        (_set("views", "view_1", "calibrated_at", LATER), "the robot's base .* is older than the arena"),
     ],
 )
 def test_a_calibration_that_stands_on_a_newer_one_is_refused(lab, change, message):
@@ -167,12 +189,12 @@ def test_a_calibration_that_stands_on_a_newer_one_is_refused(lab, change, messag
 
 def test_times_written_by_hand_count_as_utc(lab):
     _change(lab, _set("robot", "calibrated_at", datetime(2026, 11, 21, 8)))
-    assert load_lab(lab).calibrations[-1].calibrated_at.day == 21
+    assert load_lab(lab).calibrations[-1].calibrated_at == datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 
 def test_an_update_replaces_its_section_alone(lab):
     before = yaml.safe_load(lab.read_text())
-    update_lab_file(lab, {"robot": sections.robot_section(np.eye(4), "board", 0.0004, NOW)})
+    update_lab_file(lab, {"robot": RobotBase(np.eye(4), "board", 0.4, NOW)})
     after = yaml.safe_load(lab.read_text())
     assert after.pop("robot")["rms_mm"] == 0.4
     before.pop("robot")
@@ -186,7 +208,7 @@ def test_an_update_that_fails_leaves_the_old_file_whole(lab, monkeypatch):
     def broken(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(os, "replace", broken)
+    monkeypatch.setattr(Path, "replace", broken)
     with pytest.raises(OSError, match="no space left"):
         update_lab_file(lab, {"driver": "twin"})
     assert lab.read_text() == before
@@ -195,3 +217,44 @@ def test_an_update_that_fails_leaves_the_old_file_whole(lab, monkeypatch):
 
 def test_matrices_read_row_by_row(lab):
     assert "  - [0.0, 1.0, 0.0, 0.6]\n" in lab.read_text()
+
+
+def test_the_sections_stand_in_the_file_as_before(lab):
+    assert lab.read_text().startswith("schema_version: 1\ndriver: intera\narena: {x_min: -0.3, x_max: 0.3")
+    raw = yaml.safe_load(lab.read_text())
+    time = "2026-11-20T12:00:00+00:00"
+    assert raw["cameras"]["view_1"] == {"kind": "device", "source": "/dev/video1", "width": 1280, "height": 720}
+    assert raw["intrinsics"]["view_0"] == {
+        "matrix": MATRIX.tolist(),
+        "distortion": [-0.1, 0.02, 0, 0, 0],
+        "rms_px": 0.21,
+        "focal_std_px": 0.4,
+        "pictures": 20,
+        "calibrated_at": time,
+    }
+    assert raw["views"]["view_0"] == {
+        "camera_from_arena": POSES["view_0"].tolist(),
+        "crop": {"left": 200, "top": 5, "width": 860, "height": 700},
+        "rms_px": 0.31,
+        "calibrated_at": time,
+    }
+    assert raw["robot"] == {
+        "base_from_arena": BASE.tolist(),
+        "method": "touched points",
+        "rms_mm": 1.2,
+        "calibrated_at": time,
+    }
+
+
+def test_a_section_can_be_read_while_another_is_wrong(lab):
+    _change(lab, _set("views", "view_0", "rms_px", "small"))
+    file = read_lab_file(lab)
+    assert list(file.cameras) == list(POSES)
+    with pytest.raises(InvalidConfiguration, match=r"at `views\.view_0\.rms_px`"):
+        _ = file.poses
+
+
+def test_a_wrong_board_is_named_when_it_is_read(lab):
+    _change(lab, _set("board", "marker_mm", 30.0))
+    with pytest.raises(InvalidConfiguration, match=r"markers of 30.0 mm .* at `board`; board takes columns"):
+        _ = read_lab_file(lab).board

@@ -4,6 +4,8 @@ Cameras of 1280 x 960 px see an A4 board well enough for 1 mm and 0.1 degree. Th
 A3 board, and one that lies turned: along the rows of pixels all errors of an edge are alike and do not average out.
 """
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -13,8 +15,8 @@ from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_f
 from tabletop_interaction.real.calibration.board_page import draw_page
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.hand_eye import Sighting, base_from_sightings
-from tabletop_interaction.real.calibration.hand_guiding import HAND
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics, calibrate_intrinsics
+from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.sawyer.kinematics import forward
 
 A3_BOARD = Board(7, 5, 50.0, 37.5)
@@ -35,7 +37,7 @@ def _assert_camera(found, true):
 
 
 def _placed(board, view, picture, place):
-    lens = Intrinsics(view.intrinsics, view.distortion, 0.0, 0.0, 1)
+    lens = Intrinsics(view.intrinsics, view.distortion, 0.0, 0.0, 1, datetime(2026, 11, 20, tzinfo=UTC))
     return calibrate_view(view.name, board, board.find(picture), lens, (view.width, view.height), place)[0]
 
 

@@ -92,15 +92,15 @@ def test_a_picture_without_a_board_has_no_corners():
 
 def test_corners_in_one_row_fix_no_pose():
     row = Corners(np.arange(7), np.column_stack([np.arange(7.0) * 20, np.zeros(7)]))
-    with pytest.raises(CalibrationRejected, match="two rows are the least"):
+    with pytest.raises(CalibrationRejected, match="two rows are needed"):
         board_pose(BOARD, row, INTRINSICS, DISTORTION)
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"columns": 2}, "3 x 3 is the least"),
-        ({"marker_mm": 30.0}, "markers are the smaller"),
+        ({"columns": 2}, "3 x 3 is the minimum"),
+        ({"marker_mm": 30.0}, "markers must be smaller"),
         ({"dictionary": "DICT_9"}, "accepted are DICT_4X4_50"),
         ({"columns": 20, "rows": 10}, "needs 100 markers"),
     ],
@@ -150,7 +150,7 @@ def test_the_ruler_is_100_mm_long(page):
 
 
 def test_a_board_that_does_not_fit_the_paper_is_refused():
-    with pytest.raises(InvalidConfiguration, match=r"a4 has room for 281 x 170 mm"):
+    with pytest.raises(InvalidConfiguration, match=r"a4 has space for 281 x 170 mm"):
         draw_page(Board(square_mm=40, marker_mm=30), "a4")
 
 

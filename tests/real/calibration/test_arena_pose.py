@@ -1,5 +1,7 @@
 """Poses of views from the board in the arena, and the part of the picture that the arena fills."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -14,17 +16,16 @@ from tabletop_interaction.real.calibration.arena_pose import (
     arena_crop,
     arena_from_board,
     calibrate_view,
-    framed_view,
 )
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
-from tabletop_interaction.real.cameras.framing import take_crop
+from tabletop_interaction.real.cameras.framing import framed_view, take_crop
 
 BOARD = Board()
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 SIZE = (960, 720)
 MATRIX = np.array([[1010.0, 0, 471.3], [0, 1006.0, 366.8], [0, 0, 1]])
-LENS = Intrinsics(MATRIX, np.array([-0.1, 0.05, 0.0006, -0.0004, 0]), 0.1, 0.1, 20)
+LENS = Intrinsics(MATRIX, np.array([-0.1, 0.05, 0.0006, -0.0004, 0]), 0.1, 0.1, 20, datetime(2026, 11, 20, tzinfo=UTC))
 EYES = {"front": (0.05, -0.55, 0.95), "side": (-0.6, 0.1, 0.9), "back": (0.0, 0.6, 0.9)}
 PLACES = {"front": BoardPlace(), "side": BoardPlace(0.05, -0.03, 0.4, 0.004), "back": BoardPlace(-0.08, 0.02, 2.0)}
 

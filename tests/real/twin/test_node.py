@@ -11,10 +11,8 @@ import pytest
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.cameras.topic import rgb_from_message
-from tabletop_interaction.real.lab.config import load_lab
-from tabletop_interaction.real.twin.node import TwinNode, main
-from tabletop_interaction.real.twin.node_lab import write_ros_lab
-from tabletop_interaction.real.twin.node_switches import act, disable, enable, listen, reset, stop
+from tabletop_interaction.real.lab.lab import load_lab
+from tabletop_interaction.real.twin.node import TwinNode, act, disable, enable, listen, main, reset, stop, write_ros_lab
 from tabletop_interaction.real.twin.node_topics import MARK, RosModules, advertise, check_no_robot, set_parameters
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -61,9 +61,9 @@ def _assert_holds(table):
 @pytest.mark.parametrize(
     ("faults", "message", "bound_s"),
     [
-        ({"states_stall": True}, "joint states stopped coming", 0.3),
+        ({"states_stall": True}, "joint states stopped arriving", 0.3),
         ({"blocked_joint": 0}, "lags too far behind", 0.6),
-        ({"collided": True}, "feels a collision", 0.03),
+        ({"collided": True}, "reports a collision", 0.03),
         ({"extra_force": np.array([0.0, 0.0, 25.0])}, "force at the gripper's tip", 0.03),
     ],
 )
@@ -85,7 +85,7 @@ def test_after_the_operators_word_it_goes_on(laid):
 
 def test_a_fault_that_is_still_there_is_not_acknowledged(laid):
     _pick_with(laid, 0.8, collided=True)
-    with pytest.raises(RobotFault, match="leaving after a fault: the robot feels a collision"):
+    with pytest.raises(RobotFault, match="leaving after a fault: the robot reports a collision"):
         laid.backend.acknowledge()
     _assert_holds(laid)
 
@@ -119,11 +119,11 @@ def test_a_stop_that_comes_while_the_operator_is_asked_is_asked_about_before_it_
             robot.release_estop()
         return True
 
-    monkeypatch.setattr(laid.backend._operator, "may_go_on", answered)
+    monkeypatch.setattr(laid.backend._operator, "may_continue", answered)
     error, _ = _pick_with(laid, 0.8, collided=True)
     assert error.recoverable
     (first, was_on), (second, was_on_again) = asked
-    assert "feels a collision" in first
+    assert "reports a collision" in first
     assert was_on
     assert "stopped, was disabled" in second
     assert not was_on_again
@@ -200,7 +200,7 @@ def test_ctrl_c_holds_the_arm_and_reaches_the_caller(laid):
 
 def test_a_gripper_that_never_acknowledges_is_a_fault_in_time(laid):
     error, seconds = _pick_with(laid, 2.0, gripper_deaf=True)
-    assert "closing the gripper: the fingers did not get there" in str(error)
+    assert "closing the gripper: the fingers did not reach their goal" in str(error)
     assert seconds < 7
     _assert_holds(laid)
 
@@ -209,7 +209,7 @@ def test_an_arm_that_was_moved_by_hand_is_not_driven_from_where_it_is_thought_to
     laid.twin.robot.arm.jump(laid.twin.robot.arm.joint_angles() + 0.2 * np.eye(7)[0])
     laid.twin.robot.stay()
     laid.twin.clock.sleep(0.02)
-    with pytest.raises(RobotFault, match="no longer where it was left"):
+    with pytest.raises(RobotFault, match="no longer where the last motion ended"):
         laid.backend.pick(0.0, 0.0, 0.0)
     laid.backend.acknowledge()
     laid.backend.pick(0.25, 0.2, 0.0)

@@ -98,7 +98,7 @@ def test_one_bad_picture_is_named():
     found = _found()
     sharp = found["3"]
     found["blurred"] = Corners(sharp.ids, sharp.pixels + np.random.default_rng(0).normal(0, 5, sharp.pixels.shape))
-    with pytest.raises(CalibrationRejected, match="The worst picture is blurred"):
+    with pytest.raises(CalibrationRejected, match="the worst picture is blurred"):
         calibrate_intrinsics(BOARD, found, WIDTH, HEIGHT)
 
 

@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs.backend import open_backend
-from tabletop_interaction.real.calibration.hand_guiding import HAND
 from tabletop_interaction.real.calibration.tables import write_hand_poses
-from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.calibration.touch import HAND
+from tabletop_interaction.real.lab.lab import load_lab
 from tabletop_interaction.sawyer.kinematics import forward
 
 
@@ -60,7 +60,7 @@ def test_the_lab_file_knows_the_table_in_every_view_to_half_a_millimetre(lab, re
     table = np.array([(x, y, 0.0) for x in (-0.3, 0.0, 0.3) for y in (-0.245, 0.0, 0.245)])
     read = load_lab(lab)
     for true, view in zip(rendered_lab.views, read.views, strict=True):
-        crop = read.cameras[view.name].crop
+        crop = read.crops[view.name]
         seen = (true.project(table) - (crop.left, crop.top) + 0.5) * (430 / crop.width, 350 / crop.height) - 0.5
         assert np.linalg.norm(view.unproject(seen) - table, axis=1).max() < 0.0005
 

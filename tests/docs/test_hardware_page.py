@@ -8,8 +8,8 @@ import pytest
 
 from tabletop_interaction import errors
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.real.arm.motion import Outcome
-from tabletop_interaction.real.arm.settings import settings_of
+from tabletop_interaction.real.arm.motion import MotionOutcome
+from tabletop_interaction.real.arm.settings import MotionSettings
 from tabletop_interaction.real.checks import diagnosis
 from tabletop_interaction.real.lab.file import SECTIONS
 
@@ -36,7 +36,7 @@ def test_every_error_of_the_robots_code_has_its_row(name):
     assert re.search(rf"^\| `{name}`", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.REACHED])
+@pytest.mark.parametrize("outcome", [outcome for outcome in MotionOutcome if outcome is not MotionOutcome.REACHED])
 def test_every_cause_of_a_stop_has_its_row(outcome):
     assert re.search(rf"^\| {re.escape(outcome.value)} \|", PAGE, re.MULTILINE)
 
@@ -63,7 +63,7 @@ def test_every_option_of_a_command_is_one(name, options, capsys):
 def test_the_settings_of_the_first_run_are_accepted_and_named_sections_are_sections():
     fields = re.search(r"`motion: \{(.*)\}`", PAGE).group(1)
     settings = {name: float(value) for name, value in (each.split(": ") for each in fields.split(", "))}
-    assert settings_of({"motion": settings}).motion.speed_ratio == 0.1
+    assert MotionSettings(**settings).speed_ratio == 0.1
     assert {"motion", "safety", "gripper"} <= set(SECTIONS)
 
 

@@ -12,7 +12,8 @@ from tabletop_interaction.envs import GroundTruth, PickOutcome, check_backend, o
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M
-from tabletop_interaction.real.lab.config import load_lab
+from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
+from tabletop_interaction.real.lab.lab import load_lab
 from tabletop_interaction.real.opening import lab_of
 from tabletop_interaction.real.operator import AtConsole
 from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, STEP_S
@@ -222,9 +223,11 @@ def test_a_person_beside_a_twin_has_the_word_on_faults_and_lays_no_table(quick_l
         assert twin.metadata["operator"] == "BesideTwin"
 
 
-def test_wrong_settings_in_the_lab_file_open_nothing(quick_lab):
+def test_wrong_settings_in_the_lab_file_open_nothing(tmp_path):
+    path = tmp_path / "lab.yaml"
+    update_lab_file(path, {**read_lab_file(TWIN_LAB).plain, "motion": {"speed_ratio": 3}})
     with pytest.raises(InvalidConfiguration, match="speed_ratio is 3"):
-        open_sawyer("train", replace(quick_lab, settings={"motion": {"speed_ratio": 3}}))
+        open_sawyer("train", path)
 
 
 def test_the_metadata_is_plain_json_with_the_settings_and_the_calibration(table):

@@ -10,7 +10,7 @@ from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.hand_eye import Sighting, base_from_sightings
-from tabletop_interaction.real.calibration.rigid_fit import base_from_touched, fit_rigid
+from tabletop_interaction.real.calibration.touch import base_from_touched, fit_rigid
 
 BOARD = Board()
 finite = st.floats(-1, 1)
@@ -104,7 +104,7 @@ def test_a_point_that_is_off_is_named_with_all_residuals():
     [
         (np.zeros((2, 3)), "three or more"),
         (np.array([(0, 0, 0), (0.1, 0, 0), (0.2, 0.001, 0)]), "of one line"),
-        (np.array([(0, 0, 0), (0.1, 0, 0), (0, np.nan, 0)]), "not a finite number"),
+        (np.array([(0, 0, 0), (0.1, 0, 0), (0, np.nan, 0)]), "is not finite"),
     ],
 )
 def test_points_that_fix_no_pose_are_refused(points, message):

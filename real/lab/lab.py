@@ -1,0 +1,119 @@
+"""A whole laboratory from its lab file: cameras, calibrations and settings, checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from tabletop_interaction.arrays import Floats
+from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.cameras.array import CameraSettings
+from tabletop_interaction.real.cameras.framing import ViewCrop, framed_view
+from tabletop_interaction.real.lab.file import DriverName, LabFile, in_utc, read_lab_file
+
+TWIN_LAB = Path(__file__).parents[1] / "twin" / "lab.yaml"
+"""The lab file of the twin: the simulation's table and cameras as if they had been calibrated."""
+
+_TWIN = "twin"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Time and residual of one part's calibration.
+
+    Attributes:
+        what: "intrinsics of view_0", "pose of view_0", "base of the robot".
+        calibrated_at: in UTC.
+        residual: root mean square.
+        unit: "px" or "mm".
+    """
+
+    what: str
+    calibrated_at: datetime
+    residual: float
+    unit: Literal["px", "mm"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """A calibrated laboratory.
+
+    Attributes:
+        driver: "intera" for the robot, "twin" for its simulation.
+        arena: the reachable rectangle of the table.
+        base_from_arena: (4, 4) float64 rigid transform, applied to points of the arena, metres.
+        views: the cameras, in the order of the file.
+        cameras: the sources of the views' pictures, by the view's name.
+        crops: the part of each camera's full picture that becomes the view's picture, by the view's name.
+        settings: of the arm.
+        calibrations: time and residual of each part.
+    """
+
+    driver: DriverName
+    arena: Arena
+    base_from_arena: Floats
+    views: tuple[View, ...]
+    cameras: Mapping[str, CameraSettings]
+    crops: Mapping[str, ViewCrop]
+    settings: SawyerSettings
+    calibrations: tuple[Calibration, ...]
+
+
+def load_lab(path: str | Path) -> Lab:
+    """The laboratory of a lab file; "twin" stands for `TWIN_LAB`.
+
+    Raises:
+        InvalidConfiguration: a section or field is missing or wrong, or a calibration is older than one it depends on.
+    """
+    file = read_lab_file(TWIN_LAB if Path(path) == Path(_TWIN) else Path(path))
+    robot, size, poses = file.robot, file.picture, file.poses
+    _check_order(file)
+    return Lab(
+        driver=file.driver,
+        arena=file.arena,
+        base_from_arena=robot.base_from_arena,
+        views=tuple(
+            framed_view(full, poses[name].crop, size.width, size.height) for name, full in file.full_views.items()
+        ),
+        cameras=file.cameras,
+        crops={name: pose.crop for name, pose in poses.items()},
+        settings=file.settings,
+        calibrations=_calibrations(file),
+    )
+
+
+def _check_order(file: LabFile) -> None:
+    """Each calibration depends on the one before: new intrinsics invalidate a pose, a new arena the base."""
+    robot, intrinsics = file.robot, file.intrinsics
+    for name, pose in file.poses.items():
+        if in_utc(pose.calibrated_at) < in_utc(intrinsics[name].calibrated_at):
+            raise InvalidConfiguration(
+                f"{file.path}: the pose of {name} ({pose.calibrated_at}) is older than its intrinsics "
+                f"({intrinsics[name].calibrated_at}); run `tabletop calibrate arena`, then `tabletop calibrate robot`"
+            )
+        if in_utc(robot.calibrated_at) < in_utc(pose.calibrated_at):
+            raise InvalidConfiguration(
+                f"{file.path}: the robot's base ({robot.calibrated_at}) is older than the arena "
+                f"({pose.calibrated_at}); run `tabletop calibrate robot`"
+            )
+
+
+def _calibrations(file: LabFile) -> tuple[Calibration, ...]:
+    robot = file.robot
+    return (
+        *(
+            Calibration(f"intrinsics of {name}", in_utc(each.calibrated_at), each.rms_px, "px")
+            for name, each in file.intrinsics.items()
+        ),
+        *(
+            Calibration(f"pose of {name}", in_utc(each.calibrated_at), each.rms_px, "px")
+            for name, each in file.poses.items()
+        ),
+        Calibration("base of the robot", in_utc(robot.calibrated_at), robot.rms_mm, "mm"),
+    )

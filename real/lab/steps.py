@@ -1,0 +1,210 @@
+"""The steps of a laboratory's calibration: each reads what it needs from the lab file and replaces its own section.
+
+The order is cameras (intrinsics), arena (the views' poses), robot (its base). A step writes a result that keeps its
+bounds; otherwise it raises and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.views import View
+from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.real.calibration.arena_overlay import draw_arena
+from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_crop, arena_from_board, calibrate_view
+from tabletop_interaction.real.calibration.charuco import Board, Corners
+from tabletop_interaction.real.calibration.hand_eye import HandEye, Method, Sighting, base_from_sightings
+from tabletop_interaction.real.calibration.intrinsics import Intrinsics, IntrinsicsBounds, calibrate_intrinsics
+from tabletop_interaction.real.calibration.tables import TouchedPoints
+from tabletop_interaction.real.calibration.touch import RigidFit, base_from_touched
+from tabletop_interaction.real.cameras.framing import ViewCrop, framed_view, take_crop
+from tabletop_interaction.real.lab.file import PictureSize, RobotBase, ViewPose, read_lab_file, update_lab_file
+
+_MIN_CORNERS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedView:
+    """A camera with its fitted pose.
+
+    Attributes:
+        full: the view of the camera's full picture.
+        crop: the part of it that becomes the view's picture.
+        rms_px: reprojection error in the full picture, pixels.
+        overlay: the view's picture with the arena drawn into it, uint8 (H, W, 3) RGB.
+    """
+
+    full: View
+    crop: ViewCrop
+    rms_px: float
+    overlay: Picture
+
+
+def calibrate_cameras(
+    lab: Path, found: Mapping[str, Mapping[str, Corners]], bounds: IntrinsicsBounds | None = None
+) -> dict[str, Intrinsics]:
+    """Fit the cameras of some views and write them to section "intrinsics"; other views keep their entries.
+
+    Args:
+        lab: the lab file.
+        found: the board's corners by view and picture.
+        bounds: bounds of every result; None for the defaults.
+
+    Raises:
+        InvalidConfiguration: the lab file lacks a section, or has no such view.
+        CalibrationRejected: the pictures of a camera do not determine it well enough.
+    """
+    file = read_lab_file(lab)
+    board, cameras = file.board, file.cameras
+    check_views(found, cameras)
+    fitted = {}
+    for view, corners in found.items():
+        try:
+            fitted[view] = calibrate_intrinsics(board, corners, cameras[view].width, cameras[view].height, bounds)
+        except CalibrationRejected as error:
+            raise CalibrationRejected(f"{view}: {error}") from error
+    before = {view: entry for view, entry in (file.plain.get("intrinsics") or {}).items() if view in cameras}
+    entries = {
+        view: replace(each, rms_px=round(each.rms_px, 4), focal_std_px=round(each.focal_std_px, 3))
+        for view, each in fitted.items()
+    }
+    update_lab_file(lab, {"intrinsics": {**before, **entries}})
+    return fitted
+
+
+def calibrate_arena(
+    lab: Path, pictures: Mapping[str, Picture], place: BoardPlace, max_rms_px: float = 1.0
+) -> tuple[PlacedView, ...]:
+    """Fit every camera's pose to one picture of the board in the arena, and write section "views".
+
+    Args:
+        lab: the lab file.
+        pictures: a full picture of every camera, uint8 (H, W, 3) RGB.
+        place: position of the board.
+        max_rms_px: largest accepted reprojection error.
+
+    Raises:
+        InvalidConfiguration: the lab file lacks a section, or the pictures are of other views.
+        CalibrationRejected: a pose is not determined well enough, or a camera does not see the whole arena.
+    """
+    file = read_lab_file(lab)
+    board, cameras, arena = file.board, file.cameras, file.arena
+    intrinsics, size = file.intrinsics, file.picture
+    if set(pictures) != set(cameras):
+        raise InvalidConfiguration(f"pictures of {', '.join(pictures)} came; give one of each of {', '.join(cameras)}")
+    placed = []
+    for name, camera in cameras.items():
+        corners = board.find(pictures[name])
+        full_size = (camera.width, camera.height)
+        full, rms_px = calibrate_view(name, board, corners, intrinsics[name], full_size, place, max_rms_px)
+        crop = arena_crop(full, arena, size.width, size.height)
+        placed.append(PlacedView(full, crop, rms_px, _overlay(pictures[name], full, crop, size, arena)))
+    now = datetime.now(UTC)
+    entries = {
+        each.full.name: ViewPose(each.full.camera_from_arena, each.crop, round(each.rms_px, 4), now) for each in placed
+    }
+    update_lab_file(lab, {"views": entries})
+    return tuple(placed)
+
+
+def points_to_touch(board: Board, place: BoardPlace) -> dict[str, Floats]:
+    """(3,) positions of the outermost inner corners of a board in the arena, metres, by their place on the page."""
+    transform = arena_from_board(board, place)
+    return {
+        f"{name} inner corner": transform[:3, :3] @ board.corner_points[number] + transform[:3, 3]
+        for name, number in board.outermost_ids.items()
+    }
+
+
+def calibrate_robot_by_touch(lab: Path, touched: TouchedPoints, max_residual: float = 0.003) -> RigidFit:
+    """Fit the robot's base to touched points, and write section "robot".
+
+    Args:
+        lab: the lab file.
+        touched: three points or more.
+        max_residual: largest accepted distance of any point, metres.
+
+    Raises:
+        InvalidConfiguration: there is no lab file, or its views are not calibrated.
+        CalibrationRejected: the points do not determine a pose, or a distance is above the bound.
+    """
+    _ = read_lab_file(lab).full_views  # The board defines the arena before its points are touched.
+    fit = base_from_touched(touched.arena, touched.base, max_residual)
+    _write_robot(lab, fit.target_from_source, "touched points", fit.rms)
+    return fit
+
+
+def calibrate_robot_by_sight(
+    lab: Path,
+    found: Mapping[str, Mapping[str, Corners]],
+    base_from_hand: Mapping[str, Floats],
+    board: Board,
+    method: Method = "park",
+    max_rms: float = 0.002,
+) -> HandEye:
+    """Fit the robot's base to pictures of a board on its hand, and write section "robot".
+
+    Args:
+        lab: the lab file.
+        found: the board's corners by view and pose; poses in which a view does not see it may be missing.
+        base_from_hand: (4, 4) float64 by pose, metres.
+        board: the board on the hand.
+        method: see `base_from_sightings`.
+        max_rms: largest accepted root mean square error, metres.
+
+    Raises:
+        InvalidConfiguration: the lab file's views are not calibrated, or a picture has no pose.
+        CalibrationRejected: the sightings do not determine a pose, or the error is above the bound.
+    """
+    views = read_lab_file(lab).full_views
+    check_views(found, views)
+    fit = base_from_sightings(board, list(_sightings(views, found, base_from_hand)), method, max_rms)
+    _write_robot(lab, fit.base_from_arena, f"board on the hand ({method})", fit.rms)
+    return fit
+
+
+def lab_overlays(lab: Path, pictures: Mapping[str, Picture]) -> dict[str, Picture]:
+    """The views' pictures with the arena drawn into them, from full pictures and the stored calibration.
+
+    Raises:
+        InvalidConfiguration: the lab file's views are not calibrated, or the pictures are of unknown views.
+    """
+    file = read_lab_file(lab)
+    fulls, poses, arena, size = file.full_views, file.poses, file.arena, file.picture
+    check_views(pictures, fulls)
+    return {name: _overlay(picture, fulls[name], poses[name].crop, size, arena) for name, picture in pictures.items()}
+
+
+def check_views(named: Mapping[str, object], known: Mapping[str, object]) -> None:
+    """Refuse names of views that the lab does not have.
+
+    Raises:
+        InvalidConfiguration: an unknown name.
+    """
+    if unknown := [name for name in named if name not in known]:
+        raise InvalidConfiguration(f"the lab has no view {', '.join(unknown)}; it has {', '.join(known)}")
+
+
+def _sightings(
+    views: Mapping[str, View], found: Mapping[str, Mapping[str, Corners]], poses: Mapping[str, Floats]
+) -> Iterator[Sighting]:
+    for name, by_picture in found.items():
+        for picture, corners in by_picture.items():
+            if picture not in poses:
+                raise InvalidConfiguration(f"{name}/{picture} has no row in the table of poses; add or remove it")
+            if len(corners) >= _MIN_CORNERS:
+                yield Sighting(views[name], corners, poses[picture])
+
+
+def _overlay(picture: Picture, full: View, crop: ViewCrop, size: PictureSize, arena: Arena) -> Picture:
+    view = framed_view(full, crop, size.width, size.height)
+    return draw_arena(take_crop(picture, crop, size.width, size.height), view, arena)
+
+
+def _write_robot(lab: Path, base_from_arena: Floats, method: str, rms: float) -> None:
+    update_lab_file(lab, {"robot": RobotBase(base_from_arena, method, round(1000 * rms, 3), datetime.now(UTC))})

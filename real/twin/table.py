@@ -1,0 +1,102 @@
+"""The twin's table: its cameras, which show the simulated table without the arm, and its operator."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from tabletop_interaction.envs.backend import Pictures
+from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.real.cameras.frames import Frame
+from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
+from tabletop_interaction.simulation import SimulationBackend
+
+_FRAME_S = 0.2
+
+
+class TwinShutter:
+    """Takes the pictures of all views together when the first view needs a newer one.
+
+    Args:
+        table: the simulated table.
+        robot: its faults unplug cameras.
+        clock: advances between pictures.
+    """
+
+    def __init__(self, table: SimulationBackend, robot: TwinRobot, clock: TwinClock) -> None:
+        self._table = table
+        self._robot = robot
+        self._clock = clock
+        self._pictures: Pictures = {}
+        self._stamp = -1.0
+
+    def frame(self, view: str, newer_than: float) -> Frame:
+        """A frame taken after `newer_than`, `time.monotonic()` seconds."""
+        if self._stamp <= newer_than:
+            self._clock.sleep(_FRAME_S)
+            self._pictures, self._stamp = self._table.observe(), time.monotonic()
+        return Frame(self._pictures[view], self._stamp)
+
+    def is_unplugged(self, view: str) -> bool:
+        """Whether the fault `unplugged_views` contains the camera."""
+        return view in self._robot.faults.unplugged_views
+
+
+class TwinCamera:
+    """One of the cameras, see `Camera`.
+
+    Args:
+        name: of the view.
+        shutter: shared by all cameras.
+    """
+
+    def __init__(self, name: str, shutter: TwinShutter) -> None:
+        self.name = name
+        self._shutter = shutter
+
+    def read(self, newer_than: float, timeout_s: float) -> Frame:
+        """See `Camera.read`; returns at once.
+
+        Raises:
+            CameraFault: it is unplugged.
+        """
+        if self._shutter.is_unplugged(self.name):
+            raise CameraFault(
+                f"camera {self.name} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
+            )
+        return self._shutter.frame(self.name, newer_than)
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+
+class TwinOperator:
+    """See `Operator`: lays the scenes that the simulation draws from the same random generator.
+
+    Args:
+        table: the simulated table.
+        robot: its arm stays in place meanwhile.
+    """
+
+    def __init__(self, table: SimulationBackend, robot: TwinRobot) -> None:
+        self._table = table
+        self._robot = robot
+
+    @property
+    def background(self) -> str:
+        """Name of the table's present surface."""
+        return self._table.background
+
+    def lay_table(self, rng: np.random.Generator) -> None:
+        """Draw a scene and lay it."""
+        self._table.reset(rng, new_scene=True)
+        self._robot.settle()
+
+    def bring_back(self, rng: np.random.Generator) -> int:
+        """Put back the objects that left the arena, at free places."""
+        return self._table.reset(rng, new_scene=False)
+
+    def may_continue(self, fault: RobotFault) -> bool:
+        """No: nobody is there; the arm waits for `SawyerBackend.acknowledge`."""
+        return False
