@@ -361,7 +361,8 @@ def _write_mark(folder: Path, maker: str) -> str | None:
     if mark.is_file() and _maker(folder) is None:
         mark.unlink()
     try:
-        write_file(pending, f"{maker}\n")
+        with disk_full_named(mark, "the folder is not claimed"):
+            write_file(pending, f"{maker}\n")
         try:
             os.link(pending, mark)
         except FileExistsError:

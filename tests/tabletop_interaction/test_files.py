@@ -398,7 +398,7 @@ def test_a_claim_on_a_full_disk_leaves_no_mark(small_disk):
     folder = small_disk.folder / "run"
     folder.mkdir()
     small_disk.fill()
-    with pytest.raises(DiskFull):
+    with pytest.raises(DiskFull, match=r"run/\.tabletop \(No space left on device\); the folder is not claimed;"):
         claim_folder(folder, "evaluate")
     assert names(folder) == []
     small_disk.free()
