@@ -15,10 +15,10 @@ place point. The labeller gets only the pictures and the click. Times are of one
 
 from __future__ import annotations
 
-import json
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -39,13 +39,22 @@ from tabletop_interaction.benchmarks.ground_truth import (
     was_moved,
 )
 from tabletop_interaction.envs import Arena
-from tabletop_interaction.errors import ForeignFolder, UnreachableTarget
+from tabletop_interaction.errors import UnreachableTarget
+from tabletop_interaction.files import check_new_folder, write_json
 from tabletop_interaction.segmentation.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
 
 _PAPER = FrameDifferenceConfig()
+_SUMMARY = """\
+label  precision {precision:.3f}, recall {recall:.3f} (true positives {true_positives}, false positives \
+{false_positives}, false negatives {false_negatives}, true negatives {true_negatives})
+mask   IoU mean {iou_mean:.3f}, median {iou_median:.3f}, above 0.75 {iou_above_075:.1%}, above 0.9 {iou_above_09:.1%} \
+of {masks} masks of one object
+apart  {disturbed} pairs with a displaced neighbour, {disturbed_called_moved:.1%} called an object
+time   {ms_per_pair:.1f} ms a pair on one core
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,30 +132,9 @@ class PairScore:
     seconds: float
 
 
-@dataclass(frozen=True)
-class LabelSummary:
-    """The benchmark's figures; shares and IoUs within 0 to 1, NaN without a pair to take them from."""
-
-    pairs: int
-    disturbed: int
-    disturbed_called_moved: float
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
-    precision: float
-    recall: float
-    masks: int
-    iou_mean: float
-    iou_median: float
-    iou_above_075: float
-    iou_above_09: float
-    ms_per_pair: float
-
-
 def main(options: LabelQualityOptions) -> None:
     """Interact, print the summary, write summary.json and errors.jpg."""
-    _check_folder(options.out)
+    check_new_folder(options.out, "a summary of labels")
     cv2.setNumThreads(1)
     scores: list[PairScore] = []
     errors: dict[str, list[JudgedPair]] = {"false positive": [], "false negative": [], "true positive": []}
@@ -156,9 +144,7 @@ def main(options: LabelQualityOptions) -> None:
             if judged.kind in errors:
                 _keep_worst(errors[judged.kind], judged, options.errors_of_a_kind)
     summary = summarise(scores)
-    options.out.mkdir(parents=True, exist_ok=True)
-    document = {"options": {**asdict(options), "out": str(options.out)}, "summary": asdict(summary)}
-    (options.out / "summary.json").write_text(json.dumps(document, indent=2) + "\n")
+    write_json(options.out / "summary.json", {"options": options, "summary": summary})
     strips = [_strip(judged) for kept in errors.values() for judged in kept]
     if strips:
         imageio.imwrite(options.out / "errors.jpg", np.vstack(strips), quality=90)
@@ -200,32 +186,29 @@ def pair_truth(before: Snapshot, after: Snapshot, view: str, click: NDArray[np.f
     return PairTruth(mask, objects, disturbed)
 
 
-def summarise(scores: list[PairScore]) -> LabelSummary:
-    """The summary of all pairs."""
-    count = {
-        kind: sum(score.kind == kind for score in scores)
-        for kind in ("true positive", "false positive", "false negative", "true negative")
-    }
+def summarise(scores: list[PairScore]) -> dict[str, float]:
+    """The figures of all pairs; shares and IoUs within 0 to 1, NaN without a pair to take them from."""
+    count = Counter(score.kind for score in scores)
+    found, false, missed = count["true positive"], count["false positive"], count["false negative"]
     disturbed = [score.answered for score in scores if score.kind == "disturbed"]
     ious = np.array([s.iou for s in scores if s.kind == "true positive" and s.objects == 1])
-    found = count["true positive"]
-    return LabelSummary(
-        pairs=len(scores),
-        disturbed=len(disturbed),
-        disturbed_called_moved=mean(disturbed),
-        true_positives=found,
-        false_positives=count["false positive"],
-        false_negatives=count["false negative"],
-        true_negatives=count["true negative"],
-        precision=mean([1] * found + [0] * count["false positive"]),
-        recall=mean([1] * found + [0] * count["false negative"]),
-        masks=len(ious),
-        iou_mean=mean(ious),
-        iou_median=float(np.median(ious)) if len(ious) else float("nan"),
-        iou_above_075=mean(ious > 0.75),
-        iou_above_09=mean(ious > 0.9),
-        ms_per_pair=1e3 * mean([score.seconds for score in scores]),
-    )
+    return {
+        "pairs": len(scores),
+        "disturbed": len(disturbed),
+        "disturbed_called_moved": mean(disturbed),
+        "true_positives": found,
+        "false_positives": false,
+        "false_negatives": missed,
+        "true_negatives": count["true negative"],
+        "precision": mean([1] * found + [0] * false),
+        "recall": mean([1] * found + [0] * missed),
+        "masks": len(ious),
+        "iou_mean": mean(ious),
+        "iou_median": float(np.median(ious)) if len(ious) else float("nan"),
+        "iou_above_075": mean(ious > 0.75),
+        "iou_above_09": mean(ious > 0.9),
+        "ms_per_pair": 1e3 * mean([score.seconds for score in scores]),
+    }
 
 
 def _interact(
@@ -295,25 +278,9 @@ def _cropped(picture: NDArray[np.uint8], click: NDArray[np.float64]) -> NDArray[
     return np.asarray(bordered[y : y + side, x : x + side], np.uint8)
 
 
-def _check_folder(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ForeignFolder(f"{out} exists and is no empty folder; nothing was run; name a new folder")
-
-
-def _text(summary: LabelSummary, options: LabelQualityOptions) -> str:
-    s = summary
-    return "\n".join(
-        (
-            f"{options.interactions} interactions, split {options.split}, seed {options.seed}: {s.pairs} pairs",
-            f"label  precision {s.precision:.3f}, recall {s.recall:.3f} (true positives {s.true_positives}, false "
-            f"positives {s.false_positives}, false negatives {s.false_negatives}, true negatives {s.true_negatives})",
-            f"mask   IoU mean {s.iou_mean:.3f}, median {s.iou_median:.3f}, above 0.75 {s.iou_above_075:.1%}, above "
-            f"0.9 {s.iou_above_09:.1%} of {s.masks} masks of one object",
-            f"apart  {s.disturbed} pairs with a displaced neighbour, {s.disturbed_called_moved:.1%} called an object",
-            f"time   {s.ms_per_pair:.1f} ms a pair on one core",
-            f"wrote  {options.out}",
-        )
-    )
+def _text(summary: dict[str, float], options: LabelQualityOptions) -> str:
+    head = f"{options.interactions} interactions, split {options.split}, seed {options.seed}: {{pairs}} pairs\n"
+    return (head + _SUMMARY).format(**summary) + f"wrote  {options.out}"
 
 
 if __name__ == "__main__":

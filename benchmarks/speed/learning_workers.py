@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, began_at, open_run
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.envs.records.reading import count_interactions
-from tabletop_interaction.json_lines import read_lines
+from tabletop_interaction.files import read_json_lines
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 
@@ -118,16 +119,14 @@ def main(options: LearningSpeedOptions) -> None:
 
 def timed(config: LearningConfig, workers: int) -> RunOutcome:
     """A run with a number of workers; 0 runs in this process."""
-    with tempfile.TemporaryDirectory() as path:
-        folder = open_run(Path(path) / "run", config)
-        began = began_at(folder)
+    with _new_run(config) as (folder, began):
         if workers:
-            with open_ray_workers(config, folder, workers, began) as workers:
-                seconds = _seconds(config, folder, workers, _Watch(), began)
-                return _outcome(folder, seconds, workers.deaths)
+            with open_ray_workers(config, folder, workers, began) as ray_workers:
+                seconds = _seconds(config, folder, ray_workers, _Watch(), began)
+                return _outcome(folder, seconds, ray_workers.deaths)
         with open_actor(config, folder, 0) as actor:
-            workers = OneProcess(config, actor, open_learner(config, folder), began)
-            return _outcome(folder, _seconds(config, folder, workers, _Watch(), began), 0)
+            one_process = OneProcess(config, actor, open_learner(config, folder), began)
+            return _outcome(folder, _seconds(config, folder, one_process, _Watch(), began), 0)
 
 
 def with_a_dying_node(config: LearningConfig) -> RunOutcome:
@@ -138,15 +137,22 @@ def with_a_dying_node(config: LearningConfig) -> RunOutcome:
     try:
         nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
         cluster.wait_for_nodes()
-        with tempfile.TemporaryDirectory() as path:
-            folder = open_run(Path(path) / "run", config)
-            began = began_at(folder)
-            watch = _Watch(config.interactions // 2, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
-            with open_ray_workers(config, folder, 2, began, address=cluster.address) as workers:
-                seconds = _seconds(config, folder, workers, watch, began)
-                return _outcome(folder, seconds, workers.deaths)
+        watch = _Watch(config.interactions // 2, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
+        with (
+            _new_run(config) as (folder, began),
+            open_ray_workers(config, folder, 2, began, address=cluster.address) as workers,
+        ):
+            return _outcome(folder, _seconds(config, folder, workers, watch, began), workers.deaths)
     finally:
         cluster.shutdown()
+
+
+@contextmanager
+def _new_run(config: LearningConfig) -> Iterator[tuple[RunFolder, float]]:
+    """A run in a temporary folder, and the time at which it began."""
+    with tempfile.TemporaryDirectory() as path:
+        folder = open_run(Path(path) / "run", config)
+        yield folder, began_at(folder)
 
 
 def _seconds(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch, began: float) -> float:
@@ -156,8 +162,8 @@ def _seconds(config: LearningConfig, folder: RunFolder, workers: Workers, watch:
 
 
 def _outcome(folder: RunFolder, seconds: float, deaths: int) -> RunOutcome:
-    ids = [line["id"] for line in read_lines(folder.history)]
-    updates = tuple(line["interactions"] for line in read_lines(folder.updates))
+    ids = [line["id"] for line in read_json_lines(folder.history)]
+    updates = tuple(line["interactions"] for line in read_json_lines(folder.updates))
     return RunOutcome(seconds, deaths, len(ids), len(set(ids)), count_interactions(folder.records), updates)
 
 

@@ -262,10 +262,10 @@ def simulated(tmp_path_factory):
 
 def test_most_simulated_interactions_are_labelled_rightly(simulated):
     summary = summarise([judged.score() for judged in simulated])
-    assert summary.true_positives >= 4
-    assert summary.precision >= 0.85
-    assert summary.recall >= 0.85
-    assert summary.iou_mean >= 0.75
+    assert summary["true_positives"] >= 4
+    assert summary["precision"] >= 0.85
+    assert summary["recall"] >= 0.85
+    assert summary["iou_mean"] >= 0.75
 
 
 def test_a_simulated_mask_lies_in_its_window_and_is_whole(simulated):
@@ -290,9 +290,9 @@ def test_the_summary_counts_known_answers():
         dataclasses.replace(right, kind="disturbed", seconds=0.012),
     ]
     summary = summarise(scores)
-    assert (summary.precision, summary.recall) == (0.75, 1.0)
-    assert summary.masks == 2
-    assert summary.iou_mean == pytest.approx(0.6)
-    assert summary.iou_above_075 == 0.5
-    assert summary.ms_per_pair == pytest.approx(4.0)
-    assert np.isnan(summarise([]).precision)
+    assert (summary["precision"], summary["recall"]) == (0.75, 1.0)
+    assert summary["masks"] == 2
+    assert summary["iou_mean"] == pytest.approx(0.6)
+    assert summary["iou_above_075"] == 0.5
+    assert summary["ms_per_pair"] == pytest.approx(4.0)
+    assert np.isnan(summarise([])["precision"])
