@@ -31,14 +31,15 @@ from tabletop_interaction.files import (
     plain,
     read_json,
     read_json_lines,
-    repair_json_lines,
     write_file,
     write_json,
 )
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.simulation import open_simulation
 
-_SETTINGS, _EPISODES = "settings.json", "episodes.jsonl"
+EPISODES = "episodes.jsonl"
+
+_SETTINGS = "settings.json"
 _OPTIONAL = "inverse_model"
 _WEIGHTS = "weights"
 
@@ -85,12 +86,7 @@ def read_settings(out: Path) -> dict[str, Any]:
 def keep_episode(out: Path, episode: Episode, jpeg: bytes) -> None:
     """Add an episode and its picture; when this returns, both survive a kill."""
     write_file(picture_path(out, episode.key), jpeg)
-    append_json_line(out / _EPISODES, episode)
-
-
-def repair_episodes(out: Path) -> None:
-    """Remove a line that a kill has cut off."""
-    repair_json_lines(out / _EPISODES)
+    append_json_line(out / EPISODES, episode)
 
 
 def read_episodes(out: Path) -> list[Episode]:
@@ -100,7 +96,7 @@ def read_episodes(out: Path) -> list[Episode]:
         UnreadableRecords: a line or settings.json is damaged.
     """
     split = read_settings(out).get("split", "test")
-    return [Episode(**{"objects": split, "tables": split, **line}) for line in read_json_lines(out / _EPISODES)]
+    return [Episode(**{"objects": split, "tables": split, **line}) for line in read_json_lines(out / EPISODES)]
 
 
 def picture_path(out: Path, key: EpisodeKey) -> Path:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 import numpy as np
 
 from tabletop_interaction.agents.rearranging.matching import Match, SegmentedPicture
-from tabletop_interaction.arrays import Floats32, Ids, Masks, Picture, Points
+from tabletop_interaction.arrays import Floats32, Ids, Masks, Picture
 from tabletop_interaction.envs import Arrangement, Backend, Goal, Judge, ObjectState
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.judges import judge_by_truth
@@ -93,9 +93,13 @@ class RememberingSimulation(SimulationBackend):
 
     def distances_to_goal(self) -> Mapping[int, float]:
         """Distance of each object from its goal, pixels of the first view, by id."""
-        now, wanted = (_positions(states) for states in (self.object_states(), self.arrangement.goal))
-        apart = np.linalg.norm(self.views[0].project(now) - self.views[0].project(wanted), axis=1)
-        return {state.id: float(pixels) for state, pixels in zip(self.arrangement.goal, apart, strict=True)}
+        goal = self.arrangement.goal
+        now, wanted = (
+            self.views[0].project(np.array([state.position for state in states]))
+            for states in (self.object_states(), goal)
+        )
+        distances = np.linalg.norm(now - wanted, axis=1)
+        return {state.id: float(pixels) for state, pixels in zip(goal, distances, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +141,9 @@ class TrueMatcher:
     def match(self, now: SegmentedPicture, goal: SegmentedPicture) -> tuple[Match, ...]:
         """See `MatchesSegments`. Raises UnknownPicture."""
         ours, theirs = (_best_segments(one, self.truth) for one in (now, goal))
-        here, there = (_position_by_id(self.truth.shown_in(one.image).states) for one in (now, goal))
+        here, there = (
+            {state.id: state.position for state in self.truth.shown_in(one.image).states} for one in (now, goal)
+        )
         return tuple(
             Match(number, theirs[id_], 1.0, stands=bool(np.linalg.norm(here[id_] - there[id_]) < _STANDS_M))
             for id_, number in sorted(ours.items(), key=lambda item: item[1])
@@ -159,14 +165,6 @@ def _best_segments(segmented: SegmentedPicture, truth: RememberingSimulation) ->
         if id_ and overlap > best.get(id_, 0.0):
             best[id_], numbers[id_] = overlap, number
     return numbers
-
-
-def _position_by_id(states: tuple[ObjectState, ...]) -> dict[int, Points]:
-    return {state.id: state.position for state in states}
-
-
-def _positions(states: tuple[ObjectState, ...]) -> Points:
-    return np.array([state.position for state in states])
 
 
 def _key(picture: Picture) -> bytes:

@@ -80,21 +80,15 @@ def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document:
 def displaced_chart(scores: Scores) -> BarChart:
     """Success of every agent, in total and by number of displaced objects."""
     numbers = [n for n in DISPLACED if any(one.by_displaced[n].trials for one in scores.agents.values())]
-    series = [
-        _series(name, number, [one.success, *(one.by_displaced[n] for n in numbers)])
-        for number, (name, one) in enumerate(scores.agents.items())
-    ]
+    shares = {name: [one.success, *(one.by_displaced[n] for n in numbers)] for name, one in scores.agents.items()}
     groups = ("all", *(f"{n} displaced" for n in numbers))
-    return BarChart("Success by number of displaced objects", "episodes, %", groups, tuple(series))
+    return BarChart("Success by number of displaced objects", "episodes, %", groups, _bars(shares))
 
 
 def scenes_chart(scores: Scores) -> BarChart:
     """Success of every agent by kind of scene."""
-    series = [
-        _series(name, number, [one.by_scenes[scenes] for scenes in scores.scenes])
-        for number, (name, one) in enumerate(scores.agents.items())
-    ]
-    return BarChart("Success by objects and table tops", "episodes, %", scores.scenes, tuple(series), _WIDE)
+    shares = {name: [one.by_scenes[scenes] for scenes in scores.scenes] for name, one in scores.agents.items()}
+    return BarChart("Success by objects and table tops", "episodes, %", scores.scenes, _bars(shares), _WIDE)
 
 
 def distance_chart(episodes: Sequence[Episode]) -> LineChart:
@@ -153,13 +147,14 @@ def _essential(name: str, share: Share) -> Essential:
     return Essential(name, f"{percent(share.hits / share.trials)} %", f"{share.hits} of {share.trials}; {interval}")
 
 
-def _series(name: str, number: int, shares: Sequence[Share]) -> Bars:
-    return Bars(name, tuple(_bar(share) for share in shares), number % COLOURS)
+def _bars(shares: Mapping[str, Sequence[Share]]) -> tuple[Bars, ...]:
+    return tuple(
+        Bars(name, tuple(_bar(share) if share.trials else None for share in of_agent), number % COLOURS)
+        for number, (name, of_agent) in enumerate(shares.items())
+    )
 
 
-def _bar(share: Share) -> Bar | None:
-    if not share.trials:
-        return None
+def _bar(share: Share) -> Bar:
     return Bar(100 * share.hits / share.trials, 100 * share.low, 100 * share.high)
 
 

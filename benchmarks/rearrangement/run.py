@@ -21,12 +21,12 @@ import torch
 from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, agent_maker, check_agents
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode, open_table, play, score
 from tabletop_interaction.benchmarks.rearrangement.folder import (
+    EPISODES,
     check_setting,
     keep_episode,
     keep_setting,
     read_episodes,
     read_settings,
-    repair_episodes,
     write_table,
 )
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
@@ -35,7 +35,7 @@ from tabletop_interaction.benchmarks.rearrangement.pictures import episode_jpeg
 from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes, Setting
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
 from tabletop_interaction.envs import TabletopRearrangement
-from tabletop_interaction.files import plain, write_json
+from tabletop_interaction.files import plain, repair_json_lines, write_json
 from tabletop_interaction.processes import WorkerDeath, do_in_processes
 
 PlayedEpisode = tuple[Episode, bytes]
@@ -75,7 +75,7 @@ def run_benchmark(
     """
     check_agents(tuple(dict.fromkeys(key.agent for key in keys)), setting.inverse_model)
     check_setting(out, setting)
-    repair_episodes(out)
+    repair_json_lines(out / EPISODES)
     missing = missing_episodes(out, keys)
     open_player = partial(_open_player, setting, make_parts)
     play_all = partial(do_in_processes, workers=workers, on_death=on_death) if workers > 1 else _play_here
@@ -119,43 +119,31 @@ def _play_here(open_player: OpenPlayer, keys: Sequence[EpisodeKey]) -> Generator
 def _open_player(
     setting: Setting, make_parts: Callable[[], LearnedParts]
 ) -> Iterator[Callable[[EpisodeKey], PlayedEpisode]]:
-    """A function that plays an episode, until the context ends."""
-    player = _Player(setting, make_parts())
-    try:
-        yield player.play
-    finally:
-        player.close()
+    """A function that plays an episode; the simulation stays open while the kind of scene is the same."""
+    parts = make_parts()
+    tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]] = {}
 
-
-class _Player:
-    """Plays one episode after another; the simulation stays open while the kind of scene is the same."""
-
-    def __init__(self, setting: Setting, parts: LearnedParts) -> None:
-        self._setting = setting
-        self._parts = parts
-        self._scenes: Scenes | None = None
-        self._table: tuple[TabletopRearrangement, RememberingSimulation] | None = None
-
-    def play(self, key: EpisodeKey) -> PlayedEpisode:
-        """Play an episode; apart from its times, the row does not depend on earlier episodes."""
-        env, world = self._table_with(key.scenes)
-        make = agent_maker(key.agent, world, self._parts)
+    def play_episode(key: EpisodeKey) -> PlayedEpisode:
+        if key.scenes not in tables:
+            _close(tables)
+            tables[key.scenes] = open_table(key.scenes, setting.displaced)
+        env, world = tables[key.scenes]
+        make = agent_maker(key.agent, world, parts)
         with _one_thread():
             wall, processor = time.perf_counter(), time.process_time()
-            steps = list(play(env, make, key.seed, self._setting.most_interactions))
+            steps = list(play(env, make, key.seed, setting.most_interactions))
             times = time.perf_counter() - wall, time.process_time() - processor
         return score(key, steps, times, world), episode_jpeg(steps, world)
 
-    def close(self) -> None:
-        if self._table is not None:
-            self._table[0].close()
-        self._scenes, self._table = None, None
+    try:
+        yield play_episode
+    finally:
+        _close(tables)
 
-    def _table_with(self, scenes: Scenes) -> tuple[TabletopRearrangement, RememberingSimulation]:
-        if self._table is None or self._scenes != scenes:
-            self.close()
-            self._scenes, self._table = scenes, open_table(scenes, self._setting.displaced)
-        return self._table
+
+def _close(tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]]) -> None:
+    while tables:
+        tables.popitem()[1][0].close()
 
 
 @contextmanager

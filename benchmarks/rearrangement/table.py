@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ CAPTION = "an episode ends with its success: 2 cm and 1 cm show where it stopped
 """The note under the figures."""
 
 _CONFIDENCE = 0.95
+_MEANS = ("fixed_strict", "mean_px", "interactions", "seconds", "processor_seconds")
 _CLOSE_M = {"2 cm": 0.02, "1 cm": 0.01}
 
 
@@ -68,8 +69,7 @@ class AgentScore:
         within: episodes that end with all displaced objects within a distance on the table, by its name.
         by_displaced: success by number of displaced objects.
         by_scenes: success by the short name of the kind of scene.
-        fixed_strict: mean of `Episode.fixed_strict`.
-        mean_px, interactions, seconds, processor_seconds: means of the episodes' values.
+        fixed_strict, mean_px, interactions, seconds, processor_seconds: means over episodes.
         causes: failures by cause.
     """
 
@@ -87,21 +87,13 @@ class AgentScore:
     @classmethod
     def of(cls, episodes: Sequence[Episode]) -> AgentScore:
         """The figures of one or more episodes."""
-
-        def mean(value: Callable[[Episode], float]) -> float:
-            return float(np.mean([value(one) for one in episodes]))
-
         kinds = dict.fromkeys(_scenes(one) for one in episodes)
         return cls(
             success=Share.of(one.success for one in episodes),
             within={name: Share.of(one.max_m <= metres for one in episodes) for name, metres in _CLOSE_M.items()},
             by_displaced={n: Share.of(one.success for one in episodes if one.displaced == n) for n in DISPLACED},
             by_scenes={name: Share.of(one.success for one in episodes if _scenes(one) == name) for name in kinds},
-            fixed_strict=mean(lambda one: one.fixed_strict),
-            mean_px=mean(lambda one: one.mean_px),
-            interactions=mean(lambda one: one.interactions),
-            seconds=mean(lambda one: one.seconds),
-            processor_seconds=mean(lambda one: one.processor_seconds),
+            **{name: float(np.mean([getattr(one, name) for one in episodes])) for name in _MEANS},
             causes=dict(sorted(Counter(one.cause for one in episodes if not one.success).items())),
         )
 
