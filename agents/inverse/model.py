@@ -28,8 +28,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tabletop_interaction.agents.efficientnet_lite import PIXEL_MEAN, PIXEL_STD, EfficientNetLite0
-from tabletop_interaction.agents.features import imagenet_network
+from tabletop_interaction.agents.features import (
+    EFFICIENTNET_MEAN,
+    EFFICIENTNET_STD,
+    EfficientNetLite0,
+    imagenet_network,
+)
 from tabletop_interaction.agents.inverse.config import CELL_PX, CHANNEL_GROUPS, InverseModelConfig
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.segmentation.checkpoints import NetworkKind, load_network
@@ -256,7 +260,7 @@ class _Trunk(nn.Module):
         self.conv_stem, self.bn0 = network.conv_stem, network.bn0
         self.to_stride_8 = network.blocks[:_TO_STRIDE_8]
         self.to_stride_16 = network.blocks[_TO_STRIDE_8:_TO_STRIDE_16]
-        for name, values in (("mean", PIXEL_MEAN), ("std", PIXEL_STD)):
+        for name, values in (("mean", EFFICIENTNET_MEAN), ("std", EFFICIENTNET_STD)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> _Trunk:

@@ -1,1 +1,1 @@
-"""Interactions to labels and training examples."""
+"""Labels of interactions, and the training examples made from them."""

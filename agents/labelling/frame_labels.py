@@ -1,21 +1,20 @@
-"""Interactions to labels: Algorithm 1's labelling, by frame difference; `label_table` keeps them on disk.
+"""Label the pictures of interactions by frame difference (Pathak et al. 2018, Algorithm 1).
 
-Of each interaction and view two pairs of pictures are judged (Pathak et al. 2018, Algorithm 1): before and held around
-the pick pixel, which labels the picture before; held and after around the place pixel, which labels the picture after.
-What a pair says:
+Two pairs of pictures are compared for each interaction and view: before and held around the pick pixel, which labels
+the picture before; held and after around the place pixel, which labels the picture after.
 
-| label | when | as an example |
+| label | condition | use as an example |
 |---|---|---|
-| object | something moved and the gripper held it | the mask, positive |
-| nudged | something moved but nothing was held, or far more moved than was held | left out |
+| object | something moved and the gripper held it | positive, with its mask |
+| nudged | something moved but nothing was held, or much more moved than was held | not used |
 | background | nothing moved and the fingers closed on nothing | no object at the click |
 | unknown | nothing moved, but the gripper touched or held something, or never came down | none |
 
-The paper calls every movement an object and everything else background. Ours looks at the gripper's own belief too,
-which costs a robot nothing: a nudge's mask is of two places, and a pick that slipped off an object proves nothing. What
-is held is one object at both ends of its way: of two masks that differ much in size the larger holds a neighbour too,
-which was knocked or covered (a fifth of the masks at random places). The place pair is judged only after a grasp;
-without one held and after are the same pictures, and the place pixel may well show an object that nobody touched.
+In the paper every movement is an object and everything else is background. Ours also uses the gripper's report of the
+outcome: the mask of a nudge covers two places, and a pick that slipped off an object is no evidence of background. What
+is held is one object at both ends of its way: of two masks that differ much in size the larger one also covers a
+neighbour that was knocked or hidden (a fifth of the masks at random places). The place pair is compared only after a
+grasp: otherwise held and after are the same pictures, and an object that nobody touched may be at the place pixel.
 """
 
 from __future__ import annotations
@@ -27,20 +26,17 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.segmentation.frame_difference import FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
-Picture = NDArray[np.uint8]
 Pair = Literal["pick", "place"]
 LabelKind = Literal["object", "nudged", "background", "unknown"]
 
 _RULES_VERSION = 2
-# A better difference has another version, so that nothing is labelled by two.
+# Other settings of the difference give another version, so that no table mixes them.
 LABELLER = f"difference-{_RULES_VERSION}-{zlib.crc32(repr(FrameDifferenceConfig()).encode()):08x}"
 """Version of the labeller: of its rules and of the frame difference's settings."""
 
@@ -52,15 +48,15 @@ _CHUNK = 8
 
 @dataclass(frozen=True)
 class PairLabel:
-    """What one pair of pictures of one view says.
+    """The label that one pair of pictures gives in one view.
 
     Attributes:
-        interaction_id: whose.
+        interaction_id: of the interaction.
         view: name of the camera.
         pair: "pick" labels the picture before, "place" the picture after.
         label: see the module.
         click_xy: pixel x, y of the pick or place point.
-        mask: what moved; None where nothing did.
+        mask: what moved; None if nothing did.
         labeller: version of the labeller.
     """
 
@@ -84,15 +80,15 @@ class PairLabel:
 
 
 def label_interaction(interaction: Interaction) -> list[PairLabel]:
-    """The labels of one interaction that has all its pictures: one a view, two where something was held.
+    """The labels of an interaction with all its pictures: one for each view, two if something was held.
 
     Raises:
         UnreadableRecords: a picture is damaged.
     """
-    tried = interaction.pick_outcome not in (PickOutcome.NO_PICK, PickOutcome.UNREACHABLE)
+    came_down = interaction.pick_outcome not in (PickOutcome.NO_PICK, PickOutcome.UNREACHABLE)
     labels: list[PairLabel] = []
     for number, view in enumerate(interaction.views):
-        held = interaction.held[view.name] if tried else None
+        held = interaction.held[view.name] if came_down else None
         picked = _labelled(interaction, number, "pick", held)
         if interaction.grasped:
             labels += _of_one_object(picked, _labelled(interaction, number, "place", held))
@@ -102,7 +98,7 @@ def label_interaction(interaction: Interaction) -> list[PairLabel]:
 
 
 def label_interactions(interactions: Iterable[Interaction]) -> Iterator[PairLabel]:
-    """The labels of interactions, a table's or others, in their order; errors as `label_interaction`."""
+    """The labels of interactions, in their order; errors as `label_interaction`."""
     waiting = iter(interactions)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="label") as pool:
         while chunk := list(islice(waiting, _CHUNK)):
@@ -128,7 +124,7 @@ def _label(interaction: Interaction, mask: Rle | None) -> LabelKind:
 
 
 def _of_one_object(picked: PairLabel, placed: PairLabel) -> tuple[PairLabel, PairLabel]:
-    """Both labels, the larger one taken back where they cannot be of the same object."""
+    """Both labels; the larger one becomes "nudged" if they cannot show the same object."""
     if picked.mask is None or placed.mask is None:
         return picked, placed
     ratio = placed.mask.area / picked.mask.area

@@ -1,10 +1,10 @@
 """Labels on disk: a Parquet table beside the raw rows, which are never rewritten.
 
 ```
-labels/part-<labeller>-<n>.parquet  a row a pair: interaction_id, view, pair, labeller, label, moved, area,
+labels/part-<labeller>-<n>.parquet  a row for each pair: interaction_id, view, pair, labeller, label, moved, area,
                                     click_x, click_y, height, width, counts (COCO's compressed RLE)
 ```
-Files are whole or absent. Another version of the labeller writes files of its own and reads only those.
+Files are whole or absent. Each version of the labeller writes and reads files of its own.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tabletop_interaction.agents.labelling.frame_labels import LABELLER, LabelKind, PairLabel, label_interactions
-from tabletop_interaction.envs.records.folder import folder_lock, sync_folder
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.errors import UnreadableRecords
+from tabletop_interaction.files import atomic_path, lock_file
 from tabletop_interaction.segmentation.rle import Rle
 
 _PER_FILE = 128
 _SCHEMA = pa.schema(
-    [
-        ("interaction_id", pa.string()),
-        ("view", pa.string()),
-        ("pair", pa.string()),
-        ("labeller", pa.string()),
-        ("label", pa.string()),
-        ("moved", pa.bool_()),
-        ("area", pa.int32()),
-        ("click_x", pa.float64()),
-        ("click_y", pa.float64()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("counts", pa.string()),
-    ]
+    {
+        "interaction_id": pa.string(),
+        "view": pa.string(),
+        "pair": pa.string(),
+        "labeller": pa.string(),
+        "label": pa.string(),
+        "moved": pa.bool_(),
+        "area": pa.int32(),
+        "click_x": pa.float64(),
+        "click_y": pa.float64(),
+        "height": pa.int32(),
+        "width": pa.int32(),
+        "counts": pa.string(),
+    }
 )
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """All labels of a folder by one labeller, in the order in which they were made."""
+    """All labels of a folder by one version of the labeller, in the order in which they were made."""
 
     labeller: str
     labels: tuple[PairLabel, ...]
@@ -56,9 +56,8 @@ class LabelTable:
         return len(self.labels)
 
     def counts(self) -> dict[LabelKind, int]:
-        """Labels of each kind."""
-        kinds: tuple[LabelKind, ...] = ("object", "nudged", "background", "unknown")
-        return {kind: sum(one.label == kind for one in self.labels) for kind in kinds}
+        """Number of labels of each kind."""
+        return {kind: sum(one.label == kind for one in self.labels) for kind in get_args(LabelKind)}
 
 
 def label_folder(
@@ -66,26 +65,25 @@ def label_folder(
     labels_folder: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LabelTable:
-    """Label what is not labelled yet in a folder of interactions, and read all its labels.
+    """Label the interactions of a folder that have no labels yet, and read all its labels.
 
-    Labels are written after every hundred interactions or so; after a kill the next call goes on. A row that goes from
+    Labels are written after every 128 interactions, so that the next call resumes after a kill. A row that moves from
     a journal to a shard during the call may be left to the next one.
 
     Args:
-        folder: that interactions were recorded into; it may be written to meanwhile.
-        labels_folder: where the labels are; None means `labels` in `folder`.
-        progress: called with how many interactions are labelled and how many there are.
+        folder: of the interactions; it may be written to meanwhile.
+        labels_folder: of the labels; None means `labels` in `folder`.
+        progress: called with the number of labelled interactions and of all.
 
     Raises:
         UnreadableRecords: a shard, a picture or a file of labels is damaged.
         ForeignFolder: the folder holds no interactions.
     """
     table = open_interactions(folder)
-    # Without the pictures: what was labelled before costs little.
+    # Without the pictures: interactions that are labelled already cost little.
     ids = [row.interaction_id for row in open_interactions(folder, columns=())][: len(table)]
     place = Path(folder) / "labels" if labels_folder is None else Path(labels_folder)
-    place.mkdir(parents=True, exist_ok=True)
-    with folder_lock(place):
+    with lock_file(place / ".lock"):
         known = {label.interaction_id for label in read_labels(place).labels}
         missing = iter([number for number, id_ in enumerate(ids) if id_ not in known])
         done = len(known)
@@ -98,15 +96,13 @@ def label_folder(
 
 
 def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel]) -> None:
-    """Keep labels that were made elsewhere by this labeller; those of interactions labelled before are ignored."""
-    place = Path(labels_folder)
-    place.mkdir(parents=True, exist_ok=True)
-    with folder_lock(place):
-        _write(place, labels)
+    """Write labels that this labeller made elsewhere; readers ignore those of interactions that have labels already."""
+    with lock_file(Path(labels_folder) / ".lock"):
+        _write(Path(labels_folder), labels)
 
 
 def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER) -> LabelTable:
-    """The labels that a labeller wrote into a folder; none when there is no such folder.
+    """The labels of one version of the labeller in a folder; none if there is no such folder.
 
     Raises:
         UnreadableRecords: a file is damaged.
@@ -129,21 +125,15 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = pq.read_table(path, schema=_SCHEMA).to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise UnreadableRecords(f"{path} is damaged ({error}); remove it, its labels will be made again") from error
+        raise UnreadableRecords(f"{path} is damaged ({error}); remove it, its labels are made again") from error
     return rows
 
 
 def _write(folder: Path, labels: Sequence[PairLabel]) -> None:
     number = max((number for number, _ in _files(folder, LABELLER)), default=-1) + 1
     path = folder / f"part-{LABELLER}-{number:05d}.parquet"
-    temporary = folder / f".tmp-{path.name}"
-    table = pa.Table.from_pylist([_to_row(label) for label in labels], schema=_SCHEMA)
-    with open(temporary, "wb") as file:
-        pq.write_table(table, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(folder)
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([_to_row(label) for label in labels], schema=_SCHEMA), temporary)
 
 
 def _to_row(label: PairLabel) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Which segment of the goal's picture is which segment of the picture now (Pathak et al. 2018, section 5).
+"""Match the segments of the picture now to those of the goal's picture (Pathak et al. 2018, section 5).
 
-What looks the same in both pictures stands, and is matched with itself. The rest is matched one to one by appearance:
-of all ways to pair segments the one with the largest sum of similarities above a threshold; where appearance leaves it
-open, the one with the least movement. The paper only says that features are matched; all of this is ours.
+A segment that looks the same in both pictures stands, and is matched with itself. The others are matched one to one by
+appearance: of all ways to pair segments the one with the largest sum of similarities above a threshold, and among
+objects that look equal the one with the least movement. The paper only says that features are matched; this is ours.
 
 Pixels are (x, y) with integers at pixel centres.
 """
@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from tabletop_interaction.agents.features import DescribesSegments
+from tabletop_interaction.arrays import Bools, Floats, Masks, Picture, Points
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.frame_difference import differing_pixels
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _SAME_IOU = 0.3
 _AREA_RATIO = 0.7
@@ -31,8 +30,8 @@ _AREA_RATIO = 0.7
 class SegmentedPicture:
     """A picture uint8 (H, W, 3) RGB and the masks bool (N, H, W) of its segments, none of them empty."""
 
-    image: NDArray[np.uint8]
-    masks: Bools
+    image: Picture
+    masks: Masks
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -43,7 +42,7 @@ class SegmentedPicture:
         return np.asarray(self.masks.sum((1, 2)), np.float64)
 
     @cached_property
-    def centroids_xy(self) -> Floats:
+    def centroids_xy(self) -> Points:
         """(N, 2) pixels."""
         found = [np.argwhere(mask).mean(0)[::-1] for mask in self.masks]
         return np.array(found, np.float64).reshape(-1, 2)
@@ -57,7 +56,7 @@ class Match:
         now: number of the segment now.
         goal: number of the goal's segment.
         similarity: of the two, up to 1.
-        stands: whether the object looks the same in the same place, so that it is at its goal.
+        stands: whether the object looks the same at the same place, so that it is at its goal.
     """
 
     now: int
@@ -67,7 +66,7 @@ class Match:
 
 
 class MatchesSegments(Protocol):
-    """Whatever says which segments show the same object."""
+    """Finds the segments of two pictures that show the same objects."""
 
     def match(self, now: SegmentedPicture, goal: SegmentedPicture) -> tuple[Match, ...]:
         """Matches in which no segment occurs twice, in order of the segments now."""
@@ -76,17 +75,16 @@ class MatchesSegments(Protocol):
 
 @dataclass(frozen=True)
 class MatchingConfig:
-    """How much a match needs.
+    """Thresholds and weights of a match.
 
     Attributes:
-        least_similarity: cosine from which two segments may be the same object.
-        distance_weight: similarity that a movement over the picture's whole diagonal costs; it decides between
-            objects that look equal.
-        place_bonus: similarity that a segment earns in the place where another of like area is.
-        place_px: how near that is.
-        most_changed: share of a mask's pixels that may change while the object counts as standing.
-        least_left: share that must change where an object went farther than its own size: it has left wholly, so that
-            a segment which looks the same for the most part is none that left.
+        least_similarity: Cosine of the features from which two segments may show the same object.
+        distance_weight: Similarity that a movement over the picture's diagonal costs; decides between equal objects.
+        place_bonus: Similarity added at the place of a segment of like area.
+        place_px: Distance up to which two segments are at one place, pixels.
+        most_changed: Share of a mask's pixels that may change while the object counts as standing.
+        least_left: Share of a mask's pixels that must change if the object moved farther than its own size; a segment
+            that looks mostly the same has not left.
     """
 
     least_similarity: float = 0.6
@@ -96,13 +94,20 @@ class MatchingConfig:
     most_changed: float = 0.1
     least_left: float = 0.5
 
+    def __post_init__(self) -> None:
+        check_range("least_similarity", self.least_similarity, -1, 1)
+        for name in ("distance_weight", "place_bonus", "place_px"):
+            check_range(name, getattr(self, name), 0)
+        for name in ("most_changed", "least_left"):
+            check_range(name, getattr(self, name), 0, 1)
+
 
 @dataclass(frozen=True, eq=False)
 class AppearanceMatcher:
     """Matches by features; see the module.
 
     Attributes:
-        features: what segments look like; only those that changed are described.
+        features: describe segments; only those that changed are described.
         config: see `MatchingConfig`.
     """
 
@@ -130,7 +135,7 @@ class AppearanceMatcher:
         columns: NDArray[np.intp],
         left: Bools,
     ) -> list[tuple[int, int, float]]:
-        """Of the segments that changed, (N,) and (M,); `left` (N, M) says which pairs may have gone far."""
+        """Pairs of the changed segments, (N,) and (M,); `left` (N, M) says which pairs may have moved far."""
         if not len(rows) or not len(columns):
             return []
         ours = self.features.describe(now.image, now.masks[rows])
@@ -153,7 +158,7 @@ def assign(
     """The best pairs, one to one, as (row, column, similarity), in order of rows.
 
     Maximises the sum over pairs of: similarity - least_similarity + distance_weight (1 - distance / diagonal), and
-    place_bonus for pairs in one place and of like area; pairs below the least similarity are none.
+    place_bonus for pairs at one place and of like area; pairs below the least similarity are not allowed.
 
     Args:
         similarities: (N, M) up to 1.
@@ -174,8 +179,8 @@ def assign(
     ]
 
 
-def changed_shares(segmented: SegmentedPicture, other: NDArray[np.uint8]) -> Floats:
-    """(N,) float64: what share of each mask's pixels looks different in another picture of the same view.
+def changed_shares(segmented: SegmentedPicture, other: Picture) -> Floats:
+    """(N,) float64: the share of each mask's pixels that look different in another picture of the same view.
 
     Args:
         segmented: N segments.

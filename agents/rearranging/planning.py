@@ -1,39 +1,41 @@
-"""Which object to move next and where to, so that in the end all stand at their goals and none was put onto another.
+"""Plan the next move, so that in the end every object is at its goal and none was put onto another.
 
-The paper moves the matched segments one at a time; the order is ours. An object whose place is free goes to its goal,
-farthest first. When every place is taken, an object that is in the way is parked: that also opens cycles. Nothing is
-remembered between moves: the next one is planned from the table as it then is.
+The paper moves the matched segments one at a time; the order is ours. An object whose goal is free goes there, the
+farthest first. When no goal is free, an object that is in the way is parked, which also opens cycles. Nothing is
+remembered between moves: each is planned from the table as it is then.
 
 Frame: the arena's, metres, on the plane on which masks are laid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from tabletop_interaction.agents.rearranging.clearance import Clearance
+from tabletop_interaction.arrays import Floats, Ints, Points
 from tabletop_interaction.envs import Arena
-
-Points = NDArray[np.float64]
+from tabletop_interaction.ranges import check_range
 
 _PARKING_STEP_M = 0.01
+_CELL_M = 0.004
+# Objects reach beyond the arena's border, their centres do not.
+_BEYOND_M = 0.2
 
 
 @dataclass(frozen=True)
 class PlanningConfig:
-    """When an object is at its goal, and how much room it needs.
+    """When an object counts as at its goal, and the gaps between objects.
 
     Attributes:
-        within_px: of the picture; an object farther than this from its goal must be moved (paper: 15).
-        aim_px: one farther than this is moved again when nothing else is left to do.
-        goal_gap_m: a goal is taken while another object is nearer than this to the moved object's outline there.
-        parking_gap_m: the gap around an object that is parked.
-        border_m: how far inside the arena an object's centroid is parked.
+        within_px: Distance in the picture from the goal beyond which an object must be moved, pixels; 15 in the paper.
+        aim_px: Distance beyond which an object is moved again when nothing else is left to do, pixels.
+        goal_gap_m: Gap to other objects below which a goal is not free, metres.
+        parking_gap_m: Gap around an object that is parked, metres.
+        border_m: Distance from the arena's border of the centroid of a parked object, metres.
     """
 
     within_px: float = 15.0
@@ -41,6 +43,10 @@ class PlanningConfig:
     goal_gap_m: float = 0.004
     parking_gap_m: float = 0.02
     border_m: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("within_px", "aim_px", "goal_gap_m", "parking_gap_m", "border_m"):
+            check_range(name, getattr(self, name), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,49 +56,49 @@ class TableObject:
     Attributes:
         footprint: (N, 2) points that it covers, a few millimetres apart.
         centroid: (2,).
-        goal: (2,), where the centroid shall be; None where no goal is known.
-        distance_px: how far that is in the picture; 0 without a goal.
-        stands: whether it looks in the goal as it does now, whatever else is known.
-        graspable: whether there is a grasp left to try.
+        goal: (2,), of the centroid; None if it is not known.
+        distance_px: from the goal in the picture; 0 without a goal.
+        stands: whether the goal's picture shows it as it is now.
+        graspable: whether a grasp is left that has not failed.
     """
 
     footprint: Points
-    centroid: Points
-    goal: Points | None
+    centroid: Floats
+    goal: Floats | None
     distance_px: float
     stands: bool
     graspable: bool
 
-    def footprint_at(self, place: Points) -> Points:
+    def footprint_at(self, place: Floats) -> Points:
         """The footprint when the centroid is at a place."""
         return self.footprint + (place - self.centroid)
 
 
 class Purpose(StrEnum):
-    """What a move is for, or why there is none."""
+    """The purpose of a move, or why there is none."""
 
     TO_GOAL = "to its goal"
     AGAIN = "nearer to its goal"
     PARK = "out of the way of another"
     DONE = "nothing to do: every matched object is at its goal"
-    NO_GRASP = "every grasp that is left to try has failed or is out of reach"
+    NO_GRASP = "every grasp has failed or is out of reach"
     NO_ROOM = "there is no free place to park what is in the way"
 
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """Bring an object's centroid to `place` (2,); both are None when `purpose` says why there is no move."""
+    """Bring the centroid of object number `object` to `place` (2,); both are None if `purpose` says why not."""
 
     purpose: Purpose
     object: int | None = None
-    place: Points | None = None
+    place: Floats | None = None
 
 
 def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConfig | None = None) -> Move:
     """The next move.
 
     Args:
-        objects: all that stand on the table.
+        objects: all on the table.
         arena: where places must lie.
         config: see `PlanningConfig`.
     """
@@ -112,11 +118,44 @@ def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConf
     return Move(Purpose.DONE)
 
 
-def emptiest_point(objects: Sequence[TableObject], arena: Arena, border_m: float = 0.03) -> Points:
+def emptiest_point(objects: Sequence[TableObject], arena: Arena, border_m: float = 0.03) -> Floats:
     """The point (2,) of the arena that is farthest from all objects."""
     places = _places(arena, border_m)
     clearance = Clearance([one.footprint for one in objects], arena)
     return np.asarray(places[int(np.argmax(clearance.at(places)))])
+
+
+class Clearance:
+    """Distances to footprints, in a raster of 4 mm; points more than 0.2 m outside the arena count as on its border.
+
+    Args:
+        footprints: (N, 2) each, points a few millimetres apart that cover an object.
+        arena: the raster covers it and 0.2 m around it.
+    """
+
+    def __init__(self, footprints: Iterable[Points], arena: Arena) -> None:
+        self._corner = np.array([arena.x_min - _BEYOND_M, arena.y_min - _BEYOND_M])
+        span = 2 * np.array(arena.half_size) + 2 * _BEYOND_M
+        self._last = np.ceil(span / _CELL_M).astype(np.int64)
+        free = np.ones((self._last[1] + 1, self._last[0] + 1), np.uint8)
+        for footprint in footprints:
+            free[self._cells(footprint)] = 0
+        # Without any footprint, OpenCV gives a large number without meaning.
+        distances = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * _CELL_M
+        self._distances = np.full(free.shape, np.inf) if free.all() else distances.astype(np.float64)
+
+    def at(self, points: Points) -> Floats:
+        """(N,) metres from points (N, 2) to the nearest footprint, to within a cell; infinite without footprints."""
+        return np.asarray(self._distances[self._cells(points)])
+
+    def around(self, footprint: Points) -> float:
+        """The gap between a footprint (N, 2) and the nearest other, metres; 0 where they meet."""
+        return float(self.at(footprint).min())
+
+    def _cells(self, points: Points) -> tuple[Ints, Ints]:
+        """Rows and columns."""
+        cells = np.clip(np.round((points - self._corner) / _CELL_M).astype(np.int64), 0, self._last)
+        return cells[:, 1], cells[:, 0]
 
 
 def _waits(one: TableObject, tolerance_px: float) -> bool:
@@ -124,12 +163,12 @@ def _waits(one: TableObject, tolerance_px: float) -> bool:
 
 
 def _settled(one: TableObject, config: PlanningConfig) -> bool:
-    """Whether the goal shows the object where it is: then nothing else shall stand there, however it may seem."""
+    """Whether the object is at its goal, so that no other object is to be put there."""
     return one.stands or (one.goal is not None and one.distance_px <= config.within_px)
 
 
 def _blockers(number: int, objects: Sequence[TableObject], arena: Arena, config: PlanningConfig) -> list[int]:
-    """The objects that have to go before this one can be put to its goal."""
+    """The objects that must be moved before this one can be put at its goal."""
     mine = objects[number]
     assert mine.goal is not None, "only objects with a goal wait"
     around_goal = Clearance([mine.footprint_at(mine.goal)], arena)
@@ -143,7 +182,7 @@ def _blockers(number: int, objects: Sequence[TableObject], arena: Arena, config:
 def _park_one(
     objects: Sequence[TableObject], blockers: dict[int, list[int]], arena: Arena, config: PlanningConfig
 ) -> Move:
-    """Park the object whose absence frees the most that wait and can be grasped."""
+    """Park the object that blocks the most waiting objects that can be grasped."""
     in_way = [i for number, found in blockers.items() if objects[number].graspable for i in found]
     able = sorted({i for i in in_way if objects[i].graspable}, key=lambda i: (-in_way.count(i), i))
     if not able:
@@ -155,8 +194,8 @@ def _park_one(
     return Move(Purpose.NO_ROOM)
 
 
-def _parking_place(number: int, objects: Sequence[TableObject], arena: Arena, config: PlanningConfig) -> Points | None:
-    """The nearest place that is clear of every other object, of where each of them shall stand, and of its own goal."""
+def _parking_place(number: int, objects: Sequence[TableObject], arena: Arena, config: PlanningConfig) -> Floats | None:
+    """The nearest place that is clear of every other object and of the goals of the others."""
     mine = objects[number]
     others = [one for i, one in enumerate(objects) if i != number]
     taken = [one.footprint for one in others]

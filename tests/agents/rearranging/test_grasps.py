@@ -1,15 +1,20 @@
-"""Grasps fit the gripper, keep its fingers off neighbours, and are not tried twice."""
+"""Grasps fit the gripper, keep its fingers off neighbours, and are not repeated after they failed."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabletop_interaction.agents.grasp import GraspPoint
-from tabletop_interaction.agents.rearranging.grasps import Gripper, choose_grasps, is_tried
-from tabletop_interaction.envs import Arena
+from tabletop_interaction.agents.rearranging.grasps import GraspMemory, GripperShape, choose_grasps, is_same_as_any
+from tabletop_interaction.envs import Arena, PickOutcome, PickPlace
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
-GRIPPER = Gripper()
+GRIPPER = GripperShape()
+GRASP = GraspPoint(-0.1, 0.0, 0.4)
+WANTED = PickPlace(-0.1, 0.0, 0.4, 0.1, 0.0)
+PLACE = np.array([0.105, 0.0])
+"""Where the centroid should be: 5 mm beside the grasp."""
 
 
 def _bar(x=0.0, y=0.0, angle=0.0, length=0.10, width=0.04):
@@ -37,7 +42,7 @@ def test_the_first_grasp_of_a_bar_is_its_centre_across_its_long_side(x, y, angle
 def test_grasps_that_failed_are_passed_over_until_none_is_left(angle):
     failed = []
     while grasps := _grasps(_bar(angle=angle), failed=failed):
-        assert not is_tried(grasps[0], failed, GRIPPER)
+        assert not is_same_as_any(grasps[0], failed, GRIPPER)
         failed.append(grasps[0])
         assert len(failed) <= 12
     assert len(failed) >= 4
@@ -47,14 +52,14 @@ def test_a_poor_grasp_is_left_to_try_after_the_others_that_fit_and_before_those_
     grasps = _grasps(_bar())
     second = _grasps(_bar(), poor=grasps[:1])
     assert set(second) == set(grasps)
-    assert not is_tried(second[0], grasps[:1], GRIPPER)
+    assert not is_same_as_any(second[0], grasps[:1], GRIPPER)
     fitting = [grasp for grasp in grasps if abs(grasp.angle) < 1.0]
-    assert is_tried(_grasps(_bar(), poor=fitting)[0], fitting, GRIPPER)
+    assert is_same_as_any(_grasps(_bar(), poor=fitting)[0], fitting, GRIPPER)
 
 
 def test_an_axis_counts_as_tried_across_the_wrap_at_a_half_turn():
-    assert is_tried(GraspPoint(0, 0, np.pi / 2 - 0.01), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
-    assert not is_tried(GraspPoint(0, 0, np.pi / 4), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
+    assert is_same_as_any(GraspPoint(0, 0, np.pi / 2 - 0.01), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
+    assert not is_same_as_any(GraspPoint(0, 0, np.pi / 4), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
 
 
 def test_fingers_keep_off_a_neighbour_here_and_where_the_object_goes():
@@ -76,3 +81,58 @@ def test_a_bent_object_is_closed_on_where_its_body_is():
     corner = np.concatenate([_bar(0.0, 0.05, length=0.12, width=0.03), _bar(0.05, 0.0, np.pi / 2, 0.12, 0.03)])
     first = _grasps(corner)[0]
     assert np.linalg.norm(corner - (first.x, first.y), axis=1).min() < 0.01
+
+
+def _after(outcome=PickOutcome.HELD, went=WANTED, seen=None):
+    memory = GraspMemory()
+    memory.add(GRASP, WANTED, PLACE, {"pick_outcome": int(outcome), "pick_place": went.to_array()})
+    if seen is not None:
+        memory.observe([np.array(centroid) for centroid in seen])
+    return memory
+
+
+@pytest.mark.parametrize(
+    "outcome", [PickOutcome.NOTHING_THERE, PickOutcome.PUSHED_AWAY, PickOutcome.SLIPPED, PickOutcome.UNREACHABLE]
+)
+def test_a_grasp_that_held_nothing_has_failed_where_it_was_made(outcome):
+    assert _after(outcome, seen=[PLACE]).failed == [GRASP]
+
+
+def test_a_grasp_whose_object_was_put_back_has_failed():
+    assert _after(went=PickPlace(-0.1, 0.0, 0.4, -0.1, 0.0), seen=[(-0.1, 0.0)]).failed == [GRASP]
+
+
+@pytest.mark.parametrize("seen", [None, [], [(0.105, 0.012), (-0.2, 0.1)], [(0.3, 0.2)]])
+def test_a_grasp_whose_object_lies_where_it_was_put_or_is_not_seen_is_neither_failed_nor_poor(seen):
+    memory = _after(seen=seen)
+    assert (memory.failed, memory.poor) == ([], [])
+
+
+def test_a_grasp_whose_object_went_astray_is_poor_on_the_object_as_it_lies_now():
+    memory = _after(seen=[(-0.2, 0.1), (0.105, 0.05)])
+    assert memory.failed == []
+    assert [(one.x, one.y, one.angle) for one in memory.poor] == [pytest.approx((0.1, 0.05, 0.4))]
+    memory.observe([np.array([0.105, 0.05])])
+    assert len(memory.poor) == 1
+
+
+@pytest.mark.parametrize(("lies", "poor"), [((0.0, -0.1), [0.4]), ((0.0, -0.14), [0.4, -0.8])])
+def test_a_poor_grasp_goes_along_when_its_object_is_moved_again(lies, poor):
+    memory = _after(seen=[(0.105, 0.05)])
+    again = PickPlace(0.1, 0.05, -0.8, -0.005, -0.1)
+    info = {"pick_outcome": int(PickOutcome.HELD), "pick_place": again.to_array()}
+    memory.add(GraspPoint(0.1, 0.05, -0.8), again, np.array([0.0, -0.1]), info)
+    memory.observe([np.array(lies)])
+    assert [one.angle for one in memory.poor] == poor
+    for one in memory.poor:
+        assert (one.x + 0.005, one.y) == pytest.approx(lies)
+
+
+def test_where_the_gripper_met_nothing_is_remembered_until_something_is_put_there():
+    memory = _after(PickOutcome.NOTHING_THERE)
+    there, elsewhere = (np.array([[x, 0.0], [x + 0.003, 0.0]]) for x in (-0.1, 0.1))
+    assert memory.found_nothing_on(there)
+    assert not memory.found_nothing_on(elsewhere)
+    onto = PickPlace(0.1, 0.0, 0.4, -0.05, 0.0)
+    memory.add(GRASP, onto, PLACE, {"pick_outcome": int(PickOutcome.HELD), "pick_place": onto.to_array()})
+    assert not memory.found_nothing_on(there)

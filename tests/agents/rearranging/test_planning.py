@@ -1,4 +1,4 @@
-"""Moves are planned so that every object reaches its goal and none is put onto another."""
+"""Moves are planned so that every object reaches its goal and none is put onto another; gaps are known to a cell."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from tabletop_interaction.agents.rearranging.planning import (
+    Clearance,
     PlanningConfig,
     Purpose,
     TableObject,
@@ -22,6 +23,7 @@ CONFIG = PlanningConfig()
 PX_A_METRE = 700.0
 SPOTS = np.array([(x, y) for x in (-0.2, -0.07, 0.07, 0.2) for y in (-0.16, 0.0, 0.16)])
 SQUARE = np.stack(np.meshgrid(*[np.arange(-0.02, 0.0201, 0.003)] * 2), axis=-1).reshape(-1, 2)
+CLEARANCE = Clearance([SQUARE], ARENA)
 
 
 def _object(at, goal=None, graspable=True):
@@ -139,3 +141,23 @@ def test_the_emptiest_point_is_far_from_objects_and_in_the_arena():
     assert ARENA.contains(*point)
     assert point[0] > 0.15
     assert ARENA.contains(*emptiest_point([], ARENA))
+
+
+@given(st.floats(-0.45, 0.45), st.floats(-0.40, 0.40))
+def test_clearance_is_the_distance_to_the_nearest_point(x, y):
+    found = CLEARANCE.at(np.array([[x, y]]))
+    assert abs(found[0] - np.linalg.norm(SQUARE - (x, y), axis=1).min()) < 0.006
+
+
+@given(st.floats(-0.3, 0.3), st.floats(-0.25, 0.25))
+def test_a_footprint_meets_itself_and_the_gap_between_two_squares_is_that_of_their_sides(x, y):
+    gap = max(abs(x), abs(y)) - 0.04
+    found = CLEARANCE.around(SQUARE + np.array([x, y]))
+    if gap <= -0.006:
+        assert found == 0
+    else:
+        assert found > gap - 0.006
+
+
+def test_clearance_without_footprints_is_infinite():
+    assert Clearance([], ARENA).around(SQUARE) == np.inf
