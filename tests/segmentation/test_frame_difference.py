@@ -1,23 +1,14 @@
 """What the frame difference calls an object, and how closely it outlines it."""
 
-import dataclasses
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.benchmarks.accuracy.label_quality import (
-    LabelQualityOptions,
-    PairScore,
-    judged_pairs,
-    summarise,
-)
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.segmentation.frame_difference import FrameDifferenceConfig, differing_pixels, frame_difference
 from tabletop_interaction.segmentation.rle import mask_iou
-from tabletop_interaction.simulation import open_simulation
 
 HEIGHT, WIDTH = 350, 430
 CLICK = (215, 175)
@@ -249,50 +240,3 @@ def test_pixels_differ_by_an_object_and_not_by_noise_and_exposure():
 def test_all_black_pictures_are_no_object():
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     assert not frame_difference(black, black, CLICK).moved
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
-    options = LabelQualityOptions(
-        out=tmp_path_factory.mktemp("unused"), interactions=6, seed=4, interactions_per_scene=3
-    )
-    with open_simulation("train", None) as backend:
-        return list(judged_pairs(backend, options))
-
-
-def test_most_simulated_interactions_are_labelled_rightly(simulated):
-    summary = summarise([judged.score() for judged in simulated])
-    assert summary["true_positives"] >= 4
-    assert summary["precision"] >= 0.85
-    assert summary["recall"] >= 0.85
-    assert summary["iou_mean"] >= 0.75
-
-
-def test_a_simulated_mask_lies_in_its_window_and_is_whole(simulated):
-    for judged in simulated:
-        if not judged.answer.moved:
-            assert not judged.answer.mask.any()
-            continue
-        assert judged.answer.mask.sum() > FrameDifferenceConfig().min_area
-        rows, columns = np.nonzero(judged.answer.mask)
-        assert np.abs(columns - judged.click[0]).max() <= 121
-        assert np.abs(rows - judged.click[1]).max() <= 121
-        assert cv2.connectedComponents(judged.answer.mask.astype(np.uint8))[0] == 2
-
-
-def test_the_summary_counts_known_answers():
-    right = PairScore("true positive", True, 1, 0.8, 0.002)
-    scores = [
-        right,
-        dataclasses.replace(right, iou=0.4),
-        dataclasses.replace(right, iou=0.1, objects=2),
-        dataclasses.replace(right, kind="false positive", iou=0.0, objects=0),
-        dataclasses.replace(right, kind="disturbed", seconds=0.012),
-    ]
-    summary = summarise(scores)
-    assert (summary["precision"], summary["recall"]) == (0.75, 1.0)
-    assert summary["masks"] == 2
-    assert summary["iou_mean"] == pytest.approx(0.6)
-    assert summary["iou_above_075"] == 0.5
-    assert summary["ms_per_pair"] == pytest.approx(4.0)
-    assert np.isnan(summarise([])["precision"])
