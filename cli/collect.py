@@ -15,6 +15,7 @@ from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.records.folder import is_record_folder, read_meta
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.files import check_new_folder
 
 if TYPE_CHECKING:
     from tabletop_interaction.agents.learning.collecting import CollectionProgress
@@ -70,6 +71,7 @@ class Collect:
             refuse_ignored(self, "with --policy random", "model")
         self.world.check(self.workers)
         if not is_record_folder(self.out):
+            check_new_folder(self.out, "records")
             return
         meta = read_meta(self.out)
         backend = meta.metadata.get("backend", self.world.backend)

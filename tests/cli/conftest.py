@@ -32,3 +32,8 @@ def labelled_picture(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pa
     """COCO JSON of one picture, and the pictures' folder."""
     folder = make_set(replace(SETS["val"], pictures=1), tmp_path_factory.mktemp("labelled"))
     return folder.labels, folder.images
+
+
+@pytest.fixture(autouse=True)
+def single_threaded(one_thread: None) -> None:
+    """Networks are small here, and tests run beside each other: one thread each."""

@@ -11,8 +11,6 @@ import pytest
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.segmentation import Segmenter
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 COMMAND = ["bootstrap", "--pushes", "2"]
 
 

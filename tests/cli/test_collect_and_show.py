@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,20 @@ COMMAND = [sys.executable, "-m", "tabletop_interaction.cli.main"]
 
 def _collect(out, *arguments):
     return main(["collect", "--out", str(out), *arguments])
+
+
+@pytest.fixture(scope="module")
+def one_interaction(tmp_path_factory):
+    """Records of one interaction in which nothing is held, of split train."""
+    records = tmp_path_factory.mktemp("one") / "records"
+    assert _collect(records, "--interactions", "1") == 0
+    return records
+
+
+@pytest.fixture
+def records(one_interaction, tmp_path):
+    """A copy of them."""
+    return shutil.copytree(one_interaction, tmp_path / "records")
 
 
 def test_collect_resumes_and_show_makes_pictures_and_a_film(tmp_path, capsys):
@@ -66,7 +81,7 @@ def test_a_killed_collector_loses_no_finished_interaction(tmp_path):
             stderr=subprocess.DEVNULL,
         )
         _wait_until(lambda least=finished + 1: _count(records) >= least, process)
-        time.sleep(rng.uniform(0, 1.5))
+        time.sleep(rng.uniform(0, 0.8))
         before_kill = _count(records)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -120,9 +135,8 @@ def test_a_foreign_folder_gives_one_line_whoever_finds_it(tmp_path, capsys, work
     assert "Traceback" not in errors
 
 
-def test_a_folder_of_another_split_is_refused_even_when_it_is_full(tmp_path, capsys):
-    assert _collect(tmp_path / "records", "--interactions", "1") == 0
-    assert _collect(tmp_path / "records", "--interactions", "1", "--split", "test") == 1
+def test_a_folder_of_another_split_is_refused_even_when_it_is_full(records, capsys):
+    assert _collect(records, "--interactions", "1", "--split", "test") == 1
     assert "holds split train, not test" in capsys.readouterr().err
 
 
@@ -131,13 +145,12 @@ def test_a_path_with_brackets_is_named_as_it_is(tmp_path, capsys):
     assert "a[red]b" in capsys.readouterr().err
 
 
-def test_show_writes_nothing_into_a_folder_it_did_not_make_and_says_when_there_is_nothing(tmp_path, capsys):
-    assert _collect(tmp_path / "records", "--interactions", "1") == 0
+def test_show_writes_nothing_into_a_folder_it_did_not_make_and_says_when_there_is_nothing(records, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "film.mp4").write_text("holidays")
-    assert main(["show", str(tmp_path / "records"), "--out", str(tmp_path / "mine")]) == 1
+    assert main(["show", str(records), "--out", str(tmp_path / "mine")]) == 1
     assert (tmp_path / "mine" / "film.mp4").read_text() == "holidays"
-    assert main(["show", str(tmp_path / "records"), "--grasped-only"]) == 1
+    assert main(["show", str(records), "--grasped-only"]) == 1
     assert "something was held" in capsys.readouterr().err
 
 
@@ -148,9 +161,8 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_show_names_the_views_there_are(tmp_path, capsys):
-    assert _collect(tmp_path / "records", "--interactions", "1") == 0
-    assert main(["show", str(tmp_path / "records"), "--view", "view_9"]) == 1
+def test_show_names_the_views_there_are(records, capsys):
+    assert main(["show", str(records), "--view", "view_9"]) == 1
     assert "view_0" in capsys.readouterr().err
 
 

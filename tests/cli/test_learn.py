@@ -10,8 +10,6 @@ import pytest
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def _learn(tmp_path: Path, *arguments: str) -> int:
     sets = ["--sets-dir", str(tmp_path / "sets"), "--pictures", "1"]

@@ -23,8 +23,6 @@ from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.twin import Twin
 from tabletop_interaction.simulation.arm import AWAY
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SEED = 1
 
 

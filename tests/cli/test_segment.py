@@ -20,7 +20,7 @@ def photos(tmp_path: Path, labelled_picture: tuple[Path, Path]) -> list[Path]:
     source = PilImage.open(labelled_picture[1] / "000000.png")
     paths = [tmp_path / "small.png", tmp_path / "large.jpg"]
     source.save(paths[0])
-    source.resize((1720, 1400)).save(paths[1])
+    source.resize((860, 700)).save(paths[1])
     return paths
 
 
@@ -32,7 +32,7 @@ def test_each_photo_gets_an_overlay_and_masks_of_its_size(
     assert main(["segment", *map(str, photos), *arguments]) == 0
     results = json.loads((out / "segments.json").read_text())
     sizes = {(entry["file_name"], tuple(entry["segmentation"]["size"])) for entry in results}
-    assert sizes == {(str(photos[0]), (350, 430)), (str(photos[1]), (1400, 1720))}
+    assert sizes == {(str(photos[0]), (350, 430)), (str(photos[1]), (700, 860))}
     for photo in photos:
         drawn, plain = PilImage.open(out / f"{photo.stem}.png"), PilImage.open(photo)
         assert drawn.size == plain.size
@@ -79,7 +79,7 @@ def test_a_photo_with_broken_pixels_is_named_before_anything_is_written(
     untrained: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Its header is whole, so that only decoding tells.
-    photos[1].write_bytes(photos[1].read_bytes()[:20000])
+    photos[1].write_bytes(photos[1].read_bytes()[:5000])
     arguments = ["--model", str(untrained), "--out", str(tmp_path / "out"), "--fast"]
     assert main(["segment", *map(str, photos), *arguments]) == 1
     assert "large.jpg cannot be read" in capsys.readouterr().err
@@ -106,7 +106,7 @@ def test_stopping_keeps_the_masks_so_far_and_none_of_an_earlier_run(
     arguments = [*map(str, photos), "--model", str(untrained), "--out", str(out), "--min-score", "0.05", "--fast"]
 
     def stopped_at_the_large(segmenter: PictureSegmenter, image: Image, longer_side: int) -> Detections:
-        if image.shape[1] == 1720:
+        if image.shape[1] == 860:
             raise KeyboardInterrupt
         return detect(segmenter, image, longer_side)
 

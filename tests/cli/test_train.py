@@ -15,8 +15,6 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 from tabletop_interaction.segmentation import Segmenter, write_label_set
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def record(backend: Any, folder: Path, *, hit: bool) -> None:
     env = RecordInteractions(TabletopInteraction(backend), folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,24 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 
-
-@pytest.fixture
-def records(painted_table: Callable[..., Any], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def recorded(painted_table: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two scenes of five interactions, each of which carries the square to the other side."""
-    backend = painted_table()
-    env = RecordInteractions(TabletopInteraction(backend, episodes_per_scene=1), tmp_path / "rows")
+    backend, folder = painted_table(), tmp_path_factory.mktemp("recorded")
+    env = RecordInteractions(TabletopInteraction(backend, episodes_per_scene=1), folder)
     for seed in (0, None):
         env.reset(seed=seed)
         for _ in range(5):
             env.step(PickPlace(*backend._square, 0.3, *-backend._square).to_action(backend.arena))
     env.close()
-    return tmp_path / "rows"
+    return folder
+
+
+@pytest.fixture
+def records(recorded: Path, tmp_path: Path) -> Path:
+    """A copy of the records, to be written to."""
+    return Path(shutil.copytree(recorded, tmp_path / "rows"))
 
 
 def test_records_become_a_model_that_acts(
