@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.agents.grasp import GraspPoint, minor_axis_angle
+from tabletop_interaction.arrays import Floats32, Ids
 from tabletop_interaction.envs import Arena, Backend, GroundTruth, ObjectState, PickPlace
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.sim_assets import load_object
@@ -37,7 +37,7 @@ class Snapshot:
     """
 
     pictures: Pictures
-    instances: dict[str, NDArray[np.int32]]
+    instances: dict[str, Ids]
     states: tuple[ObjectState, ...]
 
 
@@ -94,7 +94,7 @@ class AimedAgent:
         self._backend = backend
         self._rng = rng
 
-    def act(self, observation: dict[str, Any], info: dict[str, Any]) -> NDArray[np.float32]:
+    def act(self, observation: dict[str, Any], info: dict[str, Any]) -> Floats32:
         """See `Agent`; the pick is aimed at an object inside the arena."""
         arena = self._backend.arena
         place = self._rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])

@@ -25,10 +25,10 @@ import cv2
 import imageio.v2 as imageio
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 from rich.progress import track
 
 from tabletop_interaction.agents.grasp import GraspPoint
+from tabletop_interaction.arrays import Floats, Mask, Picture
 from tabletop_interaction.benchmarks.figures import SceneOptions, mean
 from tabletop_interaction.benchmarks.ground_truth import (
     Snapshot,
@@ -81,7 +81,7 @@ class PairTruth:
         disturbed: whether an object that is visible in both pictures was displaced.
     """
 
-    mask: NDArray[np.bool_]
+    mask: Mask
     objects: int
     disturbed: bool
 
@@ -91,9 +91,9 @@ class JudgedPair:
     """One pair of pictures with the labeller's answer and the truth."""
 
     caption: str
-    before: NDArray[np.uint8]
-    after: NDArray[np.uint8]
-    click: NDArray[np.float64]
+    before: Picture
+    after: Picture
+    click: Floats
     answer: FrameDifference
     truth: PairTruth
     seconds: float
@@ -168,7 +168,7 @@ def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iter
                 yield JudgedPair(f"{number} {name} {view.name}", *pictures, click, answer, truth, seconds)
 
 
-def pair_truth(before: Snapshot, after: Snapshot, view: str, click: NDArray[np.float64]) -> PairTruth:
+def pair_truth(before: Snapshot, after: Snapshot, view: str, click: Floats) -> PairTruth:
     """The truth in one view's window around the click (x, y pixels)."""
     first, second = before.instances[view], after.instances[view]
     window = _window_mask(first.shape, click)
@@ -240,7 +240,7 @@ def _anywhere(arena: Arena, rng: np.random.Generator) -> GraspPoint:
     return GraspPoint(float(x), float(y), float(rng.uniform(-np.pi / 2, np.pi / 2)))
 
 
-def _window_mask(shape: tuple[int, ...], click: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _window_mask(shape: tuple[int, ...], click: Floats) -> Mask:
     x, y = (round(float(value)) for value in click)
     half = _PAPER.window // 2
     inside = np.zeros(shape, bool)
@@ -257,7 +257,7 @@ def _keep_worst(kept: list[JudgedPair], judged: JudgedPair, most: int) -> None:
     del kept[most:]
 
 
-def _strip(judged: JudgedPair) -> NDArray[np.uint8]:
+def _strip(judged: JudgedPair) -> Picture:
     """Before, after, their difference, and the outlines of answer (green) and truth (red) on the object's picture."""
     shown = judged.before if " pick " in judged.caption else judged.after
     difference = np.clip(128 + (judged.after.astype(np.int16) - judged.before), 0, 255).astype(np.uint8)
@@ -270,7 +270,7 @@ def _strip(judged: JudgedPair) -> NDArray[np.uint8]:
     return np.asarray(strip, np.uint8)
 
 
-def _cropped(picture: NDArray[np.uint8], click: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _cropped(picture: Picture, click: Floats) -> Picture:
     """The window around the click, black outside the picture."""
     x, y = (round(float(value)) for value in click)
     side, half = _PAPER.window, _PAPER.window // 2

@@ -15,7 +15,6 @@ from time import process_time
 
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -23,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.agents.features import FEATURES, Colours, DescribesSegments, WithColours
+from tabletop_interaction.arrays import Bools, Floats32, Ids, Mask, Masks, Picture
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.envs.backend import Arena, ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
@@ -31,9 +31,6 @@ from tabletop_interaction.simulation.scene import Placement, free_placement
 
 _VIEW = "view_0"
 _LEAST_PIXELS = 100
-
-Picture = NDArray[np.uint8]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +51,8 @@ class PicturePair:
 
     now: Picture
     goal: Picture
-    now_masks: Bools
-    goal_masks: Bools
+    now_masks: Masks
+    goal_masks: Masks
 
 
 @dataclass(frozen=True)
@@ -138,11 +135,11 @@ def _set_at(state: ObjectState, placement: Placement) -> ObjectState:
     return replace(state, position=position, quaternion_xyzw=turned.as_quat())
 
 
-def _seen(mask: Bools) -> bool:
+def _seen(mask: Mask) -> bool:
     return int(mask.sum()) >= _LEAST_PIXELS
 
 
-def _masks(ids: NDArray[np.int32], seen: Sequence[int]) -> Bools:
+def _masks(ids: Ids, seen: Sequence[int]) -> Masks:
     return np.array([ids == id_ for id_ in seen], np.bool_).reshape(-1, *ids.shape)
 
 
@@ -161,12 +158,12 @@ def _kinds(names: Sequence[str], console: Console) -> dict[str, DescribesSegment
     return kinds
 
 
-def _similarities(features: DescribesSegments, pair: PicturePair) -> NDArray[np.float32]:
+def _similarities(features: DescribesSegments, pair: PicturePair) -> Floats32:
     now = features.describe(pair.now, pair.now_masks)
     return np.asarray(now @ features.describe(pair.goal, pair.goal_masks).T, np.float32)
 
 
-def _matched_with_itself(similarities: NDArray[np.float32]) -> Bools:
+def _matched_with_itself(similarities: Floats32) -> Bools:
     rows, columns = linear_sum_assignment(similarities, maximize=True)
     return np.asarray(rows == columns)
 

@@ -19,11 +19,11 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from tabletop_interaction.arrays import Mask
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table, mean
 from tabletop_interaction.benchmarks.ground_truth import Snapshot, TruthfulBackend, take_snapshot, was_moved
 from tabletop_interaction.envs.backend import Backend, Pictures
@@ -35,8 +35,6 @@ from tabletop_interaction.simulation import open_simulation
 
 _LEAST_SEEN_PX = 300
 _USEFUL, _GOOD = 0.5, 0.75
-
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +106,7 @@ def scored_clips(backend: TruthfulBackend, options: MotionOptions) -> Iterator[C
             yield score_clip(masks, moved_objects(moments, view), seconds)
 
 
-def moved_objects(moments: list[Snapshot], view: str) -> list[list[BoolArray]]:
+def moved_objects(moments: list[Snapshot], view: str) -> list[list[Mask]]:
     """For each frame the masks of the objects that moved right before or after it, as seen in the frame."""
     moved = [
         {old.id for old, new in zip(one.states, other.states, strict=True) if was_moved(old, new)}
@@ -118,7 +116,7 @@ def moved_objects(moments: list[Snapshot], view: str) -> list[list[BoolArray]]:
     return [[moment.instances[view] == id_ for id_ in sorted(ids)] for moment, ids in zip(moments, beside, strict=True)]
 
 
-def score_clip(masks: FrameMasks, truth: list[list[BoolArray]], seconds: float) -> ClipScore:
+def score_clip(masks: FrameMasks, truth: list[list[Mask]], seconds: float) -> ClipScore:
     """Compare the masks (H, W) of each frame with those of its moved objects."""
     ious: list[float] = []
     found: list[float] = []

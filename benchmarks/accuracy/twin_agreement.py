@@ -18,12 +18,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID
+from tabletop_interaction.arrays import Floats, Floats32
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
@@ -143,7 +143,7 @@ def _compared(simulation: Env, twin: Env, seed: int, *, aimed: bool) -> Compared
     )
 
 
-def _aimed(states: tuple[ObjectState, ...], arena: Arena, rng: np.random.Generator) -> NDArray[np.float32]:
+def _aimed(states: tuple[ObjectState, ...], arena: Arena, rng: np.random.Generator) -> Floats32:
     """Pick a random object, and place it at a random point."""
     grasp = random_object(states, arena, rng)
     place = rng.uniform((arena.x_min, arena.y_min), (arena.x_max, arena.y_max))
@@ -168,7 +168,7 @@ def _check_truth(env: Env) -> None:
         )
 
 
-def _millimetres(metres: NDArray[np.float64]) -> str:
+def _millimetres(metres: Floats) -> str:
     if not len(metres):
         return "-"
     median, most, largest = 1000 * np.quantile(metres, (0.5, 0.9, 1))
