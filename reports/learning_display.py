@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history
-from tabletop_interaction.json_lines import read_lines
+from tabletop_interaction.files import read_json_lines
 
 _AVERAGED = 50
 _SHARES = ("moved", "grasped")
@@ -36,7 +36,7 @@ class LearningDisplay:
             TimeElapsedColumn(),
             TextColumn("{task.fields[beside]}"),
         )
-        history, updates = read_history(folder), read_lines(folder.updates)
+        history, updates = read_history(folder), read_json_lines(folder.updates)
         self._recent: deque[HistoryLine] = deque(history[-_AVERAGED:], maxlen=_AVERAGED)
         self.progress = Progress(*columns)
         self._interactions = self.progress.add_task(

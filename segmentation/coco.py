@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
-from tabletop_interaction.files import whole_file
+from tabletop_interaction.files import write_file
 from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
 
 _Entry = TypeVar("_Entry")
@@ -143,9 +143,7 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolA
         "annotations": annotations,
         "categories": [{"id": 1, "name": "object"}],
     }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n"
-    with whole_file(path) as file:
-        file.write(text.encode())
+    write_file(path, json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n")
 
 
 def _annotations(masks: Sequence[BoolArray]) -> list[dict[str, Any]]:

@@ -393,7 +393,3 @@ def _first_content(path: Path, *, hidden: bool) -> str | None:
 
 def _has_file(path: Path) -> bool:
     return not path.is_dir() or any(not each.is_dir() for each in path.rglob("*"))
-
-
-# Until every package writes through the functions above.
-whole_file = atomic_file

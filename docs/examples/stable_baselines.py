@@ -10,7 +10,6 @@ Expect next to nothing of some thousand steps: the reward is progress towards th
 the right object, and then rather away from its goal. That is the row of a baseline without objects.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from tabletop_interaction.agents.stable_baselines import POLICY_PATH, with_policy_pictures
+from tabletop_interaction.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,8 @@ class KeepPolicy(BaseCallback):
         return True
 
     def _on_rollout_start(self):
-        partial = self.path.with_suffix(".partial")
-        self.model.save(partial)
-        os.replace(partial, self.path)
+        with atomic_path(self.path) as temporary:
+            self.model.save(temporary)
 
     _on_training_end = _on_rollout_start
 

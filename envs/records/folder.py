@@ -185,8 +185,3 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, int, Pa
     names: Sequence[str] = os.listdir(folder) if folder.is_dir() else ()
     matches = [match for name in names if (match := pattern.fullmatch(name))]
     return sorted((match["writer"], int(match["number"]), folder / match.string) for match in matches)
-
-
-# Until every package uses the core.
-write_whole = write_file
-__all__ = ["sync_folder"]

@@ -67,6 +67,17 @@ def test_a_fault_loses_no_scene_and_the_next_call_goes_on(pushed_table: Callable
     assert pushed_table.sweeps == sweeps, "nothing was watched again"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("call", "count"), [("pathlib.Path.mkdir", 1), ("os.fsync", 1), ("pathlib.Path.replace", 1)])
+def test_a_kill_while_the_folder_is_begun_does_not_stop_the_next_call(
+    pushed_table: Callable[..., Any], tmp_path: Path, killed_at: Callable[..., bool], call: str, count: int
+) -> None:
+    def watch() -> Any:
+        return passive_examples(pushed_table(), tmp_path / "out", CONFIG)
+
+    assert killed_at(call, count, watch)
+    assert watch().objects
+
+
 def test_other_folders_and_other_pushes_are_refused(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")

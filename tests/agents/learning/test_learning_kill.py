@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tabletop_interaction.envs import count_interactions
-from tabletop_interaction.json_lines import read_lines
+from tabletop_interaction.files import read_json_lines
 
 SCRIPT = """
 import sys
@@ -54,7 +54,7 @@ def test_a_killed_learner_goes_on_and_loses_no_finished_interaction(tmp_path: Pa
         finished, before = count_interactions(out / "records"), finished
         assert finished > before
     subprocess.run(command, check=True, timeout=300)
-    history, updates = read_lines(out / "history.jsonl"), read_lines(out / "updates.jsonl")
+    history, updates = read_json_lines(out / "history.jsonl"), read_json_lines(out / "updates.jsonl")
     assert [line["number"] for line in history] == list(range(1, 25))
     assert len({line["id"] for line in history}) == count_interactions(out / "records") == 24
     assert [line["interactions"] for line in updates] == [4, 8, 12, 16, 20, 24]

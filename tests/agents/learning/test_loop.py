@@ -29,7 +29,7 @@ from tabletop_interaction.agents.learning.run_folder import (
 )
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration, RobotFault
-from tabletop_interaction.json_lines import append_line, read_lines
+from tabletop_interaction.files import append_json_line, read_json_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -110,7 +110,7 @@ def check_whole(folder: RunFolder, config: LearningConfig) -> None:
     assert [line.number for line in history] == list(range(1, config.interactions + 1))
     ids = [row.interaction_id for row in read_interactions(folder.records, columns=[])]
     assert sorted(line.id for line in history) == sorted(ids)
-    updates = read_lines(folder.updates)
+    updates = read_json_lines(folder.updates)
     assert [line["interactions"] for line in updates] == [3, 6, 9]
     assert updates[-1]["step"] == updates[-1]["steps_planned"] == config.steps_planned
     seconds = [line.seconds for line in history]
@@ -178,7 +178,7 @@ def test_nothing_is_trained_without_an_object_and_the_steps_are_made_up(
     assert watcher.updates[-1].background > 0 or watcher.updates[-1].objects == 0
     assert not (tmp_path / "run" / "model.safetensors").exists()
     folder = run(config, tmp_path / "run", small_table(), watcher := Silent())
-    assert read_lines(folder.updates)[-1]["step"] == config.steps_planned
+    assert read_json_lines(folder.updates)[-1]["step"] == config.steps_planned
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 8])
@@ -202,7 +202,7 @@ def test_a_row_without_a_line_and_a_line_cut_short_are_taken_up(
     folder.history.write_bytes(b"".join(lines[:4]) + lines[4][:20])
     run(config, tmp_path / "run", small_table())
     check_whole(folder, config)
-    lost, found = json.loads(lines[4]), read_lines(folder.history)[4]
+    lost, found = json.loads(lines[4]), read_json_lines(folder.history)[4]
     assert {key: found[key] for key in lost if key != "seconds"} == {
         key: value for key, value in lost.items() if key != "seconds"
     }
@@ -281,7 +281,7 @@ def test_settings_outside_their_range_are_refused(wrong: dict[str, Any], said: s
 
 
 def test_lines_are_read_without_a_last_one_that_was_cut_short(tmp_path: Path) -> None:
-    append_line(tmp_path / "a.jsonl", {"number": 1})
+    append_json_line(tmp_path / "a.jsonl", {"number": 1})
     with open(tmp_path / "a.jsonl", "ab") as file:
         file.write(b'{"number": 2')
-    assert read_lines(tmp_path / "a.jsonl") == [{"number": 1}]
+    assert read_json_lines(tmp_path / "a.jsonl") == [{"number": 1}]

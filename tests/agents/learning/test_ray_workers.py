@@ -14,7 +14,7 @@ from tabletop_interaction.agents.learning.loop import learn
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, began_at, open_run
 from tabletop_interaction.envs import count_interactions
-from tabletop_interaction.json_lines import read_lines
+from tabletop_interaction.files import read_json_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -57,8 +57,8 @@ def test_killed_explorers_and_learners_are_replaced_and_nothing_is_lost(tmp_path
     with open_ray_workers(CONFIG, folder, 2, began) as workers:
         learn(CONFIG, folder, workers, watcher := Killing(), began)
         assert workers.deaths == 2
-    history = read_lines(folder.history)
+    history = read_json_lines(folder.history)
     assert [line["number"] for line in history] == list(range(1, 25))
     assert len({line["id"] for line in history}) == 24 == count_interactions(folder.records)
     told = [update.interactions for update in watcher.updates]
-    assert told == [line["interactions"] for line in read_lines(folder.updates)] == [6, 12, 18, 24]
+    assert told == [line["interactions"] for line in read_json_lines(folder.updates)] == [6, 12, 18, 24]
