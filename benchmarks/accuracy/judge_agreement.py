@@ -94,7 +94,8 @@ def _judge_scene(backend: ArrangingBackend, rng: np.random.Generator, options: J
         pictures = backend.observe()
         began = time.process_time()
         says = by_pictures(pictures).success
-        yield JudgedTable(state, truth(pictures).success, says, time.process_time() - began)
+        seconds = time.process_time() - began
+        yield JudgedTable(state, truth(pictures).success, says, seconds)
 
 
 def _states(
