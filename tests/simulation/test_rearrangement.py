@@ -10,17 +10,11 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
-from tabletop_interaction.envs import Arranging, PickPlace, open_backend
+from tabletop_interaction.envs import Arranging, PickPlace, goals
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration
 from tabletop_interaction.simulation import SimulationConfig
 
 ID = "tabletop_interaction:TabletopRearrangement-v0"
-
-
-@pytest.fixture(scope="module")
-def backend():
-    with open_backend("simulation") as backend:
-        yield backend
 
 
 @pytest.fixture
@@ -32,11 +26,11 @@ def _same_pictures(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
 
 
-def test_gymnasiums_and_stable_baselines3s_checkers_pass_without_a_warning():
-    with gym.make(ID, render_mode="rgb_array") as env, warnings.catch_warnings():
+def test_gymnasiums_and_stable_baselines3s_checkers_pass_without_a_warning(small_scenes):
+    with gym.make(ID, config=small_scenes, render_mode="rgb_array") as env, warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env.unwrapped)
-    with gym.make(ID) as env, warnings.catch_warnings():
+    with gym.make(ID, config=small_scenes) as env, warnings.catch_warnings():
         warnings.simplefilter("error")
         sb3_check_env(env)
 
@@ -109,15 +103,19 @@ def test_once_a_bystander_is_displaced_the_strict_score_stays_nothing(env, backe
     assert info["is_success"] is True
 
 
-def test_more_objects_than_the_table_has_cannot_be_displaced():
+def test_more_objects_than_the_table_has_cannot_be_displaced(monkeypatch):
+    monkeypatch.setattr(goals, "_MAX_SCENES", 4)
     config = SimulationConfig(objects_min=1, objects_max=1)
-    with gym.make(ID, config=config) as env, pytest.raises(InvalidConfiguration, match="no space to displace 2"):
+    with (
+        gym.make(ID, config=config) as env,
+        pytest.raises(InvalidConfiguration, match="4 scenes had no space to displace 2"),
+    ):
         env.reset(seed=0, options={"displaced": 2})
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_vector_environments_hold_the_goal_and_the_distances(mode):
-    envs = gym.make_vec(ID, num_envs=2, vectorization_mode=mode)
+def test_vector_environments_hold_the_goal_and_the_distances(mode, small_scenes):
+    envs = gym.make_vec(ID, num_envs=2, vectorization_mode=mode, config=small_scenes)
     try:
         observations, infos = envs.reset(seed=3)
         assert observations["goal_3"].shape == (2, 350, 430, 3)

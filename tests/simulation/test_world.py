@@ -20,12 +20,6 @@ from tabletop_interaction.simulation.scene import draw_light
 LIGHT = draw_light(np.random.default_rng(0))
 
 
-@pytest.fixture(scope="module")
-def backend():
-    with open_backend("simulation") as backend:
-        yield backend
-
-
 def _free_point(backend):
     """A point of the arena with nothing near it."""
     positions = np.array([state.position[:2] for state in backend.object_states()])
