@@ -16,6 +16,7 @@ import numpy as np
 from rich.table import Table
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.benchmarks.segmentation.evaluation import table_of_columns
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
@@ -79,16 +80,8 @@ class Comparison:
 
     def table(self) -> Table:
         """A table with a row for each figure and a column for each run."""
-        table = Table(
-            title=f"active against passive; AP on {self.pictures} pictures of {self.set_name}", title_justify="left"
-        )
-        table.add_column("")
-        for name in self.runs:
-            table.add_column(name, justify="right")
-        columns = [_cells(figures) for figures in self.figures.values()]
-        for label in columns[0]:
-            table.add_row(label, *(cells[label] for cells in columns))
-        return table
+        title = f"active against passive; AP on {self.pictures} pictures of {self.set_name}"
+        return table_of_columns(title, "", {name: _cells(figures) for name, figures in self.figures.items()})
 
     def footnotes(self) -> list[str]:
         """What limits the comparison: settings that differ, runs of different length."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,12 +156,18 @@ def figures_document(evaluation: Evaluation) -> dict[str, Any]:
 
 def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Table:
     """A table with a row for each figure and a column for each model."""
-    table = Table(title=f"{data.name}: {len(data.label_set.images)} pictures", title_justify="left")
-    table.add_column("figure")
-    for evaluation in evaluations:
-        table.add_column(evaluation.model, justify="right")
-    for name, cell in _ROWS.items():
-        table.add_row(name, *(cell(evaluation) for evaluation in evaluations))
+    title = f"{data.name}: {len(data.label_set.images)} pictures"
+    return table_of_columns(title, "figure", {evaluation.model: _cells(evaluation) for evaluation in evaluations})
+
+
+def table_of_columns(title: str, heading: str, columns: Mapping[str, Mapping[str, str]]) -> Table:
+    """A table from its columns: by heading, the cells by the names of the rows."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(heading)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in next(iter(columns.values())):
+        table.add_row(row, *(cells[row] for cells in columns.values()))
     return table
 
 
@@ -176,33 +182,25 @@ def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[st
     return lines if data.standing is None else [*lines, data.standing]
 
 
-def _ap_row(iou: float) -> Callable[[Evaluation], str]:
-    return lambda e: _with_interval(e.figures.ap[iou], e.intervals.ap[iou])
-
-
-def _recall_row(iou: float, precision: float) -> Callable[[Evaluation], str]:
-    return lambda e: f"{100 * e.figures.recall_at_precision[iou][precision]:.1f}"
+def _cells(evaluation: Evaluation) -> dict[str, str]:
+    figures, intervals = evaluation.figures, evaluation.intervals
+    recalls = {
+        f"recall at precision {precision}, IoU {iou}": f"{100 * figures.recall_at_precision[iou][precision]:.1f}"
+        for iou in SHOWN_IOUS[:2]
+        for precision in PRECISIONS
+    }
+    iou_of_matches = figures.mean_matched_iou
+    return {
+        **{f"AP at IoU {iou}": _with_interval(figures.ap[iou], intervals.ap[iou]) for iou in SHOWN_IOUS},
+        "AP 0.5:0.95": _with_interval(figures.ap_50_95, intervals.ap_50_95),
+        **recalls,
+        "mean IoU of masks right at 0.5": "-" if math.isnan(iou_of_matches) else f"{100 * iou_of_matches:.1f}",
+        "objects (left out)": f"{figures.objects} ({figures.ignored_objects})",
+        "proposals": str(figures.detections),
+        "seconds per picture, median": f"{evaluation.seconds:.2f}",
+    }
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:
     low, high = interval
     return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def _or_dash(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
-
-
-_ROWS: dict[str, Callable[[Evaluation], str]] = {
-    **{f"AP at IoU {iou}": _ap_row(iou) for iou in SHOWN_IOUS},
-    "AP 0.5:0.95": lambda e: _with_interval(e.figures.ap_50_95, e.intervals.ap_50_95),
-    **{
-        f"recall at precision {precision}, IoU {iou}": _recall_row(iou, precision)
-        for iou in SHOWN_IOUS[:2]
-        for precision in PRECISIONS
-    },
-    "mean IoU of masks right at 0.5": lambda e: _or_dash(e.figures.mean_matched_iou),
-    "objects (left out)": lambda e: f"{e.figures.objects} ({e.figures.ignored_objects})",
-    "proposals": lambda e: str(e.figures.detections),
-    "seconds per picture, median": lambda e: f"{e.seconds:.2f}",
-}

@@ -1,4 +1,9 @@
-"""An evaluation on disk: results.json, detections, precision-recall curves, and pictures from best to worst."""
+"""An evaluation on disk: results.json, detections, precision-recall curves, and a sheet of pictures.
+
+The sheet shows the best, middle and worst pictures with the outlines of true and of proposed masks. The rank of a
+picture is its own AP, averaged over IoU 0.5 to 0.95. As many of its best proposals are drawn as it has objects, so that
+each missing one is a mistake.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +12,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.benchmarks.segmentation.evaluation import (
     SHOWN_IOUS,
     Evaluation,
     EvaluationSet,
     figures_document,
 )
-from tabletop_interaction.benchmarks.segmentation.sheet import write_evaluation_sheet
 from tabletop_interaction.files import write_file, write_json
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
-from tabletop_interaction.segmentation.evaluation.precision_recall import RECALL_GRID
-from tabletop_interaction.segmentation.photos import coco_results
+from tabletop_interaction.reports.sheets import with_margin, write_sheet
+from tabletop_interaction.segmentation.coco import LabelledImage
+from tabletop_interaction.segmentation.evaluation.precision_recall import (
+    COCO_IOU_THRESHOLDS,
+    RECALL_GRID,
+    Matches,
+    area_under_curve,
+    precision_recall,
+)
+from tabletop_interaction.segmentation.overlays import outlined
+from tabletop_interaction.segmentation.photos import coco_results, read_picture
+from tabletop_interaction.segmentation.rle import mask_from_rle
 
-_PANEL = (336, 346)
+_CHART = (336, 346)
+_TRUE, _RIGHT, _WRONG = (40, 220, 80), (255, 221, 51), (240, 50, 50)
+_LEGEND = (("true object", _TRUE), ("proposal, IoU at least 0.5", _RIGHT), ("proposal, wrong or double", _WRONG))
+_TILE_PX = (430, 350)
+_CAPTION_PX = 20
+_GAP_PX = 6
+_IN_A_ROW = 4
 
 
 def write_report(
@@ -63,6 +85,37 @@ def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
     return chart_file(charts, legend)
 
 
+def write_evaluation_sheet(path: Path, evaluation: Evaluation, data: EvaluationSet) -> Path:
+    """Write a JPEG with a legend and rows of up to four best, middle and worst pictures."""
+    rows = evaluation_rows(evaluation, data)
+    legend = _legend(max(sum(tile.shape[1] for tile in row) for row in rows))
+    return write_sheet(path, [[legend], *rows], quality=90)
+
+
+def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Picture]]:
+    """Three rows of up to four tiles (H, W, 3): the best, middle and worst pictures."""
+    quality = picture_quality(evaluation.figures.matches)
+    ranked = np.argsort(-quality, kind="stable")[: np.count_nonzero(np.isfinite(quality))]
+    count = min(_IN_A_ROW, len(ranked))
+    middle = (len(ranked) - count) // 2
+    rows = {"best": ranked[:count], "middle": ranked[middle : middle + count], "worst": ranked[-count:]}
+    return [
+        [_tile(evaluation, data, number, f"{name} {quality[number]:.2f}") for number in chosen.tolist()]
+        for name, chosen in rows.items()
+    ]
+
+
+def picture_quality(matches: Matches) -> Floats:
+    """The AP of each picture (P,), mean over IoU 0.5 to 0.95; NaN without an object."""
+    quality = np.full(len(matches.objects), np.nan)
+    for number in np.flatnonzero(matches.objects):
+        alone = np.zeros(len(matches.objects))
+        alone[number] = 1.0
+        areas = [area_under_curve(*precision_recall(matches, iou, alone)) for iou in COCO_IOU_THRESHOLDS]
+        quality[number] = np.mean(areas)
+    return quality
+
+
 def model_labels(models: Sequence[str]) -> list[str]:
     """Short, different names for checkpoints, which can be names of files."""
     labels: list[str] = []
@@ -78,7 +131,7 @@ def _precision_recall_chart(evaluations: Sequence[Evaluation], iou: float) -> Li
     lines = [
         Line("", RECALL_GRID, one.figures.precision[iou], number % COLOURS) for number, one in enumerate(evaluations)
     ]
-    return LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _PANEL)
+    return LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _CHART)
 
 
 def _ap(evaluation: Evaluation) -> str:
@@ -92,3 +145,49 @@ def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, A
         for image in data.label_set.images
         for entry in coco_results(image.image_id, image.file_name, evaluation.detections[image.image_id])
     ]
+
+
+def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str) -> Picture:
+    labelled = data.label_set.images[number]
+    picture = read_picture(data.images_dir / labelled.file_name, upright=False)
+    drawn = _with_outlines(picture, evaluation, data, number, labelled)
+    tile = with_margin(_fitted(drawn), top=_CAPTION_PX, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
+    objects = int(evaluation.figures.matches.objects[number])
+    text = f"{caption}   {labelled.file_name}   {objects} objects"
+    cv2.putText(tile, text, (_GAP_PX, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (30, 30, 30), 1, cv2.LINE_AA)
+    return tile
+
+
+def _with_outlines(
+    picture: Picture, evaluation: Evaluation, data: EvaluationSet, number: int, labelled: LabelledImage
+) -> Picture:
+    matches, found = evaluation.figures.matches, evaluation.detections[labelled.image_id]
+    thickness = max(1, round(1.5 * max(picture.shape[:2]) / _TILE_PX[0]))
+    for truth in data.label_set.objects_in(labelled.image_id):
+        picture = outlined(picture, mask_from_rle(truth.rle), _TRUE, thickness + 1)
+    right = matches.hit[matches.iou_thresholds.index(0.5), matches.picture == number]
+    best_first = np.argsort(-found.scores, kind="stable")[: matches.objects[number]]
+    for rank, index in enumerate(best_first):
+        colour = _RIGHT if right[rank] else _WRONG
+        picture = outlined(picture, mask_from_rle(found.rles[index]), colour, thickness)
+    return picture
+
+
+def _fitted(picture: Picture) -> Picture:
+    """The picture resized into a tile, with white margins."""
+    width, height = _TILE_PX
+    ratio = min(width / picture.shape[1], height / picture.shape[0])
+    size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
+    resized = picture if ratio == 1 else np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    right, below = width - size[0], height - size[1]
+    return with_margin(resized, below // 2, below - below // 2, right // 2, right - right // 2)
+
+
+def _legend(width: int) -> Picture:
+    strip = np.full((26, width, 3), 255, np.uint8)
+    x = _GAP_PX
+    for text, colour in _LEGEND:
+        cv2.rectangle(strip, (x, 8), (x + 16, 20), colour, -1)
+        cv2.putText(strip, text, (x + 22, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (30, 30, 30), 1, cv2.LINE_AA)
+        x += 40 + 8 * len(text)
+    return strip

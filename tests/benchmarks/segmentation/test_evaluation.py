@@ -19,8 +19,13 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     results_table,
 )
 from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, GeneralisationFigures
-from tabletop_interaction.benchmarks.segmentation.page import model_labels, precision_recall_svg, write_report
-from tabletop_interaction.benchmarks.segmentation.sheet import evaluation_rows, picture_quality
+from tabletop_interaction.benchmarks.segmentation.page import (
+    evaluation_rows,
+    model_labels,
+    picture_quality,
+    precision_recall_svg,
+    write_report,
+)
 from tabletop_interaction.errors import InvalidLabelSet
 from tabletop_interaction.segmentation.coco import write_label_set
 from tabletop_interaction.segmentation.proposals import Segments
