@@ -29,7 +29,7 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-class DeviceCamera:
+class DeviceCamera(LatestFrame):
     """Reads a capture device in its own thread and keeps the newest frame.
 
     Args:
@@ -39,21 +39,12 @@ class DeviceCamera:
     """
 
     def __init__(self, name: str, capture: Capture, latency_s: float = _LATENCY_S) -> None:
-        self.name = name
+        super().__init__(name, _ADVICE)
         self._capture = capture
         self._latency_s = latency_s
-        self._latest = LatestFrame(name, _ADVICE)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._receive, name=f"camera {name}", daemon=True)
         self._thread.start()
-
-    def read(self, newer_than: float, timeout_s: float) -> Frame:
-        """As `Camera.read`.
-
-        Raises:
-            CameraFault: no newer frame in time, or the device stopped.
-        """
-        return self._latest.read(newer_than, timeout_s)
 
     def close(self) -> None:
         """End the thread and release the device; calling it again does nothing."""
@@ -64,7 +55,7 @@ class DeviceCamera:
         # If the thread hangs inside the device, releasing the device would crash the driver.
         if not self._thread.is_alive():
             self._capture.release()
-        self._latest.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
+        self.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
 
     def _receive(self) -> None:
         failures = 0
@@ -73,12 +64,12 @@ class DeviceCamera:
             if got:
                 failures = 0
                 rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-                self._latest.put(Frame(rgb, time.monotonic() - self._latency_s))
+                self.put(Frame(rgb, time.monotonic() - self._latency_s))
             else:
                 failures += 1
                 self._stop.wait(_PAUSE_AFTER_FAILURE_S)
         if failures:
-            self._latest.fail(CameraFault(f"camera {self.name} stopped giving pictures; {_ADVICE}"))
+            self.fail(CameraFault(f"camera {self.name} stopped giving pictures; {_ADVICE}"))
 
 
 def open_device_camera(name: str, source: str | int, width: int, height: int) -> DeviceCamera:

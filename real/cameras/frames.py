@@ -50,7 +50,7 @@ class Camera(Protocol):
 
 
 class LatestFrame:
-    """Passes the newest frame from the receiving thread to the readers.
+    """The part that all cameras share: passes the newest frame from the receiving thread to the readers.
 
     Args:
         name: of the camera, for messages.

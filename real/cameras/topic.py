@@ -31,7 +31,7 @@ class ImageMessage(Protocol):
     data: bytes
 
 
-class RosCamera:
+class RosCamera(LatestFrame):
     """Subscribes to a topic of pictures and keeps the newest frame.
 
     The header's time, converted to this machine's clock, stamps a frame. A header without a time gives the time of
@@ -45,36 +45,27 @@ class RosCamera:
     """
 
     def __init__(self, name: str, rospy: Any, image_type: type, topic: str) -> None:
-        self.name = name
+        super().__init__(name, _ADVICE)
         self._rospy = rospy
-        self._latest = LatestFrame(name, _ADVICE)
         self._subscriber = rospy.Subscriber(
             topic, image_type, self._receive, queue_size=1, buff_size=_BUFFER_BYTES, tcp_nodelay=True
         )
-
-    def read(self, newer_than: float, timeout_s: float) -> Frame:
-        """As `Camera.read`.
-
-        Raises:
-            CameraFault: no newer frame in time, an unknown encoding, or the sender's clock is ahead.
-        """
-        return self._latest.read(newer_than, timeout_s)
 
     def close(self) -> None:
         """Unsubscribe; calling it again does nothing."""
         if self._subscriber is not None:
             unsubscribe(self._subscriber)
             self._subscriber = None
-            self._latest.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
+            self.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
 
     def _receive(self, message: ImageMessage) -> None:
         arrived = time.monotonic()
         # rospy only logs exceptions of a callback, so the fault is stored for the reader.
         try:
             age_s = self._age(message)
-            self._latest.put(Frame(rgb_from_message(message), arrived - age_s))
+            self.put(Frame(rgb_from_message(message), arrived - age_s))
         except CameraFault as fault:
-            self._latest.fail(CameraFault(f"camera {self.name}: {fault}"))
+            self.fail(CameraFault(f"camera {self.name}: {fault}"))
 
     def _age(self, message: ImageMessage) -> float:
         stamp = message.header.stamp.to_sec()

@@ -5,6 +5,7 @@ simulated time. Only this part of `real` imports the simulation.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, CameraSettings
 from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
-from tabletop_interaction.real.twin.stand_ins import JointState, TwinRospy, intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import TwinRospy, intera_stand_in
 from tabletop_interaction.real.twin.table import TwinCamera, TwinOperator, TwinShutter
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.renderer import ComposedRenderer
@@ -74,7 +75,7 @@ def open_twin(split: str, views: tuple[View, ...]) -> Twin:
     return Twin(
         table=table,
         robot=robot,
-        modules=InteraModules(rospy, intera_stand_in(robot), JointState),
+        modules=InteraModules(rospy, intera_stand_in(robot), SimpleNamespace),
         clock=clock,
         cameras=_cameras_of(views, TwinShutter(table, robot, clock)),
         operator=TwinOperator(table, robot),

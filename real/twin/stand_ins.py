@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
-from tabletop_interaction.real.twin.robot import AssemblyState, TwinRobot
+from tabletop_interaction.real.twin.robot import TwinRobot
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
@@ -29,35 +27,6 @@ PUBLISHED_JOINTS = ("head_pan", *ARM_JOINT_NAMES)
 
 class ROSException(Exception):
     """As rospy's."""
-
-
-@dataclass(frozen=True)
-class RosStamp:
-    """A time of ROS."""
-
-    seconds: float
-
-    def to_sec(self) -> float:
-        """Seconds."""
-        return self.seconds
-
-
-@dataclass(frozen=True)
-class RosHeader:
-    """`std_msgs/Header`."""
-
-    stamp: RosStamp
-
-
-@dataclass(frozen=True)
-class JointState:
-    """`sensor_msgs/JointState`."""
-
-    header: RosHeader
-    name: list[str]
-    position: list[float]
-    velocity: list[float]
-    effort: list[float]
 
 
 class TwinSubscriber:
@@ -104,7 +73,15 @@ class TwinRospy:
             return
         heads = (self._robot.faults.head_turn, 0.0, 0.0)
         columns = [[head, *values.tolist()] for head, values in zip(heads, self._robot.joints(), strict=True)]
-        message = JointState(RosHeader(RosStamp(self._robot.time_s)), list(PUBLISHED_JOINTS), *columns)
+        position, velocity, effort = columns
+        stamp = SimpleNamespace(to_sec=lambda time_s=self._robot.time_s: time_s)
+        message = SimpleNamespace(
+            header=SimpleNamespace(stamp=stamp),
+            name=list(PUBLISHED_JOINTS),
+            position=position,
+            velocity=velocity,
+            effort=effort,
+        )
         for subscriber in self._subscribers:
             if subscriber.topic == JOINT_STATES_TOPIC:
                 subscriber.callback(message)
@@ -118,93 +95,55 @@ class Xyz(NamedTuple):
     z: float
 
 
-class TwinRobotEnable:
-    """`intera_interface.RobotEnable`: state and switches of the robot."""
+def intera_stand_in(robot: TwinRobot) -> SimpleNamespace:
+    """The module `intera_interface` in front of a robot."""
+    return SimpleNamespace(
+        RobotEnable=lambda versioned=False: _robot_enable(robot),
+        Limb=lambda limb="right": _limb(robot),
+        get_current_gripper_interface=lambda: _gripper(robot),
+    )
 
-    def __init__(self, robot: TwinRobot, versioned: bool = False) -> None:
-        self._robot = robot
 
-    def state(self) -> AssemblyState:
-        """The newest state."""
-        return self._robot.state
-
-    def enable(self) -> None:
-        """Clear a stop, then enable the motors; raises OSError while the stop button is down."""
-        if self._robot.state.stopped and (refusal := self._robot.clear_stop()):
+def _robot_enable(robot: TwinRobot) -> SimpleNamespace:
+    def enable() -> None:
+        if robot.state.stopped and (refusal := robot.clear_stop()):
             raise OSError(errno.EREMOTEIO, refusal)
-        self._robot.state.enabled = True
+        robot.state.enabled = True
+
+    return SimpleNamespace(state=lambda: robot.state, enable=enable)
 
 
-class TwinLimb:
-    """`intera_interface.Limb`: the arm."""
-
-    def __init__(self, robot: TwinRobot, limb: str = "right") -> None:
-        self._robot = robot
-
-    def endpoint_effort(self) -> dict[str, Xyz]:
-        """Force at the tip, N."""
-        return {"force": Xyz(*self._robot.tip_force().tolist()), "torque": Xyz(0.0, 0.0, 0.0)}
-
-    def tip_state(self, tip_name: str) -> Any:
-        """Pose of a tip; None for an unknown one."""
+def _limb(robot: TwinRobot) -> SimpleNamespace:
+    def tip_state(tip_name: str) -> SimpleNamespace | None:
         if tip_name != GRIPPER_TIP:
             return None
-        return SimpleNamespace(pose=SimpleNamespace(position=Xyz(*self._robot.tip_position().tolist())))
+        return SimpleNamespace(pose=SimpleNamespace(position=Xyz(*robot.tip_position().tolist())))
 
-    def has_collided(self) -> bool:
-        """Whether the robot reports a collision."""
-        return self._robot.faults.collided
+    def set_joint_position_speed(speed: float) -> None:
+        robot.speed_ratio = float(np.clip(speed, 0.0, 1.0))
 
-    def set_joint_position_speed(self, speed: float = 0.3) -> None:
-        """Fraction of the rated joint speeds, 0 to 1."""
-        self._robot.speed_ratio = float(np.clip(speed, 0.0, 1.0))
+    def set_joint_positions(positions: Mapping[str, float]) -> None:
+        robot.command(np.array([positions[name] for name in ARM_JOINT_NAMES]))
 
-    def set_command_timeout(self, timeout: float) -> None:
-        """No effect: the twin always holds its last command."""
-
-    def set_joint_positions(self, positions: Mapping[str, float]) -> None:
-        """Move to these joint angles."""
-        self._robot.command(np.array([positions[name] for name in ARM_JOINT_NAMES]))
-
-
-class TwinGripper:
-    """`intera_interface.Gripper`: the electric parallel gripper."""
-
-    def __init__(self, robot: TwinRobot) -> None:
-        self._robot = robot
-
-    def set_position(self, position: float) -> None:
-        """Move to an opening, metres."""
-        self._robot.move_fingers(position)
-
-    def set_cmd_velocity(self, speed: float) -> None:
-        """No effect: the twin's fingers have one speed."""
-
-    def get_position(self) -> float:
-        """Opening of both fingers together, metres."""
-        return self._robot.opening
-
-    def get_force(self) -> float:
-        """N; the twin's fingers press with full force or not at all."""
-        return 20.0 if self._robot.gripping else 0.0
-
-    def is_gripping(self) -> bool:
-        """Whether an object stops the fingers."""
-        return self._robot.gripping
-
-    def has_error(self) -> bool:
-        """Whether it reports an error."""
-        return self._robot.faults.gripper_error
-
-    def is_calibrated(self) -> bool:
-        """Always."""
-        return True
-
-
-def intera_stand_in(robot: TwinRobot) -> SimpleNamespace:
-    """The module `intera_interface` with its classes bound to a robot."""
     return SimpleNamespace(
-        RobotEnable=partial(TwinRobotEnable, robot),
-        Limb=partial(TwinLimb, robot),
-        get_current_gripper_interface=partial(TwinGripper, robot),
+        endpoint_effort=lambda: {"force": Xyz(*robot.tip_force().tolist())},
+        tip_state=tip_state,
+        has_collided=lambda: robot.faults.collided,
+        set_joint_position_speed=set_joint_position_speed,
+        # The twin always holds its last command.
+        set_command_timeout=lambda timeout: None,
+        set_joint_positions=set_joint_positions,
+    )
+
+
+def _gripper(robot: TwinRobot) -> SimpleNamespace:
+    return SimpleNamespace(
+        set_position=lambda position: robot.move_fingers(position),
+        # The twin's fingers have one speed, and press with full force or not at all.
+        set_cmd_velocity=lambda speed: None,
+        get_position=lambda: robot.opening,
+        get_force=lambda: 20.0 if robot.gripping else 0.0,
+        is_gripping=lambda: robot.gripping,
+        has_error=lambda: robot.faults.gripper_error,
+        is_calibrated=lambda: True,
     )

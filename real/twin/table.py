@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,41 +32,32 @@ class TwinShutter:
         self._pictures: Pictures = {}
         self._stamp = -1.0
 
-    def frame(self, view: str, newer_than: float) -> Frame:
-        """A frame taken after `newer_than`, `time.monotonic()` seconds."""
+    def read(self, view: str, newer_than: float, timeout_s: float) -> Frame:
+        """See `Camera.read`; returns at once.
+
+        Raises:
+            CameraFault: the camera is unplugged.
+        """
+        if view in self._robot.faults.unplugged_views:
+            raise CameraFault(
+                f"camera {view} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
+            )
         if self._stamp <= newer_than:
             self._clock.sleep(_FRAME_S)
             self._pictures, self._stamp = self._table.observe(), time.monotonic()
         return Frame(self._pictures[view], self._stamp)
 
-    def is_unplugged(self, view: str) -> bool:
-        """Whether the fault `unplugged_views` contains the camera."""
-        return view in self._robot.faults.unplugged_views
 
-
+@dataclass(frozen=True, eq=False)
 class TwinCamera:
-    """One of the cameras, see `Camera`.
+    """The camera of the view `name`, see `Camera`; all cameras share the shutter."""
 
-    Args:
-        name: of the view.
-        shutter: shared by all cameras.
-    """
-
-    def __init__(self, name: str, shutter: TwinShutter) -> None:
-        self.name = name
-        self._shutter = shutter
+    name: str
+    shutter: TwinShutter
 
     def read(self, newer_than: float, timeout_s: float) -> Frame:
-        """See `Camera.read`; returns at once.
-
-        Raises:
-            CameraFault: it is unplugged.
-        """
-        if self._shutter.is_unplugged(self.name):
-            raise CameraFault(
-                f"camera {self.name} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
-            )
-        return self._shutter.frame(self.name, newer_than)
+        """See `Camera.read`; returns at once."""
+        return self.shutter.read(self.name, newer_than, timeout_s)
 
     def close(self) -> None:
         """There is nothing to release."""
