@@ -32,6 +32,9 @@ _PACKAGES = ("tabletop-interaction", "numpy", "opencv-python-headless", "ruckig"
 class SawyerBackend:
     """A Sawyer, its gripper and the cameras around its table.
 
+    Every call that moves the arm raises UnreachableTarget before it moves, or RobotFault if the arm stopped; the arm
+    then holds and keeps what it grips.
+
     Args:
         arena: the reachable rectangle of the table.
         views: the calibrated views.
@@ -109,9 +112,7 @@ class SawyerBackend:
         """See `Backend.pick`. The gripper has no contact sensor: the outcome is never PUSHED_AWAY.
 
         Raises:
-            UnreachableTarget: nothing was moved.
             AlreadyHolding: an object is held; nothing was moved.
-            RobotFault: the arm stopped; it holds and keeps what it grips.
         """
         self._check_free("pick")
         check_inside(self._arena, "pick", x, y)
@@ -129,12 +130,7 @@ class SawyerBackend:
         return Grasp(_outcome(held=self._held, between=between, blocked=blocked))
 
     def place(self, x: float, y: float) -> None:
-        """See `Backend.place`.
-
-        Raises:
-            UnreachableTarget: nothing was moved.
-            RobotFault: the arm stopped; it holds and keeps what it grips.
-        """
+        """See `Backend.place`."""
         self._check_ready("place")
         check_inside(self._arena, "place", x, y)
         if not self._held:
@@ -153,9 +149,7 @@ class SawyerBackend:
         """See `Backend.sweep`; it ends if the gripper presses on something too heavy to push.
 
         Raises:
-            UnreachableTarget: nothing was moved.
             AlreadyHolding: an object is held; nothing was moved.
-            RobotFault: the arm stopped; it holds.
         """
         self._check_free("sweep")
         check_inside(self._arena, "sweep", *start_xy)
@@ -171,11 +165,7 @@ class SawyerBackend:
             arm.open()
 
     def reset(self, rng: Generator, *, new_scene: bool) -> int:
-        """See `Backend.reset`; the operator lays new scenes and puts back objects that left the arena.
-
-        Raises:
-            RobotFault: the arm stopped, or a fault is not acknowledged; it holds.
-        """
+        """See `Backend.reset`; the operator lays new scenes and puts back objects that left the arena."""
         self._arm.check()
         if not self._ready:
             with self._acting("leaving the table"):
@@ -190,19 +180,11 @@ class SawyerBackend:
         return self._operator.bring_back(rng)
 
     def enable(self) -> None:
-        """Enable the motors after a stop, on the operator's word; nothing moves.
-
-        Raises:
-            RobotFault: the robot cannot be enabled.
-        """
+        """Enable the motors after a stop, on the operator's word; nothing moves."""
         self._arm.enable()
 
     def acknowledge(self) -> None:
-        """Continue after a fault, on the operator's word: the arm rises and leaves the views with what it grips.
-
-        Raises:
-            RobotFault: the robot must not move, or was stopped again.
-        """
+        """Continue after a fault, on the operator's word: the arm rises and leaves the views with what it grips."""
         self._arm.acknowledge()
         self._ready, self._held = True, self._arm.grips()
 

@@ -24,6 +24,9 @@ from tabletop_interaction.real.arm.settings import SawyerSettings
 class SawyerArm:
     """Moves a Sawyer through whole, checked motions.
 
+    Every method raises RobotFault if something stops the arm, if the gripper does not open or close, or if the robot
+    must not move or cannot be enabled.
+
     Args:
         driver: the open connection.
         clock: the driver's clock.
@@ -44,11 +47,7 @@ class SawyerArm:
         """End of the last motion, `time.monotonic()` seconds: newer pictures show no motion."""
 
     def check(self) -> None:
-        """Refuse to act until the last fault is acknowledged.
-
-        Raises:
-            RobotFault: the fault that stopped the arm.
-        """
+        """Raise the fault that stopped the arm until it is acknowledged."""
         if self._fault is not None:
             raise RobotFault(str(self._fault), recoverable=False) from self._fault
 
@@ -58,9 +57,6 @@ class SawyerArm:
 
         Args:
             action: for messages, for example "picking".
-
-        Raises:
-            RobotFault: the arm must not move, or was stopped.
         """
         self.check()
         self._action = action
@@ -77,24 +73,13 @@ class SawyerArm:
             self.stopped_at = time.monotonic()
 
     def follow(self, commands: Floats) -> None:
-        """Follow the commands to their end.
-
-        Raises:
-            RobotFault: something stopped the arm.
-        """
+        """Follow the commands to their end."""
         outcome = self._follow(commands)
         if outcome is not MotionOutcome.REACHED:
             raise fault_of(outcome, self._action)
 
     def press(self, commands: Floats) -> bool:
-        """Follow the commands to their end, or until the gripper presses on something.
-
-        Returns:
-            whether it reached the end.
-
-        Raises:
-            RobotFault: something else stopped the arm.
-        """
+        """Follow the commands until the gripper presses on something; returns whether they reached their end."""
         outcome = self._follow(commands)
         if outcome not in (MotionOutcome.REACHED, MotionOutcome.FORCE):
             raise fault_of(outcome, self._action)
@@ -104,7 +89,6 @@ class SawyerArm:
         """Rise straight to the travelling height and move out of every view; a held object stays in the gripper.
 
         Raises:
-            RobotFault: something stopped the arm.
             UnreachableTarget: there is no safe path from the present position.
         """
         if self.moves.is_away(self.here):
@@ -113,19 +97,11 @@ class SawyerArm:
         self.follow(self.moves.away(self.here))
 
     def open(self) -> None:
-        """Open the gripper.
-
-        Raises:
-            RobotFault: it does not open.
-        """
+        """Open the gripper."""
         open_fingers(self._driver, self.clock, self._settings.safety, self._settings.gripper)
 
     def close(self) -> bool:
-        """Close the gripper; returns whether something is between the fingers.
-
-        Raises:
-            RobotFault: it does not close.
-        """
+        """Close the gripper; returns whether something is between the fingers."""
         return close_fingers(self._driver, self.clock, self._settings.safety, self._settings.gripper)
 
     def grips(self) -> bool:
@@ -142,19 +118,11 @@ class SawyerArm:
         return state.stopped or state.error or not state.enabled
 
     def enable(self) -> None:
-        """Clear a stop and enable the motors, on the operator's word.
-
-        Raises:
-            RobotFault: the robot cannot be enabled.
-        """
+        """Clear a stop and enable the motors, on the operator's word."""
         self._driver.enable()
 
     def acknowledge(self) -> None:
-        """Continue after a fault, on the operator's word: leave the table, keeping what is gripped.
-
-        Raises:
-            RobotFault: the robot must not move, or was stopped again.
-        """
+        """Continue after a fault, on the operator's word: leave the table, keeping what is gripped."""
         self._fault = None
         self.here = self._driver.state().positions
         with self.acting("leaving after a fault"):

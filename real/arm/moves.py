@@ -28,6 +28,8 @@ _SWEEP_SPACING_M = 0.05
 class Moves:
     """Plans moves for one table and one set of settings.
 
+    Every move raises UnreachableTarget if it is out of reach or violates `safety`; nothing was moved then.
+
     Attributes:
         base_from_arena: (4, 4) float64 rigid transform.
         motion: speeds and heights.
@@ -39,26 +41,18 @@ class Moves:
     safety: SafetySettings
 
     def above(self, here: Floats, x: float, y: float, angle: float) -> Floats:
-        """From joint angles `here` (7,) at the travelling height to the same height above a point.
-
-        Raises:
-            UnreachableTarget: out of reach, or the path violates `safety`; nothing was moved.
-        """
+        """From joint angles `here` (7,) at the travelling height to the same height above a point."""
         return self._across(here, self._down_path(x, y, angle, self.motion.grasp_m)[0])
 
     def down(self, x: float, y: float, angle: float, height: float) -> Floats:
-        """Straight down from the end of `above` at the travelling height.
-
-        Raises:
-            UnreachableTarget: as for `above`.
-        """
+        """Straight down from the end of `above` at the travelling height."""
         return self._slowly(self._down_path(x, y, angle, height), self.motion.descent_m_s)
 
     def up(self, here: Floats) -> Floats:
         """Straight up from joint angles `here` (7,) to the travelling height; no motion if it is that high.
 
         Raises:
-            UnreachableTarget: the gripper does not point down, or as for `above`.
+            UnreachableTarget: also if the gripper does not point down.
         """
         pose = forward(here)
         height = self.height_of(here)
@@ -75,11 +69,7 @@ class Moves:
         return self._slowly(np.array([here, *path[1:]]), self.motion.descent_m_s)
 
     def away(self, here: Floats) -> Floats:
-        """From joint angles `here` (7,) at the travelling height out of every view.
-
-        Raises:
-            UnreachableTarget: as for `above`.
-        """
+        """From joint angles `here` (7,) at the travelling height out of every view."""
         return self._across(here, self.away_q)
 
     def sweep(
@@ -87,8 +77,7 @@ class Moves:
     ) -> tuple[Floats, Floats, Floats]:
         """Above the start, down to the sweeping height, and along the table to the end; the fingers' line is across.
 
-        Raises:
-            UnreachableTarget: as for `above`, also for the path back from the end.
+        The path back from the end is checked, too.
         """
         height = self.motion.sweep_height_m
         angle = math.atan2(end_xy[1] - start_xy[1], end_xy[0] - start_xy[0]) + math.pi / 2

@@ -1,4 +1,7 @@
-"""The CSV tables of a calibration: points that the gripper touched, and poses of the hand."""
+"""The CSV tables of a calibration: points that the gripper touched, and poses of the hand.
+
+Reading raises InvalidConfiguration if the file is missing, has other columns, or has a field that is not a number.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +49,7 @@ def write_touch_template(path: Path, names: Sequence[str], arena_points: Floats)
 
 
 def read_touch_template(path: Path) -> TouchedPoints:
-    """Points to touch; the base columns are ignored and become NaN.
-
-    Raises:
-        InvalidConfiguration: no such file, other columns, or a field that is not a number.
-    """
+    """Points to touch; the base columns are ignored and become NaN."""
     rows = _read_rows(path, _TOUCHED_COLUMNS)
     arena = np.array([_numbers(path, line, row, _TOUCHED_COLUMNS[1:4]) for line, row in rows]).reshape(-1, 3)
     return TouchedPoints(tuple(row["point"] for _, row in rows), arena, np.full_like(arena, np.nan))
@@ -64,11 +63,7 @@ def write_touched_points(path: Path, touched: TouchedPoints) -> None:
 
 
 def read_touched_points(path: Path) -> TouchedPoints:
-    """Points that the gripper's tip touched.
-
-    Raises:
-        InvalidConfiguration: no such file, other columns, or a field that is not a number.
-    """
+    """Points that the gripper's tip touched."""
     rows = _read_rows(path, _TOUCHED_COLUMNS)
     numbers = np.array([_numbers(path, line, row, _TOUCHED_COLUMNS[1:]) for line, row in rows]).reshape(-1, 6)
     return TouchedPoints(tuple(row["point"] for _, row in rows), numbers[:, :3], numbers[:, 3:])
@@ -84,12 +79,7 @@ def write_hand_poses(path: Path, poses: Mapping[str, Floats]) -> None:
 
 
 def read_hand_poses(path: Path) -> dict[str, Floats]:
-    """`base_from_hand` (4, 4) by the name, without suffix, of the pictures taken in that pose.
-
-    Raises:
-        InvalidConfiguration: no such file, other columns, a field that is not a number, or a quaternion whose length
-            is not 1.
-    """
+    """`base_from_hand` (4, 4) by the name, without suffix, of the pictures taken in that pose; quaternions have length 1."""
     poses = {}
     for line, row in _read_rows(path, _POSE_COLUMNS):
         x, y, z, *quaternion = _numbers(path, line, row, _POSE_COLUMNS[1:])

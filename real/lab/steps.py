@@ -1,7 +1,8 @@
 """The steps of a laboratory's calibration: each reads what it needs from the lab file and replaces its own section.
 
 The order is cameras (intrinsics), arena (the views' poses), robot (its base). A step writes a result that keeps its
-bounds; otherwise it raises and writes nothing.
+bounds. Otherwise it writes nothing and raises InvalidConfiguration, if the lab file lacks a section or the pictures or
+poses do not match it, or CalibrationRejected, if they do not determine the result well enough.
 """
 
 from __future__ import annotations
@@ -54,10 +55,6 @@ def calibrate_cameras(
         lab: the lab file.
         found: the board's corners by view and picture.
         bounds: bounds of every result; None for the defaults.
-
-    Raises:
-        InvalidConfiguration: the lab file lacks a section, or has no such view.
-        CalibrationRejected: the pictures of a camera do not determine it well enough.
     """
     file = read_lab_file(lab)
     board, cameras = file.board, file.cameras
@@ -87,10 +84,6 @@ def calibrate_arena(
         pictures: a full picture of every camera, uint8 (H, W, 3) RGB.
         place: position of the board.
         max_rms_px: largest accepted reprojection error.
-
-    Raises:
-        InvalidConfiguration: the lab file lacks a section, or the pictures are of other views.
-        CalibrationRejected: a pose is not determined well enough, or a camera does not see the whole arena.
     """
     file = read_lab_file(lab)
     board, cameras, arena = file.board, file.cameras, file.arena
@@ -128,10 +121,6 @@ def calibrate_robot_by_touch(lab: Path, touched: TouchedPoints, max_residual: fl
         lab: the lab file.
         touched: three points or more.
         max_residual: largest accepted distance of any point, metres.
-
-    Raises:
-        InvalidConfiguration: there is no lab file, or its views are not calibrated.
-        CalibrationRejected: the points do not determine a pose, or a distance is above the bound.
     """
     _ = read_lab_file(lab).full_views  # The board defines the arena before its points are touched.
     fit = base_from_touched(touched.arena, touched.base, max_residual)
@@ -156,10 +145,6 @@ def calibrate_robot_by_sight(
         board: the board on the hand.
         method: see `base_from_sightings`.
         max_rms: largest accepted root mean square error, metres.
-
-    Raises:
-        InvalidConfiguration: the lab file's views are not calibrated, or a picture has no pose.
-        CalibrationRejected: the sightings do not determine a pose, or the error is above the bound.
     """
     views = read_lab_file(lab).full_views
     check_views(found, views)
@@ -169,11 +154,7 @@ def calibrate_robot_by_sight(
 
 
 def lab_overlays(lab: Path, pictures: Mapping[str, Picture]) -> dict[str, Picture]:
-    """The views' pictures with the arena drawn into them, from full pictures and the stored calibration.
-
-    Raises:
-        InvalidConfiguration: the lab file's views are not calibrated, or the pictures are of unknown views.
-    """
+    """The views' pictures with the arena drawn into them, from full pictures and the stored calibration."""
     file = read_lab_file(lab)
     fulls, poses, arena, size = file.full_views, file.poses, file.arena, file.picture
     check_views(pictures, fulls)
