@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
-from types import TracebackType
 from typing import Any, Self
 
 from numpy.random import Generator
@@ -37,9 +36,8 @@ class SawyerBackend:
 
     Args:
         arena: the reachable rectangle of the table.
-        views: the calibrated views.
+        views, cameras: calibrated views and their cameras, with the same names.
         arm: the arm.
-        cameras: with the same names as `views`.
         operator: lays the table and answers after a fault.
         settings: heights and limits.
         about: plain JSON for the records: driver and calibration.
@@ -57,8 +55,8 @@ class SawyerBackend:
         about: Mapping[str, Any],
         release: Callable[[], None],
     ) -> None:
-        self._arena = arena
-        self._views = views
+        self.arena = arena
+        self.views = views
         self._arm = arm
         self._cameras = cameras
         self._operator = operator
@@ -69,16 +67,6 @@ class SawyerBackend:
         self._held_angle = 0.0
         self._release = release
         self._closed = False
-
-    @property
-    def arena(self) -> Arena:
-        """The reachable rectangle of the table."""
-        return self._arena
-
-    @property
-    def views(self) -> tuple[View, ...]:
-        """The calibrated views."""
-        return self._views
 
     @property
     def background(self) -> str:
@@ -115,7 +103,7 @@ class SawyerBackend:
             AlreadyHolding: an object is held; nothing was moved.
         """
         self._check_free("pick")
-        check_inside(self._arena, "pick", x, y)
+        check_inside(self.arena, "pick", x, y)
         arm, moves = self._arm, self._arm.moves
         above = moves.above(arm.here, x, y, angle)
         down = moves.down(x, y, angle, self._settings.motion.grasp_m)
@@ -132,7 +120,7 @@ class SawyerBackend:
     def place(self, x: float, y: float) -> None:
         """See `Backend.place`."""
         self._check_ready("place")
-        check_inside(self._arena, "place", x, y)
+        check_inside(self.arena, "place", x, y)
         if not self._held:
             return
         arm, moves, motion = self._arm, self._arm.moves, self._settings.motion
@@ -152,8 +140,8 @@ class SawyerBackend:
             AlreadyHolding: an object is held; nothing was moved.
         """
         self._check_free("sweep")
-        check_inside(self._arena, "sweep", *start_xy)
-        check_inside(self._arena, "sweep", *end_xy)
+        check_inside(self.arena, "sweep", *start_xy)
+        check_inside(self.arena, "sweep", *end_xy)
         arm = self._arm
         above, down, along = arm.moves.sweep(arm.here, start_xy, end_xy)
         with self._acting("sweeping"):
@@ -171,7 +159,7 @@ class SawyerBackend:
             with self._acting("leaving the table"):
                 self._arm.leave()
             self._ready, self._held = True, self._arm.grips()
-        self.place(*self._arena.centre)
+        self.place(*self.arena.centre)
         with self._acting("opening"):
             self._arm.open()
         if new_scene:
@@ -198,12 +186,7 @@ class SawyerBackend:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
@@ -247,12 +230,7 @@ class SawyerBackend:
 
 
 class SawyerWithTruth(SawyerBackend):
-    """The backend on a twin: it also offers `GroundTruth`, for benchmarks and judges, never for agents.
-
-    Args:
-        parts: as for `SawyerBackend`.
-        truth: of the twin's table.
-    """
+    """The backend on a twin: it also offers `GroundTruth`, for benchmarks and judges, never for agents."""
 
     def __init__(self, *parts: Any, truth: GroundTruth) -> None:
         super().__init__(*parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,19 +42,14 @@ def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator 
     _check_ruckig()
     opened = ExitStack()
     try:
-        parts = _twin_parts(split, lab, opened) if lab.driver == "twin" else _robot_parts(lab, opened)
-        return assemble(lab, parts, _operator_of(lab, parts, operator), opened.close)
+        return _open_twin(split, lab, operator, opened) if lab.driver == "twin" else _open_robot(lab, operator, opened)
     except BaseException:
         opened.close()
         raise
 
 
 def lab_of(config: str | Path | Lab | None) -> Lab:
-    """The laboratory that `open_sawyer` opens for `config`.
-
-    Raises:
-        InvalidConfiguration: no lab file, or a wrong one.
-    """
+    """The laboratory that `open_sawyer` opens for `config`; raises InvalidConfiguration likewise."""
     if isinstance(config, Lab):
         return config
     if isinstance(config, str | Path):
@@ -65,47 +60,43 @@ def lab_of(config: str | Path | Lab | None) -> Lab:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class OpenedParts:
-    """The opened parts of a backend.
+def assemble(
+    lab: Lab,
+    driver: SawyerDriver,
+    clock: Clock,
+    cameras: CameraArray,
+    operator: Operator,
+    about: Mapping[str, Any],
+    release: Callable[[], None],
+    truth: GroundTruth | None = None,
+) -> SawyerBackend:
+    """A backend from open parts; `release` closes them.
 
-    Attributes:
-        driver: connected.
-        clock: of the driver.
-        cameras: open.
-        operator: lays the table if no person is named.
+    Args:
+        lab: the laboratory.
+        driver, clock, cameras, operator: the parts; the driver is connected, the cameras are open.
         about: plain JSON for the records.
+        release: closes all parts.
         truth: true state of a twin's objects; None for a robot.
     """
-
-    driver: SawyerDriver
-    clock: Clock
-    cameras: CameraArray
-    operator: Operator
-    about: Mapping[str, Any]
-    truth: GroundTruth | None = None
-
-
-def assemble(lab: Lab, parts: OpenedParts, operator: Operator, release: Callable[[], None]) -> SawyerBackend:
-    """A backend from open parts; `release` closes them."""
     settings = lab.settings
-    moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
-    arm = SawyerArm(parts.driver, parts.clock, moves, settings)
+    arm = SawyerArm(driver, clock, Moves(lab.base_from_arena, settings.motion, settings.safety), settings)
     calibrations = [{**asdict(each), "calibrated_at": each.calibrated_at.isoformat()} for each in lab.calibrations]
-    about = {**parts.about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": calibrations}
-    made_from = (lab.arena, lab.views, arm, parts.cameras, operator, settings, about, release)
-    return SawyerBackend(*made_from) if parts.truth is None else SawyerWithTruth(*made_from, truth=parts.truth)
+    about = {**about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": calibrations}
+    made_from = (lab.arena, lab.views, arm, cameras, operator, settings, about, release)
+    return SawyerBackend(*made_from) if truth is None else SawyerWithTruth(*made_from, truth=truth)
 
 
-def _robot_parts(lab: Lab, opened: ExitStack) -> OpenedParts:
+def _open_robot(lab: Lab, operator: Operator | None, opened: ExitStack) -> SawyerBackend:
     cameras = open_camera_array(lab.cameras, lab.views, lab.crops)
     opened.callback(cameras.close)
     driver = open_intera_driver(lab.settings)
     opened.callback(driver.close)
-    return OpenedParts(driver, MonotonicClock(), cameras, Unattended(), {"driver": lab.driver, "robot": driver.name})
+    about = {"driver": lab.driver, "robot": driver.name}
+    return assemble(lab, driver, MonotonicClock(), cameras, operator or Unattended(), about, opened.close)
 
 
-def _twin_parts(split: str, lab: Lab, opened: ExitStack) -> OpenedParts:
+def _open_twin(split: str, lab: Lab, person: Operator | None, opened: ExitStack) -> SawyerBackend:
     # A robot does not need the simulation: only a twin imports it.
     from tabletop_interaction.real.twin import open_twin
 
@@ -121,13 +112,8 @@ def _twin_parts(split: str, lab: Lab, opened: ExitStack) -> OpenedParts:
         "renderer": simulation["renderer"],
         "simulation": simulation,
     }
-    return OpenedParts(driver, twin.clock, twin.cameras, twin.operator, about, twin.table)
-
-
-def _operator_of(lab: Lab, parts: OpenedParts, person: Operator | None) -> Operator:
-    if person is None:
-        return parts.operator
-    return BesideTwin(parts.operator, person) if lab.driver == "twin" else person
+    operator = twin.operator if person is None else BesideTwin(twin.operator, person)
+    return assemble(lab, driver, twin.clock, twin.cameras, operator, about, opened.close, twin.table)
 
 
 def _check_ruckig() -> None:

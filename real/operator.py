@@ -39,11 +39,7 @@ class Operator(Protocol):
 
 
 class Unattended:
-    """Nobody is there: the table stays as it is.
-
-    Args:
-        background: name of the table's surface.
-    """
+    """Nobody is there: the table stays as it is."""
 
     def __init__(self, background: str = "table") -> None:
         self.background = background
@@ -77,19 +73,11 @@ class AtConsole:
         self._scene = scene
 
     def lay_table(self, rng: np.random.Generator) -> None:
-        """Ask for a new scene and wait until it is ready.
-
-        Raises:
-            RobotFault: nobody can answer.
-        """
+        """Ask for a new scene and wait until it is ready; raises RobotFault if nobody can answer."""
         self._answer(f"Lay the table: {self._scene}, well inside the arena. Step back and press Enter. ")
 
     def bring_back(self, rng: np.random.Generator) -> int:
-        """Ask for the number of objects that were put back; an answer without a number counts as 0.
-
-        Raises:
-            RobotFault: nobody can answer.
-        """
+        """Ask for the number of objects that were put back; an answer without a number counts as 0."""
         answer = self._answer(
             "Put back the objects that left the arena, step back and enter their number (Enter for none). "
         ).strip()
@@ -119,12 +107,7 @@ class AtConsole:
 
 
 class BesideTwin:
-    """A person beside a simulated table: the table lays itself, the person decides after faults only.
-
-    Args:
-        table: lays the table.
-        person: answers after a fault.
-    """
+    """A person beside a simulated table: the table lays itself, the person decides after faults only."""
 
     def __init__(self, table: Operator, person: Operator) -> None:
         self._table = table
@@ -139,11 +122,7 @@ class BesideTwin:
 
 
 def ask_at_terminal(question: str) -> str:
-    """The answer that a person types after the question; earlier input is discarded.
-
-    Raises:
-        EOFError: nobody can answer.
-    """
+    """The answer that a person types after the question; earlier input is discarded. Raises EOFError likewise."""
     if sys.stdin is not None and sys.stdin.isatty():
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     return input(question)

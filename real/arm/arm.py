@@ -26,12 +26,6 @@ class SawyerArm:
 
     Every method raises RobotFault if something stops the arm, if the gripper does not open or close, or if the robot
     must not move or cannot be enabled.
-
-    Args:
-        driver: the open connection.
-        clock: the driver's clock.
-        moves: the planner for this table.
-        settings: speeds, limits and grip.
     """
 
     def __init__(self, driver: SawyerDriver, clock: Clock, moves: Moves, settings: SawyerSettings) -> None:
@@ -55,8 +49,7 @@ class SawyerArm:
     def acting(self, action: str) -> Iterator[None]:
         """Move in this block. Any exception, Ctrl-C included, halts the arm until the operator acknowledges it.
 
-        Args:
-            action: for messages, for example "picking".
+        `action` is for messages, for example "picking".
         """
         self.check()
         self._action = action

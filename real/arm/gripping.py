@@ -17,23 +17,16 @@ _MOVED_M = 1e-3
 
 
 def open_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, settings: GripperSettings) -> None:
-    """Open the gripper fully and wait until it is open.
-
-    Raises:
-        RobotFault: it does not open in time, or the robot stopped.
-    """
+    """Open the gripper fully and wait until it is open; raises RobotFault if it does not open in time."""
     driver.move_fingers(FULL_OPENING_M)
     _wait(driver, clock, safety, settings, "opening the gripper", lambda state: state.opening >= _OPEN_ENOUGH_M)
 
 
 def close_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, settings: GripperSettings) -> bool:
-    """Close the gripper and wait until the fingers are at rest.
+    """Close the gripper and wait until it is at rest; raises RobotFault if it does not close in time.
 
     Returns:
         whether something is between the fingers.
-
-    Raises:
-        RobotFault: they do not move, or the robot stopped.
     """
     closed = _Closed(settings, driver.gripper().opening)
     driver.move_fingers(settings.close_to_m)

@@ -18,7 +18,7 @@ import numpy as np
 
 from tabletop_interaction.errors import RobotFault, RobotUnavailable
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
-from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC, InteraDriver, JointStates
+from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC, ArmJoints, InteraDriver, JointStates
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import start_node
@@ -43,13 +43,7 @@ _BRIDGE = "cv_bridge"
 
 @dataclass(frozen=True)
 class InteraModules:
-    """The modules and classes that the driver calls.
-
-    Attributes:
-        rospy: the module.
-        intera_interface: the module.
-        joint_state: `sensor_msgs.msg.JointState`.
-    """
+    """The modules `rospy` and `intera_interface`, and the class `sensor_msgs.msg.JointState`."""
 
     rospy: Any
     intera_interface: Any
@@ -120,8 +114,10 @@ def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name
     _check_gripper(gripper, name)
     joints = _subscribe(modules, clock, name)
     try:
-        _check_tip(limb, joints, name)
-        _check_head(joints, name)
+        first = joints.newest
+        assert first is not None, "`_subscribe` waits for it"
+        _check_tip(limb, first, name)
+        _check_head(first, name)
     except RobotUnavailable:
         joints.close()
         raise
@@ -176,14 +172,13 @@ def _subscribe(modules: InteraModules, clock: Clock, name: str) -> JointStates:
     return joints
 
 
-def _check_tip(limb: Any, joints: JointStates, name: str) -> None:
+def _check_tip(limb: Any, joints: ArmJoints, name: str) -> None:
     """Fingers or a mount that differ from our model would make every height wrong."""
-    tip, newest = limb.tip_state(GRIPPER_TIP), joints.newest
-    assert newest is not None
+    tip = limb.tip_state(GRIPPER_TIP)
     if tip is None:
         raise RobotUnavailable(f"{name} does not know {GRIPPER_TIP}; configure its gripper in Intera Studio; {_HINT}")
     reported = np.array([tip.pose.position.x, tip.pose.position.y, tip.pose.position.z])
-    modelled = forward(newest.positions)[:3, 3]
+    modelled = forward(joints.positions)[:3, 3]
     if not float(np.linalg.norm(reported - modelled)) < _TIP_TOLERANCE_M:
         raise RobotUnavailable(
             f"{name} has its {GRIPPER_TIP} at {reported.round(4).tolist()} m, our model at "
@@ -192,13 +187,11 @@ def _check_tip(limb: Any, joints: JointStates, name: str) -> None:
         )
 
 
-def _check_head(joints: JointStates, name: str) -> None:
+def _check_head(joints: ArmJoints, name: str) -> None:
     """`self_collision` assumes a head that faces ahead; the edge of a head turned further stands out by 14 mm."""
-    newest = joints.newest
-    assert newest is not None
-    if newest.head is not None and not abs(newest.head) <= _MAX_HEAD_TURN:
+    if joints.head is not None and not abs(joints.head) <= _MAX_HEAD_TURN:
         raise RobotUnavailable(
-            f"the head of {name} is turned by {newest.head:.2f} rad, where the arm may hit it; accepted is up to "
+            f"the head of {name} is turned by {joints.head:.2f} rad, where the arm may hit it; accepted is up to "
             f"{_MAX_HEAD_TURN} rad; nothing was moved; turn it ahead: `intera_interface.Head().set_pan(0.0)`"
         )
 

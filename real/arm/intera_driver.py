@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,24 +23,12 @@ JOINT_STATES_TOPIC = "/robot/joint_states"
 _HEAD = "head_pan"
 
 
-class JointStateMessage(Protocol):
-    """The part of `sensor_msgs/JointState` that is used."""
-
-    header: Any
-    name: Sequence[str]
-    position: Sequence[float]
-    velocity: Sequence[float]
-
-
 @dataclass(frozen=True, eq=False)
 class ArmJoints:
     """The joints of the arm in one message.
 
-    Attributes:
-        positions: (7,) radians.
-        velocities: (7,) rad/s.
-        stamp: arrival of the message, seconds of our clock.
-        head: pan angle of the head, radians, 0 ahead; None if the message does not contain it.
+    Angles (7,) in radians, speeds (7,) in rad/s, the time of arrival in seconds of our clock, and the pan angle of the
+    head in radians, 0 ahead; None if the message does not contain it.
     """
 
     positions: Floats
@@ -80,7 +67,7 @@ class JointStates:
         """Unsubscribe."""
         unsubscribe(self._subscriber)
 
-    def _receive(self, message: JointStateMessage) -> None:
+    def _receive(self, message: Any) -> None:
         robot_time = float(message.header.stamp.to_sec())
         if robot_time == self._robot_time or not set(ARM_JOINT_NAMES) <= set(message.name):
             return
@@ -100,9 +87,7 @@ class InteraDriver:
     """A connected Sawyer, see `SawyerDriver`.
 
     Args:
-        robot: `intera_interface.RobotEnable`.
-        limb: `intera_interface.Limb`.
-        gripper: `intera_interface.Gripper`.
+        robot, limb, gripper: `RobotEnable`, `Limb` and `Gripper` of `intera_interface`.
         joints: the subscription; its first message has arrived.
         clock: the clock that stamps the joints.
         max_age_s: age above which joints are not commanded to hold.
@@ -165,11 +150,7 @@ class InteraDriver:
         self._gripper.set_position(opening)
 
     def enable(self) -> None:
-        """See `SawyerDriver.enable`.
-
-        Raises:
-            RobotFault: the robot refuses, or does not answer within 5 s.
-        """
+        """See `SawyerDriver.enable`; the SDK waits up to 5 s for an answer."""
         try:
             self._robot.enable()
         except OSError as error:

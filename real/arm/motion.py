@@ -113,10 +113,6 @@ class _Monitor:
     """Judges each state of a motion; stores the smallest force so far and for how many states a joint has lagged.
 
     A force that fades, as when the gripper rises from an object, becomes the new reference of the force change.
-
-    Args:
-        safety: the thresholds.
-        start: the state before the first command.
     """
 
     def __init__(self, safety: SafetySettings, start: ArmState) -> None:
@@ -126,13 +122,7 @@ class _Monitor:
         self._lagging = 0
 
     def judge(self, state: ArmState, commanded: Floats, now: float) -> MotionOutcome | None:
-        """The cause that ends the motion here, or None.
-
-        Args:
-            state: the newest state.
-            commanded: (7,) last commanded joint angles.
-            now: seconds of the driver's clock.
-        """
+        """The cause that ends the motion here, or None; `commanded` (7,) are the last commanded joint angles."""
         if (cause := cause_to_stop(state, now, self._safety)) is not None:
             return cause
         if self._force_rises(state.tip_force):

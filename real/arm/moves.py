@@ -29,11 +29,6 @@ class Moves:
     """Plans moves for one table and one set of settings.
 
     Every move raises UnreachableTarget if it is out of reach or violates `safety`; nothing was moved then.
-
-    Attributes:
-        base_from_arena: (4, 4) float64 rigid transform.
-        motion: speeds and heights.
-        safety: limits of every move.
     """
 
     base_from_arena: Floats

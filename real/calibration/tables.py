@@ -79,7 +79,7 @@ def write_hand_poses(path: Path, poses: Mapping[str, Floats]) -> None:
 
 
 def read_hand_poses(path: Path) -> dict[str, Floats]:
-    """`base_from_hand` (4, 4) by the name, without suffix, of the pictures taken in that pose; quaternions have length 1."""
+    """`base_from_hand` (4, 4) by the name, without suffix, of the pictures taken in that pose."""
     poses = {}
     for line, row in _read_rows(path, _POSE_COLUMNS):
         x, y, z, *quaternion = _numbers(path, line, row, _POSE_COLUMNS[1:])

@@ -95,19 +95,12 @@ def touch_points(driver: SawyerDriver, names: Sequence[str], prompt: Prompt) -> 
         driver: of the arm that the operator guides.
         names: of the points.
         prompt: shows a sentence and returns after the operator has answered.
-
-    Raises:
-        RobotFault: the robot's state is old.
     """
     return np.array([_touch(driver, name, prompt) for name in names]).reshape(-1, 3)
 
 
 def base_from_link(driver: SawyerDriver, link: str, prompt: Prompt) -> Floats:
-    """(4, 4) float64: pose of a link of the arm at rest, metres.
-
-    Raises:
-        RobotFault: the robot's state is old.
-    """
+    """(4, 4) float64: pose of a link of the arm at rest, metres; raises RobotFault if the robot's state is old."""
     while True:
         state = driver.state()
         if (age := time.monotonic() - state.stamp) > _MAX_AGE_S:

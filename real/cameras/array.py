@@ -133,11 +133,7 @@ def open_cameras(settings: Mapping[str, CameraSettings]) -> dict[str, Camera]:
 
 @contextmanager
 def opened_cameras(settings: Mapping[str, CameraSettings]) -> Iterator[dict[str, Camera]]:
-    """Context of `open_cameras` that closes the cameras.
-
-    Raises:
-        CameraFault: one cannot be opened.
-    """
+    """Context of `open_cameras` that closes the cameras."""
     cameras = open_cameras(settings)
     try:
         yield cameras

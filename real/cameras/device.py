@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,24 +21,16 @@ _JOIN_S = 2.0
 _ADVICE = "check its cable and that no other program uses it, then open the backend again"
 
 
-class Capture(Protocol):
-    """The part of `cv2.VideoCapture` that is used."""
-
-    def read(self) -> tuple[bool, Any]: ...
-
-    def release(self) -> None: ...
-
-
 class DeviceCamera(LatestFrame):
     """Reads a capture device in its own thread and keeps the newest frame.
 
     Args:
         name: view and device, for messages.
-        capture: an open device; `close` releases it.
+        capture: an open `cv2.VideoCapture`; `close` releases it.
         latency_s: subtracted from the time of arrival, so that no frame is stamped later than its exposure.
     """
 
-    def __init__(self, name: str, capture: Capture, latency_s: float = _LATENCY_S) -> None:
+    def __init__(self, name: str, capture: Any, latency_s: float = _LATENCY_S) -> None:
         super().__init__(name, _ADVICE)
         self._capture = capture
         self._latency_s = latency_s

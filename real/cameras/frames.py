@@ -52,9 +52,7 @@ class Camera(Protocol):
 class LatestFrame:
     """The part that all cameras share: passes the newest frame from the receiving thread to the readers.
 
-    Args:
-        name: of the camera, for messages.
-        advice: what to check if no frame comes.
+    `advice` says in messages what to check if no frame comes.
     """
 
     def __init__(self, name: str, advice: str) -> None:
@@ -77,11 +75,7 @@ class LatestFrame:
             self._changed.notify_all()
 
     def read(self, newer_than: float, timeout_s: float) -> Frame:
-        """As `Camera.read`.
-
-        Raises:
-            CameraFault: no newer frame in time, or `fail` was called.
-        """
+        """See `Camera.read`; also raises the fault given to `fail`."""
         with self._changed:
             self._changed.wait_for(lambda: self._fault is not None or self._is_newer(newer_than), timeout_s)
             if self._fault is not None:

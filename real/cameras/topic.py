@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +18,6 @@ _BUFFER_BYTES = 1 << 24
 _CLOCK_TOLERANCE_S = 0.05
 _UNSTAMPED_LATENCY_S = 0.1
 _ADVICE = "check with `rostopic hz` that its topic is published, then open the backend again"
-
-
-class ImageMessage(Protocol):
-    """The part of `sensor_msgs/Image` that is used."""
-
-    header: Any
-    height: int
-    width: int
-    encoding: str
-    step: int
-    data: bytes
 
 
 class RosCamera(LatestFrame):
@@ -58,7 +47,7 @@ class RosCamera(LatestFrame):
             self._subscriber = None
             self.fail(CameraFault(f"camera {self.name} is closed; open the cameras again"))
 
-    def _receive(self, message: ImageMessage) -> None:
+    def _receive(self, message: Any) -> None:
         arrived = time.monotonic()
         # rospy only logs exceptions of a callback, so the fault is stored for the reader.
         try:
@@ -67,7 +56,7 @@ class RosCamera(LatestFrame):
         except CameraFault as fault:
             self.fail(CameraFault(f"camera {self.name}: {fault}"))
 
-    def _age(self, message: ImageMessage) -> float:
+    def _age(self, message: Any) -> float:
         stamp = message.header.stamp.to_sec()
         if stamp == 0:
             return _UNSTAMPED_LATENCY_S
@@ -79,7 +68,7 @@ class RosCamera(LatestFrame):
         return max(age_s, 0.0)
 
 
-def rgb_from_message(message: ImageMessage) -> Picture:
+def rgb_from_message(message: Any) -> Picture:
     """A copy of the picture in a `sensor_msgs/Image`, uint8 (H, W, 3) RGB; rows may be padded (`step`).
 
     Raises:

@@ -93,10 +93,7 @@ def judge_calibrations(
 ) -> Iterator[Finding]:
     """One finding per step of the calibration: its worst residual and its oldest part.
 
-    Args:
-        calibrations: of the lab file.
-        now: in UTC.
-        max_age_days: None for a twin, whose calibration does not age.
+    `now` is in UTC; `max_age_days` is None for a twin, whose calibration does not age.
     """
     calibrations = tuple(calibrations)
     for step in CALIBRATION_STEPS:

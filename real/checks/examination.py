@@ -87,13 +87,7 @@ def opened_equipment(lab: Lab) -> Iterator[Equipment]:
 
 
 def examine(path: Path, now: datetime, max_age_days: float = diagnosis.MAX_AGE_DAYS) -> Iterator[Finding]:
-    """Check the laboratory of a lab file and yield the findings; a wrong file is the only finding.
-
-    Args:
-        path: of the lab file.
-        now: in UTC.
-        max_age_days: older calibrations fail the check.
-    """
+    """Check the laboratory of a lab file at the time `now` in UTC; a wrong file is the only finding."""
     try:
         lab = load_lab(path)
     except InvalidConfiguration as error:

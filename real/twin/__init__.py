@@ -43,12 +43,7 @@ class Twin:
     operator: TwinOperator
 
     def connect(self, settings: SawyerSettings) -> InteraDriver:
-        """The real robot's driver, connected to the twin.
-
-        Raises:
-            RobotUnavailable: see `intera_connection.connect`.
-            RobotFault: likewise.
-        """
+        """The real robot's driver, connected to the twin; raises as `intera_connection.connect`."""
         return connect(self.modules, self.clock, settings, "twin")
 
     def camera_of(self, view: View) -> CameraArray:
@@ -61,12 +56,7 @@ class Twin:
 
 
 def open_twin(split: str, views: tuple[View, ...]) -> Twin:
-    """A twin with a first scene on its table.
-
-    Args:
-        split: the objects and backgrounds of its scenes.
-        views: of its cameras.
-    """
+    """A twin with a first scene of `split` on its table; `views` are those of its cameras."""
     table = SimulationBackend(split, SimulationConfig(), World(), ComposedRenderer(views), views)
     table.reset(np.random.default_rng(0), new_scene=True)
     robot = TwinRobot(table)

@@ -152,7 +152,7 @@ class TwinRobot:
         return np.array([force[1], -force[0], force[2]]) + self.faults.extra_force
 
     def press_estop(self) -> None:
-        """Press the stop button: the brakes hold every joint."""
+        """Press the stop button."""
         self.state.estop_button = _ESTOP_PRESSED
         self.halt()
 
@@ -225,24 +225,19 @@ class TwinRobot:
             action()
 
 
+@dataclass(frozen=True, eq=False)
 class TwinClock:
-    """Simulated time; sleeping advances the simulation.
+    """Simulated time: sleeping advances the robot and then calls `after_sleep`."""
 
-    Args:
-        robot: the twin's robot.
-        after_sleep: called after every sleep.
-    """
-
-    def __init__(self, robot: TwinRobot, after_sleep: Callable[[], None]) -> None:
-        self._robot = robot
-        self._after_sleep = after_sleep
+    robot: TwinRobot
+    after_sleep: Callable[[], None]
 
     def now(self) -> float:
         """Simulated seconds."""
-        return self._robot.time_s
+        return self.robot.time_s
 
     def sleep(self, seconds: float) -> None:
         """Simulate `seconds`."""
         if seconds > 0:
-            self._robot.advance(seconds)
-            self._after_sleep()
+            self.robot.advance(seconds)
+            self.after_sleep()

@@ -17,13 +17,7 @@ _FRAME_S = 0.2
 
 
 class TwinShutter:
-    """Takes the pictures of all views together when the first view needs a newer one.
-
-    Args:
-        table: the simulated table.
-        robot: its faults unplug cameras.
-        clock: advances between pictures.
-    """
+    """Takes the pictures of all views together when the first view needs a newer one."""
 
     def __init__(self, table: SimulationBackend, robot: TwinRobot, clock: TwinClock) -> None:
         self._table = table
@@ -33,11 +27,7 @@ class TwinShutter:
         self._stamp = -1.0
 
     def read(self, view: str, newer_than: float, timeout_s: float) -> Frame:
-        """See `Camera.read`; returns at once.
-
-        Raises:
-            CameraFault: the camera is unplugged.
-        """
+        """See `Camera.read`; returns at once, or raises CameraFault if the camera is unplugged."""
         if view in self._robot.faults.unplugged_views:
             raise CameraFault(
                 f"camera {view} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
@@ -63,31 +53,26 @@ class TwinCamera:
         """There is nothing to release."""
 
 
+@dataclass(eq=False)
 class TwinOperator:
-    """See `Operator`: lays the scenes that the simulation draws from the same random generator.
+    """See `Operator`: lays the scenes that the simulation draws from the same random generator."""
 
-    Args:
-        table: the simulated table.
-        robot: its arm stays in place meanwhile.
-    """
-
-    def __init__(self, table: SimulationBackend, robot: TwinRobot) -> None:
-        self._table = table
-        self._robot = robot
+    table: SimulationBackend
+    robot: TwinRobot
 
     @property
     def background(self) -> str:
         """Name of the table's present surface."""
-        return self._table.background
+        return self.table.background
 
     def lay_table(self, rng: np.random.Generator) -> None:
         """Draw a scene and lay it."""
-        self._table.reset(rng, new_scene=True)
-        self._robot.settle()
+        self.table.reset(rng, new_scene=True)
+        self.robot.settle()
 
     def bring_back(self, rng: np.random.Generator) -> int:
         """Put back the objects that left the arena, at free places."""
-        return self._table.reset(rng, new_scene=False)
+        return self.table.reset(rng, new_scene=False)
 
     def may_continue(self, fault: RobotFault) -> bool:
         """No: nobody is there; the arm waits for `SawyerBackend.acknowledge`."""

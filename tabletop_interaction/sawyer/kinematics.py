@@ -39,6 +39,7 @@ _WEIGHTS = _constant([1.0, 1.0, 0.02, 1.0, 0.02, 1.0, 1.0])
 _EQUAL_WEIGHTS = _constant(np.ones(7))
 _NO_WISH = _constant(np.zeros(7))
 
+_BY_CHILD = {joint.child: joint for joint in JOINTS}
 _LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and joint.limits is not None]
 LOWEST = _constant([limits.lower for limits in _LIMITS])
 HIGHEST = _constant([limits.upper for limits in _LIMITS])
@@ -72,11 +73,7 @@ _OTHER_SEEDS = (
 
 
 def forward(q: Floats, tip: str = GRIPPER_TIP) -> Floats:
-    """`base_from_tip` (4, 4) of the link `tip` at joint angles `q` (7,), fingers closed.
-
-    Raises:
-        KeyError: the arm has no link of that name.
-    """
+    """`base_from_tip` (4, 4) of the link `tip` at joint angles `q` (7,), fingers closed; KeyError if unknown."""
     chain = _chain(tip)
     return _joint_frames(chain, q)[-1] @ chain.tip_mount
 
@@ -102,7 +99,6 @@ def inverse(base_from_tip: Floats, seed: Floats, tip: str = GRIPPER_TIP) -> Floa
 
     Raises:
         UnreachableTarget: no seed leads to the pose.
-        KeyError: the arm has no link of that name.
     """
     # The pull towards HOME may lead into a joint limit; without it, a near seed may still succeed.
     attempts = [(seed, True), (seed, False), *((other, True) for other in _OTHER_SEEDS)]
@@ -210,10 +206,9 @@ class _Chain(NamedTuple):
 
 @cache
 def _chain(tip: str) -> _Chain:
-    by_child = {joint.child: joint for joint in JOINTS}
     mounts, link, mount = [], tip, np.eye(4)
     while link != "base":
-        joint = by_child[link]
+        joint = _BY_CHILD[link]
         if joint.name in ARM_JOINT_NAMES:
             mounts.append(mount)
             mount = np.eye(4)
@@ -226,12 +221,11 @@ def _chain(tip: str) -> _Chain:
 
 def _opened(link: str) -> Floats:
     """(4, 4) from the closed to the open finger in the last arm joint's frame; identity for other links."""
-    by_child = {joint.child: joint for joint in JOINTS}
-    while link in by_child and by_child[link].kind != "prismatic":
-        link = by_child[link].parent
+    while link in _BY_CHILD and _BY_CHILD[link].kind != "prismatic":
+        link = _BY_CHILD[link].parent
     moved = np.eye(4)
-    if link in by_child and (limits := by_child[link].limits) is not None:
-        axis = _chain(link).tip_mount[:3, :3] @ by_child[link].axis
+    if link in _BY_CHILD and (limits := _BY_CHILD[link].limits) is not None:
+        axis = _chain(link).tip_mount[:3, :3] @ _BY_CHILD[link].axis
         moved[:3, 3] = axis * (limits.upper if limits.upper > 0 else limits.lower)
     return moved
 

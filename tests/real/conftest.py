@@ -16,7 +16,7 @@ from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSettings, SawyerSettings
 from tabletop_interaction.real.lab.lab import Lab, load_lab
-from tabletop_interaction.real.opening import OpenedParts, assemble
+from tabletop_interaction.real.opening import assemble
 from tabletop_interaction.real.twin import Twin, open_twin
 
 FloatArray = NDArray[np.float64]
@@ -113,8 +113,8 @@ def open_twin_table(quick_lab: Lab) -> Callable[..., TwinTable]:
     def opened() -> TwinTable:
         twin = open_twin("train", quick_lab.views)
         driver = twin.connect(quick_lab.settings)
-        parts = OpenedParts(driver, twin.clock, twin.cameras, twin.operator, {"driver": "twin"})
-        return TwinTable(assemble(quick_lab, parts, twin.operator, twin.close), twin, driver)
+        parts = (driver, twin.clock, twin.cameras, twin.operator, {"driver": "twin"}, twin.close)
+        return TwinTable(assemble(quick_lab, *parts), twin, driver)
 
     return opened
 
