@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords
@@ -116,6 +116,7 @@ def test_what_a_killed_writer_left_is_written_over(tmp_path):
     assert names(tmp_path) == ["a.txt"]
 
 
+@settings(deadline=None, max_examples=50)
 @given(JSON)
 def test_what_json_reads_back_is_what_plain_says(value):
     with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +162,8 @@ def test_checksums_differ_with_the_content(tmp_path):
 # JSON lines.
 
 
-@given(st.lists(st.dictionaries(st.text(), JSON)), st.data())
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.dictionaries(st.text(), JSON, max_size=3), max_size=4), st.data())
 def test_a_torn_tail_costs_the_last_line_only(lines, data):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.jsonl"

@@ -59,7 +59,7 @@ def assert_nothing_lost(sample: Any, folder: Path, written: list[str]) -> None:
 def test_a_killed_writer_loses_no_acknowledged_row(sample: Any, tmp_path: Path) -> None:
     written: list[str] = []
     chance = random.Random(0)
-    for _ in range(5):
+    for _ in range(3):
         process = start(tmp_path, name="w0")
         assert process.stdout is not None
         written.append(process.stdout.readline().strip())
