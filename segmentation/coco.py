@@ -19,22 +19,22 @@ from typing import Any, TypeVar
 
 import imageio.v3 as iio
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from tabletop_interaction.arrays import Floats, Masks
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import write_file
-from tabletop_interaction.segmentation.rle import BoolArray, Rle, rle_from_mask
+from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 _Entry = TypeVar("_Entry")
 
 MIN_OBJECT_AREA = 100
-"""Objects of fewer visible pixels are not asked for: neither found nor missed."""
+"""Objects of fewer visible pixels are ignored: neither found nor missed."""
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """A picture: its COCO id, its file's name below the pictures' folder, its size in pixels."""
+    """A picture: COCO id, file name relative to the pictures' folder, size in pixels."""
 
     image_id: int
     file_name: str
@@ -44,7 +44,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class LabelledObject:
-    """The mask of one object in one picture; `is_crowd` marks what an evaluation leaves out."""
+    """The mask of one object in one picture; an evaluation ignores it if `is_crowd`."""
 
     object_id: int
     image_id: int
@@ -54,12 +54,12 @@ class LabelledObject:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Pictures and the objects in them, both in the order of their ids.
+    """Pictures and their objects, both in the order of their ids.
 
     Attributes:
-        images: at least one; a picture may be without objects.
+        images: at least one; a picture may have no objects.
         objects: at least one; each mask has a pixel and the size of its picture.
-        images_dir: the folder that the file names start from; None when only the labels were read.
+        images_dir: the pictures' folder; None when only the labels were read.
     """
 
     images: tuple[LabelledImage, ...]
@@ -67,7 +67,7 @@ class LabelSet:
     images_dir: Path | None = None
 
     def objects_in(self, image_id: int) -> tuple[LabelledObject, ...]:
-        """The objects of one picture, crowd objects included."""
+        """Return the objects of one picture, crowd objects included."""
         return self._objects_by_image[image_id]
 
     @cached_property
@@ -80,18 +80,18 @@ class LabelSet:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found in one picture.
+    """The objects found in one picture.
 
     Attributes:
-        rles: one mask a detection; each has a pixel.
-        scores: (N,) float64, finite; higher is surer. Equal scores are ranked in this order.
+        rles: one mask for each detection; each has a pixel.
+        scores: (N,) float64, finite; higher is more certain. Equal scores are ranked in this order.
 
     Raises:
         InvalidDetections: the counts differ, a score is not finite, or a mask has no pixel.
     """
 
     rles: tuple[Rle, ...]
-    scores: NDArray[np.float64]
+    scores: Floats
 
     def __post_init__(self) -> None:
         if self.scores.shape != (len(self.rles),):
@@ -105,22 +105,21 @@ class Detections:
                 raise InvalidDetections(f"detection {index} has no pixel; drop empty masks before evaluating")
 
 
-def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolArray]) -> None:
-    """Write a label set as COCO JSON; the same input gives the same bytes, and the file is whole or absent.
+def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[Masks]) -> None:
+    """Write a label set as COCO JSON; the same input gives the same bytes.
 
-    Ids count from 1 in the given order, so that no id is 0, which the evaluators take for "unmatched".
-    Objects of fewer than `MIN_OBJECT_AREA` pixels are marked as crowd; masks without a pixel (hidden objects)
-    are left out.
+    Ids count from 1, because the evaluator takes 0 for "unmatched". Objects of fewer than `MIN_OBJECT_AREA` pixels are
+    marked as crowd; masks without a pixel (hidden objects) are left out.
 
     Args:
-        path: the file to make; its folder exists, it does not.
-        file_names: one a picture, relative to the pictures' folder.
-        masks: one array (N, H, W) bool a picture, N its number of objects, which may be 0.
+        path: the new file.
+        file_names: one for each picture, relative to the pictures' folder.
+        masks: one array (N, H, W) bool for each picture; its number N of objects may be 0.
 
     Raises:
-        InvalidLabelSet: the counts differ, a name comes twice, masks are no such arrays, or no object is
+        InvalidLabelSet: the counts differ, a name comes twice, an array has another shape or type, or no object is
             visible; nothing was written.
-        FileExistsError: something is at `path`; nothing was written.
+        FileExistsError: `path` exists; nothing was written.
     """
     path = Path(path)
     if path.exists():
@@ -146,7 +145,7 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[BoolA
     write_file(path, json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n")
 
 
-def _annotations(masks: Sequence[BoolArray]) -> list[dict[str, Any]]:
+def _annotations(masks: Sequence[Masks]) -> list[dict[str, Any]]:
     annotations: list[dict[str, Any]] = []
     for image_id, stack in enumerate(masks, start=1):
         for rle in (rle_from_mask(mask) for mask in stack):
@@ -171,24 +170,24 @@ def _annotations(masks: Sequence[BoolArray]) -> list[dict[str, Any]]:
 def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
     """Read and check COCO JSON with RLE (compressed or not) or polygon masks.
 
-    Categories are not read. Areas and boxes come from the masks, not from the file.
+    Categories are not read. Areas and boxes are computed from the masks.
 
     Args:
         json_path: the file.
-        images_dir: the folder that its file names start from; each picture must be there, in the size that
-            the file says. None leaves the pictures unchecked.
+        images_dir: the pictures' folder; each picture must be there, in the size that the file says. None does not
+            check the pictures.
 
     Raises:
-        InvalidLabelSet: the file is missing or no COCO JSON; an id is missing, doubled or unknown; a mask is
-            malformed, empty or of another size than its picture; a picture is missing or of another size; or
-            there is no picture or no object.
+        InvalidLabelSet: the file is missing or not COCO JSON; an id is missing, doubled or unknown; a mask is damaged,
+            empty or of another size than its picture; a picture is missing or of another size; or there is no picture
+            or no object.
     """
     json_path = Path(json_path)
     document = _read_document(json_path)
     images = _unique([_image(entry) for entry in document["images"]], lambda image: image.image_id, "image id")
     _unique(images, lambda image: image.file_name, "file name")
     by_id = {image.image_id: image for image in images}
-    # Before the masks, whose decoding takes as much memory as the file says that a picture has pixels.
+    # Before the masks, whose memory depends on the size that the file says.
     if images_dir is not None:
         for image in images:
             _check_picture(image, Path(images_dir))
@@ -261,7 +260,7 @@ def _object(entry: Any, images: Mapping[int, LabelledImage]) -> LabelledObject:
         raise InvalidLabelSet(f'{what} has "iscrowd" {is_crowd!r}; 0 or 1 is accepted')
     rle = _rle(entry.get("segmentation"), images[image_id], what)
     if rle.area == 0:
-        raise InvalidLabelSet(f"{what} covers no pixel of image {image_id}; drop it or mend its mask")
+        raise InvalidLabelSet(f"{what} covers no pixel of image {image_id}; drop it or correct its mask")
     return LabelledObject(object_id, image_id, rle, bool(is_crowd))
 
 
@@ -316,7 +315,7 @@ def _unpacked_runs(counts: str) -> list[int]:
 
 
 def _rle_from_polygons(polygons: list[Any], image: LabelledImage, what: str) -> Rle:
-    # A far point would be traced pixel by pixel, in time and memory.
+    # The way to a far point takes time and memory for each pixel.
     reach = max(image.height, image.width)
     for polygon in polygons:
         near = isinstance(polygon, list) and all(

@@ -1,15 +1,15 @@
-"""What moved between two pictures of the same table: one mask around the clicked pixel, or nothing.
+"""Frame difference: the mask of what changed between two pictures of a table, around a clicked pixel.
 
 Algorithm 1 of Pathak et al. 2018, "Learning Instance Segmentation by Interaction": the difference of two pictures
-inside a 240 x 240 px square around the click, one connected mask, an object when it has more than 1,000 px. The
-paper says no more; how the difference is read is ours:
+inside a 240 x 240 px square around the click, one connected mask, an object if it has more than 1,000 px. The paper
+does not say how the difference is computed. Ours:
 
-1. The exposures are matched, and the noise is measured, on the whole pictures.
-2. A pixel is evidence of an object when it changed beyond the noise, beyond what a shift by one pixel would do (a
-   neighbour that was nudged shows little but its rim), and beyond what a shadow would do: a shadow multiplies the
-   table by one smooth factor for all channels, so that the table's texture and hue survive it.
-3. The evidence is closed to blobs; the blob with most of its pixels near the click is taken, holes filled.
-4. Its rim is put where the picture with the object turns from the object's colour into the other picture's table.
+1. Match the exposures and measure the noise on the whole pictures.
+2. A pixel is evidence of an object if it changed by more than noise, by more than a shift by one pixel explains (a
+   nudged neighbour shows little but its rim), and by more than a shadow explains: a shadow multiplies the table by one
+   smooth factor for all channels, so that texture and hue of the table survive.
+3. Close the evidence to blobs, take the blob with most pixels near the click, and fill its holes.
+4. Move its rim to where the picture with the object turns from the object's colour into the table of the other one.
 
 Pictures are uint8 (H, W, 3) RGB; pixels are (x, y) with integer coordinates at pixel centres.
 """
@@ -17,38 +17,36 @@ Pictures are uint8 (H, W, 3) RGB; pixels are (x, y) with integer coordinates at 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from tabletop_interaction.arrays import Bytes, FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
 
-Picture = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Blob = NDArray[np.uint8]
-"""(h, w), 1 inside and 0 outside: OpenCV's morphology takes no bool."""
+Blob = Bytes
+"""(h, w), 1 inside and 0 outside: OpenCV's morphology does not accept bool."""
 
 
 @dataclass(frozen=True)
 class FrameDifferenceConfig:
-    """How a difference is read; the first two are the paper's.
+    """Settings of the frame difference; the first two are the paper's.
 
     Attributes:
         window: side of the square around the click, pixels, even.
-        min_area: a mask of more pixels is an object, one of as many or fewer is nothing.
-        change_z: a change counts from this many standard deviations of the noise.
-        shift_z: as `change_z`, for what is left of a change after a shift by one pixel.
-        shadow_misfit: mean squared misfit to a shadowed table, in units of its expectation, that a shadow may show.
-        shadow_slack: share of the brightness by which a shadowed table may miss its prediction.
-        darkest_shadow: no shadow leaves less than this share of the light.
-        close_px: gaps in the evidence up to this width are closed.
+        min_area: a mask of more pixels is an object.
+        change_z: threshold of a change, in standard deviations of the noise.
+        shift_z: as `change_z`, for the change that a shift by one pixel does not explain.
+        shadow_misfit: threshold of the mean squared misfit to a shadowed table, in units of its expectation.
+        shadow_slack: tolerance of a shadowed table's brightness, as a share.
+        darkest_shadow: least share of the light that a shadow leaves.
+        close_px: widest gap in the evidence that is closed.
         open_px: parts of the evidence narrower than this are dropped.
-        reach_px: how fast a pixel's weight falls off with its distance from the click (standard deviation).
-        rim_px: the rim is sought this far inwards, and one pixel farther outwards.
-        least_noise: grey levels; the noise of a difference is taken to be at least this.
+        reach_px: standard deviation of a pixel's weight over its distance from the click.
+        rim_px: search range of the rim inwards; outwards it is one pixel more.
+        least_noise: least noise of a difference, grey levels.
     """
 
     window: int = 240
@@ -79,23 +77,23 @@ class FrameDifferenceConfig:
 
 @dataclass(frozen=True, eq=False)
 class FrameDifference:
-    """What moved.
+    """The mask of a changed object.
 
     Attributes:
         mask: bool (H, W), one connected region without holes inside the window, or empty.
-        moved: whether an object was found: the mask has more than `min_area` pixels; else it is empty.
+        moved: whether an object was found; otherwise the mask is empty.
     """
 
-    mask: NDArray[np.bool_]
+    mask: Mask
     moved: bool
 
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """A crop of both pictures, float32 (h, w, 3), exposures matched; `noise`: of their difference, grey levels."""
+    """A crop of both pictures, float32 (h, w, 3), with matched exposures; `noise` of their difference, grey levels."""
 
-    before: Floats
-    after: Floats
+    before: FloatPicture
+    after: FloatPicture
     noise: float
 
     def crop(self, rows: slice, columns: slice) -> _Pair:
@@ -105,7 +103,7 @@ class _Pair:
 _DEFAULTS = FrameDifferenceConfig()
 _CONTEXT_PX = 12
 _BLUR_PX = 0.8
-# What this blur leaves of the noise's standard deviation.
+# Share of the noise's standard deviation that this blur leaves.
 _BLURRED_NOISE = 0.36
 _DIFFERING_Z, _DIFFERING_BLUR_PX, _DIFFERING_BLURRED_NOISE = 6.0, 1.2, 0.24
 _SAMPLE_STRIDE = 5
@@ -121,20 +119,20 @@ def frame_difference(
     click_xy: ArrayLike,
     config: FrameDifferenceConfig = _DEFAULTS,
 ) -> FrameDifference:
-    """The mask of what vanished or appeared around a clicked pixel.
+    """Return the mask of what vanished or appeared around a clicked pixel.
 
-    Of several things that moved in the window, those that touch one another come as one mask; of those that do not,
-    the one with most pixels near the click.
+    Of several objects that moved in the window, those that touch each other become one mask; otherwise the one with
+    most pixels near the click is returned.
 
     Args:
         before: uint8 (H, W, 3) RGB, before the change.
         after: as `before`; exchanging the two hardly changes the mask.
-        click_xy: (2,) pixel x, y; it may lie outside the picture as long as the window meets the picture.
+        click_xy: (2,) pixel x, y; it may lie outside the picture if the window overlaps the picture.
         config: the settings.
 
     Raises:
-        InvalidPicturePair: pictures of another type or of unlike shapes, a click that is no pair of finite numbers,
-            or a window that lies outside the picture.
+        InvalidPicturePair: pictures of another type or of different shapes, a click that is not two finite numbers, or
+            a window outside the picture.
     """
     _check_pictures(before, after)
     click = _checked_click(click_xy)
@@ -158,10 +156,10 @@ def frame_difference(
     return FrameDifference(mask, True) if int(mask.sum()) > config.min_area else nothing
 
 
-def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfig = _DEFAULTS) -> NDArray[np.bool_]:
-    """Pixels bool (H, W) whose change neither noise, nor a shadow, nor a shift by one pixel explains.
+def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfig = _DEFAULTS) -> Mask:
+    """Return pixels bool (H, W) whose change neither noise, nor a shadow, nor a shift by one pixel explains.
 
-    What stood or stands there gives both its places, and of a small shift little but the rims.
+    A moved object changes both its places; a small shift changes little but the rims.
 
     Args:
         before: uint8 (H, W, 3) RGB.
@@ -169,7 +167,7 @@ def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfi
         config: the settings.
 
     Raises:
-        InvalidPicturePair: pictures of another type or of unlike shapes.
+        InvalidPicturePair: pictures of another type or of different shapes.
     """
     _check_pictures(before, after)
     pair = _matched(before, after, slice(0, before.shape[0]), slice(0, before.shape[1]), config)
@@ -182,7 +180,7 @@ def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfi
     return pixels
 
 
-def differing_pixels(before: Picture, after: Picture) -> NDArray[np.bool_]:
+def differing_pixels(before: Picture, after: Picture) -> Mask:
     """Find pixels bool (H, W) that differ by more than exposure and noise; shadows and shifts count as differences.
 
     Args:
@@ -196,10 +194,7 @@ def differing_pixels(before: Picture, after: Picture) -> NDArray[np.bool_]:
 
 
 def _matched(before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig) -> _Pair:
-    """The window of both pictures, `before` brought to the exposure and white balance of `after`.
-
-    Gains and noise are medians over the whole picture, of which an object covers a small share.
-    """
+    """Crop both pictures to a window, with `before` brought to the exposure and white balance of `after`."""
     gain, noise = _exposure(before, after) or (np.ones(3, np.float32), _USUAL_NOISE)
     return _Pair(
         before[rows, columns].astype(np.float32) * gain,
@@ -214,7 +209,7 @@ def _exposure(before: Picture, after: Picture, least_samples: int = 100) -> Expo
 
 
 def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
-    """Pixels that changed at all, in blobs rather than specks."""
+    """Return pixels that changed, without specks."""
     difference = _smoothed(pair.after - pair.before, 5)
     limit = config.change_z * _BLURRED_NOISE * pair.noise
     changed = (_dot(difference, difference) > 3 * limit**2).astype(np.uint8)
@@ -223,16 +218,16 @@ def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
 
 
 def _object_evidence(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
-    """Pixels that neither a shadow nor a shift by one pixel explains."""
+    """Return pixels that neither a shadow nor a shift by one pixel explains."""
     beyond_shift = np.maximum(_beyond_shift(pair.before, pair.after), _beyond_shift(pair.after, pair.before))
     return _no_shadow(pair, config) & (beyond_shift > config.shift_z * pair.noise).astype(np.uint8)
 
 
 def _no_shadow(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
-    """Pixels around which `after` is not `before` times one factor that a shadow may have.
+    """Return pixels around which `after` is not `before` times one factor that a shadow may have.
 
-    The factor is the least-squares fit over 5 x 5 px and all channels. The misfit is judged by what sensor noise
-    and the slack lead to expect, on average over 3 x 3 px.
+    The factor is the least-squares fit over 5 x 5 px and all channels. The misfit, averaged over 3 x 3 px, is compared
+    with its expectation from sensor noise and slack.
     """
     before, after = pair.before, pair.after
     energy = cv2.boxFilter(_dot(before, before), -1, (5, 5))
@@ -245,8 +240,8 @@ def _no_shadow(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
     return ((misfit > config.shadow_misfit) | too_dark).astype(np.uint8)
 
 
-def _beyond_shift(one: Floats, other: Floats) -> Floats:
-    """(h, w): how far `one` lies outside the values that `other` takes within a pixel, over channels, grey levels."""
+def _beyond_shift(one: FloatPicture, other: FloatPicture) -> FloatPicture:
+    """(h, w): grey levels by which `one` lies outside the values of `other` within a pixel, over channels."""
     one, other = _smoothed(one, 3), _smoothed(other, 3)
     around = np.ones((3, 3), np.uint8)
     above = cv2.subtract(one, cv2.dilate(other, around))
@@ -254,8 +249,8 @@ def _beyond_shift(one: Floats, other: Floats) -> Floats:
     return np.asarray(cv2.max(above, below).max(2))
 
 
-def _blob_near(evidence: Blob, click: NDArray[np.float64], config: FrameDifferenceConfig) -> Blob:
-    """The connected piece of evidence with most weight, a pixel weighing less the farther it is from the click."""
+def _blob_near(evidence: Blob, click: Floats, config: FrameDifferenceConfig) -> Blob:
+    """Return the connected part of the evidence with most weight; weights fall with the distance from the click."""
     closed = _morphed(cv2.MORPH_CLOSE, evidence, config.close_px)
     opened = _morphed(cv2.MORPH_OPEN, closed, config.open_px)
     count, labels = cv2.connectedComponents(opened)
@@ -263,17 +258,16 @@ def _blob_near(evidence: Blob, click: NDArray[np.float64], config: FrameDifferen
         return opened
     y, x = np.nonzero(labels)
     weights = np.exp(-0.5 * ((x - click[0]) ** 2 + (y - click[1]) ** 2) / config.reach_px**2)
-    # The least weight keeps a blob far from everything from having none.
+    # The added weight decides between blobs far from the click.
     totals = np.bincount(labels[y, x], weights + 1e-6, minlength=count)
     return _filled(labels == int(totals.argmax()))
 
 
 def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
-    """The blob with its rim moved to where the object's colour gives way to the table's.
+    """Move the rim of a blob to where the object's colour turns into the table's.
 
-    One picture shows the object O, the other the bare table B. With the object's mean colour F nearby and the shade
-    s nearby, a rim pixel is F to the share (O - sB) . (F - sB) / |F - sB|^2, and the object's from about one
-    half on.
+    One picture shows the object O, the other the bare table B. With the object's mean colour F and the shade s nearby,
+    the share of F in a rim pixel is (O - sB) . (F - sB) / |F - sB|^2; the object has pixels from about one half on.
     """
     inside = _morphed(cv2.MORPH_ERODE, blob, 2 * config.rim_px + 1)
     reach = _morphed(cv2.MORPH_DILATE, blob, 2 * config.rim_px + 3)
@@ -290,8 +284,8 @@ def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
     return _filled(_smoothed(share.astype(np.float32), 3) > _MAJORITY)
 
 
-def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tuple[Floats, Floats]:
-    """The picture with the object first: the one whose colour changes more across the rim."""
+def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tuple[FloatPicture, FloatPicture]:
+    """Return the picture with the object first: its colour changes more across the rim."""
     steps = []
     for picture in (pair.before, pair.after):
         step = _mean_near(picture, inside) - _mean_near(picture, outside)
@@ -300,8 +294,8 @@ def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tupl
     return (pair.before, pair.after) if steps[0] > steps[1] else (pair.after, pair.before)
 
 
-def _mean_near(values: Floats, where: Blob) -> Floats:
-    """The mean of the values, (h, w) or (h, w, 3), over the pixels of the neighbourhood that lie in `where`."""
+def _mean_near(values: FloatPicture, where: Blob) -> FloatPicture:
+    """Average values, (h, w) or (h, w, 3), over the neighbours that lie in `where`."""
     chosen = where.astype(np.float32)
     share = np.maximum(cv2.boxFilter(chosen, -1, _NEIGHBOURHOOD), 1e-3)
     if values.ndim == 3:
@@ -309,12 +303,12 @@ def _mean_near(values: Floats, where: Blob) -> Floats:
     return np.asarray(cv2.boxFilter(values * chosen, -1, _NEIGHBOURHOOD) / share)
 
 
-def _any_near(where: Blob) -> NDArray[np.bool_]:
+def _any_near(where: Blob) -> Mask:
     return np.asarray(cv2.boxFilter(where.astype(np.float32), -1, _NEIGHBOURHOOD) > 0.02)
 
 
-def _filled(region: NDArray[Any]) -> Blob:
-    """The largest connected piece of a region, its holes filled."""
+def _filled(region: np.ndarray) -> Blob:
+    """Return the largest connected part of a region, with holes filled."""
     filled = np.zeros(region.shape, np.uint8)
     outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if outlines:
@@ -323,7 +317,7 @@ def _filled(region: NDArray[Any]) -> Blob:
 
 
 def _cut(rows: slice, columns: slice, blob: Blob, pair: _Pair) -> tuple[slice, slice, Blob, _Pair]:
-    """A blob and its pictures cut to the blob's box and some context; rows and columns are the picture's."""
+    """Crop a blob and its pictures to the blob's box and some context; rows and columns are the picture's."""
     x, y, width, height = cv2.boundingRect(blob)
     x0, y0 = max(0, x - _CONTEXT_PX), max(0, y - _CONTEXT_PX)
     x1, y1 = min(blob.shape[1], x + width + _CONTEXT_PX), min(blob.shape[0], y + height + _CONTEXT_PX)
@@ -336,12 +330,12 @@ def _cut(rows: slice, columns: slice, blob: Blob, pair: _Pair) -> tuple[slice, s
     )
 
 
-def _dot(one: Floats, other: Floats) -> Floats:
+def _dot(one: FloatPicture, other: FloatPicture) -> FloatPicture:
     """(h, w): scalar product of two pictures' colours."""
     return np.asarray(cv2.transform(cv2.multiply(one, other), np.ones((1, 3), np.float32)))
 
 
-def _smoothed(values: Floats, side: int) -> Floats:
+def _smoothed(values: FloatPicture, side: int) -> FloatPicture:
     return np.asarray(cv2.GaussianBlur(values, (side, side), _BLUR_PX), np.float32)
 
 
@@ -350,8 +344,8 @@ def _morphed(operation: int, blob: Blob, diameter: int) -> Blob:
     return np.asarray(cv2.morphologyEx(blob, operation, disc), np.uint8)
 
 
-def _window(height: int, width: int, click: NDArray[np.float64], side: int) -> tuple[slice, slice]:
-    """Rows and columns of the picture in the square around the click."""
+def _window(height: int, width: int, click: Floats, side: int) -> tuple[slice, slice]:
+    """Return rows and columns of the picture in the square around the click."""
     x, y = (round(float(value)) for value in click)
     x0, x1 = max(0, x - side // 2), min(width, x + side // 2)
     y0, y1 = max(0, y - side // 2), min(height, y + side // 2)
@@ -376,11 +370,11 @@ def _check_pictures(before: Picture, after: Picture) -> None:
         )
 
 
-def _checked_click(click_xy: ArrayLike) -> NDArray[np.float64]:
+def _checked_click(click_xy: ArrayLike) -> Floats:
     try:
         click = np.asarray(click_xy, np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidPicturePair(f"click {click_xy!r} is no pair of numbers; give pixel x, y") from error
+        raise InvalidPicturePair(f"click {click_xy!r} is not two numbers; give pixel x, y") from error
     if click.shape != (2,) or not np.isfinite(click).all():
-        raise InvalidPicturePair(f"click {click.tolist()} is no pair of finite numbers; give pixel x, y")
+        raise InvalidPicturePair(f"click {click.tolist()} is not two finite numbers; give pixel x, y")
     return click

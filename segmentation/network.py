@@ -1,23 +1,21 @@
-"""The network: at every 16th pixel, is an object centred here, and which pixels are it.
+"""The network: for every 16th pixel, a score that an object is centred there, and its mask.
 
-After DeepMask (Pinheiro, Collobert, Dollar 2015), which the paper trains (section 4, "Network and training"):
-a ResNet-18 trunk, random initial weights, and two branches, a score and a mask. It is applied to whole
-pictures of any size, and trained on crops in the same way.
+After DeepMask (Pinheiro, Collobert, Dollar 2015), which the paper trains (section 4, "Network and training"): a
+ResNet-18 trunk with random initial weights, a score branch and a mask branch. It processes whole pictures of any size,
+and crops in the same way.
 
-Geometry: pixels are (x, y) with integers at pixel centres. Position (r, c) of the score map is centred on
-pixel (16 c, 16 r) exactly, and speaks of the 192 px patch around it. Every convolution pads with zeros, as
-the trunk does anyway, and no other padding is done: a picture of H x W has ceil(H / 16) x ceil(W / 16)
-positions, maps of stride 8 and 4 accordingly, and the last position lies at most 15 px inside the lower and
-right border. Zero padding, after normalisation, is a mid-grey surround to the first layer and "nothing" to
-later ones: a position knows that a border is near. A score depends on the pixels up to 137 px from its
-position and a mask up to 185 px; a crop cut at a multiple of 16 gives the whole picture's numbers
-wherever its border is further away than that.
+Geometry: pixels are (x, y) with integers at pixel centres. Position (r, c) of the score map is centred on pixel
+(16 c, 16 r) and describes the 192 px patch around it. Every convolution pads with zeros, and there is no other padding:
+a picture of H x W has ceil(H / 16) x ceil(W / 16) positions, maps of stride 8 and 4 accordingly, and the last position
+lies at most 15 px inside the lower and right border. After normalisation, zeros are mid-grey to the first layer and
+"nothing" to later ones: a position near a border can detect it. A score depends on pixels up to 137 px from its
+position and a mask on pixels up to 185 px; a crop cut at a multiple of 16 gives the numbers of the whole picture
+wherever its border is farther away than that.
 
-Ours, where the paper is silent: the trunk ends after layer 3 (stride 16; layer 4 doubles the cost and was not
-needed). Normalisation is BatchNorm and not GroupNorm: when evaluating it is a fixed map at each place, while
-GroupNorm's statistics would make each score depend on the whole picture, and a crop would no longer say what
-the picture says. Its price, running statistics that lag behind in runs of a few hundred steps,
-`refresh_statistics` pays.
+Ours, where the paper is silent: the trunk ends after layer 3 (stride 16), because layer 4 doubles the cost and does not
+help. Normalisation is BatchNorm, a fixed map at each place during evaluation. GroupNorm would make each score depend on
+the whole picture, so that a crop gives other numbers. `refresh_statistics` replaces BatchNorm's running statistics,
+which lag behind in runs of a few hundred steps.
 """
 
 from __future__ import annotations
@@ -34,23 +32,23 @@ from torch.nn import functional
 from tabletop_interaction.segmentation.config import STRIDE, NetworkConfig
 
 MASK_WINDOW = 160
-# From a mask's centre to the edge of its feature windows, in cells of their own stride: always 80 px.
+# From the centre of a mask to the edge of its feature windows, in cells of their stride: always 80 px.
 REACH_16, REACH_8, REACH_4 = 5, 10, 20
 OBJECT_PRIOR = 0.05
-# ImageNet's, for want of better; a network from scratch only needs roughly centred inputs.
+# ImageNet's; a network from scratch only needs roughly centred inputs.
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class MaskGrid:
-    """Where a mask's values lie: `size` x `size` points, `spacing` pixels apart, centred on the position."""
+    """Points of a mask: `size` x `size`, `spacing` pixels apart, centred on the position."""
 
     size: int
     spacing: float
 
     def offsets(self) -> Tensor:
-        """(size,) float32, pixels from the position, along x and along y alike."""
+        """Return (size,) float32: pixels from the position, the same along x and y."""
         return (torch.arange(self.size, dtype=torch.float32) - (self.size - 1) / 2) * self.spacing
 
 
@@ -65,7 +63,7 @@ class Features(NamedTuple):
 class DeepMask(nn.Module):
     """Scores and masks for every position of a batch of pictures.
 
-    Weights are kept channels_last, which CPUs and GPUs convolve faster. Use:
+    Weights are channels_last, which CPUs and GPUs convolve faster. Use:
 
         features = network(images)
         scores = network.score_logits(features)          # (B, h, w)
@@ -81,7 +79,7 @@ class DeepMask(nn.Module):
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
         self.config = config or NetworkConfig()
-        # It brings torch's compiler along, which takes seconds: longer than all else that is imported here.
+        # torchvision imports torch's compiler, which takes seconds.
         from torchvision.models import resnet18
 
         resnet = resnet18(weights=None)
@@ -97,7 +95,7 @@ class DeepMask(nn.Module):
 
     @property
     def mask_grid(self) -> MaskGrid:
-        """Where the mask branch's values lie around a position."""
+        """The points of the mask branch's output around a position."""
         return self.mask_branch.grid
 
     def forward(self, images: Tensor) -> Features:
@@ -116,23 +114,23 @@ class DeepMask(nn.Module):
         return Features(stride_4, stride_8, self.layer3(stride_8))
 
     def score_logits(self, features: Features) -> Tensor:
-        """Logits (B, h, w) that an object is centred at each position."""
+        """Return logits (B, h, w) that an object is centred at each position."""
         hidden = self.score_branch(features.stride_16)
-        # In full precision under autocast too: bfloat16's three digits would tie neighbours and ranks.
+        # In full precision: the three digits of bfloat16 would make neighbours and ranks equal.
         with torch.autocast(hidden.device.type, enabled=False):
             return self.score_end(hidden.to(self.score_end.weight.dtype)).squeeze(1)
 
     def mask_logits(self, features: Features, index: Tensor) -> Tensor:
-        """Mask logits (N, M, M) of the object centred at each chosen position, on `mask_grid`.
+        """Return mask logits (N, M, M), on `mask_grid`, of the object centred at each chosen position.
 
-        Beyond the picture's border the feature windows are filled with zeros.
+        Feature windows are zero beyond the picture's border.
 
         Args:
             features: of `forward`.
-            index: (N, 3) int64, each a picture's number in the batch, a row and a column of the score map.
+            index: (N, 3) int64: number of the picture in the batch, row and column of the score map.
 
         Raises:
-            ValueError: another shape, or a position that is not on the map.
+            ValueError: another shape, or a position outside the map.
         """
         batch, _, height, width = features.stride_16.shape
         if index.ndim != 2 or index.shape[1] != 3:
@@ -151,12 +149,12 @@ class DeepMask(nn.Module):
 
 
 def position_centres_xy(positions_rc: Tensor) -> Tensor:
-    """Pixels (..., 2) as x, y on which positions (..., 2), row and column of the score map, are centred."""
+    """Return pixels x, y (..., 2) on which positions (..., 2), row and column of the score map, are centred."""
     return positions_rc.flip(-1) * STRIDE
 
 
 def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:
-    """What the mask branch should say: whole-picture masks read on the mask grid around each centre.
+    """Compute targets of the mask branch: whole-picture masks sampled on the mask grid around each centre.
 
     Args:
         masks: (N, H, W) bool, one for each centre.
@@ -164,13 +162,13 @@ def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:
         grid: the network's `mask_grid`.
 
     Returns:
-        (N, M, M) bool; a point between pixels is the object if their bilinear mean is at least one half.
-        Points up to one spacing outside the picture read its border, so that an enlarged mask reaches the
-        border; those further out are not the object.
+        (N, M, M) bool; a point between pixels is true if their bilinear mean is at least one half. Points up to one
+        spacing outside the picture take the value of its border, so that an enlarged mask reaches the border; points
+        farther out are false.
     """
     height, width = masks.shape[1:]
     points = centres_xy.to(torch.float32)[:, None, :] + grid.offsets().to(masks.device)[None, :, None]
-    # To grid_sample -1 and 1 are the picture's outer edges, half a pixel beyond its outer pixel centres.
+    # For grid_sample, -1 and 1 are the outer edges of the picture, half a pixel beyond its outer pixel centres.
     x, y = ((2 * points[..., axis] + 1) / side - 1 for axis, side in enumerate((width, height)))
     size = grid.size
     where = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], dim=-1)
@@ -184,12 +182,12 @@ def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:
 
 @torch.no_grad()
 def refresh_statistics(network: DeepMask, batches: Iterable[Tensor]) -> None:
-    """Set BatchNorm's running statistics to their mean over `batches`, with the weights as they are now.
+    """Set the running statistics of BatchNorm to their mean over `batches`, with the current weights.
 
-    Call it after a short training, before evaluating: the running averages then still hold earlier weights'.
+    Call it after a short training: the running averages still contain those of earlier weights.
 
     Args:
-        network: changed in place; its training or evaluation mode is kept.
+        network: changed in place; it stays in training or evaluation mode.
         batches: images as for `DeepMask.forward`; about ten training batches are enough.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -219,14 +217,14 @@ def _score_branch() -> nn.Sequential:
 
 def _score_end() -> nn.Conv2d:
     end = nn.Conv2d(128, 1, 1)
-    # Objects are rare: said at the start, so that the first steps are not spent on learning it.
+    # Objects are rare; the initial bias says so, which saves the first steps.
     rare = torch.full((1,), math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
     end.bias = nn.Parameter(rare)
     return end
 
 
 class _ObjectCode(nn.Module):
-    """The patch in a few numbers: 1 x 1 convolution, ReLU, a linear map of the window, nothing after it."""
+    """The object code: 1 x 1 convolution, ReLU, and a linear map of the window."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -241,7 +239,7 @@ class _ObjectCode(nn.Module):
 
 
 class _PaperBranch(nn.Module):
-    """DeepMask's: a linear map from the object's code to 56 x 56 logits over a window of 160 px."""
+    """DeepMask's branch: a linear map from the object code to 56 x 56 logits over a window of 160 px."""
 
     grid = MaskGrid(size=56, spacing=MASK_WINDOW / 56)
 
@@ -256,10 +254,10 @@ class _PaperBranch(nn.Module):
 
 
 class _RefiningBranch(nn.Module):
-    """After SharpMask: a coarse mask from the object's code climbs to stride 4, joined by finer maps.
+    """After SharpMask: a coarse mask from the object code is enlarged to stride 4 and refined by finer maps.
 
-    Windows of 11, 21 and 41 cells at strides 16, 8 and 4 share their centre and their corners, so that a
-    bilinear enlargement with aligned corners lands exactly on the finer map's cells.
+    Windows of 11, 21 and 41 cells at strides 16, 8 and 4 share their centre and corners, so that bilinear enlargement
+    with aligned corners gives the cells of the finer map.
     """
 
     grid = MaskGrid(size=2 * REACH_4 + 1, spacing=4.0)
@@ -281,7 +279,7 @@ class _RefiningBranch(nn.Module):
         side = 2 * REACH_16 + 1
         mask = self.seed(self.code(features, index)).view(len(index), side, side, self.coarse)
         mask = mask.permute(0, 3, 1, 2)
-        # Lateral maps are convolved once for the picture, not once for each window.
+        # Lateral maps are convolved once for the picture, not for each window.
         beside_8 = _windows(self.lateral_8(features.stride_8), index, 2, REACH_8).permute(0, 3, 1, 2)
         mask = functional.relu(self.climb_8(_enlarge(mask, 2 * REACH_8 + 1)) + beside_8)
         beside_4 = _windows(self.lateral_4(features.stride_4), index, 4, REACH_4).permute(0, 3, 1, 2)
@@ -294,9 +292,9 @@ def _enlarge(maps: Tensor, size: int) -> Tensor:
 
 
 def _windows(maps: Tensor, index: Tensor, cells: int, reach: int) -> Tensor:
-    """Windows (N, 2 reach + 1, 2 reach + 1, C) of `maps` (B, C, h, w) around positions `cells` cells apart.
+    """Cut windows (N, 2 reach + 1, 2 reach + 1, C) of `maps` (B, C, h, w) around positions `cells` cells apart.
 
-    Channels stay last in memory: slicing (B, C, h, w) would lose that and slow down what follows.
+    Channels stay last in memory; slicing (B, C, h, w) would lose that and slow down the next layers.
     """
     padded = functional.pad(maps, [reach] * 4).permute(0, 2, 3, 1)
     steps = torch.arange(2 * reach + 1, device=index.device)

@@ -1,4 +1,4 @@
-"""Masks drawn into pictures: outlines for comparing, tints with scores for looking at."""
+"""Masks drawn into pictures: outlines, or tints with scores."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import colorsys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.rle import mask_from_rle
-
-if TYPE_CHECKING:
-    from tabletop_interaction.segmentation.proposals import Image
 
 Colour = tuple[int, int, int]
 
@@ -26,7 +22,7 @@ _DESIGNED_FOR_PX = 430
 
 
 def distinct_colours(count: int) -> list[Colour]:
-    """RGB colours of which neighbours in the list differ much in hue."""
+    """Return RGB colours; neighbours in the list differ much in hue."""
     colours = []
     for index in range(count):
         rgb = colorsys.hsv_to_rgb((0.02 + index * _GOLDEN_RATIO) % 1, (0.9, 0.65)[index % 2], 1.0)
@@ -34,33 +30,33 @@ def distinct_colours(count: int) -> list[Colour]:
     return colours
 
 
-def outlined(picture: Image, mask: NDArray[np.bool_], colour: Colour, thickness: int = 1) -> Image:
-    """A copy of a picture (H, W, 3) with the outline of a mask (H, W) drawn in, holes included."""
+def outlined(picture: Picture, mask: Mask, colour: Colour, thickness: int = 1) -> Picture:
+    """Copy a picture (H, W, 3) and draw the outline of a mask (H, W), holes included."""
     drawn = picture.copy()
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(drawn, contours, -1, colour, thickness, cv2.LINE_AA)
     return drawn
 
 
-def overlay(picture: Image, detections: Detections) -> Image:
-    """A copy of a picture (H, W, 3) with each detection tinted, outlined and marked with its score."""
+def overlay(picture: Picture, detections: Detections) -> Picture:
+    """Copy a picture (H, W, 3) and tint, outline and mark each detection with its score."""
     drawn = picture.copy()
     scale = max(1.0, max(picture.shape[:2]) / _DESIGNED_FOR_PX)
     colours = distinct_colours(len(detections.rles))
-    # The best comes last, on top.
+    # The best is drawn last, on top.
     order = np.argsort(detections.scores, kind="stable")
     for index in order:
         mask = mask_from_rle(detections.rles[index])
         drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * np.array(colours[index])
         drawn = outlined(drawn, mask, colours[index], round(1.5 * scale))
     for index in order:
-        x, y, width, height = detections.rles[index].box_xywh
-        _write(drawn, f"{detections.scores[index]:.2f}", (x + width / 2, y + height / 2), 0.36 * scale)
+        x, y = detections.rles[index].centre_xy
+        _write(drawn, f"{detections.scores[index]:.2f}", (x + 0.5, y + 0.5), 0.36 * scale)
     return drawn
 
 
-def _write(picture: Image, text: str, centre_xy: tuple[float, float], size: float) -> None:
-    """White on black, into the picture itself, kept inside its borders."""
+def _write(picture: Picture, text: str, centre_xy: tuple[float, float], size: float) -> None:
+    """Write white on black into the picture itself, inside its borders."""
     stroke = max(1, round(2.4 * size))
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
     x = int(np.clip(centre_xy[0] - width / 2, 2, max(2, picture.shape[1] - width - 2)))
@@ -70,7 +66,7 @@ def _write(picture: Image, text: str, centre_xy: tuple[float, float], size: floa
 
 
 def overlay_names(pictures: Sequence[Path]) -> list[str]:
-    """A file name for each picture: its own with .png, with its number in front where two are the same."""
+    """Return a file name for each picture: its own with .png, after its number where two are equal."""
     names = [f"{path.stem}.png" for path in pictures]
     shared = {name for name, count in Counter(names).items() if count > 1}
     return [f"{number}-{name}" if name in shared else name for number, name in enumerate(names, start=1)]

@@ -1,8 +1,7 @@
-"""Anybody's pictures: read them, and find objects in them at the scale that the network knows.
+"""Photos of any size: read them, and find objects at the scale that the network is trained for.
 
-A network is trained on pictures whose longer side has 430 px, in which an object spans a tenth to a half of that
-side. A photo of any size is therefore resized to such a side, whether that shrinks or enlarges it, and its masks are
-brought back to its own pixels.
+Training pictures have a longer side of 430 px, and an object spans a tenth to a half of it. A photo is shrunk or
+enlarged to such a side, and its masks are resized back to its own pixels.
 """
 
 from __future__ import annotations
@@ -14,36 +13,36 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import imageio.v3 as iio
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 if TYPE_CHECKING:
-    from tabletop_interaction.segmentation.proposals import Image, Segments
+    from tabletop_interaction.segmentation.proposals import Segments
 
 LONGER_SIDE = 430
-"""Of the pictures that the networks are trained on, pixels."""
+"""Longer side of the pictures that the networks are trained on, pixels."""
 
 _SIDES = (64, 4096)
 _UNREADABLE = (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError)
 
 
 class PictureSegmenter(Protocol):
-    """Whatever finds objects in a picture (H, W, 3) uint8 RGB: a `Segmenter`, or a stand-in."""
+    """Finds objects in a picture (H, W, 3) uint8 RGB, as a `Segmenter` does."""
 
-    def segment(self, image: Image) -> Segments:
-        """The objects, best first."""
+    def segment(self, image: Picture) -> Segments:
+        """Return the objects, best first."""
         ...
 
 
 def check_pictures(paths: Sequence[Path]) -> None:
-    """Look at the headers of picture files.
+    """Check the headers of picture files.
 
     Raises:
-        InvalidPicture: there is none, or one is missing, a folder or no picture.
+        InvalidPicture: no file is given, or one is missing, a folder or not a picture.
     """
     if not paths:
         raise InvalidPicture("no picture was given; name at least one file")
@@ -58,14 +57,14 @@ def check_pictures(paths: Sequence[Path]) -> None:
             raise _unreadable(path, error) from None
 
 
-def read_picture(path: Path, *, upright: bool) -> Image:
-    """A picture as uint8 (H, W, 3) RGB; transparency is dropped, and of an animation the first frame is taken.
+def read_picture(path: Path, *, upright: bool) -> Picture:
+    """Read a picture as uint8 (H, W, 3) RGB, without transparency, of an animation the first frame.
 
-    Grey of 16 bits is brought to 8: 65535 becomes 255.
+    Grey of 16 bits becomes 8 bits: 65535 becomes 255.
 
     Args:
         path: any format that Pillow reads.
-        upright: turn it as its camera says; otherwise pixels are as they are stored.
+        upright: rotate it as its camera says; otherwise pixels are as stored.
 
     Raises:
         InvalidPicture: it cannot be decoded.
@@ -80,20 +79,20 @@ def read_picture(path: Path, *, upright: bool) -> Image:
 
 
 def check_longer_side(longer_side: int) -> None:
-    """Raises InvalidPicture outside 64 to 4096 px."""
+    """Raise InvalidPicture outside 64 to 4096 px."""
     low, high = _SIDES
     if not low <= longer_side <= high:
         raise InvalidPicture(f"a longer side of {longer_side} px came; {low} to {high} is accepted")
 
 
-def detect(segmenter: PictureSegmenter, image: Image, longer_side: int = LONGER_SIDE) -> Detections:
-    """Objects in a picture of any size, as masks of its own size.
+def detect(segmenter: PictureSegmenter, image: Picture, longer_side: int = LONGER_SIDE) -> Detections:
+    """Find the objects of a picture of any size, as masks of its own size.
 
     Args:
-        segmenter: finds them.
+        segmenter: finds the objects.
         image: (H, W, 3) uint8 RGB.
-        longer_side: pixels to which the picture's longer side is brought first; objects should then be 40 to 200 px
-            long. Twice the default finds objects that are small in their picture, at four times the cost.
+        longer_side: pixels to which the longer side is resized first; objects should then be 40 to 200 px long. Twice
+            the default finds objects that are small in their picture, at four times the cost.
 
     Raises:
         InvalidPicture: the side is outside 64 to 4096 px.
@@ -111,7 +110,7 @@ def detect(segmenter: PictureSegmenter, image: Image, longer_side: int = LONGER_
 
 
 def coco_results(image_id: int, file_name: str, detections: Detections) -> list[dict[str, Any]]:
-    """Detections of a picture in COCO's results form, which `COCO.loadRes` reads, with the picture's name besides."""
+    """Return detections in COCO's results format, which `COCO.loadRes` reads, with the file name in addition."""
     return [
         {
             "image_id": image_id,
@@ -126,13 +125,13 @@ def coco_results(image_id: int, file_name: str, detections: Detections) -> list[
 
 
 def _detections(segments: Segments, size: tuple[int, int]) -> Detections:
-    """Masks brought to (width, height) one at a time, for those of a large photo would fill the memory."""
+    """Resize masks to (width, height), one at a time to save memory."""
     rles = [_resized_rle(mask, size) for mask in segments.masks]
     kept = [index for index, rle in enumerate(rles) if rle.area > 0]
     return Detections(tuple(rles[index] for index in kept), segments.scores[kept].astype(np.float64))
 
 
-def _resized_rle(mask: NDArray[np.bool_], size: tuple[int, int]) -> Rle:
+def _resized_rle(mask: Mask, size: tuple[int, int]) -> Rle:
     if mask.shape == size[::-1]:
         return rle_from_mask(mask)
     interpolation = cv2.INTER_LINEAR if size[0] > mask.shape[1] else cv2.INTER_AREA
@@ -141,13 +140,13 @@ def _resized_rle(mask: NDArray[np.bool_], size: tuple[int, int]) -> Rle:
 
 
 def _is_deep(path: Path) -> bool:
-    """Whether a picture is grey of 16 bits; older Pillows open such PNGs as 32."""
+    """Return whether a picture is grey of 16 bits; older versions of Pillow open such PNGs as 32 bits."""
     with PilImage.open(path) as opened:
         return opened.mode.startswith("I;16") or (opened.mode, opened.format) == ("I", "PNG")
 
 
-def _eight_bits(grey: NDArray[Any]) -> Image:
-    """RGB (H, W, 3) of 16-bit grey (H, W), which Pillow's own conversion would clip to white."""
+def _eight_bits(grey: np.ndarray) -> Picture:
+    """Convert 16-bit grey (H, W) to RGB (H, W, 3); Pillow would clip it to white."""
     return np.repeat(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)
 
 

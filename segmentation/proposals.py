@@ -1,9 +1,9 @@
-"""From a picture to ranked object masks: score all positions, draw masks for the best, drop doubles.
+"""From a picture to ranked object masks: score all positions, compute masks for the best, drop duplicates.
 
-The paper's section "Network and training" gives the seven scales; local maxima, the number of masks and mask
-NMS are DeepMask's and its later users' on robots. Scores of all scales come first, so that the mask branch
-runs only where it is worth it. Position centres reach the picture's border (see `network`), so that objects
-cut off by it are found.
+The seven scales are from the paper's section "Network and training"; local maxima, the number of masks and mask NMS are
+from DeepMask and its later users on robots. The scores of all scales are compared first, so that the mask branch runs
+for the best positions only. Positions reach the picture's border (see `network`), so that objects cut off by it are
+found.
 
 Boxes are x0 y0 x1 y1 in pixels, x1 and y1 exclusive: a mask of one pixel at (5, 7) has the box 5 7 6 8.
 """
@@ -19,11 +19,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.nn import functional
 
+from tabletop_interaction.arrays import Bytes, Floats32, Ints, Mask, Masks, Picture
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, ProposalConfig
 from tabletop_interaction.segmentation.network import (
@@ -33,15 +33,13 @@ from tabletop_interaction.segmentation.network import (
     position_centres_xy,
 )
 
-Image = NDArray[np.uint8]
-
-# Pictures in one pass; each takes some 40 MB at the paper's scales.
+# Pictures in one pass; each takes about 40 MB at the paper's scales.
 GPU_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """Proposed objects, the most certain first.
+    """Proposed objects, best first.
 
     Attributes:
         masks: (N, H, W) bool.
@@ -49,9 +47,9 @@ class Segments:
         scores: (N,) float32, probabilities, falling.
     """
 
-    masks: NDArray[np.bool_]
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    masks: Masks
+    boxes: Floats32
+    scores: Floats32
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -62,7 +60,7 @@ class Segmenter:
     """A trained network with the settings of its proposals.
 
     Attributes:
-        network: in evaluation mode, on the device that is to be used.
+        network: in evaluation mode, on the device to use.
         config: see `ProposalConfig`; `FAST` takes about two thirds of the time.
     """
 
@@ -76,7 +74,7 @@ class Segmenter:
         config: ProposalConfig | None = None,
         device: str | torch.device = "cpu",
     ) -> Segmenter:
-        """Read a checkpoint; "default" is the one that comes with the package.
+        """Read a checkpoint; "default" is the network of the package.
 
         Raises:
             CheckpointError: it is missing or does not fit.
@@ -84,15 +82,15 @@ class Segmenter:
         file = DEFAULT_CHECKPOINT if str(path) == "default" else Path(path)
         return cls(load_checkpoint(file).to(device), config or ProposalConfig())
 
-    def segment(self, image: Image) -> Segments:
-        """Objects in one picture (H, W, 3) uint8 RGB. Raises ValueError for any other."""
-        return propose(self.network, image, self.config)
+    def segment(self, image: Picture) -> Segments:
+        """Return the objects of one picture (H, W, 3) uint8 RGB, best first; raises as `segment_batch`."""
+        return self.segment_batch([image])[0]
 
-    def segment_batch(self, images: Sequence[Image]) -> list[Segments]:
-        """Objects in each of several pictures of one size; on a GPU each scale takes one pass for all.
+    def segment_batch(self, images: Sequence[Picture]) -> list[Segments]:
+        """Return the objects of several pictures of one size; a GPU computes each scale for all in one pass.
 
         Raises:
-            ValueError: a picture that is no (H, W, 3) uint8, or pictures of several sizes.
+            ValueError: a picture is not (H, W, 3) uint8 or is empty, sizes differ, or the network is in training mode.
         """
         for image in images:
             _check_image(image)
@@ -107,27 +105,17 @@ class Segmenter:
         return found
 
 
-def propose(network: DeepMask, image: Image, config: ProposalConfig | None = None) -> Segments:
-    """Objects in a picture (H, W, 3) uint8 RGB, sorted by score.
-
-    Raises:
-        ValueError: another shape or dtype, an empty picture, or a network in training mode.
-    """
-    _check_image(image)
-    return _propose_batch(network, image[None], config or ProposalConfig())[0]
-
-
 def fast_autocast_dtype(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the device multiplies it faster than float32, else None."""
+    """Return bfloat16 if the device computes it faster than float32, else None."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
-    # torch names this privately until 2.13; without it nothing is lost but speed.
+    # These names are private until torch 2.13; without them only speed is lost.
     tests = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
     return torch.bfloat16 if any(test() for test in tests if test is not None) else None
 
 
 class _Candidates(NamedTuple):
-    """The best positions of a batch: tensors of equal length."""
+    """The best positions of a batch; tensors of equal length."""
 
     picture: Tensor
     scale: Tensor
@@ -135,7 +123,7 @@ class _Candidates(NamedTuple):
     score: Tensor
 
 
-def _propose_batch(network: DeepMask, images: NDArray[np.uint8], config: ProposalConfig) -> list[Segments]:
+def _propose_batch(network: DeepMask, images: Bytes, config: ProposalConfig) -> list[Segments]:
     if network.training:
         raise ValueError("the network is in training mode; call network.eval() first")
     device = _device(network)
@@ -158,7 +146,7 @@ def _scaled_shape(height: int, width: int, scale: float) -> tuple[int, int]:
 
 
 def _best_candidates(score_maps: list[Tensor], config: ProposalConfig) -> _Candidates:
-    """The `max_masks` best local maxima of each picture over all scales, by picture and falling score."""
+    """Return the `max_masks` best local maxima of each picture over all scales, by picture and falling score."""
     scores, scales, positions = [], [], []
     for number, logits in enumerate(score_maps):
         peaks = functional.max_pool2d(logits[:, None], 3, stride=1, padding=1)[:, 0] == logits
@@ -178,8 +166,8 @@ def _best_candidates(score_maps: list[Tensor], config: ProposalConfig) -> _Candi
     return _Candidates(picture[keep], scale[keep], position[keep], score[keep])
 
 
-def _masks_of(network: DeepMask, features: list[Features], candidates: _Candidates) -> NDArray[np.float32]:
-    """Mask logits (N, M, M) of all candidates, one pass for each scale that has any."""
+def _masks_of(network: DeepMask, features: list[Features], candidates: _Candidates) -> Floats32:
+    """Compute mask logits (N, M, M) of all candidates, in one pass for each scale that has any."""
     size = network.mask_grid.size
     logits = torch.empty(len(candidates.score), size, size, device=candidates.score.device)
     for scale, maps in enumerate(features):
@@ -191,10 +179,10 @@ def _masks_of(network: DeepMask, features: list[Features], candidates: _Candidat
 
 
 def _segments(
-    logits: NDArray[np.float32],
+    logits: Floats32,
     candidates: _Candidates,
     grid: MaskGrid,
-    images: NDArray[np.uint8],
+    images: Bytes,
     config: ProposalConfig,
 ) -> list[Segments]:
     height, width = images.shape[1:3]
@@ -205,21 +193,21 @@ def _segments(
     found = []
     for number in range(len(images)):
         mine = np.flatnonzero(picture == number)
-        masks = [_drawn(logits[i] - threshold, centres[i], shapes[scale[i]], grid, (height, width)) for i in mine]
+        masks = [_drawn_mask(logits[i] - threshold, centres[i], shapes[scale[i]], grid, (height, width)) for i in mine]
         every = np.array(masks, np.bool_).reshape(-1, height, width)
         found.append(_distinct(every, scores[mine], config))
     return found
 
 
-def _drawn(
-    logits: NDArray[np.float32],
-    centre_xy: NDArray[np.int64],
+def _drawn_mask(
+    logits: Floats32,
+    centre_xy: Ints,
     scaled_shape: tuple[int, int],
     grid: MaskGrid,
     shape: tuple[int, int],
-) -> NDArray[np.bool_]:
-    """The mask (H, W) of a picture where the logits (M, M) of its resized copy, enlarged, are positive."""
-    # Resizing keeps the picture's outer edges, which lie half a pixel beyond the outer pixel centres.
+) -> Mask:
+    """Draw the mask (H, W) of a picture: pixels where the logits (M, M) of its resized copy, enlarged, are positive."""
+    # Resizing keeps the outer edges of the picture, half a pixel beyond the outer pixel centres.
     ratio = np.array([scaled_shape[1] / shape[1], scaled_shape[0] / shape[0]])
     corner = centre_xy - (grid.size - 1) / 2 * grid.spacing
     reach = np.array([corner, 2 * centre_xy - corner])
@@ -241,8 +229,8 @@ def _drawn(
     return mask
 
 
-def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], config: ProposalConfig) -> Segments:
-    """Masks of a sensible size, without doubles; `scores` fall, and so the better of two is met first."""
+def _distinct(masks: Masks, scores: Floats32, config: ProposalConfig) -> Segments:
+    """Drop masks of unlikely size and duplicates; `scores` fall, so that the better mask is kept."""
     area = masks.sum((1, 2))
     sensible = (area >= max(1, config.min_area)) & (area <= config.max_area_share * masks[:1].size)
     masks, scores = masks[sensible], scores[sensible]
@@ -257,7 +245,7 @@ def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], config: Pro
     return Segments(masks, _boxes(masks), scores[kept].astype(np.float32))
 
 
-def _boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _boxes(masks: Masks) -> Floats32:
     boxes = np.zeros((len(masks), 4), np.float32)
     for box, mask in zip(boxes, masks, strict=True):
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -269,7 +257,7 @@ def _device(network: DeepMask) -> torch.device:
     return next(network.parameters()).device
 
 
-def _check_image(image: Image) -> None:
+def _check_image(image: Picture) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         came = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"the picture is {came}; give a numpy array (H, W, 3) uint8 in RGB order")

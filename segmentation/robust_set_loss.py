@@ -1,15 +1,14 @@
-"""The robust set loss: trust a noisy mask as a set, not pixel by pixel (the paper's "Robust set loss").
+"""The robust set loss, which tolerates noisy masks (the paper's "Robust set loss").
 
-Given logits l and a noisy mask M, the latent mask X is the binary mask that the network finds most likely
-among those that still overlap M enough,
+Given logits l and a noisy mask M, the latent mask X is the mask that the network finds most likely among those that
+overlap M enough,
 
     X = argmin  - sum_i log q_i(x_i) + slack_weight * xi   subject to   IoU(X, M) >= iou_bound - xi,  xi >= 0,
 
-and the network is trained towards X by cross-entropy. The paper searches X by two growing biases. Here it is
-found exactly. Choosing x_i = 1 instead of 0 changes the cost by -l_i, so X takes the a largest logits inside
-M and the c largest outside, and its IoU is a / (m + c) with m = |M|. One scan over c = 0 .. #(positive logits
-outside) finds the best pair: for each c the cost is convex in a, so the best a follows at once. Sorting is
-the dearest part, O(n log n).
+and the network is trained towards X by cross-entropy. The paper searches X by two growing biases; here it is computed
+exactly. Choosing x_i = 1 instead of 0 changes the cost by -l_i, so X takes the a largest logits inside M and the c
+largest outside, and its IoU is a / (m + c) with m = |M|. One scan over c = 0 .. #(positive logits outside) finds the
+best pair: for each c the cost is convex in a, which gives the best a. Sorting costs most, O(n log n).
 """
 
 from __future__ import annotations
@@ -22,27 +21,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# A sorting key beyond any logit.
+# A sorting key above any logit.
 LAST = 1e38
 
 
 def latent_mask(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, *, slack_weight: float = math.inf) -> Tensor:
-    """The most likely masks (B, H, W) bool that overlap the given ones enough; the exact optimum.
+    """Return the most likely masks (B, H, W) bool that overlap the given ones enough, exactly.
 
     Args:
-        logits: (B, H, W) floating point, finite; the network's. No gradient passes.
+        logits: (B, H, W) floating point, finite, of the network. No gradient passes.
         masks: (B, H, W) bool, the noisy masks M.
-        iou_bound: b in 0..1. Read as the nearest fraction p / q with q up to a million, so that 0.7 of 10
-            pixels is 7. With 1 the answer is M; with 0 it is the network's own arg-max.
-        slack_weight: price of one unit of IoU below the bound, in units of a picture's summed cross-entropy
-            (nats); infinite: the bound holds.
+        iou_bound: b in 0..1, converted to the nearest fraction p / q with q up to a million, so that 0.7 of 10 pixels
+            is 7. With 1 the result is M; with 0 it is the network's arg-max.
+        slack_weight: cost of one unit of IoU below the bound, in units of a picture's summed cross-entropy (nats);
+            infinite: the bound holds.
 
-    IoU with an empty M is 1 for an empty X and 0 for any other. Among equal optima the one with the fewest
-    pixels outside M is chosen.
+    IoU with an empty M is 1 for an empty X and 0 for any other. Of equal optima the one with the fewest pixels outside
+    M is chosen.
 
     Raises:
-        ValueError: shapes that differ, masks that are not bool, logits that are not finite, a bound outside
-            0..1, a negative weight.
+        ValueError: shapes differ, masks are not bool, logits are not finite, or bound or weight is out of range.
     """
     _check(logits, masks, iou_bound)
     if not slack_weight >= 0:
@@ -56,11 +54,11 @@ def latent_mask(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, *, slack
 
 
 def robust_set_loss(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, slack_weight: float = math.inf) -> Tensor:
-    """The minimum above, divided by the number of pixels and averaged over the batch; a scalar.
+    """Return the minimum above, divided by the number of pixels and averaged over the batch; a scalar.
 
-    With an infinite weight it is the mean cross-entropy against `latent_mask`; with `iou_bound` 1, against M.
-    A finite weight adds slack_weight * xi / (H W), which has no gradient. Arguments and errors as in
-    `latent_mask`; an empty batch costs 0.
+    With an infinite weight it is the mean cross-entropy against `latent_mask`; with `iou_bound` 1, against M. A finite
+    weight adds slack_weight * xi / (H W), which has no gradient. Arguments and errors as of `latent_mask`; an empty
+    batch costs 0.
     """
     latent = latent_mask(logits, masks, iou_bound, slack_weight=slack_weight)
     if masks.numel() == 0:
@@ -75,12 +73,11 @@ def robust_set_loss(logits: Tensor, masks: Tensor, iou_bound: float = 0.75, slac
 def two_bias_latent_mask(
     logits: Tensor, masks: Tensor, iou_bound: float = 0.75, *, step: float = 0.1, max_steps: int = 25
 ) -> Tensor:
-    """The paper's search for the latent mask, for comparison: masks (B, H, W) bool.
+    """Search the latent mask (B, H, W) bool as the paper does, for comparison.
 
-    All logits inside M are raised by one bias and all outside lowered by another until the arg-max meets the
-    bound. In each step the inside bias grows if that alone improves the IoU, else the outside bias if that
-    does, else both. It can overshoot, and it can stop without meeting the bound. Arguments and errors as in
-    `latent_mask`.
+    One bias raises all logits inside M and another lowers all outside until the arg-max meets the bound. In each step
+    the inside bias grows if that alone improves the IoU, else the outside bias if that does, else both. The search can
+    overshoot, and it can stop without meeting the bound. Arguments and errors as of `latent_mask`.
     """
     _check(logits, masks, iou_bound)
     logits = logits.detach().float()
@@ -102,30 +99,30 @@ def two_bias_latent_mask(
 
 
 def mask_ious(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union (B,) float32 of bool masks (B, H, W); 1 where both are empty."""
+    """Return intersection over union (B,) float32 of bool masks (B, H, W); 1 where both are empty."""
     union = (first | second).sum((1, 2))
     intersection = (first & second).sum((1, 2))
     return torch.where(union == 0, 1.0, intersection / union.clamp(min=1))
 
 
 class _Ranked(NamedTuple):
-    """Pixels in an order that serves both sides; all (B, n) but the sums, which are (B, n + 1).
+    """Pixels in an order for both sides of M; all (B, n), the sums (B, n + 1).
 
-    Inside M the positive logits come first in any order, then the others falling; outside the positive ones
-    falling, then the others in any order. No optimum takes a part of the unordered ones.
+    Inside M the positive logits come first in any order, then the others falling; outside the positive ones falling,
+    then the others in any order. No optimum splits the unordered ones.
     """
 
     order: Tensor
     logits: Tensor
     is_inside: Tensor
-    inside_rank: Tensor  # how many pixels inside M have come up to and with this one
+    inside_rank: Tensor  # number of pixels inside M up to and with this one
     outside_rank: Tensor
     inside_sum: Tensor  # [k]: sum of the k largest logits inside M
     outside_sum: Tensor
 
 
 def _rank(logits: Tensor, masks: Tensor) -> _Ranked:
-    # Where network and mask agree X agrees too and no order is needed: equal keys are sorted faster.
+    # Where network and mask agree, X agrees too and the order is irrelevant: equal keys sort faster.
     agrees = (logits > 0) == masks
     order = torch.sort(torch.where(agrees, LAST - 2 * LAST * masks, -logits), dim=1).indices
     values, is_inside = logits.gather(1, order), masks.gather(1, order)
@@ -137,19 +134,19 @@ def _rank(logits: Tensor, masks: Tensor) -> _Ranked:
 
 
 def _sums_by_rank(values: Tensor, rank: Tensor) -> Tensor:
-    # Pixels of the other side add 0 and share their predecessor's rank: they write the same sum again.
+    # Pixels of the other side add 0 and have their predecessor's rank: they write the same sum again.
     sums = values.new_zeros(len(values), values.shape[1] + 1, dtype=torch.float64)
     return sums.scatter_(1, rank, values.cumsum(1, dtype=torch.float64))
 
 
 def _best_counts(ranked: _Ranked, bound: Fraction, slack_weight: float) -> tuple[Tensor, Tensor]:
-    """How many pixels inside M and outside to take, each (B, 1)."""
+    """Return the numbers of pixels inside M and outside to take, (B, 1) each."""
     size = ranked.inside_rank[:, -1:]
     positive = ranked.logits > 0
     positive_inside = (positive & ranked.is_inside).sum(1, keepdim=True)
     positive_outside = (positive & ~ranked.is_inside).sum(1, keepdim=True)
     outside = torch.arange(int(positive_outside.max()) + 1, device=size.device).expand(len(size), -1)
-    # The bound is met from here on: a / (m + c) >= p / q, in whole numbers.
+    # Least a that meets the bound: a / (m + c) >= p / q, in whole numbers.
     needed = -(-bound.numerator * (size + outside) // bound.denominator)
     if math.isinf(slack_weight):
         inside = needed.maximum(positive_inside)
@@ -163,7 +160,7 @@ def _best_counts(ranked: _Ranked, bound: Fraction, slack_weight: float) -> tuple
 
 
 def _gain(ranked: _Ranked, inside: Tensor, outside: Tensor) -> Tensor:
-    """By how much the cost falls below that of the empty mask."""
+    """Return the decrease of the cost from that of the empty mask."""
     return ranked.inside_sum.gather(1, inside) + ranked.outside_sum.gather(1, outside)
 
 
@@ -175,28 +172,27 @@ def _with_slack(
     bound: Fraction,
     slack_weight: float,
 ) -> tuple[Tensor, Tensor]:
-    """The best count inside M for each count outside, and its gain.
+    """Return the best count inside M for each count outside, and its gain.
 
-    Below the bound one more pixel inside is worth its logit plus slack_weight / (m + c): take it while that
-    is positive. Reaching the bound exactly may fall between two counts, so both are tried; beyond it only
-    positive logits are worth taking.
+    Below the bound one more pixel inside gains its logit plus slack_weight / (m + c): take it while that is positive.
+    The bound may lie between two counts, so both are compared; beyond it only positive logits gain.
     """
     size = ranked.inside_rank[:, -1:]
     union = size + outside
     worthwhile = torch.searchsorted(_inside_costs(ranked), slack_weight / union.clamp(min=1).double())
 
-    def tried(limit: Tensor) -> tuple[Tensor, Tensor]:
+    def gain_up_to(limit: Tensor) -> tuple[Tensor, Tensor]:
         count = worthwhile.minimum(limit).maximum(positive_inside).minimum(size)
         iou = torch.where(union == 0, 1.0, count.double() / union.clamp(min=1))
         return count, _gain(ranked, count, outside) - slack_weight * (float(bound) - iou).clamp(min=0)
 
-    reaching, gain_reaching = tried(needed)
-    short, gain_short = tried((needed - 1).clamp(min=0))
+    reaching, gain_reaching = gain_up_to(needed)
+    short, gain_short = gain_up_to((needed - 1).clamp(min=0))
     return torch.where(gain_reaching >= gain_short, reaching, short), gain_reaching.maximum(gain_short)
 
 
 def _inside_costs(ranked: _Ranked) -> Tensor:
-    """Negated logits (B, n + 1) inside M in rising order, float64, infinite where there are no more."""
+    """Return negated logits (B, n + 1) inside M, float64, rising, infinite at the end."""
     costs = torch.where(ranked.is_inside, -ranked.logits.double(), math.inf)
     spare = costs.shape[1]
     where = torch.where(ranked.is_inside, ranked.inside_rank - 1, spare)

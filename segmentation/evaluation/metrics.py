@@ -1,19 +1,15 @@
-"""Average precision of ranked masks: COCO's figure first, the area under the whole curve second.
+"""Average precision of ranked masks: COCO's figure, and the area under the whole curve.
 
-The paper's metric is VOC-style AP at IoU 0.3 and 0.5 over ranked proposals. Two figures are given, each by
-its name:
+The paper's metric is VOC-style AP at IoU 0.3 and 0.5 over ranked proposals. There are two figures:
 
-- `ap`, COCO's: precision made monotone, read at the recalls 0, 0.01, ..., 1 and averaged; from
-  faster-coco-eval.
-- `area_ap`, VOC's rule since 2010: the area under the same curve at all its points. Detections are matched as
-  COCO does (a taken object gives way to the next best free one), which VOC's own matching does not: it can
-  differ from a VOC figure by up to two points.
+- `ap`, COCO's: monotone precision, sampled at the recalls 0, 0.01, ..., 1 and averaged;
+- `area_ap`, VOC's rule since 2010: the area under the same curve at all its points.
 
-faster-coco-eval keeps the fate of each detection to itself; those that `area_ap`, the recalls and the
-bootstrap use are pycocotools' (`evalImgs`), by the same rule.
+pycocotools matches detections with objects for both: a detection whose object is taken gets the next best free one.
+VOC's own matching does not do this and can differ by up to two points.
 
-Constant scores mean nothing to a ranking: equal scores are ranked by image id, then by their order in the
-picture, as COCO does, and AP then depends on that order.
+Equal scores are ranked by image id, then by their order in the picture, as in COCO; constant scores mean nothing to a
+ranking, and AP then depends on that order.
 """
 
 from __future__ import annotations
@@ -29,11 +25,11 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.segmentation.coco import MIN_OBJECT_AREA, Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
-    FloatArray,
     Matches,
     area_under_curve,
     mean_matched_iou,
@@ -41,20 +37,19 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     precision_recall,
     recalls_at_precisions,
 )
+from tabletop_interaction.segmentation.rle import Rle
 
 IOU_THRESHOLDS = (0.3, *COCO_IOU_THRESHOLDS)
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What a figure was computed with; to be printed beside it.
+    """Settings of a figure, to print beside it.
 
     Attributes:
-        max_detections: detections kept a picture; at least the most that any picture has, so that none is
-            cut.
-        min_object_area: objects of fewer pixels are left out, besides those that the label set marks as
-            crowd.
-        iou_thresholds: from which IoU on a detection is right.
+        max_detections: detections kept in each picture; enough that none is dropped.
+        min_object_area: objects of fewer pixels are ignored, in addition to crowd objects.
+        iou_thresholds: least IoU of a correct detection.
         libraries: names and versions.
     """
 
@@ -64,7 +59,7 @@ class EvaluationSettings:
     libraries: str
 
     def describe(self) -> str:
-        """One line."""
+        """Return the settings as one line."""
         return (
             f"COCO 101-point AP, segm, class-agnostic, all areas, maxDets {self.max_detections}, "
             f"objects < {self.min_object_area} px ignored, {self.libraries}"
@@ -76,26 +71,25 @@ class AveragePrecision:
     """Figures of one set of detections, each in [0, 1]; the keys of mappings are IoU thresholds.
 
     Attributes:
-        settings: print `settings.describe()` beside any of these.
+        settings: print `settings.describe()` beside the figures.
         ap: COCO's 101-point AP.
         ap_50_95: its mean over IoU 0.5, 0.55, ..., 0.95.
         area_ap: area under the monotone precision-recall curve at all points (VOC's rule, COCO's matching).
         precision: (101,) float64 each, monotone precision at `RECALL_GRID`.
-        recall_at_precision: for each of `PRECISIONS`, the highest recall that is reached with it; 0 if it
-            never is.
-        mean_matched_iou: mean IoU of the detections that are right at IoU 0.5; NaN when none is.
+        recall_at_precision: for each of `PRECISIONS`, the highest recall at that precision or more; 0 if there is none.
+        mean_matched_iou: mean IoU of the detections that are correct at IoU 0.5; NaN without any.
         images: pictures evaluated.
         objects: objects that count.
-        ignored_objects: objects that are left out.
+        ignored_objects: objects that do not count.
         detections: detections evaluated, ignored ones included.
-        matches: what `bootstrap_intervals` needs.
+        matches: input of `bootstrap_intervals`.
     """
 
     settings: EvaluationSettings
     ap: Mapping[float, float]
     ap_50_95: float
     area_ap: Mapping[float, float]
-    precision: Mapping[float, FloatArray]
+    precision: Mapping[float, Floats]
     recall_at_precision: Mapping[float, Mapping[float, float]]
     mean_matched_iou: float
     images: int
@@ -108,19 +102,18 @@ class AveragePrecision:
 def average_precision(
     label_set: LabelSet, detections: Mapping[int, Detections], *, min_object_area: int = MIN_OBJECT_AREA
 ) -> AveragePrecision:
-    """Score ranked masks against a label set, categories aside, objects of all sizes together.
+    """Score ranked masks against a label set, without categories, objects of all sizes together.
 
     Perfect detections give 1, no detections 0. Objects that are not labelled become false positives.
 
     Args:
         label_set: the truth.
-        detections: by image id, for every picture of the set; a picture without any has an empty
-            `Detections`.
-        min_object_area: objects of fewer pixels are left out as if the label set marked them as crowd.
+        detections: by image id, for every picture of the set; empty where nothing was found.
+        min_object_area: objects of fewer pixels are treated as crowd.
 
     Raises:
         InvalidLabelSet: no object counts.
-        InvalidDetections: pictures are missing or unknown, or a mask is not of its picture's size.
+        InvalidDetections: pictures are missing or unknown, or a mask has another size than its picture.
     """
     _check_detections(label_set, detections)
     truth = _truth_annotations(label_set, min_object_area)
@@ -175,46 +168,40 @@ def _check_detections(label_set: LabelSet, detections: Mapping[int, Detections])
 
 
 def _truth_annotations(label_set: LabelSet, min_object_area: int) -> list[dict[str, Any]]:
-    """As the evaluators want them, objects and pictures numbered from 1.
-
-    An object with id 0 would count as unmatched, and faster-coco-eval passes ids of pictures through floats.
-    """
-    numbers = _picture_numbers(label_set)
+    pictures = {image.image_id: number for number, image in enumerate(label_set.images, start=1)}
     return [
-        {
-            "id": number,
-            "image_id": numbers[labelled.image_id],
-            "category_id": 1,
-            "segmentation": labelled.rle.to_coco(),
-            "area": labelled.rle.area,
-            "iscrowd": int(labelled.is_crowd or labelled.rle.area < min_object_area),
-        }
+        _annotation(
+            number,
+            pictures[labelled.image_id],
+            labelled.rle,
+            iscrowd=int(labelled.is_crowd or labelled.rle.area < min_object_area),
+        )
         for number, labelled in enumerate(label_set.objects, start=1)
     ]
 
 
-def _picture_numbers(label_set: LabelSet) -> dict[int, int]:
-    return {image.image_id: number for number, image in enumerate(label_set.images, start=1)}
-
-
 def _found_annotations(label_set: LabelSet, detections: Mapping[int, Detections]) -> list[dict[str, Any]]:
-    pairs = [
+    found = [
         (picture, rle, score)
         for picture, image in enumerate(label_set.images, start=1)
         for rle, score in zip(detections[image.image_id].rles, detections[image.image_id].scores.tolist(), strict=True)
     ]
     return [
-        {
-            "id": number,
-            "image_id": picture,
-            "category_id": 1,
-            "segmentation": rle.to_coco(),
-            "area": rle.area,
-            "iscrowd": 0,
-            "score": score,
-        }
-        for number, (picture, rle, score) in enumerate(pairs, start=1)
+        _annotation(number, picture, rle, iscrowd=0, score=score)
+        for number, (picture, rle, score) in enumerate(found, start=1)
     ]
+
+
+def _annotation(number: int, picture: int, rle: Rle, **more: float) -> dict[str, Any]:
+    """Return an annotation as pycocotools needs it; ids and pictures count from 1, because id 0 means unmatched."""
+    return {
+        "id": number,
+        "image_id": picture,
+        "category_id": 1,
+        "segmentation": rle.to_coco(),
+        "area": rle.area,
+        **more,
+    }
 
 
 def _evaluate(
@@ -269,7 +256,7 @@ def _matches(evaluator: COCOeval, settings: EvaluationSettings) -> Matches:
 
 
 def _picture_fate(evaluator: Any, number: int, fate: dict[str, Any] | None, thresholds: int) -> dict[str, Any]:
-    """One of `evalImgs` as arrays; None, a picture with neither objects nor detections, gives empty ones."""
+    """Convert one of `evalImgs` to arrays; None, a picture without objects and detections, gives empty ones."""
     if fate is None:
         empty = np.zeros((thresholds, 0))
         return {"scores": np.zeros(0), "matched": empty > 0, "ignored": empty > 0, "iou": empty, "objects": 0}

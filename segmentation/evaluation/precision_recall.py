@@ -1,7 +1,6 @@
-"""Precision and recall over ranked detections whose fate is known, and how sure their figures are.
+"""Precision and recall of ranked and matched detections, and bootstrap intervals.
 
-Plain arrays in, numbers out: which detection is right was decided before (`metrics`), so that a thousand
-bootstrap draws cost a second.
+The matching is done before (`metrics`), so that a thousand bootstrap draws take a second.
 """
 
 from __future__ import annotations
@@ -10,36 +9,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from tabletop_interaction.arrays import Bools, Floats, Ints
 
 COCO_IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-RECALL_GRID: FloatArray = np.linspace(0.0, 1.0, 101)
+RECALL_GRID: Floats = np.linspace(0.0, 1.0, 101)
 PRECISIONS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """The fate of each detection, best score first; T IoU thresholds, D detections, P pictures.
+    """Matches of detections, best score first; T IoU thresholds, D detections, P pictures.
 
     Attributes:
         iou_thresholds: T of them.
-        picture: (D,) int64, index of the detection's picture, pictures in the order of their ids.
+        picture: (D,) int64, index of the detection's picture in the order of ids.
         scores: (D,) float64, not increasing.
         hit: (T, D) bool, matched to an object that counts.
-        ignored: (T, D) bool, neither right nor wrong: matched to an object that is left out.
-        iou: (T, D) float64, with the matched object; 0 without a match.
+        ignored: (T, D) bool, matched to an ignored object: neither right nor wrong.
+        iou: (T, D) float64 with the matched object; 0 without a match.
         objects: (P,) int64, objects that count in each picture.
     """
 
     iou_thresholds: tuple[float, ...]
-    picture: NDArray[np.int64]
-    scores: FloatArray
-    hit: NDArray[np.bool_]
-    ignored: NDArray[np.bool_]
-    iou: FloatArray
-    objects: NDArray[np.int64]
+    picture: Ints
+    scores: Floats
+    hit: Bools
+    ignored: Bools
+    iou: Floats
+    objects: Ints
 
 
 @dataclass(frozen=True)
@@ -53,22 +51,18 @@ class Intervals:
     seed: int
 
 
-def precision_recall(
-    matches: Matches, iou: float, picture_weights: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Recall and monotone precision at each detection that is right, best score first.
+def precision_recall(matches: Matches, iou: float, picture_weights: Floats | None = None) -> tuple[Floats, Floats]:
+    """Return recall and monotone precision at each correct detection, best score first; AP depends on these only.
 
-    The precision at a recall is the highest at that recall or beyond. All that AP depends on happens at these
-    points.
+    The precision at a recall is the highest at that recall or beyond.
 
     Args:
-        matches: the fate of each detection.
-        iou: one of its IoU thresholds.
-        picture_weights: (P,) how often each picture counts, once by default. A picture drawn twice counts as
-            two copies side by side.
+        matches: of the detections.
+        iou: one of the IoU thresholds.
+        picture_weights: (P,) how often each picture counts, by default once; twice is the same as two copies.
 
     Returns:
-        recall and precision, (hits,) float64 each; recall is NaN when the weighted pictures have no object.
+        recall and precision, (hits,) float64 each; recall is NaN if the weighted pictures have no object.
     """
     row = matches.iou_thresholds.index(iou)
     weights = np.ones(len(matches.objects)) if picture_weights is None else picture_weights
@@ -82,40 +76,40 @@ def precision_recall(
     return recall, np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def precision_at_grid(recall: FloatArray, precision: FloatArray) -> FloatArray:
+def precision_at_grid(recall: Floats, precision: Floats) -> Floats:
     """(101,): the precision at the first point that reaches each recall of `RECALL_GRID`, else 0."""
     reached = np.searchsorted(recall, RECALL_GRID, side="left")
     return np.append(precision, 0.0)[reached]
 
 
-def coco_101_point(recall: FloatArray, precision: FloatArray) -> float:
+def coco_101_point(recall: Floats, precision: Floats) -> float:
     """COCO's AP: the mean of `precision_at_grid`."""
     return float(np.mean(precision_at_grid(recall, precision)))
 
 
-def area_under_curve(recall: FloatArray, precision: FloatArray) -> float:
+def area_under_curve(recall: Floats, precision: Floats) -> float:
     """VOC's AP since 2010: sum over all points of (recall_k - recall_(k-1)) precision_k."""
-    # The rounded steps of recall may sum to an ulp off 1; a perfect curve has area exactly 1.
+    # Rounded steps of recall may not sum to 1; a perfect curve has area exactly 1.
     return round(float(np.diff(recall, prepend=0.0) @ precision), 12)
 
 
-def recalls_at_precisions(recall: FloatArray, precision: FloatArray) -> dict[float, float]:
-    """For each of `PRECISIONS`, the highest recall that is reached with it; 0 if it never is."""
+def recalls_at_precisions(recall: Floats, precision: Floats) -> dict[float, float]:
+    """Return for each of `PRECISIONS` the highest recall at that precision or more; 0 if there is none."""
     return {bound: float(np.max(recall[precision >= bound], initial=0.0)) for bound in PRECISIONS}
 
 
 def mean_matched_iou(matches: Matches, iou: float) -> float:
-    """Mean IoU of the detections that are right at threshold `iou` with their objects; NaN when none is."""
+    """Return the mean IoU of the detections that are correct at threshold `iou`; NaN without any."""
     row = matches.iou_thresholds.index(iou)
     hit = matches.hit[row]
     return float(np.mean(matches.iou[row, hit])) if hit.any() else float("nan")
 
 
 def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float = 0.95, seed: int = 0) -> Intervals:
-    """Percentile bootstrap over pictures: draw as many with replacement, rank anew, take COCO's AP.
+    """Percentile bootstrap over pictures: draw as many with replacement, rank again, compute COCO's AP.
 
-    It tells how far another draw of pictures from the same scenes might move the figure; not how far another
-    training run would. Draws without any object are left out.
+    The intervals say how much the figure depends on the pictures, not how much it depends on the training run. Draws
+    without any object are left out.
 
     Args:
         matches: of an `AveragePrecision`.
@@ -149,6 +143,6 @@ def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float =
     )
 
 
-def _interval(values: FloatArray, level: float) -> tuple[float, float]:
+def _interval(values: Floats, level: float) -> tuple[float, float]:
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -1,18 +1,17 @@
-"""Superpixels that look alike vote on one another, within a frame and across the frames of a clip.
+"""Consensus voting: superpixels that look alike vote on each other, within a frame and across the frames of a clip.
 
 Non-local consensus voting of Faktor and Irani 2014, "Video segmentation by non-local consensus voting": each superpixel
-takes over the weighted mean of the votes of those that are nearest in appearance and place, again and again; a random
-walk on a k-nearest-neighbour graph whose rows sum to one. It begins with what motion says (`motion_saliency`). Their
-appearance is histograms of colour and gradients; ours is mean and spread of Lab colour, which is enough at a size of
-8 px.
+repeatedly takes the weighted mean of the votes of its nearest neighbours in appearance and place, a random walk on a
+k-nearest-neighbour graph whose rows sum to one. It starts from motion saliency (`saliency`). Their appearance is
+histograms of colour and gradients; ours is mean and spread of Lab colour, which suffices at a size of 8 px.
 
-Ours, since few frames of a still table hold less motion than a video does:
+Ours, because few frames of a still table hold less motion than a video:
 
-- A superpixel pays no heed to its own place in other frames: the same surface seen twice is no second witness.
-- What motion is sure of stays: each step mixes in the first vote by its trust.
-- A pixel that changes is an object's at one time and the table's at another. After a first walk the votes of each such
-  pixel are moved towards having one half in the middle of their range over time, and walked again. It is moved by a
-  quarter at most, so that the inside of an object that never leaves it, with high votes all the time, remains.
+- A superpixel ignores its own place in other frames: the same surface seen twice adds no evidence.
+- Certain motion stays: each step mixes in the first vote by its trust.
+- A changing pixel belongs to an object at one time and to the table at another. After the first walk, the votes of each
+  such pixel are shifted so that the middle of their range over time comes closer to one half, and the walk is repeated.
+  The shift is a quarter at most, so that the inside of an object that never leaves it, with high votes, remains.
 """
 
 from __future__ import annotations
@@ -21,14 +20,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from skimage.segmentation import slic
 
-from tabletop_interaction.segmentation.motion.saliency import Floats, Saliency
-
-Labels = NDArray[np.int64]
-Votes = NDArray[np.float64]
+from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ints
+from tabletop_interaction.segmentation.motion.saliency import Saliency
 
 _SLIC_ROUNDS = 5
 _BLUR_PX = 0.8
@@ -38,21 +34,21 @@ _CONTRAST = 1.5
 
 @dataclass(frozen=True)
 class VotingConfig:
-    """How superpixels vote.
+    """Settings of the voting.
 
     Attributes:
         superpixel_px: side of a superpixel, pixels.
-        compactness: of superpixels, as in scikit-image; the larger, the squarer.
-        neighbours: k, whose votes a superpixel takes.
-        place_px: as far apart as this in the picture weighs like `place_weight` units of Lab colour.
-        place_weight: see above.
-        lightness_weight: of lightness against the two colours; shading changes it.
-        spread_weight: of the colours' spread against their mean.
-        own_place_px: superpixels of other frames closer than this have no say.
-        steps: of a random walk.
+        compactness: of superpixels, as in scikit-image; larger is squarer.
+        neighbours: number k of neighbours.
+        place_px: distance in the picture that weighs like `place_weight` units of Lab colour.
+        place_weight: see `place_px`.
+        lightness_weight: weight of lightness against the two colours; shading changes it.
+        spread_weight: weight of the colours' spread against their mean.
+        own_place_px: superpixels of other frames closer than this do not vote.
+        steps: steps of a random walk.
         still_trust: trust in a pixel that never moves.
-        moved_trust: trust in what the first walk said, in the second.
-        most_shift: by which a pixel's votes are moved between the walks.
+        moved_trust: trust of the second walk in the result of the first.
+        most_shift: largest shift of a pixel's votes between the walks.
     """
 
     superpixel_px: int = 8
@@ -71,21 +67,21 @@ class VotingConfig:
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Who votes for whom among N superpixels: `weights` (N, k) with rows that sum to one, and `voters` (N, k)."""
+    """Neighbours of N superpixels: `weights` (N, k) with rows that sum to one, and `voters` (N, k)."""
 
-    weights: Votes
-    voters: Labels
+    weights: Floats
+    voters: Ints
 
-    def walk(self, votes: Votes, trust: Votes, steps: int) -> Votes:
-        """Votes (N,) after some steps; the first ones are mixed in by their trust."""
+    def walk(self, votes: Floats, trust: Floats, steps: int) -> Floats:
+        """Return votes (N,) after some steps; the first votes are mixed in by their trust."""
         now = votes
         for _ in range(steps):
             now = trust * votes + (1 - trust) * (self.weights * now[self.voters]).sum(1)
         return now
 
 
-def consensus(frames: NDArray[np.uint8], saliency: Saliency, config: VotingConfig) -> Floats:
-    """How much each pixel is an object's, (T, H, W) float32 in 0 to 1.
+def consensus(frames: Bytes, saliency: Saliency, config: VotingConfig) -> Floats32:
+    """Vote on how likely each pixel belongs to an object: (T, H, W) float32 in 0 to 1.
 
     Args:
         frames: uint8 (T, H, W, 3) RGB.
@@ -104,9 +100,9 @@ def consensus(frames: NDArray[np.uint8], saliency: Saliency, config: VotingConfi
     return graph.walk(again, trust, config.steps)[labels].astype(np.float32)
 
 
-def superpixels(frames: NDArray[np.uint8], config: VotingConfig) -> Labels:
-    """(T, H, W) int64: number of each pixel's superpixel (SLIC, Achanta et al. 2012), counted through all frames."""
-    numbered: list[Labels] = []
+def superpixels(frames: Bytes, config: VotingConfig) -> Ints:
+    """Number the superpixel of each pixel (SLIC, Achanta et al. 2012) through all frames: (T, H, W) int64."""
+    numbered: list[Ints] = []
     count = 0
     for frame in frames:
         segments = slic(
@@ -124,8 +120,8 @@ def superpixels(frames: NDArray[np.uint8], config: VotingConfig) -> Labels:
     return np.stack(numbered)
 
 
-def _graph(frames: NDArray[np.uint8], labels: Labels, config: VotingConfig) -> _Graph:
-    """The k nearest of each superpixel, weighted by a Gaussian as wide as their distances are on average."""
+def _graph(frames: Bytes, labels: Ints, config: VotingConfig) -> _Graph:
+    """Find the k nearest of each superpixel, weighted by a Gaussian as wide as their mean distance."""
     xy, appearance = _places(labels), _appearance(frames, labels, config)
     features = np.hstack([appearance, xy * (config.place_weight / config.place_px)])
     count = min(config.neighbours, len(features) - 1)
@@ -135,13 +131,13 @@ def _graph(frames: NDArray[np.uint8], labels: Labels, config: VotingConfig) -> _
     weights = np.exp(-0.5 * (distance / np.maximum(width, 1e-6)) ** 2)
     frame_of = np.repeat(np.arange(len(labels)), [len(np.unique(one)) for one in labels])
     same_place = np.linalg.norm(xy[voters] - xy[:, None], axis=2) < config.own_place_px
-    # The least weight keeps a superpixel that has no other neighbours from having none.
+    # A superpixel without other neighbours needs a weight.
     weights *= np.where(same_place & (frame_of[voters] != frame_of[:, None]), 1e-6, 1)
     return _Graph(weights / weights.sum(1, keepdims=True), voters)
 
 
-def _appearance(frames: NDArray[np.uint8], labels: Labels, config: VotingConfig) -> Votes:
-    """(N, 6): mean and spread of each superpixel's Lab colour."""
+def _appearance(frames: Bytes, labels: Ints, config: VotingConfig) -> Floats:
+    """Return mean and spread of each superpixel's Lab colour, (N, 6)."""
     lab = np.stack([_lab(np.asarray(cv2.GaussianBlur(frame, (3, 3), _BLUR_PX), np.uint8)) for frame in frames])
     mean = np.stack([_means(lab[..., channel], labels) for channel in range(3)], 1)
     square = np.stack([_means(lab[..., channel] ** 2, labels) for channel in range(3)], 1)
@@ -149,24 +145,24 @@ def _appearance(frames: NDArray[np.uint8], labels: Labels, config: VotingConfig)
     return np.hstack([mean * [config.lightness_weight, 1, 1], config.spread_weight * spread])
 
 
-def _rebalanced(votes: Votes, ever_moves: NDArray[np.bool_], most_shift: float) -> Votes:
-    """Votes (T, H, W) with the middle of each moving pixel's range over time brought closer to one half."""
+def _rebalanced(votes: Floats, ever_moves: Bools, most_shift: float) -> Floats:
+    """Shift votes (T, H, W) so that the middle of each moving pixel's range over time comes closer to one half."""
     middle = (votes.max(0) + votes.min(0)) / 2
     shift = np.where(ever_moves, np.clip(0.5 - middle, -most_shift, most_shift), 0)
     return np.asarray(np.clip(0.5 + _CONTRAST * (np.clip(votes + shift, 0, 1) - 0.5), 0, 1))
 
 
-def _places(labels: Labels) -> Votes:
-    """(N, 2): x, y of the superpixels' middles."""
+def _places(labels: Ints) -> Floats:
+    """Return the centres x, y of superpixels, (N, 2)."""
     y, x = np.mgrid[: labels.shape[1], : labels.shape[2]]
     return np.stack([_means(np.broadcast_to(axis, labels.shape), labels) for axis in (x, y)], 1)
 
 
-def _means(values: NDArray[np.generic], labels: Labels) -> Votes:
-    """(N,): mean of values (T, H, W) over each superpixel."""
+def _means(values: np.ndarray, labels: Ints) -> Floats:
+    """Average values (T, H, W) over each superpixel: (N,)."""
     flat = labels.ravel()
     return np.asarray(np.bincount(flat, values.ravel()) / np.bincount(flat))
 
 
-def _lab(picture: NDArray[np.uint8]) -> Floats:
+def _lab(picture: Bytes) -> Floats32:
     return np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)

@@ -1,13 +1,13 @@
-"""Masks of what moves in a clip, without supervision: pixels that move together belong together.
+"""Masks of moving objects in a clip, without supervision: pixels that move together belong together.
 
 As in Pathak et al. 2017, "Learning features by watching objects move", masks come from unsupervised video segmentation
-after Faktor and Irani 2014; the paper (Pathak et al. 2018, section 4.2) bootstraps its network with them. Three steps:
-where the clip moves (`motion_saliency`), superpixels that look alike vote on what is an object's (`consensus_voting`),
-and connected pieces of a usual size become masks (here).
+after Faktor and Irani 2014; the paper (Pathak et al. 2018, section 4.2) bootstraps its network with them. In three
+steps: find where the clip moves (`saliency`), let similar superpixels vote on what is an object (`consensus_voting`),
+and turn connected parts of a usual size into masks (here).
 
-Camera and table stand still and clips are stop motion, so only frames next to a movement are looked at, and only the
-part of the picture around it. A piece counts in the frames next to its own movement: an object that waits for another
-one's push says nothing new.
+Camera and table stand still and clips are stop motion: only frames next to a movement are segmented, and only the part
+of the picture around it. A part counts in the frames next to its own movement; an object that waits for another push
+adds nothing.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Bytes, Masks
 from tabletop_interaction.errors import InvalidClip
 from tabletop_interaction.segmentation.frame_difference import Blob
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
-from tabletop_interaction.segmentation.motion.saliency import BoolArray, Saliency, SaliencyConfig, motion_saliency
+from tabletop_interaction.segmentation.motion.saliency import Saliency, SaliencyConfig, motion_saliency
 
-FrameMasks = list[list[BoolArray]]
-"""For each frame of a clip its masks, bool (H, W) each."""
+FrameMasks = list[list[Masks]]
+"""The masks of each frame of a clip, bool (H, W) each."""
 
 _LEAST_FRAMES = 2
 
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """How motion becomes masks.
+    """Settings of motion segmentation.
 
     Attributes:
-        least_vote: pixels with a larger one are an object's.
-        least_area_px: smaller pieces are dropped.
-        most_area: pieces of a larger share of the picture are dropped.
-        least_solidity: pieces that fill less of their convex hull are dropped.
-        least_moving: pieces of which a smaller share moves right before or after their frame are dropped.
-        close_px: gaps up to this width are closed: stripes that also a thing at rest has.
+        least_vote: pixels with a larger vote belong to an object.
+        least_area_px: least area of a mask.
+        most_area: largest share of the picture of a mask.
+        least_solidity: least share of its convex hull that a mask fills.
+        least_moving: least share of a mask that moves right before or after its frame.
+        close_px: widest gap that is closed.
         open_px: parts narrower than this are cut off.
-        context_px: of still table around all movements, which votes as well.
+        context_px: width of still table around all movements that votes too.
         saliency: see `SaliencyConfig`.
         voting: see `VotingConfig`.
     """
@@ -60,31 +60,31 @@ class MotionConfig:
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """What moves in a clip of T frames.
+    """The movements in a clip of T frames.
 
     Attributes:
-        moving: (T - 1, H, W) bool, pixels that move between frames t and t + 1, at either of their places.
+        moving: (T - 1, H, W) bool, pixels that move between frames t and t + 1, at both places.
         masks: as of `motion_masks`.
     """
 
-    moving: BoolArray
+    moving: Masks
     masks: FrameMasks
 
 
 _DEFAULTS = MotionConfig()
 
 
-def motion_masks(frames: NDArray[np.uint8], config: MotionConfig = _DEFAULTS) -> FrameMasks:
-    """What moved, as masks in every frame right before or after a movement.
+def motion_masks(frames: Bytes, config: MotionConfig = _DEFAULTS) -> FrameMasks:
+    """Segment moving objects in every frame right before or after a movement.
 
-    Things that move while they touch one another come as one mask.
+    Objects that move while they touch each other become one mask.
 
     Args:
         frames: uint8 (T, H, W, 3) RGB, T of 2 or more, of one still camera.
         config: the settings.
 
     Returns:
-        for each of the T frames its masks, bool (H, W), connected, disjoint, without holes; none where nothing moved.
+        masks of each of the T frames, bool (H, W), connected, disjoint, without holes; none where nothing moved.
 
     Raises:
         InvalidClip: frames of another type or shape, or only one.
@@ -92,8 +92,8 @@ def motion_masks(frames: NDArray[np.uint8], config: MotionConfig = _DEFAULTS) ->
     return segment_motion(frames, config).masks
 
 
-def segment_motion(frames: NDArray[np.uint8], config: MotionConfig = _DEFAULTS) -> Motion:
-    """As `motion_masks`, with the movements that the masks were made from."""
+def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
+    """Return the masks of `motion_masks` with the movements that they are made from."""
     _check_frames(frames)
     saliency = motion_saliency(frames, config.saliency)
     masks: FrameMasks = [[] for _ in frames]
@@ -102,17 +102,17 @@ def segment_motion(frames: NDArray[np.uint8], config: MotionConfig = _DEFAULTS) 
     active = np.flatnonzero(beside.any((1, 2))).tolist()
     if active:
         rows, columns = _around(saliency, config.context_px)
-        part = np.ascontiguousarray(frames[active, rows, columns])
-        votes = consensus(part, saliency.part(active, rows, columns), config.voting)
+        cropped = np.ascontiguousarray(frames[active, rows, columns])
+        votes = consensus(cropped, saliency.part(active, rows, columns), config.voting)
         for number, seen in zip(active, votes, strict=True):
             pixels = np.zeros(frames.shape[1:3], np.uint8)
             pixels[rows, columns] = seen > config.least_vote
-            masks[number] = _pieces(pixels, beside[number], config)
+            masks[number] = _parts(pixels, beside[number], config)
     return Motion(saliency.moving, masks)
 
 
 def _around(saliency: Saliency, context_px: int) -> tuple[slice, slice]:
-    """Rows and columns of all movements and some table around them."""
+    """Return rows and columns of all movements with some table around them."""
     x, y, width, height = cv2.boundingRect(np.asarray(saliency.moving.any(0), np.uint8))
     return (
         slice(max(0, y - context_px), y + height + context_px),
@@ -120,31 +120,31 @@ def _around(saliency: Saliency, context_px: int) -> tuple[slice, slice]:
     )
 
 
-def _pieces(pixels: Blob, moving: BoolArray, config: MotionConfig) -> list[BoolArray]:
-    """The connected pieces that may be an object, holes filled, largest first."""
+def _parts(pixels: Blob, moving: Masks, config: MotionConfig) -> list[Masks]:
+    """Return the connected parts that may be an object, holes filled, largest first."""
     closed = cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, _disc(config.close_px))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disc(config.open_px))
     outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    pieces = []
+    parts = []
     for outline in sorted(outlines, key=cv2.contourArea, reverse=True):
-        piece = np.zeros(pixels.shape, np.uint8)
-        cv2.drawContours(piece, [outline], -1, 1, cv2.FILLED)
-        mask = piece.astype(bool)
+        part = np.zeros(pixels.shape, np.uint8)
+        cv2.drawContours(part, [outline], -1, 1, cv2.FILLED)
+        mask = part.astype(bool)
         hull = max(1.0, cv2.contourArea(cv2.convexHull(outline)))
         if (
             config.least_area_px <= int(mask.sum()) <= config.most_area * mask.size
             and cv2.contourArea(outline) >= config.least_solidity * hull
             and float(moving[mask].mean()) >= config.least_moving
         ):
-            pieces.append(mask)
-    return pieces
+            parts.append(mask)
+    return parts
 
 
 def _disc(diameter: int) -> Blob:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)
 
 
-def _check_frames(frames: NDArray[np.uint8]) -> None:
+def _check_frames(frames: Bytes) -> None:
     if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
         kind = f"{frames.dtype} {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
         raise InvalidClip(f"frames are {kind}; accepted is uint8 (T, H, W, 3), RGB")

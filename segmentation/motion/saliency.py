@@ -1,14 +1,13 @@
-"""Where something moves in a clip of a still camera over a still table: what changed, and dense optical flow.
+"""Where a clip of a still camera over a still table moves: changed pixels and dense optical flow.
 
-Each cue sees what the other does not. The difference of two pictures is sharp and follows shifts and turns of any
-size, but of a small shift it shows little but the rims, and of a large one both places alike. Optical flow (DIS,
-Kroeger et al. 2016) fills the inside of what is shifted by less than its size; it loses larger moves and leaks into
-plain tables. So a pixel moves between two frames where it changed, or where it lies between changed pixels and flows
-there and back. Shadows move with their objects; `frame_difference.changed_pixels` leaves them out.
+Each cue sees what the other does not. The difference of two pictures is sharp and follows shifts and rotations of any
+size, but a small shift changes little more than the rims, and a large one changes both places alike. Optical flow (DIS,
+Kroeger et al. 2016) fills the inside of objects that shift by less than their size; it loses larger moves and leaks
+into plain tables. A pixel moves between two frames if it changed, or if it lies between changed pixels and its flow
+leads there and back. Shadows move with their objects; `frame_difference.changed_pixels` leaves them out.
 
-What a clip adds to a pair is time. What moves twice differs in the frame between from both its neighbours; the table
-that it uncovers or is about to cover differs from one only. A pixel that never changes is the table's, or of something
-that nobody touched.
+A clip adds time to a pair. An object that moves twice differs in the frame between from both neighbours; the table that
+it uncovers or covers differs from one only. A pixel that never changes belongs to the table or to an untouched object.
 """
 
 from __future__ import annotations
@@ -18,12 +17,9 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Bytes, Floats32, Masks, Picture
 from tabletop_interaction.segmentation.frame_difference import changed_pixels
-
-BoolArray = NDArray[np.bool_]
-Floats = NDArray[np.float32]
 
 _FLOW_CONTEXT_PX = 24
 _FLOW_SLACK_PX = 0.5
@@ -33,14 +29,14 @@ _LEAST_FLOW_SIDE = 32
 
 @dataclass(frozen=True)
 class SaliencyConfig:
-    """When a pixel moves.
+    """Settings of saliency.
 
     Attributes:
-        least_change_px: fewer changed pixels between two frames are no movement.
-        least_flow_px: what flows less far is still.
-        flow_mismatch: share of its length by which a flow and the flow back may disagree.
-        gap_px: pixels that flow count in gaps between changed pixels up to this width.
-        still_px: a pixel this close to a movement is not known to be still.
+        least_change_px: least number of changed pixels in a movement.
+        least_flow_px: least flow of a moving pixel.
+        flow_mismatch: tolerance of the difference between flow and flow back, as a share of the length.
+        gap_px: widest gap between changed pixels in which flow counts.
+        still_px: least distance of a still pixel from all movements.
         once_trust: trust in a pixel that moves before or after a frame, but not both.
         twice_trust: trust in a pixel that moves before and after.
     """
@@ -56,27 +52,27 @@ class SaliencyConfig:
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """Where a clip of T frames moves.
+    """The movements of a clip of T frames.
 
     Attributes:
         moving: (T - 1, H, W) bool, moves between frames t and t + 1.
         votes: (T, H, W) float32, 1 where a pixel moves before or after the frame, else 0.
-        trust: (T, H, W) float32 in 0 to 1; 1 where it never moves, 0 where it moves at another time only.
+        trust: (T, H, W) float32 in 0 to 1; 1 where a pixel never moves, 0 where it moves at another time only.
     """
 
-    moving: BoolArray
-    votes: Floats
-    trust: Floats
+    moving: Masks
+    votes: Floats32
+    trust: Floats32
 
     def part(self, frames: list[int], rows: slice, columns: slice) -> Saliency:
-        """Votes and trust of some frames in a rectangle; `moving` stays whole in time."""
+        """Return votes and trust of some frames in a rectangle; `moving` keeps all frames."""
         return Saliency(
             self.moving[:, rows, columns], self.votes[frames, rows, columns], self.trust[frames, rows, columns]
         )
 
 
-def motion_saliency(frames: NDArray[np.uint8], config: SaliencyConfig) -> Saliency:
-    """Movements of a clip uint8 (T, H, W, 3) RGB, T of 2 or more, and what they say of every pixel."""
+def motion_saliency(frames: Bytes, config: SaliencyConfig) -> Saliency:
+    """Find the movements of a clip uint8 (T, H, W, 3) RGB, T of 2 or more, and votes and trust of every pixel."""
     moving = np.stack([moving_pixels(before, after, config) for before, after in pairwise(frames)])
     nothing = np.zeros_like(moving[:1])
     times = np.concatenate([nothing, moving]).astype(np.uint8) + np.concatenate([moving, nothing])
@@ -85,18 +81,16 @@ def motion_saliency(frames: NDArray[np.uint8], config: SaliencyConfig) -> Salien
     return Saliency(moving, (times > 0).astype(np.float32), np.where(still, np.float32(1), trust))
 
 
-def moving_pixels(before: NDArray[np.uint8], after: NDArray[np.uint8], config: SaliencyConfig) -> BoolArray:
-    """(H, W) bool: pixels that move between two pictures, at either of their places."""
+def moving_pixels(before: Picture, after: Picture, config: SaliencyConfig) -> Masks:
+    """Return pixels (H, W) bool that move between two pictures, at both places."""
     changed = changed_pixels(before, after)
     if int(changed.sum()) < config.least_change_px:
         return np.zeros_like(changed)
     return changed | (_closed(changed, config.gap_px) & _flowing(before, after, changed, config))
 
 
-def _flowing(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], changed: BoolArray, config: SaliencyConfig
-) -> BoolArray:
-    """(H, W) bool: pixels of `before` around the changed ones that flow somewhere, and whose flow leads back."""
+def _flowing(before: Picture, after: Picture, changed: Masks, config: SaliencyConfig) -> Masks:
+    """Return pixels (H, W) bool of `before`, around the changed ones, that flow and whose flow leads back."""
     x, y, width, height = cv2.boundingRect(changed.astype(np.uint8))
     context = _FLOW_CONTEXT_PX
     cut = np.s_[max(0, y - context) : y + height + context, max(0, x - context) : x + width + context]
@@ -111,15 +105,15 @@ def _flowing(
     return flowing
 
 
-def _flow(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Floats:
-    """(h, w, 2) pixels x, y, against the median flow: exposure may change, and a robot's camera may shake."""
+def _flow(one: Bytes, other: Bytes) -> Floats32:
+    """(h, w, 2) pixels x, y, minus the median flow: exposure may change, and a camera may shake."""
     dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = dense.calc(one, other, np.zeros((*one.shape, 2), np.float32))
     return np.asarray(flow - np.median(flow, axis=(0, 1)), np.float32)
 
 
-def _sampled(values: Floats, flow: Floats) -> Floats:
-    """The values at the places that the flow leads to."""
+def _sampled(values: Floats32, flow: Floats32) -> Floats32:
+    """Sample values where the flow leads to."""
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.asarray(
@@ -127,15 +121,15 @@ def _sampled(values: Floats, flow: Floats) -> Floats:
     )
 
 
-def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _grey(picture: Bytes) -> Bytes:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _closed(pixels: BoolArray, gap_px: int) -> BoolArray:
+def _closed(pixels: Masks, gap_px: int) -> Masks:
     bordered = cv2.copyMakeBorder(pixels.astype(np.uint8), *(gap_px,) * 4, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(bordered, cv2.MORPH_CLOSE, _disc(gap_px))
     return np.asarray(closed[gap_px:-gap_px, gap_px:-gap_px] > 0)
 
 
-def _disc(diameter: int) -> NDArray[np.uint8]:
+def _disc(diameter: int) -> Bytes:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.overlays import overlay_names
 from tabletop_interaction.segmentation.photos import PictureSegmenter, detect
-from tabletop_interaction.segmentation.proposals import Image, Segmenter
+from tabletop_interaction.segmentation.proposals import Segmenter
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_stopping_keeps_the_masks_so_far_and_none_of_an_earlier_run(
     (out / "segments.json").write_text('[{"file_name": "earlier.jpg"}]')
     arguments = [*map(str, photos), "--model", str(untrained), "--out", str(out), "--min-score", "0.05", "--fast"]
 
-    def stopped_at_the_large(segmenter: PictureSegmenter, image: Image, longer_side: int) -> Detections:
+    def stopped_at_the_large(segmenter: PictureSegmenter, image: Picture, longer_side: int) -> Detections:
         if image.shape[1] == 860:
             raise KeyboardInterrupt
         return detect(segmenter, image, longer_side)
@@ -127,7 +128,7 @@ def test_objects_are_found_up_to_the_share_of_the_photo_that_was_asked_for(
     # The benchmark's tenth hid what fills a close-up photo.
     shares: list[float] = []
 
-    def noting(segmenter: Segmenter, image: Image, longer_side: int) -> Detections:
+    def noting(segmenter: Segmenter, image: Picture, longer_side: int) -> Detections:
         shares.append(segmenter.config.max_area_share)
         return detect(segmenter, image, longer_side)
 

@@ -16,7 +16,7 @@ from tabletop_interaction.errors import CheckpointError
 from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.config import FAST, PAPER_SCALES, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask, Features
-from tabletop_interaction.segmentation.proposals import Segmenter, Segments, propose
+from tabletop_interaction.segmentation.proposals import Segmenter, Segments
 from tabletop_interaction.segmentation.training.config import CropConfig
 
 ONE_SCALE = ProposalConfig(scales=(1.0,), min_score=0.5)
@@ -78,14 +78,14 @@ def check_well_formed(segments: Segments, shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("scale", PAPER_SCALES)
 def test_an_object_is_found_where_it_is_at_every_scale(scale: float) -> None:
     picture = discs((90, 70), radius=round(22 / scale))
-    segments = propose(oracle(), picture, ProposalConfig(scales=(scale,), max_area_share=1.0))
+    segments = Segmenter(oracle(), ProposalConfig(scales=(scale,), max_area_share=1.0)).segment(picture)
     assert overlap(segments.masks[0], picture[..., 0] > 0) > 0.9
     check_well_formed(segments, (200, 260))
 
 
 def test_scales_together_find_each_object_once() -> None:
     picture = discs((50, 50), (140, 60), (200, 150))
-    segments = propose(oracle(), picture, ProposalConfig(min_score=0.5, max_area_share=0.05))
+    segments = Segmenter(oracle(), ProposalConfig(min_score=0.5, max_area_share=0.05)).segment(picture)
     assert len(segments) == 3
     union = segments.masks.any(0)
     assert overlap(union, picture[..., 0] > 0) > 0.85
@@ -94,7 +94,7 @@ def test_scales_together_find_each_object_once() -> None:
 @pytest.mark.parametrize("centre", [(4, 100), (255, 100), (130, 3), (130, 196), (258, 198)])
 def test_objects_cut_by_the_border_are_found(centre: tuple[int, int]) -> None:
     picture = discs(centre)
-    segments = propose(oracle(), picture, ProposalConfig(scales=(1.0,)))
+    segments = Segmenter(oracle(), ProposalConfig(scales=(1.0,))).segment(picture)
     assert overlap(segments.masks[0], picture[..., 0] > 0) > 0.85
 
 
@@ -105,12 +105,12 @@ def test_masks_outside_the_accepted_sizes_are_dropped() -> None:
         ProposalConfig(scales=(1.0,), min_area=2 * area),
         ProposalConfig(scales=(1.0,), max_area_share=0.5 * area / (200 * 260)),
     ):
-        segments = propose(oracle(), picture, config)
+        segments = Segmenter(oracle(), config).segment(picture)
         assert not any(overlap(mask, picture[..., 0] > 0) > 0.8 for mask in segments.masks)
 
 
 def test_a_blank_picture_has_no_objects() -> None:
-    segments = propose(oracle(), discs(), ONE_SCALE)
+    segments = Segmenter(oracle(), ONE_SCALE).segment(discs())
     assert len(segments) == 0
     check_well_formed(segments, (200, 260))
 
@@ -118,7 +118,7 @@ def test_a_blank_picture_has_no_objects() -> None:
 def test_never_more_masks_than_allowed_and_never_two_alike() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (180, 200, 3), dtype=np.uint8)
     config = ProposalConfig(scales=FAST.scales, max_masks=12, max_area_share=1.0, min_area=1)
-    segments = propose(untrained(), picture, config)
+    segments = Segmenter(untrained(), config).segment(picture)
     assert 0 < len(segments) <= 12
     check_well_formed(segments, (180, 200))
     for i in range(len(segments)):
@@ -137,7 +137,7 @@ def test_a_batch_gives_what_single_pictures_give() -> None:
 
 
 def test_a_tiny_picture_is_still_a_picture() -> None:
-    check_well_formed(propose(untrained(), np.zeros((1, 5, 3), np.uint8)), (1, 5))
+    check_well_formed(Segmenter(untrained()).segment(np.zeros((1, 5, 3), np.uint8)), (1, 5))
 
 
 def test_the_fast_scales_leave_no_object_of_45_to_128_px_further_than_a_quarter_octave() -> None:
@@ -154,7 +154,7 @@ def test_a_saved_network_segments_as_before(tmp_path: Path) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (100, 100, 3), dtype=np.uint8)
     config = ProposalConfig(scales=(1.0,), max_area_share=1.0)
     loaded = Segmenter.load(path, config).segment(picture)
-    np.testing.assert_array_equal(loaded.masks, propose(untrained(), picture, config).masks)
+    np.testing.assert_array_equal(loaded.masks, Segmenter(untrained(), config).segment(picture).masks)
 
 
 def test_a_missing_network_says_how_to_get_one(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_missing_network_says_how_to_get_one(tmp_path: Path) -> None:
 )
 def test_what_is_no_picture_is_named(picture: NDArray[np.uint8], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        propose(untrained(), picture)
+        Segmenter(untrained()).segment(picture)
 
 
 def test_pictures_of_two_sizes_are_refused() -> None:
@@ -184,7 +184,7 @@ def test_pictures_of_two_sizes_are_refused() -> None:
 
 def test_a_network_in_training_mode_is_refused() -> None:
     with pytest.raises(ValueError, match=r"network\.eval"):
-        propose(DeepMask().train(), discs())
+        Segmenter(DeepMask().train()).segment(discs())
 
 
 @pytest.mark.parametrize(
