@@ -19,7 +19,7 @@ import tyro
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
 from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask
-from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype, propose
+from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype
 
 HEIGHT, WIDTH = 350, 430
 
@@ -56,7 +56,7 @@ def main(options: SegmenterSpeedOptions) -> None:
     whole = ProposalConfig()
     one_each = {f"scale {scale:.2f} alone": replace(whole, scales=(scale,)) for scale in whole.scales}
     for name, config in {**one_each, "all seven scales": whole, "FAST, three scales": FAST}.items():
-        single = best_ms(partial(propose, network, pictures[0], config), options.repeats)
+        single = best_ms(partial(Segmenter(network, config).segment, pictures[0]), options.repeats)
         print(f"  {name:18s}  {single:6.1f}")
     together = best_ms(partial(Segmenter(network, whole).segment_batch, pictures), options.repeats)
     print(f"  seven scales, {options.batch} pictures at once, each  {together / options.batch:6.1f}")
