@@ -1,4 +1,4 @@
-# Each target makes its own virtual environment with the tested versions; nothing but Python 3.11 and pip is needed.
+# Each target makes its own virtual environment with the tested versions; it needs only Python 3.11 and pip.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ DEMO_OUT ?= demo
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-demo: $(VENV)/installed  ## Let the simulated Sawyer learn what objects are, from nothing, in some minutes, and write a report
+demo: $(VENV)/installed  ## Learn what objects are from scratch with the simulated Sawyer, in some minutes, and write a report
 	$(BIN)/tabletop learn --interactions $(DEMO_INTERACTIONS) --set test --pictures $(DEMO_PICTURES) \
 		--sets-dir $(DEMO_OUT)/sets --out $(DEMO_OUT)/learn
 	$(BIN)/tabletop show $(DEMO_OUT)/learn/records --out $(DEMO_OUT)/pictures
@@ -33,11 +33,11 @@ format: $(VENV)/installed-dev  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# mypy and import-linter see the package under its one name only as a wheel, away from the checkout.
+# Only in the built wheel do mypy and import-linter see the package under its one name.
 type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
 	VENV=$(abspath $(VENV)) sh .ci/check_wheel
 
-pictures: $(VENV)/installed  ## Make the README's pictures anew
+pictures: $(VENV)/installed  ## Make the README's pictures again
 	$(BIN)/tabletop assets --out docs/pictures
 	$(BIN)/tabletop collect --interactions 200 --policy hypothesis --out $(DEMO_OUT)/readme-records
 	$(BIN)/tabletop show $(DEMO_OUT)/readme-records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
@@ -56,7 +56,7 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,ray]'
 	touch $@ $(VENV)/installed
 
-# rospy belongs to Debian's Python, all else to the tested versions: here Python finds those first, and Debian's after.
+# rospy comes from Debian's Python; this environment finds the tested versions first, then Debian's packages.
 $(ROS_VENV)/made: $(VENV)/installed-dev
 	@/usr/bin/python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo \
 		"/usr/bin/python3 has to be Python 3.11, as in Debian 12"; exit 1; }

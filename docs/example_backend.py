@@ -1,4 +1,4 @@
-"""The smallest backend that passes `check_backend`: a painted table with one square, and no physics."""
+"""The smallest backend that passes `check_backend`: a painted table with one square and no physics."""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class PaintedTable:
     def pick(self, x, y, angle):
         self._check(x, y)
         if self._held:
-            raise AlreadyHolding("place first")
+            raise AlreadyHolding("the square is held; place it first")
         self._held = bool(np.abs(self._square - (x, y)).max() < 0.04)
         return Grasp(PickOutcome.HELD if self._held else PickOutcome.NOTHING_THERE)
 
@@ -47,7 +47,7 @@ class PaintedTable:
         self._check(*start_xy)
         self._check(*end_xy)
         if self._held:
-            raise AlreadyHolding("place first")
+            raise AlreadyHolding("the square is held; place it first")
 
     def reset(self, rng, *, new_scene):
         if new_scene:

@@ -1,4 +1,4 @@
-"""Records the interactions of an agent of your own; `tabletop show runs/mine` draws them."""
+"""Record the interactions of your own agent; `tabletop show runs/mine` draws them."""
 
 import gymnasium as gym
 import numpy as np
@@ -8,7 +8,7 @@ from tabletop_interaction.envs import PickPlace, RecordInteractions
 
 
 class LeftToRight:
-    """Anything with `act` is an agent: this one picks in the left half and places at the mirrored point."""
+    """Pick in the left half and place at the mirrored point; every object with `act` is an agent."""
 
     def __init__(self, arena, rng):
         self.arena, self.rng = arena, rng

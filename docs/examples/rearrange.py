@@ -1,4 +1,4 @@
-"""Our agent through `gym.make`: segments, matches and moves until the table looks like the goal's picture."""
+"""Rearrange a table with our agent through `gym.make`: segment, match and move until it looks like the goal."""
 
 import gymnasium as gym
 import tyro

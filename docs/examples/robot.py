@@ -1,4 +1,4 @@
-"""The same agent on a robot: only `backend` and `config` change. The default lab file is a simulated Sawyer's."""
+"""Run the same agent on a robot: only `backend` and `config` change. The default lab file is a simulated Sawyer's."""
 
 from pathlib import Path
 

@@ -1,13 +1,13 @@
-"""Trains PPO of stable-baselines3 on TabletopRearrangement-v0, from pixels and reward alone.
+"""Train PPO of stable-baselines3 on TabletopRearrangement-v0, from pixels and reward alone.
 
     python docs/examples/stable_baselines.py --steps 4096
     tabletop benchmark rearrangement --agents random tabletop_interaction.agents.stable_baselines:StableBaselinesAgent
 
-The first command goes on where an earlier one stopped. PPO, because its checkpoint is one small file from which a run
-goes on; SAC uses each step more often, but its run is not whole without a replay buffer of hundreds of MB.
+The first command resumes a run. PPO resumes from one small checkpoint file; SAC uses each step more often, but needs a
+replay buffer of hundreds of MB to resume.
 
-Expect next to nothing of some thousand steps: the reward is progress towards the goal, and a random pick seldom moves
-the right object, and then rather away from its goal. That is the row of a baseline without objects.
+Some thousand steps teach almost nothing: the reward is progress towards the goal, and a random pick seldom moves the
+right object, and then usually away from its goal. This is a baseline that does not know objects.
 """
 
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ from tabletop_interaction.files import atomic_path
 
 @dataclass(frozen=True)
 class Options:
-    """Train a policy, or go on training it."""
+    """Train a policy, or resume its training."""
 
     out: Path = POLICY_PATH.parent
     """Folder of policy.zip and of TensorBoard's curves."""
     steps: int = 4096
-    """Interactions in all; made in whole rollouts."""
+    """Interactions in total, rounded up to whole rollouts."""
     seed: int = 0
-    """Of the scenes, the network and its exploration."""
+    """Seed of the scenes, the network and its exploration."""
     workers: int = 2
-    """Tables at once, a process each; a step is physics, some tenths of a second."""
+    """Tables at once, each in its own process; a step takes some tenths of a second of physics."""
     rollout: int = 128
     """Interactions of each table between two updates."""
 
 
 class KeepPolicy(BaseCallback):
-    """Writes the policy before each rollout and at the end; a kill leaves it whole."""
+    """Write the policy before each rollout and at the end; a kill leaves it whole."""
 
     def __init__(self, path):
         super().__init__()
@@ -66,7 +66,7 @@ def new_or_begun(path, env, options):
     if not path.exists():
         return PPO("CnnPolicy", env, seed=options.seed, tensorboard_log=str(options.out), verbose=1, **size)
     model = PPO.load(path, env, **size)
-    model.set_random_seed(options.seed + model.num_timesteps)  # other scenes than at the start
+    model.set_random_seed(options.seed + model.num_timesteps)  # other scenes than in the first session
     return model
 
 
