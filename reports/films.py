@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) 
         options = {"duration": round(1000 / frames_per_second), "loop": 0}
     with atomic_path(path) as temporary:
         writer: Any = imageio.get_writer(temporary, **options)
-        with writer:
+        # The writer's own context leaves ffmpeg running after an error.
+        with closing(writer):
             for frame in frames:
                 writer.append_data(np.ascontiguousarray(frame))
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -51,17 +52,17 @@ def page_of(run: Path) -> _Page:
     return _Page(write_report(run).read_text(encoding="utf-8"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorded(
     painted_table: Callable[..., Any],
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     learning_run: Any,
     history_of: Any,
     evaluation_of: Any,
     update_of: Any,
 ) -> Path:
     """Twelve real interactions, four of them grasps, two evaluations and two updates."""
-    run = tmp_path / "first"
+    run = tmp_path_factory.mktemp("runs") / "first"
     env = RecordInteractions(TabletopInteraction(painted_table()), run / "records")
     env.reset(seed=0)
     places = [(-0.2, -0.1), (0.15, 0.1), (0.0, -0.1), (-0.1, 0.12)]
@@ -87,8 +88,13 @@ def recorded(
     )
 
 
-def test_the_page_says_what_the_files_say(recorded: Path) -> None:
-    text = page_of(recorded).text
+@pytest.fixture(scope="module")
+def html(recorded: Path) -> str:
+    return write_report(recorded).read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_the_files_say(html: str) -> None:
+    text = _Page(html).text
     assert "interactions 12 of 300 planned; 30.0 a minute over 24 s of work" in text
     assert "picks that move an object 33 % of the last 6; 33 % of the first 6" in text
     assert "AP at IoU 0.3 63.4 % after 12; 41.2 % after 6; paper, on another test set after 50,000: 45.9 %" in text
@@ -105,8 +111,7 @@ def test_the_page_says_what_the_files_say(recorded: Path) -> None:
     assert "hypothesis of score 0.87, one of 5, in view_0. Label: background before" in text
 
 
-def test_the_page_needs_nothing_but_itself(recorded: Path) -> None:
-    html = write_report(recorded).read_text(encoding="utf-8")
+def test_the_page_needs_nothing_but_itself(html: str) -> None:
     page = _Page(html)
     assert "://" not in html
     assert "@import" not in html
@@ -115,10 +120,10 @@ def test_the_page_needs_nothing_but_itself(recorded: Path) -> None:
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.pictures)
 
 
-def test_pictures_are_small_jpegs_of_what_they_show(recorded: Path) -> None:
+def test_pictures_are_small_jpegs_of_what_they_show(html: str) -> None:
     pictures = [
         cv2.imdecode(np.frombuffer(base64.b64decode(source.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
-        for source in page_of(recorded).pictures
+        for source in _Page(html).pictures
     ]
     # Two pictures at two evaluations, then three panels of the latest eight interactions.
     assert len(pictures) == 4 + 3 * 8
@@ -126,8 +131,11 @@ def test_pictures_are_small_jpegs_of_what_they_show(recorded: Path) -> None:
     assert [round(float(picture.mean())) for picture in pictures[:4]] == [100, 100, 101, 101]
 
 
-def test_kinds_without_a_label_are_counted_and_shown(recorded: Path, learning_run: Any, history_of: Any) -> None:
-    ids = open_interactions(recorded / "records").ids
+def test_kinds_without_a_label_are_counted_and_shown(
+    recorded: Path, tmp_path: Path, learning_run: Any, history_of: Any
+) -> None:
+    run = Path(shutil.copytree(recorded, tmp_path / "run"))
+    ids = open_interactions(run / "records").ids
     kinds = [
         {"pick_outcome": int(PickOutcome.SLIPPED), "moved": True},
         {"pick_outcome": int(PickOutcome.BLOCKED), "moved": True},
@@ -136,7 +144,7 @@ def test_kinds_without_a_label_are_counted_and_shown(recorded: Path, learning_ru
         {"pick_outcome": int(PickOutcome.HELD), "grasped": True, "moved": True},
     ]
     history = [history_of(number, id=ids[number], **kind) for number, kind in enumerate(kinds, start=1)]
-    text = page_of(learning_run(recorded, history)).text
+    text = page_of(learning_run(run, history)).text
     counts = re.findall(r"(\d+ of \d+) interactions \(", text)
     assert counts == ["2 of 5", "1 of 5", "1 of 5"]
     assert "0 of the newest 1 that were held and seen to move" in text

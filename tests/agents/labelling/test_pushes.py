@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, clip_examples, passive_examples
 from tabletop_interaction.envs.watched_pushes import Clip, PushingConfig
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, RobotFault
-from tabletop_interaction.reports.sheets import write_passive_sheet
 from tabletop_interaction.segmentation.motion.masks import segment_motion
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
@@ -144,11 +142,3 @@ def test_background_is_where_a_stroke_went_through_and_changed_nothing(clip_and_
     middle = view.project(np.array([[0.04, 0.0, 0.0]]))[0]
     assert [example.picture.split("-")[0] for example in clicks] == ["a/2"]
     np.testing.assert_allclose(clicks[0].click_xy, middle, atol=1e-6)
-
-
-def test_the_sheet_shows_clips_with_their_masks(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
-    examples = passive_examples(pushed_table(), tmp_path / "watched", CONFIG)
-    sheet = iio.imread(write_passive_sheet(examples, tmp_path / "masks.jpg", rows=2))
-    assert sheet.shape[0] == 2 * 354
-    assert sheet.shape[1] % 434 == 0
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["masks.jpg"]
