@@ -54,7 +54,6 @@ class ComparedInteraction:
 
     Attributes:
         seed: seed of the scene and of the action.
-        aimed: whether the pick was aimed at an object.
         simulated: outcome of the pick in the simulation.
         twins: outcome of the pick on the twin.
         start_m: largest distance between an object's positions in the two worlds, before the interaction.
@@ -63,7 +62,6 @@ class ComparedInteraction:
     """
 
     seed: int
-    aimed: bool
     simulated: PickOutcome
     twins: PickOutcome
     start_m: float
@@ -134,7 +132,6 @@ def _compared(simulation: Env, twin: Env, seed: int, *, aimed: bool) -> Compared
     end = _states(simulation)
     return ComparedInteraction(
         seed=seed,
-        aimed=aimed,
         simulated=simulated,
         twins=twins,
         start_m=_apart(start, twins_start),

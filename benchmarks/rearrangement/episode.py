@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from tabletop_interaction.agents.agent import Observation
 from tabletop_interaction.agents.rearranging.rearranger import Decision
-from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
+from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, MakesAgent, agent_maker
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import cause_of_failure
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
-from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes
+from tabletop_interaction.benchmarks.rearrangement.pictures import episode_jpeg
+from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes, Setting
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.sim_assets import background_names
@@ -83,6 +87,10 @@ class Episode:
         return EpisodeKey(self.agent, Scenes(self.objects, self.tables), self.seed)
 
 
+PlayedEpisode = tuple[Episode, bytes]
+"""An episode's row, and its picture as JPEG."""
+
+
 def open_table(scenes: Scenes, displaced: int | None = None) -> tuple[TabletopRearrangement, RememberingSimulation]:
     """The environment, and the simulation behind it, which knows the truth."""
     config = SimulationConfig(backgrounds=background_names(scenes.tables))
@@ -144,3 +152,45 @@ def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], wo
         processor_seconds=times[1],
         cause="" if info["is_success"] else str(cause_of_failure(world, history)),
     )
+
+
+@contextmanager
+def open_player(
+    setting: Setting, make_parts: Callable[[], LearnedParts]
+) -> Iterator[Callable[[EpisodeKey], PlayedEpisode]]:
+    """A function that plays an episode; the simulation stays open while the kind of scene is the same."""
+    parts = make_parts()
+    tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]] = {}
+
+    def play_episode(key: EpisodeKey) -> PlayedEpisode:
+        if key.scenes not in tables:
+            _close(tables)
+            tables[key.scenes] = open_table(key.scenes, setting.displaced)
+        env, world = tables[key.scenes]
+        make = agent_maker(key.agent, world, parts)
+        with _one_thread():
+            wall, processor = time.perf_counter(), time.process_time()
+            steps = list(play(env, make, key.seed, setting.most_interactions))
+            times = time.perf_counter() - wall, time.process_time() - processor
+        return score(key, steps, times, world), episode_jpeg(steps[0].observation, steps[-1].observation, world)
+
+    try:
+        yield play_episode
+    finally:
+        _close(tables)
+
+
+def _close(tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]]) -> None:
+    while tables:
+        tables.popitem()[1][0].close()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch: with another number, sums differ in their last digits, and with them masks and episodes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

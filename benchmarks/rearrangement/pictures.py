@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
+from tabletop_interaction.agents.agent import Observation
 from tabletop_interaction.arrays import Picture, Points
-from tabletop_interaction.benchmarks.rearrangement.episode import Step
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.envs.rearrangement import goal_key
@@ -23,24 +23,23 @@ _DARK, _GREY = (0, 0, 0), (128, 128, 128)
 _FINE = 4
 
 
-def episode_jpeg(steps: Sequence[Step], world: RememberingSimulation) -> bytes:
-    """A JPEG of three panels, 788 x 212 px; see `episode_panels`."""
+def episode_jpeg(first: Observation, last: Observation, world: RememberingSimulation) -> bytes:
+    """A JPEG of 788 x 212 px with start, goal and end of an episode, from its first and last observation."""
     size = (_PANEL_WIDTH_PX, PICTURE_HEIGHT_PX)
-    small = [cv2.resize(panel, size, interpolation=cv2.INTER_AREA) for panel in episode_panels(steps, world)]
+    small = [cv2.resize(panel, size, interpolation=cv2.INTER_AREA) for panel in _panels(first, last, world)]
     small[1] = cv2.copyMakeBorder(small[1], 0, 0, _GAP_PX, _GAP_PX, cv2.BORDER_CONSTANT, value=_GREY)
     done, encoded = cv2.imencode(".jpg", np.hstack(small)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     assert done, "OpenCV encodes every uint8 picture"
     return encoded.tobytes()
 
 
-def episode_panels(steps: Sequence[Step], world: RememberingSimulation) -> Iterator[Picture]:
+def _panels(first: Observation, last: Observation, world: RememberingSimulation) -> Iterator[Picture]:
     """Start, with lines from the displaced objects to their goals; goal; end. Rings of 15 px show the tolerance."""
     wanted, view = world.arrangement, world.views[0]
     asked = [state.id in wanted.displaced for state in wanted.start]
     start, goal = (
         view.project(np.array([state.position for state in states])[asked]) for states in (wanted.start, wanted.goal)
     )
-    first, last = steps[0].observation, steps[-1].observation
     yield _ringed(_joined(first[view.name], start, goal), goal)
     yield _ringed(first[goal_key(0)], goal)
     yield _ringed(last[view.name], goal)

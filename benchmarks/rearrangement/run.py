@@ -10,16 +10,13 @@ from its times, a row depends only on agent, kind of scene and seed, not on the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
 
-import torch
-
-from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, agent_maker, check_agents
-from tabletop_interaction.benchmarks.rearrangement.episode import Episode, open_table, play, score
+from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
+from tabletop_interaction.benchmarks.rearrangement.episode import Episode, PlayedEpisode, open_player
 from tabletop_interaction.benchmarks.rearrangement.folder import (
     EPISODES,
     check_setting,
@@ -29,17 +26,11 @@ from tabletop_interaction.benchmarks.rearrangement.folder import (
     read_settings,
     write_table,
 )
-from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
 from tabletop_interaction.benchmarks.rearrangement.page import write_page
-from tabletop_interaction.benchmarks.rearrangement.pictures import episode_jpeg
-from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes, Setting
+from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Setting
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
-from tabletop_interaction.envs import TabletopRearrangement
 from tabletop_interaction.files import plain, repair_json_lines, write_json
 from tabletop_interaction.processes import WorkerDeath, do_in_processes
-
-PlayedEpisode = tuple[Episode, bytes]
-"""An episode's row, and its picture as JPEG."""
 
 OpenPlayer = Callable[[], AbstractContextManager[Callable[[EpisodeKey], PlayedEpisode]]]
 
@@ -77,9 +68,9 @@ def run_benchmark(
     check_setting(out, setting)
     repair_json_lines(out / EPISODES)
     missing = missing_episodes(out, keys)
-    open_player = partial(_open_player, setting, make_parts)
+    open_worker = partial(open_player, setting, make_parts)
     play_all = partial(do_in_processes, workers=workers, on_death=on_death) if workers > 1 else _play_here
-    with closing(play_all(open_player, missing)) as played:
+    with closing(play_all(open_worker, missing)) as played:
         for episode, jpeg in played:
             keep_setting(out, setting)
             keep_episode(out, episode, jpeg)
@@ -109,49 +100,7 @@ def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Sc
     return scores
 
 
-def _play_here(open_player: OpenPlayer, keys: Sequence[EpisodeKey]) -> Generator[PlayedEpisode]:
-    with open_player() as play_episode:
+def _play_here(open_worker: OpenPlayer, keys: Sequence[EpisodeKey]) -> Generator[PlayedEpisode]:
+    with open_worker() as play_episode:
         for key in keys:
             yield play_episode(key)
-
-
-@contextmanager
-def _open_player(
-    setting: Setting, make_parts: Callable[[], LearnedParts]
-) -> Iterator[Callable[[EpisodeKey], PlayedEpisode]]:
-    """A function that plays an episode; the simulation stays open while the kind of scene is the same."""
-    parts = make_parts()
-    tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]] = {}
-
-    def play_episode(key: EpisodeKey) -> PlayedEpisode:
-        if key.scenes not in tables:
-            _close(tables)
-            tables[key.scenes] = open_table(key.scenes, setting.displaced)
-        env, world = tables[key.scenes]
-        make = agent_maker(key.agent, world, parts)
-        with _one_thread():
-            wall, processor = time.perf_counter(), time.process_time()
-            steps = list(play(env, make, key.seed, setting.most_interactions))
-            times = time.perf_counter() - wall, time.process_time() - processor
-        return score(key, steps, times, world), episode_jpeg(steps, world)
-
-    try:
-        yield play_episode
-    finally:
-        _close(tables)
-
-
-def _close(tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]]) -> None:
-    while tables:
-        tables.popitem()[1][0].close()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread of torch: with another number, sums differ in their last digits, and with them masks and episodes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -33,8 +33,8 @@ def test_interactions_end_alike_and_leave_the_objects_near_each_other(quick_lab_
 def test_the_table_names_what_ended_otherwise() -> None:
     held, slipped = PickOutcome.HELD, PickOutcome.SLIPPED
     compared = [
-        ComparedInteraction(7, True, held, held, 0, 0.2, 0.004),
-        ComparedInteraction(8, True, held, slipped, 0, 0.2, 0.1),
+        ComparedInteraction(7, held, held, 0, 0.2, 0.004),
+        ComparedInteraction(8, held, slipped, 0, 0.2, 0.1),
     ]
     console = Console(width=120, file=StringIO())
     console.print(results_table(compared, TwinOptions(interactions=2, seed=7)))
