@@ -49,16 +49,10 @@ class PickPlace:
 
     def to_action(self, arena: Arena) -> Floats32:
         """Convert to a (5,) float32 action; points outside the arena move to its border."""
-        half, centre = arena.half_size, arena.centre
-        angle = (self.angle + np.pi / 2) % np.pi - np.pi / 2
-        box = [
-            (self.pick_x - centre[0]) / half[0],
-            (self.pick_y - centre[1]) / half[1],
-            angle / (np.pi / 2),
-            (self.place_x - centre[0]) / half[0],
-            (self.place_y - centre[1]) / half[1],
-        ]
-        return np.clip(np.array(box, np.float32), -1.0, 1.0)
+        centre, half = _range_of(arena)
+        values = self.to_array()
+        values[2] = (self.angle + np.pi / 2) % np.pi - np.pi / 2
+        return np.clip(((values - centre) / half).astype(np.float32), -1.0, 1.0)
 
 
 def pick_place_from_action(action: ArrayLike, arena: Arena) -> PickPlace:
@@ -71,15 +65,13 @@ def pick_place_from_action(action: ArrayLike, arena: Arena) -> PickPlace:
     Raises:
         InvalidAction: wrong shape, not finite or outside [-1, 1].
     """
-    box = _checked_box(action)
-    half, centre = arena.half_size, arena.centre
-    return PickPlace(
-        pick_x=float(centre[0] + half[0] * box[0]),
-        pick_y=float(centre[1] + half[1] * box[1]),
-        angle=float(box[2] * np.pi / 2),
-        place_x=float(centre[0] + half[0] * box[3]),
-        place_y=float(centre[1] + half[1] * box[4]),
-    )
+    centre, half = _range_of(arena)
+    return PickPlace.from_array(centre + half * _checked_box(action))
+
+
+def _range_of(arena: Arena) -> tuple[Floats, Floats]:
+    """(5,) centre and (5,) half size of the action space in metres and radians."""
+    return np.array([*arena.centre, 0.0, *arena.centre]), np.array([*arena.half_size, np.pi / 2, *arena.half_size])
 
 
 def _checked_box(action: ArrayLike) -> Floats:

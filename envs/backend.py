@@ -7,10 +7,10 @@ arena's, in metres and radians (see `views`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
@@ -80,11 +80,11 @@ class Grasp:
 
 
 @runtime_checkable
-class Backend(Protocol):
+class Backend(AbstractContextManager["Backend"], Protocol):
     """A table with a gripper above it and cameras around it.
 
     Every call leaves the arm out of every view. Errors are subclasses of `TabletopError`; `error.recoverable` says
-    whether the backend can continue. `check_backend` tests an implementation.
+    whether the backend can continue. As a context manager it closes itself. `check_backend` tests an implementation.
     """
 
     @property
@@ -146,12 +146,6 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release all resources; calling it again does nothing."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)

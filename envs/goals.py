@@ -134,13 +134,13 @@ def draw_arrangement(
             break
         owner = states[order[1]] if occupied and number == 0 and len(order) > 1 else None
         taken = [outlines[other] for other in order if other != id_ and (owner is None or other != owner.id)]
-        taken += [_carried(outlines[other], states[other], goal) for other, goal in moved.items()]
+        taken += [outlines[other] + (goal.position - states[other].position)[:2] for other, goal in moved.items()]
         places = _free_places(outlines[id_] - states[id_].position[:2], taken, arena)
         places = places[_distances(places, states[id_]) >= LEAST_DISPLACEMENT_M]
         if owner is not None:
             places = places[_distances(places, owner) <= _OCCUPIED_WITHIN_M]
         if len(places):
-            moved[id_] = _moved_to(states[id_], rng.choice(places))
+            moved[id_] = replace(states[id_], position=np.array([*rng.choice(places), states[id_].position[2]]))
         elif occupied and number < 2:
             return None
     if len(moved) < displaced:
@@ -220,14 +220,6 @@ def _filled(outlines: Sequence[Points], shape: tuple[int, int]) -> Bytes:
 
 def _distances(places: Floats, state: ObjectState) -> Floats:
     return np.asarray(np.linalg.norm(places - state.position[:2], axis=1))
-
-
-def _moved_to(state: ObjectState, place: Floats) -> ObjectState:
-    return replace(state, position=np.array([*place, state.position[2]]))
-
-
-def _carried(outline: Points, start: ObjectState, goal: ObjectState) -> Points:
-    return outline + (goal.position - start.position)[:2]
 
 
 def _read_picture(path: Path, view: View) -> Picture:

@@ -152,16 +152,7 @@ def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:
     """`count` points (x, y), metres, evenly spaced along the arena's border, from its first corner."""
     width, depth = arena.x_max - arena.x_min, arena.y_max - arena.y_min
     corners_at = np.cumsum([0.0, width, depth, width, depth])
-    corners = np.array(
-        [
-            (arena.x_min, arena.y_min),
-            (arena.x_max, arena.y_min),
-            (arena.x_max, arena.y_max),
-            (arena.x_min, arena.y_max),
-            (arena.x_min, arena.y_min),
-        ]
-    )
+    x = [arena.x_min, arena.x_max, arena.x_max, arena.x_min, arena.x_min]
+    y = [arena.y_min, arena.y_min, arena.y_max, arena.y_max, arena.y_min]
     at = np.arange(count) * corners_at[-1] / count
-    return [
-        (float(np.interp(t, corners_at, corners[:, 0])), float(np.interp(t, corners_at, corners[:, 1]))) for t in at
-    ]
+    return list(zip(np.interp(at, corners_at, x).tolist(), np.interp(at, corners_at, y).tolist(), strict=True))

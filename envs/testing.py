@@ -8,7 +8,7 @@ import numpy as np
 
 from tabletop_interaction.envs.backend import Backend, Grasp, Pictures
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import AlreadyHolding, BackendContractError, UnreachableTarget
+from tabletop_interaction.errors import AlreadyHolding, BackendContractError, TabletopError, UnreachableTarget
 
 _ROUND_TRIP_PX = 0.5
 
@@ -95,12 +95,8 @@ def _check_refusals(backend: Backend) -> None:
         ("place", lambda: backend.place(*outside)),
         ("sweep", lambda: backend.sweep(outside, arena.centre)),
     ):
-        try:
-            call()
-        except UnreachableTarget as error:
-            _require(error.recoverable, f"{what} outside the arena: the error must be recoverable")
-        else:
-            raise BackendContractError(f"{what} a metre outside the arena must raise UnreachableTarget")
+        error = _expect(UnreachableTarget, call, f"{what} a metre outside the arena")
+        _require(error.recoverable, f"{what} outside the arena: the error must be recoverable")
 
 
 def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
@@ -118,16 +114,17 @@ def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
 
 def _check_refusals_while_holding(backend: Backend) -> None:
     arena = backend.arena
-    corner = (arena.x_min, arena.y_min)
-    for what, call in (
-        ("pick", lambda: backend.pick(*arena.centre, 0.0)),
-        ("sweep", lambda: backend.sweep(corner, arena.centre)),
-    ):
-        try:
-            call()
-        except AlreadyHolding:
-            continue
-        raise BackendContractError(f"{what} while something is held must raise AlreadyHolding")
+    corner, what = (arena.x_min, arena.y_min), "while something is held"
+    _expect(AlreadyHolding, lambda: backend.pick(*arena.centre, 0.0), f"pick {what}")
+    _expect(AlreadyHolding, lambda: backend.sweep(corner, arena.centre), f"sweep {what}")
+
+
+def _expect(kind: type[TabletopError], call: Callable[[], object], what: str) -> TabletopError:
+    try:
+        call()
+    except kind as error:
+        return error
+    raise BackendContractError(f"{what} must raise {kind.__name__}")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -111,11 +111,10 @@ class World:
 
     def strayed(self, arena: Arena) -> list[int]:
         """Ids of the objects that fell off the table or lie outside the arena."""
-        return [
-            id_
-            for id_, (position, _) in self.poses().items()
-            if position[2] < _LOST_BELOW_M or not _inside(arena, position)
-        ]
+        margin = _OFF_ARENA_M
+        around = Arena(arena.x_min - margin, arena.x_max + margin, arena.y_min - margin, arena.y_max + margin)
+        positions = {id_: position for id_, (position, _) in self.poses().items()}
+        return [id_ for id_, (x, y, z) in positions.items() if z < _LOST_BELOW_M or not around.contains(x, y)]
 
     def touched_by_fingers(self) -> dict[int, set[int]]:
         """Object id -> the finger links (PyBullet indices) that touch the object now."""
@@ -211,11 +210,3 @@ def _resting_pose(model: ObjectModel, placement: Placement) -> Pose:
     height = -float(model.vertices[:, 2].min()) + 0.002
     quaternion = pybullet.getQuaternionFromEuler([0, 0, placement.yaw])
     return np.array([placement.x, placement.y, height]), np.array(quaternion)
-
-
-def _inside(arena: Arena, position: Floats) -> bool:
-    x, y = position[:2]
-    return (
-        arena.x_min - _OFF_ARENA_M <= x <= arena.x_max + _OFF_ARENA_M
-        and arena.y_min - _OFF_ARENA_M <= y <= arena.y_max + _OFF_ARENA_M
-    )

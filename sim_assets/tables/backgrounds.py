@@ -15,14 +15,13 @@ import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Picture
 from tabletop_interaction.sim_assets.noise import Rng
+from tabletop_interaction.sim_assets.splits import check_split
 from tabletop_interaction.sim_assets.tables import cloths, materials, prints, woods
 from tabletop_interaction.sim_assets.tables.surfaces import HEIGHT_MM, PX_PER_MM, WIDTH_MM, plain, worn
 
 BACKGROUND_WIDTH_M = WIDTH_MM / 1000
 BACKGROUND_HEIGHT_M = HEIGHT_MM / 1000
 BACKGROUND_PX_PER_M = round(PX_PER_MM * 1000)
-
-SPLITS = ("train", "val", "test")
 
 Painter = Callable[[Rng], FloatPicture]
 
@@ -135,8 +134,7 @@ def background_names(split: str) -> tuple[str, ...]:
     Raises:
         ValueError: the split is none of "train", "val" and "test".
     """
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r} of backgrounds; accepted are {', '.join(SPLITS)}")
+    check_split(split)
     return tuple(name for name in _PAINTERS if name.startswith(f"{split}_"))
 
 

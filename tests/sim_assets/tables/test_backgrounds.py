@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tabletop_interaction.sim_assets.splits import CATALOGUE
 from tabletop_interaction.sim_assets.tables.backgrounds import (
     BACKGROUND_HEIGHT_M,
     BACKGROUND_PX_PER_M,
     BACKGROUND_WIDTH_M,
-    SPLITS,
     background_names,
     load_background,
 )
 
-ALL_NAMES = [name for split in SPLITS for name in background_names(split)]
+ALL_NAMES = [name for split in CATALOGUE for name in background_names(split)]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_no_table_top_is_in_two_splits() -> None:
 
 
 def test_an_unknown_split_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="train, val, test"):
+    with pytest.raises(ValueError, match="'train', 'val', 'test'"):
         background_names("validation")
 
 
