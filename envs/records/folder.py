@@ -170,10 +170,9 @@ def writer_lock(folder: Path, writer: str) -> Iterator[None]:
     """
     path = folder / f"{_LOCK_PREFIX}{writer}"
     with lock_file(path, blocking=False):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        yield
+        # Not in a `finally`, which would also run when a forked child ends.
+        path.unlink(missing_ok=True)
 
 
 def folder_lock(folder: Path) -> AbstractContextManager[None]:

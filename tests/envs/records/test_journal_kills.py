@@ -110,6 +110,32 @@ def test_a_kill_at_the_worst_moments_loses_nothing(
     assert all(name.startswith("part-") for name in sample.shards(tmp_path))
 
 
+FORKED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+from sample_rows import interaction, writer
+from tabletop_interaction.errors import WriterInUse
+out = writer({folder!r}, writer="w0")
+out.append(interaction(0))
+if (child := os.fork()) == 0:
+    del out
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+try:
+    writer({folder!r}, writer="w0")
+except WriterInUse:
+    out.append(interaction(1))
+    out.close()
+"""
+
+
+def test_a_child_process_that_ends_does_not_give_its_parents_name_away(sample: Any, tmp_path: Path) -> None:
+    code = FORKED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert [row.step for row in read_interactions(tmp_path)] == [0, 1]
+    assert sorted(os.listdir(tmp_path)) == [".lock", "README.md", "data", "meta.json"]
+
+
 def leave_a_journal(sample: Any, folder: Path, rows: int) -> Path:
     """What a writer that was killed leaves: its journal, and no shard."""
     with sample.writer(folder) as out:
