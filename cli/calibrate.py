@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,56 +10,58 @@ from typing import Annotated, Literal
 import imageio.v2 as imageio
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from tabletop_interaction.cli.calibrate_robot import Robot, find_boards
-from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.cli.options import refuse_ignored
+from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
+from tabletop_interaction.real.calibration import live
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
-from tabletop_interaction.real.calibration.board_capture import (
-    capture_boards,
-    picture_paths,
-    read_picture,
-    write_picture,
-)
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
 from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.hand_eye import Method
 from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
-from tabletop_interaction.real.calibration.tables import write_touch_template
-from tabletop_interaction.real.cameras.array import CameraSettings, opened_cameras, read_frames
-from tabletop_interaction.real.lab import steps as calibration
+from tabletop_interaction.real.calibration.tables import (
+    TouchedPoints,
+    read_hand_poses,
+    read_touch_template,
+    read_touched_points,
+    write_touch_template,
+)
+from tabletop_interaction.real.cameras.array import CameraSettings
+from tabletop_interaction.real.lab import steps
 from tabletop_interaction.real.lab.file import LabFile, PictureSize, read_lab_file, to_plain, update_lab_file
 
-LAB = Path("lab.yaml")
+_LAB = Path("lab.yaml")
 
 
 @dataclass(frozen=True)
 class Start:
-    """Begin a lab file: arena, board, and where each view's pictures come from.
+    """Begin a lab file: arena, board, and the sources of each view's pictures.
 
     Example: tabletop calibrate start --sources /dev/video0 /dev/video2 /dev/video4 /dev/video6
     """
 
     sources: tuple[str, ...]
-    """A capture device or ROS topic for view_0, view_1, ...; view_0 stands on the robot's side."""
-    lab: Path = LAB
-    """The lab file; it must not be there yet."""
+    """Capture device or ROS topic for view_0, view_1, ...; view_0 stands on the robot's side."""
+    lab: Path = _LAB
+    """Lab file to make."""
     kind: Literal["device", "ros"] = "device"
     """device: what OpenCV captures from. ros: topics of sensor_msgs/Image (rgb8 or bgr8)."""
     driver: Literal["intera", "twin"] = "intera"
     """intera: the robot. twin: its simulation."""
     width: int = 1280
-    """Columns of the cameras' full pictures."""
+    """Width of the cameras' full pictures, pixels."""
     height: int = 720
-    """Rows of the cameras' full pictures."""
+    """Height of the cameras' full pictures, pixels."""
     arena: tuple[float, float, float, float] = (-0.30, 0.30, -0.245, 0.245)
-    """x_min x_max y_min y_max, metres: what robot and cameras reach, from the table's centre."""
+    """x_min x_max y_min y_max of what robot and cameras reach, metres from the table's centre."""
 
     def run(self) -> None:
-        """Write the file, once its content was read back and checked."""
+        """Write the file, after its content was checked."""
         if self.lab.exists():
             raise InvalidConfiguration(f"{self.lab} is there already; edit it, or name another file with --lab")
         # OpenCV takes a device's number as a number only.
@@ -88,22 +89,22 @@ class PrintBoard:
     Example: tabletop calibrate board --paper a4 --out runs/board
     """
 
-    columns: int = 9
+    columns: int = Board.columns
     """Squares in a row."""
-    rows: int = 6
+    rows: int = Board.rows
     """Squares in a column."""
-    square_mm: float = 28.0
-    """Side of a square."""
+    square_mm: float = Board.square_mm
+    """Side of a square, millimetres."""
     marker_mm: float | None = None
-    """Side of a marker; three quarters of a square by default."""
-    dictionary: str = "DICT_4X4_50"
+    """Side of a marker, millimetres; three quarters of a square by default."""
+    dictionary: str = Board.dictionary
     """OpenCV's name of the markers."""
     paper: Paper = "a4"
-    """Paper in landscape."""
+    """Paper size; the page is in landscape."""
     format: Literal["pdf", "png"] = "pdf"
     """File format; both carry their size in millimetres."""
     lab: Path | None = None
-    """Lab file whose board this becomes."""
+    """Lab file that gets this board."""
     out: Path = Path("runs/board")
     """Folder of the page."""
 
@@ -124,7 +125,26 @@ class PrintBoard:
 
 
 @dataclass(frozen=True)
-class Cameras:
+class _PictureStep:
+    """Options of a step that uses pictures of every camera."""
+
+    lab: Path = _LAB
+    """Lab file; a step replaces its own section only."""
+    pictures: Path | None = None
+    """Folder with a folder of pictures for each view, in the cameras' full size; by default they are taken live."""
+    out: Path = Path("runs")
+    """Folder of what the step writes besides the lab file, and of pictures that are taken live."""
+    timeout_s: float = 60.0
+    """Longest wait for live pictures, seconds."""
+
+    def _check(self, *live_only: str) -> None:
+        """Raises InvalidConfiguration when options of live pictures came with --pictures."""
+        if self.pictures is not None:
+            refuse_ignored(self, "with --pictures", "timeout_s", *live_only)
+
+
+@dataclass(frozen=True)
+class Cameras(_PictureStep):
     """Fit each camera's focal lengths, principal point and distortion to pictures of the board.
 
     Example: tabletop calibrate cameras --lab lab.yaml
@@ -132,35 +152,30 @@ class Cameras:
     Example: tabletop calibrate cameras --lab lab.yaml --pictures my-pictures
 
     Without --pictures the cameras take them by themselves: move the board through every camera's whole picture, near
-    and far, tilted to all sides, and hold it still for a second at each place.
+    and far, tilted to all sides, and hold it still for a second at each place. They stay in --out, for --pictures.
     """
 
-    lab: Path = LAB
-    """The lab file; its section "intrinsics" is replaced."""
-    pictures: Path | None = None
-    """Folder with a folder of pictures a view, in the cameras' full size; taken live where it is not given."""
-    views: tuple[str, ...] = ()
-    """Only these views; all by default."""
     out: Path = Path("runs/calibrate-cameras")
-    """Where pictures that are taken live are kept; the folder in it is a good --pictures later on."""
-    wanted: int = 20
-    """Pictures a camera that are taken live."""
     timeout_s: float = 900.0
-    """How long to wait for them."""
-    max_rms_px: float = 0.7
-    """Largest accepted reprojection error."""
+    views: tuple[str, ...] = ()
+    """Views to calibrate; all by default."""
+    wanted: int = 20
+    """Live pictures of each camera."""
+    max_rms_px: float = IntrinsicsBounds.max_rms_px
+    """Largest accepted reprojection error, pixels."""
 
     def run(self) -> None:
-        """Take or read the pictures, fit, check, write, and print what came out."""
+        """Take or read the pictures, fit, check, write, and print the result."""
+        self._check("out", "wanted")
         file = read_lab_file(self.lab)
-        board, cameras = file.board, file.cameras
-        calibration.check_views(dict.fromkeys(self.views), cameras)
-        chosen = {view: cameras[view] for view in self.views or cameras}
-        folder = self.pictures
+        cameras = file.cameras
+        steps.check_views(dict.fromkeys(self.views), cameras)
+        chosen, folder = {view: cameras[view] for view in self.views or cameras}, self.pictures
         if folder is None:
-            folder = _take(chosen, board, self.out, "calibrate cameras", self.wanted, self.timeout_s)
-        found = find_boards(folder, chosen, board)
-        fitted = calibration.calibrate_cameras(self.lab, found, IntrinsicsBounds(max_rms_px=self.max_rms_px))
+            claim_folder(self.out, "calibrate cameras")
+            folder = live.take_boards(chosen, file.board, self.out, self.wanted, self.timeout_s)
+        found = live.find_boards(folder, chosen, file.board)
+        fitted = steps.calibrate_cameras(self.lab, found, IntrinsicsBounds(max_rms_px=self.max_rms_px))
         table = Table("view", "pictures", "error (px)", "focal length (px)", "principal point (px)")
         for view, each in fitted.items():
             (fx, _, cx), (_, fy, cy) = each.matrix[:2]
@@ -171,80 +186,153 @@ class Cameras:
 
 
 @dataclass(frozen=True)
-class LayArena:
-    """Find where the cameras stand from the board that lies in the arena, its arrow away from the robot.
+class LayArena(_PictureStep):
+    """Find the cameras' poses from the board that lies in the arena, its arrow pointing away from the robot.
 
     Example: tabletop calibrate arena --lab lab.yaml
 
-    Laid with its centre on the table's, the board defines the arena's frame. Leave it there: its corners are the
-    points to touch in the next step.
+    With its centre on the table's centre, the board defines the arena's frame. Leave it there: its corners are the
+    points to touch in the next step, listed in points_to_touch.csv in --out.
     """
 
-    lab: Path = LAB
-    """The lab file; its section "views" is replaced."""
-    pictures: Path | None = None
-    """Folder with a folder a view that holds one picture; taken live where it is not given."""
-    centre_xy: tuple[float, float] = (0.0, 0.0)
-    """Where the board's centre lies, metres."""
-    turn_deg: float = 0.0
-    """Its turn, counter-clockwise from "arrow away from the robot"."""
-    thickness_mm: float = 0.0
-    """Height of its printed side above the table."""
     out: Path = Path("runs/calibrate-arena")
-    """Folder of the overlays, of points_to_touch.csv, and of pictures that are taken live."""
-    timeout_s: float = 60.0
-    """How long to wait for pictures."""
+    centre_xy: tuple[float, float] = (0.0, 0.0)
+    """Position of the board's centre, metres."""
+    turn_deg: float = 0.0
+    """Turn of the board, degrees counter-clockwise from "arrow away from the robot"."""
+    thickness_mm: float = 0.0
+    """Height of its printed side above the table, millimetres."""
     max_rms_px: float = 1.0
-    """Largest accepted reprojection error."""
+    """Largest accepted reprojection error, pixels."""
 
     def run(self) -> None:
-        """Take or read one picture a view, find the poses, write them, and draw the arena for a check by eye."""
+        """Take or read one picture of each view, find the poses, write them, and draw the arena for a check by eye."""
+        self._check()
         file = read_lab_file(self.lab)
-        board, cameras = file.board, file.cameras
-        _ = file.intrinsics
+        cameras, _ = file.cameras, file.intrinsics
         place = BoardPlace(*self.centre_xy, np.deg2rad(self.turn_deg), self.thickness_mm / 1000)
-        folder = self.pictures or _take(cameras, board, self.out, "calibrate arena", 1, self.timeout_s)
-        pictures = _one_picture_each(folder, cameras)
+        folder = self.pictures
+        if folder is None:
+            claim_folder(self.out, "calibrate arena")
+            folder = live.take_boards(cameras, file.board, self.out, 1, self.timeout_s)
+        pictures = live.read_one_each(folder, cameras)
         claim_folder(self.out, "calibrate arena")
-        placed = calibration.calibrate_arena(self.lab, pictures, place, self.max_rms_px)
+        placed = steps.calibrate_arena(self.lab, pictures, place, self.max_rms_px)
         table = Table("view", "error (px)", "camera at x y z (m)")
         for each in placed:
             eye = np.linalg.inv(each.full.camera_from_arena)[:3, 3]
             table.add_row(each.full.name, f"{each.rms_px:.3f}", " ".join(f"{value:.3f}" for value in eye))
         Console().print(table)
         _write_overlays(self.out, {each.full.name: each.overlay for each in placed})
-        points = calibration.points_to_touch(board, place)
+        points = steps.points_to_touch(file.board, place)
         template = self.out / "points_to_touch.csv"
         write_touch_template(template, list(points), np.array(list(points.values())))
         print(f"{template}: touch these; next: tabletop calibrate robot --touch {template} --lab {self.lab}")
 
 
 @dataclass(frozen=True)
-class Check:
-    """Draw the arena into pictures of now, to see whether a camera was moved since its calibration.
+class Robot:
+    """Find the robot's base in the arena, from points that the gripper's tip touches or from a board on its hand.
+
+    Example: tabletop calibrate robot --touch runs/calibrate-arena/points_to_touch.csv
+
+    Example: tabletop calibrate robot --hand-poses 15
+
+    Example: tabletop calibrate robot --touched touched.csv
+
+    Example: tabletop calibrate robot --pictures hand/ --poses hand/poses.csv --method park
+
+    The first two talk to the robot: guide the arm by hand, let go, press Enter; nothing moves by itself. What they read
+    is kept in --out, for the other two.
+    """
+
+    lab: Path = _LAB
+    """Lab file; its section "robot" is replaced."""
+    touch: Path | None = None
+    """CSV of points to touch now, from `tabletop calibrate arena`."""
+    hand_poses: int = 0
+    """Poses of the hand to look at now, with the lab's board fixed to it; tilt it to all sides."""
+    touched: Path | None = None
+    """CSV of touched points: point, arena_x, arena_y, arena_z, base_x, base_y, base_z (the tip), metres."""
+    pictures: Path | None = None
+    """Folder with a folder of pictures of the board on the hand for each view, each named after its pose."""
+    poses: Path | None = None
+    """CSV of the poses of right_hand in base: picture, x, y, z, qx, qy, qz, qw; metres. Goes with --pictures."""
+    method: Method = "park"
+    """OpenCV's hand-eye solver that starts the fit; shah and li are those of calibrateRobotWorldHandEye."""
+    max_residual_mm: float = 3.0
+    """Largest accepted error of a touched point, or root mean square error of the board's corners, millimetres."""
+    out: Path = Path("runs/calibrate-robot")
+    """Folder of what is read from the robot."""
+
+    def run(self) -> None:
+        """Touch, look or read, fit, check, write, and print the errors that remain."""
+        self._check()
+        file = read_lab_file(self.lab)
+        _ = file.full_views
+        if self.touch is not None:
+            points = read_touch_template(self.touch)
+            claim_folder(self.out, "calibrate robot")
+            fit = self._by_touch(live.touch_now(file.settings, points, self.out))
+        elif self.touched is not None:
+            fit = self._by_touch(read_touched_points(self.touched))
+        elif self.pictures is not None and self.poses is not None:
+            fit = self._by_sight(file, self.pictures, read_hand_poses(self.poses))
+        else:
+            claim_folder(self.out, "calibrate robot")
+            fit = self._by_sight(file, *live.look_now(file.settings, file.cameras, self.hand_poses, self.out))
+        x, y, z = fit[:3, 3]
+        print(f"the arena's origin lies at {x:.4f} {y:.4f} {z:.4f} m in the robot's base frame; written to {self.lab}")
+
+    def _check(self) -> None:
+        ways = [self.touch is not None, self.hand_poses > 0, self.touched is not None, self.pictures is not None]
+        if sum(ways) != 1 or (self.pictures is None) != (self.poses is None):
+            raise InvalidConfiguration(
+                "give one of --touch, --hand-poses, --touched, or --pictures together with --poses"
+            )
+        if self.touch is not None or self.touched is not None:
+            refuse_ignored(self, "with points that are touched", "method")
+        if self.touched is not None or self.pictures is not None:
+            refuse_ignored(self, "where nothing is read from the robot", "out")
+
+    def _by_touch(self, touched: TouchedPoints) -> Floats:
+        fit = steps.calibrate_robot_by_touch(self.lab, touched, self.max_residual_mm / 1000)
+        for name, residual in zip(touched.names, fit.residuals, strict=True):
+            print(f"{name}: {1000 * residual:.2f} mm off")
+        print(f"root mean square: {1000 * fit.rms:.2f} mm over {len(touched.names)} points")
+        if len(touched.names) == 3:
+            print("three points hide most errors; touch a fourth to be sure")
+        return fit.target_from_source
+
+    def _by_sight(self, file: LabFile, pictures: Path, poses: Mapping[str, Floats]) -> Floats:
+        cameras = file.cameras
+        seeing = {view: settings for view, settings in cameras.items() if (pictures / view).is_dir()} or cameras
+        found = live.find_boards(pictures, seeing, file.board)
+        limit = self.max_residual_mm / 1000
+        fit = steps.calibrate_robot_by_sight(self.lab, found, poses, file.board, self.method, limit)
+        print(f"root mean square: {fit.rms_px:.2f} px, {1000 * fit.rms:.2f} mm at the board")
+        return fit.base_from_arena
+
+
+@dataclass(frozen=True)
+class Check(_PictureStep):
+    """Draw the arena into present pictures, to see whether a camera was moved since its calibration.
 
     Example: tabletop calibrate check --lab lab.yaml --out runs/calibrate-check
     """
 
-    lab: Path = LAB
-    """The lab file; only read."""
-    pictures: Path | None = None
-    """Folder with a folder a view that holds one full picture; taken live where it is not given."""
     out: Path = Path("runs/calibrate-check")
-    """Folder of the overlays."""
     timeout_s: float = 10.0
-    """How long to wait for pictures."""
 
     def run(self) -> None:
-        """Read or take one picture a view and write the overlays."""
+        """Read or take one picture of each view and write the overlays."""
+        self._check()
         cameras = read_lab_file(self.lab).cameras
-        if self.pictures is not None:
-            pictures = _one_picture_each(self.pictures, cameras)
+        if self.pictures is None:
+            pictures = live.take_pictures(cameras, self.timeout_s)
         else:
-            with opened_cameras(cameras) as opened:
-                frames = read_frames(opened, cameras, time.monotonic(), self.timeout_s)
-            pictures = {view: frame.image for view, frame in frames.items()}
-        overlays = calibration.lab_overlays(self.lab, pictures)
+            pictures = live.read_one_each(self.pictures, cameras)
+        overlays = steps.lab_overlays(self.lab, pictures)
         claim_folder(self.out, "calibrate check")
         _write_overlays(self.out, overlays)
 
@@ -271,31 +359,7 @@ class Calibrate:
         self.step.run()
 
 
-def _take(
-    settings: Mapping[str, CameraSettings], board: Board, out: Path, command: str, wanted: int, timeout_s: float
-) -> Path:
-    """Take pictures of the board with all cameras, into a new folder below `out`, which is returned."""
-    claim_folder(out, command)
-    folder = out / time.strftime("taken-%Y%m%d-%H%M%S")
-    with opened_cameras(settings) as cameras:
-        counts = dict.fromkeys(cameras, 0)
-        print(f"taking {wanted} pictures a camera into {folder}: hold the board still for a second at each place")
-        for view, picture in capture_boards(cameras, settings, board, wanted, timeout_s):
-            write_picture(picture, folder, view, counts[view])
-            counts[view] += 1
-            print(", ".join(f"{name} {count}" for name, count in counts.items()), flush=True)
-    return folder
-
-
-def _one_picture_each(folder: Path, cameras: Mapping[str, CameraSettings]) -> dict[str, NDArray[np.uint8]]:
-    paths = picture_paths(folder, cameras)
-    for view, inside in paths.items():
-        if len(inside) != 1:
-            raise InvalidConfiguration(f"{folder / view} holds {len(inside)} pictures; this step takes one a view")
-    return {view: read_picture(inside[0], cameras[view]) for view, inside in paths.items()}
-
-
-def _write_overlays(out: Path, overlays: Mapping[str, NDArray[np.uint8]]) -> None:
+def _write_overlays(out: Path, overlays: Mapping[str, Picture]) -> None:
     for view, overlay in overlays.items():
         path = out / f"{view}.png"
         imageio.imwrite(path, overlay)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from tabletop_interaction.cli.calibrate_robot import Robot
+from tabletop_interaction.cli.calibrate import Robot
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import NoAnswer, RobotFault, RobotUnavailable
 from tabletop_interaction.real.arm.driver import GripperState
