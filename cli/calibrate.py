@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.arrays import Floats, Picture
-from tabletop_interaction.cli.options import refuse_ignored
+from tabletop_interaction.cli.options import options, refuse_ignored
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
@@ -36,6 +36,7 @@ from tabletop_interaction.real.lab import steps
 from tabletop_interaction.real.lab.file import LabFile, PictureSize, read_lab_file, to_plain, update_lab_file
 
 _LAB = Path("lab.yaml")
+_ANY_MARKER_MM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -82,23 +83,17 @@ class Start:
         print(f"{self.lab}; next: tabletop calibrate board --lab {self.lab}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PrintBoard:
     """Draw the ChArUco board for the printer, with a ruler to check the print.
 
     Example: tabletop calibrate board --paper a4 --out runs/board
     """
 
-    columns: int = Board.columns
-    """Squares in a row."""
-    rows: int = Board.rows
-    """Squares in a column."""
-    square_mm: float = Board.square_mm
-    """Side of a square, millimetres."""
+    # The marker follows from the square unless it is given.
+    board: Annotated[Board, options(Board, "columns", "rows", "square_mm", "dictionary", marker_mm=_ANY_MARKER_MM)]
     marker_mm: float | None = None
     """Side of a marker, millimetres; three quarters of a square by default."""
-    dictionary: str = Board.dictionary
-    """OpenCV's name of the markers."""
     paper: Paper = "a4"
     """Paper size; the page is in landscape."""
     format: Literal["pdf", "png"] = "pdf"
@@ -110,8 +105,8 @@ class PrintBoard:
 
     def run(self) -> None:
         """Draw the page, and write the board into the lab file if one is named."""
-        marker_mm = 0.75 * self.square_mm if self.marker_mm is None else self.marker_mm
-        board = Board(self.columns, self.rows, self.square_mm, marker_mm, self.dictionary)
+        marker_mm = 0.75 * self.board.square_mm if self.marker_mm is None else self.marker_mm
+        board = replace(self.board, marker_mm=marker_mm)
         page = draw_page(board, self.paper)
         if self.lab is not None:
             read_lab_file(self.lab)

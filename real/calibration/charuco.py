@@ -50,10 +50,10 @@ class Board:
     """A printed board.
 
     Attributes:
-        columns: squares in a row.
-        rows: squares in a column.
-        square_mm: side of a square, measured on the print, millimetres.
-        marker_mm: side of a marker, millimetres.
+        columns: Squares in a row.
+        rows: Squares in a column.
+        square_mm: Side of a square, measured on the print, millimetres.
+        marker_mm: Side of a marker, millimetres.
         dictionary: OpenCV's name of the markers.
     """
 
