@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -194,9 +193,12 @@ def alexnet_features() -> DescribesSegments:
     Raises:
         FeaturesUnavailable: the weights are not in torch's cache and cannot be fetched.
     """
-    weights = torchvision.models.AlexNet_Weights.IMAGENET1K_V1
+    # torchvision imports torch's compiler, which takes seconds.
+    from torchvision import models
+
+    weights = models.AlexNet_Weights.IMAGENET1K_V1
     try:
-        network = torchvision.models.alexnet(weights=weights)
+        network = models.alexnet(weights=weights)
     except OSError as error:
         raise FeaturesUnavailable(
             f"AlexNet's weights cannot be fetched from {weights.url} ({error}); connect to the internet once, put the "
