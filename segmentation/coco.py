@@ -11,9 +11,10 @@ without `iscrowd` has no effect.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -105,7 +106,7 @@ class Detections:
                 raise InvalidDetections(f"detection {index} has no pixel; drop empty masks before evaluating")
 
 
-def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[Masks]) -> None:
+def write_label_set(path: Path, file_names: Sequence[str], masks: Iterable[Masks]) -> None:
     """Write a label set as COCO JSON; the same input gives the same bytes.
 
     Ids count from 1, because the evaluator takes 0 for "unmatched". Objects of fewer than `MIN_OBJECT_AREA` pixels are
@@ -114,7 +115,7 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[Masks
     Args:
         path: the new file.
         file_names: one for each picture, relative to the pictures' folder.
-        masks: one array (N, H, W) bool for each picture; its number N of objects may be 0.
+        masks: one array (N, H, W) bool for each picture; its number N of objects may be 0. They are read once.
 
     Raises:
         InvalidLabelSet: the counts differ, a name comes twice, an array has another shape or type, or no object is
@@ -124,47 +125,38 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Sequence[Masks
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"{path} exists; label sets are never overwritten: remove it or choose another name")
-    if len(file_names) != len(masks):
-        raise InvalidLabelSet(f"{len(file_names)} file names came with masks for {len(masks)} pictures")
     if len(set(file_names)) != len(file_names):
         raise InvalidLabelSet("a file name comes twice; every picture needs its own")
-    for name, stack in zip(file_names, masks, strict=True):
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, (name, stack) in enumerate(zip_longest(file_names, masks), start=1):
+        if name is None or stack is None:
+            missing = "file name" if name is None else "masks"
+            raise InvalidLabelSet(f"picture {number} has no {missing}; give as many file names as arrays of masks")
         if stack.ndim != 3 or stack.dtype != np.bool_:
             raise InvalidLabelSet(f"masks of {name} are {stack.dtype} {stack.shape}; bool (N, height, width) is needed")
-    annotations = _annotations(masks)
+        images.append({"id": number, "file_name": name, "height": stack.shape[1], "width": stack.shape[2]})
+        for rle in (rle_from_mask(mask) for mask in stack):
+            if rle.area:
+                annotations.append(_annotation(len(annotations) + 1, number, rle))
     if not annotations:
         raise InvalidLabelSet("no mask has a pixel; a label set without objects cannot be evaluated")
-    document = {
-        "images": [
-            {"id": index, "file_name": name, "height": int(stack.shape[1]), "width": int(stack.shape[2])}
-            for index, (name, stack) in enumerate(zip(file_names, masks, strict=True), start=1)
-        ],
-        "annotations": annotations,
-        "categories": [{"id": 1, "name": "object"}],
-    }
+    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
     write_file(path, json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n")
 
 
-def _annotations(masks: Sequence[Masks]) -> list[dict[str, Any]]:
-    annotations: list[dict[str, Any]] = []
-    for image_id, stack in enumerate(masks, start=1):
-        for rle in (rle_from_mask(mask) for mask in stack):
-            if rle.area == 0:
-                continue
-            is_crowd = int(rle.area < MIN_OBJECT_AREA)
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": 1,
-                    "segmentation": rle.to_coco(),
-                    "bbox": list(rle.box_xywh),
-                    "area": rle.area,
-                    "iscrowd": is_crowd,
-                    "ignore": is_crowd,
-                }
-            )
-    return annotations
+def _annotation(number: int, image_id: int, rle: Rle) -> dict[str, Any]:
+    is_crowd = int(rle.area < MIN_OBJECT_AREA)
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": 1,
+        "segmentation": rle.to_coco(),
+        "bbox": list(rle.box_xywh),
+        "area": rle.area,
+        "iscrowd": is_crowd,
+        "ignore": is_crowd,
+    }
 
 
 def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:

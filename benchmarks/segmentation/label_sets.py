@@ -153,7 +153,8 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
             pass
     if not folder.labels.exists():
         names = [folder.picture(index).name for index in range(spec.pictures)]
-        write_label_set(folder.labels, names, _StoredMasks(folder))
+        maps = (cv2.imread(str(folder.instances(index)), cv2.IMREAD_UNCHANGED) for index in range(spec.pictures))
+        write_label_set(folder.labels, names, (masks_of(np.asarray(instances)) for instances in maps))
     return folder
 
 
@@ -218,19 +219,3 @@ def _write_png(path: Path, pixels: Bytes) -> None:
     done, encoded = cv2.imencode(".png", pixels)
     assert done, "OpenCV encodes every uint8 picture"
     write_file(path, encoded.tobytes())
-
-
-class _StoredMasks(Sequence[Masks]):
-    """The masks of each picture of a set, read at every access: those of 1,470 pictures do not fit into memory."""
-
-    def __init__(self, folder: SetFolder) -> None:
-        self._folder = folder
-
-    def __len__(self) -> int:
-        return self._folder.spec.pictures
-
-    def __getitem__(self, index: Any) -> Any:
-        """Masks (N, H, W) of picture `index`."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"picture {index} of {len(self)}")
-        return masks_of(np.asarray(cv2.imread(str(self._folder.instances(index)), cv2.IMREAD_UNCHANGED), np.uint8))

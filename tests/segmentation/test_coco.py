@@ -99,7 +99,8 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "masks", "message"),
     [
-        (["a.png"], [], "1 file names came with masks for 0 pictures"),
+        (["a.png"], [], "picture 1 has no masks"),
+        (["a.png"], [box_mask(1, 1, 12, 12)[None]] * 2, "picture 2 has no file name"),
         (["a.png"] * 2, [box_mask(1, 1, 12, 12)[None]] * 2, "comes twice"),
         (["a.png"], [box_mask(1, 1, 12, 12)], "bool \\(N, height, width\\)"),
         (["a.png"], [box_mask(0, 0, 0, 0)[None]], "no mask has a pixel"),
