@@ -23,10 +23,10 @@ class NetworkConfig:
     Attributes:
         mask_branch: Mask branch of the network: refining, with sharper edges (after SharpMask, joins stride 8 and 4),
             or deepmask, the paper's (512 numbers -> 56 x 56).
-        end_channels: of the 1 x 1 convolution that ends the trunk in the mask branch; DeepMask has 128, half of them
-            make a checkpoint of 18 MB instead of 26 (half precision).
-        code_channels: numbers that describe one object; the paper's 512.
-        refining_channels: of the refining branch at stride 16 and 8; half as many at stride 4.
+        end_channels: Channels of the 1 x 1 convolution before the mask branch; DeepMask has 128, for a checkpoint of
+            26 MB instead of 18 (half precision).
+        code_channels: Length of the code of one object; the paper has 512.
+        refining_channels: Channels of the refining branch at stride 16 and 8; half as many at stride 4.
     """
 
     mask_branch: MaskBranch = "refining"
@@ -81,6 +81,6 @@ class ProposalConfig:
             raise InvalidConfiguration(f"max_area_share is {self.max_area_share}; give a share above 0 and up to 1")
 
 
-# Half an octave apart: no object of 45 to 128 px is further than a quarter octave, by which training rescales, from
-# one of these. The paper's smallest scale, for larger ones, is left out.
+# Half an octave apart: objects of 45 to 128 px are at most a quarter octave from one of these scales, and training
+# rescales by as much. The paper's smallest scale, for larger objects, is left out.
 FAST = ProposalConfig(scales=PAPER_SCALES[2::2])

@@ -204,8 +204,8 @@ def _matched(before: Picture, after: Picture, rows: slice, columns: slice, confi
 
 
 def _exposure(before: Picture, after: Picture, least_samples: int = 100) -> Exposure | None:
-    sampled = (picture[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].astype(np.float32) for picture in (before, after))
-    return relative_exposure(*sampled, least_samples=least_samples)
+    one, other = (picture[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].astype(np.float32) for picture in (before, after))
+    return relative_exposure(one, other, least_samples=least_samples)
 
 
 def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:

@@ -18,10 +18,10 @@ class InverseModelConfig:
     """Sizes of the network.
 
     Attributes:
-        height: of the pictures that it sees, pixels, a multiple of 8.
-        width: of the same, a multiple of 8.
-        channels: of its maps, a multiple of 8.
-        angles: bins over half a circle.
+        height: Height of the network's pictures, pixels, a multiple of 8.
+        width: Width of the network's pictures, pixels, a multiple of 8.
+        channels: Channels of its maps, a multiple of 8.
+        angles: Bins of the angle over half a circle.
     """
 
     height: int = 176
@@ -48,16 +48,16 @@ class InverseModelConfig:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much a pair is changed.
+    """How pairs of pictures are augmented.
 
     Attributes:
-        mirror: share of the pairs that are mirrored, left to right.
-        turn_deg: most that a pair is turned, either way.
-        zoom: most that it is enlarged or shrunk, as a share.
-        shift_px: most that it is shifted along each axis.
-        colour: standard deviation of the logarithms of its gains and gamma.
-        exchange: share of the pairs whose red, green and blue change places.
-        exposure: standard deviation of the logarithm of each picture's own gain.
+        mirror: Share of the pairs that are mirrored, left to right.
+        turn_deg: Largest rotation of a pair either way, degrees.
+        zoom: Largest change of the scale, as a share.
+        shift_px: Largest shift along each axis.
+        colour: Standard deviation of the logarithms of gains and gamma.
+        exchange: Share of the pairs with exchanged colour channels.
+        exposure: Standard deviation of the logarithm of each picture's own gain.
     """
 
     mirror: float = 0.5

@@ -12,26 +12,26 @@ from tabletop_interaction.segmentation.config import STRIDE, Device, NetworkConf
 Loss = Literal["cross-entropy", "robust-set"]
 
 SEEDS = 2**63
-"""Seeds of runs lie below; those above are for crops that no step learns from."""
+"""Seeds of runs are smaller; larger ones are for crops that no step learns from."""
 
 
 @dataclass(frozen=True)
 class CropConfig:
-    """How crops are made. Pixels are the crop's.
+    """How crops are made; pixels are those of the crop.
 
     Attributes:
-        crop_px: side of the square crop, a multiple of 16.
-        object_px: longer side that objects are brought to. With 64 the seven scales of inference, 0.42 to 1.19, look
-            for objects of 54 to 152 px, a quarter octave more on either side.
-        scale_jitter: in octaves; objects are enlarged by 2 ** +-scale_jitter.
-        off_scale_share: of the crops around objects, whose scale is off by `off_scale_octaves` to twice that; objects
-            that far off are negative.
-        off_scale_octaves: see above.
-        turn_deg: crops are turned by up to this angle either way.
-        reach_px: objects are centred up to this far from the crop's middle, along x and y.
-        margin_px: score positions closer to the crop's border than this say nothing.
-        positive_px: positions this close to an object's centre are positive, and always the nearest one.
-        negative_px: positions farther than this from every known object's centre, in L1, are negative.
+        crop_px: Side of the square crop, a multiple of 16.
+        object_px: Longer side of objects in the crop. With 64 the seven scales of inference, 0.42 to 1.19, find objects
+            of 54 to 152 px, and a quarter octave beyond.
+        scale_jitter: Random change of the scale, up to this many octaves either way.
+        off_scale_share: Share of the crops around objects with a wrong scale, off by `off_scale_octaves` to twice that;
+            objects that far off are negative.
+        off_scale_octaves: Least error of a wrong scale, octaves.
+        turn_deg: Largest rotation of a crop either way, degrees.
+        reach_px: Largest distance of objects from the crop's centre, along x and y.
+        margin_px: Width of the border in which score positions are ignored.
+        positive_px: Distance from an object's centre up to which positions are positive; the nearest one always is.
+        negative_px: L1 distance from every known object's centre beyond which positions are negative.
         background_share: Share of the crops around clicks where nothing was found, if there are such clicks.
         paste_share: Share of the crops that get objects pasted in; the paper has none.
         most_pasted: Most objects that are pasted into one crop.

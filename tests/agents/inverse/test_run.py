@@ -1,4 +1,4 @@
-"""An inverse model learns a handful of moves exactly; its training stops and goes on to the same result."""
+"""An inverse model learns a handful of moves exactly; its training stops and resumes to the same result."""
 
 import json
 import signal
@@ -23,7 +23,7 @@ from tabletop_interaction.agents.inverse.picture_actions import arena_actions
 from tabletop_interaction.agents.inverse.run import InverseTrainer, held_out_errors, train_inverse
 from tabletop_interaction.envs.actions import pick_place_from_action
 from tabletop_interaction.errors import ForeignFolder, TrainingError
-from tabletop_interaction.segmentation.checkpoints import load_state
+from tabletop_interaction.segmentation.checkpoints import load_state, save_state
 from tabletop_interaction.segmentation.training.trainer import learning_rate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -69,7 +69,7 @@ def learned(source, examples):
     return trainer.network.eval()
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(tiny, tmp_path):
+def test_a_stopped_run_resumes_to_the_same_weights(tiny, tmp_path):
     whole = train_inverse(tiny, tmp_path / "whole", TINY)
     options = InverseRunOptions(checkpoint_every=2)
 
@@ -84,6 +84,22 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tiny, tmp_path):
     stopped = train_inverse(tiny, tmp_path / "stopped", TINY, options, callback=lambda step, *_: steps.append(step))
     assert steps == [3, 4]
     assert whole.read_bytes() == stopped.read_bytes()
+
+
+def test_a_state_of_an_earlier_version_is_resumed(tiny, tmp_path):
+    def killed_after_two(step, steps, report):
+        if step == 3:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        train_inverse(tiny, tmp_path / "run", TINY, InverseRunOptions(checkpoint_every=2), callback=killed_after_two)
+    state = load_state(tmp_path / "run" / "state.pt")
+    state["trainer"]["model"] = state["trainer"].pop("network")
+    save_state(tmp_path / "run" / "state.pt", state)
+    steps = []
+    resumed = train_inverse(tiny, tmp_path / "run", TINY, callback=lambda step, *_: steps.append(step))
+    assert steps == [3, 4]
+    assert resumed.read_bytes() == train_inverse(tiny, tmp_path / "whole", TINY).read_bytes()
 
 
 def test_ctrl_c_keeps_the_step_that_was_under_way(tiny, tmp_path):

@@ -1,0 +1,203 @@
+"""A run learns, survives whatever stops it, and resumes to the very same network."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tabletop_interaction.errors import ForeignFolder, NoExamples, TrainingError
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
+from tabletop_interaction.segmentation.training import run as training_run
+from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
+from tabletop_interaction.segmentation.training.examples import ExampleSet
+from tabletop_interaction.segmentation.training.run import examples_fingerprint, train
+from tabletop_interaction.segmentation.training.trainer import StepReport
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def weights(path: Path) -> list[Tensor]:
+    return list(load_checkpoint(path).state_dict().values())
+
+
+def same(first: Path, second: Path) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(weights(first), weights(second), strict=True))
+
+
+def stop_at(step: int):
+    def callback(number: int, steps: int, report: StepReport) -> None:
+        if number == step:
+            signal.raise_signal(signal.SIGINT)
+
+    return callback
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "robust-set"])
+def test_a_stopped_run_resumes_to_the_same_network_bit_by_bit(
+    tmp_path: Path, loss: str, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    config = replace(small, loss=loss)
+    is_finished = loss == small.loss
+    straight = finished_run / "model.safetensors" if is_finished else train(discs(), tmp_path / "straight", config)
+    with pytest.raises(KeyboardInterrupt):
+        train(discs(), tmp_path / "stopped", config, callback=stop_at(3))
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    done: list[int] = []
+    resumed = train(discs(), tmp_path / "stopped", config, callback=lambda step, steps, report: done.append(step))
+    assert done == [4, 5, 6]
+    assert same(straight, resumed)
+
+
+def test_a_killed_run_resumes_from_its_last_state(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    class Killed(Exception):
+        pass
+
+    def die(step: int, steps: int, report: StepReport) -> None:
+        if step == 5:
+            raise Killed
+
+    options = RunOptions(checkpoint_every=2)
+    with pytest.raises(Killed):
+        train(discs(), tmp_path / "killed", small, options, callback=die)
+    done: list[int] = []
+    killed = train(discs(), tmp_path / "killed", small, options, callback=lambda step, *_: done.append(step))
+    assert done == [5, 6]
+    assert same(finished_run / "model.safetensors", killed)
+
+
+def test_ctrl_c_means_what_it_did_after_a_run(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(discs(), tmp_path / "run", small, callback=stop_at(1))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_finished_run_is_left_as_it_is_and_remembers_what_it_was(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    path = shutil.copytree(finished_run, tmp_path / "run") / "model.safetensors"
+    stamp = path.stat().st_mtime_ns
+    assert train(discs(), tmp_path / "run", small) == path
+    assert path.stat().st_mtime_ns == stamp
+    metadata = checkpoint_metadata(path)
+    assert (metadata["data"], metadata["objects"], metadata["pictures"]) == ("discs", 6, 6)
+    assert metadata["training"]["steps"] == 6
+    assert metadata["cpu_minutes"] >= 0
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_a_finish_that_was_killed_between_its_two_files_is_made_good(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    path = shutil.copytree(finished_run, tmp_path / "run") / "model.safetensors"
+    whole = weights(path)
+    path.with_suffix(".json").unlink()
+    done: list[int] = []
+    assert train(discs(), tmp_path / "run", small, callback=lambda step, *_: done.append(step)) == path
+    assert done == []
+    assert all(torch.equal(*pair) for pair in zip(whole, weights(path), strict=True))
+
+
+def test_a_run_of_another_schema_is_refused_and_the_device_only_remembered(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "run")
+    request = tmp_path / "run" / "training.json"
+    kept = json.loads(request.read_text())
+    assert kept["began_on"]["device"] == "cpu"
+    assert kept["began_on"]["autocast"] in (None, "bfloat16")
+    request.write_text(json.dumps({**kept, "began_on": {"device": "cuda", "autocast": "bfloat16"}}))
+    train(discs(), tmp_path / "run", small)
+    request.write_text(json.dumps({**kept, "schema_version": 99}))
+    with pytest.raises(ForeignFolder, match="schema_version 99"):
+        train(discs(), tmp_path / "run", small)
+
+
+def test_no_run_learns_from_the_crops_that_are_shown_or_that_refresh_its_statistics(small: TrainingConfig) -> None:
+    for seed in (training_run._REFRESH_SEED, training_run._SHOWN_SEED):
+        with pytest.raises(TrainingError, match="seed"):
+            replace(small, seed=seed)
+
+
+def test_another_run_or_a_foreign_folder_is_refused(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "run")
+    with pytest.raises(ForeignFolder, match="learning_rate"):
+        train(discs(), tmp_path / "run", replace(small, learning_rate=0.5))
+    with pytest.raises(ForeignFolder, match=r"crops\.paste_share"):
+        train(discs(), tmp_path / "run", replace(small, crops=replace(small.crops, paste_share=0.0)))
+    with pytest.raises(ForeignFolder, match="examples"):
+        train(discs(5), tmp_path / "run", small)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    with pytest.raises(ForeignFolder, match=r"thesis\.txt"):
+        train(discs(), foreign, small)
+    assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_state_is_named(tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(discs(), tmp_path / "run", small, callback=stop_at(2))
+    (tmp_path / "run" / "state.pt").write_bytes(b"torn")
+    with pytest.raises(TrainingError, match=r"state\.pt"):
+        train(discs(), tmp_path / "run", small)
+
+
+def test_minutes_become_steps_once(tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig) -> None:
+    totals: list[int] = []
+
+    def callback(step: int, steps: int, report: StepReport) -> None:
+        totals.append(steps)
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(discs(), tmp_path / "run", small, minutes=0.005, callback=callback)
+    train(discs(), tmp_path / "run", small, minutes=0.005, callback=lambda step, steps, report: totals.append(steps))
+    assert len(set(totals)) == 1
+    for minutes in (0, -1, math.nan, math.inf):
+        with pytest.raises(TrainingError, match="positive"):
+            train(discs(), tmp_path / "other", small, minutes=minutes)
+    assert not (tmp_path / "other").exists()
+
+
+def test_without_a_positive_example_nothing_is_written(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig
+) -> None:
+    examples = discs()
+    nothing = ExampleSet(examples.background, examples.pictures)
+    with pytest.raises(NoExamples, match="none of the 6 examples"):
+        train(nothing, tmp_path / "run", small)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fingerprint_tells_sets_apart(discs: Callable[..., ExampleSet]) -> None:
+    assert examples_fingerprint(discs()) == examples_fingerprint(discs())
+    assert examples_fingerprint(discs()) != examples_fingerprint(discs(5))
+    mask = discs().objects[0].mask
+    assert mask is not None
+    assert examples_fingerprint(replace(discs(), ignored={"0": (mask,)})) != examples_fingerprint(discs())
+
+
+def test_a_run_that_an_earlier_version_began_is_resumed_whatever_the_order_of_its_settings(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    request = json.loads((finished_run / "training.json").read_text())
+    backwards = {**request, "config": dict(reversed(request["config"].items()))}
+    (tmp_path / "training.json").write_text(json.dumps(backwards))
+    assert same(train(discs(), tmp_path, small), finished_run / "model.safetensors")
