@@ -41,8 +41,8 @@ _LOCK_POLL_S = 0.02
 def atomic_path(path: AnyPath) -> Iterator[Path]:
     """A hidden sibling to write to, with the same suffix; it replaces `path` when the block ends without an error.
 
-    The new file is durable and has the mode that the umask asks for, whatever library wrote it. After an error, `path`
-    is as before and the sibling is gone. The folder is made if need be. One process at a time may write a path.
+    The new file is durable and has the mode of the umask, also when a library sets another. After an error, `path` is
+    unchanged and the sibling is removed. A missing folder is made. Only one process at a time may write a path.
 
     Raises:
         DiskFull: no space is left.
@@ -236,7 +236,7 @@ def check_request(
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ForeignFolder(f"{path} describes no {kind} ({error}); give a new folder") from error
+        raise ForeignFolder(f"{path} does not describe {kind} ({error}); give a new folder") from error
     there, wanted = dotted(found), dotted(plain(request))
     different = [
         f"{key} {there.get(key)!r}, not {value!r}"
@@ -350,13 +350,13 @@ def _is_full(folder: Path) -> bool:
 
 
 def _maker(folder: Path) -> str | None:
-    """Who claimed a folder, None for nobody; earlier versions could leave an empty mark."""
+    """The command that claimed a folder, None without one; earlier versions could leave an empty mark."""
     mark = folder / MARK
     return (mark.read_text(encoding="utf-8").strip() or None) if mark.is_file() else None
 
 
 def _write_mark(folder: Path, maker: str) -> str | None:
-    """Claim a folder; who has claimed it now, which is somebody else if they were faster."""
+    """Claim a folder; the command that has claimed it now, which is another one if that was faster."""
     mark, pending = folder / MARK, folder / f"{MARK}-{os.getpid()}"
     if mark.is_file() and _maker(folder) is None:
         mark.unlink()

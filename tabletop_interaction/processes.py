@@ -3,7 +3,7 @@
 Each worker is an executor with a single process, so that the death of one does not stop the others: it is replaced,
 and its job is repeated. Processes are spawned, because forked ones would share PyBullet and OpenCV with their parent.
 A process that has done many jobs is replaced, because PyBullet keeps the textures of every scene until it ends.
-Workers end when their parent ends, however it ends.
+Workers end when their parent ends, also when it is killed.
 """
 
 from __future__ import annotations

@@ -293,8 +293,8 @@ def test_a_folder_whose_begin_was_killed_is_begun_or_resumed(tmp_path, killed_at
 @pytest.mark.parametrize("content", ["{", "[1]", ""])
 def test_a_damaged_request_is_foreign(tmp_path, content):
     (tmp_path / "learn.json").write_text(content)
-    with pytest.raises(ForeignFolder, match="describes no run"):
-        check_request(tmp_path / "learn.json", {}, "run")
+    with pytest.raises(ForeignFolder, match="does not describe a run"):
+        check_request(tmp_path / "learn.json", {}, "a run")
 
 
 def test_folders_without_files_and_hidden_files_do_not_count(tmp_path):

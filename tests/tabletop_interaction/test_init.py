@@ -1,4 +1,4 @@
-"""The front door: the environments are registered, sub-packages come when they are used, and torch does not."""
+"""Importing the package registers the environments, and loads sub-packages and torch only when they are used."""
 
 import subprocess
 import sys

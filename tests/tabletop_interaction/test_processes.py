@@ -1,4 +1,4 @@
-"""Jobs are done by several processes: what dies is replaced and told, what fails is raised, nothing stays behind."""
+"""Jobs in several processes: a dead process is replaced and reported, errors are raised, no process is left."""
 
 import operator
 import os
@@ -30,7 +30,7 @@ jobs = [os.getpid] + [partial(time.sleep, 0.2)] * 1000
 for answer in do_in_processes(partial(nullcontext, operator.call), jobs, 1):
     print(answer, flush=True)
 """
-"""Prints the number of the working process, and then goes on for minutes."""
+"""Prints the id of the working process, and then works for minutes."""
 
 
 def test_every_job_is_done_once_by_as_many_processes_as_needed():

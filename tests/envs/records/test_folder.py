@@ -1,4 +1,4 @@
-"""Folders of interactions are told from others, and what is missing or damaged is named."""
+"""Folders of interactions are distinguished from others; errors name what is missing or damaged."""
 
 from __future__ import annotations
 

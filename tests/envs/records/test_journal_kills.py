@@ -1,4 +1,4 @@
-"""Whatever ends a writer, a kill or a full disk, no acknowledged row is lost and none is read twice."""
+"""Kills and full disks: no acknowledged row is lost, and none is read twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RecordInteractions: each step of any agent becomes a row, whatever wraps the environment."""
+"""RecordInteractions writes a row for each step of any agent, also through other wrappers."""
 
 from __future__ import annotations
 
