@@ -24,8 +24,8 @@ from tabletop_interaction.envs.backend import Arena, Arranging, Backend, ObjectS
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 
-MOST_DISPLACED = 3
-LEAST_DISPLACEMENT_M = 0.08
+MAX_DISPLACED = 3
+MIN_DISPLACEMENT_M = 0.08
 
 _OCCUPIED_SHARE = 1 / 3
 _OCCUPIED_WITHIN_M = 0.02
@@ -88,7 +88,7 @@ def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int
         InvalidConfiguration: 20 scenes had no space, or too few objects.
     """
     if displaced is None:
-        displaced = int(rng.integers(1, MOST_DISPLACED + 1))
+        displaced = int(rng.integers(1, MAX_DISPLACED + 1))
     occupied = displaced > 1 and bool(rng.random() < _OCCUPIED_SHARE)
     for _ in range(_MAX_SCENES):
         backend.reset(rng, new_scene=True)
@@ -136,7 +136,7 @@ def draw_arrangement(
         taken = [outlines[other] for other in order if other != id_ and (owner is None or other != owner.id)]
         taken += [outlines[other] + (goal.position - states[other].position)[:2] for other, goal in moved.items()]
         places = _free_places(outlines[id_] - states[id_].position[:2], taken, arena)
-        places = places[_distances(places, states[id_]) >= LEAST_DISPLACEMENT_M]
+        places = places[_distances(places, states[id_]) >= MIN_DISPLACEMENT_M]
         if owner is not None:
             places = places[_distances(places, owner) <= _OCCUPIED_WITHIN_M]
         if len(places):

@@ -23,7 +23,7 @@ from tabletop_interaction.exposure import relative_exposure
 WITHIN_PX = 15.0
 
 # In pixels of the halved pictures and grey levels; tuned on scenes of training objects for the best agreement with the
-# truth, as measured by benchmarks.judge_agreement measures it.
+# truth, as measured by benchmarks.accuracy.judge_agreement.
 _REACH = 6.5
 _PATCH = (3, 3)
 _MIN_DIFFERENCE = 20.0

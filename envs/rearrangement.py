@@ -11,7 +11,7 @@ from gymnasium.utils import EzPickle
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
-from tabletop_interaction.envs.goals import MOST_DISPLACED, ArrangingBackend, Goal, GoalPaths, lay_goal, load_goal
+from tabletop_interaction.envs.goals import MAX_DISPLACED, ArrangingBackend, Goal, GoalPaths, lay_goal, load_goal
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
 from tabletop_interaction.envs.pick_place_env import (
     Info,
@@ -232,14 +232,14 @@ def goal_key(number: int) -> str:
 
 def _padded(distances: Floats) -> Floats32:
     """float32 (3,) distances, padded with -1."""
-    padded = np.full(MOST_DISPLACED, -1.0, np.float32)
+    padded = np.full(MAX_DISPLACED, -1.0, np.float32)
     padded[: len(distances)] = distances
     return padded
 
 
 def _check_displaced(displaced: Any) -> None:
-    if displaced is not None and displaced not in range(1, MOST_DISPLACED + 1):
-        raise InvalidConfiguration(f"displaced is {displaced!r}; accepted are 1 to {MOST_DISPLACED} and None")
+    if displaced is not None and displaced not in range(1, MAX_DISPLACED + 1):
+        raise InvalidConfiguration(f"displaced is {displaced!r}; accepted are 1 to {MAX_DISPLACED} and None")
 
 
 def _check_judge(judge: Any) -> None:

@@ -49,7 +49,7 @@ class Renderer(Protocol):
         ...
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
-        """One picture a view."""
+        """One picture per view."""
         ...
 
     def close(self) -> None:

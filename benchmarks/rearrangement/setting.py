@@ -8,7 +8,7 @@ from itertools import product
 from typing import Literal
 
 from tabletop_interaction.envs import SPLITS
-from tabletop_interaction.envs.goals import MOST_DISPLACED
+from tabletop_interaction.envs.goals import MAX_DISPLACED
 from tabletop_interaction.errors import InvalidConfiguration
 
 MOST_INTERACTIONS = 10
@@ -38,8 +38,8 @@ class Setting:
     inverse_model: str | None = None
 
     def __post_init__(self) -> None:
-        if self.displaced is not None and not 1 <= self.displaced <= MOST_DISPLACED:
-            raise InvalidConfiguration(f"displaced is {self.displaced}; accepted are 1 to {MOST_DISPLACED} and None")
+        if self.displaced is not None and not 1 <= self.displaced <= MAX_DISPLACED:
+            raise InvalidConfiguration(f"displaced is {self.displaced}; accepted are 1 to {MAX_DISPLACED} and None")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Actions and metres are each other's inverse, and nothing outside the box gets through."""
+"""Actions convert to metres and back; actions outside the action space are refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every backend keeps the contract; a backend that breaks it is told how."""
+"""Every backend fulfils the Backend protocol; check_backend names the rule that is broken."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Goals: places that are free, far enough and inside, and pictures from files."""
+"""Goals: free places inside the arena and far enough, and pictures from files."""
 
 import cv2
 import numpy as np
@@ -53,12 +53,12 @@ def test_the_same_seed_draws_the_same_places():
     np.testing.assert_array_equal(_xy(_draw(3, 2, True).goal), _xy(_draw(3, 2, True).goal))
 
 
-def test_a_full_table_has_no_room():
+def test_a_full_table_gives_no_goal():
     x, y = np.meshgrid(np.arange(-0.27, 0.28, 0.09), np.arange(-0.21, 0.22, 0.09))
     assert _draw(0, 1, False, np.column_stack([x.ravel(), y.ravel()])) is None
 
 
-def test_fewer_objects_than_shall_be_displaced_are_no_goal():
+def test_fewer_objects_than_displaced_give_no_goal():
     assert _draw(0, 3, False, START_XY[:2]) is None
     assert _draw(0, 2, True, START_XY[:1]) is None
 

@@ -20,7 +20,7 @@ GOAL = (_object(1, 0.1, 0.0), _object(2, 0.1, 0.1), _object(3, -0.2, -0.1))
 
 
 class _World:
-    """Knows where objects are."""
+    """Ground truth with given object states."""
 
     def __init__(self, states):
         self.states = states

@@ -65,7 +65,7 @@ def test_info_has_the_same_keys_shapes_and_types_after_reset_and_step(env):
         assert np.shape(value) == np.shape(then[key]), key
 
 
-def test_what_a_picture_goal_does_not_tell_is_minus_one(env):
+def test_values_unknown_for_a_picture_goal_are_minus_one(env):
     _, info = env.reset(seed=0)
     assert info["displaced"] == 0
     assert (info["goal_distance_px"] == -1).all()
@@ -91,7 +91,7 @@ def test_the_rendered_picture_shows_now_and_the_goal_side_by_side(env):
     np.testing.assert_array_equal(env.render(), np.hstack([observation["view_0"], observation["goal_0"]]))
 
 
-def test_a_judge_of_ones_own_is_asked_with_the_pictures(painted_table, goal_file):
+def test_a_custom_judge_gets_the_pictures(painted_table, goal_file):
     seen = []
 
     def make(backend, goal, start):
@@ -110,7 +110,7 @@ def test_a_backend_that_cannot_arrange_needs_a_picture(painted_table):
         env.reset(seed=0)
 
 
-def test_truth_is_not_to_be_had_from_a_picture(painted_table, goal_file):
+def test_the_judge_by_truth_refuses_a_goal_from_a_file(painted_table, goal_file):
     env = TabletopRearrangement(painted_table(), goal=goal_file, judge="truth")
     with pytest.raises(InvalidConfiguration, match="'pictures' or None"):
         env.reset(seed=0)

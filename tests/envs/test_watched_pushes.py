@@ -1,4 +1,4 @@
-"""A passive observer: what a clip is, where its strokes lie, and that the same seed shows the same."""
+"""Clips of random pushes: their pictures, their strokes, and reproducibility by seed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_new_scene_comes_every_few_pushes(painted_table: Callable[..., Any]) -
     assert Counting.new == [True, False, True, False, True]
 
 
-def test_a_line_that_the_arm_cannot_follow_is_given_up_for_another(painted_table: Callable[..., Any]) -> None:
+def test_a_line_that_the_arm_cannot_follow_is_replaced(painted_table: Callable[..., Any]) -> None:
     class ShortArm(painted_table):  # type: ignore[misc, valid-type]
         def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
             if end_xy[0] > 0:

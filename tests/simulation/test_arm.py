@@ -1,4 +1,4 @@
-"""What is let go lies where it was put: fingers that move as one, a hand that rises straight, nothing dropped early."""
+"""The arm: coupled fingers, straight rises, and objects that lie where they are placed."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def _pick_first(backend):
     ],
 )
 def test_what_is_placed_neither_rolls_off_nor_is_thrown(split, names):
-    """Fingers of their own, at full speed from the first moment, and a hand that swung sideways: up to 95 mm."""
+    """Uncoupled fingers that opened at full speed, and a sideways motion of the hand, caused errors of up to 95 mm."""
     rng = np.random.default_rng(2)
     with _table(split, *names) as backend:
         errors = []
@@ -52,7 +52,7 @@ def test_a_finger_that_meets_something_first_takes_the_other_along():
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_a_tall_object_that_reaches_the_palm_is_lowered_all_the_way(seed):
-    """The palm's push on what it holds was once taken for the table's, and the bottle dropped from 70 mm."""
+    """The palm's force on the held bottle was mistaken for the table's, and the bottle dropped from 70 mm."""
     with _table("test", "test_05_bottle") as backend:
         backend.reset(np.random.default_rng(seed), new_scene=True)
         lying = backend.object_states()[0].position[2]
@@ -79,7 +79,7 @@ def test_the_hand_rises_straight_from_where_it_sags_below_the_last_waypoint():
     assert np.ptp(np.array(tips)[:, :2], axis=0).max() < 1e-3
 
 
-def test_a_path_is_gone_at_one_speed_however_its_waypoints_lie():
+def test_a_path_is_followed_at_one_speed_for_any_spacing_of_its_waypoints():
     start, end = np.zeros(7), np.linspace(0.1, 0.3, 7)
     even, _ = time_path(np.array([start, end]), 0.4)
     uneven, velocities = time_path(np.array([start, 0.01 * end, 0.6 * end, end]), 0.4)

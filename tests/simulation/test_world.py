@@ -1,4 +1,4 @@
-"""Physics that stays honest: friction grasps, motors within limits, an arm out of view, objects that return."""
+"""The physics: grasps by friction, joint limits, the arm out of every view, and objects that are returned."""
 
 import numpy as np
 import pybullet
@@ -8,9 +8,10 @@ from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.benchmarks.speed.interactions import resident_mb
 from tabletop_interaction.envs import PickOutcome, open_backend
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.sawyer.kinematics import forward
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL
 from tabletop_interaction.simulation import SimulationConfig
-from tabletop_interaction.simulation.arm import AWAY, load_arm, time_path
+from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, load_arm, time_path
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.client import BulletClient
@@ -18,6 +19,7 @@ from tabletop_interaction.simulation.renderer import tiny_render
 from tabletop_interaction.simulation.scene import draw_light
 
 LIGHT = draw_light(np.random.default_rng(0))
+BASE_IN_OWN_AXES = np.array([BASE_XYZ[1], -BASE_XYZ[0], BASE_XYZ[2]])
 
 
 def _free_point(backend):
@@ -32,7 +34,7 @@ def _position(backend, id_):
 
 
 def _tied_together(client):
-    """The bodies that have a part in any constraint."""
+    """The bodies of all constraints."""
     constraints = [client.getConstraintUniqueId(number) for number in range(client.getNumConstraints())]
     infos = [client.getConstraintInfo(constraint) for constraint in constraints]
     return {info[field] for info in infos for field in (0, 2)}
@@ -92,7 +94,9 @@ def test_a_second_pick_while_holding_is_refused(backend):
 def test_the_arm_reaches_all_of_the_arena_at_any_angle(backend, x, y):
     backend.reset(np.random.default_rng(4), new_scene=False)
     for angle in np.linspace(-np.pi / 2, np.pi / 2, 5):
-        backend._world.arm.vertical_path(float(x), float(y), float(angle), 0.10, 0.009)
+        path = backend._world.arm.vertical_path(float(x), float(y), float(angle), 0.10, 0.009)
+        for q, z in ((path[0], 0.10), (path[-1], 0.009)):
+            np.testing.assert_allclose(forward(q)[:3, 3] + BASE_IN_OWN_AXES, [y, -x, z], atol=1e-3)
 
 
 def test_joint_speeds_stay_within_the_arms_limits(backend):

@@ -10,7 +10,7 @@ from tabletop_interaction.ranges import check_range
 
 @pytest.mark.parametrize("value", [1, 1.5, 3])
 def test_limits_are_accepted(value):
-    check_range("strokes", value, 1, 3)
+    assert check_range("strokes", value, 1, 3) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Objects can be seen, stood up, gripped, and told apart."""
+"""Objects are visible, stable, graspable and distinct."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def points_on(model: ObjectModel) -> NDArray:
 
 
 def distance_outside(points: NDArray, hull: NDArray) -> NDArray:
-    """How far points (N, 3) stand out of the planes of a convex hull, metres; 0 inside."""
+    """Distance of points (N, 3) outside the planes of a convex hull, metres; 0 inside."""
     planes = ConvexHull(hull).equations
     return np.maximum((points @ planes[:, :3].T + planes[:, 3]).max(axis=1), 0)
 
@@ -204,7 +204,7 @@ def test_pieces_do_not_reach_beyond_what_is_seen(model: ObjectModel) -> None:
 
 
 def test_it_stands_on_more_than_a_point(model: ObjectModel) -> None:
-    """The centre of mass lies above the polygon of what touches the table, with some room to each side."""
+    """The centre of mass lies above the polygon of the contact points, with a margin."""
     points = np.concatenate(model.collision)
     touching = points[points[:, 2] < points[:, 2].min() + 0.0015, :2]
     planes = ConvexHull(touching).equations

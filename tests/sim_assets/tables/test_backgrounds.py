@@ -1,4 +1,4 @@
-"""The table tops: their names, their pictures, and that no two of them are alike."""
+"""The table tops: names, pictures, and differences between them."""
 
 from __future__ import annotations
 
