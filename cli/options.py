@@ -65,7 +65,7 @@ def _parameters(kind: type, names: Iterable[str], values: Mapping[str, Any]) -> 
         if inner:
             yield from _parameters(hints[outer], [inner], values)
             continue
-        annotation: Any = Annotated[hints[name], tyro.conf.arg(help=" ".join((helps[name] or "").split()))]  # type: ignore[valid-type]
+        annotation: Any = Annotated[hints[name], tyro.conf.arg(help=" ".join((helps[name] or "").split()))]
         default = values.get(name, defaults[name])
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
