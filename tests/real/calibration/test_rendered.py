@@ -92,16 +92,20 @@ def test_a_large_board_gives_the_simulations_own_cameras(rendered_lab, small_pic
     _assert_camera(_placed(A3_BOARD, view, small_pictures[view.name], TURNED), view)
 
 
-@pytest.mark.parametrize("method", ["park", "shah"])
-def test_a_board_on_the_hand_gives_the_base(rendered_lab, method):
-    board, views = rendered_lab.board, rendered_lab.views[:2]
-    sightings = [
-        Sighting(view, board.find(pictures[view.name]), forward(q, HAND))
+@pytest.fixture(scope="module")
+def sightings(rendered_lab):
+    """The board on the hand in all its pictures."""
+    return [
+        Sighting(view, rendered_lab.board.find(pictures[view.name]), forward(q, HAND))
         for q, pictures in zip(rendered_lab.joints(), rendered_lab.on_the_hand, strict=True)
-        for view in views
+        for view in rendered_lab.views[:2]
     ]
+
+
+@pytest.mark.parametrize("method", ["park", "shah"])
+def test_a_board_on_the_hand_gives_the_base(rendered_lab, sightings, method):
     assert min(len(sighting.corners) for sighting in sightings) >= 6
-    fit = base_from_sightings(board, sightings, method)
+    fit = base_from_sightings(rendered_lab.board, sightings, method)
     distance, angle = _apart(fit.base_from_arena, rendered_lab.base_from_arena)
     assert distance < 0.001
     assert angle < 0.1
