@@ -32,12 +32,7 @@ class MonotonicClock:
 
 
 class Ticks:
-    """Evenly spaced ticks; a late tick delays all later ticks instead of shortening the gaps between them.
-
-    Args:
-        clock: what to wait on.
-        period: seconds between two ticks.
-    """
+    """Ticks every `period` seconds; a late tick delays all later ticks instead of shortening the gaps between them."""
 
     def __init__(self, clock: Clock, period: float) -> None:
         self._clock = clock

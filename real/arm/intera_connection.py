@@ -1,7 +1,8 @@
 """Connect to a Sawyer: import Rethink's SDK, check master, parameters and robot, and make the driver.
 
-Each check has a time limit and an error of its own. Connecting never ends the process, never waits without a limit, and
-never enables the robot.
+Each check has a time limit and its own message. Connecting never ends the process, never waits without a limit, and
+never enables the robot. It raises RobotUnavailable if the SDK is not installed, or if no Sawyer with an electric gripper
+is found or it differs from our model, and RobotFault if the robot is not enabled or stopped.
 """
 
 from __future__ import annotations
@@ -51,11 +52,7 @@ class InteraModules:
 
 
 def import_intera() -> InteraModules:
-    """Import ROS and Rethink's SDK, which come from the laboratory's ROS workspace.
-
-    Raises:
-        RobotUnavailable: one is not installed in this Python.
-    """
+    """Import ROS and Rethink's SDK, which come from the laboratory's ROS workspace."""
     try:
         with _without_cv_bridge():
             return InteraModules(
@@ -86,24 +83,13 @@ def _without_cv_bridge() -> Iterator[None]:
 
 
 def open_intera_driver(settings: SawyerSettings) -> InteraDriver:
-    """Connect to the robot at ROS_MASTER_URI.
-
-    Raises:
-        MasterUnreachable: no ROS master answers.
-        RobotUnavailable: the SDK is not installed, or no Sawyer with an electric gripper is found.
-        RobotFault: the robot is not enabled, or stopped.
-    """
+    """Connect to the robot at ROS_MASTER_URI; raises MasterUnreachable if no ROS master answers."""
     uri = check_master()
     return connect(import_intera(), MonotonicClock(), settings, f"Sawyer at {uri}")
 
 
 def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name: str) -> InteraDriver:
-    """Make a driver for the robot behind `modules`; the master is known to answer.
-
-    Raises:
-        RobotUnavailable: no Sawyer with an electric gripper is found, or it differs from our model.
-        RobotFault: the robot is not enabled, or stopped.
-    """
+    """Make a driver for the robot behind `modules`; the master is known to answer."""
     rospy, intera = modules.rospy, modules.intera_interface
     start_node(rospy, "tabletop_sawyer")
     _check_parameters(rospy, name)

@@ -42,12 +42,7 @@ class JointStates:
 
     The robot's clock may differ from ours, so the age counts from the arrival of the message. A message with the same
     time as the one before is a repetition and does not renew the joints. Messages without the arm's joints (head,
-    torso) are ignored.
-
-    Args:
-        rospy: the module, its node started.
-        message_type: `sensor_msgs.msg.JointState`.
-        clock: stamps the messages.
+    torso) are ignored. The node of `rospy` has started; `message_type` is `sensor_msgs.msg.JointState`.
     """
 
     def __init__(self, rospy: Any, message_type: Any, clock: Clock) -> None:

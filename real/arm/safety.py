@@ -1,7 +1,8 @@
 """Checks before the arm moves: points and paths outside the arena, the workspace or the joint limits, and
 self-collision.
 
-Pure functions that return nothing or raise; a target is refused, never clipped.
+Pure functions that return nothing or raise UnreachableTarget with the reason and the place; a target is refused, never
+clipped. Nothing was moved then.
 """
 
 from __future__ import annotations
@@ -25,11 +26,7 @@ _CHECK_STEP_RAD = 0.03
 
 
 def check_inside(arena: Arena, what: str, x: float, y: float) -> None:
-    """Refuse a point of the table outside the arena.
-
-    Raises:
-        UnreachableTarget: it lies outside or is not finite; nothing was moved.
-    """
+    """Refuse a point of the table outside the arena, or one that is not finite."""
     if not (math.isfinite(x) and math.isfinite(y) and arena.contains(x, y)):
         raise UnreachableTarget(
             f"{what} at x {x:.3f} m, y {y:.3f} m lies outside the arena ({arena.x_min} to {arena.x_max} m, "
@@ -41,7 +38,6 @@ def check_commands(commands: Floats, base_from_arena: Floats, safety: SafetySett
     """Refuse joint commands (T, 7) too near a joint limit or the arm itself, or outside the workspace.
 
     Raises:
-        UnreachableTarget: names the joint or link and the place.
         SelfCollision: an UnreachableTarget that names the two links, the command and the distance.
     """
     _check_joints(commands, safety.joint_margin_rad)
@@ -56,11 +52,7 @@ def check_commands(commands: Floats, base_from_arena: Floats, safety: SafetySett
 
 
 def check_clearance(commands: Floats, base_from_arena: Floats, height: float) -> None:
-    """Refuse joint commands (T, 7) that bring the gripper below `height`, metres above the table.
-
-    Raises:
-        UnreachableTarget: says how low the gripper would come.
-    """
+    """Refuse joint commands (T, 7) that bring the gripper below `height`, metres above the table."""
     arena_from_base = np.linalg.inv(base_from_arena)
     lowest = min(float((arena_from_base @ forward(q))[2, 3]) for q in thinned(commands))
     if lowest < height:

@@ -93,11 +93,7 @@ def calibrate_view(
 
 
 def arena_crop(full: View, arena: Arena, width: int, height: int) -> ViewCrop:
-    """The crop of a camera's full picture that contains the arena, with the proportions width x height.
-
-    Raises:
-        CalibrationRejected: the camera does not see all of the arena.
-    """
+    """The crop of a camera's full picture around the arena, with the proportions width x height."""
     try:
         return crop_around(full.project(arena_border(arena)), full.width, full.height, width, height)
     except CalibrationRejected as error:

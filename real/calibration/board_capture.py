@@ -25,11 +25,7 @@ _NEW_FRACTION = 0.04
 
 
 def picture_paths(folder: Path, views: Iterable[str]) -> dict[str, tuple[Path, ...]]:
-    """The pictures of each view in a folder, by view.
-
-    Raises:
-        InvalidConfiguration: no such folder, or a view without pictures.
-    """
+    """The pictures of each view in a folder, by view; InvalidConfiguration if a view has none."""
     if not folder.is_dir():
         raise InvalidConfiguration(f"there is no folder {folder}; give a folder with one folder of pictures per view")
     paths = {}
@@ -43,11 +39,7 @@ def picture_paths(folder: Path, views: Iterable[str]) -> dict[str, tuple[Path, .
 
 
 def read_picture(path: Path, settings: CameraSettings) -> Picture:
-    """A camera's full picture, uint8 (H, W, 3) RGB.
-
-    Raises:
-        InvalidConfiguration: it cannot be read, or its size is not the camera's.
-    """
+    """A camera's full picture, uint8 (H, W, 3) RGB; InvalidConfiguration if its size is not the camera's."""
     # The orientation tag is ignored: pixels stay where the sensor has them.
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:

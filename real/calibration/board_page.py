@@ -61,11 +61,7 @@ def draw_page(board: Board, paper: Paper) -> Bytes:
 
 
 def write_page(page: Bytes, path: Path) -> None:
-    """Write the page as PDF or PNG, by the path's suffix, with its physical size.
-
-    Raises:
-        InvalidConfiguration: another suffix.
-    """
+    """Write the page as PDF or PNG, by the path's suffix, with its physical size."""
     if path.suffix not in (".pdf", ".png"):
         raise InvalidConfiguration(f"suffix {path.suffix!r} came; a page is written as .pdf or .png")
     dots_per_inch = _PX_PER_MM * 25.4

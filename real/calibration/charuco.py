@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tabletop_interaction.arrays import Bytes, Floats, Ints
+from tabletop_interaction.arrays import Bytes, Floats, Ints, Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 
 DICTIONARIES = ("DICT_4X4_50", "DICT_4X4_100", "DICT_5X5_50", "DICT_5X5_100", "DICT_6X6_100")
@@ -118,7 +118,7 @@ class Board:
         square_px = round(self.square_mm * px_per_mm)
         return np.asarray(self.pattern.generateImage((self.columns * square_px, self.rows * square_px)), np.uint8)
 
-    def find(self, image: Bytes) -> Corners:
+    def find(self, image: Picture) -> Corners:
         """The inner corners in a picture, uint8 (H, W, 3) RGB; none if the board is not seen."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         pixels, ids, _, _ = self._detector.detectBoard(grey)

@@ -91,7 +91,8 @@ def base_from_sightings(
     _check_turns(first)
     base_from_camera = _solve(board, first, method)
     base_from_arena = base_from_camera @ first[0].view.camera_from_arena
-    fit = _refine(board, sightings, base_from_arena, _hand_from_board(board, first[0], base_from_camera))
+    hand_from_board = np.linalg.inv(first[0].base_from_hand) @ base_from_camera @ _board_pose(board, first[0])
+    fit = _refine(board, sightings, base_from_arena, hand_from_board)
     if fit.rms > max_rms:
         raise CalibrationRejected(
             f"the board's corners are {1000 * fit.rms:.1f} mm off ({fit.rms_px:.1f} px); at most {1000 * max_rms:.1f} "
@@ -174,10 +175,6 @@ def _metres_per_pixel(sighting: Sighting, base_from_arena: Floats, hand_from_boa
     arena_from_board = np.linalg.inv(base_from_arena) @ sighting.base_from_hand @ hand_from_board
     depth = (sighting.view.camera_from_arena @ arena_from_board)[2, 3]
     return np.full(len(sighting.corners), depth / sighting.view.intrinsics[0, 0])
-
-
-def _hand_from_board(board: Board, sighting: Sighting, base_from_camera: Floats) -> Floats:
-    return np.linalg.inv(sighting.base_from_hand) @ base_from_camera @ _board_pose(board, sighting)
 
 
 def _board_pose(board: Board, sighting: Sighting) -> Floats:

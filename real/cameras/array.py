@@ -50,11 +50,10 @@ class CameraArray:
     """The open cameras of a table, by view.
 
     Args:
-        cameras: by the view's name.
-        settings: by the view's name.
+        cameras, settings: by the view's name.
         views: with the same names; they define the size of the pictures.
-        crops: by the view's name; the part of the full picture that becomes the view's picture. Views without an entry
-            take the largest centred part.
+        crops: by the view's name, the part of the full picture that becomes the view's picture; by default the largest
+            centred part.
         timeout_s: time limit of `read_all` for all cameras together, seconds.
     """
 

@@ -53,14 +53,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class CalibrationStep:
-    """A step of `tabletop calibrate` and the largest accepted residual of its result.
-
-    Attributes:
-        prefix: start of `Calibration.what`.
-        name: of the finding.
-        max_residual: in the calibration's unit.
-        command: of the step.
-    """
+    """A step of `tabletop calibrate`: the prefix of `Calibration.what`, the finding's name, the largest accepted residual
+    in the calibration's unit, and the command."""
 
     prefix: str
     name: str

@@ -50,15 +50,8 @@ _PAUSES_IN_AGES = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Equipment:
-    """Functions that open the parts of a laboratory.
-
-    Attributes:
-        open_camera: opens the camera of one view.
-        open_driver: connects to the robot.
-        clock: of the driver.
-        uses_ros: whether a ROS master is needed.
-        ages: whether a calibration ages.
-    """
+    """How to open the camera of a view and the driver, the driver's clock, and whether a ROS master is needed and
+    calibrations age."""
 
     open_camera: Callable[[View], CameraArray]
     open_driver: Callable[[SawyerSettings], SawyerDriver]
@@ -142,11 +135,7 @@ def go_away(lab: Lab, equipment: Equipment) -> bool:
     """Move the arm out of every view at a tenth of its rated speed, with all checks of a pick; the fingers stay.
 
     Returns:
-        whether it had to move.
-
-    Raises:
-        RobotUnavailable: the robot is not found.
-        RobotFault: it must not move, there is no safe path, or something stopped it; it holds.
+        whether it had to move. RobotUnavailable and RobotFault are raised as by `open_driver` and `SawyerArm`.
     """
     settings = slowed(lab.settings)
     check_level(lab.base_from_arena, settings.safety)

@@ -111,11 +111,7 @@ class LabFile:
     """The sections of a lab file; each property converts and checks its section when it is read.
 
     All properties raise InvalidConfiguration if the section is missing or wrong; the message names the file, the
-    section, the field, the value and what is accepted.
-
-    Attributes:
-        path: of the file, for messages.
-        plain: the sections as YAML reads them.
+    section, the field, the value and what is accepted. `plain` has the sections as YAML reads them.
     """
 
     path: Path

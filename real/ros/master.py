@@ -30,11 +30,11 @@ def check_master(uri: str | None = None, timeout_s: float = 3.0) -> str:
     try:
         # An open port may never answer, so the time limit applies to every read, too.
         with xmlrpc.client.ServerProxy(uri, transport=_TimedTransport(timeout_s)) as master:
-            code, *_ = _as_list(master.getPid("/tabletop_interaction"))
+            answer = master.getPid("/tabletop_interaction")
     except (OSError, HTTPException, xmlrpc.client.Error, ValueError) as error:
         raise MasterUnreachable(_no_answer(uri, timeout_s, error)) from error
-    if code != 1:
-        raise MasterUnreachable(_no_answer(uri, timeout_s, f"status {code}"))
+    if not isinstance(answer, list) or answer[:1] != [1]:
+        raise MasterUnreachable(_no_answer(uri, timeout_s, f"it answers {answer!r}"))
     return uri
 
 
@@ -47,12 +47,6 @@ class _TimedTransport(xmlrpc.client.Transport):
         connection = super().make_connection(host)
         connection.timeout = self._timeout_s
         return connection
-
-
-def _as_list(answer: Any) -> list[Any]:
-    if not isinstance(answer, list) or not answer:
-        raise ValueError(f"it answers {answer!r}")
-    return answer
 
 
 def _no_answer(uri: str, timeout_s: float, why: object) -> str:

@@ -24,15 +24,10 @@ from tabletop_interaction.simulation.world import World
 
 @dataclass(frozen=True, eq=False)
 class Twin:
-    """The parts of a backend, and the robot behind them.
+    """The parts of a backend on a simulated table.
 
-    Attributes:
-        table: the simulated table with the true state of the objects.
-        robot: moves the simulated arm; its faults are switched on here.
-        modules: the stand-ins for rospy and intera_interface.
-        clock: simulated time.
-        cameras: of the simulated table.
-        operator: lays simulated scenes.
+    `table` has the true state of the objects, `robot` has the switches for faults, and `modules` are the stand-ins for
+    rospy and intera_interface.
     """
 
     table: SimulationBackend

@@ -70,13 +70,7 @@ class TwinNode:
     """New lab file for this node, for `tabletop doctor --config` and other commands."""
 
     def run(self) -> None:
-        """Publish until a signal, the master or a newer twin ends it.
-
-        Raises:
-            InvalidConfiguration: a rate out of range, an existing lab file, ROS is not installed, or the master belongs
-                to a robot.
-            MasterUnreachable: no ROS master answers.
-        """
+        """Publish until a signal, the master or a newer twin ends it."""
         if not 0 < self.rate <= RATE_HZ:
             raise InvalidConfiguration(f"rate {self.rate:g} came; accepted is more than 0 and up to {RATE_HZ} Hz")
         ros, uri = import_ros(), check_master()
@@ -109,11 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def write_ros_lab(path: Path, now: datetime) -> None:
-    """Write the twin's lab file with the node's topics as cameras and a robot behind ROS.
-
-    Args:
-        path: of the new file.
-        now: time of the calibrations.
+    """Write the twin's lab file with the node's topics as cameras and a robot behind ROS, calibrated `now`.
 
     Raises:
         InvalidConfiguration: the file exists; nothing was written.

@@ -29,11 +29,7 @@ class RosModules:
 
 
 def import_ros() -> RosModules:
-    """Import the modules.
-
-    Raises:
-        InvalidConfiguration: one is not installed in this Python.
-    """
+    """Import the modules; InvalidConfiguration if one is not installed in this Python."""
     try:
         return RosModules(*(importlib.import_module(name) for name in ("rospy", "sensor_msgs.msg", "std_msgs.msg")))
     except ImportError as error:
@@ -41,11 +37,7 @@ def import_ros() -> RosModules:
 
 
 def check_no_robot(rospy: Any) -> None:
-    """Refuse a master that belongs to a robot.
-
-    Raises:
-        InvalidConfiguration: it does.
-    """
+    """Refuse, by InvalidConfiguration, a master that belongs to a robot."""
     if not rospy.has_param(MARK) and any(rospy.has_param(name) for name in PARAMETERS):
         raise InvalidConfiguration(
             "this master belongs to a robot, whose joint states a twin must not replace; nothing was published; start "
@@ -66,13 +58,7 @@ def picture_topic(view: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Topics:
-    """The publishers; made by `advertise`.
-
-    Attributes:
-        ros: the modules.
-        joints: publishes on /robot/joint_states.
-        pictures: publishers by the view's name.
-    """
+    """The publishers of joints and, by view, of pictures; made by `advertise`."""
 
     ros: RosModules
     joints: Any

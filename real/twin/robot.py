@@ -63,11 +63,7 @@ class TwinFaults:
 
 
 class TwinRobot:
-    """A Sawyer in PyBullet with its controller. It starts enabled and calibrated.
-
-    Args:
-        table: a simulation with a scene; only this class drives its arm.
-    """
+    """A Sawyer in PyBullet with its controller; starts enabled and calibrated. Only this class drives the table's arm."""
 
     def __init__(self, table: SimulationBackend) -> None:
         self._table = table

@@ -45,11 +45,7 @@ class TwinSubscriber:
 
 
 class TwinRospy:
-    """`rospy` in one process and without a master: one topic and a few parameters.
-
-    Args:
-        robot: whose joints are published.
-    """
+    """`rospy` in one process and without a master: the topic of the robot's joints and a few parameters."""
 
     ROSException = ROSException
 
