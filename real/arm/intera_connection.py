@@ -1,8 +1,8 @@
 """Connect to a Sawyer: import Rethink's SDK, check master, parameters and robot, and make the driver.
 
 Each check has a time limit and its own message. Connecting never ends the process, never waits without a limit, and
-never enables the robot. It raises RobotUnavailable if the SDK is not installed, or if no Sawyer with an electric gripper
-is found or it differs from our model, and RobotFault if the robot is not enabled or stopped.
+never enables the robot. It raises RobotUnavailable if the SDK is not installed, or if no Sawyer with an electric
+gripper is found or it differs from our model, and RobotFault if the robot is not enabled or stopped.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.files import write_file
 from tabletop_interaction.real.calibration.charuco import Board, Corners
-from tabletop_interaction.real.cameras.array import Camera, CameraSettings, read_frames
+from tabletop_interaction.real.cameras.array import CameraSettings, read_frames
+from tabletop_interaction.real.cameras.frames import Camera
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _MIN_CORNERS = 8

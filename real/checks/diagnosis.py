@@ -53,8 +53,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class CalibrationStep:
-    """A step of `tabletop calibrate`: the prefix of `Calibration.what`, the finding's name, the largest accepted residual
-    in the calibration's unit, and the command."""
+    """A step of `tabletop calibrate`: the prefix of `Calibration.what`, the finding's name, the largest accepted
+    residual in the calibration's unit, and the command."""
 
     prefix: str
     name: str

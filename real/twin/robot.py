@@ -63,7 +63,7 @@ class TwinFaults:
 
 
 class TwinRobot:
-    """A Sawyer in PyBullet with its controller; starts enabled and calibrated. Only this class drives the table's arm."""
+    """A Sawyer in PyBullet with its controller, enabled and calibrated. Only this class drives the table's arm."""
 
     def __init__(self, table: SimulationBackend) -> None:
         self._table = table
