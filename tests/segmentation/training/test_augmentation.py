@@ -1,7 +1,18 @@
+"""Maps keep centres and areas; prints, shadows and colours change what they may."""
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tabletop_interaction.segmentation.training.augmentation import printed, shadowed, with_other_colours
+from tabletop_interaction.segmentation.training.augmentation import (
+    affine,
+    printed,
+    shadowed,
+    warped_picture,
+    warped_point,
+    with_other_colours,
+)
 
 SIDE = 96
 
@@ -53,3 +64,19 @@ def test_a_shadow_darkens_near_the_object_and_nowhere_else(disc, seed):
     assert result.max() <= 255
     assert result.min() < 245
     assert (result[:4, :4] > 254).all()
+
+
+@given(st.floats(0.3, 3), st.floats(-3, 3), st.booleans(), st.tuples(*[st.floats(-500, 500)] * 4).map(np.array))
+def test_the_map_takes_the_centre_to_the_target_and_areas_by_the_scale(scale, turn, mirror, points) -> None:
+    matrix = affine(scale, turn, mirror, points[:2], points[2:])
+    assert warped_point(matrix, points[:2]) == pytest.approx(points[2:], abs=1e-6)
+    assert np.linalg.det(matrix[:, :2]) == pytest.approx(-(scale**2) if mirror else scale**2)
+
+
+def test_a_shrunken_picture_keeps_its_mean_and_loses_its_stripes() -> None:
+    stripes = np.zeros((200, 200, 3), np.uint8)
+    stripes[:, ::2] = 200
+    crop = warped_picture(stripes, affine(0.5, 0.0, False, np.array([100.0, 100.0]), np.array([48.0, 48.0])), 96)
+    middle = crop[10:80, 10:80].astype(float)
+    assert middle.mean() == pytest.approx(100, abs=20)
+    assert middle.std() < 25

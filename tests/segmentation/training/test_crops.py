@@ -1,0 +1,154 @@
+"""Positions, masks and pixels of crops agree, and are the same for the same seed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabletop_interaction.segmentation.config import STRIDE
+from tabletop_interaction.segmentation.network import MaskGrid
+from tabletop_interaction.segmentation.rle import rle_from_mask
+from tabletop_interaction.segmentation.training.augmentation import position_grid
+from tabletop_interaction.segmentation.training.batches import IGNORED, NEGATIVE, POSITIVE
+from tabletop_interaction.segmentation.training.config import CropConfig
+from tabletop_interaction.segmentation.training.crops import CropSampler
+from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
+
+GRID = MaskGrid(41, 4.0)
+AS_IT_IS = CropConfig(paste_share=0.0, print_share=0.0, colour_share=0.0)
+PLAIN = replace(AS_IT_IS, off_scale_share=0.0, background_share=0.0)
+
+
+def a_picture(box: tuple[int, int, int, int] = (180, 140, 70, 40)) -> tuple[np.ndarray, np.ndarray]:
+    """A dark table with one bright box (x, y, width, height), and the box's mask."""
+    x, y, width, height = box
+    picture = np.full((350, 430, 3), 40, np.uint8)
+    picture[y : y + height, x : x + width] = 220
+    mask = np.zeros((350, 430), bool)
+    mask[y : y + height, x : x + width] = True
+    return picture, mask
+
+
+def one_object(complete: bool = False) -> ExampleSet:
+    picture, mask = a_picture()
+    return ExampleSet((Example("p", (215.0, 160.0), rle_from_mask(mask)),), {"p": picture}, complete)
+
+
+def test_in_and_near_what_is_ignored_nothing_is_negative_and_objects_stay_positive() -> None:
+    _, mask = a_picture()
+    crowd = np.zeros_like(mask)
+    crowd[140:180, 260:300] = True
+    known = one_object(complete=True)
+    careful = replace(known, ignored={"p": (rle_from_mask(crowd),)})
+    pairs = []
+    for seed in range(8):
+        pairs.append([CropSampler(e, PLAIN, GRID).crop(np.random.default_rng(seed)) for e in (known, careful)])
+    for plain, cautious in pairs:
+        changed = plain.scores != cautious.scores
+        assert (plain.image == cautious.image).all()
+        assert changed.any()
+        assert (plain.scores[changed] == NEGATIVE).all()
+        assert (cautious.scores[changed] == IGNORED).all()
+        assert (cautious.scores == NEGATIVE).any()
+
+
+def test_without_an_object_no_crops_are_drawn() -> None:
+    examples = ExampleSet((Example("p", (10.0, 10.0), None),), {"p": a_picture()[0]})
+    with pytest.raises(NoExamples, match="collect"):
+        CropSampler(examples, PLAIN, GRID)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_positions_masks_and_pixels_speak_of_the_same_object(seed: int) -> None:
+    crop = CropSampler(one_object(), PLAIN, GRID).crop(np.random.default_rng(seed))
+    grey = crop.image.astype(float).mean(-1)
+    assert len(crop.masks) >= 1
+    seen = crop.masks[0]
+    table = grey[PLAIN.crop_px // 2 - 1 :: 60, ::60]
+    assert grey[seen].mean() > np.median(table) + 40
+    ys, xs = np.nonzero(seen)
+    side = max(np.ptp(xs), np.ptp(ys))
+    # A turn by 15 degrees widens the box of an oblong by a tenth or so.
+    assert 2**-0.25 * 0.9 < side / PLAIN.object_px < 2**0.25 * 1.15
+    centre = np.array([xs.min() + xs.max(), ys.min() + ys.max()]) / 2
+    distance = np.linalg.norm(position_grid(PLAIN.crop_px) - centre, axis=-1)
+    positives = crop.scores == POSITIVE
+    assert positives[np.unravel_index(distance.argmin(), distance.shape)]
+    assert distance[positives].max() <= PLAIN.positive_px + 2
+    away = np.abs(position_grid(PLAIN.crop_px) - centre).sum(-1)
+    assert away[crop.scores == NEGATIVE].min() > PLAIN.negative_px - 3
+    assert (np.argwhere(positives) == crop.positions_rc).all()
+
+
+def test_mask_targets_lie_on_the_object_around_their_position() -> None:
+    batch = CropSampler(one_object(), PLAIN, GRID).batch(0, 0, 8)
+    for (number, row, column), mask in zip(batch.positions.tolist(), batch.masks.numpy(), strict=True):
+        ys, xs = np.nonzero(mask)
+        offsets = GRID.offsets().numpy()
+        points_xy = np.column_stack([STRIDE * column + offsets[xs], STRIDE * row + offsets[ys]]).round().astype(int)
+        inside = ((points_xy >= 0) & (points_xy < PLAIN.crop_px)).all(1)
+        x, y = points_xy[inside].T
+        image = batch.images[number].float().mean(0).numpy()
+        assert image[y, x].mean() > image.mean() + 40
+
+
+def test_batches_depend_on_seed_and_number_alone() -> None:
+    sampler = CropSampler(one_object(), CropConfig(), GRID)
+    again = CropSampler(one_object(), CropConfig(), GRID)
+    with ThreadPoolExecutor(3) as pool:
+        drawn = list(pool.map(lambda number: sampler.batch(5, number, 3), (3, 1, 2)))
+    assert all(
+        (one == other).all()
+        for number, batch in zip((3, 1, 2), drawn, strict=True)
+        for one, other in zip(batch, again.batch(5, number, 3), strict=True)
+    )
+    assert (sampler.batch(6, 1, 3).images != drawn[1].images).any()
+
+
+def test_an_object_far_off_in_scale_is_negative() -> None:
+    sampler = CropSampler(one_object(), replace(PLAIN, off_scale_share=1.0), GRID)
+    batch = sampler.batch(0, 0, 12)
+    assert len(batch.positions) == 0
+    assert (batch.scores == NEGATIVE).any()
+
+
+def test_pasted_objects_are_positive_and_seen() -> None:
+    config = replace(PLAIN, paste_share=1.0)
+    sampler = CropSampler(one_object(), config, GRID)
+    crops = [sampler.crop(np.random.default_rng(seed)) for seed in range(12)]
+    plain = CropSampler(one_object(), PLAIN, GRID)
+    assert sum(len(crop.masks) for crop in crops) > 1.7 * sum(
+        len(plain.crop(np.random.default_rng(seed)).masks) for seed in range(12)
+    )
+    for crop in crops:
+        grey = crop.image.astype(float).mean(-1)
+        assert all(grey[mask].mean() > np.median(grey) + 25 for mask in crop.masks)
+
+
+def test_a_click_on_background_speaks_of_its_neighbourhood_only() -> None:
+    picture, mask = a_picture()
+    pool = (Example("p", (215.0, 160.0), rle_from_mask(mask)), Example("q", (200.0, 170.0), None))
+    examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
+    config = replace(AS_IT_IS, background_share=1.0)
+    crop = CropSampler(examples, config, GRID).crop(np.random.default_rng(0))
+    negatives = position_grid(config.crop_px)[crop.scores == NEGATIVE]
+    assert len(crop.masks) == 0
+    assert 1 <= len(negatives) <= 25
+    assert np.ptp(negatives, axis=0).max() <= 2 * config.negative_px
+
+
+def test_positions_beyond_the_picture_say_nothing() -> None:
+    picture, mask = a_picture((0, 0, 60, 40))
+    examples = ExampleSet((Example("p", (30.0, 20.0), rle_from_mask(mask)),), {"p": picture}, complete=True)
+    sampler = CropSampler(examples, PLAIN, GRID)
+    crops = [sampler.crop(np.random.default_rng(seed)) for seed in range(10)]
+    grey = np.array([[124, 116, 104]])
+    corners = [crop for crop in crops if (np.abs(crop.image[40, 40] / 1.0 - grey) < 60).all()]
+    assert corners
+    assert any((crop.scores[2:-2, 2:-2] == IGNORED).sum() > 15 for crop in crops)

@@ -1,0 +1,52 @@
+"""Decoded pictures read back, survive kills, and refuse foreign folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore, add_pictures, open_pictures
+
+
+def test_pictures_read_back_and_a_key_is_kept_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = {f"{n}": rng.integers(0, 256, (5 + n, 7, 3), dtype=np.uint8) for n in range(4)}
+    add_pictures(tmp_path / "store", list(pictures.items())[:2])
+    add_pictures(tmp_path / "store", [*list(pictures.items())[2:], ("0", pictures["1"])])
+    store = open_pictures(tmp_path / "store")
+    assert list(store) == list(pictures)
+    assert all((store[key] == pictures[key]).all() for key in pictures)
+    assert not store["0"].flags.writeable
+
+
+def test_what_a_kill_left_behind_the_index_is_overwritten(tmp_path: Path) -> None:
+    first, second = np.full((2, 2, 3), 1, np.uint8), np.full((2, 2, 3), 2, np.uint8)
+    add_pictures(tmp_path, [("first", first)])
+    with open(tmp_path / "pictures.u8", "ab") as file:
+        file.write(b"torn")
+    store = add_pictures(tmp_path, [("second", second)])
+    assert (store["first"] == first).all()
+    assert (store["second"] == second).all()
+
+
+def test_a_store_that_fails_half_way_keeps_what_came_before(tmp_path: Path) -> None:
+    with pytest.raises(InvalidPictureStore, match="float64"):
+        add_pictures(tmp_path / "s", [("good", np.zeros((2, 2, 3), np.uint8)), ("bad", np.zeros((2, 2, 3)))])
+    assert list(open_pictures(tmp_path / "s")) == ["good"]
+
+
+def test_a_foreign_or_damaged_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InvalidPictureStore, match=r"thesis\.txt"):
+        add_pictures(tmp_path, [])
+    store = tmp_path / "store"
+    add_pictures(store, [("a", np.zeros((2, 2, 3), np.uint8))])
+    (store / "pictures.u8").write_bytes(b"")
+    with pytest.raises(InvalidPictureStore, match="0 bytes of 12"):
+        open_pictures(store)
+    (store / "pictures.json").write_text(json.dumps({"schema_version": 99, "places": {}}))
+    with pytest.raises(InvalidPictureStore, match="version 99"):
+        open_pictures(store)
