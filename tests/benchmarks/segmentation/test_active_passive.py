@@ -56,7 +56,7 @@ def test_a_single_run_and_unfinished_runs_are_refused(write: Write, tmp_path: Pa
         compare_runs({"a": tmp_path / "a", "p": learning_run(tmp_path / "p")})
 
 
-def test_what_differs_is_told(write: Write) -> None:
+def test_footnotes_name_what_differs(write: Write) -> None:
     notes = compare_runs({"a": write("a", "hhhh", 60, "hypothesis"), "p": write("p", "hm", 50)}).footnotes()
     assert notes[0] == "policy differs: hypothesis (a), random (p)"
     assert (

@@ -1,4 +1,4 @@
-"""Evaluations told: perfect masks give AP 1, and what is written says what was measured."""
+"""Evaluations: perfect masks give AP 1, and what is written says what was measured."""
 
 import json
 from pathlib import Path
