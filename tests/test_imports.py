@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_every_error_named_under_raises_exists():
                 named += [(str(path), each.split(".")[-1]) for each in names.split(", ")]
     assert len(named) > 100
     assert [(path, name) for path, name in named if name not in errors] == []
+
+
+def test_a_class_name_stands_for_one_class():
+    files = defaultdict(list)
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                files[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in files.items() if len(found) > 1} == {}
 
 
 def test_every_package_of_the_tree_is_installed():

@@ -45,7 +45,7 @@ def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> 
     # Journals first: a journal that is sealed meanwhile is then read twice instead of missed, and an open file can be
     # read after its name is removed.
     journals = [journal for *_, path in list_journals(folder) if (journal := _open_journal(path))]
-    sources: list[_Shard | _Journal] = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
+    sources: list[_Shard | _JournalRows] = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
     return InteractionTable(sources, _index_of(sources), [*SMALL_COLUMNS, *wanted])
 
 
@@ -65,7 +65,7 @@ class InteractionTable:
     Neighbours share a row group, which is read once when they are read in sequence. Not safe to use from two threads.
     """
 
-    def __init__(self, sources: Sequence[_Shard | _Journal], index: Ints, columns: Sequence[str]) -> None:
+    def __init__(self, sources: Sequence[_Shard | _JournalRows], index: Ints, columns: Sequence[str]) -> None:
         self._sources = sources
         self._index = index
         self._columns = list(columns)
@@ -116,7 +116,7 @@ class _Shard:
 
 
 @dataclass(frozen=True)
-class _Journal:
+class _JournalRows:
     """An open journal; each row is a group of its own, at `extents` in bytes."""
 
     file: pa.OSFile
@@ -158,7 +158,7 @@ def _whole(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _open_journal(path: Path) -> _Journal | None:
+def _open_journal(path: Path) -> _JournalRows | None:
     """Open a journal; None when it was sealed meanwhile."""
     try:
         file = pa.OSFile(str(path))
@@ -169,7 +169,7 @@ def _open_journal(path: Path) -> _Journal | None:
         extents.append(extent)
         ids.append(row.column("interaction_id").to_pylist())
         schema = row.schema
-    return _Journal(file, schema, extents, ids)
+    return _JournalRows(file, schema, extents, ids)
 
 
 def _open_shard(path: Path) -> _Shard:
@@ -180,7 +180,7 @@ def _open_shard(path: Path) -> _Shard:
         return _Shard(path, file.metadata, [list(islice(ids, size)) for size in sizes])
 
 
-def _index_of(sources: Sequence[_Shard | _Journal]) -> Ints:
+def _index_of(sources: Sequence[_Shard | _JournalRows]) -> Ints:
     """(rows, 3): source, group and row of the first occurrence of every interaction."""
     seen: dict[str, tuple[int, int, int]] = {}
     for number, source in enumerate(sources):
