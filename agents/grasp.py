@@ -1,6 +1,6 @@
-"""From a mask to a grasp: pick at the centroid, close across the principal axis (paper, section 3).
+"""From a mask to a grasp: pick at the centroid, close across the principal axis (Pathak et al. 2018, section 3).
 
-The mask's pixels are laid on a horizontal plane of the arena first, so that a slanted camera does not bend the axis.
+The mask's pixels are projected onto a horizontal plane of the arena first, so that a slanted view cannot turn the axis.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats, Mask, Points
 from tabletop_interaction.envs.views import View
 
 TYPICAL_HALF_HEIGHT_M = 0.02
-"""The plane on which masks are laid: half the height of a typical object, so that a slanted view does not shift it."""
+"""Height of the plane for masks, metres: half of a typical object, so that a slanted view does not shift masks."""
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class GraspPoint:
     angle: float
 
 
-def grasp_from_mask(mask: NDArray[np.bool_], view: View, plane_height: float = TYPICAL_HALF_HEIGHT_M) -> GraspPoint:
-    """The grasp for an object that is seen as `mask`.
+def grasp_from_mask(mask: Mask, view: View, plane_height: float = TYPICAL_HALF_HEIGHT_M) -> GraspPoint:
+    """The grasp of the object at a mask.
 
     Args:
         mask: bool (H, W).
-        view: the camera that saw it.
-        plane_height: height of the horizontal plane on which the pixels are taken to lie, metres.
+        view: the camera that took the picture.
+        plane_height: of the horizontal plane on which the pixels lie, metres.
 
     Raises:
         ValueError: the mask is empty or has another size than the view's pictures.
     """
     if mask.shape != (view.height, view.width):
         raise ValueError(
-            f"the mask is {mask.shape}; {view.name} has pictures of {(view.height, view.width)} (rows, columns)"
+            f"the mask is {mask.shape}; pictures of {view.name} are {(view.height, view.width)} (rows, columns)"
         )
     rows, columns = np.nonzero(mask)
     if len(rows) == 0:
-        raise ValueError("the mask is empty; there is nothing to grasp")
+        raise ValueError("the mask is empty; give a mask with at least one pixel")
     pixels = np.column_stack([columns, rows]).astype(np.float64)
     points = view.unproject(pixels, plane_height)
     weights = _pixel_areas(points, view)
@@ -50,7 +50,7 @@ def grasp_from_mask(mask: NDArray[np.bool_], view: View, plane_height: float = T
     return GraspPoint(float(x), float(y), minor_axis_angle(points[:, :2], weights))
 
 
-def minor_axis_angle(points: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:
+def minor_axis_angle(points: Points, weights: Floats | None = None) -> float:
     """Angle in [-pi/2, pi/2) of the direction in which points (N, 2) spread least, radians from the x axis."""
     centred = points - np.average(points, axis=0, weights=weights)
     spread = centred.T @ (centred if weights is None else centred * weights[:, None])
@@ -59,7 +59,7 @@ def minor_axis_angle(points: NDArray[np.float64], weights: NDArray[np.float64] |
     return (angle + np.pi / 2) % np.pi - np.pi / 2
 
 
-def _pixel_areas(points: NDArray[np.float64], view: View) -> NDArray[np.float64]:
-    """(N,) proportional to the area of the plane that each point's pixel covers: the cube of its depth."""
+def _pixel_areas(points: Points, view: View) -> Floats:
+    """(N,) proportional to the plane's area in each point's pixel: the cube of its depth."""
     depth = points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]
     return np.asarray(depth**3)

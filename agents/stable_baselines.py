@@ -1,6 +1,6 @@
-"""A policy of stable-baselines3 as an agent, and the picture that it is trained on and acts on.
+"""A policy of stable-baselines3 as an agent, and the pictures that it is trained on.
 
-The baseline that knows nothing of objects: pixels in, action out, learned from `TabletopRearrangement`'s reward alone.
+A baseline without objects: it maps pixels to actions and learns from `TabletopRearrangement`'s reward only.
 `docs/examples/stable_baselines.py` trains one.
 """
 
@@ -24,9 +24,9 @@ from tabletop_interaction.envs.actions import ACTION_SIZE
 from tabletop_interaction.errors import InvalidConfiguration
 
 POLICY_PATH = Path("runs/stable-baselines/policy.zip")
-"""Where the example writes its policy, and the agent looks for one."""
+"""Default path of the policy, in the example and in the agent."""
 POLICY_VARIABLE = "TABLETOP_POLICY"
-"""The environment variable that names another file."""
+"""Environment variable with another path."""
 
 _KEYS = ("view_0", "goal_0")
 # A fifth of 350 x 430.
@@ -39,9 +39,7 @@ _HOW_TO_TRAIN = (
 
 
 def policy_picture(observation: Observation) -> NDArray[np.uint8]:
-    """uint8 (70, 86, 6): the first view now, RGB, and behind it the goal's.
-
-    One picture of six channels, so that the first convolution already sees what differs.
+    """uint8 (70, 86, 6): the first view now, RGB, and the goal's, so that the first convolution sees their difference.
 
     Args:
         observation: of `TabletopRearrangement`; `view_0` and `goal_0` are read.
@@ -51,21 +49,22 @@ def policy_picture(observation: Observation) -> NDArray[np.uint8]:
 
 
 def with_policy_pictures(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """The environment with `policy_picture` for an observation: what stable-baselines3's `CnnPolicy` takes."""
+    """The environment with `policy_picture` as observation, for `CnnPolicy` of stable-baselines3."""
     return TransformObservation(env, policy_picture, gym.spaces.Box(0, 255, _SHAPE, np.uint8))
 
 
 class StableBaselinesAgent:
-    """Acts by the mean action of a trained policy; without randomness.
+    """Acts by the mean action of a trained policy, without randomness.
 
     For `tabletop benchmark rearrangement --agents tabletop_interaction.agents.stable_baselines:StableBaselinesAgent`.
-    The benchmark remembers episodes by the agent's name: give another policy another `--out`.
+    The benchmark stores episodes by the agent's name: use another `--out` for another policy.
 
-    The file is the one that the environment variable `TABLETOP_POLICY` names, else `runs/stable-baselines/policy.zip`.
-    Reading it runs code that it contains, as all files of stable-baselines3: read only what you trust.
+    The policy is read from the path in the environment variable `TABLETOP_POLICY`, or from
+    `runs/stable-baselines/policy.zip`. Files of stable-baselines3 contain code that runs when they are read: use only
+    files that you trust.
 
     Args:
-        views, arena, rng: as the benchmark gives them; not looked at.
+        views, arena, rng: from the benchmark; not used.
 
     Raises:
         InvalidConfiguration: there is no such file, or it holds no PPO policy for these pictures.
@@ -85,12 +84,12 @@ class StableBaselinesAgent:
 
 @lru_cache(maxsize=1)
 def _loaded(path: Path, written_ns: int) -> PPO:
-    """The policy of a file, read again only when another file or another time of writing is named."""
+    """The policy in a file, read again when the file has changed."""
     try:
         policy = PPO.load(path, device="cpu")
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
         raise InvalidConfiguration(f"{path} holds no policy that PPO can load ({error}); {_HOW_TO_TRAIN}") from error
-    # stable-baselines3 keeps pictures with their channels first.
+    # stable-baselines3 moves the channels of pictures to the front.
     spaces = (policy.observation_space.shape, policy.action_space.shape)
     wanted = ((_SHAPE[2], *_SHAPE[:2]), (ACTION_SIZE,))
     if spaces != wanted:

@@ -268,8 +268,7 @@ def open_actor(
     """Open environment, records and policy of one actor.
 
     Args:
-        config: of the run.
-        folder: of the run.
+        config, folder: of the run.
         already_there: interactions of the run when this session began.
         number: of the actor in this session.
         backend: replaces the configuration's, for example by an open Backend; closed with the actor.

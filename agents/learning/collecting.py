@@ -6,7 +6,7 @@ It acts in this process (`collect`), or several act in processes of their own (`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ from tabletop_interaction.agents.learning.actor import (
     session_seed,
 )
 from tabletop_interaction.agents.learning.config import PolicyName
-from tabletop_interaction.agents.learning.ray_workers import Deaths, ray_session, result
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
-from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.errors import CameraFault, InvalidConfiguration, RobotFault, WorkersDied
 
 # Many weak hypotheses together would be chosen more often than the few strong ones.
 _LEAST_SCORE = 0.3
 _INTERACTIONS_AT_ONCE = 5
+_MOST_DEATHS_IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,62 @@ class _Collectors:
             self.at_work[collector.work.remote(interactions)] = collector
         else:
             self._ray.get(collector.close.remote())
+
+
+class Deaths:
+    """Counts processes that died: all, and those since one last returned a result.
+
+    Too many in a row mean that something is wrong with every process, so that replacing them does not help.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.in_a_row = 0
+
+    def add(self, error: Exception) -> None:
+        """Count one. Raises WorkersDied after too many in a row."""
+        self.total += 1
+        self.in_a_row += 1
+        if self.in_a_row > _MOST_DEATHS_IN_A_ROW:
+            raise WorkersDied(
+                f"{self.in_a_row} processes died in a row; their finished interactions are on disk; use --workers 0, "
+                "which runs in this process and shows the cause"
+            ) from error
+
+
+@contextmanager
+def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
+    """The module `ray`, with Ray started on this machine or connected to a cluster in this block.
+
+    Args:
+        cpus: number of processes on this machine.
+        address: of a cluster; None starts Ray here.
+
+    Raises:
+        InvalidConfiguration: Ray, which is an extra, is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise InvalidConfiguration(
+            "more than one worker needs Ray, which is not installed; pip install 'tabletop-interaction[ray]', or "
+            "use --workers 0"
+        ) from error
+    # Without "local" Ray would join any cluster that it finds on this machine.
+    here = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    ray.init(log_to_driver=False, configure_logging=False, **(here if address is None else {"address": address}))
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def result(ray: Any, reference: Any) -> Any:
+    """The result of a call; raises what the call raised, or RayActorError when its process died."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
 
 
 def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Generator) -> Agent:

@@ -1,4 +1,4 @@
-"""What a run of Algorithm 1 is asked for: how it acts, how often it learns, and what of."""
+"""Configuration of a run of Algorithm 1."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 ChoiceName = Literal["score", "random", "uncertainty"]
@@ -16,7 +17,7 @@ PolicyName = Literal["hypothesis", "random"]
 
 @dataclass(frozen=True)
 class LearningConfig:
-    """A run's settings; all of them change what is learned, so a run goes on with the same ones only.
+    """Settings that change what is learned: a run resumes only with the same ones.
 
     Attributes:
         interactions: Interactions in all, including existing ones (T in the paper).
@@ -68,33 +69,30 @@ class LearningConfig:
 
     def __post_init__(self) -> None:
         for name in ("interactions", "update_interval", "steps_per_interaction", "episodes_per_scene"):
-            if getattr(self, name) < 1:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must be 1 or more")
+            check_range(name, getattr(self, name), 1)
         for name in ("seed", "pushes", "pretraining_steps"):
-            if getattr(self, name) < 0:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must not be negative")
+            check_range(name, getattr(self, name), 0)
         for name in ("random_share", "follow_share", "least_belief", "average"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
-        if not self.growth > 0:
-            raise InvalidConfiguration(f"growth is {self.growth}; it must be positive")
-        if self.choice not in get_args(ChoiceName):
-            raise InvalidConfiguration(
-                f"choice {self.choice!r} is unknown; accepted are {', '.join(get_args(ChoiceName))}"
-            )
+            check_range(name, getattr(self, name), 0, 1)
+        check_range("growth", self.growth, 0, above=True)
+        for name, names in (("policy", get_args(PolicyName)), ("choice", get_args(ChoiceName))):
+            if getattr(self, name) not in names:
+                raise InvalidConfiguration(
+                    f"{name} {getattr(self, name)!r} is unknown; accepted are {', '.join(names)}"
+                )
 
     def steps_until(self, interactions: int) -> int:
-        """Training steps that shall have been made once so many interactions are known."""
+        """Training steps that are due when so many interactions have been made."""
         steps = self.interactions * self.steps_per_interaction
         watched = self.pretraining_steps if self.pushes else 0
         return watched + round(steps * math.pow(interactions / self.interactions, self.growth))
 
     @property
     def steps_planned(self) -> int:
-        """Training steps in all; the learning rate warms up and falls over them."""
+        """Training steps in all; the learning rate rises and falls over them."""
         return self.steps_until(self.interactions)
 
     @property
     def schedule(self) -> TrainingConfig:
-        """How each step is made, over the whole run."""
+        """The training configuration with the steps and the seed of the whole run."""
         return replace(self.training, steps=self.steps_planned, seed=self.seed)

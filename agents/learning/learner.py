@@ -72,8 +72,7 @@ class Learner:
     """Learns in updates and saves its state after each; made by `open_learner`.
 
     Args:
-        config: of the run.
-        folder: of the run.
+        config, folder: of the run.
         network: to start with, on its device.
         passive: examples to start with.
 
@@ -215,13 +214,7 @@ class Learner:
 def open_learner(
     config: LearningConfig, folder: RunFolder, device: str = "cpu", backend: str | Backend | None = None
 ) -> Learner:
-    """The learner of a run, in its state on disk; watches the run's pushes first if that is not done.
-
-    Args:
-        config: of the run.
-        folder: of the run.
-        device: to train on.
-        backend: as for `watched`.
+    """The learner of a run, in its state on disk; watches the run's pushes first, as `watched`.
 
     Raises:
         CheckpointError: the network to start from is missing or does not fit.
@@ -237,14 +230,7 @@ def watched(
 ) -> ExampleSet | None:
     """The examples of the run's pushes, which are watched if they are not on disk; None without pushes.
 
-    Args:
-        config: of the run.
-        folder: of the run.
-        on_pushes: see `passive_examples`.
-        backend: replaces the configuration's, for example by an open Backend, which stays open.
-
-    Raises:
-        as `passive_examples`.
+    A `backend`, such as an open Backend, which stays open, replaces the configuration's. Errors as `passive_examples`.
     """
     if config.pushes == 0:
         return None

@@ -80,11 +80,10 @@ class Workers(Protocol):
 def learn(
     config: LearningConfig, folder: RunFolder, workers: Workers, callback: LearningCallback, began: float
 ) -> None:
-    """Run Algorithm 1 to its end; resume it where the folder holds a part of it.
+    """Run Algorithm 1 to its end, or resume it.
 
     Args:
-        config: of the run.
-        folder: of the run, opened by `open_run`.
+        config, folder: of the run, opened by `open_run`.
         workers: act and learn; in the state on disk.
         callback: is notified.
         began: see `began_at`.
@@ -128,12 +127,10 @@ def _interactions(
 
 
 class OneProcess:
-    """One actor and the learner in this process: one waits while the other works.
+    """`Workers` in this process: one actor and the learner take turns.
 
     Args:
-        config: of the run.
-        actor: acts.
-        learner: learns; in its state on disk.
+        config, actor, learner: of the run; the learner in its state on disk.
         began: see `began_at`.
         on_step: called after each training step with steps made and steps planned.
     """

@@ -16,28 +16,30 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from tabletop_interaction.agents.learning.actor import Actor, open_actor
+from tabletop_interaction.agents.learning.collecting import Deaths, ray_session, result
 from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.agents.learning.learner import Learner, Update, first_network, open_learner
 from tabletop_interaction.agents.learning.run_folder import (
     LabelledInteraction,
     RunFolder,
     read_history,
     unknown_interactions,
 )
-from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.checkpoints import load_checkpoint
+from tabletop_interaction.segmentation.network import DeepMask
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from tabletop_interaction.agents.learning.learner import Learner, Update
-    from tabletop_interaction.segmentation.network import DeepMask
+Weights = dict[str, Tensor] | None
 
 UPDATES_AHEAD = 2
 """Actors pause when the learner is behind by this many updates."""
 
-_MOST_DEATHS_IN_A_ROW = 5
 _SEALING_S = 30
 
 
@@ -45,10 +47,6 @@ class RemoteActor:
     """An `Actor` in a process of its own; Ray turns it into an actor."""
 
     def __init__(self, config: LearningConfig, path: str, already_there: int, number: int) -> None:
-        import torch
-
-        from tabletop_interaction.agents.learning.learner import first_network
-
         torch.set_num_threads(1)
         self._config = config
         self._network = first_network(config).eval()
@@ -70,7 +68,7 @@ class RemoteActor:
         import ray
 
         try:
-            newest: dict[str, Tensor] | None = ray.get(weights)
+            newest: Weights = ray.get(weights)
         except ray.exceptions.RayError:
             # They were lost with the learner's node; the next update brings newer ones.
             return
@@ -83,20 +81,16 @@ class RemoteLearner:
     """The `Learner` in a process of its own; Ray turns it into an actor."""
 
     def __init__(self, config: LearningConfig, path: str, device: str, threads: int) -> None:
-        import torch
-
-        from tabletop_interaction.agents.learning.learner import open_learner
-
         # Ray would give it one thread.
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         self._learner: Learner = open_learner(config, RunFolder(Path(path)), device)
 
-    def update(self, interactions: list[LabelledInteraction], began: float) -> tuple[Update, dict[str, Tensor] | None]:
+    def update(self, interactions: list[LabelledInteraction], began: float) -> tuple[Update, Weights]:
         """Learn; the weights stay in the object store until an actor fetches them."""
         update = self._learner.update(interactions, began)
         return update, self.weights()
 
-    def weights(self) -> dict[str, Tensor] | None:
+    def weights(self) -> Weights:
         """Of the network that chooses; None before the first training step."""
         network = self._learner.network
         return None if network is None else {name: tensor.cpu() for name, tensor in network.state_dict().items()}
@@ -107,15 +101,11 @@ class RemoteLearner:
 
 
 class RayWorkers:
-    """The `Workers` of a learning run as Ray actors; made by `open_ray_workers`.
+    """The `Workers` of a learning run as Ray actors; made by `open_ray_workers`, whose arguments it shares.
 
     Args:
         ray: the module, initialised.
-        config: of the run.
-        folder: of the run, which all nodes see under this path.
-        actors: number of actors at once.
         learner_options: `device` and `threads` of the learner.
-        began: see `began_at`.
     """
 
     def __init__(
@@ -154,17 +144,14 @@ class RayWorkers:
 
     @property
     def learned(self) -> Update | None:
-        """The last update that the learner is known to have made."""
+        """See `Workers`."""
         return self._learned
 
     @property
     def network(self) -> DeepMask | None:
         """The network after the last update that was yielded, on the CPU."""
-        from tabletop_interaction.agents.learning.learner import first_network
-        from tabletop_interaction.segmentation.checkpoints import load_checkpoint
-
         try:
-            weights: dict[str, Tensor] | None = self._ray.get(self._reported_weights)
+            weights: Weights = self._ray.get(self._reported_weights)
         except self._ray.exceptions.RayError:
             # They were lost with the learner's node, but are on disk.
             return load_checkpoint(self._folder.model)
@@ -320,8 +307,7 @@ def open_ray_workers(
     """Start Ray on this machine, or join a cluster, and start the learner; actors start when they are needed.
 
     Args:
-        config: of the run.
-        folder: of the run; on a cluster all nodes see it under the same path.
+        config, folder: of the run; on a cluster all nodes see the folder under the same path.
         actors: number of actors at once, 1 or more.
         address: of a cluster; None starts Ray here.
         device: of the learner.
@@ -345,59 +331,3 @@ def open_ray_workers(
             yield workers
         finally:
             workers.close()
-
-
-class Deaths:
-    """Counts processes that died: all, and those since one last returned a result.
-
-    Too many in a row mean that something is wrong with every process, so that replacing them does not help.
-    """
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.in_a_row = 0
-
-    def add(self, error: Exception) -> None:
-        """Count one. Raises WorkersDied after too many in a row."""
-        self.total += 1
-        self.in_a_row += 1
-        if self.in_a_row > _MOST_DEATHS_IN_A_ROW:
-            raise WorkersDied(
-                f"{self.in_a_row} processes died in a row; their finished interactions are on disk; use --workers 0, "
-                "which runs in this process and shows the cause"
-            ) from error
-
-
-@contextmanager
-def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
-    """The module `ray`, with Ray started on this machine or connected to a cluster in this block.
-
-    Args:
-        cpus: number of processes on this machine.
-        address: of a cluster; None starts Ray here.
-
-    Raises:
-        InvalidConfiguration: Ray, which is an extra, is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise InvalidConfiguration(
-            "more than one worker needs Ray, which is not installed; pip install 'tabletop-interaction[ray]', or "
-            "use --workers 0"
-        ) from error
-    # Without "local" Ray would join any cluster that it finds on this machine.
-    here = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
-    ray.init(log_to_driver=False, configure_logging=False, **(here if address is None else {"address": address}))
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def result(ray: Any, reference: Any) -> Any:
-    """The result of a call; raises what the call raised, or RayActorError when its process died."""
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None

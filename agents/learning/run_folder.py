@@ -107,64 +107,32 @@ class LabelledInteraction:
         return self.line.id
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The paths of a run's files."""
+    """The paths of a run's files; see the module.
 
-    path: Path
+    Args:
+        path: of the folder.
 
-    @property
-    def request(self) -> Path:
-        """What was requested."""
-        return self.path / "learn.json"
+    Attributes:
+        labels: where `label_folder` looks for the labels.
+        evaluations: figures and pictures by number of interactions.
+    """
 
-    @property
-    def records(self) -> Path:
-        """The interactions."""
-        return self.path / "records"
-
-    @property
-    def labels(self) -> Path:
-        """The labels, where `label_folder` looks for them."""
-        return self.records / "labels"
-
-    @property
-    def pictures(self) -> Path:
-        """Decoded pictures."""
-        return self.path / "pictures"
-
-    @property
-    def watched(self) -> Path:
-        """Examples of the pushes that are watched before the agent acts."""
-        return self.path / "watched"
-
-    @property
-    def history(self) -> Path:
-        """A line for each interaction."""
-        return self.path / "history.jsonl"
-
-    @property
-    def updates(self) -> Path:
-        """A line for each update."""
-        return self.path / "updates.jsonl"
-
-    @property
-    def state(self) -> Path:
-        """The learner's state."""
-        return self.path / "state.pt"
-
-    @property
-    def model(self) -> Path:
-        """The newest network."""
-        return self.path / "model.safetensors"
-
-    @property
-    def evaluations(self) -> Path:
-        """Figures and pictures by number of interactions."""
-        return self.path / "evaluations"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.request = path / "learn.json"
+        self.watched = path / "watched"
+        self.records = path / "records"
+        self.labels = self.records / "labels"
+        self.history = path / "history.jsonl"
+        self.updates = path / "updates.jsonl"
+        self.state = path / "state.pt"
+        self.model = path / "model.safetensors"
+        self.pictures = path / "pictures"
+        self.evaluations = path / "evaluations"
 
     def choices(self, session: int) -> Path:
-        """The reason for each interaction of a session."""
+        """The reasons for the interactions of a session."""
         return self.path / "choices" / f"{session}.jsonl"
 
 

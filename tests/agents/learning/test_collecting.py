@@ -1,4 +1,4 @@
-"""Collecting goes on after a fault that has passed, and ends with one that has not."""
+"""Collecting continues after a passing fault and ends with a lasting one; a collector that dies on Ray is replaced."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tabletop_interaction.agents.learning.collecting import Collection, collect
-from tabletop_interaction.envs import Grasp, read_interactions
+from tabletop_interaction.agents.learning.collecting import Collection, collect, collect_with_ray
+from tabletop_interaction.envs import Grasp, count_interactions, read_interactions
 from tabletop_interaction.errors import RobotFault
 
 
@@ -52,3 +52,19 @@ def test_a_fault_that_stays_ends_collecting_and_every_row_is_sealed(
         list(collect(Collection(tmp_path / "records", 3, backend=faulty_table(faults, recoverable)), 5))
     assert len(_places(tmp_path / "records")) == rows
     assert not list((tmp_path / "records").glob(".journal*"))
+
+
+def test_a_killed_collector_is_replaced_and_the_work_is_finished(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    psutil = pytest.importorskip("psutil")
+    steps = collect_with_ray(Collection(tmp_path / "records", seed=0), 14, workers=2, already_there=0)
+    progress = [next(steps)]
+    collectors = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if any("ray::Collector" in part for part in process.cmdline())
+    ]
+    collectors[0].kill()
+    progress += list(steps)
+    assert sum(step.deaths for step in progress) == 1
+    assert count_interactions(tmp_path / "records") == 14

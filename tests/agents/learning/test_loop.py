@@ -1,4 +1,4 @@
-"""Algorithm 1 on a painted table: it learns, it survives kills at any point, and what it does again is the same."""
+"""Algorithm 1 on a painted table: it learns, it survives kills at any point, and repeated updates are the same."""
 
 from __future__ import annotations
 
@@ -29,22 +29,26 @@ from tabletop_interaction.agents.learning.run_folder import (
 )
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration, RobotFault
-from tabletop_interaction.files import append_json_line, read_json_lines
+from tabletop_interaction.files import read_json_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
+from tabletop_interaction.segmentation.training.trainer import learning_rate
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread_for_all")
 
 CONFIG = LearningConfig(
     interactions=9,
     update_interval=3,
     steps_per_interaction=1,
     training=TrainingConfig(batch_size=2, network=NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)),
+    least_belief=0.0,
+    random_share=0.0,
+    follow_share=0.0,
     seed=1,
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small_table(painted_table: Callable[..., Any]) -> Callable[..., Any]:
     """A painted table on which a random pick is likely to hit the square."""
 
@@ -68,8 +72,8 @@ def small_table(painted_table: Callable[..., Any]) -> Callable[..., Any]:
     return SmallTable
 
 
-class Silent:
-    """A watcher that remembers, and may stop a run like a kill does."""
+class Recorder:
+    """A callback that remembers, and may stop a run like a kill does."""
 
     def __init__(self, stop_at: int = 0, stop_after_update: int = 0) -> None:
         self.lines: list[HistoryLine] = []
@@ -95,12 +99,12 @@ def opened(config: LearningConfig, folder: RunFolder, backend: Any) -> Iterator[
         yield actor, learner
 
 
-def run(config: LearningConfig, path: Path, backend: Any, watcher: Silent | None = None) -> RunFolder:
+def run(config: LearningConfig, path: Path, backend: Any, callback: Recorder | None = None) -> RunFolder:
     folder = open_run(path, config)
     began = began_at(folder)
     with opened(config, folder, backend) as (actor, learner):
         workers = OneProcess(config, actor, learner, began)
-        learn(config, folder, workers, watcher or Silent(), began)
+        learn(config, folder, workers, callback or Recorder(), began)
     return folder
 
 
@@ -117,12 +121,33 @@ def check_whole(folder: RunFolder, config: LearningConfig) -> None:
     assert seconds == sorted(seconds)
 
 
-def test_it_starts_at_random_and_then_chooses_what_the_network_believes(
-    small_table: Callable[..., Any], tmp_path: Path
-) -> None:
-    config = replace(CONFIG, least_belief=0.0, random_share=0.0, follow_share=0.0)
-    folder = run(config, tmp_path / "run", small_table())
-    check_whole(folder, config)
+@pytest.fixture(scope="module")
+def one_thread_for_all() -> Iterator[None]:
+    """`one_thread` for what the tests of this module share."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    small_table: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory, one_thread_for_all: None
+) -> tuple[RunFolder, Path]:
+    """A finished run, and the state that it had after its first update; both are only read."""
+    path = tmp_path_factory.mktemp("finished")
+
+    class Copying(Recorder):
+        def updated(self, update: Update, network: Callable[[], Any]) -> None:
+            if update.interactions == CONFIG.update_interval:
+                shutil.copy(path / "run" / "state.pt", path / "early.pt")
+
+    return run(CONFIG, path / "run", small_table(), Copying()), path / "early.pt"
+
+
+def test_it_starts_at_random_and_then_chooses_what_the_network_proposes(finished: tuple[RunFolder, Path]) -> None:
+    folder, _ = finished
+    check_whole(folder, CONFIG)
     history = read_history(folder)
     assert {line.policy for line in history[:3]} == {"random"}
     assert all(line.view is None and line.score is None for line in history[:3])
@@ -131,26 +156,26 @@ def test_it_starts_at_random_and_then_chooses_what_the_network_believes(
     assert folder.model.exists()
 
 
-def test_what_was_seen_to_move_is_tried_again_before_anything_is_learned(
+def test_what_has_moved_is_picked_again_before_anything_is_learned(
     small_table: Callable[..., Any], tmp_path: Path
 ) -> None:
-    config = replace(CONFIG, interactions=40, update_interval=40, follow_share=1.0)
-    history = read_history(run(config, tmp_path / "run", small_table()))
-    after_a_grasp = [line for before, line in pairwise(history) if before.grasped and before.number % 25]
+    config = replace(CONFIG, interactions=25, update_interval=25, follow_share=1.0, policy="hypothesis")
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "run", small_table(), Recorder(stop_at=24))
+    history = read_history(RunFolder(tmp_path / "run"))
+    after_a_grasp = [line for before, line in pairwise(history) if before.grasped]
     assert len(after_a_grasp) > 5
     assert {line.policy for line in after_a_grasp} == {"hypothesis"}
     assert np.mean([line.grasped for line in after_a_grasp]) > 0.8
 
 
 def test_the_policy_random_never_asks_the_network(small_table: Callable[..., Any], tmp_path: Path) -> None:
-    config = replace(CONFIG, policy="random", least_belief=0.0)
+    config = replace(CONFIG, policy="random", interactions=6)
     history = read_history(run(config, tmp_path / "run", small_table()))
     assert {(line.policy, line.hypotheses) for line in history} == {("random", 0)}
 
 
 def test_the_learning_rate_warms_up_and_is_annealed_at_the_last_step() -> None:
-    from tabletop_interaction.segmentation.training.trainer import learning_rate
-
     config = LearningConfig(interactions=200, steps_per_interaction=3, growth=1.5)
     rates = [learning_rate(step, config.schedule) for step in range(config.steps_planned)]
     assert rates[0] < 0.1 * max(rates)
@@ -171,71 +196,69 @@ def test_nothing_is_trained_without_an_object_and_the_steps_are_made_up(
             return Grasp(PickOutcome.NOTHING_THERE)
 
     config = replace(CONFIG, policy="random")
-    watcher = Silent(stop_after_update=6)
+    callback = Recorder(stop_after_update=6)
     with pytest.raises(KeyboardInterrupt):
-        run(config, tmp_path / "run", Empty(), watcher)
-    assert [update.step for update in watcher.updates] == [0, 0]
-    assert watcher.updates[-1].background > 0 or watcher.updates[-1].objects == 0
+        run(config, tmp_path / "run", Empty(), callback)
+    assert [update.step for update in callback.updates] == [0, 0]
+    assert callback.updates[-1].background > 0 or callback.updates[-1].objects == 0
     assert not (tmp_path / "run" / "model.safetensors").exists()
-    folder = run(config, tmp_path / "run", small_table(), watcher := Silent())
+    folder = run(config, tmp_path / "run", small_table(), callback := Recorder())
     assert read_json_lines(folder.updates)[-1]["step"] == config.steps_planned
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 8])
-def test_a_stopped_run_goes_on_and_loses_nothing(small_table: Callable[..., Any], tmp_path: Path, stop_at: int) -> None:
+def test_a_stopped_run_resumes_and_loses_nothing(small_table: Callable[..., Any], tmp_path: Path, stop_at: int) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(CONFIG, tmp_path / "run", small_table(), Silent(stop_at=stop_at))
+        run(CONFIG, tmp_path / "run", small_table(), Recorder(stop_at=stop_at))
     before = read_history(RunFolder(tmp_path / "run"))
     folder = run(CONFIG, tmp_path / "run", small_table())
     check_whole(folder, CONFIG)
     assert read_history(folder)[:stop_at] == before
 
 
-def test_a_row_without_a_line_and_a_line_cut_short_are_taken_up(
-    small_table: Callable[..., Any], tmp_path: Path
-) -> None:
-    config = replace(CONFIG, least_belief=0.0, random_share=0.0)
+def test_a_row_without_a_line_and_a_torn_line_are_repaired(small_table: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(config, tmp_path / "run", small_table(), Silent(stop_at=5))
+        run(CONFIG, tmp_path / "run", small_table(), Recorder(stop_at=5))
     folder = RunFolder(tmp_path / "run")
     lines = folder.history.read_bytes().splitlines(keepends=True)
     folder.history.write_bytes(b"".join(lines[:4]) + lines[4][:20])
-    run(config, tmp_path / "run", small_table())
-    check_whole(folder, config)
+    run(CONFIG, tmp_path / "run", small_table())
+    check_whole(folder, CONFIG)
     lost, found = json.loads(lines[4]), read_json_lines(folder.history)[4]
     assert {key: found[key] for key in lost if key != "seconds"} == {
         key: value for key, value in lost.items() if key != "seconds"
     }
 
 
-def test_an_update_that_is_made_again_gives_the_same_network(small_table: Callable[..., Any], tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        run(CONFIG, tmp_path / "run", small_table(), Silent(stop_after_update=3))
-    shutil.copytree(tmp_path / "run", tmp_path / "early")
-    run(CONFIG, tmp_path / "run", small_table())
+def test_an_update_that_is_made_again_gives_the_same_network(
+    finished: tuple[RunFolder, Path], small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder, early = finished
     # As if the state had never been written after the third interaction.
-    shutil.copytree(tmp_path / "run", tmp_path / "again")
-    shutil.copy(tmp_path / "early" / "state.pt", tmp_path / "again" / "state.pt")
+    shutil.copytree(folder.path, tmp_path / "again")
+    shutil.copy(early, tmp_path / "again" / "state.pt")
     (tmp_path / "again" / "pictures" / "pictures.json").unlink()
-    run(CONFIG, tmp_path / "again", small_table())
-    one, two = (torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("run", "again"))
+    again = run(CONFIG, tmp_path / "again", small_table())
+    one, two = (torch.load(run_folder.state, weights_only=True) for run_folder in (folder, again))
     for part in ("average", "trainer"):
         weights = [state[part] if part == "average" else state[part]["network"] for state in (one, two)]
         for name in weights[0]:
             torch.testing.assert_close(weights[0][name], weights[1][name], rtol=0, atol=0)
-    check_whole(RunFolder(tmp_path / "again"), CONFIG)
+    check_whole(again, CONFIG)
 
 
-def test_a_finished_run_is_left_as_it_is(small_table: Callable[..., Any], tmp_path: Path) -> None:
-    folder = run(CONFIG, tmp_path / "run", small_table())
-    stamp = folder.state.stat().st_mtime_ns
-    run(CONFIG, tmp_path / "run", small_table(), watcher := Silent())
+def test_a_finished_run_is_left_as_it_is(
+    finished: tuple[RunFolder, Path], small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0].path, tmp_path / "run")
+    stamp = (tmp_path / "run" / "state.pt").stat().st_mtime_ns
+    folder = run(CONFIG, tmp_path / "run", small_table(), callback := Recorder())
     assert folder.state.stat().st_mtime_ns == stamp
     assert count_interactions(folder.records) == 9
-    assert [update.interactions for update in watcher.updates] == [9]
+    assert [update.interactions for update in callback.updates] == [9]
 
 
-def test_a_fault_that_passes_is_tried_again_and_one_that_stays_is_told(
+def test_interactions_are_repeated_after_a_passing_fault_and_end_with_a_lasting_one(
     small_table: Callable[..., Any], tmp_path: Path
 ) -> None:
     check_whole(run(CONFIG, tmp_path / "run", small_table(faults=2)), CONFIG)
@@ -244,11 +267,10 @@ def test_a_fault_that_passes_is_tried_again_and_one_that_stays_is_told(
 
 
 def test_another_configuration_and_a_foreign_folder_are_refused(
-    small_table: Callable[..., Any], tmp_path: Path
+    finished: tuple[RunFolder, Path], tmp_path: Path
 ) -> None:
-    run(replace(CONFIG, interactions=3), tmp_path / "run", small_table())
     with pytest.raises(ForeignFolder, match="update_interval 3, not 4"):
-        open_run(tmp_path / "run", replace(CONFIG, interactions=3, update_interval=4))
+        open_run(finished[0].path, replace(CONFIG, update_interval=4))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("chapter one")
     with pytest.raises(ForeignFolder, match="something else"):
@@ -256,7 +278,7 @@ def test_another_configuration_and_a_foreign_folder_are_refused(
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
-def test_a_run_from_before_there_were_lab_files_goes_on(tmp_path: Path) -> None:
+def test_a_run_from_before_there_were_lab_files_resumes(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
     asked = json.loads(folder.request.read_text())
     assert asked["config"].pop("config", "absent") is None
@@ -278,10 +300,3 @@ def test_two_processes_do_not_learn_in_one_folder(tmp_path: Path) -> None:
 def test_settings_outside_their_range_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidConfiguration, match=said):
         LearningConfig(**wrong)
-
-
-def test_lines_are_read_without_a_last_one_that_was_cut_short(tmp_path: Path) -> None:
-    append_json_line(tmp_path / "a.jsonl", {"number": 1})
-    with open(tmp_path / "a.jsonl", "ab") as file:
-        file.write(b'{"number": 2')
-    assert read_json_lines(tmp_path / "a.jsonl") == [{"number": 1}]

@@ -1,4 +1,4 @@
-"""Explorers and a learner on Ray: whoever is killed is replaced, and no interaction is lost or told twice."""
+"""Actors and a learner on Ray: a killed process is replaced, and no interaction is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ pytest.importorskip("ray")
 
 NETWORK = NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)
 CONFIG = LearningConfig(
-    interactions=24,
-    update_interval=6,
+    interactions=12,
+    update_interval=4,
     steps_per_interaction=1,
     training=TrainingConfig(batch_size=2, network=NETWORK),
 )
@@ -36,9 +36,9 @@ class Killing:
         self.updates: list[Update] = []
 
     def interacted(self, line: HistoryLine) -> None:
-        if line.number == 4:
+        if line.number == 2:
             kill("ray::RemoteActor")
-        if line.number == 14:
+        if line.number == 6:
             kill("ray::RemoteLearner")
 
     def updated(self, update: Update, network: Callable[[], Any]) -> None:
@@ -51,14 +51,14 @@ def kill(name: str) -> None:
     next(process for process in processes if any(name in part for part in process.cmdline())).kill()
 
 
-def test_killed_explorers_and_learners_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_killed_actors_and_learners_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
     began = began_at(folder)
     with open_ray_workers(CONFIG, folder, 2, began) as workers:
-        learn(CONFIG, folder, workers, watcher := Killing(), began)
+        learn(CONFIG, folder, workers, callback := Killing(), began)
         assert workers.deaths == 2
     history = read_json_lines(folder.history)
-    assert [line["number"] for line in history] == list(range(1, 25))
-    assert len({line["id"] for line in history}) == 24 == count_interactions(folder.records)
-    told = [update.interactions for update in watcher.updates]
-    assert told == [line["interactions"] for line in read_json_lines(folder.updates)] == [6, 12, 18, 24]
+    assert [line["number"] for line in history] == list(range(1, 13))
+    assert len({line["id"] for line in history}) == 12 == count_interactions(folder.records)
+    reported = [update.interactions for update in callback.updates]
+    assert reported == [line["interactions"] for line in read_json_lines(folder.updates)] == [4, 8, 12]
