@@ -7,10 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-BoolArray = NDArray[np.bool_]
+from tabletop_interaction.arrays import Mask
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Rle:
         return x + (width - 1) / 2, y + (height - 1) / 2
 
 
-def rle_from_mask(mask: BoolArray) -> Rle:
+def rle_from_mask(mask: Mask) -> Rle:
     """Encode a mask (H, W) bool; `mask_from_rle` is the exact inverse."""
     if mask.ndim != 2 or mask.dtype != np.bool_:
         raise ValueError(f"a mask is {mask.dtype} {mask.shape}; bool (height, width) is needed")
@@ -57,12 +56,12 @@ def rle_from_mask(mask: BoolArray) -> Rle:
     return Rle(mask.shape[0], mask.shape[1], encoded["counts"].decode("ascii"))
 
 
-def mask_from_rle(rle: Rle) -> BoolArray:
+def mask_from_rle(rle: Rle) -> Mask:
     """Decode to a mask (H, W) bool."""
     return np.asarray(coco_mask.decode(rle.to_coco()), np.bool_)
 
 
-def mask_iou(one: BoolArray, other: BoolArray) -> float:
+def mask_iou(one: Mask, other: Mask) -> float:
     """Intersection over union of two masks of the same shape; 1 when both are empty."""
     union = int((one | other).sum())
     return int((one & other).sum()) / union if union else 1.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from tabletop_interaction.arrays import Floats32
 
 # The standard deviation of a normal distribution, from its median absolute deviation.
 _DEVIATION_FROM_MEDIAN = 1.4826
@@ -21,12 +20,12 @@ class Exposure(NamedTuple):
         noise: standard deviation of what remains of the difference, grey levels.
     """
 
-    gain: Floats
+    gain: Floats32
     noise: float
 
 
 def relative_exposure(
-    picture: Floats, reference: Floats, limits: tuple[float, float] = (20, 235), least_samples: int = 100
+    picture: Floats32, reference: Floats32, limits: tuple[float, float] = (20, 235), least_samples: int = 100
 ) -> Exposure | None:
     """Return the gain that brings `picture` to the exposure of `reference`, or None.
 

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.real.calibration.charuco import Board
-
-FloatArray = NDArray[np.float64]
 
 _BOARD_PX_PER_MM = 4.0
 _MARGIN_PX = 48
@@ -20,7 +19,7 @@ _OVERSAMPLING = 2
 
 
 def photograph(
-    board: Board, view: View, camera_from_board: FloatArray, *, noise: float = 2.0, seed: int = 0
+    board: Board, view: View, camera_from_board: Floats, *, noise: float = 2.0, seed: int = 0
 ) -> NDArray[np.uint8]:
     """uint8 (H, W, 3): the board's white sheet on a grey table, through the view's lens."""
     rays = _rays(view.width, view.height, tuple(view.intrinsics.ravel()), tuple(view.distortion))

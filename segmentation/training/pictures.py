@@ -109,10 +109,10 @@ def _checked(key: str, picture: Picture) -> Picture:
 
 
 def _check_free(folder: Path) -> None:
-    ours = {_PIXELS, _INDEX, _LOCK, f".tmp-{_INDEX}"}
     if folder.exists() and not folder.is_dir():
         raise InvalidPictureStore(f"{folder} is a file; give a folder for decoded pictures")
-    if folder.exists() and (foreign := sorted(path.name for path in folder.iterdir() if path.name not in ours)):
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if foreign := [name for name in names if name not in (_PIXELS, _INDEX) and not name.startswith(".")]:
         raise InvalidPictureStore(f"{folder} holds something else ({foreign[0]}); give a new or empty folder")
 
 

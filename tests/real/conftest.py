@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSettings, SawyerSettings
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.opening import assemble
 from tabletop_interaction.real.twin import Twin, open_twin
-
-FloatArray = NDArray[np.float64]
 
 
 class FakeClock:
@@ -54,7 +52,7 @@ class FakeSawyer:
         self.opening = FULL_OPENING_M
         self.reported: dict[str, Any] = {}
         self.grip: dict[str, Any] = {}
-        self.commands: list[FloatArray] = []
+        self.commands: list[Floats] = []
         self.holds = 0
         self.deaf = False
 
@@ -63,7 +61,7 @@ class FakeSawyer:
         healthy = ArmState(self.positions, zeros, np.zeros(3), True, False, False, False, False, self.clock.time)
         return replace(healthy, **self.reported)
 
-    def command(self, positions: FloatArray) -> None:
+    def command(self, positions: Floats) -> None:
         self.positions = positions
         self.commands.append(positions)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
@@ -28,15 +29,13 @@ from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import Sensor, arena_views
 from tabletop_interaction.simulation.scene import Light, Placement, Pose, Scene
 
-FloatArray = NDArray[np.float64]
-
 _PX_PER_MM = 12
 _MARGIN_MM = 12.0
 _SOFTNESS_PX = 0.7
 _LAMP = Light(np.array([0.5, -0.6, 1.6]), np.ones(3), ambient=0.6, diffuse=0.35, softness=0.01)
 
 
-def rigid(turn: Sequence[float], shift: Sequence[float]) -> FloatArray:
+def rigid(turn: Sequence[float], shift: Sequence[float]) -> Floats:
     """(4, 4) rigid transform from a rotation vector, radians, and a translation, metres."""
     result = np.eye(4)
     result[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
@@ -65,7 +64,7 @@ class RenderedLab:
         width, height = self.size
         return tuple(View(view.name, height, width, self.lens, view.camera_from_arena) for view in self.small_views)
 
-    def joints(self) -> list[FloatArray]:
+    def joints(self) -> list[Floats]:
         """Twelve postures over the table, the hand tilted to all sides, (7,) radians each."""
         turns = np.random.default_rng(2).uniform(-1, 1, (12, 7)) * (0.1, 0.08, 0.15, 0.1, 0.45, 0.4, 0.5)
         return list(HOME + np.array([0.1, 0, 0, 0.1, 0, 0, 0]) + turns)
@@ -90,7 +89,7 @@ class RenderedLab:
         return render_boards(self.board, self.views[:2], poses)
 
 
-def _held_boards(board: Board, count: int) -> list[FloatArray]:
+def _held_boards(board: Board, count: int) -> list[Floats]:
     """camera_from_board (4, 4) of a board that is held into each corner of the picture in turn."""
     rng, poses = np.random.default_rng(1), []
     for number in range(count):
@@ -103,7 +102,7 @@ def _held_boards(board: Board, count: int) -> list[FloatArray]:
 
 
 def render_boards(
-    board: Board, views: tuple[View, ...], arena_from_boards: Sequence[FloatArray], *, noise: float = 1.5
+    board: Board, views: tuple[View, ...], arena_from_boards: Sequence[Floats], *, noise: float = 1.5
 ) -> list[Pictures]:
     """What the cameras see of the board at each of its poses.
 
@@ -125,12 +124,12 @@ def render_boards(
         cameras.close()
 
 
-def _metres_per_pixel(board: Board, view: View, arena_from_board: FloatArray) -> float:
+def _metres_per_pixel(board: Board, view: View, arena_from_board: Floats) -> float:
     middle = arena_from_board @ [board.size[0] / 2, board.size[1] / 2, 0, 1]
     return float((view.camera_from_arena @ middle)[2] / view.intrinsics[0, 0])
 
 
-def _pose(transform: FloatArray) -> Pose:
+def _pose(transform: Floats) -> Pose:
     return transform[:3, 3], np.asarray(Rotation.from_matrix(transform[:3, :3]).as_quat(), np.float64)
 
 

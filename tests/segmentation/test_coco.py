@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
+from tabletop_interaction.arrays import Mask
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.segmentation.coco import Detections, load_label_set, write_label_set
 from tabletop_interaction.segmentation.rle import (
-    BoolArray,
     Rle,
     mask_from_rle,
     rle_from_mask,
@@ -26,7 +26,7 @@ from tabletop_interaction.segmentation.rle import (
 HEIGHT, WIDTH = 30, 40
 
 
-def box_mask(x: int, y: int, width: int, height: int) -> BoolArray:
+def box_mask(x: int, y: int, width: int, height: int) -> Mask:
     mask = np.zeros((HEIGHT, WIDTH), np.bool_)
     mask[y : y + height, x : x + width] = True
     return mask
@@ -58,7 +58,7 @@ def write_json(path: Path, document: Any) -> Path:
 
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)))
 @settings(max_examples=40, deadline=None)
-def test_a_mask_survives_its_encoding(mask: BoolArray) -> None:
+def test_a_mask_survives_its_encoding(mask: Mask) -> None:
     rle = rle_from_mask(mask)
     np.testing.assert_array_equal(mask_from_rle(rle), mask)
     assert rle.area == mask.sum()
@@ -106,7 +106,7 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
         (["a.png"], [box_mask(0, 0, 0, 0)[None]], "no mask has a pixel"),
     ],
 )
-def test_unfit_masks_are_not_written(tmp_path: Path, names: list[str], masks: list[BoolArray], message: str) -> None:
+def test_unfit_masks_are_not_written(tmp_path: Path, names: list[str], masks: list[Mask], message: str) -> None:
     with pytest.raises(InvalidLabelSet, match=message):
         write_label_set(tmp_path / "set.json", names, masks)
     assert list(tmp_path.iterdir()) == []

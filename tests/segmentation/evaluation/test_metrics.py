@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tabletop_interaction.arrays import Mask
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.segmentation.coco import Detections, LabelledImage, LabelledObject, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import IOU_THRESHOLDS, AveragePrecision, average_precision
@@ -24,7 +25,7 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     coco_101_point,
     precision_recall,
 )
-from tabletop_interaction.segmentation.rle import BoolArray, rle_from_mask
+from tabletop_interaction.segmentation.rle import rle_from_mask
 
 HEIGHT, WIDTH = 60, 80
 Box = tuple[int, int, int, int]
@@ -34,7 +35,7 @@ Scored = tuple[Box, float]
 LEFT, RIGHT, EMPTY = (0, 0, 20, 20), (40, 0, 20, 20), (0, 35, 20, 20)
 
 
-def box_mask(box: Box) -> BoolArray:
+def box_mask(box: Box) -> Mask:
     x, y, width, height = box
     mask = np.zeros((HEIGHT, WIDTH), np.bool_)
     mask[y : y + height, x : x + width] = True
