@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple, get_type_hints
 
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_range
 
 JointAngles = tuple[float, float, float, float, float, float, float]
 ArenaPoint = tuple[float, float, float]
@@ -98,7 +99,7 @@ class SafetySettings:
                 raise InvalidConfiguration(
                     f"workspace: {axis} runs from {low} to {high} m; the first must be the lower"
                 )
-        _check_range("workspace_low z", self.workspace_low[2], Range(0.002, 0.1))
+        check_range("workspace_low z", self.workspace_low[2], 0.002, 0.1)
         _check_ranges(self)
 
 
@@ -135,9 +136,4 @@ def _check_ranges(settings: object) -> None:
     """Check every field that is annotated with a `Range`."""
     for name, hint in get_type_hints(type(settings), include_extras=True).items():
         for accepted in getattr(hint, "__metadata__", ()):
-            _check_range(name, getattr(settings, name), accepted)
-
-
-def _check_range(name: str, value: float, accepted: Range) -> None:
-    if not accepted.low <= value <= accepted.high:
-        raise InvalidConfiguration(f"{name} is {value}; accepted is {accepted.low} to {accepted.high:.4g}")
+            check_range(name, getattr(settings, name), accepted.low, accepted.high)

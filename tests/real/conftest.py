@@ -18,6 +18,7 @@ from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSetting
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.opening import assemble
 from tabletop_interaction.real.twin import Twin, open_twin
+from tabletop_interaction.real.twin.robot import AssemblyState, TwinFaults
 
 
 class FakeClock:
@@ -122,6 +123,20 @@ def table(open_twin_table: Callable[..., TwinTable]) -> Iterator[TwinTable]:
     """One twin for a module's tests; each lays its own scene."""
     with (opened := open_twin_table()).backend:
         yield opened
+
+
+@pytest.fixture
+def twin(table: TwinTable) -> Iterator[Twin]:
+    """The module's twin, healthy before and after each test."""
+
+    def heal() -> None:
+        table.twin.robot.faults = TwinFaults()
+        table.twin.robot.state = AssemblyState()
+        table.twin.robot.speed_ratio = 0.95
+
+    heal()
+    yield table.twin
+    heal()
 
 
 @pytest.fixture(scope="session")

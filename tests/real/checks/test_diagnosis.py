@@ -189,16 +189,6 @@ def test_what_a_look_raises_comes_through(error):
 
 
 @pytest.fixture
-def twin(table):
-    """The module's twin, healthy before and after each test."""
-    table.twin.robot.faults.__init__()
-    table.twin.robot.state.__init__()
-    yield table.twin
-    table.twin.robot.faults.__init__()
-    table.twin.robot.state.__init__()
-
-
-@pytest.fixture
 def equipment(twin):
     return Equipment(twin.camera_of, twin.connect, twin.clock, uses_ros=False, ages=False)
 
