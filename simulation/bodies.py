@@ -31,13 +31,13 @@ class VisualBodies:
     def add_object(self, model: ObjectModel) -> int:
         """PyBullet id of a new body that looks like the model."""
         if model.name not in self._looks:
-            self._looks[model.name] = _visual_shape(self._client, model), load_texture(self._client, model.texture)
+            self._looks[model.name] = _visual_shape(self._client, model), _load_texture(self._client, model.texture)
         return self._add(model.name)
 
     def add_table_top(self, background: str, size_xy: tuple[float, float]) -> int:
         """PyBullet id of a new flat body with a background's texture, metres, centred on the arena."""
         if background not in self._looks:
-            texture = load_texture(self._client, load_background(background))
+            texture = _load_texture(self._client, load_background(background))
             self._looks[background] = _rectangle(self._client, *size_xy), texture
         return self._add(background)
 
@@ -55,7 +55,7 @@ class VisualBodies:
         return body
 
 
-def load_texture(client: BulletClient, texture: Picture) -> int:
+def _load_texture(client: BulletClient, texture: Picture) -> int:
     """PyBullet id of a texture, uint8 (H, W, 3) RGB; PyBullet reads textures from files only."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texture.png"

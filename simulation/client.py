@@ -14,7 +14,7 @@ class BulletClient:
     PyBullet's own `pybullet_utils.bullet_client` does the same, but prints to standard output.
 
     Attributes:
-        id: PyBullet's `physicsClientId`.
+        id: PyBullet's `physicsClientId`, -1 once closed.
     """
 
     def __init__(self) -> None:
@@ -28,5 +28,8 @@ class BulletClient:
 
     def close(self) -> None:
         """Disconnect; calling it again does nothing."""
-        if pybullet.isConnected(self.id):
+        if self.id >= 0:
             pybullet.disconnect(self.id)
+            # PyBullet gives the id to the next client, which this object must not reach.
+            self.__dict__.clear()
+            self.id = -1

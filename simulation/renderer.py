@@ -140,9 +140,8 @@ class ComposedRenderer:
         assert self._light is not None
         assert self._lamp is not None
         position, quaternion = pose
-        model = self._models[id_]
-        points = Rotation.from_quat(quaternion).apply(model.vertices) + position
-        body = self._looks.add_object(model)
+        points = Rotation.from_quat(quaternion).apply(self._models[id_].vertices) + position
+        body = self._looks.add_object(self._models[id_])
         self._client.resetBasePositionAndOrientation(body, position, quaternion)
         layers = tuple(_draw_layer(self._client, view, points, self._light) for view in (*self._views, self._lamp))
         self._looks.clear()
