@@ -67,13 +67,14 @@ def check_setting(out: Path, setting: Setting) -> None:
 
 def keep_setting(out: Path, setting: Setting) -> None:
     """Write the setting, renderer and versions of the folder's episodes, once; an inverse model may be added."""
-    there, weights = read_settings(out), _checksums(setting)
+    there = read_settings(out)
     if not there:
         with open_simulation("test", None) as backend:
             made_by = {key: backend.metadata[key] for key in ("renderer", "versions")}
-        write_json(out / _SETTINGS, {**plain(setting), "made_by": made_by, _WEIGHTS: weights})
+        write_json(out / _SETTINGS, {**plain(setting), "made_by": made_by, _WEIGHTS: _checksums(setting)})
     elif setting.inverse_model is not None and there.get(_OPTIONAL) is None:
-        weights = {**there.get(_WEIGHTS, {}), **{name: found for name, found in weights.items() if name == _OPTIONAL}}
+        added = {name: found for name, found in _checksums(setting).items() if name == _OPTIONAL}
+        weights = {**there.get(_WEIGHTS, {}), **added}
         write_json(out / _SETTINGS, {**there, _OPTIONAL: setting.inverse_model, _WEIGHTS: weights})
 
 
