@@ -1,4 +1,4 @@
-"""What the command line's tests share: an untrained network on disk, and benchmark sets of one picture each."""
+"""Fixtures of the command line's tests: an untrained network on disk, and benchmark sets of one picture each."""
 
 from dataclasses import replace
 from pathlib import Path

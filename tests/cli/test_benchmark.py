@@ -26,7 +26,7 @@ def test_an_unknown_set_is_named_before_anything_is_made(tmp_path: Path, capsys:
 
 
 @pytest.mark.usefixtures("tiny_sets")
-def test_generalisation_makes_its_sets_and_tells_the_drops(
+def test_generalisation_makes_its_sets_and_reports_the_drops(
     untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
@@ -38,7 +38,7 @@ def test_generalisation_makes_its_sets_and_tells_the_drops(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "said"),
     [
         (["--workers", "-1"], "--workers -1 not negative"),
         (["--episodes", "0"], "--episodes 0 must be positive"),
@@ -47,10 +47,10 @@ def test_generalisation_makes_its_sets_and_tells_the_drops(
     ],
 )
 def test_rearrangement_names_what_it_cannot_play_before_anything_is_written(
-    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["benchmark", "rearrangement", "--out", str(tmp_path / "out"), *arguments]) == 1
-    assert told in " ".join(capsys.readouterr().err.split())
+    assert said in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
 
 

@@ -201,7 +201,7 @@ def test_looking_at_the_board_on_the_guided_hand_gives_the_base(lab, hand, tmp_p
     assert len(read_hand_poses(kept / "poses.csv")) == len(joints)
 
 
-def test_an_arm_that_tells_nothing_new_is_a_fault(calibrated, lab, tmp_path, monkeypatch, capsys):
+def test_an_arm_with_old_joint_states_is_a_fault(calibrated, lab, tmp_path, monkeypatch, capsys):
     arm = _GuidedArm([])
     arm.state = lambda: SimpleNamespace(positions=HOME, velocities=np.zeros(7), stamp=time.monotonic() - 3)
     monkeypatch.setattr("builtins.input", lambda question: "")

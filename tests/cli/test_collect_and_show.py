@@ -31,7 +31,7 @@ def one_interaction(tmp_path_factory):
 
 @pytest.fixture
 def records(one_interaction, tmp_path):
-    """A copy of them."""
+    """A copy of these records."""
     return shutil.copytree(one_interaction, tmp_path / "records")
 
 
@@ -70,7 +70,7 @@ def test_two_workers_share_the_work(tmp_path):
 
 
 def test_a_killed_collector_loses_no_finished_interaction(tmp_path):
-    """Killed at random moments; every interaction that was on disk before the kill is there after it, and whole."""
+    """Every interaction that was on disk before a kill at a random moment is there after it, and whole."""
     records = tmp_path / "records"
     rng = random.Random(3)
     finished = 0
@@ -127,7 +127,7 @@ def test_bad_options_end_in_one_line_and_write_nothing(tmp_path, capsys, argumen
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_foreign_folder_gives_one_line_whoever_finds_it(tmp_path, capsys, workers):
+def test_a_foreign_folder_gives_one_line_with_and_without_workers(tmp_path, capsys, workers):
     (tmp_path / "notes.txt").write_text("mine")
     assert _collect(tmp_path, "--interactions", "4", "--workers", workers) == 1
     errors = capsys.readouterr().err

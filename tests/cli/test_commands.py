@@ -47,7 +47,7 @@ def test_the_list_says_what_every_command_is(arguments, capsys):
 @pytest.mark.parametrize(
     ("name", "said"), [("colect", "'colect' (did you mean collect?); accepted are"), ("cook", "'cook'; accepted are")]
 )
-def test_a_command_that_is_none_is_told_which_there_are(name, said, capsys):
+def test_an_unknown_command_is_answered_with_the_list(name, said, capsys):
     assert main([name, "--out", "x"]) == 1
     error = capsys.readouterr().err
     assert said in error

@@ -28,39 +28,39 @@ def test_what_is_not_well_is_named_with_a_remedy(tmp_path, capsys):
         lab, {**read_lab_file(TWIN_LAB).plain, "arena": {"x_min": 0.0, "x_max": 0.1, "y_min": 0.5, "y_max": 0.6}}
     )
     assert main(["doctor", "--config", str(lab), "--move"]) == 1
-    told = capsys.readouterr()
-    assert "MEND  reach: " in told.out
-    assert "      -> make the section arena" in told.out
-    assert "1 of 12 checks failed: reach" in told.err
+    shown = capsys.readouterr()
+    assert "MEND  reach: " in shown.out
+    assert "      -> make the section arena" in shown.out
+    assert "1 of 12 checks failed: reach" in shown.err
 
 
-def test_a_laboratory_where_nothing_is_plugged_in_is_told_part_by_part(tmp_path, monkeypatch, capsys):
+def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     text = TWIN_LAB.read_text().replace("driver: twin", "driver: intera").replace("'2026-", "'2020-")
     lab = tmp_path / "lab.yaml"
     lab.write_text(text.replace("source: view_", f"source: {tmp_path}/no_camera_"))
     assert main(["doctor", "--config", str(lab), "--max-age-days", "1e6"]) == 1
-    told = capsys.readouterr()
+    shown = capsys.readouterr()
     wrong = ["camera view_0", "camera view_1", "camera view_2", "camera view_3", "ROS master", "robot", "gripper"]
-    assert f"7 of 13 checks failed: {', '.join(wrong)};" in told.err
-    assert "cannot be opened\n      -> run `v4l2-ctl --list-devices`" in told.out
+    assert f"7 of 13 checks failed: {', '.join(wrong)};" in shown.err
+    assert "cannot be opened\n      -> run `v4l2-ctl --list-devices`" in shown.out
     assert main(["doctor", "--config", str(lab)]) == 1
     assert "MEND  robot base: " in capsys.readouterr().out
 
 
 def test_without_a_lab_file_there_is_one_finding(tmp_path, capsys):
     assert main(["doctor", "--config", str(tmp_path / "[lab].yaml")]) == 1
-    told = capsys.readouterr()
-    assert "[lab].yaml" in told.out
-    assert "-> make one with `tabletop calibrate start" in told.out
-    assert "1 of 1 checks failed: lab file" in told.err
+    shown = capsys.readouterr()
+    assert "[lab].yaml" in shown.out
+    assert "-> make one with `tabletop calibrate start" in shown.out
+    assert "1 of 1 checks failed: lab file" in shown.err
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "told"),
+    ("answer", "status", "shown"),
     [("move", 0, "was away already; nothing was moved"), ("yes", 1, "nothing was moved"), (None, 1, "'' came")],
 )
-def test_only_the_typed_word_lets_the_arm_go(answer, status, told, monkeypatch, capsys):
+def test_only_the_typed_word_lets_the_arm_go(answer, status, shown, monkeypatch, capsys):
     def ask(prompt):
         if answer is None:
             raise EOFError
@@ -70,7 +70,7 @@ def test_only_the_typed_word_lets_the_arm_go(answer, status, told, monkeypatch, 
     monkeypatch.setattr("tabletop_interaction.cli.doctor.examine", lambda *arguments: iter(()))
     assert main(["doctor", "--config", "twin", "--move"]) == status
     printed = capsys.readouterr()
-    assert told in printed.out + printed.err
+    assert shown in printed.out + printed.err
 
 
 def test_nothing_is_moved_without_a_lab_file(capsys):
@@ -78,7 +78,7 @@ def test_nothing_is_moved_without_a_lab_file(capsys):
     assert "--move came without --config" in capsys.readouterr().err
 
 
-def test_without_a_lab_file_the_installation_is_told(capsys):
+def test_without_a_lab_file_the_installation_is_checked(capsys):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "pictures by composed-tinyrenderer" in out
@@ -100,13 +100,13 @@ def quick_render(monkeypatch):
     return shown
 
 
-def test_blank_pictures_are_told(quick_render, capsys):
+def test_blank_pictures_are_reported(quick_render, capsys):
     quick_render.append(np.full((2, 2, 3), 7, np.uint8))
     assert main(["doctor"]) == 1
     assert "of one colour: view_1" in capsys.readouterr().out
 
 
-def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch, capsys):
+def test_a_missing_dependency_is_reported_with_its_command(quick_render, monkeypatch, capsys):
     def version(name):
         if name == "scipy":
             raise PackageNotFoundError(name)
@@ -114,9 +114,9 @@ def test_a_missing_dependency_is_told_with_its_command(quick_render, monkeypatch
 
     monkeypatch.setattr(installation, "version", version)
     assert main(["doctor"]) == 1
-    told = capsys.readouterr()
-    assert "MEND  scipy: not installed\n      -> `pip install scipy`" in told.out
-    assert "checks failed: scipy;" in told.err
+    shown = capsys.readouterr()
+    assert "MEND  scipy: not installed\n      -> `pip install scipy`" in shown.out
+    assert "checks failed: scipy;" in shown.err
 
 
 def test_dependencies_are_those_of_the_package_without_its_extras():

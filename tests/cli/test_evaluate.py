@@ -27,7 +27,9 @@ def test_evaluating_two_models_writes_a_report(
 
 
 @pytest.mark.usefixtures("tiny_sets")
-def test_a_missing_set_is_made_and_told(untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_set_is_made_and_announced(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
     assert main(["evaluate", "--model", str(untrained), "--set", "val", *places, "--fast"]) == 0
     shown = capsys.readouterr().out

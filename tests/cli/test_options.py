@@ -78,7 +78,7 @@ def test_help_is_the_fields_own_and_other_fields_are_no_options(capsys: pytest.C
     assert "hidden" not in shown
 
 
-def test_what_the_configuration_refuses_is_told_in_its_own_words() -> None:
+def test_what_the_configuration_refuses_is_shown_in_its_own_words() -> None:
     with pytest.raises(Refused) as refused:
         parsed("--seed", "-1")
     assert str(refused.value.__cause__) == "seed is -1"

@@ -36,9 +36,7 @@ def test_an_unknown_agent_is_named_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_benchmark_prints_a_table_and_goes_on_where_it_stopped(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_benchmark_prints_a_table_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["benchmark", "rearrangement", "--agents", "oracle", "--displaced", "1", "--out", str(tmp_path / "out")]
     for episodes in ("1", "2"):
         assert main([*command, "--seed", "200", "--episodes", episodes]) == 0

@@ -1,4 +1,4 @@
-"""`tabletop collect`, `learn` and `rearrange` with --backend sawyer, on its twin: the same words, a robot's faults."""
+"""`tabletop collect`, `learn` and `rearrange` with --backend sawyer, on its twin, with a robot's faults."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SEED = 1
 
 @pytest.fixture
 def robot(quick_lab_file: Path) -> list[str]:
-    """The options that stand for the twin."""
+    """The options of the twin."""
     return ["--backend", "sawyer", "--config", str(quick_lab_file)]
 
 
 @pytest.fixture
 def when_opened(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[Twin], None]]:
-    """What is done with every twin that a command opens: its faults are switched on here."""
+    """Actions on every twin that a command opens; they switch its faults on."""
     actions: list[Callable[[Twin], None]] = []
     open_twin = twin.open_twin
 
@@ -69,7 +69,7 @@ def _rows(out: Path) -> int:
     return count_interactions(out) if (out / "meta.json").exists() else 0
 
 
-def test_a_robot_collects_and_goes_on_and_its_rows_are_told_from_a_simulations(
+def test_a_robot_collects_and_resumes_and_its_rows_do_not_mix_with_a_simulations(
     robot: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "records"
@@ -99,7 +99,7 @@ def test_rows_of_a_robot_and_of_its_twin_do_not_mix() -> None:
 
 
 @pytest.mark.usefixtures("tiny_sets")
-def test_a_robot_learns_and_goes_on_with_the_same_lab_file_only(
+def test_a_robot_learns_and_resumes_with_the_same_lab_file_only(
     robot: list[str], untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = ["--interactions", "2", "--update-interval", "1", "--steps-per-interaction", "1", "--batch-size", "2"]
@@ -119,7 +119,7 @@ def test_a_robot_learns_and_goes_on_with_the_same_lab_file_only(
 
 @pytest.fixture(scope="module")
 def goal(quick_lab_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What view_0 of the twin shows after one object of the scene of `SEED` was put elsewhere."""
+    """Picture of view_0 of the twin after one object of the scene of `SEED` was moved."""
     path = tmp_path_factory.mktemp("goal") / "goal.png"
     with open_sawyer("test", quick_lab_file) as backend:
         assert isinstance(backend, GroundTruth)
@@ -148,7 +148,7 @@ def test_a_robot_brings_its_table_to_what_a_picture_shows(
     assert at_end < at_start / 3
 
 
-def test_after_a_fault_and_a_yes_the_episode_begins_anew(
+def test_after_a_fault_and_a_yes_the_episode_starts_again(
     robot: list[str],
     goal: Path,
     when_opened: list[Callable[[Twin], None]],
@@ -179,7 +179,7 @@ COMMANDS = {
 
 
 def _refused(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of a command that is refused; nothing was written."""
+    """The one line with which a command is refused; nothing was written."""
     before = sorted(tmp_path.iterdir())
     assert main([*command, "--out", str(tmp_path / "out")]) == 1
     assert sorted(tmp_path.iterdir()) == before
@@ -261,7 +261,7 @@ def test_a_goal_is_a_picture_on_a_robot(
     assert said in _refused(["rearrange", *robot, *options], tmp_path, capsys)
 
 
-def test_a_stop_is_the_operators_to_clear_and_with_a_yes_it_goes_on(
+def test_a_stop_is_the_operators_to_clear_and_with_a_yes_it_continues(
     robot: list[str], when_opened: list[Callable[[Twin], None]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     out, opened, asked = tmp_path / "records", [], []
@@ -285,7 +285,7 @@ def test_a_stop_is_the_operators_to_clear_and_with_a_yes_it_goes_on(
     assert [(row.episode, row.step) for row in read_interactions(out)] == [(0, 0), (1, 0)]
 
 
-def test_without_a_yes_the_arm_holds_and_the_same_command_goes_on_later(
+def test_without_a_yes_the_arm_holds_and_the_same_command_resumes_later(
     robot: list[str],
     when_opened: list[Callable[[Twin], None]],
     monkeypatch: pytest.MonkeyPatch,

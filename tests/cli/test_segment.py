@@ -79,7 +79,7 @@ def test_mistakes_end_in_one_line_before_anything_is_written(
 def test_a_photo_with_broken_pixels_is_named_before_anything_is_written(
     untrained: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Its header is whole, so that only decoding tells.
+    # Its header is whole, so that only decoding finds the damage.
     photos[1].write_bytes(photos[1].read_bytes()[:5000])
     arguments = ["--model", str(untrained), "--out", str(tmp_path / "out"), "--fast"]
     assert main(["segment", *map(str, photos), *arguments]) == 1

@@ -1,4 +1,4 @@
-"""What the tests of the documentation share: an example script by its name."""
+"""Fixtures of the documentation's tests: an example script by its name."""
 
 import importlib.util
 from collections.abc import Callable
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 @pytest.fixture(scope="session")
 def example() -> Callable[[str], ModuleType]:
-    """Loads docs/examples/NAME.py without running it."""
+    """Load docs/examples/NAME.py without running it."""
 
     def loaded(name: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")

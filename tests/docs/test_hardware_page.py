@@ -55,9 +55,9 @@ def test_every_option_of_a_command_is_one(name, options, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*name.split(), "--help"])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     for option in re.findall(r"--[\w-]+", options):
-        assert option in told
+        assert option in shown
 
 
 def test_the_settings_of_the_first_run_are_accepted_and_named_sections_are_sections():

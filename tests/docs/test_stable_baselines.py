@@ -1,4 +1,4 @@
-"""The training script in small: run as a user does, gone on with, and its policy as an agent of the benchmark."""
+"""The training script in small: run as a user does, resumed, and its policy as an agent of the benchmark."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ def _weights(path):
     return PPO.load(path, device="cpu").policy.state_dict()
 
 
-def test_training_goes_on_where_it_stopped_with_other_workers_too(script, policy):
+def test_a_stopped_training_resumes_with_other_workers_too(script, policy):
     before = _weights(policy)
     script.train(script.Options(out=policy.parent, steps=10, workers=1, rollout=2))
     assert PPO.load(policy, device="cpu").num_timesteps == 10
