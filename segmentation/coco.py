@@ -184,9 +184,7 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
         for image in images:
             _check_picture(image, Path(images_dir))
     objects = _unique(
-        [_object(entry, by_id) for entry in document["annotations"]],
-        lambda found: found.object_id,
-        "annotation id",
+        [_object(entry, by_id) for entry in document["annotations"]], lambda found: found.object_id, "annotation id"
     )
     if not images:
         raise InvalidLabelSet(f"{json_path} has no images; at least one is needed")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_range
 
 STRIDE = 16
 PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
@@ -40,8 +41,7 @@ class NetworkConfig:
                 f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}"
             )
         for name in ("end_channels", "code_channels", "refining_channels"):
-            if getattr(self, name) < 2:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; give at least 2")
+            check_range(name, getattr(self, name), 2)
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,15 @@ class ProposalConfig:
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.scales or not all(0 < scale <= 4 for scale in self.scales):
-            raise InvalidConfiguration(f"scales are {self.scales}; give at least one, each above 0 and up to 4")
-        if self.candidates_per_scale < 1 or self.max_masks < 1:
-            raise InvalidConfiguration("candidates_per_scale and max_masks must be at least 1")
-        if not 0 < self.mask_threshold < 1:
-            raise InvalidConfiguration(f"mask_threshold is {self.mask_threshold}; give a probability between 0 and 1")
-        if not 0 <= self.min_score <= 1:
-            raise InvalidConfiguration(f"min_score is {self.min_score}; give a probability between 0 and 1")
-        if not 0 < self.max_area_share <= 1:
-            raise InvalidConfiguration(f"max_area_share is {self.max_area_share}; give a share above 0 and up to 1")
+        if not self.scales:
+            raise InvalidConfiguration("scales are empty; give at least one")
+        for scale in self.scales:
+            check_range("scales", scale, 0, 4, above=True)
+        check_range("candidates_per_scale", self.candidates_per_scale, 1)
+        check_range("max_masks", self.max_masks, 1)
+        check_range("mask_threshold", self.mask_threshold, 1e-6, 1 - 1e-6)
+        check_range("min_score", self.min_score, 0, 1)
+        check_range("max_area_share", self.max_area_share, 0, 1, above=True)
 
 
 # Half an octave apart: objects of 45 to 128 px are at most a quarter octave from one of these scales, and training

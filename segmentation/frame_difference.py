@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from tabletop_interaction.arrays import Bytes, FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
+from tabletop_interaction.ranges import check_range
 
 Blob = Bytes
 """(h, w), 1 inside and 0 outside: OpenCV's morphology does not accept bool."""
@@ -64,15 +65,13 @@ class FrameDifferenceConfig:
 
     def __post_init__(self) -> None:
         if self.window < 2 or self.window % 2:
-            raise ValueError(f"window is {self.window}; it must be an even number of pixels, 2 or more")
-        if self.min_area < 0:
-            raise ValueError(f"min_area is {self.min_area}; it must be 0 or more pixels")
-        if min(self.close_px, self.open_px, self.rim_px) < 1:
-            raise ValueError("close_px, open_px and rim_px must be 1 or more pixels")
-        if not 0 < self.darkest_shadow < 1:
-            raise ValueError(f"darkest_shadow is {self.darkest_shadow}; it must lie between 0 and 1")
-        if min(self.reach_px, self.least_noise, self.shadow_misfit) <= 0:
-            raise ValueError("reach_px, least_noise and shadow_misfit must be above 0")
+            raise ValueError(f"window is {self.window}; accepted is an even number of pixels, 2 or more")
+        check_range("min_area", self.min_area, 0)
+        for name in ("close_px", "open_px", "rim_px"):
+            check_range(name, getattr(self, name), 1)
+        check_range("darkest_shadow", self.darkest_shadow, 1e-3, 1 - 1e-3)
+        for name in ("reach_px", "least_noise", "shadow_misfit"):
+            check_range(name, getattr(self, name), 0, above=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +113,7 @@ _MAJORITY = 0.55
 
 
 def frame_difference(
-    before: Picture,
-    after: Picture,
-    click_xy: ArrayLike,
-    config: FrameDifferenceConfig = _DEFAULTS,
+    before: Picture, after: Picture, click_xy: ArrayLike, config: FrameDifferenceConfig = _DEFAULTS
 ) -> FrameDifference:
     """Return the mask of what vanished or appeared around a clicked pixel.
 

@@ -26,12 +26,7 @@ from torch.nn import functional
 from tabletop_interaction.arrays import Bytes, Floats32, Ints, Mask, Masks, Picture
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, ProposalConfig
-from tabletop_interaction.segmentation.network import (
-    DeepMask,
-    Features,
-    MaskGrid,
-    position_centres_xy,
-)
+from tabletop_interaction.segmentation.network import DeepMask, Features, MaskGrid, position_centres_xy
 
 # Pictures in one pass; each takes about 40 MB at the paper's scales.
 GPU_BATCH = 16
@@ -69,10 +64,7 @@ class Segmenter:
 
     @classmethod
     def load(
-        cls,
-        path: str | Path = "default",
-        config: ProposalConfig | None = None,
-        device: str | torch.device = "cpu",
+        cls, path: str | Path = "default", config: ProposalConfig | None = None, device: str | torch.device = "cpu"
     ) -> Segmenter:
         """Read a checkpoint; "default" is the network of the package.
 
@@ -179,11 +171,7 @@ def _masks_of(network: DeepMask, features: list[Features], candidates: _Candidat
 
 
 def _segments(
-    logits: Floats32,
-    candidates: _Candidates,
-    grid: MaskGrid,
-    images: Bytes,
-    config: ProposalConfig,
+    logits: Floats32, candidates: _Candidates, grid: MaskGrid, images: Bytes, config: ProposalConfig
 ) -> list[Segments]:
     height, width = images.shape[1:3]
     threshold = math.log(config.mask_threshold / (1 - config.mask_threshold))
@@ -200,11 +188,7 @@ def _segments(
 
 
 def _drawn_mask(
-    logits: Floats32,
-    centre_xy: Ints,
-    scaled_shape: tuple[int, int],
-    grid: MaskGrid,
-    shape: tuple[int, int],
+    logits: Floats32, centre_xy: Ints, scaled_shape: tuple[int, int], grid: MaskGrid, shape: tuple[int, int]
 ) -> Mask:
     """Draw the mask (H, W) of a picture: pixels where the logits (M, M) of its resized copy, enlarged, are positive."""
     # Resizing keeps the outer edges of the picture, half a pixel beyond the outer pixel centres.

@@ -165,12 +165,7 @@ def _gain(ranked: _Ranked, inside: Tensor, outside: Tensor) -> Tensor:
 
 
 def _with_slack(
-    ranked: _Ranked,
-    needed: Tensor,
-    positive_inside: Tensor,
-    outside: Tensor,
-    bound: Fraction,
-    slack_weight: float,
+    ranked: _Ranked, needed: Tensor, positive_inside: Tensor, outside: Tensor, bound: Fraction, slack_weight: float
 ) -> tuple[Tensor, Tensor]:
     """Return the best count inside M for each count outside, and its gain.
 

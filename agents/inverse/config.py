@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.training.config import OptimiserConfig, RunOptions
 
 CELL_PX = 8
@@ -92,10 +93,9 @@ class InverseTrainingConfig(OptimiserConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.span < 1:
-            raise TrainingError(f"span is {self.span}; it must be 1 or more")
+        check_range("span", self.span, 1, error=TrainingError)
         if not 0 < self.held_out < 1:
-            raise TrainingError(f"held_out is {self.held_out}; it must lie between 0 and 1")
+            raise TrainingError(f"held_out is {self.held_out}; accepted is a share between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,7 @@ def warped_picture(picture: Picture, crop_from_picture: Floats, crop_px: int) ->
 
 
 def warped_piece(
-    piece: Picture,
-    crop_from_picture: Floats,
-    corner_xy: Floats,
-    crop_px: int,
-    beyond: tuple[int, ...] = (0, 0, 0),
+    piece: Picture, crop_from_picture: Floats, corner_xy: Floats, crop_px: int, beyond: tuple[int, ...] = (0, 0, 0)
 ) -> Picture:
     """Warp a rectangle of a picture, with its first pixel at `corner_xy`, to the crop."""
     moved = np.column_stack([crop_from_picture[:, :2], warped_point(crop_from_picture, corner_xy)])

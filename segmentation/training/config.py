@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.config import STRIDE, Device, NetworkConfig
 
 Loss = Literal["cross-entropy", "robust-set"]
 
 SEEDS = 2**63
 """Seeds of runs are smaller; larger ones are for crops that no step learns from."""
+
+# An upper limit that refuses infinity.
+_ANY = 1e9
 
 
 @dataclass(frozen=True)
@@ -59,22 +62,22 @@ class CropConfig:
 
     def __post_init__(self) -> None:
         if self.crop_px < 64 or self.crop_px % STRIDE:
-            raise InvalidConfiguration(f"crop_px is {self.crop_px}; it must be a multiple of {STRIDE}, 64 or more")
-        shares = ("background_share", "paste_share", "off_scale_share", "shadow_share", "print_share", "colour_share")
-        for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+            raise InvalidConfiguration(f"crop_px is {self.crop_px}; accepted is a multiple of {STRIDE}, 64 or more")
+        for name in (
+            "background_share",
+            "paste_share",
+            "off_scale_share",
+            "shadow_share",
+            "print_share",
+            "colour_share",
+        ):
+            check_range(name, getattr(self, name), 0, 1)
         for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InvalidConfiguration(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
-        if not 0 <= self.margin_px < self.crop_px / 2:
-            raise InvalidConfiguration(f"margin_px is {self.margin_px}; it must lie between 0 and half of crop_px")
-        if not 8 <= self.object_px <= self.crop_px / 2:
-            raise InvalidConfiguration(f"object_px is {self.object_px}; it must lie between 8 and half of crop_px")
-        if not 0 < self.positive_px <= self.negative_px:
-            raise InvalidConfiguration("positive_px must be above 0 and at most negative_px")
-        if self.most_pasted < 1:
-            raise InvalidConfiguration(f"most_pasted is {self.most_pasted}; it must be 1 or more")
+            check_range(name, getattr(self, name), 0, _ANY)
+        check_range("margin_px", self.margin_px, 0, self.crop_px / 2 - 1)
+        check_range("object_px", self.object_px, 8, self.crop_px / 2)
+        check_range("positive_px", self.positive_px, 0, self.negative_px, above=True)
+        check_range("most_pasted", self.most_pasted, 1)
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,13 @@ class OptimiserConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+            check_range(name, getattr(self, name), 1, error=TrainingError)
         for name in ("learning_rate", "most_gradient"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be a positive number")
+            check_range(name, getattr(self, name), 0, _ANY, above=True, error=TrainingError)
         for name in ("warm_up_steps", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+            check_range(name, getattr(self, name), 0, error=TrainingError)
         if not 0 <= self.seed < SEEDS:
-            raise TrainingError(f"seed is {self.seed}; it must be 0 or more and below 2**63")
+            raise TrainingError(f"seed is {self.seed}; accepted is 0 to 2**63 - 1")
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,9 @@ class TrainingConfig(OptimiserConfig):
         super().__post_init__()
         if self.loss not in get_args(Loss):
             raise TrainingError(f"loss {self.loss!r} is unknown; choose one of {get_args(Loss)}")
-        if not 0 <= self.iou_bound <= 1:
-            raise TrainingError(f"iou_bound is {self.iou_bound}; it must lie between 0 and 1")
+        check_range("iou_bound", self.iou_bound, 0, 1, error=TrainingError)
         for name in ("score_weight", "mask_weight"):
-            if not getattr(self, name) >= 0:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+            check_range(name, getattr(self, name), 0, error=TrainingError)
 
 
 @dataclass(frozen=True)

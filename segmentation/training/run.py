@@ -39,12 +39,7 @@ from tabletop_interaction.segmentation.checkpoints import (
 from tabletop_interaction.segmentation.network import refresh_statistics
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import MakesBatches, batches, drawn_batch
-from tabletop_interaction.segmentation.training.config import (
-    SEEDS,
-    OptimiserConfig,
-    RunOptions,
-    TrainingConfig,
-)
+from tabletop_interaction.segmentation.training.config import SEEDS, OptimiserConfig, RunOptions, TrainingConfig
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.examples import ExampleSet
 from tabletop_interaction.segmentation.training.trainer import (

@@ -87,7 +87,7 @@ def test_a_label_set_becomes_a_network(tmp_path: Path, capsys: pytest.CaptureFix
         (["--out", "/"], "name a folder"),
         (["--out", "run", "--minutes", "nan"], "minutes is nan"),
         (["--out", "run", "--minutes", "inf"], "minutes is inf"),
-        (["--out", "run", "--seed", str(2**63)], "below 2**63"),
+        (["--out", "run", "--seed", str(2**63)], "accepted is 0 to 2**63 - 1"),
         (["--out", "run", "--device", "cuda"], "--device cuda"),
     ],
 )
@@ -150,7 +150,7 @@ def test_records_without_a_grasp_are_refused(
         (["--coco", "x.json"], "give either --data"),
         (["--data", "nowhere"], "nowhere"),
         (["--data", "nowhere", "--steps", "0"], "steps is 0"),
-        (["--data", "nowhere", "--paste-share", "2"], "paste_share is 2.0; it must lie between 0 and 1"),
+        (["--data", "nowhere", "--paste-share", "2"], "paste_share is 2.0; accepted is 0 to 1"),
         (["--coco", "nowhere.json", "--images", "."], "nowhere.json does not exist"),
     ],
 )
