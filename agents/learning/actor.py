@@ -1,4 +1,4 @@
-"""The acting half of Algorithm 1: proposes an object, tries to pick it up, and labels the pictures of the attempt.
+"""The acting half of Algorithm 1: proposes an object, picks it up, and labels the pictures of the attempt.
 
 Without a hypothesis inside the arena the agent acts at random.
 """

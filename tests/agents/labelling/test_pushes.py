@@ -53,7 +53,7 @@ def test_what_was_pushed_becomes_masks_of_its_square(pushed_table: Callable[...,
     assert not examples.complete
 
 
-def test_a_fault_loses_no_scene_and_the_next_call_goes_on(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_fault_loses_no_scene_and_the_next_call_resumes(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
     whole = passive_examples(pushed_table(), tmp_path / "whole", CONFIG)
     pushed_table.sweeps, pushed_table.fault_at = 0, 7  # type: ignore[attr-defined]
     with pytest.raises(RobotFault):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tabletop_interaction.agents.grasp import GraspPoint
 from tabletop_interaction.agents.rearranging.grasps import GraspMemory, GripperShape, choose_grasps, is_same_as_any
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace
+from tabletop_interaction.errors import InvalidConfiguration
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 GRIPPER = GripperShape()
@@ -136,3 +137,9 @@ def test_where_the_gripper_met_nothing_is_remembered_until_something_is_put_ther
     onto = PickPlace(0.1, 0.0, 0.4, -0.05, 0.0)
     memory.add(GRASP, onto, PLACE, {"pick_outcome": int(PickOutcome.HELD), "pick_place": onto.to_array()})
     assert not memory.found_nothing_on(there)
+
+
+@pytest.mark.parametrize(("name", "value"), [("opening_m", 0), ("finger_m", -1), ("same_angle_rad", -1)])
+def test_a_gripper_without_width_is_refused(name, value):
+    with pytest.raises(InvalidConfiguration, match=f"{name} is {value}"):
+        GripperShape(**{name: value})

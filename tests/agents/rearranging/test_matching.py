@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from tabletop_interaction.agents.rearranging.matching import (
     assign,
     changed_shares,
 )
+from tabletop_interaction.errors import InvalidConfiguration
 
 RED, GREEN, BLUE = (200, 40, 40), (40, 180, 60), (40, 60, 200)
 SHAPE = (120, 160)
@@ -134,3 +136,9 @@ def test_pictures_without_segments_have_no_matches():
 
 def test_centroids_are_pixels_x_y():
     assert _table((RED, (10, 40))).centroids_xy.tolist() == [[19.5, 49.5]]
+
+
+@pytest.mark.parametrize(("name", "value"), [("least_similarity", 2), ("distance_weight", -1), ("most_changed", 1.5)])
+def test_thresholds_outside_their_range_are_refused(name, value):
+    with pytest.raises(InvalidConfiguration, match=f"{name} is {value}"):
+        MatchingConfig(**{name: value})

@@ -17,6 +17,7 @@ from tabletop_interaction.agents.rearranging.planning import (
     plan_move,
 )
 from tabletop_interaction.envs import Arena
+from tabletop_interaction.errors import InvalidConfiguration
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 CONFIG = PlanningConfig()
@@ -161,3 +162,9 @@ def test_a_footprint_meets_itself_and_the_gap_between_two_squares_is_that_of_the
 
 def test_clearance_without_footprints_is_infinite():
     assert Clearance([], ARENA).around(SQUARE) == np.inf
+
+
+@pytest.mark.parametrize("name", ["within_px", "aim_px", "goal_gap_m", "parking_gap_m", "border_m"])
+def test_a_negative_distance_is_refused(name):
+    with pytest.raises(InvalidConfiguration, match=f"{name} is -1"):
+        PlanningConfig(**{name: -1})

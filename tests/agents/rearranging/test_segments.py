@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tabletop_interaction.agents.rearranging.segments import centroid_of, footprint_of, segment_table
+from tabletop_interaction.agents.rearranging.segments import SegmentConfig, centroid_of, footprint_of, segment_table
 from tabletop_interaction.envs import Arena
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.simulation.cameras import arena_views
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
@@ -56,3 +57,9 @@ def test_a_footprint_covers_what_the_mask_does_on_the_plane(left):
     # Cells of 3 mm; those that the outline cuts count whole, which may shift the mean by half of one.
     assert area < len(footprint) * 0.003**2 < 1.25 * area
     np.testing.assert_allclose(footprint.mean(0), centroid_of(mask, VIEW), atol=0.0016)
+
+
+@pytest.mark.parametrize(("name", "value"), [("least_score", 1.5), ("most_covered", -1), ("beyond_m", -1)])
+def test_settings_outside_their_range_are_refused(name, value):
+    with pytest.raises(InvalidConfiguration, match=f"{name} is {value}"):
+        SegmentConfig(**{name: value})

@@ -1,0 +1,66 @@
+"""A folder is labelled once, its rows stay as they are, and labels read back as they were made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tabletop_interaction.agents.labelling import label_table
+from tabletop_interaction.agents.labelling.frame_labels import LABELLER, label_interactions
+from tabletop_interaction.agents.labelling.label_table import label_folder, read_labels
+from tabletop_interaction.envs.records.reading import open_interactions
+from tabletop_interaction.errors import UnreadableRecords
+
+
+def test_a_folder_is_labelled_once_and_its_rows_are_left_alone(
+    folder: Path, record_picks: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digests(name: str) -> dict[str, str]:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / name).iterdir()}
+
+    raw, told = digests("data"), []
+    first = label_folder(folder, progress=lambda done, total: told.append((done, total)))
+    assert first.counts() == {"object": 4, "nudged": 0, "background": 1, "unknown": 0}
+    assert told == [(3, 3)]
+    assert digests("data") == raw
+    files = digests("labels")
+    assert label_folder(folder) == first
+    assert digests("labels") == files
+    record_picks(folder, "m", seed=1)
+    seen: list[int] = []
+    real = label_table.label_interactions
+    monkeypatch.setattr(label_table, "label_interactions", lambda rows: real(_counted(rows, seen)))
+    more = label_folder(folder)
+    assert len(seen) == 1
+    assert more.labels[: len(first)] == first.labels
+    assert files.items() < digests("labels").items()
+
+
+def test_another_labeller_reads_nothing_of_ours(folder: Path) -> None:
+    label_folder(folder)
+    assert len(read_labels(folder / "labels", "difference-0-00000000")) == 0
+    assert {label.labeller for label in read_labels(folder / "labels").labels} == {LABELLER}
+
+
+def test_labels_read_back_as_they_were_made(folder: Path, tmp_path: Path) -> None:
+    made = label_folder(folder, tmp_path / "elsewhere")
+    assert made.labels == tuple(label_interactions(open_interactions(folder)))
+    assert not (folder / "labels").exists()
+
+
+def test_a_damaged_file_of_labels_is_named(folder: Path) -> None:
+    label_folder(folder)
+    (path,) = (folder / "labels").glob("*.parquet")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UnreadableRecords, match=path.name):
+        label_folder(folder)
+
+
+def _counted(rows: Any, seen: list[int]) -> Any:
+    for row in rows:
+        seen.append(1)
+        yield row
