@@ -274,14 +274,14 @@ def append_json_line(path: AnyPath, value: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
         with open(path, "ab", buffering=0) as file:
-            append_bytes(file.fileno(), line, file.tell())
+            append_bytes(file.fileno(), line)
         if is_new:
             sync_folder(path.parent)
 
 
-def append_bytes(descriptor: int, content: bytes | memoryview, size: int) -> None:
-    """Append to an open file of `size` bytes and make it durable; after an error the file is as before."""
-    rest = memoryview(content)
+def append_bytes(descriptor: int, content: bytes | memoryview) -> None:
+    """Append to a file that is open with O_APPEND, and make it durable; after an error the file is as before."""
+    size, rest = os.fstat(descriptor).st_size, memoryview(content)
     try:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
@@ -289,7 +289,6 @@ def append_bytes(descriptor: int, content: bytes | memoryview, size: int) -> Non
     except BaseException:
         # A torn part would hide what is appended later from readers.
         os.ftruncate(descriptor, size)
-        os.lseek(descriptor, size, os.SEEK_SET)
         raise
 
 

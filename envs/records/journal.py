@@ -120,7 +120,9 @@ class InteractionWriter:
         self._lock: ExitStack | None = lock
         self._number = number
         self._rows_per_shard = rows_per_shard
-        self._journal: _Journal | None = None
+        # Descriptor of the open journal, and its rows.
+        self._journal: int | None = None
+        self._rows = 0
 
     def append(self, interaction: Interaction) -> Interaction:
         """Write a row; when this returns, it survives a kill.
@@ -138,14 +140,15 @@ class InteractionWriter:
             raise ValueError(f"the writer {self.writer!r} of {self._folder} is closed; open a new one")
         check_row(interaction, self._meta.split, self._meta.views)
         with _disk_full_named(self._folder):
-            if self._journal is not None and self._journal.rows >= self._rows_per_shard:
+            if self._rows >= self._rows_per_shard:
                 self._seal()
             if self._journal is None:
                 path = journal_path(self._folder, self.writer, self._number)
                 self._journal = _begin_journal(path, self._schema)
-            row_id = f"{self.writer}-{self._number:05d}-{self._journal.rows:03d}"
+            row_id = f"{self.writer}-{self._number:05d}-{self._rows:03d}"
             written = replace(interaction, interaction_id=row_id, writer=self.writer)
-            self._journal.append(batch_from_interaction(written, self._schema))
+            append_bytes(self._journal, memoryview(batch_from_interaction(written, self._schema).serialize()))
+            self._rows += 1
         return written
 
     def close(self) -> None:
@@ -162,7 +165,7 @@ class InteractionWriter:
                 self._seal()
         finally:
             if self._journal is not None:
-                self._journal.close()
+                os.close(self._journal)
             with folder_lock(self._folder):
                 self._lock.close()
             self._lock = None
@@ -179,40 +182,22 @@ class InteractionWriter:
         if self._journal is None:
             return
         _seal_journal(self._folder, self.writer, self._number)
-        self._journal.close()
-        self._journal = None
+        os.close(self._journal)
+        self._journal, self._rows = None, 0
         self._number += 1
 
 
-class _Journal:
-    """An open journal; after an error it is as before."""
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        self.rows = 0
-        self._descriptor = descriptor
-        self._size = size
-
-    def append(self, row: pa.RecordBatch) -> None:
-        content = row.serialize()
-        append_bytes(self._descriptor, memoryview(content), self._size)
-        self._size += len(content)
-        self.rows += 1
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-def _begin_journal(path: Path, schema: pa.Schema) -> _Journal:
-    header = schema.serialize()
+def _begin_journal(path: Path, schema: pa.Schema) -> int:
+    """Descriptor of a new journal without rows."""
     # A header without rows, which a full disk leaves, is overwritten.
-    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666)
+    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND, 0o666)
     try:
-        append_bytes(descriptor, memoryview(header), 0)
+        append_bytes(descriptor, memoryview(schema.serialize()))
         sync_folder(path.parent)
     except BaseException:
         os.close(descriptor)
         raise
-    return _Journal(descriptor, len(header))
+    return descriptor
 
 
 def _seal_journal(folder: Path, writer: str, number: int) -> None:
