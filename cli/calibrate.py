@@ -36,6 +36,7 @@ from tabletop_interaction.real.lab import steps
 from tabletop_interaction.real.lab.file import LabFile, PictureSize, read_lab_file, to_plain, update_lab_file
 
 _LAB = Path("lab.yaml")
+# Fits into every square; the given marker, or the one that follows from the square, replaces it.
 _ANY_MARKER_MM = 1e-6
 
 
@@ -90,7 +91,6 @@ class PrintBoard:
     Example: tabletop calibrate board --paper a4 --out runs/board
     """
 
-    # The marker follows from the square unless it is given.
     board: Annotated[Board, options(Board, "columns", "rows", "square_mm", "dictionary", marker_mm=_ANY_MARKER_MM)]
     marker_mm: float | None = None
     """Side of a marker, millimetres; three quarters of a square by default."""

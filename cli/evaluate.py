@@ -62,7 +62,10 @@ class Evaluate:
         if self.data is not None and self.images is not None:
             foreign = evaluation.foreign_set(self.data, self.images)
         claim_folder(self.out, "evaluate")
-        data = foreign or self._benchmark_set()
+        name = self.set_name or "test"
+        if foreign is None and not (self.sets_dir / name / "labels.json").exists():
+            print(f"the set {name} is not in {self.sets_dir} yet: rendering it")
+        data = foreign or evaluation.benchmark_set(name, self.sets_dir, self.workers)
         evaluations = [evaluation.evaluate(one, data, label, self.longer_side) for label, one in segmenters.items()]
         console = Console()
         print_result(console, evaluation.results_table(evaluations, data), evaluation.footnotes(evaluations, data))
@@ -83,14 +86,6 @@ class Evaluate:
         refuse_ignored(self, "with --data", "sets_dir", "workers")
         if not self.data.is_file():
             raise InvalidConfiguration(f"--data {self.data} is no file; name a COCO JSON, and its pictures by --images")
-
-    def _benchmark_set(self) -> Any:
-        from tabletop_interaction.benchmarks.segmentation.evaluation import benchmark_set
-
-        name = self.set_name or "test"
-        if not (self.sets_dir / name / "labels.json").exists():
-            print(f"the set {name} is not in {self.sets_dir} yet: rendering it")
-        return benchmark_set(name, self.sets_dir, self.workers)
 
     def _described(self, model: str, segmenter: Segmenter) -> dict[str, Any]:
         from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata

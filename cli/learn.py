@@ -89,8 +89,7 @@ class Learn:
             asked = asdict(self)
             names = ("workers", "address", "evaluate_every", "set_name", "pictures", "device")
             with session.opened_run(self.out, config, {"session": {name: asked[name] for name in names}}) as folder:
-                acting = session.Acting(backend, self.workers, self.address, self.device)
-                session.learn_with_display(config, folder, acting, held_out, self.evaluate_every, terminal)
+                session.learn_with_display(self, config, folder, backend, held_out, terminal)
                 figures, report = session.write_report(folder)
         for figure in figures:
             print(f"{figure.name}: {figure.value} ({figure.note})")

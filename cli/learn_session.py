@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tabletop_interaction.agents.learning.actor import check_environment, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
@@ -29,26 +28,11 @@ from tabletop_interaction.reports import learning_page
 from tabletop_interaction.reports.learning_display import LearningDisplay
 from tabletop_interaction.reports.learning_run import read_learning_run
 from tabletop_interaction.reports.tensorboard_curves import Curves
-from tabletop_interaction.segmentation.config import Device
 
-__all__ = ["Acting", "check", "learn_with_display", "open_held_out", "opened_run", "summary", "write_report"]
+if TYPE_CHECKING:
+    from tabletop_interaction.cli.learn import Learn
 
-
-@dataclass(frozen=True)
-class Acting:
-    """Where a session acts and learns.
-
-    Attributes:
-        backend: what moves things, open or by name.
-        workers: actors in processes of their own; 0 acts and learns in turn in this process.
-        address: of a Ray cluster.
-        device: of the training.
-    """
-
-    backend: str | Backend
-    workers: int
-    address: str | None
-    device: Device
+__all__ = ["check", "learn_with_display", "open_held_out", "opened_run", "summary", "write_report"]
 
 
 def check(out: Path, config: LearningConfig, *, resume: bool, is_robot: bool) -> None:
@@ -68,21 +52,30 @@ def opened_run(out: Path, config: LearningConfig, others: Mapping[str, Any]) -> 
 
 
 def learn_with_display(
+    asked: Learn,
     config: LearningConfig,
     folder: RunFolder,
-    acting: Acting,
+    backend: str | Backend,
     held_out: HeldOutPictures,
-    evaluate_every: int,
     terminal: Terminal,
 ) -> None:
-    """Learn, or resume, with bars, TensorBoard's curves and an evaluation every `evaluate_every` interactions."""
+    """Learn, or resume, with bars, TensorBoard's curves and evaluations.
+
+    Args:
+        asked: options of the session.
+        config: of the run.
+        folder: of the run.
+        backend: what moves things, open or by name.
+        held_out: pictures of the evaluations.
+        terminal: where the bars are.
+    """
     began, first = began_at(folder), len(read_history(folder))
-    evaluations = Evaluations(folder, held_out, evaluate_every, config.interactions)
+    evaluations = Evaluations(folder, held_out, asked.evaluate_every, config.interactions)
     curves, display = Curves(folder, first), LearningDisplay(config, folder)
     with terminal.showing(display.progress):
         try:
-            watched(config, folder, display.watched, acting.backend)
-            with _opened_workers(config, folder, display, began, acting) as workers:
+            watched(config, folder, display.watched, backend)
+            with _opened_workers(asked, config, folder, display, began, backend) as workers:
                 learn(config, folder, workers, _Callback(display, curves, evaluations, workers), began)
         finally:
             curves.close()
@@ -104,16 +97,21 @@ def summary(folder: RunFolder) -> str:
 
 @contextmanager
 def _opened_workers(
-    config: LearningConfig, folder: RunFolder, display: LearningDisplay, began: float, acting: Acting
+    asked: Learn,
+    config: LearningConfig,
+    folder: RunFolder,
+    display: LearningDisplay,
+    began: float,
+    backend: str | Backend,
 ) -> Iterator[Workers]:
-    if acting.workers:
+    if asked.workers:
         with open_ray_workers(
-            config, folder, acting.workers, began, address=acting.address, device=acting.device
+            config, folder, asked.workers, began, address=asked.address, device=asked.device
         ) as workers:
             yield workers
         return
-    learner = open_learner(config, folder, acting.device, acting.backend)
-    with open_actor(config, folder, len(read_history(folder)), backend=acting.backend) as actor:
+    learner = open_learner(config, folder, asked.device, backend)
+    with open_actor(config, folder, len(read_history(folder)), backend=backend) as actor:
         yield OneProcess(config, actor, learner, began, display.stepped)
 
 

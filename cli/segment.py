@@ -33,9 +33,9 @@ class Segment:
 
     Example: tabletop segment kitchen.jpg desk.jpg --out runs/segments
 
-    Objects are found best when they are 40 to 200 px long after rescaling, a tenth to a half of the photo at 430; use
-    --longer-side 860 for smaller ones. An object of 200 px at 430 covers up to a quarter of the photo; the benchmark,
-    on its own pictures, drops masks above a tenth.
+    Objects of 40 to 200 px after rescaling are found best: a tenth to a half of the photo at --longer-side 430; choose
+    860 for smaller ones. An object of 200 px at 430 covers up to a quarter of the photo; the benchmark, on its own
+    pictures, drops masks above a tenth.
     """
 
     pictures: Annotated[tuple[Path, ...], tyro.conf.Positional]

@@ -24,8 +24,7 @@ class TrainInverse:
     data: Path
     """Folder that `tabletop collect` made, or the records of `tabletop learn`; small pictures are kept in it."""
     out: Path
-    """Folder of the run: state, TensorBoard curves, model.safetensors, and model.json with the errors on scenes that
-    were held out."""
+    """Folder of the run: state, TensorBoard curves, model.safetensors, and model.json with the held-out errors."""
     training: Annotated[
         InverseTrainingConfig, options(InverseTrainingConfig, "steps", "batch_size", "span", "held_out", "seed")
     ]
