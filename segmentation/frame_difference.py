@@ -189,6 +189,12 @@ def differing_pixels(before: Picture, after: Picture) -> Mask:
     return np.asarray(np.abs(difference).max(2) > limit)
 
 
+def morphed(operation: int, blob: Blob, diameter: int) -> Blob:
+    """Apply an OpenCV morphology operation with a disc; `diameter` in pixels."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
+    return np.asarray(cv2.morphologyEx(blob, operation, disc), np.uint8)
+
+
 def _matched(before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig) -> _Pair:
     """Crop both pictures to a window, with `before` brought to the exposure and white balance of `after`."""
     gain, noise = _exposure(before, after) or (np.ones(3, np.float32), _USUAL_NOISE)
@@ -209,8 +215,8 @@ def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
     difference = _smoothed(pair.after - pair.before, 5)
     limit = config.change_z * _BLURRED_NOISE * pair.noise
     changed = (_dot(difference, difference) > 3 * limit**2).astype(np.uint8)
-    kept = _morphed(cv2.MORPH_OPEN, changed, config.open_px)
-    return changed & _morphed(cv2.MORPH_DILATE, kept, config.open_px)
+    kept = morphed(cv2.MORPH_OPEN, changed, config.open_px)
+    return changed & morphed(cv2.MORPH_DILATE, kept, config.open_px)
 
 
 def _object_evidence(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
@@ -247,8 +253,8 @@ def _beyond_shift(one: FloatPicture, other: FloatPicture) -> FloatPicture:
 
 def _blob_near(evidence: Blob, click: Floats, config: FrameDifferenceConfig) -> Blob:
     """Return the connected part of the evidence with most weight; weights fall with the distance from the click."""
-    closed = _morphed(cv2.MORPH_CLOSE, evidence, config.close_px)
-    opened = _morphed(cv2.MORPH_OPEN, closed, config.open_px)
+    closed = morphed(cv2.MORPH_CLOSE, evidence, config.close_px)
+    opened = morphed(cv2.MORPH_OPEN, closed, config.open_px)
     count, labels = cv2.connectedComponents(opened)
     if count == 1:
         return opened
@@ -265,8 +271,8 @@ def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
     One picture shows the object O, the other the bare table B. With the object's mean colour F and the shade s nearby,
     the share of F in a rim pixel is (O - sB) . (F - sB) / |F - sB|^2; the object has pixels from about one half on.
     """
-    inside = _morphed(cv2.MORPH_ERODE, blob, 2 * config.rim_px + 1)
-    reach = _morphed(cv2.MORPH_DILATE, blob, 2 * config.rim_px + 3)
+    inside = morphed(cv2.MORPH_ERODE, blob, 2 * config.rim_px + 1)
+    reach = morphed(cv2.MORPH_DILATE, blob, 2 * config.rim_px + 3)
     outside = np.asarray(1 - reach, np.uint8)
     shown, bare = _shown_and_bare(pair, inside, outside, reach - inside)
     shade = _mean_near(_dot(shown, bare), outside) / np.maximum(_mean_near(_dot(bare, bare), outside), 1)
@@ -333,11 +339,6 @@ def _dot(one: FloatPicture, other: FloatPicture) -> FloatPicture:
 
 def _smoothed(values: FloatPicture, side: int) -> FloatPicture:
     return np.asarray(cv2.GaussianBlur(values, (side, side), _BLUR_PX), np.float32)
-
-
-def _morphed(operation: int, blob: Blob, diameter: int) -> Blob:
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
-    return np.asarray(cv2.morphologyEx(blob, operation, disc), np.uint8)
 
 
 def _window(height: int, width: int, click: Floats, side: int) -> tuple[slice, slice]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Masks
 from tabletop_interaction.errors import InvalidClip
-from tabletop_interaction.segmentation.frame_difference import Blob
+from tabletop_interaction.segmentation.frame_difference import Blob, morphed
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
 from tabletop_interaction.segmentation.motion.saliency import Saliency, SaliencyConfig, motion_saliency
 
@@ -122,8 +122,8 @@ def _around(saliency: Saliency, context_px: int) -> tuple[slice, slice]:
 
 def _parts(pixels: Blob, moving: Masks, config: MotionConfig) -> list[Masks]:
     """Return the connected parts that may be an object, holes filled, largest first."""
-    closed = cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, _disc(config.close_px))
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disc(config.open_px))
+    closed = morphed(cv2.MORPH_CLOSE, pixels, config.close_px)
+    opened = morphed(cv2.MORPH_OPEN, closed, config.open_px)
     outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     parts = []
     for outline in sorted(outlines, key=cv2.contourArea, reverse=True):
@@ -138,10 +138,6 @@ def _parts(pixels: Blob, moving: Masks, config: MotionConfig) -> list[Masks]:
         ):
             parts.append(mask)
     return parts
-
-
-def _disc(diameter: int) -> Blob:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)
 
 
 def _check_frames(frames: Bytes) -> None:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats32, Masks, Picture
-from tabletop_interaction.segmentation.frame_difference import changed_pixels
+from tabletop_interaction.segmentation.frame_difference import changed_pixels, morphed
 
 _FLOW_CONTEXT_PX = 24
 _FLOW_SLACK_PX = 0.5
@@ -76,7 +76,7 @@ def motion_saliency(frames: Bytes, config: SaliencyConfig) -> Saliency:
     moving = np.stack([moving_pixels(before, after, config) for before, after in pairwise(frames)])
     nothing = np.zeros_like(moving[:1])
     times = np.concatenate([nothing, moving]).astype(np.uint8) + np.concatenate([moving, nothing])
-    still = cv2.dilate(np.asarray(moving.any(0), np.uint8), _disc(2 * config.still_px + 1)) == 0
+    still = morphed(cv2.MORPH_DILATE, moving.any(0).astype(np.uint8), 2 * config.still_px + 1) == 0
     trust = np.array([0, config.once_trust, config.twice_trust], np.float32)[times]
     return Saliency(moving, (times > 0).astype(np.float32), np.where(still, np.float32(1), trust))
 
@@ -127,9 +127,5 @@ def _grey(picture: Bytes) -> Bytes:
 
 def _closed(pixels: Masks, gap_px: int) -> Masks:
     bordered = cv2.copyMakeBorder(pixels.astype(np.uint8), *(gap_px,) * 4, cv2.BORDER_CONSTANT)
-    closed = cv2.morphologyEx(bordered, cv2.MORPH_CLOSE, _disc(gap_px))
+    closed = morphed(cv2.MORPH_CLOSE, bordered, gap_px)
     return np.asarray(closed[gap_px:-gap_px, gap_px:-gap_px] > 0)
-
-
-def _disc(diameter: int) -> Bytes:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -14,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tabletop_interaction.errors import ForeignFolder, NoExamples, TrainingError
+from tabletop_interaction.errors import DiskFull, ForeignFolder, NoExamples, TrainingError
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.training import run as training_run
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
@@ -201,3 +202,19 @@ def test_a_run_that_an_earlier_version_began_is_resumed_whatever_the_order_of_it
     backwards = {**request, "config": dict(reversed(request["config"].items()))}
     (tmp_path / "training.json").write_text(json.dumps(backwards))
     assert same(train(discs(), tmp_path, small), finished_run / "model.safetensors")
+
+
+def test_a_full_disk_is_named_and_the_run_resumes(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    def no_space(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.utils.tensorboard.SummaryWriter.add_image", no_space)
+        with pytest.raises(DiskFull, match="the run resumes from its last state"):
+            train(discs(), tmp_path / "run", small, RunOptions(checkpoint_every=3))
+    done: list[int] = []
+    resumed = train(discs(), tmp_path / "run", small, callback=lambda step, *_: done.append(step))
+    assert done == [4, 5, 6]
+    assert same(resumed, finished_run / "model.safetensors")
