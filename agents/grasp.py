@@ -25,13 +25,12 @@ class GraspPoint:
     angle: float
 
 
-def grasp_from_mask(mask: Mask, view: View, plane_height: float = TYPICAL_HALF_HEIGHT_M) -> GraspPoint:
+def grasp_from_mask(mask: Mask, view: View) -> GraspPoint:
     """The grasp of the object at a mask.
 
     Args:
         mask: bool (H, W).
         view: the camera that took the picture.
-        plane_height: of the horizontal plane on which the pixels lie, metres.
 
     Raises:
         ValueError: the mask is empty or has another size than the view's pictures.
@@ -44,7 +43,7 @@ def grasp_from_mask(mask: Mask, view: View, plane_height: float = TYPICAL_HALF_H
     if len(rows) == 0:
         raise ValueError("the mask is empty; give a mask with at least one pixel")
     pixels = np.column_stack([columns, rows]).astype(np.float64)
-    points = view.unproject(pixels, plane_height)
+    points = view.unproject(pixels, TYPICAL_HALF_HEIGHT_M)
     weights = _pixel_areas(points, view)
     x, y = np.average(points[:, :2], axis=0, weights=weights)
     return GraspPoint(float(x), float(y), minor_axis_angle(points[:, :2], weights))

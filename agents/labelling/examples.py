@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tabletop_interaction.agents.labelling.carried import carry_masks
-from tabletop_interaction.agents.labelling.frame_labels import LabelKind, PairLabel
+from tabletop_interaction.agents.labelling.frame_labels import PairLabel
 from tabletop_interaction.agents.labelling.label_table import label_folder
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import open_interactions
@@ -39,7 +39,6 @@ class ExampleBuilder:
         pictures: folder of the decoded pictures, 0.45 MB each.
         carry: use a mask in every picture in which its object still stands (`carry_masks`); the paper does not. This
             decodes every picture.
-        nudged: also use what moved without being held as an object, as the paper does.
 
     Attributes:
         labelled: the examples as they were labelled.
@@ -47,11 +46,10 @@ class ExampleBuilder:
         store: the decoded pictures.
     """
 
-    def __init__(self, records: Path, pictures: Path, *, carry: bool, nudged: bool = False) -> None:
+    def __init__(self, records: Path, pictures: Path, *, carry: bool) -> None:
         self._records = records
         self._pictures = pictures
         self._carry = carry
-        self._kinds: tuple[LabelKind, ...] = ("object", "background", "nudged") if nudged else ("object", "background")
         self._masks: dict[str, dict[int, list[Example]]] = {}
         self._numbers: dict[str, set[int]] = {}
         self._carried: dict[str, list[Example]] = {}
@@ -73,7 +71,7 @@ class ExampleBuilder:
         known = set(self.store)
         missing: dict[str, dict[str, _Place]] = {}
         for id_, found in labels.items():
-            row, used = table[number_of[id_]], [label for label in found if label.label in self._kinds]
+            row, used = table[number_of[id_]], [label for label in found if label.label in ("object", "background")]
             self._note(row, used)
             if new := {key: place for key, place in self._needed(row, used).items() if key not in known}:
                 missing[id_] = new
@@ -144,38 +142,31 @@ class ExampleBuilder:
 
 
 def recorded_examples(
-    folder: str | os.PathLike[str],
-    pictures_folder: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-    *,
-    nudged: bool = False,
-    carried: bool = False,
+    folder: str | os.PathLike[str], progress: Progress | None = None, *, carried: bool = False
 ) -> ExampleSet:
-    """The examples of a folder of interactions; missing labels and decoded pictures are made first.
+    """The examples of a folder of interactions; missing labels and decoded pictures are made first, and stored in it.
 
     At most as many examples without an object as with one are used: random picks give mostly background.
 
     Args:
         folder: of the interactions.
-        pictures_folder: of the decoded pictures; None means `pictures` in `folder`.
         progress: called with the kind of work ("labels" or "pictures"), how many are done and how many there are.
-        nudged, carried: as `nudged` and `carry` of `ExampleBuilder`.
+        carried: as `carry` of `ExampleBuilder`.
 
     Raises:
         UnreadableRecords, ForeignFolder: as `label_folder`.
-        pictures.InvalidPictureStore: the pictures' folder holds something else.
+        InvalidPictureStore: the folder of the pictures holds something else.
     """
     on_progress = progress or (lambda what, done, total: None)
-    labels = label_folder(folder, progress=lambda done, total: on_progress("labels", done, total)).labels
-    objects = [label for label in labels if label.label in (("object", "nudged") if nudged else ("object",))]
+    labels = label_folder(folder, lambda done, total: on_progress("labels", done, total))
+    objects = [label for label in labels if label.label == "object"]
     background = [label for label in labels if label.label == "background"]
     # Interactions in the order of the records, also those without labels: their pictures may be needed.
     chosen: dict[str, list[PairLabel]] = {id_: [] for id_ in open_interactions(folder, columns=()).ids}
     for label in [*objects, *spread(background, len(objects))]:
         if label.interaction_id in chosen:
             chosen[label.interaction_id].append(label)
-    place = Path(folder) / "pictures" if pictures_folder is None else Path(pictures_folder)
-    builder = ExampleBuilder(Path(folder), place, carry=carried, nudged=nudged)
+    builder = ExampleBuilder(Path(folder), Path(folder) / "pictures", carry=carried)
     builder.add(chosen, progress)
     examples = [*builder.background, *builder.objects()] if carried else builder.labelled
     return ExampleSet(tuple(examples), builder.store)

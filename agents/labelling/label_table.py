@@ -12,28 +12,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabletop_interaction.agents.labelling.frame_labels import LABELLER, LabelKind, PairLabel, label_interactions
+from tabletop_interaction.agents.labelling.frame_labels import LABELLER, PairLabel, label_interactions
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.errors import UnreadableRecords
 from tabletop_interaction.files import atomic_path, lock_file
 from tabletop_interaction.segmentation.rle import Rle
 
 _PER_FILE = 128
+_SAME_NAMES = ("interaction_id", "view", "pair", "labeller", "label")
 _SCHEMA = pa.schema(
     {
-        "interaction_id": pa.string(),
-        "view": pa.string(),
-        "pair": pa.string(),
-        "labeller": pa.string(),
-        "label": pa.string(),
+        **dict.fromkeys(_SAME_NAMES, pa.string()),
         "moved": pa.bool_(),
         "area": pa.int32(),
         "click_x": pa.float64(),
@@ -45,26 +41,9 @@ _SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class LabelTable:
-    """All labels of a folder by one version of the labeller, in the order in which they were made."""
-
-    labeller: str
-    labels: tuple[PairLabel, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def counts(self) -> dict[LabelKind, int]:
-        """Number of labels of each kind."""
-        return {kind: sum(one.label == kind for one in self.labels) for kind in get_args(LabelKind)}
-
-
 def label_folder(
-    folder: str | os.PathLike[str],
-    labels_folder: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> LabelTable:
+    folder: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+) -> tuple[PairLabel, ...]:
     """Label the interactions of a folder that have no labels yet, and read all its labels.
 
     Labels are written after every 128 interactions, so that the next call resumes after a kill. A row that moves from
@@ -72,7 +51,6 @@ def label_folder(
 
     Args:
         folder: of the interactions; it may be written to meanwhile.
-        labels_folder: of the labels; None means `labels` in `folder`.
         progress: called with the number of labelled interactions and of all.
 
     Raises:
@@ -82,9 +60,9 @@ def label_folder(
     table = open_interactions(folder)
     # Without the pictures: interactions that are labelled already cost little.
     ids = [row.interaction_id for row in open_interactions(folder, columns=())][: len(table)]
-    place = Path(folder) / "labels" if labels_folder is None else Path(labels_folder)
+    place = Path(folder) / "labels"
     with lock_file(place / ".lock"):
-        known = {label.interaction_id for label in read_labels(place).labels}
+        known = {label.interaction_id for label in read_labels(place)}
         missing = iter([number for number, id_ in enumerate(ids) if id_ not in known])
         done = len(known)
         while chunk := list(islice(missing, _PER_FILE)):
@@ -101,7 +79,7 @@ def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel
         _write(Path(labels_folder), labels)
 
 
-def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER) -> LabelTable:
+def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER) -> tuple[PairLabel, ...]:
     """The labels of one version of the labeller in a folder; none if there is no such folder.
 
     Raises:
@@ -112,7 +90,7 @@ def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER)
         for row in _rows(path):
             label = _from_row(row)
             found.setdefault((label.interaction_id, label.view, label.pair), label)
-    return LabelTable(labeller, tuple(found.values()))
+    return tuple(found.values())
 
 
 def _files(folder: Path, labeller: str) -> list[tuple[int, Path]]:
@@ -139,11 +117,7 @@ def _write(folder: Path, labels: Sequence[PairLabel]) -> None:
 def _to_row(label: PairLabel) -> dict[str, Any]:
     mask = label.mask
     return {
-        "interaction_id": label.interaction_id,
-        "view": label.view,
-        "pair": label.pair,
-        "labeller": label.labeller,
-        "label": label.label,
+        **{name: getattr(label, name) for name in _SAME_NAMES},
         "moved": label.moved,
         "area": mask.area if mask else 0,
         "click_x": label.click_xy[0],
@@ -156,5 +130,4 @@ def _to_row(label: PairLabel) -> dict[str, Any]:
 
 def _from_row(row: dict[str, Any]) -> PairLabel:
     mask = Rle(row["height"], row["width"], row["counts"]) if row["moved"] else None
-    click_xy = (row["click_x"], row["click_y"])
-    return PairLabel(row["interaction_id"], row["view"], row["pair"], row["label"], click_xy, mask, row["labeller"])
+    return PairLabel(click_xy=(row["click_x"], row["click_y"]), mask=mask, **{name: row[name] for name in _SAME_NAMES})

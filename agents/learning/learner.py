@@ -248,7 +248,7 @@ def first_network(config: LearningConfig) -> DeepMask:
 def _labels_of(folder: RunFolder, interactions: int) -> dict[str, Sequence[PairLabel]]:
     """The labels by id of the first interactions of the history, made again where they are missing."""
     labels: dict[str, list[PairLabel]] = {}
-    for label in read_labels(folder.labels).labels:
+    for label in read_labels(folder.labels):
         labels.setdefault(label.interaction_id, []).append(label)
     ids = [line.id for line in read_history(folder)[:interactions]]
     again = {one.id: one.labels for one in label_again(folder, set(ids) - labels.keys())}

@@ -105,7 +105,7 @@ class RayWorkers:
 
     Args:
         ray: the module, initialised.
-        learner_options: `device` and `threads` of the learner.
+        options: `device` and `threads` of the learner.
     """
 
     def __init__(
@@ -114,14 +114,14 @@ class RayWorkers:
         config: LearningConfig,
         folder: RunFolder,
         actors: int,
-        learner_options: tuple[str, int],
+        options: tuple[str, int],
         began: float,
     ) -> None:
         self._ray = ray
         self._config = config
         self._folder = folder
         self._actors = actors
-        self._learner_options = learner_options
+        self._options = options
         self._began = began
         self._deaths = Deaths()
         self._known = {line.id for line in read_history(folder)}
@@ -245,10 +245,10 @@ class RayWorkers:
     def _open_learner(self) -> None:
         """Start a learner, again if the cluster places it on a node that is already dead."""
         self._learned: Update | None
-        gpus = 1 if self._learner_options[0] == "cuda" else 0
+        gpus = 1 if self._options[0] == "cuda" else 0
         while True:
             remote = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0)(RemoteLearner)
-            self._learner = remote.remote(self._config, str(self._folder.path), *self._learner_options)
+            self._learner = remote.remote(self._config, str(self._folder.path), *self._options)
             self._weights = self._learner.weights.remote()
             self._version += 1
             try:

@@ -67,7 +67,7 @@ def choose_grasps(
     others: Sequence[Points],
     failed: Sequence[GraspPoint],
     arena: Arena,
-    gripper: GripperShape | None = None,
+    gripper: GripperShape,
     poor: Sequence[GraspPoint] = (),
 ) -> list[GraspPoint]:
     """The grasps of an object that have not failed, the most promising first.
@@ -84,7 +84,6 @@ def choose_grasps(
         gripper: see `GripperShape`.
         poor: grasps that held the object but put it down badly.
     """
-    gripper = gripper or GripperShape()
     first = minor_axis_angle(footprint)
     neighbours = Clearance(others, arena)
     angles = [_wrapped(first + number * _STEP_RAD) for number in range(12)]

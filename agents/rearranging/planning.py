@@ -21,6 +21,7 @@ from tabletop_interaction.envs import Arena
 from tabletop_interaction.ranges import check_range
 
 _PARKING_STEP_M = 0.01
+_REST_BORDER_M = 0.03
 _CELL_M = 0.004
 # Objects reach beyond the arena's border, their centres do not.
 _BEYOND_M = 0.2
@@ -94,7 +95,7 @@ class Move:
     place: Floats | None = None
 
 
-def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConfig | None = None) -> Move:
+def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConfig) -> Move:
     """The next move.
 
     Args:
@@ -102,7 +103,6 @@ def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConf
         arena: where places must lie.
         config: see `PlanningConfig`.
     """
-    config = config or PlanningConfig()
     waiting = [i for i, one in enumerate(objects) if _waits(one, config.within_px)]
     inexact = [i for i, one in enumerate(objects) if _waits(one, config.aim_px) and i not in waiting]
     blockers = {i: _blockers(i, objects, arena, config) for i in waiting + inexact}
@@ -118,9 +118,9 @@ def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConf
     return Move(Purpose.DONE)
 
 
-def emptiest_point(objects: Sequence[TableObject], arena: Arena, border_m: float = 0.03) -> Floats:
+def emptiest_point(objects: Sequence[TableObject], arena: Arena) -> Floats:
     """The point (2,) of the arena that is farthest from all objects."""
-    places = _places(arena, border_m)
+    places = _places(arena, _REST_BORDER_M)
     clearance = Clearance([one.footprint for one in objects], arena)
     return np.asarray(places[int(np.argmax(clearance.at(places)))])
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.agents.grasp import grasp_from_mask
+from tabletop_interaction.agents.grasp import TYPICAL_HALF_HEIGHT_M, grasp_from_mask
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
 
 VIEWS = arena_views(ARENA)
 
 
-def _mask_of_rectangle(view, x, y, angle, length=0.10, width=0.03, height=0.0):
+def _mask_of_rectangle(view, x, y, angle, length=0.10, width=0.03, height=TYPICAL_HALF_HEIGHT_M):
     """The pixels of a flat rectangle whose long side stands at `angle` + 90 degrees."""
     along = np.array([-np.sin(angle), np.cos(angle)]) * length / 2
     across = np.array([np.cos(angle), np.sin(angle)]) * width / 2
@@ -27,7 +27,7 @@ def _mask_of_rectangle(view, x, y, angle, length=0.10, width=0.03, height=0.0):
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(VIEWS), st.floats(-0.22, 0.22), st.floats(-0.17, 0.17), st.floats(-np.pi / 2, np.pi / 2 - 1e-3))
 def test_the_grasp_of_a_flat_rectangle_is_its_centre_across_its_long_side(view, x, y, angle):
-    grasp = grasp_from_mask(_mask_of_rectangle(view, x, y, angle), view, plane_height=0.0)
+    grasp = grasp_from_mask(_mask_of_rectangle(view, x, y, angle), view)
     assert np.hypot(grasp.x - x, grasp.y - y) < 0.001
     assert abs(np.sin(grasp.angle - angle)) < 0.06
 

@@ -50,5 +50,5 @@ def test_interactions_added_one_by_one_give_the_examples_and_pictures_of_all_at_
     whole.add(labels)
     assert grown.example_set().examples == whole.example_set().examples
     assert list(grown.store) == list(whole.store)
-    recorded = recorded_examples(folder, tmp_path / "recorded", carried=carry)
+    recorded = recorded_examples(folder, carried=carry)
     assert sorted(map(repr, recorded.examples)) == sorted(map(repr, whole.example_set().examples))
