@@ -17,7 +17,6 @@ class Agent(Protocol):
 
     def act(self, observation: Observation, info: dict[str, Any]) -> NDArray[np.float32]:
         """The next action, float32 (5,) in [-1, 1], from the pictures now and the last step's (or reset's) info."""
-        ...
 
 
 class RandomAgent:
@@ -50,4 +49,3 @@ class SegmentsPictures(Protocol):
 
     def segment(self, image: Picture) -> Hypotheses:
         """Hypotheses for a picture uint8 (H, W, 3)."""
-        ...

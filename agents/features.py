@@ -59,7 +59,6 @@ class DescribesSegments(Protocol):
             image: uint8 (H, W, 3) RGB.
             masks: bool (N, H, W), none of them empty.
         """
-        ...
 
 
 @dataclass(frozen=True, eq=False)

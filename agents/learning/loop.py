@@ -44,11 +44,9 @@ class LearningCallback(Protocol):
 
     def interacted(self, line: HistoryLine) -> None:
         """An interaction was made and is on disk."""
-        ...
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
         """The network was updated; a resumed run first repeats the last update of the earlier session."""
-        ...
 
 
 class Workers(Protocol):
@@ -57,24 +55,19 @@ class Workers(Protocol):
     @property
     def learned(self) -> Update | None:
         """The last update of the learner; at first, the one in the state on disk."""
-        ...
 
     @property
     def network(self) -> DeepMask | None:
         """The newest network, in evaluation mode on the CPU or the learner's device; None before the first step."""
-        ...
 
     def interact(self) -> LabelledInteraction:
         """The next interaction, chosen with the newest network at its beginning."""
-        ...
 
     def begin_update(self, interactions: list[LabelledInteraction]) -> None:
         """Let the learner learn from these and all before; may return before it is done."""
-        ...
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
         """Updates that are done and were not yielded before; `wait` for all that were begun."""
-        ...
 
 
 def learn(

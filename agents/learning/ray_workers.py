@@ -109,13 +109,7 @@ class RayWorkers:
     """
 
     def __init__(
-        self,
-        ray: Any,
-        config: LearningConfig,
-        folder: RunFolder,
-        actors: int,
-        options: tuple[str, int],
-        began: float,
+        self, ray: Any, config: LearningConfig, folder: RunFolder, actors: int, options: tuple[str, int], began: float
     ) -> None:
         self._ray = ray
         self._config = config

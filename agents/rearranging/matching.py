@@ -70,7 +70,6 @@ class MatchesSegments(Protocol):
 
     def match(self, now: SegmentedPicture, goal: SegmentedPicture) -> tuple[Match, ...]:
         """Matches in which no segment occurs twice, in order of the segments now."""
-        ...
 
 
 @dataclass(frozen=True)
