@@ -200,6 +200,7 @@ def _wrong(lab, equipment):
 
 def test_a_healthy_laboratory_is_looked_at_without_a_command(quick_lab, twin, equipment, monkeypatch):
     commanded = []
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     monkeypatch.setattr(twin.robot, "command", commanded.append)
     monkeypatch.setattr(twin.robot, "move_fingers", commanded.append)
     assert _wrong(quick_lab, equipment) == {}
