@@ -138,8 +138,11 @@ class LabFile:
 
     @property
     def board(self) -> Board:
-        """Section "board"."""
-        return self._convert(self._section("board"), Board, "board")
+        """Section "board"; all fields are required, since a default size would be wrong for another print."""
+        plain = self._section("board")
+        if isinstance(plain, dict) and (missing := [name for name in get_type_hints(Board) if name not in plain]):
+            raise self._error(f"missing required field `{missing[0]}` - at `board`; board takes {SECTIONS['board']}")
+        return self._convert(plain, Board, "board")
 
     @property
     def cameras(self) -> dict[str, CameraSettings]:

@@ -258,3 +258,10 @@ def test_a_wrong_board_is_named_when_it_is_read(lab):
     _change(lab, _set("board", "marker_mm", 30.0))
     with pytest.raises(InvalidConfiguration, match=r"markers of 30.0 mm .* at `board`; board takes columns"):
         _ = read_lab_file(lab).board
+
+
+@pytest.mark.parametrize("field", ["columns", "square_mm", "dictionary"])
+def test_a_board_needs_every_field(lab, field):
+    _change(lab, lambda raw: raw["board"].pop(field))
+    with pytest.raises(InvalidConfiguration, match=f"missing required field `{field}` - at `board`; board takes"):
+        _ = read_lab_file(lab).board
