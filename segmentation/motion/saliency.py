@@ -76,7 +76,7 @@ def motion_saliency(frames: Bytes, config: SaliencyConfig) -> Saliency:
     moving = np.stack([moving_pixels(before, after, config) for before, after in pairwise(frames)])
     nothing = np.zeros_like(moving[:1])
     times = np.concatenate([nothing, moving]).astype(np.uint8) + np.concatenate([moving, nothing])
-    still = morphed(cv2.MORPH_DILATE, moving.any(0).astype(np.uint8), 2 * config.still_px + 1) == 0
+    still = morphed(cv2.MORPH_DILATE, np.asarray(moving.any(0), np.uint8), 2 * config.still_px + 1) == 0
     trust = np.array([0, config.once_trust, config.twice_trust], np.float32)[times]
     return Saliency(moving, (times > 0).astype(np.float32), np.where(still, np.float32(1), trust))
 
@@ -127,5 +127,5 @@ def _grey(picture: Bytes) -> Bytes:
 
 def _closed(pixels: Masks, gap_px: int) -> Masks:
     bordered = cv2.copyMakeBorder(pixels.astype(np.uint8), *(gap_px,) * 4, cv2.BORDER_CONSTANT)
-    closed = morphed(cv2.MORPH_CLOSE, bordered, gap_px)
+    closed = morphed(cv2.MORPH_CLOSE, np.asarray(bordered, np.uint8), gap_px)
     return np.asarray(closed[gap_px:-gap_px, gap_px:-gap_px] > 0)
