@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
+from typing import Annotated
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
-from tabletop_interaction.cli.options import check_device, options, refuse_ignored
-from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.segmentation.config import Device
+from tabletop_interaction.cli.options import LearnSession, options, refuse_ignored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,20 +51,9 @@ class Learn:
         ),
     ]
     world: BackendOptions = field(default_factory=BackendOptions)
-    workers: int = 0
-    """Actors at once, through Ray, beside a learner in its own process; 0 acts and learns in turn in this process."""
-    address: str | None = None
-    """Address of a Ray cluster whose nodes all see --out under the same path; without it Ray starts here."""
-    evaluate_every: int = 50
-    """Interactions between two evaluations."""
-    set_name: Annotated[Literal["val", "test"], tyro.conf.arg(name="set")] = "val"
-    """Held-out set of the evaluations; it is made first where it is missing."""
-    pictures: int = 30
-    """Pictures of the set that are evaluated."""
+    session: LearnSession = field(default_factory=LearnSession)
     sets_dir: Path = Path("runs/sets")
     """Folder of the benchmark's sets; missing sets are made there."""
-    device: Device = "cpu"
-    """Device of the training."""
     resume: bool = False
     """Refuse to begin a new run: the folder has to hold one to resume."""
 
@@ -80,31 +65,21 @@ class Learn:
             model = str(Path(model).resolve())
         config = replace(self.learning, backend=self.world.backend, config=self.world.lab, model=model)
         self._check()
-        from tabletop_interaction.cli import learn_session as session
+        from tabletop_interaction.cli import learn_session
 
-        session.check(self.out, config, resume=self.resume, is_robot=self.world.is_robot)
+        learn_session.check(self.out, config, resume=self.resume, is_robot=self.world.is_robot)
         terminal = Terminal()
         with self.world.opened(config.split, terminal) as backend:
-            held_out = session.open_held_out(self.set_name, self.sets_dir, self.pictures)
-            asked = asdict(self)
-            names = ("workers", "address", "evaluate_every", "set_name", "pictures", "device")
-            with session.opened_run(self.out, config, {"session": {name: asked[name] for name in names}}) as folder:
-                session.learn_with_display(self, config, folder, backend, held_out, terminal)
-                figures, report = session.write_report(folder)
+            held_out = learn_session.open_held_out(self.session.set_name, self.sets_dir, self.session.pictures)
+            with learn_session.opened_run(self.out, config, {"session": asdict(self.session)}) as folder:
+                learn_session.learn_with_display(self.session, config, folder, backend, held_out, terminal)
+                figures, report = learn_session.write_report(folder)
         for figure in figures:
             print(f"{figure.name}: {figure.value} ({figure.note})")
-        print(f"{session.summary(folder)}; look: {report}")
+        print(f"{learn_session.summary(folder)}; look: {report}")
 
     def _check(self) -> None:
-        for name in ("evaluate_every", "pictures"):
-            if getattr(self, name) < 1:
-                raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must be 1 or more")
-        if self.workers < 0:
-            raise InvalidConfiguration(f"--workers {self.workers} must not be negative")
-        if self.address is not None and self.workers == 0:
-            raise InvalidConfiguration("--address names a cluster, which is for --workers 1 or more")
         if self.learning.policy == "random":
             refuse_ignored(self.learning, "with --policy random", "choice", "random_share", "follow_share")
-        if self.address is None:
-            check_device(self.device)
-        self.world.check(self.workers)
+        self.session.check()
+        self.world.check(self.session.workers)

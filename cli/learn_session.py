@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tabletop_interaction.agents.learning.actor import check_environment, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
@@ -23,14 +23,12 @@ from tabletop_interaction.agents.learning.run_folder import (
 )
 from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
 from tabletop_interaction.cli.backends import Terminal
+from tabletop_interaction.cli.options import LearnSession
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.reports import learning_page
 from tabletop_interaction.reports.learning_display import LearningDisplay
 from tabletop_interaction.reports.learning_run import read_learning_run
 from tabletop_interaction.reports.tensorboard_curves import Curves
-
-if TYPE_CHECKING:
-    from tabletop_interaction.cli.learn import Learn
 
 __all__ = ["check", "learn_with_display", "open_held_out", "opened_run", "summary", "write_report"]
 
@@ -52,7 +50,7 @@ def opened_run(out: Path, config: LearningConfig, others: Mapping[str, Any]) -> 
 
 
 def learn_with_display(
-    asked: Learn,
+    asked: LearnSession,
     config: LearningConfig,
     folder: RunFolder,
     backend: str | Backend,
@@ -97,7 +95,7 @@ def summary(folder: RunFolder) -> str:
 
 @contextmanager
 def _opened_workers(
-    asked: Learn,
+    asked: LearnSession,
     config: LearningConfig,
     folder: RunFolder,
     display: LearningDisplay,

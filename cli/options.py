@@ -136,6 +136,36 @@ def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalCo
     return Segmenter.load(model, dataclasses.replace(config, scales=FAST.scales if fast else config.scales), device)
 
 
+@dataclass(frozen=True)
+class LearnSession:
+    """How a session of `tabletop learn` acts, trains and evaluates; a resumed run may change it."""
+
+    workers: int = 0
+    """Actors at once, through Ray, beside a learner in its own process; 0 acts and learns in turn in this process."""
+    address: str | None = None
+    """Address of a Ray cluster whose nodes all see --out under the same path; without it Ray starts here."""
+    evaluate_every: int = 50
+    """Interactions between two evaluations."""
+    set_name: Annotated[Literal["val", "test"], tyro.conf.arg(name="set")] = "val"
+    """Held-out set of the evaluations; it is made first where it is missing."""
+    pictures: int = 30
+    """Pictures of the set that are evaluated."""
+    device: Device = "cpu"
+    """Device of the training."""
+
+    def check(self) -> None:
+        """Raises InvalidConfiguration when a value is out of range, or CUDA is asked for and not there."""
+        for name in ("evaluate_every", "pictures"):
+            if getattr(self, name) < 1:
+                raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must be 1 or more")
+        if self.workers < 0:
+            raise InvalidConfiguration(f"--workers {self.workers} must not be negative")
+        if self.address is not None and self.workers == 0:
+            raise InvalidConfiguration("--address names a cluster, which is for --workers 1 or more")
+        if self.address is None:
+            check_device(self.device)
+
+
 def check_device(device: Device) -> None:
     """Raises InvalidConfiguration when CUDA is asked for and not there."""
     if device == "cpu":
