@@ -1,10 +1,10 @@
-"""What a calibration reads now: pictures from the cameras, points and poses from the arm that the operator guides."""
+"""Live input of a calibration: pictures from the cameras, points and poses from the arm that the operator guides."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from rich.progress import track
 
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.real.arm.driver import SawyerDriver
 from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.calibration.board_capture import (
@@ -40,7 +39,7 @@ def take_boards(settings: Mapping[str, CameraSettings], board: Board, out: Path,
     folder = out / time.strftime("taken-%Y%m%d-%H%M%S")
     with opened_cameras(settings) as cameras:
         counts = dict.fromkeys(cameras, 0)
-        print(f"taking {wanted} pictures a camera into {folder}: hold the board still for a second at each place")
+        print(f"taking {wanted} pictures per camera into {folder}: hold the board still for a second at each place")
         for view, picture in capture_boards(cameras, settings, board, wanted, timeout_s):
             write_picture(picture, folder, view, counts[view])
             counts[view] += 1
@@ -64,7 +63,7 @@ def read_one_each(folder: Path, settings: Mapping[str, CameraSettings]) -> dict[
     paths = picture_paths(folder, settings)
     for view, inside in paths.items():
         if len(inside) != 1:
-            raise InvalidConfiguration(f"{folder / view} holds {len(inside)} pictures; this step takes one a view")
+            raise InvalidConfiguration(f"{folder / view} has {len(inside)} pictures; this step takes one per view")
     return {view: read_picture(inside[0], settings[view]) for view, inside in paths.items()}
 
 
@@ -78,7 +77,7 @@ def find_boards(folder: Path, settings: Mapping[str, CameraSettings], board: Boa
 
 def touch_now(settings: SawyerSettings, points: TouchedPoints, out: Path) -> TouchedPoints:
     """The points with the tip's positions where the operator guides it; also written to touched.csv in `out`."""
-    with _opened_driver(settings) as driver:
+    with closing(open_intera_driver(settings)) as driver:
         touched = replace(points, base=touch_points(driver, points.names, input))
     write_touched_points(out / "touched.csv", touched)
     return touched
@@ -90,7 +89,7 @@ def look_now(
     """Pictures and poses of the hand where the operator guides it; the new folder in `out`, and poses by picture."""
     folder = out / time.strftime("hand-%Y%m%d-%H%M%S")
     poses: dict[str, Floats] = {}
-    with opened_cameras(camera_settings) as cameras, _opened_driver(settings) as driver:
+    with opened_cameras(camera_settings) as cameras, closing(open_intera_driver(settings)) as driver:
         for number in range(count):
             input(f"pose {number + 1} of {count}: show the board, let go of the arm, and press Enter")
             pose = base_from_link(driver, HAND, input)
@@ -98,12 +97,3 @@ def look_now(
                 poses[write_picture(frame.image, folder, view, number).stem] = pose
     write_hand_poses(folder / "poses.csv", poses)
     return folder, poses
-
-
-@contextmanager
-def _opened_driver(settings: SawyerSettings) -> Iterator[SawyerDriver]:
-    driver = open_intera_driver(settings)
-    try:
-        yield driver
-    finally:
-        driver.close()

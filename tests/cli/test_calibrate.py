@@ -279,7 +279,7 @@ def test_live_cameras_take_the_pictures_by_themselves(lab, pictures, tmp_path, m
         (["start", "--sources", "0"], "is there already"),
         (["cameras", "--views", "view_9"], "the lab has no view view_9; it has view_0, view_1"),
         (["cameras", "--pictures", "gone"], "there is no folder gone"),
-        (["arena", "--pictures", "PICTURES/cameras"], "holds 9 pictures; this step takes one a view"),
+        (["arena", "--pictures", "PICTURES/cameras"], "has 9 pictures; this step takes one per view"),
         (["robot"], "give one of --touch, --hand-poses, --touched, or --pictures"),
         (["robot", "--pictures", "PICTURES/arena"], "--pictures together with --poses"),
         (["robot", "--touched", "gone.csv"], "there is no file gone.csv; give a CSV table"),
