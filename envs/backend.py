@@ -17,6 +17,7 @@ import numpy as np
 from tabletop_interaction.arrays import Floats, Ids, Picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_choice
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -217,8 +218,7 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
         InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.
         RobotUnavailable: the Sawyer cannot be reached; nothing was opened.
     """
-    if split not in SPLITS:
-        raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
     if not isinstance(name, str):
         return _checked_backend(name, config)
     if name == "simulation":

@@ -14,15 +14,7 @@ from gymnasium.utils import EzPickle
 
 from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome
-from tabletop_interaction.envs.pick_place_env import (
-    Info,
-    Interacted,
-    Observation,
-    PickPlaceEnv,
-    at_rest,
-    interaction_info,
-    picture_spaces,
-)
+from tabletop_interaction.envs.pick_place_env import Info, Observation, PickPlaceEnv
 from tabletop_interaction.ranges import check_range
 
 SWEEP_POINTS = 8
@@ -100,10 +92,8 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         PickPlaceEnv.__init__(self, backend, split, config, render_mode)
         self.episodes_per_scene = episodes_per_scene
         # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
-        self.observation_space = cast(Any, gym.spaces.Dict(picture_spaces(self.views)))
+        self.observation_space = cast(Any, gym.spaces.Dict(self._picture_spaces()))
         self._episode = -1
-        self._scene = -1
-        self._returned = 0
 
     @property
     def metadata_for_records(self) -> dict[str, Any]:
@@ -121,12 +111,13 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         self._pictures = {}
         if not new_scene:
             self.backend.place(*self.arena.centre)
-            self._sweep_table()
+            for point in border_points(self.arena, SWEEP_POINTS):
+                self.backend.sweep(point, self.arena.centre)
         self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
         # Counted after success: if the backend raises, the next reset repeats the same request.
         self._episode, self._scene = episode, self._scene + new_scene
-        self._pictures = self._look()
-        return dict(self._pictures), self._info(at_rest(self._pictures))
+        rested = self._rested()
+        return dict(rested.after), self._info(rested)
 
     def step(self, action: Floats32) -> tuple[Observation, float, bool, bool, Info]:
         """One pick-and-place.
@@ -139,13 +130,6 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         interacted = self._interact(action)
         reward = float(interacted.outcome is PickOutcome.HELD)
         return dict(interacted.after), reward, False, False, self._info(interacted)
-
-    def _sweep_table(self) -> None:
-        for point in border_points(self.arena, SWEEP_POINTS):
-            self.backend.sweep(point, self.arena.centre)
-
-    def _info(self, interacted: Interacted) -> Info:
-        return {**interaction_info(interacted, self.views), "scene": self._scene, "returned": self._returned}
 
 
 def border_points(arena: Arena, count: int) -> list[tuple[float, float]]:

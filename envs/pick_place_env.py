@@ -62,6 +62,8 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         self.split = str(self.backend.metadata.get("split", split))
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self._pictures: Pictures = {}
+        self._scene = -1
+        self._returned = 0
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -96,6 +98,15 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
     def close(self) -> None:
         """Close the backend."""
         self.backend.close()
+
+    def _picture_spaces(self) -> dict[str, gym.Space[Any]]:
+        """One uint8 (H, W, 3) box per view, by the view's name."""
+        return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in self.views}
+
+    def _rested(self) -> Interacted:
+        """The result of a reset: new pictures, and no pick."""
+        self._pictures = self._look()
+        return Interacted(self._pictures, self._pictures, None, PickOutcome.NO_PICK)
 
     def _interact(self, action: Floats32) -> Interacted:
         """Pick, observe, place, observe."""
@@ -135,34 +146,25 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             return PickPlace(wanted.pick_x, wanted.pick_y, wanted.angle, wanted.pick_x, wanted.pick_y)
         return wanted
 
-
-def at_rest(pictures: Pictures) -> Interacted:
-    """The result of a reset: pictures, and no pick."""
-    return Interacted(pictures, pictures, None, PickOutcome.NO_PICK)
-
-
-def interaction_info(interacted: Interacted, views: tuple[View, ...]) -> Info:
-    """The keys of `info` on one interaction: `held`, `grasped`, `pick_outcome`, `pick_xy`, `place_xy`, `pick_place`."""
-    done = interacted.done
-    if done is None:
-        values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(views), 2), -1.0)
-    else:
-        values = done.to_array()
-        pick_xy = _pixels_of(views, done.pick_x, done.pick_y)
-        place_xy = _pixels_of(views, done.place_x, done.place_y)
-    return {
-        "held": dict(interacted.held),
-        "grasped": interacted.outcome is PickOutcome.HELD,
-        "pick_outcome": int(interacted.outcome),
-        "pick_xy": pick_xy.astype(np.float32),
-        "place_xy": place_xy.astype(np.float32),
-        "pick_place": values,
-    }
-
-
-def picture_spaces(views: tuple[View, ...]) -> dict[str, gym.Space[Any]]:
-    """One uint8 (H, W, 3) box per view, by the view's name."""
-    return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in views}
+    def _info(self, interacted: Interacted) -> Info:
+        """The keys of `info` that both environments have; see `TabletopInteraction`."""
+        done = interacted.done
+        if done is None:
+            values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(self.views), 2), -1.0)
+        else:
+            values = done.to_array()
+            pick_xy = _pixels_of(self.views, done.pick_x, done.pick_y)
+            place_xy = _pixels_of(self.views, done.place_x, done.place_y)
+        return {
+            "held": dict(interacted.held),
+            "grasped": interacted.outcome is PickOutcome.HELD,
+            "pick_outcome": int(interacted.outcome),
+            "pick_xy": pick_xy.astype(np.float32),
+            "place_xy": place_xy.astype(np.float32),
+            "pick_place": values,
+            "scene": self._scene,
+            "returned": self._returned,
+        }
 
 
 def _pixels_of(views: tuple[View, ...], x: float, y: float) -> Floats:

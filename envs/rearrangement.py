@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import gymnasium as gym
@@ -13,16 +12,9 @@ from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
 from tabletop_interaction.envs.goals import MAX_DISPLACED, ArrangingBackend, Goal, GoalPaths, lay_goal, load_goal
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
-from tabletop_interaction.envs.pick_place_env import (
-    Info,
-    Interacted,
-    Observation,
-    PickPlaceEnv,
-    at_rest,
-    interaction_info,
-    picture_spaces,
-)
+from tabletop_interaction.envs.pick_place_env import Info, Interacted, Observation, PickPlaceEnv
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_choice
 
 _OPTIONS = ("displaced", "goal")
 _NO_VERDICT = Verdict(False, 0.0, 1.0, np.zeros(0), np.zeros(0))
@@ -107,17 +99,18 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     ) -> None:
         EzPickle.__init__(self, backend, split, config, displaced, goal, judge, render_mode)
         _check_displaced(displaced)
-        _check_judge(judge)
+        if not (judge is None or judge == "auto" or judge in JUDGES or callable(judge)):
+            raise InvalidConfiguration(
+                f"unknown judge {judge!r}; accepted are 'auto', {', '.join(map(repr, JUDGES))}, None and a JudgeMaker"
+            )
         PickPlaceEnv.__init__(self, backend, split, config, render_mode)
         self.displaced = displaced
         self.goal = goal
         self.judge = judge
-        spaces = picture_spaces(self.views)
+        spaces = self._picture_spaces()
         goals = {goal_key(number): space for number, space in enumerate(spaces.values())}
         # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
         self.observation_space = cast(Any, gym.spaces.Dict({**spaces, **goals}))
-        self._scene = -1
-        self._returned = 0
         self._goal = Goal({})
         self._judge: Judge | None = None
         self._verdict = _NO_VERDICT
@@ -135,7 +128,11 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
             InvalidConfiguration: an unknown option, or a goal that cannot be read, drawn or judged.
         """
         super().reset(seed=seed)
-        displaced, files = self._episode_options(options or {})
+        options = options or {}
+        for name in options:
+            check_choice("option", name, _OPTIONS)
+        displaced, files = options.get("displaced", self.displaced), options.get("goal", self.goal)
+        _check_displaced(displaced)
         loaded = load_goal(files, self.views) if files is not None else None
         self._pictures = {}
         self._scene = 0 if seed is not None else self._scene + 1
@@ -143,11 +140,11 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
             self._goal, self._returned = lay_goal(self._arranging(), self.np_random, displaced), 0
         else:
             self._goal, self._returned = loaded, self.backend.reset(self.np_random, new_scene=True)
-        self._pictures = self._look()
+        rested = self._rested()
         self._judge = self._judge_of_episode()
         self._undisturbed = True
-        self._verdict = self._judged(self._pictures)
-        return self._observation(), self._info(at_rest(self._pictures))
+        self._verdict = self._judged(rested.after)
+        return self._observation(), self._info(rested)
 
     def step(self, action: Floats32) -> tuple[Observation, float, bool, bool, Info]:
         """One pick-and-place and the judge's verdict.
@@ -170,14 +167,6 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
             raise gym.error.ResetNeeded("render was called before reset; call reset first")
         name = self.views[0].name
         return np.hstack([self._pictures[name], self._goal.pictures[name]])
-
-    def _episode_options(self, options: Mapping[str, Any]) -> tuple[int | None, GoalPaths | None]:
-        """The number of displaced objects and the goal's files of this episode."""
-        if unknown := [name for name in options if name not in _OPTIONS]:
-            raise InvalidConfiguration(f"unknown option {unknown[0]!r}; accepted are {', '.join(_OPTIONS)}")
-        displaced = options.get("displaced", self.displaced)
-        _check_displaced(displaced)
-        return displaced, options.get("goal", self.goal)
 
     def _arranging(self) -> ArrangingBackend:
         if not isinstance(self.backend, Arranging):
@@ -210,9 +199,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         verdict, wanted = self._verdict, self._goal.arrangement
         undisturbed = verdict.fraction_done if self._undisturbed else 0.0
         return {
-            **interaction_info(interacted, self.views),
-            "scene": self._scene,
-            "returned": self._returned,
+            **super()._info(interacted),
             "displaced": len(wanted.displaced) if wanted else 0,
             "occupied": wanted.occupied if wanted else False,
             "is_success": verdict.success,
@@ -240,10 +227,3 @@ def _padded(distances: Floats) -> Floats32:
 def _check_displaced(displaced: Any) -> None:
     if displaced is not None and displaced not in range(1, MAX_DISPLACED + 1):
         raise InvalidConfiguration(f"displaced is {displaced!r}; accepted are 1 to {MAX_DISPLACED} and None")
-
-
-def _check_judge(judge: Any) -> None:
-    if not (judge is None or judge == "auto" or judge in JUDGES or callable(judge)):
-        raise InvalidConfiguration(
-            f"unknown judge {judge!r}; accepted are 'auto', {', '.join(map(repr, JUDGES))}, None and a JudgeMaker"
-        )

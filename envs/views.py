@@ -70,26 +70,13 @@ class View:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON."""
-        return {
-            "name": self.name,
-            "height": self.height,
-            "width": self.width,
-            "intrinsics": self.intrinsics.tolist(),
-            "camera_from_arena": self.camera_from_arena.tolist(),
-            "distortion": self.distortion.tolist(),
-        }
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> View:
         """Inverse of `to_dict`."""
-        return cls(
-            name=data["name"],
-            height=int(data["height"]),
-            width=int(data["width"]),
-            intrinsics=np.asarray(data["intrinsics"], np.float64),
-            camera_from_arena=np.asarray(data["camera_from_arena"], np.float64),
-            distortion=np.asarray(data["distortion"], np.float64),
-        )
+        arrays = {name: np.asarray(value, np.float64) for name, value in data.items() if isinstance(value, list)}
+        return cls(**{**data, **arrays})
 
 
 def look_at(eye: Floats, target: Floats, up: Floats) -> Floats:

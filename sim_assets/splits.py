@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tabletop_interaction.ranges import check_choice
+
 Entry = tuple[str, str]
 
 _VARIANTS_BY_FAMILY = {
@@ -51,23 +53,13 @@ CATALOGUE: Mapping[str, tuple[Entry, ...]] = {
 """(family, variant) of each split's objects, in the order of their numbers."""
 
 
-def check_split(split: str) -> None:
-    """Refuse an unknown split.
-
-    Raises:
-        ValueError: the split is none of "train", "val" and "test".
-    """
-    if split not in CATALOGUE:
-        raise ValueError(f"unknown split {split!r}; accepted are {', '.join(map(repr, CATALOGUE))}")
-
-
 def object_names(split: str) -> tuple[str, ...]:
     """Names of a split's objects, such as "train_14_mug".
 
     Raises:
-        ValueError: the split is none of "train", "val" and "test".
+        InvalidConfiguration: the split is none of "train", "val" and "test".
     """
-    check_split(split)
+    check_choice("split", split, CATALOGUE)
     return tuple(f"{split}_{number:02d}_{family}" for number, (family, _) in enumerate(CATALOGUE[split]))
 
 

@@ -1,10 +1,21 @@
-"""Checks of settings: one message for a value outside its range."""
+"""Checks of settings: one message for a value outside its range, and one for an unknown name."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+
+
+def check_choice(name: str, value: str, accepted: Collection[str]) -> None:
+    """Refuse a `value` of the setting `name` that is none of the accepted ones.
+
+    Raises:
+        InvalidConfiguration: says the value and what is accepted.
+    """
+    if value not in accepted:
+        raise InvalidConfiguration(f"unknown {name} {value!r}; accepted are {', '.join(accepted)}")
 
 
 def check_range(

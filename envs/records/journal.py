@@ -43,6 +43,7 @@ from tabletop_interaction.envs.records.row import (
 )
 from tabletop_interaction.errors import FolderInUse, InvalidConfiguration, WriterInUse
 from tabletop_interaction.files import AnyPath, append_bytes, atomic_path, disk_full_named, plain, sync_folder
+from tabletop_interaction.ranges import check_choice, check_range
 
 ROWS_PER_GROUP = 8
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -242,11 +243,9 @@ def _disk_full_named(folder: Path) -> AbstractContextManager[None]:
 
 
 def _check_arguments(split: str, writer: str | None, rows_per_shard: int) -> None:
-    if split not in SPLITS:
-        raise InvalidConfiguration(f"unknown split {split!r}; accepted are {', '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
     if writer is not None and not _NAME.fullmatch(writer):
         raise InvalidConfiguration(
             f"writer {writer!r} is no name; accepted are letters, digits, '_' and '-', such as 'w0'"
         )
-    if rows_per_shard < 1:
-        raise InvalidConfiguration(f"rows_per_shard is {rows_per_shard}; accepted is 1 or more")
+    check_range("rows_per_shard", rows_per_shard, 1)

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Picture
+from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.sim_assets.noise import Rng
-from tabletop_interaction.sim_assets.splits import check_split
+from tabletop_interaction.sim_assets.splits import CATALOGUE
 from tabletop_interaction.sim_assets.tables import cloths, materials, prints, woods
 from tabletop_interaction.sim_assets.tables.surfaces import HEIGHT_MM, PX_PER_MM, WIDTH_MM, plain, worn
 
@@ -132,9 +133,9 @@ def background_names(split: str) -> tuple[str, ...]:
     """Names of a split's table tops, in a fixed order.
 
     Raises:
-        ValueError: the split is none of "train", "val" and "test".
+        InvalidConfiguration: the split is none of "train", "val" and "test".
     """
-    check_split(split)
+    check_choice("split", split, CATALOGUE)
     return tuple(name for name in _PAINTERS if name.startswith(f"{split}_"))
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tabletop_interaction.errors import DiskFull, InvalidConfiguration
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import check_choice, check_range
 
 
 @pytest.mark.parametrize("value", [1, 1.5, 3])
@@ -25,6 +25,12 @@ def test_limits_are_accepted(value):
 def test_values_outside_are_refused_with_the_range(value, limits, message):
     with pytest.raises(InvalidConfiguration, match=message):
         check_range("strokes", value, **limits)
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    assert check_choice("split", "val", ("train", "val")) is None
+    with pytest.raises(InvalidConfiguration, match=r"unknown split 'dev'; accepted are train, val$"):
+        check_choice("split", "dev", ("train", "val"))
 
 
 def test_the_class_of_the_error_can_be_chosen():

@@ -95,7 +95,7 @@ def test_most_test_objects_are_of_variants_never_trained_on() -> None:
 
 
 def test_an_unknown_split_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'train', 'val', 'test'"):
+    with pytest.raises(ValueError, match="accepted are train, val, test"):
         object_names("validation")
 
 

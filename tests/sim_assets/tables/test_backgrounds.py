@@ -41,7 +41,7 @@ def test_no_table_top_is_in_two_splits() -> None:
 
 
 def test_an_unknown_split_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'train', 'val', 'test'"):
+    with pytest.raises(ValueError, match="accepted are train, val, test"):
         background_names("validation")
 
 
