@@ -95,10 +95,6 @@ def mixed(rng: Rng, *kinds: str) -> Palette:
     accents = [base]
     while len(accents) < 3:
         candidate = tone(rng, "vivid", "vivid", "white", "black", "deep", "pastel")
-        if min(_distance(candidate, other) for other in accents) > 70:
+        if min(float(np.linalg.norm(np.subtract(candidate, other))) for other in accents) > 70:
             accents.append(candidate)
     return Palette(base, accents[1], accents[2], contrast(base))
-
-
-def _distance(first: Colour, second: Colour) -> float:
-    return float(np.linalg.norm(np.subtract(first, second)))

@@ -19,9 +19,6 @@ def fractal_noise(
     """Sum of random grids of increasing resolution, each smoothly enlarged to the picture.
 
     Args:
-        rng: source of the noise; the same state gives the same noise.
-        height: rows, pixels.
-        width: columns, pixels.
         cell: size of a grid cell of the coarsest octave, pixels; one number or (rows, columns). Each octave halves the
             cell; octaves finer than a pixel are omitted.
         octaves: largest number of grids.

@@ -6,8 +6,6 @@ up, natural pose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform
@@ -15,17 +13,15 @@ from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import LYING, column, oval, regular, rounded_rectangle
 from tabletop_interaction.sim_assets.objects.sketch import (
     Sketch,
-    Variant,
     bar,
     block,
-    by_name,
     pattern,
     pick,
     plain,
     rod,
     trimming,
 )
-from tabletop_interaction.sim_assets.objects.textures import Skin
+from tabletop_interaction.sim_assets.objects.textures import Skin, by_name
 
 
 def _folds(width: float, height: float) -> tuple[float, ...]:
@@ -196,7 +192,4 @@ def _spool(rng: Rng) -> Sketch:
     return Sketch((part,), skins, 0.1, rng.uniform(0.6, 0.8))
 
 
-VARIANTS: Mapping[str, Variant] = by_name(
-    _carton, _soap, _sponge, _brick, _wooden_block, _octagon, _book, _can, _tin, _jar, _barrel, _spool
-)
-"""The variants of this module by name."""
+VARIANTS = by_name(_carton, _soap, _sponge, _brick, _wooden_block, _octagon, _book, _can, _tin, _jar, _barrel, _spool)

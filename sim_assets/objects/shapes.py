@@ -16,8 +16,6 @@ from numpy.typing import ArrayLike
 
 from tabletop_interaction.arrays import Ints, Points
 
-Ints = Ints
-
 RING_POINTS = 24
 HULL_POINTS = 32
 
@@ -115,38 +113,13 @@ def regular(count: int, width: float, turn: float = 0.5) -> Section:
     return Section(outline, outline)
 
 
-def stack(section: Section, stations: ArrayLike) -> tuple[Points, Points]:
-    """Rings of a section along z.
-
-    Args:
-        section: the section at scale 1.
-        stations: (N, 2) or (N, 3): z, metres, and scale in x and y, or one scale for both.
-
-    Returns:
-        Rings (N, M, 3) and coarse rings (N, K, 3) for `loft`.
-    """
-    rows = np.asarray(stations, np.float64)
-    if rows.shape[1] == 2:
-        rows = rows[:, [0, 1, 1]]
-
-    def rings(outline: Points) -> Points:
-        plane = outline[None] * rows[:, None, 1:]
-        heights = np.broadcast_to(rows[:, None, :1], (*plane.shape[:2], 1))
-        return np.concatenate([plane, heights], axis=2)
-
-    return rings(section.outline), rings(section.coarse)
-
-
 def sweep(section: Section, spine: ArrayLike, normal: ArrayLike) -> tuple[Points, Points]:
-    """Rings of a section along a plane curve.
+    """Rings (N, M, 3) and coarse rings (N, K, 3) of a section along a plane curve, for `loft`.
 
     Args:
         section: its second axis is parallel to `normal`.
         spine: (N, 3), metres.
         normal: (3,) unit vector across the curve's plane.
-
-    Returns:
-        Rings (N, M, 3) and coarse rings (N, K, 3).
     """
     line, across = np.asarray(spine, np.float64), np.asarray(normal, np.float64)
     tangents = np.gradient(line, axis=0)
@@ -205,8 +178,22 @@ def column(
     breaks: Sequence[int] = (),
     hull_end: int | None = None,
 ) -> Part:
-    """Loft of a section along z (`stack`, `loft`), then turned by a rotation matrix (3, 3)."""
-    part = loft(stack(section, stations), bands, density, ends=ends, breaks=breaks, hull_end=hull_end)
+    """Loft of a section along z, then turned by a rotation matrix (3, 3); other arguments as `loft`.
+
+    Args:
+        stations: (N, 2) or (N, 3): z, metres, and scale of the section in x and y, or one scale for both.
+    """
+    rows = np.asarray(stations, np.float64)
+    if rows.shape[1] == 2:
+        rows = rows[:, [0, 1, 1]]
+
+    def rings(outline: Points) -> Points:
+        plane = outline[None] * rows[:, None, 1:]
+        heights = np.broadcast_to(rows[:, None, :1], (*plane.shape[:2], 1))
+        return np.concatenate([plane, heights], axis=2)
+
+    both = rings(section.outline), rings(section.coarse)
+    part = loft(both, bands, density, ends=ends, breaks=breaks, hull_end=hull_end)
     return part if turn is None else place(part, turn=turn)
 
 

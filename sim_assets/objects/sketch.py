@@ -52,11 +52,6 @@ ALONG_Y = yaw(np.pi / 2) @ LYING
 Triple = tuple[float, float, float]
 
 
-def by_name(*variants: Variant) -> dict[str, Variant]:
-    """Variants by the names of their functions: `_mug` is "mug"."""
-    return {variant.__name__.removeprefix("_"): variant for variant in variants}
-
-
 def pick(rng: Rng, *options: str) -> str:
     """One of the options."""
     return options[int(rng.integers(len(options)))]
@@ -106,11 +101,8 @@ def bar(
     """Rounded bar of `size` metres (length, width, height) along x, its axis on x from 0; paint runs along it.
 
     Args:
-        slot: of the sides.
-        size: length, width and height, metres.
         radius: of the long edges, metres.
         bevel: of the ends, metres.
-        density: kilograms per cubic metre.
         steps: edges of a bevel; a round corner has as many, but at least 2.
         end: slot of both ends, else `slot`.
     """

@@ -5,7 +5,7 @@ Every object is 20 to 46 mm wide where a gripper grasps it. Metres, z up, natura
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,17 +17,15 @@ from tabletop_interaction.sim_assets.objects.shapes import LYING, Part, column, 
 from tabletop_interaction.sim_assets.objects.sketch import (
     Sketch,
     Triple,
-    Variant,
     ball,
     block,
-    by_name,
     pattern,
     pick,
     plain,
     rod,
     sitting_ball,
 )
-from tabletop_interaction.sim_assets.objects.textures import Skin
+from tabletop_interaction.sim_assets.objects.textures import Skin, by_name
 
 _STATIONS = 15
 _SKIN = (("skin", _STATIONS - 1),)
@@ -208,5 +206,4 @@ def _any_skin(rng: Rng) -> Skin:
     return pattern(rng, mixed(rng))
 
 
-VARIANTS: Mapping[str, Variant] = by_name(_stone, _potato, _banana, _pear, _avocado, _aubergine, _croissant, _composite)
-"""The variants of this module by name."""
+VARIANTS = by_name(_stone, _potato, _banana, _pear, _avocado, _aubergine, _croissant, _composite)

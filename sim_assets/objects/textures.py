@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ import numpy as np
 from tabletop_interaction.arrays import FloatPicture, Floats
 from tabletop_interaction.sim_assets.colours import Colour, Palette, contrast, shade
 from tabletop_interaction.sim_assets.noise import Rng, fractal_noise
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Skin:
     paint: str
     palette: Palette
     folds: tuple[float, ...] = (0.0, 0.5, 1.0)
+
+
+def by_name(*functions: Function) -> dict[str, Function]:
+    """Functions by their names: `_mug` is "mug"."""
+    return {function.__name__.removeprefix("_"): function for function in functions}
 
 
 def paint(rng: Rng, height: int, width: int, pixels_per_metre: float, skin: Skin) -> FloatPicture:
@@ -248,26 +256,20 @@ def _bristles(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     return _blend(palette.accent, palette.base, _step(tufts, 0.5, 0.5))
 
 
-def _label(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
-    """A printed wrapping with text around the part."""
+def _label(rng: Rng, canvas: Canvas, palette: Palette, turns: int = 0) -> FloatPicture:
+    """A printed wrapping with text around the part, or along it with one quarter turn."""
     picture = _print_ground(rng, canvas, palette)
     for number, (start, end) in enumerate(itertools.pairwise(canvas.folds)):
-        left, right = round(start * canvas.width), round(end * canvas.width)
-        face = np.ascontiguousarray(picture[:, left:right])
-        (_print_front if number % 2 == 0 else _print_back)(rng, face, palette)
-        picture[:, left:right] = face
+        columns = slice(round(start * canvas.width), round(end * canvas.width))
+        face = np.ascontiguousarray(np.rot90(picture[:, columns], turns))
+        (_print_front if number % 2 == turns else _print_back)(rng, face, palette)
+        picture[:, columns] = np.rot90(face, -turns)
     return picture
 
 
 def _long_label(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
-    """A printed wrapping with text along v, for long cartons and bars."""
-    picture = _print_ground(rng, canvas, palette)
-    for number, (start, end) in enumerate(itertools.pairwise(canvas.folds)):
-        top, bottom = round(start * canvas.width), round(end * canvas.width)
-        face = np.ascontiguousarray(np.rot90(picture[:, top:bottom]))
-        (_print_front if number % 2 else _print_back)(rng, face, palette)
-        picture[:, top:bottom] = np.rot90(face, -1)
-    return picture
+    """A label with text along v, for long cartons and bars."""
+    return _label(rng, canvas, palette, turns=1)
 
 
 def _print_ground(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
@@ -339,28 +341,8 @@ def _rough(rng: Rng, canvas: Canvas, palette: Palette) -> FloatPicture:
     return _blend(ground, shade(palette.accent, 0.6), _step(_noise(rng, canvas, 0.006), 0.62, 0.2))
 
 
-PAINTS: Mapping[str, Paint] = {
-    "plain": _plain,
-    "mottled": _mottled,
-    "speckled": _speckled,
-    "camouflage": _camouflage,
-    "stripes": _stripes,
-    "bands": _bands,
-    "checks": _checks,
-    "dots": _dots,
-    "zigzag": _zigzag,
-    "woven": _woven,
-    "confetti": _confetti,
-    "wood": _wood,
-    "marble": _marble,
-    "metal": _metal,
-    "ribbed": _ribbed,
-    "rind": _rind,
-    "pages": _pages,
-    "bristles": _bristles,
-    "label": _label,
-    "long_label": _long_label,
-    "two_tone": _two_tone,
-    "rough": _rough,
-}
+PAINTS: Mapping[str, Paint] = by_name(
+    _plain, _mottled, _speckled, _camouflage, _stripes, _bands, _checks, _dots, _zigzag, _woven, _confetti, _wood,
+    _marble, _metal, _ribbed, _rind, _pages, _bristles, _label, _long_label, _two_tone, _rough,
+)  # fmt: skip
 """All paints by name."""

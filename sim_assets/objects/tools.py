@@ -6,8 +6,6 @@ the long side along x.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import BLACK, mixed, natural, shade, tone
@@ -27,16 +25,14 @@ from tabletop_interaction.sim_assets.objects.sketch import (
     ALONG_Y,
     Sketch,
     Triple,
-    Variant,
     bar,
     block,
-    by_name,
     pick,
     plain,
     rod,
     trimming,
 )
-from tabletop_interaction.sim_assets.objects.textures import Skin
+from tabletop_interaction.sim_assets.objects.textures import Skin, by_name
 
 
 def _bar(slot: str, size: Triple, at: Triple, density: float) -> Part:
@@ -182,5 +178,4 @@ def _paintbrush(rng: Rng) -> Sketch:
     return Sketch(parts, skins, 0.3, rng.uniform(0.5, 0.65))
 
 
-VARIANTS: Mapping[str, Variant] = by_name(_hammer, _mallet, _brush, _screwdriver, _wrench, _torch, _paintbrush)
-"""The variants of this module by name."""
+VARIANTS = by_name(_hammer, _mallet, _brush, _screwdriver, _wrench, _torch, _paintbrush)

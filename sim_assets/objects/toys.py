@@ -6,18 +6,14 @@ the long side along x.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tabletop_interaction.sim_assets.colours import BLACK, WHITE, mixed, natural, tone
 from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects.shapes import LYING, Part, column, oval, pitch
 from tabletop_interaction.sim_assets.objects.sketch import (
     ALONG_Y,
     Sketch,
-    Variant,
     ball,
     block,
-    by_name,
     pattern,
     pick,
     plain,
@@ -25,7 +21,7 @@ from tabletop_interaction.sim_assets.objects.sketch import (
     sitting_ball,
     trimming,
 )
-from tabletop_interaction.sim_assets.objects.textures import Skin
+from tabletop_interaction.sim_assets.objects.textures import Skin, by_name
 
 
 def _axles(positions: tuple[float, ...], diameter: float, track: float) -> list[Part]:
@@ -213,5 +209,4 @@ def _fish(rng: Rng) -> Sketch:
     return Sketch(tuple(parts), skins, 0.6, rng.uniform(0.5, 0.6))
 
 
-VARIANTS: Mapping[str, Variant] = by_name(_car, _locomotive, _duck, _dog, _boat, _caterpillar, _figure, _fish)
-"""The variants of this module by name."""
+VARIANTS = by_name(_car, _locomotive, _duck, _dog, _boat, _caterpillar, _figure, _fish)

@@ -6,8 +6,6 @@ up, natural pose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform
@@ -24,8 +22,8 @@ from tabletop_interaction.sim_assets.objects.shapes import (
     rounded_rectangle,
     sweep,
 )
-from tabletop_interaction.sim_assets.objects.sketch import Sketch, Variant, block, by_name, pattern, pick, plain, rod
-from tabletop_interaction.sim_assets.objects.textures import Skin
+from tabletop_interaction.sim_assets.objects.sketch import Sketch, block, pattern, pick, plain, rod
+from tabletop_interaction.sim_assets.objects.textures import Skin, by_name
 
 
 def _bottle(rng: Rng) -> Sketch:
@@ -100,11 +98,8 @@ def _vessel(section: Section, profile: list[list[float]], wall: float, width: fl
     """A hollow shell: up the profile outside, over the rim, down inside.
 
     Args:
-        section: outline at scale 1.
         profile: stations (z, scale) outside, from the base to the rim.
-        wall: thickness, metres.
-        width: of the section, metres; converts the thickness to a scale.
-        density: kilograms per cubic metre.
+        width: of the section, metres; converts the thickness of the wall, metres, to a scale.
     """
     thin = 2 * wall / width
     inside = [[max(z, wall), max(scale - thin, 0.2)] for z, scale in profile[::-1]]
@@ -208,7 +203,4 @@ def _gondola(rng: Rng) -> Sketch:
     return Sketch((body,), skins, rng.uniform(0.5, 1.0), rng.uniform(0.4, 0.55))
 
 
-VARIANTS: Mapping[str, Variant] = by_name(
-    _bottle, _shampoo, _flask, _sprayer, _mug, _beaker, _tankard, _dish, _tray, _basket, _gondola
-)
-"""The variants of this module by name."""
+VARIANTS = by_name(_bottle, _shampoo, _flask, _sprayer, _mug, _beaker, _tankard, _dish, _tray, _basket, _gondola)

@@ -18,10 +18,8 @@ from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.splits import CATALOGUE
 from tabletop_interaction.sim_assets.tables import cloths, materials, prints, woods
-from tabletop_interaction.sim_assets.tables.surfaces import HEIGHT_MM, PX_PER_MM, WIDTH_MM, plain, worn
+from tabletop_interaction.sim_assets.tables.surfaces import PX_PER_MM, plain, worn
 
-BACKGROUND_WIDTH_M = WIDTH_MM / 1000
-BACKGROUND_HEIGHT_M = HEIGHT_MM / 1000
 BACKGROUND_PX_PER_M = round(PX_PER_MM * 1000)
 
 Painter = Callable[[Rng], FloatPicture]
@@ -81,7 +79,7 @@ _PAINTERS: dict[str, Painter] = {
     "train_09_navy_stripes": lambda rng: cloths.bands(
         rng, (22, 6, 3, 6), ("#ece6d8", "#26365e", "#ece6d8", "#26365e"), crossed=False, angle=np.pi / 2
     ),
-    "train_10_mint_dots": lambda rng: cloths.dots(rng, "#8fc9b2", ("#f6f3ea",), 42, 11),
+    "train_10_mint_dots": lambda rng: cloths.dots(rng, "#8fc9b2", "#f6f3ea", 42, 11),
     "train_11_blue_denim": lambda rng: cloths.denim(rng, ("#1d2c4c", "#37507e", "#6582ab", "#9db3cd"), "#d08a3c"),
     "train_12_white_marble": lambda rng: materials.marble(rng, ("#d3d3d2", "#e9e8e5", "#f2f1ee"), "#73777c", 0.75),
     "train_13_grey_granite": lambda rng: materials.granite(rng, ("#2c2c30", "#77777a", "#a7a5a3", "#d5d1cb")),
@@ -93,9 +91,7 @@ _PAINTERS: dict[str, Painter] = {
     "train_17_clay_hexagons": lambda rng: prints.hexagons(
         rng, ("#b0603f", "#c8815a", "#8f4a36", "#d9a987"), 62, "#8b8378"
     ),
-    "train_18_wrapping_paper": lambda rng: prints.motifs(
-        rng, "#7d2340", ("#e8c15a", "#f0e7da", "#c94f6d"), 64, 21, (5, 6, 0)
-    ),
+    "train_18_wrapping_paper": lambda rng: prints.motifs(rng, "#7d2340", ("#e8c15a", "#f0e7da", "#c94f6d"), 64, 21),
     "train_19_cork": lambda rng: materials.cork(rng, ("#5b3a20", "#a87544", "#c99a63", "#dfb986")),
     "train_20_brushed_steel": lambda rng: materials.brushed_metal(rng, ("#6e7276", "#9a9ea2", "#c6c9cb", "#e4e5e6")),
     "train_21_brown_leather": lambda rng: materials.leather(rng, ("#2f1a10", "#55301c", "#7d4a2b", "#a06b42")),
@@ -144,8 +140,8 @@ def load_background(name: str) -> Picture:
     """The table top `name`, seen from above.
 
     Returns:
-        uint8 (840, 960, 3) RGB, read-only: `BACKGROUND_WIDTH_M` x `BACKGROUND_HEIGHT_M` of the table at
-        `BACKGROUND_PX_PER_M`. This is more than the arena, since oblique cameras see beyond its borders.
+        uint8 (840, 960, 3) RGB, read-only: 0.8 x 0.7 m of the table at `BACKGROUND_PX_PER_M`. This is more than the
+        arena, since oblique cameras see beyond its borders.
 
     Raises:
         ValueError: no table top has this name.

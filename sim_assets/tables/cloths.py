@@ -64,15 +64,7 @@ def linen(rng: Rng, code: str) -> FloatPicture:
 def bands(
     rng: Rng, widths_mm: Sequence[float], codes: Sequence[str], crossed: bool, angle: float = 0.0
 ) -> FloatPicture:
-    """Repeated woven bands: stripes, or gingham and plaid if `crossed`.
-
-    Args:
-        rng: source of all variation.
-        widths_mm: of the bands, in order.
-        codes: colours of the bands.
-        crossed: whether the same bands also run across; crossing colours mix.
-        angle: of the bands, radians.
-    """
+    """Repeated woven bands at `angle` radians: stripes, or gingham and plaid if the same bands also run across."""
     x, y = wobbly_grid_mm(rng, 7, 180, angle)
     picture = _band_colours(x, widths_mm, codes)
     if crossed:
@@ -83,16 +75,14 @@ def bands(
     return woven(rng, picture, 1.6, 0.12)
 
 
-def dots(rng: Rng, code: str, dot_codes: Sequence[str], pitch_mm: float, radius_mm: float) -> FloatPicture:
-    """Polka dots in staggered rows, each of a random colour of `dot_codes`."""
+def dots(rng: Rng, code: str, dot_code: str, pitch_mm: float, radius_mm: float) -> FloatPicture:
+    """Polka dots in staggered rows."""
     x, y = wobbly_grid_mm(rng, 6, 180, 0.03)
     row = np.floor(y / pitch_mm)
     column = np.floor(x / pitch_mm + 0.5 * np.mod(row, 2))
     centre_x = (column + 0.5 - 0.5 * np.mod(row, 2)) * pitch_mm
     distance = np.hypot(x - centre_x, y - (row + 0.5) * pitch_mm)
-    table = rng.integers(0, len(dot_codes), (200, 200))
-    above = colours(dot_codes)[table[row.astype(int) % 200, column.astype(int) % 200]]
-    picture = blend(plain(code), above, smooth_step(distance, radius_mm + 0.6, radius_mm - 0.6))
+    picture = blend(plain(code), dot_code, smooth_step(distance, radius_mm + 0.6, radius_mm - 0.6))
     return woven(rng, picture, 1.5, 0.1)
 
 
@@ -124,7 +114,7 @@ def floral(rng: Rng, code: str, flower_codes: Sequence[str], leaf: str) -> Float
     return woven(rng, picture, 1.5, 0.12)
 
 
-def carpet(rng: Rng, codes: Sequence[str], border_mm: float = 75) -> FloatPicture:
+def carpet(rng: Rng, codes: Sequence[str]) -> FloatPicture:
     """A knotted rug: an ornament, symmetric both ways, in a framed field."""
     x, y = grid_mm()
     ornament = noise(rng, 85, 4, 0.6) + 0.35 * noise(rng, 40, 2)
@@ -132,14 +122,13 @@ def carpet(rng: Rng, codes: Sequence[str], border_mm: float = 75) -> FloatPictur
     ornament = (ornament + ornament[:, ::-1]) / float(2 * ornament.max())
     edge = np.minimum(np.minimum(x, WIDTH_MM - x), np.minimum(y, HEIGHT_MM - y))
     repeat = 0.5 + 0.25 * (np.cos(x * np.float32(2 * np.pi / 50)) + np.cos(y * np.float32(2 * np.pi / 50)))
-    field = np.where(edge > border_mm, ornament, 0.25 * ornament + 0.6 * repeat)
+    field = np.where(edge > 75, ornament, 0.25 * ornament + 0.6 * repeat)
     shades = np.floor(field * 2.5 * len(codes)).astype(int) % len(codes)
-    shades[(np.abs(edge - border_mm) < 5) | (np.abs(edge - 12) < 4)] = 0
+    shades[(np.abs(edge - 75) < 5) | (np.abs(edge - 12) < 4)] = 0
     knots = cv2.resize(shades.astype(np.uint8), (WIDTH_MM // 3, HEIGHT_MM // 3), interpolation=cv2.INTER_NEAREST)
     shades = cv2.resize(knots, SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
-    colours = np.stack([rgb(c) for c in codes])
     pile = 0.78 + 0.44 * noise(rng, 3.2, 2) * (0.7 + 0.6 * noise(rng, (4, 60), 2))
-    return shade(blur(colours[shades], 0.9), pile.astype(np.float32))
+    return shade(blur(colours(codes)[shades], 0.9), pile.astype(np.float32))
 
 
 def _band_colours(position: FloatPicture, widths_mm: Sequence[float], codes: Sequence[str]) -> FloatPicture:
@@ -147,7 +136,7 @@ def _band_colours(position: FloatPicture, widths_mm: Sequence[float], codes: Seq
     period = float(sum(widths_mm))
     steps = np.arange(0, period, 0.25)
     band = np.searchsorted(np.cumsum(widths_mm), steps, side="right")
-    table = np.stack([rgb(c) for c in codes])[band]
+    table = colours(codes)[band]
     softened = cv2.GaussianBlur(np.concatenate([table] * 3), (1, 17), 1.0, sigmaY=2.0)
     table = np.asarray(softened, np.float32)[len(steps) : 2 * len(steps)]
     index = (np.mod(position, np.float32(period)) * 4).astype(np.int32)

@@ -34,7 +34,7 @@ from tabletop_interaction.sim_assets.tables.surfaces import (
 )
 
 
-def marble(rng: Rng, palette: Sequence[str], vein: str, strength: float = 0.8) -> FloatPicture:
+def marble(rng: Rng, palette: Sequence[str], vein: str, strength: float) -> FloatPicture:
     """Clouded stone with broad and fine veins."""
     clouds = displace(noise(rng, (170, 260), 5), rng, 140, 200)
     picture = ramp(clouds, palette)
@@ -46,22 +46,22 @@ def marble(rng: Rng, palette: Sequence[str], vein: str, strength: float = 0.8) -
     return picture
 
 
-def granite(rng: Rng, codes: Sequence[str], grain_mm: float = 4.0) -> FloatPicture:
+def granite(rng: Rng, codes: Sequence[str]) -> FloatPicture:
     """Interlocked grains in random colours of `codes`, in drifts."""
-    cells = irregular_cells(rng, grain_mm)
+    cells = irregular_cells(rng, 4.0)
     drift = noise(rng, 120, 3)
     lot = cells.random(rng)
     grains = ramp(lot + 0.5 * (drift - 0.5), [code for code in codes for _ in range(2)])
-    coarse = irregular_cells(rng, 2.6 * grain_mm)
+    coarse = irregular_cells(rng, 2.6 * 4.0)
     picture = blend(grains, codes[0], 0.8 * coarse.chosen(rng, 0.12, 0.9))
     return displace(blur(picture, 0.5), rng, 3, 4) * (0.92 + 0.16 * noise(rng, 3, 2)[..., None])
 
 
-def terrazzo(rng: Rng, code: str, chip_codes: Sequence[str], chip_mm: tuple[float, ...] = (42, 24, 13)) -> FloatPicture:
+def terrazzo(rng: Rng, code: str, chip_codes: Sequence[str]) -> FloatPicture:
     """Chips of several sizes in polished cement."""
     picture = np.asarray(rgb(code) * (0.94 + 0.12 * noise(rng, 6, 3)[..., None]), np.float32)
     chip_colours = colours(chip_codes)
-    for spacing_mm in reversed(chip_mm):
+    for spacing_mm in (13, 24, 42):
         cells = irregular_cells(rng, spacing_mm)
         inset = rng.uniform(0.06, 0.9, cells.count).astype(np.float32)[cells.labels] * spacing_mm * 0.5
         tint = rng.normal(1, 0.07, (cells.count, 1))
@@ -71,14 +71,14 @@ def terrazzo(rng: Rng, code: str, chip_codes: Sequence[str], chip_mm: tuple[floa
     return picture
 
 
-def concrete(rng: Rng, palette: Sequence[str], cracks: int = 2) -> FloatPicture:
+def concrete(rng: Rng, palette: Sequence[str]) -> FloatPicture:
     """Smoothed concrete: clouds, sweeps, pinholes and hairline cracks."""
     sweeps = displace(noise(rng, (14, 180), 3), rng, 220, 260)
     picture = ramp(0.55 * noise(rng, 190, 6, 0.62) + 0.25 * sweeps + 0.2 * noise(rng, 3, 2), palette)
     holes = noise(rng, 7, 1)
     pits = smooth_step(holes, 0.84, 0.9) * smooth_step(noise(rng, 90, 2), 0.35, 0.6)
     picture = shade(picture, 1 - 0.45 * pits + 0.12 * shifted(pits, 1))
-    for _ in range(cracks):
+    for _ in range(2):
         field = displace(noise(rng, 420, 5, 0.45), rng, 10, 60)
         line = np.exp(-np.square((field - np.float32(rng.uniform(0.4, 0.6))) / 0.0022))
         picture = shade(picture, 1 - 0.4 * line * smooth_step(noise(rng, 260, 2), 0.45, 0.65))
@@ -128,29 +128,29 @@ def brushed_metal(rng: Rng, palette: Sequence[str]) -> FloatPicture:
     return shade(picture, 1 + 0.14 * _scratches(rng))
 
 
-def cork(rng: Rng, palette: Sequence[str], granule_mm: float = 5.0) -> FloatPicture:
+def cork(rng: Rng, palette: Sequence[str]) -> FloatPicture:
     """Pressed granules with dark pieces of bark."""
-    granules = irregular_cells(rng, granule_mm)
+    granules = irregular_cells(rng, 5.0)
     tone = rng.normal(0.55, 0.2, granules.count).astype(np.float32)[granules.labels] + 0.5 * (noise(rng, 3, 2) - 0.5)
     picture = shade(ramp(tone, palette), 1 - 0.28 * np.exp(-granules.border_mm / 0.7))
     crumbs = irregular_cells(rng, 8)
     return displace(blur(blend(picture, palette[0], 0.7 * crumbs.chosen(rng, 0.09, 1.6)), 0.5), rng, 4, 7)
 
 
-def leather(rng: Rng, palette: Sequence[str], grain_mm: float = 5.0) -> FloatPicture:
+def leather(rng: Rng, palette: Sequence[str]) -> FloatPicture:
     """Grained leather with worn, lighter areas and creases."""
-    grain = irregular_cells(rng, grain_mm)
+    grain = irregular_cells(rng, 5.0)
     bumps = blur(np.minimum(grain.border_mm, 1.6), 0.5)
     creases = np.exp(-np.abs(displace(noise(rng, 160, 4), rng, 40, 60) - 0.5) / 0.012)
     tone = 0.6 * noise(rng, 230, 5, 0.6) + 0.45 * bumps / 1.6 - 0.2 * creases * noise(rng, 120, 2)
     return shade(ramp(tone.astype(np.float32), palette), np.clip(relief(bumps - 1.2 * creases, 0.11), 0.65, 1.35))
 
 
-def camouflage(rng: Rng, codes: Sequence[str], cell_mm: float = 110) -> FloatPicture:
+def camouflage(rng: Rng, codes: Sequence[str]) -> FloatPicture:
     """Blots of each colour over the first, about the size of an object."""
     picture = plain(codes[0])
     for code in codes[1:]:
-        blots = displace(noise(rng, (cell_mm * 0.7, cell_mm), 3, 0.45), rng, 30, 40)
+        blots = displace(noise(rng, (77.0, 110), 3, 0.45), rng, 30, 40)
         threshold = float(np.quantile(blots, 0.66))
         picture = blend(picture, code, smooth_step(blots, threshold - 0.006, threshold + 0.006))
     twill = noise(rng, (1.6, 12), 2) + noise(rng, (12, 1.6), 2)

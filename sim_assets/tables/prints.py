@@ -86,40 +86,29 @@ def comics(rng: Rng, codes: Sequence[str]) -> FloatPicture:
     return blur(drawing.astype(np.float32), 0.5)
 
 
-def motifs(
-    rng: Rng, paper: str, codes: Sequence[str], pitch_mm: float, size_mm: float, corners: Sequence[int]
-) -> FloatPicture:
-    """Wrapping paper: stars and discs in staggered rows.
-
-    Args:
-        rng: source of all variation.
-        paper: ground colour.
-        codes: colours of the motifs.
-        pitch_mm: distance between motifs.
-        size_mm: radius of a motif.
-        corners: numbers of points of the stars; 0 is a disc.
-    """
+def motifs(rng: Rng, paper: str, codes: Sequence[str], pitch_mm: float, size_mm: float) -> FloatPicture:
+    """Wrapping paper: stars and discs of about `size_mm` radius in staggered rows."""
     drawing = drawing_of(paper)
     for row in range(-1, int(HEIGHT_MM / pitch_mm) + 2):
         for column in range(-1, int(WIDTH_MM / pitch_mm) + 2):
             centre = (np.array([column + 0.5 * (row % 2), row]) + rng.normal(0, 0.05, 2)) * pitch_mm
             radius = size_mm * rng.uniform(0.75, 1.1)
-            outline = _star(int(rng.choice(list(corners))), radius, rng.uniform(0, 2 * np.pi)) + centre
+            outline = _star(int(rng.choice([5, 6, 0])), radius, rng.uniform(0, 2 * np.pi)) + centre
             colour = str(codes[int(rng.integers(len(codes)))])
             _fill(drawing, outline, colour)
             _fill(drawing, centre + 0.55 * (outline - centre), colour, 1.18)
     return shade(drawing.astype(np.float32), relief(noise(rng, 260, 3), 0.02))
 
 
-def mosaic(rng: Rng, codes: Sequence[str], tile_mm: float, grout: str, drift: float = 0.6) -> FloatPicture:
-    """Small square glazed tiles; `drift` is the share of broad waves, not chance, in their colours."""
+def mosaic(rng: Rng, codes: Sequence[str], tile_mm: float, grout: str) -> FloatPicture:
+    """Small square glazed tiles, whose colours follow broad waves and chance."""
     x, y = wobbly_grid_mm(rng, 3, 60)
     row, column = np.floor(y / tile_mm), np.floor(x / tile_mm)
     waves = noise(rng, 190, 2)
     centre_rows = np.clip((row + 0.5) * tile_mm * PX_PER_MM, 0, SHAPE[0] - 1).astype(int)
     centre_columns = np.clip((column + 0.5) * tile_mm * PX_PER_MM, 0, SHAPE[1] - 1).astype(int)
     chance = rng.random((160, 160)).astype(np.float32)[row.astype(int), column.astype(int)]
-    tone = drift * waves[centre_rows, centre_columns] + (1 - drift) * chance
+    tone = 0.6 * waves[centre_rows, centre_columns] + (1 - 0.6) * chance
     to_edge = np.minimum(
         0.5 - np.abs(np.mod(x / tile_mm, 1) - 0.5), 0.5 - np.abs(np.mod(y / tile_mm, 1) - 0.5)
     ) * np.float32(tile_mm)
@@ -146,13 +135,9 @@ def hexagons(rng: Rng, codes: Sequence[str], pitch_mm: float, grout: str) -> Flo
 
 
 def scattered_shapes(rng: Rng, ground: FloatPicture, codes: Sequence[str], count: int, shaded: float) -> FloatPicture:
-    """Flat rounded shapes with the size and colours of objects.
+    """Rounded shapes with the size and colours of objects over a picture `ground`.
 
     Args:
-        rng: source of all variation.
-        ground: float32 (H, W, 3) picture below the shapes.
-        codes: colours of the shapes.
-        count: number of shapes.
         shaded: 0 for a flat print, 1 for a print with the shading and shadow of a solid object.
     """
     picture = ground

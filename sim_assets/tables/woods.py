@@ -49,14 +49,12 @@ class Layout:
     border_mm: FloatPicture
 
 
-def board(rng: Rng, palette: Sequence[str], rings: float = 9.0, knots: int = 0) -> FloatPicture:
+def board(rng: Rng, palette: Sequence[str], rings: float, knots: int = 0) -> FloatPicture:
     """A board of the table's size, with the grain along x.
 
     Args:
-        rng: source of all variation.
         palette: colours from late wood to early wood.
         rings: growth rings between the lowest and highest place of the cut.
-        knots: number of knots.
     """
     rise = np.float32(rings) * noise(rng, (90, 700), 3, 0.35)
     cores = np.zeros(SHAPE, np.float32)
@@ -122,12 +120,8 @@ def laid(
     """The pieces of `layout`, each cut from another place of `wood`.
 
     Args:
-        rng: source of all variation.
-        layout: the tiling.
-        wood: a `board`.
         spread: deviation of the brightness between pieces; the colour temperature varies by a fifth of it.
         gap: darkness of the joints, 0 to 1.
-        gap_mm: width of the joints.
     """
     pieces = int(layout.piece.max()) + 1
     shift = rng.uniform(0, _LONGEST_SIDE_MM, (2, pieces)).astype(np.float32)
@@ -167,16 +161,7 @@ def book_matched(wood: FloatPicture) -> FloatPicture:
 def painted(
     rng: Rng, wood: FloatPicture, layout: Layout, code: str, wear: float, upright: bool = False
 ) -> FloatPicture:
-    """Brushed paint over boards, worn off in places, mainly along the joints.
-
-    Args:
-        rng: source of all variation.
-        wood: the bare boards (`laid`).
-        layout: of the boards.
-        code: colour of the paint.
-        wear: share of the paint that is worn off, 0 to 1.
-        upright: whether boards and brush strokes run along y.
-    """
+    """Brushed paint over bare boards; a share `wear` of it is worn off, mainly along the joints."""
     strokes, flakes = ((160, 3), (130, 18)) if upright else ((3, 160), (18, 130))
     tint = rng.normal(1, 0.05, int(layout.piece.max()) + 1).astype(np.float32)[layout.piece]
     joint = 1 - 0.5 * np.exp(-np.square(layout.border_mm / 1.2))

@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
+from tabletop_interaction.sim_assets import ObjectModel, load_object, object_names
 from tabletop_interaction.sim_assets.colours import KINDS, brightness, contrast, mixed, tone
 from tabletop_interaction.sim_assets.noise import fractal_noise
-from tabletop_interaction.sim_assets.objects import ObjectModel, load_object, object_names
 from tabletop_interaction.sim_assets.objects.atlas import MARGIN, pack
-from tabletop_interaction.sim_assets.objects.shapes import LYING, Panel, bevelled, loft, oval, place, spheroid, stack
+from tabletop_interaction.sim_assets.objects.shapes import LYING, Panel, bevelled, column, oval, place, spheroid
 from tabletop_interaction.sim_assets.objects.textures import PAINTS, Skin, paint
 from tabletop_interaction.sim_assets.splits import CATALOGUE
 
@@ -247,14 +247,14 @@ def test_cells_of_an_atlas_lie_apart_and_inside() -> None:
 
 
 def test_a_loft_has_the_volume_of_its_solid() -> None:
-    can = loft(stack(oval(0.04, 0.04), [[0, 1], [0.1, 1]]), [("side", 1)], 1000)
+    can = column(oval(0.04, 0.04), [[0, 1], [0.1, 1]], [("side", 1)], 1000)
     assert volume(can.vertices, can.faces) == pytest.approx(np.pi * 0.02**2 * 0.1, rel=0.02)
-    egg = loft(stack(oval(0.04, 0.05), spheroid(0.06, 15)), [("skin", 14)], 1000)
+    egg = column(oval(0.04, 0.05), spheroid(0.06, 15), [("skin", 14)], 1000)
     assert volume(egg.vertices, egg.faces) == pytest.approx(np.pi / 6 * 0.04 * 0.05 * 0.06, rel=0.04)
 
 
 def test_laying_a_part_down_keeps_it_whole() -> None:
-    bar = loft(stack(oval(0.04, 0.03, 8), bevelled(0.1, 0.04, 0.03, 0.002)), [("side", 5)], 1000)
+    bar = column(oval(0.04, 0.03, 8), bevelled(0.1, 0.04, 0.03, 0.002), [("side", 5)], 1000)
     lying = place(bar, turn=LYING)
     assert volume(lying.vertices, lying.faces) == pytest.approx(volume(bar.vertices, bar.faces))
     np.testing.assert_allclose(np.ptp(lying.vertices, axis=0), np.ptp(bar.vertices, axis=0)[[2, 0, 1]])
