@@ -54,5 +54,5 @@ class InverseAgent:
         size = self._model.config.size
         failed = info["pick_outcome"] not in (PickOutcome.NO_PICK, PickOutcome.HELD)
         now, wanted = shrunk(observation[self._view.name], size), shrunk(goal, size)
-        predicted = predict_action(self._model, now, wanted, self._rng if failed else None)
-        return PickPlace.from_array(arena_actions(predicted.action, self._view, size)[0]).to_action(self._arena)
+        action = predict_action(self._model, now, wanted, self._rng if failed else None)
+        return PickPlace.from_array(arena_actions(action, self._view, size)[0]).to_action(self._arena)

@@ -19,9 +19,7 @@ Angle and place depend on the pick through the features at the picked cell.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -42,30 +40,6 @@ from tabletop_interaction.segmentation.checkpoints import NetworkKind, load_netw
 _TO_STRIDE_8, _TO_STRIDE_16 = 5, 11
 _CHANNELS_8, _CHANNELS_16 = 40, 112
 _DILATIONS = (1, 2, 4, 1)
-
-
-class PairFeatures(NamedTuple):
-    """Features of a pair of pictures, and where to pick.
-
-    Attributes:
-        maps: (B, C, rows, columns).
-        pick_logits: (B, rows, columns), logits of the cell to pick in the picture now.
-    """
-
-    maps: Tensor
-    pick_logits: Tensor
-
-
-class GivenPick(NamedTuple):
-    """The rest of the action, given where to pick.
-
-    Attributes:
-        angle_logits: (B, angles), logits of the angle's bin.
-        place_logits: (B, rows, columns), logits of the cell to place at.
-    """
-
-    angle_logits: Tensor
-    place_logits: Tensor
 
 
 class InverseModel(nn.Module):
@@ -90,34 +64,35 @@ class InverseModel(nn.Module):
         self.sought = nn.Linear(channels, channels)
         self.place = nn.Sequential(_Layer(2 * channels, channels, 1), _Residual(channels, 1), nn.Conv2d(channels, 1, 1))
 
-    def forward(self, now: Tensor, goal: Tensor, pick_cells: Tensor) -> tuple[Tensor, GivenPick]:
-        """Return pick logits, and the rest given picks; arguments of `compare` and `given_pick`."""
-        compared = self.compare(now, goal)
-        return compared.pick_logits, self.given_pick(compared, pick_cells)
+    def forward(self, now: Tensor, goal: Tensor, pick_cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits of pick, angle and place; arguments and shapes as of `compare` and `given_pick`."""
+        maps, pick = self.compare(now, goal)
+        return pick, *self.given_pick(maps, pick_cells)
 
-    def compare(self, now: Tensor, goal: Tensor) -> PairFeatures:
-        """Compare pictures with their goals.
+    def compare(self, now: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+        """Compare pictures with their goals, both uint8 (B, 3, height, width) RGB.
 
-        Args:
-            now: uint8 (B, 3, height, width) RGB.
-            goal: the same.
+        Returns:
+            features (B, C, rows, columns) of the pairs, and logits (B, rows, columns) of the cell to pick.
         """
         seen_now, seen_then = self._seen(torch.cat([now, goal])).chunk(2)
         maps = self.context(self.join(torch.cat([seen_now, seen_then, seen_now - seen_then], 1)))
-        return PairFeatures(maps, self.pick(maps)[:, 0])
+        return maps, self.pick(maps)[:, 0]
 
-    def given_pick(self, compared: PairFeatures, pick_cells: Tensor) -> GivenPick:
+    def given_pick(self, maps: Tensor, pick_cells: Tensor) -> tuple[Tensor, Tensor]:
         """Predict angle and place, given where to pick.
 
         Args:
-            compared: of `compare`.
+            maps: features of `compare`.
             pick_cells: int64 (B,), numbers of the cells, row by row.
+
+        Returns:
+            logits (B, angles) of the angle's bin, and (B, rows, columns) of the cell to place at.
         """
-        maps = compared.maps
         index = pick_cells[:, None, None].expand(-1, maps.shape[1], 1)
         picked = maps.flatten(2).gather(2, index)[..., 0]
         alike = maps * self.sought(picked)[..., None, None]
-        return GivenPick(self.angle(picked), self.place(torch.cat([maps, alike], 1))[:, 0])
+        return self.angle(picked), self.place(torch.cat([maps, alike], 1))[:, 0]
 
     def _seen(self, pictures: Tensor) -> Tensor:
         """Return features (B, C, rows, columns) of pictures, uint8 (B, 3, height, width)."""
@@ -128,44 +103,25 @@ class InverseModel(nn.Module):
         return seen
 
 
-@dataclass(frozen=True, eq=False)
-class ActionDistribution:
-    """The predicted distribution of the action that leads from one picture to another.
-
-    Attributes:
-        pick: float64 (rows, columns), probabilities of cells.
-        angle: float64 (angles,), of bins, given the pick.
-        place: float64 (rows, columns), given the pick.
-        action: float64 (5,), the likeliest picture action (see `picture_actions`) given the pick.
-    """
-
-    pick: Floats
-    angle: Floats
-    place: Floats
-    action: Floats
-
-
-def predict_action(
-    model: InverseModel, now: Picture, goal: Picture, rng: np.random.Generator | None = None
-) -> ActionDistribution:
-    """Predict the action that leads from one picture to the other.
+def predict_action(model: InverseModel, now: Picture, goal: Picture, rng: np.random.Generator | None = None) -> Floats:
+    """Predict the likeliest picture action float64 (5,) (see `picture_actions`) from one picture to the other.
 
     Args:
         model: in evaluation mode.
         now: uint8 (height, width, 3) RGB, of the model's size.
-        goal: the same.
+        goal: as `now`.
         rng: draws the pick's cell from its distribution; None takes the likeliest.
     """
     device = next(model.parameters()).device
     pair = [torch.from_numpy(np.array(one)).permute(2, 0, 1)[None].to(device) for one in (now, goal)]
     with torch.inference_mode():
-        compared = model.compare(*pair)
-        pick = _probabilities(compared.pick_logits[0])
+        maps, pick_logits = model.compare(*pair)
+        pick = _probabilities(pick_logits[0])
         cell = int(pick.argmax() if rng is None else rng.choice(pick.size, p=pick.ravel()))
-        given = model.given_pick(compared, torch.tensor([cell], device=device))
-    angle, place = _probabilities(given.angle_logits[0]), _probabilities(given.place_logits[0])
+        given = model.given_pick(maps, torch.tensor([cell], device=device))
+    angle, place = (_probabilities(logits[0]) for logits in given)
     place_xy = point_of(place, int(place.argmax()))
-    return ActionDistribution(pick, angle, place, np.array([*point_of(pick, cell), angle_of(angle), *place_xy]))
+    return np.array([*point_of(pick, cell), angle_of(angle), *place_xy])
 
 
 def new_inverse_model(config: InverseModelConfig, seed: int) -> InverseModel:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -36,28 +36,29 @@ class NetworkTrainer(ABC, Generic[NetworkT, BatchT, ReportT]):
         network: is changed in place.
         config: of the optimiser.
         groups: parameters for AdamW, with their weight decay.
+        report: makes a report of the values of `_loss`, the learning rate and the norm of the gradient.
 
     Attributes:
-        network: in training mode.
-        config: see above.
-        device: of the network.
         step_number: number of steps done.
     """
 
-    def __init__(self, network: NetworkT, config: OptimiserConfig, groups: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        network: NetworkT,
+        config: OptimiserConfig,
+        groups: Sequence[dict[str, Any]],
+        report: Callable[..., ReportT],
+    ) -> None:
         self.network = network.train()
         self.config = config
         self.step_number = 0
         self.device = next(network.parameters()).device
         self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self._report = report
 
     @abstractmethod
     def _loss(self, batch: BatchT) -> tuple[Tensor, Sequence[float]]:
         """Return the loss of a batch on the network's device, a scalar, and the first values of the report."""
-
-    @abstractmethod
-    def _report(self, *values: float) -> ReportT:
-        """Return the report of the values of `_loss`, the learning rate and the norm of the gradient."""
 
     def step(self, batch: BatchT) -> ReportT:
         """Learn from one batch.
@@ -116,29 +117,17 @@ class StepReport(NamedTuple):
 
 
 class Trainer(NetworkTrainer[DeepMask, Batch, StepReport]):
-    """Trains a segmentation network; a batch without positives, negatives or masks is accepted.
-
-    Args:
-        network: is changed in place.
-        config: `network` and `crops` are not read.
-    """
+    """Trains a segmentation network; a batch without positives, negatives or masks is accepted."""
 
     config: TrainingConfig
 
     def __init__(self, network: DeepMask, config: TrainingConfig) -> None:
         # Biases and the scales of BatchNorm are not decayed.
-        decays = ((True, config.weight_decay), (False, 0.0))
-        super().__init__(
-            network,
-            config,
-            [
-                {"params": [one for one in network.parameters() if (one.ndim > 1) is is_matrix], "weight_decay": decay}
-                for is_matrix, decay in decays
-            ],
-        )
-
-    def _report(self, *values: float) -> StepReport:
-        return StepReport(*values)
+        groups = [
+            {"params": [one for one in network.parameters() if (one.ndim > 1) is is_matrix], "weight_decay": decay}
+            for is_matrix, decay in ((True, config.weight_decay), (False, 0.0))
+        ]
+        super().__init__(network, config, groups, StepReport)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Sequence[float]]:
         with self._autocast():

@@ -45,7 +45,7 @@ def test_what_the_model_predicts_is_done(model, table, observation):
     agent = agent_of(model, table)
     action = agent.act(observation, outcome(PickOutcome.NO_PICK))
     done = pick_place_from_action(action, table.arena).to_array()
-    predicted = predict_action(model, *(shrunk(observation[key], SMALL.size) for key in ("view_0", "goal_0"))).action
+    predicted = predict_action(model, *(shrunk(observation[key], SMALL.size) for key in ("view_0", "goal_0")))
     again = picture_actions(done, table.views[0], SMALL.size)[0]
     np.testing.assert_allclose(again, predicted, atol=1e-3)
 

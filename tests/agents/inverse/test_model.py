@@ -35,13 +35,8 @@ def picture(seed):
     return np.random.default_rng(seed).integers(0, 256, (*SMALL.size, 3), np.uint8)
 
 
-def test_predicted_are_probabilities_and_the_action_lies_in_the_picture(model):
-    predicted = predict_action(model, picture(0), picture(1))
-    assert predicted.pick.shape == predicted.place.shape == SMALL.cells
-    assert predicted.angle.shape == (6,)
-    for part in (predicted.pick, predicted.angle, predicted.place):
-        assert part.sum() == pytest.approx(1)
-    x, y, angle, *_ = predicted.action
+def test_the_predicted_action_lies_in_the_picture(model):
+    x, y, angle, *_ = predict_action(model, picture(0), picture(1))
     assert 0 <= x < SMALL.width
     assert 0 <= y < SMALL.height
     assert abs(angle) <= np.pi / 2
@@ -49,23 +44,24 @@ def test_predicted_are_probabilities_and_the_action_lies_in_the_picture(model):
 
 def test_a_drawn_pick_follows_its_probabilities(model):
     rng = np.random.default_rng(0)
-    drawn = {tuple(predict_action(model, picture(0), picture(1), rng).action[:2]) for _ in range(8)}
+    drawn = {tuple(predict_action(model, picture(0), picture(1), rng)[:2]) for _ in range(8)}
     assert len(drawn) > 1
-    greedy = {tuple(predict_action(model, picture(0), picture(1)).action) for _ in range(2)}
+    greedy = {tuple(predict_action(model, picture(0), picture(1))) for _ in range(2)}
     assert len(greedy) == 1
 
 
-def test_what_follows_depends_on_the_pick(model):
+def test_angle_and_place_depend_on_the_pick(model):
     with torch.inference_mode():
         pair = [torch.from_numpy(picture(seed)).permute(2, 0, 1)[None] for seed in (0, 1)]
-        compared = model.compare(*pair)
-        here, there = (model.given_pick(compared, torch.tensor([cell])) for cell in (0, 40))
-    assert not torch.allclose(here.angle_logits, there.angle_logits)
-    assert not torch.allclose(here.place_logits, there.place_logits)
+        maps, pick = model.compare(*pair)
+        (angle, place), (other_angle, other_place) = (model.given_pick(maps, torch.tensor([cell])) for cell in (0, 40))
+    assert pick.shape == place.shape == (1, *SMALL.cells)
+    assert angle.shape == (1, 6)
+    assert not torch.allclose(angle, other_angle)
+    assert not torch.allclose(place, other_place)
 
 
-def test_both_pictures_are_seen_alike(model):
-    """Siamese: of two equal pictures nothing is left of their difference, whichever comes first."""
+def test_features_of_a_picture_do_not_depend_on_its_place_in_the_pair(model):
     one, other = (torch.from_numpy(picture(seed)).permute(2, 0, 1)[None] for seed in (0, 1))
     with torch.inference_mode():
         first, second = model._seen(torch.cat([one, other])).chunk(2)
@@ -74,7 +70,7 @@ def test_both_pictures_are_seen_alike(model):
     torch.testing.assert_close(second, swapped[0])
 
 
-def test_the_trunk_stays_as_imagenet_made_it(model):
+def test_the_trunk_keeps_its_imagenet_weights(model):
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert trained
     assert not [name for name in trained if name.startswith("trunk.")]
@@ -83,19 +79,19 @@ def test_the_trunk_stays_as_imagenet_made_it(model):
     model.eval()
 
 
-def test_the_seed_alone_decides_the_first_weights():
+def test_first_weights_depend_on_the_seed_only():
     first, again, other = (new_inverse_model(SMALL, seed).pick.weight for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_a_model_comes_back_from_its_file(model, tmp_path):
+def test_a_saved_model_loads_with_the_same_predictions(model, tmp_path):
     save_checkpoint(model, tmp_path / "model.safetensors", metadata={"held_out": {"pick_cm": 1.5}}, kind=INVERSE_MODEL)
     loaded = load_inverse_model(tmp_path / "model.safetensors")
     assert not loaded.training
     assert loaded.config == SMALL
     np.testing.assert_array_equal(
-        predict_action(loaded, picture(0), picture(1)).action, predict_action(model, picture(0), picture(1)).action
+        predict_action(loaded, picture(0), picture(1)), predict_action(model, picture(0), picture(1))
     )
     assert checkpoint_metadata(tmp_path / "model.safetensors", INVERSE_MODEL)["held_out"] == {"pick_cm": 1.5}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
@@ -120,7 +116,7 @@ def change_json(folder, **changes):
         (lambda folder: change_json(folder, network={"wings": 2}), "wings"),
     ],
 )
-def test_a_file_that_is_none_of_ours_is_refused(model, tmp_path, spoil, said):
+def test_a_damaged_or_foreign_checkpoint_is_refused(model, tmp_path, spoil, said):
     save_checkpoint(model, tmp_path / "model.safetensors", kind=INVERSE_MODEL)
     spoil(tmp_path)
     with pytest.raises(CheckpointError, match=said):
@@ -128,31 +124,31 @@ def test_a_file_that_is_none_of_ours_is_refused(model, tmp_path, spoil, said):
 
 
 @pytest.mark.parametrize("wrong", [{"height": 60}, {"channels": 0}, {"angles": 0}])
-def test_sizes_that_make_no_network_are_refused(wrong):
+def test_invalid_sizes_are_refused(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is "):
         InverseModel(InverseModelConfig(**wrong))
 
 
 @given(st.floats(3.5, 211.5), st.floats(3.5, 171.5))
-def test_a_point_is_read_off_its_shares_to_a_fraction_of_a_cell(x, y):
+def test_point_of_inverts_shares_of_cells_to_a_fraction_of_a_cell(x, y):
     shares = shares_of_cells(np.array([[x, y]]), (22, 27))[0].astype(np.float64)
     assert shares.sum() == pytest.approx(1, abs=1e-6)
     assert (shares > 0).sum() <= 4
     assert point_of(shares, int(shares.argmax())) == pytest.approx((x, y), abs=1e-3)
 
 
-def test_a_point_beyond_the_outermost_centres_counts_as_on_them():
+def test_points_beyond_the_outermost_centres_are_moved_to_them():
     corner = shares_of_cells(np.array([[-0.5, 175.5]]), (22, 27))[0]
     assert corner[21, 0] == 1
 
 
 @given(st.floats(-1.57, 1.57))
-def test_an_angle_is_read_off_its_shares_around_the_half_circle(angle):
+def test_angle_of_inverts_shares_of_angles_around_the_half_circle(angle):
     shares = shares_of_angles(np.array([angle]), 18)[0].astype(np.float64)
     assert shares.sum() == pytest.approx(1, abs=1e-5)
     assert abs((angle_of(shares) - angle + np.pi / 2) % np.pi - np.pi / 2) < 1e-4
 
 
-def test_opposite_directions_are_one_line():
+def test_opposite_directions_have_equal_shares():
     first, second = shares_of_angles(np.array([0.3, 0.3 - np.pi]), 18)
     np.testing.assert_allclose(first, second, atol=1e-6)

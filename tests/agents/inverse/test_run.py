@@ -1,4 +1,4 @@
-"""An inverse model learns a handful of moves exactly; its training stops and resumes to the same result."""
+"""Training of an inverse model: overfitting, stopping and resuming, and its errors against a fixed prior's."""
 
 import json
 import signal
@@ -16,11 +16,17 @@ from tabletop_interaction.agents.inverse.config import (
     InverseRunOptions,
     InverseTrainingConfig,
 )
-from tabletop_interaction.agents.inverse.errors import model_errors
-from tabletop_interaction.agents.inverse.examples import inverse_examples
+from tabletop_interaction.agents.inverse.examples import InverseExample, inverse_examples
 from tabletop_interaction.agents.inverse.model import load_inverse_model, new_inverse_model
-from tabletop_interaction.agents.inverse.picture_actions import arena_actions
-from tabletop_interaction.agents.inverse.run import InverseTrainer, held_out_errors, train_inverse
+from tabletop_interaction.agents.inverse.picture_actions import arena_actions, picture_actions
+from tabletop_interaction.agents.inverse.run import (
+    InverseTrainer,
+    action_errors,
+    chance_errors,
+    held_out_errors,
+    model_errors,
+    train_inverse,
+)
 from tabletop_interaction.envs.actions import pick_place_from_action
 from tabletop_interaction.errors import ForeignFolder, TrainingError
 from tabletop_interaction.segmentation.checkpoints import load_state, save_state
@@ -28,6 +34,7 @@ from tabletop_interaction.segmentation.training.trainer import learning_rate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+SIZE = (176, 216)
 NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0)
 SMALL = InverseModelConfig(height=64, width=80, channels=32)
 TINY = InverseTrainingConfig(steps=4, batch_size=2, held_out=0.3, model=replace(SMALL, channels=8))
@@ -38,7 +45,7 @@ def tiny(moves, tmp_path_factory):
     return inverse_examples(moves, TINY.model.size, cache=tmp_path_factory.mktemp("tiny") / "there")
 
 
-def test_a_handful_of_moves_is_learned_exactly_and_then_carried_out(tiny, painted_table):
+def test_a_model_trained_on_six_moves_repeats_them(tiny, painted_table):
     model = learned(tiny, tiny.examples[:6])
     errors = model_errors(model, tiny.examples[:6], tiny.pictures)
     assert errors.both_near == 1.0
@@ -60,7 +67,7 @@ def test_a_handful_of_moves_is_learned_exactly_and_then_carried_out(tiny, painte
 
 
 def learned(source, examples):
-    """A model that has seen nothing but these examples, many times."""
+    """Train a model on these examples only."""
     config = InverseTrainingConfig(steps=60, batch_size=6, learning_rate=6e-3, model=SMALL)
     trainer = InverseTrainer(new_inverse_model(SMALL, seed=0), config)
     sampler = InverseSampler(examples, source, SMALL, NO_AUGMENTATION)
@@ -102,7 +109,7 @@ def test_a_state_of_an_earlier_version_is_resumed(tiny, tmp_path):
     assert resumed.read_bytes() == train_inverse(tiny, tmp_path / "whole", TINY).read_bytes()
 
 
-def test_ctrl_c_keeps_the_step_that_was_under_way(tiny, tmp_path):
+def test_ctrl_c_saves_the_current_step(tiny, tmp_path):
     def interrupted(step, steps, report):
         if step == 3:
             signal.raise_signal(signal.SIGINT)
@@ -112,7 +119,7 @@ def test_ctrl_c_keeps_the_step_that_was_under_way(tiny, tmp_path):
     assert load_state(tmp_path / "run" / "state.pt")["trainer"]["step_number"] == 3
 
 
-def test_a_finished_run_says_how_far_off_it_is_and_stays_as_it_is(tiny, tmp_path):
+def test_a_finished_run_has_held_out_errors_and_is_not_changed(tiny, tmp_path):
     counted = []
     path = train_inverse(tiny, tmp_path / "run", TINY, progress=lambda *counts: counted.append(counts))
     assert load_inverse_model(path).config == TINY.model
@@ -126,7 +133,7 @@ def test_a_finished_run_says_how_far_off_it_is_and_stays_as_it_is(tiny, tmp_path
     assert path.stat().st_mtime_ns == stamp
 
 
-def test_another_configuration_other_records_and_foreign_folders_are_refused(tiny, tmp_path):
+def test_another_configuration_other_examples_and_foreign_folders_are_refused(tiny, tmp_path):
     train_inverse(tiny, tmp_path / "run", replace(TINY, steps=1))
     with pytest.raises(ForeignFolder, match=r"holds a training with config\.seed 0, not 5"):
         train_inverse(tiny, tmp_path / "run", replace(TINY, steps=1, seed=5))
@@ -151,7 +158,7 @@ def test_a_damaged_state_is_named(tiny, tmp_path):
     assert json.loads((tmp_path / "run" / "training.json").read_text())["config"]["span"] == 1
 
 
-def test_a_step_that_diverges_leaves_the_weights_as_they_were(tiny):
+def test_a_diverging_step_does_not_change_the_weights(tiny):
     trainer = InverseTrainer(new_inverse_model(TINY.model, seed=0), TINY)
     batch = InverseSampler(tiny.examples, tiny, TINY.model, NO_AUGMENTATION).batch(0, 0, 2)
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
@@ -160,7 +167,7 @@ def test_a_step_that_diverges_leaves_the_weights_as_they_were(tiny):
     assert all(torch.equal(value, before[name]) for name, value in trainer.network.state_dict().items())
 
 
-def test_the_rate_rises_and_falls():
+def test_the_learning_rate_rises_and_falls():
     config = InverseTrainingConfig(steps=100, warm_up_steps=10)
     rates = [learning_rate(step, config) for step in range(100)]
     assert max(rates) == rates[10] == config.learning_rate
@@ -170,6 +177,44 @@ def test_the_rate_rises_and_falls():
 @pytest.mark.parametrize(
     "wrong", [{"steps": 0}, {"span": 0}, {"held_out": 0.0}, {"held_out": 1.0}, {"learning_rate": -1.0}, {"seed": -1}]
 )
-def test_what_cannot_be_trained_is_refused(wrong):
+def test_invalid_settings_are_refused(wrong):
     with pytest.raises(TrainingError, match=f"{next(iter(wrong))} is "):
         InverseTrainingConfig(**wrong)
+
+
+@pytest.fixture
+def two_examples(painted_table):
+    view = painted_table().views[0]
+    done = [[0.1, 0.1, 0.2, -0.1, 0.0], [-0.1, -0.1, 0.2, 0.1, 0.0]]
+    return [InverseExample("a", "b", picture_actions(one, view, SIZE)[0], view, "scene") for one in done]
+
+
+def test_the_carried_out_action_has_no_error(two_examples):
+    errors = action_errors(np.array([one.action for one in two_examples]), two_examples, SIZE)
+    assert (errors.examples, errors.both_near) == (2, 1.0)
+    assert errors.pick_cm == pytest.approx(0, abs=1e-6)
+    assert errors.angle_deg == pytest.approx(0, abs=1e-6)
+
+
+def test_errors_are_centimetres_on_the_table_and_degrees_between_lines(two_examples):
+    off = [[0.13, 0.14, 0.2 + np.pi, -0.1, 0.01], [-0.1, -0.1, 0.2 + np.pi / 2, 0.1, 0.0]]
+    actions = np.array([picture_actions(one, two_examples[0].view, SIZE)[0] for one in off])
+    errors = action_errors(actions, two_examples, SIZE)
+    assert errors.pick_cm == pytest.approx(2.5, abs=1e-3)
+    assert errors.place_cm == pytest.approx(0.5, abs=1e-3)
+    assert errors.angle_deg == pytest.approx(45, abs=0.1)
+    assert errors.both_near == 0.5
+
+
+def test_chance_is_the_mean_training_action(two_examples):
+    errors = chance_errors(two_examples, two_examples, SIZE)
+    assert errors.pick_cm == pytest.approx(100 * np.hypot(0.1, 0.1), abs=0.05)
+    assert errors.place_cm == pytest.approx(10, abs=0.05)
+    assert errors.angle_deg == pytest.approx(0, abs=0.1)
+
+
+def test_the_angle_of_chance_is_a_mean_of_lines(two_examples):
+    actions = [one.action.copy() for one in two_examples]
+    actions[0][2], actions[1][2] = 1.5, -1.5
+    turned = [replace(one, action=action) for one, action in zip(two_examples, actions, strict=True)]
+    assert chance_errors(turned, turned, SIZE).angle_deg == pytest.approx(np.rad2deg(np.pi / 2 - 1.5), abs=0.3)
