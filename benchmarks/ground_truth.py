@@ -6,7 +6,7 @@ Agents must not use it: a real robot does not have it. Frame: the arena's, metre
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,10 +30,7 @@ class TruthfulBackend(Backend, GroundTruth, Protocol):
 class Snapshot:
     """One moment of the table.
 
-    Attributes:
-        pictures: uint8 (H, W, 3) RGB by view name.
-        instances: int32 (H, W) by view name, the id of each pixel's object, 0 for the table.
-        states: the objects, by id.
+    By view name: pictures, uint8 (H, W, 3) RGB, and the ids of their pixels' objects, int32 (H, W), 0 for the table.
     """
 
     pictures: Pictures
@@ -51,6 +48,12 @@ def was_moved(old: ObjectState, new: ObjectState) -> bool:
     turn = Rotation.from_quat(old.quaternion_xyzw).inv() * Rotation.from_quat(new.quaternion_xyzw)
     shift = float(np.linalg.norm(old.position - new.position))
     return shift >= _DISPLACED_M or float(np.rad2deg(turn.magnitude())) >= _DISPLACED_DEG
+
+
+def turned_about_vertical(state: ObjectState, angle: float) -> ObjectState:
+    """The object turned in place by an angle, radians."""
+    turn = Rotation.from_euler("z", angle)
+    return replace(state, quaternion_xyzw=(turn * Rotation.from_quat(state.quaternion_xyzw)).as_quat())
 
 
 def grasp_from_truth(state: ObjectState) -> GraspPoint:
@@ -83,12 +86,7 @@ def random_object(states: Sequence[ObjectState], arena: Arena, rng: np.random.Ge
 
 
 class AimedAgent:
-    """An agent that picks a random object by ground truth and places it at a random point.
-
-    Args:
-        backend: the world whose truth it uses.
-        rng: its random numbers.
-    """
+    """An agent that picks a random object by the backend's ground truth and places it at a random point."""
 
     def __init__(self, backend: TruthfulBackend, rng: np.random.Generator) -> None:
         self._backend = backend

@@ -13,20 +13,14 @@ import numpy as np
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.files import atomic_path
-from tabletop_interaction.reports.sheets import interaction_panels, spread
+from tabletop_interaction.reports.sheets import evenly_chosen, interaction_panels
 
 _PANELS_PER_SECOND = 3
 _MOST_INTERACTIONS = 60
 
 
 def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) -> Path:
-    """Write a film.
-
-    Args:
-        path: the file; its suffix says the format: .mp4, or .gif, which repeats for ever.
-        frames: uint8 (H, W, 3) each, of one size.
-        frames_per_second: speed.
-    """
+    """Write a film as .mp4, or as .gif, which repeats for ever; frames are uint8 (H, W, 3), all of one size."""
     options: dict[str, Any] = {"fps": frames_per_second, "macro_block_size": 2}
     if path.suffix == ".gif":
         options = {"duration": round(1000 / frames_per_second), "loop": 0}
@@ -40,10 +34,7 @@ def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) 
 
 
 def write_interaction_film(table: InteractionTable, numbers: Sequence[int], view: str, path: Path) -> Path:
-    """Write a film of before, held, after and masks of interactions, at most 60 spread over `numbers`.
-
-    Arguments as `write_interaction_sheets`.
-    """
-    chosen = spread(numbers, _MOST_INTERACTIONS)
+    """Write a film of the panels of interactions, at most 60 spread over `numbers`; see `interaction_panels`."""
+    chosen = evenly_chosen(numbers, _MOST_INTERACTIONS)
     panels = (panel for number in chosen for panel in interaction_panels(table[number], view))
     return write_film(path, panels, _PANELS_PER_SECOND)

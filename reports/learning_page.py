@@ -18,9 +18,9 @@ from tabletop_interaction.files import dotted, write_file
 from tabletop_interaction.reports.charts import Line, LineChart, StackedChart, trailing_mean
 from tabletop_interaction.reports.learning_pictures import (
     OUTCOMES,
-    latest_attempts,
+    chosen_evaluations,
     open_album,
-    progression,
+    pictures_over_time,
     unlabelled,
 )
 from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
@@ -33,6 +33,7 @@ PAPER_INTERACTIONS = 50_000
 WINDOW, LONG_WINDOW = 50, 500
 """Interactions per share: the last 50, and for the trend of a long run the last 500."""
 
+_LATEST = 8
 _FEWEST = 10
 _PER_CENT = (0.0, 100.0)
 _SMALL = (380, 270)
@@ -40,21 +41,10 @@ _OUTCOME_COLOURS = (0, 1, 2, 3, 5, 4)
 
 
 def write_report(run_folder: Path) -> Path:
-    """Write report.html into the folder of a run at any stage, and return its path.
-
-    Raises:
-        ForeignFolder, UnreadableRecords: as `read_learning_run`.
-    """
+    """Write report.html into the folder of a run at any stage, and return its path; errors as `read_learning_run`."""
     run = read_learning_run(run_folder)
-    path = run_folder / "report.html"
-    write_file(path, report_page(run))
-    return path
-
-
-def report_page(run: LearningRun) -> str:
-    """The page as HTML."""
-    album = open_album(run)
-    return render_page(
+    album, columns = open_album(run), chosen_evaluations(run.evaluations)
+    page = render_page(
         Path(__file__).with_name("learning_page.html.j2"),
         title=f"{run.folder.resolve().name}: learning by interaction",
         run=run,
@@ -65,12 +55,16 @@ def report_page(run: LearningRun) -> str:
         curves=[precision_recall_chart(run.evaluations, iou) for iou in PAPER_AP],
         outcomes=outcomes_chart(run),
         training=training_charts(run.updates),
-        progression=progression(run.evaluations),
+        columns=columns,
+        rows=pictures_over_time(columns),
         ap_text=lambda evaluation: " / ".join(_per_cent(evaluation, iou).removesuffix(" %") for iou in PAPER_AP),
-        latest=latest_attempts(run, album),
+        latest=[album.show(attempt) for attempt in run.attempts[: -_LATEST - 1 : -1]],
         unlabelled=unlabelled(run, album),
         settings=dotted(run.config),
     )
+    path = run_folder / "report.html"
+    write_file(path, page)
+    return path
 
 
 def essentials(run: LearningRun) -> tuple[Essential, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
+import numpy as np
 
 from tabletop_interaction.agents.labelling.frame_labels import LabelKind, PairLabel, label_interaction
 from tabletop_interaction.agents.learning.run_folder import HistoryLine
@@ -20,8 +21,8 @@ from tabletop_interaction.envs.records.reading import InteractionTable, open_int
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.reports.learning_run import HeldOutFigures, LearningRun
-from tabletop_interaction.reports.page import jpeg_uri
-from tabletop_interaction.reports.sheets import PICK_COLOUR, PLACE_COLOUR, spread, with_cross
+from tabletop_interaction.reports.page import encode_jpeg, jpeg_uri
+from tabletop_interaction.reports.sheets import PICK_COLOUR, PLACE_COLOUR, evenly_chosen, with_cross
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
@@ -46,7 +47,6 @@ _LABELS: dict[LabelKind, str] = {
 }
 _WIDTH_PX = 260
 _QUALITY = 78
-_LATEST = 8
 _EACH_KIND = 4
 _MOST_COLUMNS = 6
 # Only the pictures show whether a neighbour moved; reading them takes time, so only the newest ones are searched.
@@ -64,8 +64,7 @@ class ShownAttempt:
 
     Attributes:
         number: in the run, from 1.
-        choice: how the pick was chosen.
-        outcome: of the pick, in words.
+        choice, outcome: of the pick, in words.
         view: the camera that is shown; empty when the record is missing.
         label: of the picture before and, after a grasp, of the picture after.
         pictures: data URIs before, held and after; empty when the record is missing.
@@ -89,26 +88,15 @@ class Unlabelled:
     shown: tuple[ShownAttempt, ...]
 
 
-@dataclass(frozen=True)
-class Progression:
-    """The held-out pictures over time: one column per evaluation, `rows` of data URIs, None where one is missing."""
-
-    columns: tuple[HeldOutFigures, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+def chosen_evaluations(evaluations: Sequence[HeldOutFigures]) -> list[HeldOutFigures]:
+    """At most six evaluations with pictures, including the first and the last (the paper's figure 4)."""
+    return evenly_chosen([evaluation for evaluation in evaluations if evaluation.shown], _MOST_COLUMNS)
 
 
-def progression(evaluations: Sequence[HeldOutFigures]) -> Progression:
-    """Choose at most six evaluations with pictures, including the first and the last (the paper's figure 4)."""
-    having = [evaluation for evaluation in evaluations if evaluation.shown]
-    columns = spread(having, _MOST_COLUMNS)
+def pictures_over_time(columns: Sequence[HeldOutFigures]) -> list[list[str | None]]:
+    """A row for each held-out picture: its data URI at each evaluation, None where it is missing."""
     names = sorted({path.name for column in columns for path in column.shown}, key=lambda name: (len(name), name))
-    rows = [tuple(_held_out_picture(column, name) for column in columns) for name in names]
-    return Progression(tuple(columns), tuple(rows))
-
-
-def latest_attempts(run: LearningRun, album: Album) -> tuple[ShownAttempt, ...]:
-    """The newest interactions, the newest first."""
-    return tuple(album.show(attempt) for attempt in run.attempts[: -_LATEST - 1 : -1])
+    return [[_held_out_picture(column, name) for column in columns] for name in names]
 
 
 def unlabelled(run: LearningRun, album: Album) -> tuple[Unlabelled, ...]:
@@ -126,11 +114,7 @@ def unlabelled(run: LearningRun, album: Album) -> tuple[Unlabelled, ...]:
 
 
 def open_album(run: LearningRun) -> Album:
-    """Open the run's records, if there are any yet.
-
-    Raises:
-        UnreadableRecords: a shard is damaged.
-    """
+    """Open the run's records, if there are any yet. Raises UnreadableRecords if a shard is damaged."""
     if not is_record_folder(run.records):
         return Album(None, {})
     table = open_interactions(run.records)
@@ -238,6 +222,4 @@ def _uri(picture: Picture) -> str:
     """A picture (H, W, 3), shrunk to the width of a panel, as a data URI."""
     size = (_WIDTH_PX, round(picture.shape[0] * _WIDTH_PX / picture.shape[1]))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    done, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    assert done, "OpenCV encodes every uint8 picture"
-    return jpeg_uri(encoded.tobytes())
+    return jpeg_uri(encode_jpeg(np.asarray(small, np.uint8), _QUALITY))

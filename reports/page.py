@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import jinja2
 from markupsafe import Markup
 
+from tabletop_interaction.arrays import Picture
 from tabletop_interaction.reports.charts import STYLE
 
 
@@ -25,9 +27,8 @@ class Essential:
 def render_page(template: Path, **values: Any) -> str:
     """Render a page as HTML.
 
-    Args:
-        template: a file that extends base.html.j2 and may import parts.html.j2; both stand beside this module.
-        values: what the template names, `title` and `essentials` (of `Essential`) among them.
+    The template extends base.html.j2 and may import parts.html.j2, which stand beside this module; `values` are what
+    it names, `title` and `essentials` (of `Essential`) among them.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
@@ -38,6 +39,13 @@ def render_page(template: Path, **values: Any) -> str:
     )
     page = environment.from_string(template.read_text(encoding="utf-8"))
     return page.render(style=Markup(STYLE), **values)
+
+
+def encode_jpeg(picture: Picture, quality: int) -> bytes:
+    """A picture (H, W, 3) as JPEG; quality in per cent."""
+    done, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done, "OpenCV encodes every uint8 picture"
+    return encoded.tobytes()
 
 
 def jpeg_uri(jpeg: bytes) -> str:

@@ -36,10 +36,7 @@ T = TypeVar("T")
 def write_sheet(path: Path, rows: Sequence[Sequence[Picture]], *, quality: int = 88) -> Path:
     """Write pictures in rows as JPEG; shorter rows end in white.
 
-    Args:
-        path: the file.
-        rows: uint8 (H, W, 3) each; the pictures of a row have the same height.
-        quality: of the JPEG, per cent.
+    Pictures are uint8 (H, W, 3), those of a row have the same height; the quality is per cent.
     """
     strips = [np.hstack(row) for row in rows]
     width = max(strip.shape[1] for strip in strips)
@@ -58,14 +55,11 @@ def write_interaction_sheets(
         table: interactions with the view's three pictures.
         numbers: the interactions to choose from, one or more.
         view: name of the camera.
-        out: the folder for sheet_00.jpg, sheet_01.jpg, ...
+        out: the folder for the files sheet_00.jpg, sheet_01.jpg, ..., which are returned.
         rows: interactions a sheet.
         sheets: most sheets; their interactions are spread over `numbers`.
-
-    Returns:
-        the files.
     """
-    chosen = spread(numbers, rows * sheets)
+    chosen = evenly_chosen(numbers, rows * sheets)
     paths = []
     for number, start in enumerate(range(0, len(chosen), rows)):
         strips = [interaction_panels(table[index], view) for index in chosen[start : start + rows]]
@@ -89,24 +83,19 @@ def interaction_panels(interaction: Interaction, view: str) -> Iterator[Picture]
 
 
 def write_passive_sheet(examples: ExampleSet, path: Path, rows: int = 10) -> Path:
-    """Write a sheet with a clip in a view a row: its labelled frames, at most six.
+    """Write a JPEG with a clip in a view a row: its labelled frames, at most six; `rows` clips that have an object.
 
-    Masks are outlined, background clicks are crosses.
-
-    Args:
-        examples: of `passive_examples`, with one object or more.
-        path: the JPEG file.
-        rows: most clips, spread over all that have an object.
+    Masks are outlined, background clicks are crosses. The examples of `passive_examples` have one object or more.
     """
     clips: dict[str, dict[str, list[Example]]] = {}
     for example in examples.examples:
         clip = example.picture.rsplit("/", 1)[0]
         clips.setdefault(clip, {}).setdefault(example.picture, []).append(example)
     with_object = [frames for frames in clips.values() if any(one.mask for frame in frames.values() for one in frame)]
-    return write_sheet(path, [_clip_panels(examples, frames) for frames in spread(with_object, rows)])
+    return write_sheet(path, [_clip_panels(examples, frames) for frames in evenly_chosen(with_object, rows)])
 
 
-def spread(items: Sequence[T], most: int) -> list[T]:
+def evenly_chosen(items: Sequence[T], most: int) -> list[T]:
     """At most `most` of the items, evenly spread, the first and the last among them."""
     at = np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)
     return [items[number] for number in at]

@@ -1,4 +1,4 @@
-"""Masks drawn into pictures: outlines, or tints with scores."""
+"""Masks and words drawn into pictures: outlines, or tints with scores."""
 
 from __future__ import annotations
 
@@ -51,18 +51,14 @@ def overlay(picture: Picture, detections: Detections) -> Picture:
         drawn = outlined(drawn, mask, colours[index], round(1.5 * scale))
     for index in order:
         x, y = detections.rles[index].centre_xy
-        _write(drawn, f"{detections.scores[index]:.2f}", (x + 0.5, y + 0.5), 0.36 * scale)
+        _write_score(drawn, f"{detections.scores[index]:.2f}", (x + 0.5, y + 0.5), 0.36 * scale)
     return drawn
 
 
-def _write(picture: Picture, text: str, centre_xy: tuple[float, float], size: float) -> None:
-    """Write white on black into the picture itself, inside its borders."""
-    stroke = max(1, round(2.4 * size))
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
-    x = int(np.clip(centre_xy[0] - width / 2, 2, max(2, picture.shape[1] - width - 2)))
-    y = int(np.clip(centre_xy[1] + height / 2, height + 2, max(height + 2, picture.shape[0] - 2)))
+def write_words(picture: Picture, words: str, start_xy: tuple[int, int], size: float, stroke: int = 1) -> None:
+    """Write white on black into the picture itself; the words' baseline starts at pixel x, y."""
     for colour, thickness in (((0, 0, 0), 3 * stroke), ((255, 255, 255), stroke)):
-        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
+        cv2.putText(picture, words, start_xy, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
 
 
 def overlay_names(pictures: Sequence[Path]) -> list[str]:
@@ -70,3 +66,12 @@ def overlay_names(pictures: Sequence[Path]) -> list[str]:
     names = [f"{path.stem}.png" for path in pictures]
     shared = {name for name, count in Counter(names).items() if count > 1}
     return [f"{number}-{name}" if name in shared else name for number, name in enumerate(names, start=1)]
+
+
+def _write_score(picture: Picture, text: str, centre_xy: tuple[float, float], size: float) -> None:
+    """Write centred on a pixel, inside the picture's borders."""
+    stroke = max(1, round(2.4 * size))
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
+    x = int(np.clip(centre_xy[0] - width / 2, 2, max(2, picture.shape[1] - width - 2)))
+    y = int(np.clip(centre_xy[1] + height / 2, height + 2, max(height + 2, picture.shape[0] - 2)))
+    write_words(picture, text, (x, y), size, stroke)

@@ -22,9 +22,9 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
+from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.envs.backend import ObjectState, Split
 from tabletop_interaction.envs.goals import Arrangement, ArrangingBackend, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
@@ -48,14 +48,7 @@ class JudgeOptions(SceneOptions):
 
 @dataclass(frozen=True)
 class JudgedTable:
-    """A table that both judges have judged.
-
-    Attributes:
-        state: how it was left.
-        success: verdict of the judge by truth.
-        says: verdict of the judge by pictures.
-        seconds: processor time of the judge by pictures.
-    """
+    """How a table was left, the verdicts of the judge by truth and of the judge by pictures, and the latter's time."""
 
     state: str
     success: bool
@@ -116,14 +109,9 @@ def _set_down(wanted: Arrangement, rng: np.random.Generator, turn_deg: float) ->
     """The goal, with its displaced objects turned one way or the other."""
     turns = rng.choice([-turn_deg, turn_deg], len(wanted.goal))
     return [
-        _turned(state, float(turn)) if state.id in wanted.displaced else state
+        turned_about_vertical(state, np.deg2rad(float(turn))) if state.id in wanted.displaced else state
         for state, turn in zip(wanted.goal, turns, strict=True)
     ]
-
-
-def _turned(state: ObjectState, degrees: float) -> ObjectState:
-    turn = Rotation.from_euler("z", degrees, degrees=True)
-    return replace(state, quaternion_xyzw=(turn * Rotation.from_quat(state.quaternion_xyzw)).as_quat())
 
 
 def _beside(state: ObjectState, offset_px: float, view: View, rng: np.random.Generator) -> ObjectState:

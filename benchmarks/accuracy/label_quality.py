@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import imageio.v2 as imageio
 import numpy as np
 import tyro
 from rich.progress import track
@@ -41,8 +40,9 @@ from tabletop_interaction.benchmarks.ground_truth import (
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, write_json
+from tabletop_interaction.reports.sheets import write_sheet
 from tabletop_interaction.segmentation.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
-from tabletop_interaction.segmentation.overlays import outlined
+from tabletop_interaction.segmentation.overlays import outlined, write_words
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
 
@@ -86,9 +86,28 @@ class PairTruth:
     disturbed: bool
 
 
+@dataclass(frozen=True)
+class PairScore:
+    """The figures of one pair.
+
+    Attributes:
+        kind: disturbed, or true or false positive or negative; positive is a true mask of more than 1,000 px.
+        answered: whether the labeller says that something moved.
+        objects: number of moved objects.
+        iou: of the answer with the true mask; 1 if both are empty.
+        seconds: of the labeller.
+    """
+
+    kind: str
+    answered: bool
+    objects: int
+    iou: float
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class JudgedPair:
-    """One pair of pictures with the labeller's answer and the truth."""
+    """One pair of pictures with the labeller's answer, the truth and the score."""
 
     caption: str
     before: Picture
@@ -96,40 +115,7 @@ class JudgedPair:
     click: Floats
     answer: FrameDifference
     truth: PairTruth
-    seconds: float
-
-    @property
-    def positive(self) -> bool:
-        """The true label."""
-        return int(self.truth.mask.sum()) > _PAPER.min_area
-
-    @property
-    def iou(self) -> float:
-        """IoU of the answer with the true mask; 1 if both are empty."""
-        return mask_iou(self.answer.mask, self.truth.mask)
-
-    @property
-    def kind(self) -> str:
-        """Disturbed, or true or false positive or negative."""
-        if self.truth.disturbed:
-            return "disturbed"
-        found, there = self.answer.moved, self.positive
-        return f"{'true' if found == there else 'false'} {'positive' if found else 'negative'}"
-
-    def score(self) -> PairScore:
-        """The figures without the pictures."""
-        return PairScore(self.kind, self.answer.moved, self.truth.objects, self.iou, self.seconds)
-
-
-@dataclass(frozen=True)
-class PairScore:
-    """The figures of one pair: kind, label, number of moved objects, IoU and seconds of the labeller."""
-
-    kind: str
-    answered: bool
-    objects: int
-    iou: float
-    seconds: float
+    score: PairScore
 
 
 def main(options: LabelQualityOptions) -> None:
@@ -140,14 +126,14 @@ def main(options: LabelQualityOptions) -> None:
     errors: dict[str, list[JudgedPair]] = {"false positive": [], "false negative": [], "true positive": []}
     with open_simulation(options.split, None) as backend:
         for judged in judged_pairs(backend, options):
-            scores.append(judged.score())
-            if judged.kind in errors:
-                _keep_worst(errors[judged.kind], judged, options.errors_of_a_kind)
+            scores.append(judged.score)
+            if judged.score.kind in errors:
+                _keep_worst(errors[judged.score.kind], judged, options.errors_of_a_kind)
     summary = summarise(scores)
     write_json(options.out / "summary.json", {"options": options, "summary": summary})
     strips = [_strip(judged) for kept in errors.values() for judged in kept]
     if strips:
-        imageio.imwrite(options.out / "errors.jpg", np.vstack(strips), quality=90)
+        write_sheet(options.out / "errors.jpg", [[strip] for strip in strips], quality=90)
     print(_text(summary, options))
 
 
@@ -165,7 +151,8 @@ def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iter
                 answer = frame_difference(*pictures, click)
                 seconds = time.perf_counter() - start
                 truth = pair_truth(before, after, view.name, click)
-                yield JudgedPair(f"{number} {name} {view.name}", *pictures, click, answer, truth, seconds)
+                score = _score(answer, truth, seconds)
+                yield JudgedPair(f"{number} {name} {view.name}", *pictures, click, answer, truth, score)
 
 
 def pair_truth(before: Snapshot, after: Snapshot, view: str, click: Floats) -> PairTruth:
@@ -211,6 +198,13 @@ def summarise(scores: list[PairScore]) -> dict[str, float]:
     }
 
 
+def _score(answer: FrameDifference, truth: PairTruth, seconds: float) -> PairScore:
+    found, there = answer.moved, int(truth.mask.sum()) > _PAPER.min_area
+    kind = f"{'true' if found == there else 'false'} {'positive' if found else 'negative'}"
+    iou = mask_iou(answer.mask, truth.mask)
+    return PairScore("disturbed" if truth.disturbed else kind, found, truth.objects, iou, seconds)
+
+
 def _interact(
     backend: TruthfulBackend, rng: np.random.Generator, *, aimed: bool
 ) -> Iterator[tuple[str, tuple[float, float], Snapshot, Snapshot]]:
@@ -250,10 +244,10 @@ def _window_mask(shape: tuple[int, ...], click: Floats) -> Mask:
 
 def _keep_worst(kept: list[JudgedPair], judged: JudgedPair, most: int) -> None:
     """Keep the pairs with the lowest IoU; of the true positives only those with one moved object."""
-    if judged.kind == "true positive" and judged.truth.objects != 1:
+    if judged.score.kind == "true positive" and judged.score.objects != 1:
         return
     kept.append(judged)
-    kept.sort(key=lambda one: one.iou)
+    kept.sort(key=lambda one: one.score.iou)
     del kept[most:]
 
 
@@ -263,11 +257,11 @@ def _strip(judged: JudgedPair) -> Picture:
     difference = np.clip(128 + (judged.after.astype(np.int16) - judged.before), 0, 255).astype(np.uint8)
     compared = outlined(outlined(shown, judged.truth.mask, (240, 40, 40)), judged.answer.mask, (0, 230, 80))
     panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, compared)]
-    strip = cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5)
-    text = f"{judged.caption}: {judged.kind}, IoU {judged.iou:.2f}, truth {int(judged.truth.mask.sum())} px"
-    for colour, width in ((0, 0, 0), 3), ((255, 255, 255), 1):
-        cv2.putText(strip, text, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
-    return np.asarray(strip, np.uint8)
+    strip = np.asarray(cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5), np.uint8)
+    score, true_px = judged.score, int(judged.truth.mask.sum())
+    text = f"{judged.caption}: {score.kind}, IoU {score.iou:.2f}, truth {true_px} px"
+    write_words(strip, text, (8, 18), 0.5)
+    return strip
 
 
 def _cropped(picture: Picture, click: Floats) -> Picture:

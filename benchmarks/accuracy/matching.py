@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.agents.features import FEATURES, Colours, DescribesSegments, WithColours
 from tabletop_interaction.arrays import Bools, Floats32, Ids, Mask, Masks, Picture
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
+from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.envs.backend import Arena, ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
 from tabletop_interaction.simulation import open_simulation
@@ -60,10 +60,8 @@ class MatchingAccuracy:
     """Accuracy of one kind of features over all pairs.
 
     Attributes:
-        objects: objects to match.
-        objects_right: objects that were matched with themselves.
-        pairs: pairs of pictures.
-        pairs_right: pairs in which all objects were matched with themselves.
+        objects, objects_right: objects to match, and those that were matched with themselves.
+        pairs, pairs_right: pairs of pictures, and those in which all objects were matched with themselves.
         same: 5 % quantile of the similarity of an object with itself.
         other: 95 % quantile of the similarity of two objects; a threshold belongs between `other` and `same`.
         seconds: processor time per picture.
@@ -92,7 +90,10 @@ def main(options: MatchingOptions) -> None:
 def measure(features: DescribesSegments, pairs: Sequence[PicturePair], name: str = "matching") -> MatchingAccuracy:
     """Match every pair one to one by the cosine of the features."""
     started = process_time()
-    similarities = [_similarities(features, pair) for pair in track(pairs, name)]
+    similarities = [
+        features.describe(pair.now, pair.now_masks) @ features.describe(pair.goal, pair.goal_masks).T
+        for pair in track(pairs, name)
+    ]
     seconds = (process_time() - started) / (2 * len(pairs))
     right = [_matched_with_itself(one) for one in similarities]
     same = np.concatenate([one.diagonal() for one in similarities])
@@ -126,13 +127,13 @@ def _rearranged(rng: np.random.Generator, states: Sequence[ObjectState], arena: 
     placements: list[Placement] = []
     for state in states:
         placements.append(free_placement(rng, state.name, arena, placements))
-    return [_set_at(state, placement) for state, placement in zip(states, placements, strict=True)]
-
-
-def _set_at(state: ObjectState, placement: Placement) -> ObjectState:
-    turned = Rotation.from_euler("z", placement.yaw) * Rotation.from_quat(state.quaternion_xyzw)
-    position = np.array([placement.x, placement.y, state.position[2]])
-    return replace(state, position=position, quaternion_xyzw=turned.as_quat())
+    return [
+        replace(
+            turned_about_vertical(state, placement.yaw),
+            position=np.array([placement.x, placement.y, state.position[2]]),
+        )
+        for state, placement in zip(states, placements, strict=True)
+    ]
 
 
 def _seen(mask: Mask) -> bool:
@@ -156,11 +157,6 @@ def _kinds(names: Sequence[str], console: Console) -> dict[str, DescribesSegment
         if isinstance(features, WithColours):
             kinds[f"{name}, no colours"] = features.features
     return kinds
-
-
-def _similarities(features: DescribesSegments, pair: PicturePair) -> Floats32:
-    now = features.describe(pair.now, pair.now_masks)
-    return np.asarray(now @ features.describe(pair.goal, pair.goal_masks).T, np.float32)
 
 
 def _matched_with_itself(similarities: Floats32) -> Bools:

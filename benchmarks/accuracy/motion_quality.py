@@ -51,13 +51,7 @@ class MotionOptions(SceneOptions):
 
 @dataclass(frozen=True)
 class ClipScore:
-    """Scores of one clip in one view.
-
-    Attributes:
-        ious: best IoU of each mask.
-        found: best IoU of each moved object in each frame.
-        seconds: processor time of the segmentation.
-    """
+    """Of a clip in a view: best IoU of each mask, and of each moved object in each frame, and processor time."""
 
     ious: tuple[float, ...]
     found: tuple[float, ...]
@@ -65,11 +59,7 @@ class ClipScore:
 
 
 class Witness:
-    """A backend that keeps a snapshot of the truth for every call of `observe`.
-
-    Attributes:
-        moments: the snapshots, in order.
-    """
+    """A backend that keeps a snapshot of the truth for every call of `observe`: `moments`, in order."""
 
     def __init__(self, backend: TruthfulBackend) -> None:
         self._backend = backend

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import tyro
@@ -26,30 +25,20 @@ from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.scene import Placement, free_placement
 
 
-@dataclass(frozen=True)
-class Placing:
-    """A pick-and-place that held something.
-
-    Attributes:
-        name: the object that the pick was aimed at.
-        error_m: distance from the wanted position, metres on the table.
-    """
-
-    name: str
-    error_m: float
-
-
 def main(options: AimedPickOptions) -> None:
     """Pick, place and print the table."""
     errors = defaultdict(list)
     for backend, rng in scenes_of_four(options):
-        for placing in place_each(backend, rng):
-            errors[load_object(placing.name).family].append(1e3 * placing.error_m)
+        for name, error_m in place_each(backend, rng):
+            errors[load_object(name).family].append(1e3 * error_m)
     Console().print(_table(errors, options))
 
 
-def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator[Placing]:
-    """Pick each object of the scene once, and place it where nothing else stands."""
+def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator[tuple[str, float]]:
+    """Pick each object of the scene once, and place it where nothing else stands.
+
+    Yields the name of each object that was held and its distance from the wanted position, metres on the table.
+    """
     for state, grasp in each_object(backend):
         others = [_placement(other) for other in backend.object_states() if other.id != state.id]
         free = free_placement(rng, state.name, backend.arena, others)
@@ -58,7 +47,7 @@ def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator
         backend.place(free.x, free.y)
         wanted = state.position[:2] + np.subtract((free.x, free.y), (grasp.x, grasp.y))
         end = next(other for other in backend.object_states() if other.id == state.id)
-        yield Placing(state.name, float(np.linalg.norm(end.position[:2] - wanted)))
+        yield state.name, float(np.linalg.norm(end.position[:2] - wanted))
 
 
 def _placement(state: ObjectState) -> Placement:

@@ -28,6 +28,7 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.opening import lab_of
 
 _MOVED_M = 0.005
 
@@ -53,9 +54,8 @@ class ComparedInteraction:
     """One interaction in both worlds.
 
     Attributes:
-        seed: seed of the scene and of the action.
-        simulated: outcome of the pick in the simulation.
-        twins: outcome of the pick on the twin.
+        seed: of the scene and of the action.
+        simulated, twins: outcomes of the pick.
         start_m: largest distance between an object's positions in the two worlds, before the interaction.
         moved_m: largest displacement of an object in the simulation.
         apart_m: as `start_m`, after the interaction.
@@ -68,11 +68,6 @@ class ComparedInteraction:
     moved_m: float
     apart_m: float
 
-    @property
-    def same_outcome(self) -> bool:
-        """Whether the pick had the same outcome."""
-        return self.simulated is self.twins
-
 
 def main(options: TwinOptions) -> None:
     """Interact, compare, print."""
@@ -82,21 +77,21 @@ def main(options: TwinOptions) -> None:
 
 
 def compare(config: Any, seeds: range, split: str = "train") -> Iterator[ComparedInteraction]:
-    """Make the same interaction in both worlds for each seed.
-
-    Args:
-        config: configuration of a twin, as the Sawyer backend takes it.
-        seeds: one for each interaction.
-        split: objects and table tops.
+    """Make the same interaction in both worlds for each seed; `config` is a twin's, as the Sawyer backend takes it.
 
     Raises:
-        InvalidConfiguration: the configuration is a real robot's.
+        InvalidConfiguration: the configuration is a real robot's; nothing was opened.
     """
+    lab = lab_of(config)
+    if lab.driver != "twin":
+        raise InvalidConfiguration(
+            f"the lab file's driver is {lab.driver!r}, a robot, which does not know where objects are; nothing was "
+            "opened; name the lab file of a twin"
+        )
     with (
         closing(gym.make(ENVIRONMENT_ID, backend="simulation", split=split)) as simulation,
-        closing(gym.make(ENVIRONMENT_ID, backend="sawyer", config=config, split=split)) as twin,
+        closing(gym.make(ENVIRONMENT_ID, backend="sawyer", config=lab, split=split)) as twin,
     ):
-        _check_truth(twin)
         for seed in seeds:
             yield _compared(simulation, twin, seed, aimed=seed % 3 != 2)
 
@@ -105,7 +100,7 @@ def results_table(compared: list[ComparedInteraction], options: TwinOptions) -> 
     """One row for each figure, and one for each interaction with different outcomes."""
     moved = np.array([one.apart_m for one in compared if one.moved_m > _MOVED_M])
     held = np.array([one.apart_m for one in compared if one.simulated is one.twins is PickOutcome.HELD])
-    different = [one for one in compared if not one.same_outcome]
+    different = [one for one in compared if one.simulated is not one.twins]
     rows = [
         ("same outcome of the pick", f"{len(compared) - len(different)} of {len(compared)}"),
         ("distance before", _millimetres(np.array([one.start_m for one in compared]))),
@@ -155,14 +150,6 @@ def _states(env: Env) -> tuple[ObjectState, ...]:
 def _apart(one: tuple[ObjectState, ...], other: tuple[ObjectState, ...]) -> float:
     """Largest distance between an object's two positions, metres."""
     return max(float(np.linalg.norm(a.position - b.position)) for a, b in zip(one, other, strict=True))
-
-
-def _check_truth(env: Env) -> None:
-    backend = env.get_wrapper_attr("backend")
-    if not isinstance(backend, GroundTruth):
-        raise InvalidConfiguration(
-            f"{type(backend).__name__} does not know where objects are, nothing was moved; name the lab file of a twin"
-        )
 
 
 def _millimetres(metres: Floats) -> str:

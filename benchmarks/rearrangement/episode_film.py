@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import imageio.v2 as imageio
+import cv2
+import numpy as np
 
-from tabletop_interaction.arrays import Picture
+from tabletop_interaction.agents.rearranging.matching import SegmentedPicture
+from tabletop_interaction.agents.rearranging.rearranger import Decision
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
 from tabletop_interaction.benchmarks.rearrangement.episode import Step, play
 from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement
+from tabletop_interaction.envs.records.png import encode_png
 from tabletop_interaction.errors import CameraFault, RobotFault
-from tabletop_interaction.reports.decisions import draw_decision, side_by_side
+from tabletop_interaction.files import write_file
 from tabletop_interaction.reports.films import write_film
+from tabletop_interaction.segmentation.overlays import outlined, write_words
 
 FILM = "film.mp4"
 
 _MOST_FAULTS = 3
+_SEGMENT, _MOVED, _IN_PLACE, _OTHER = (255, 80, 60), (255, 221, 51), (51, 221, 119), (200, 200, 200)
+_CAPTION_XY, _LETTERS = (6, 16), 0.42
 
 
 def film_episode(env: TabletopRearrangement, make: MakesAgent, seed: int, out: Path) -> str:
     """Play an episode and write start.png, goal.png, step_01.png and so on, final.png and film.mp4.
 
-    Each step is printed. After a fault that has passed, the episode starts again.
-
-    Args:
-        env: the environment.
-        make: makes the agent.
-        seed: of scene and goal.
-        out: an existing folder; its earlier pictures are removed.
+    Each step is printed. After a fault that has passed, the episode starts again. Earlier pictures in the existing
+    folder `out` are removed.
 
     Returns:
         the result in a line.
@@ -45,9 +47,31 @@ def film_episode(env: TabletopRearrangement, make: MakesAgent, seed: int, out: P
             if not fault.recoverable or faults == _MOST_FAULTS:
                 raise
             print(f"{fault}; the episode starts again")
-    imageio.imwrite(out / "final.png", last.observation["view_0"])
+    write_file(out / "final.png", encode_png(last.observation["view_0"]))
     write_film(out / FILM, [*frames, _now_and_goal(last, "the end")], frames_per_second=1)
     return _verdict(last, len(frames) - 1)
+
+
+def draw_decision(decision: Decision, caption: str) -> Picture:
+    """Draw a decision in its view, now and in the goal, as uint8 (H, 2 W, 3).
+
+    Segments are red. Lines join matched ones, with distance in pixels and similarity: green for an object in place,
+    yellow for the one that is moved, which also has a cross, and grey for the others.
+    """
+    picture = np.hstack([_with_segments(decision.now), _with_segments(decision.goal)])
+    width = decision.now.image.shape[1]
+    for match, distance in zip(decision.matches, decision.distances_px, strict=True):
+        moved = match.now == decision.move.object
+        colour = _IN_PLACE if match.stands else _MOVED if moved else _OTHER
+        start = _pixel(decision.now.centroids_xy[match.now])
+        cv2.line(picture, start, _pixel(decision.goal.centroids_xy[match.goal] + (width, 0)), colour, 1, cv2.LINE_AA)
+        if not match.stands:
+            write_words(picture, f"{distance:.0f} px {match.similarity:.2f}", start, _LETTERS)
+    if decision.move.object is not None:
+        at = _pixel(decision.now.centroids_xy[decision.move.object])
+        cv2.drawMarker(picture, at, _MOVED, cv2.MARKER_CROSS, 20, 2, cv2.LINE_AA)
+    write_words(picture, f"{caption}: {decision.move.purpose} ({decision.view})", _CAPTION_XY, _LETTERS)
+    return picture
 
 
 def _played(env: TabletopRearrangement, make: MakesAgent, seed: int, out: Path) -> tuple[list[Picture], Step]:
@@ -63,18 +87,31 @@ def _played(env: TabletopRearrangement, make: MakesAgent, seed: int, out: Path) 
 def _written(step: Step, number: int, out: Path) -> Picture:
     """Write the pictures of a step and give the film's frame of it."""
     if number == 0:
-        imageio.imwrite(out / "start.png", step.observation["view_0"])
-        imageio.imwrite(out / "goal.png", step.observation["goal_0"])
+        write_file(out / "start.png", encode_png(step.observation["view_0"]))
+        write_file(out / "goal.png", encode_png(step.observation["goal_0"]))
         return _now_and_goal(step, "start, and the goal")
     outcome = PickOutcome(step.info["pick_outcome"]).name.lower().replace("_", " ")
     print(f"{number}: {step.decision.move.purpose if step.decision else 'acts'}, {outcome}")
     picture = draw_decision(step.decision, str(number)) if step.decision else _now_and_goal(step, f"after {number}")
-    imageio.imwrite(out / f"step_{number:02d}.png", picture)
+    write_file(out / f"step_{number:02d}.png", encode_png(picture))
     return picture
 
 
 def _now_and_goal(step: Step, caption: str) -> Picture:
-    return side_by_side(step.observation["view_0"], step.observation["goal_0"], caption)
+    picture = np.hstack([step.observation["view_0"], step.observation["goal_0"]])
+    write_words(picture, caption, _CAPTION_XY, _LETTERS)
+    return picture
+
+
+def _with_segments(segmented: SegmentedPicture) -> Picture:
+    drawn = segmented.image
+    for mask in segmented.masks:
+        drawn = outlined(drawn, mask, _SEGMENT)
+    return drawn
+
+
+def _pixel(xy: Floats) -> tuple[int, int]:
+    return round(float(xy[0])), round(float(xy[1]))
 
 
 def _verdict(last: Step, interactions: int) -> str:

@@ -87,7 +87,7 @@ def test_half_is_half_as_high_as_all_and_its_interval_reaches_from_low_to_high()
     assert [[y for _, y in interval] for interval in paths(svg, "ink")] == [[78, 38], [118, 58]]
 
 
-def test_what_was_not_tried_has_no_bar() -> None:
+def test_a_missing_value_has_no_bar() -> None:
     svg = bar_chart(Bars("one", (Bar(100, 60, 100), None)), Bars("two", (None, Bar(0, 0, 30)), colour=1)).svg()
     assert [len(paths(svg, colour)) for colour in ("c0", "c1", "ink")] == [1, 1, 2]
 
@@ -114,7 +114,7 @@ def test_the_same_chart_gives_the_same_text_without_outside_references() -> None
 
 def test_a_file_has_its_charts_and_a_legend_line_each() -> None:
     charts = [line_chart(line(1.0, 2.0, dots=False), line(3.0, 2.0, colour=1, dots=False))] * 3
-    svg = chart_file(charts, [Line("first", np.empty(0), np.empty(0), value="9 %")])
+    svg = chart_file(charts, ["first 9 %"])
     assert (len(paths(svg, "c0")), len(paths(svg, "c1"))) == (3 + 1, 3)
     assert words(svg)[-1] == "first 9 %"
 

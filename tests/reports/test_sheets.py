@@ -8,7 +8,7 @@ import imageio.v3 as iio
 import numpy as np
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.reports.sheets import spread, with_cross, write_passive_sheet, write_sheet
+from tabletop_interaction.reports.sheets import evenly_chosen, with_cross, write_passive_sheet, write_sheet
 from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 
@@ -25,9 +25,9 @@ def test_shorter_rows_of_a_sheet_end_in_white(tmp_path: Path) -> None:
 
 
 def test_a_choice_is_spread_from_the_first_to_the_last() -> None:
-    assert spread("abc", 6) == ["a", "b", "c"]
-    assert spread(range(101), 5) == [0, 25, 50, 75, 100]
-    assert spread([], 3) == []
+    assert evenly_chosen("abc", 6) == ["a", "b", "c"]
+    assert evenly_chosen(range(101), 5) == [0, 25, 50, 75, 100]
+    assert evenly_chosen([], 3) == []
 
 
 def test_a_cross_marks_a_copy() -> None:

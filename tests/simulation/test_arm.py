@@ -32,7 +32,7 @@ def test_what_is_placed_neither_rolls_off_nor_is_thrown(split, names):
         errors = []
         for _ in range(3):
             backend.reset(rng, new_scene=True)
-            errors += [placing.error_m for placing in place_each(backend, rng)]
+            errors += [error_m for _, error_m in place_each(backend, rng)]
     assert len(errors) >= 10
     assert np.median(errors) < 0.002
     assert max(errors) < 0.01

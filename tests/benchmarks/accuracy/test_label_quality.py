@@ -26,7 +26,7 @@ def simulated(tmp_path_factory):
 
 
 def test_most_simulated_interactions_are_labelled_rightly(simulated):
-    summary = summarise([judged.score() for judged in simulated])
+    summary = summarise([judged.score for judged in simulated])
     assert summary["true_positives"] >= 4
     assert summary["precision"] >= 0.85
     assert summary["recall"] >= 0.85

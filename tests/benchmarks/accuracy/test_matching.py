@@ -7,7 +7,7 @@ from tabletop_interaction.benchmarks.accuracy.matching import PicturePair, measu
 
 
 class Misled:
-    """Sure of each segment, but takes each for the next one in bright pictures."""
+    """Matches each segment with certainty, but in bright pictures with the next one."""
 
     def describe(self, image, masks):
         return np.roll(np.eye(len(masks), dtype=np.float32), int(image.max() > 0), axis=0)

@@ -46,11 +46,11 @@ def test_ious_are_of_the_best_moved_object_and_zero_without_one() -> None:
     assert score.found == pytest.approx((0.5, 1.0))
 
 
-def test_what_is_hardly_seen_need_not_be_found() -> None:
+def test_recall_leaves_out_objects_with_few_visible_pixels() -> None:
     assert score_clip([[]], [[box(0, 10, 10), box(50)]], 0.1).found == (0.0,)
 
 
-def test_the_table_tells_shares_and_survives_having_nothing_to_tell() -> None:
+def test_the_table_shows_shares_and_nan_without_clips() -> None:
     console = Console(record=True, width=100)
     console.print(results_table([ClipScore((0.9, 0.6, 0.0), (0.9, 0.2), 0.1)], MotionOptions(pushes=2)))
     console.print(results_table([], MotionOptions(pushes=2)))
