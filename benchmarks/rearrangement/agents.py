@@ -39,24 +39,15 @@ class MakesAgent(Protocol):
     """
 
     def __call__(self, views: tuple[View, ...], arena: Arena, rng: np.random.Generator) -> Agent:
-        """Make an agent for one episode.
-
-        Args:
-            views: the cameras.
-            arena: the rectangle that actions span.
-            rng: the only random numbers that it may use, seeded with the episode.
-        """
+        """Make an agent for one episode; it may use no random numbers but `rng`, which is seeded with the episode."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedParts:
-    """Parts of the learned agents; each is loaded at its first use.
+    """Loads the network, the matcher with its features, and the inverse model, each at its first use.
 
-    Attributes:
-        segmenter: loads the network.
-        matcher: loads the features and matches by them.
-        inverse: loads the inverse model; raises InvalidConfiguration if there is no file.
+    `inverse` raises InvalidConfiguration if there is no file.
     """
 
     segmenter: Callable[[], SegmentsPictures]
@@ -67,15 +58,9 @@ class LearnedParts:
     def loaded_by(
         cls, segmenter: Callable[[], SegmentsPictures], features: str, inverse_model: Path | None = None
     ) -> LearnedParts:
-        """Parts that are loaded once.
+        """Parts that are loaded once; raises InvalidConfiguration for a name that is not in `agents.features.FEATURES`.
 
-        Args:
-            segmenter: loads the network.
-            features: a name of `agents.features.FEATURES`.
-            inverse_model: file of the inverse model, for the agent inverse.
-
-        Raises:
-            InvalidConfiguration: no features have this name.
+        `segmenter` loads the network; `inverse_model` is the file for the agent inverse.
         """
         if features not in FEATURES:
             raise InvalidConfiguration(f"unknown features {features!r}; accepted are {', '.join(FEATURES)}")

@@ -1,39 +1,45 @@
-"""One episode of the rearrangement benchmark: how it is played, and the row that is kept of it."""
+"""One episode of the rearrangement benchmark: how it is played, and the row and the picture that are kept of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
 from tabletop_interaction.agents.agent import Observation
 from tabletop_interaction.agents.rearranging.rearranger import Decision
+from tabletop_interaction.arrays import Picture, Points
 from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, MakesAgent, agent_maker
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import cause_of_failure
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation
-from tabletop_interaction.benchmarks.rearrangement.pictures import episode_jpeg
 from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes, Setting
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement
+from tabletop_interaction.envs.judges import WITHIN_PX
+from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.reports.page import encode_jpeg
 from tabletop_interaction.sim_assets import background_names
 from tabletop_interaction.simulation import SimulationConfig
 
+PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
+
+_PANEL_WIDTH_PX, _GAP_PX, _QUALITY = 260, 4, 80
+_ASKED, _DARK, _GREY = (255, 221, 51), (0, 0, 0), (128, 128, 128)
+_FINE = 4
 _INFO_FOR_AGENTS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place")
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The start of an episode, or the end of one of its interactions.
+    """What the environment gives at the start of an episode, or at the end of one of its interactions.
 
-    Attributes:
-        observation: pictures, the goal's included.
-        info: the environment's info.
-        decision: the agent's decision; None at the start, and for an agent that does not expose it.
+    The agent's decision is None at the start, and for an agent that does not expose it.
     """
 
     observation: Observation
@@ -46,20 +52,16 @@ class Episode:
     """A row of the result.
 
     Attributes:
-        agent: name of the agent.
         objects, tables: splits of the objects and of the table top.
-        seed: seed of scene, goal and agent.
-        displaced: number of displaced objects.
-        occupied: whether the goal of one of them was occupied by another one.
+        seed: of scene, goal and agent.
+        displaced, occupied: number of displaced objects, and whether one's goal was occupied by another.
         success: all displaced objects within 15 px, and no other object moved by more.
         fraction_done: share of the displaced objects within 15 px at the end ("Fixed").
         fixed_strict: the same, but 0 if any other object was moved by more than 15 px ("Fixed Strict").
         mean_px, max_px: distances of the displaced objects from their goals at the end, pixels of the first view.
         max_m: largest of these distances on the table, metres.
         others_px: largest displacement of another object.
-        interactions: number of interactions.
-        seconds: wall-clock time of the episode, with rendering and physics.
-        processor_seconds: processor time of the episode, which other load does not change.
+        seconds, processor_seconds: wall-clock and processor time, with rendering and physics.
         cause: why it failed, a `failure_causes.Cause`; empty for a success.
     """
 
@@ -122,13 +124,8 @@ def play(env: TabletopRearrangement, make: MakesAgent, seed: int, most_interacti
 
 
 def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], world: RememberingSimulation) -> Episode:
-    """The row of an episode that has just ended.
-
-    Args:
-        key: identity of the episode.
-        steps: the steps of `play`.
-        times: wall-clock and processor time, seconds.
-        world: the simulation, as the episode left it.
+    """The row of an episode that has just ended, from the steps of `play`, wall-clock and processor time, seconds, and
+    the simulation as the episode left it.
     """
     info = steps[-1].info
     pixels, metres = (info[name][info[name] >= 0] for name in ("goal_distance_px", "goal_distance_m"))
@@ -154,19 +151,41 @@ def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], wo
     )
 
 
+def episode_jpeg(first: Observation, last: Observation, world: RememberingSimulation) -> bytes:
+    """A JPEG of 788 x 212 px with start, goal and end of an episode in the first view.
+
+    Lines lead from the displaced objects to their goals; rings of 15 px around the goals show the tolerance.
+    """
+    wanted, view = world.arrangement, world.views[0]
+    asked = [state.id in wanted.displaced for state in wanted.start]
+    starts, goals = (
+        view.project(np.array([state.position for state in states])[asked]) for states in (wanted.start, wanted.goal)
+    )
+    start = _ringed(_joined(first[view.name], starts, goals), goals)
+    panels = [start, _ringed(first[goal_key(0)], goals), _ringed(last[view.name], goals)]
+    size = (_PANEL_WIDTH_PX, PICTURE_HEIGHT_PX)
+    small = [cv2.resize(panel, size, interpolation=cv2.INTER_AREA) for panel in panels]
+    small[1] = cv2.copyMakeBorder(small[1], 0, 0, _GAP_PX, _GAP_PX, cv2.BORDER_CONSTANT, value=_GREY)
+    return encode_jpeg(np.hstack(small), _QUALITY)
+
+
 @contextmanager
 def open_player(
     setting: Setting, make_parts: Callable[[], LearnedParts]
 ) -> Iterator[Callable[[EpisodeKey], PlayedEpisode]]:
     """A function that plays an episode; the simulation stays open while the kind of scene is the same."""
     parts = make_parts()
-    tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]] = {}
+    scenes: Scenes | None = None
+    env: TabletopRearrangement
+    world: RememberingSimulation
 
     def play_episode(key: EpisodeKey) -> PlayedEpisode:
-        if key.scenes not in tables:
-            _close(tables)
-            tables[key.scenes] = open_table(key.scenes, setting.displaced)
-        env, world = tables[key.scenes]
+        nonlocal scenes, env, world
+        if key.scenes != scenes:
+            opened.close()
+            env, world = open_table(key.scenes, setting.displaced)
+            opened.callback(env.close)
+            scenes = key.scenes
         make = agent_maker(key.agent, world, parts)
         with _one_thread():
             wall, processor = time.perf_counter(), time.process_time()
@@ -174,15 +193,8 @@ def open_player(
             times = time.perf_counter() - wall, time.process_time() - processor
         return score(key, steps, times, world), episode_jpeg(steps[0].observation, steps[-1].observation, world)
 
-    try:
+    with ExitStack() as opened:
         yield play_episode
-    finally:
-        _close(tables)
-
-
-def _close(tables: dict[Scenes, tuple[TabletopRearrangement, RememberingSimulation]]) -> None:
-    while tables:
-        tables.popitem()[1][0].close()
 
 
 @contextmanager
@@ -194,3 +206,27 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _joined(picture: Picture, starts: Points, ends: Points) -> Picture:
+    drawn = picture.copy()
+    for colour, width in ((_DARK, 4), (_ASKED, 2)):
+        for start, end in zip(starts, ends, strict=True):
+            ring = end - WITHIN_PX * (end - start) / np.linalg.norm(end - start)
+            cv2.line(drawn, _fine(start), _fine(ring), colour, width, cv2.LINE_AA, _FINE)
+            cv2.circle(drawn, _fine(start), 3 << _FINE, colour, width, cv2.LINE_AA, _FINE)
+    return drawn
+
+
+def _ringed(picture: Picture, centres: Points) -> Picture:
+    drawn = picture.copy()
+    for colour, width in ((_DARK, 4), (_ASKED, 2)):
+        for centre in centres:
+            cv2.circle(drawn, _fine(centre), round(WITHIN_PX) << _FINE, colour, width, cv2.LINE_AA, _FINE)
+    return drawn
+
+
+def _fine(xy: Points) -> tuple[int, int]:
+    """In sixteenths of a pixel, for OpenCV's `shift`."""
+    x, y = np.round(xy * 2**_FINE).astype(int).tolist()
+    return x, y

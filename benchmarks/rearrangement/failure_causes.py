@@ -13,6 +13,7 @@ import numpy as np
 
 from tabletop_interaction.agents.rearranging.planning import Purpose
 from tabletop_interaction.agents.rearranging.rearranger import Decision
+from tabletop_interaction.benchmarks.ground_truth import inside_arena
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, objects_of
 from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.envs.judges import WITHIN_PX
@@ -51,25 +52,18 @@ class Cause(StrEnum):
 
 
 def cause_of_failure(truth: RememberingSimulation, history: Sequence[DecidedPick]) -> Cause:
-    """The cause of an episode that has just failed.
+    """The cause of an episode that has just failed, from the simulation as the episode left it and the picks in order.
 
-    Args:
-        truth: the simulation, as the episode left it.
-        history: the picks in order; empty for an agent that does not expose its decisions.
+    The history of an agent that does not expose its decisions is empty.
     """
     distances = truth.distances_to_goal()
     culprit = max(distances, key=lambda id_: distances[id_])
     if not history or distances[culprit] <= WITHIN_PX:
         return Cause.UNKNOWN
-    if _outside(truth, culprit):
+    if culprit not in {state.id for state in inside_arena(truth.object_states(), truth.arena)}:
         return Cause.OUT_OF_REACH
     last, _ = history[-1]
     return _cause_in_pictures(truth, last, culprit) or _cause_in_history(truth, history, culprit)
-
-
-def _outside(truth: RememberingSimulation, id_: int) -> bool:
-    state = next(state for state in truth.object_states() if state.id == id_)
-    return not truth.arena.contains(float(state.position[0]), float(state.position[1]))
 
 
 def _cause_in_pictures(truth: RememberingSimulation, decision: Decision, id_: int) -> Cause | None:

@@ -91,11 +91,7 @@ def keep_episode(out: Path, episode: Episode, jpeg: bytes) -> None:
 
 
 def read_episodes(out: Path) -> list[Episode]:
-    """The episodes of a folder, in the order in which they ended; none if there is no file.
-
-    Raises:
-        UnreadableRecords: a line or settings.json is damaged.
-    """
+    """The episodes of a folder, in the order in which they ended; none without a file. Raises UnreadableRecords."""
     split = read_settings(out).get("split", "test")
     return [Episode(**{"objects": split, "tables": split, **line}) for line in read_json_lines(out / EPISODES)]
 

@@ -41,10 +41,6 @@ class RememberingSimulation(SimulationBackend):
     """The simulation, which also remembers the truth about every picture since the last new scene.
 
     Scenes and pictures are those of `open_simulation`. Its method `judge` is a `JudgeMaker` that remembers the goal.
-
-    Args:
-        split: split of objects and table tops.
-        config: settings.
     """
 
     def __init__(self, split: str, config: SimulationConfig | None = None) -> None:
@@ -78,11 +74,7 @@ class RememberingSimulation(SimulationBackend):
         return judge_by_truth(backend, goal, start)
 
     def shown_in(self, picture: Picture) -> Shown:
-        """The truth about a picture of any view.
-
-        Raises:
-            UnknownPicture: the simulation has not rendered it since its last new scene.
-        """
+        """The truth about a picture; raises UnknownPicture unless it was rendered since the last new scene."""
         try:
             return self._shown[_key(picture)]
         except KeyError:

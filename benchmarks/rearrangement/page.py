@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.benchmarks.rearrangement.episode import Episode
+from tabletop_interaction.benchmarks.rearrangement.episode import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX, Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
 from tabletop_interaction.benchmarks.rearrangement.folder import picture_path
-from tabletop_interaction.benchmarks.rearrangement.pictures import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX
 from tabletop_interaction.benchmarks.rearrangement.table import CAPTION, DISPLACED, Scores, Share, percent
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.files import write_file
@@ -27,32 +25,14 @@ _FAILURES_A_CAUSE = 4
 _WIDE = (1120, 320)
 
 
-@dataclass(frozen=True)
-class ShownEpisode:
-    """An episode on the page: title, note, and its picture as a data URI, empty if there is none."""
-
-    title: str
-    note: str
-    picture: str
-
-
-@dataclass(frozen=True)
-class ShownEpisodes:
-    """Examples of success, or of one cause of failure."""
-
-    title: str
-    meaning: str
-    shown: tuple[ShownEpisode, ...]
+Examples = tuple[str, str, list[Episode]]
+"""Title, meaning, and episodes of success or of one cause of failure."""
 
 
 def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document: Mapping[str, Any]) -> None:
-    """Write results.html.
+    """Write results.html into the benchmark's folder, which holds the pictures.
 
-    Args:
-        out: the benchmark's folder, with the pictures.
-        episodes: the episodes.
-        scores: their figures.
-        document: the content of results.json, of which setting, scenes and seeds are used.
+    Of `document`, the content of results.json, setting, scenes and seeds are used.
     """
     page = render_page(
         Path(__file__).with_name("page.html.j2"),
@@ -66,11 +46,12 @@ def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document:
         charts=[displaced_chart(scores), distance_chart(episodes)],
         scenes_chart=scenes_chart(scores) if len(scores.scenes) > 1 else None,
         causes=[
-            (str(cause), cause.meaning, [one.causes.get(cause, 0) for one in scores.agents.values()])
-            for cause in Cause
-            if cause in scores.causes
+            (cause, Cause(cause).meaning, [one.causes.get(cause, 0) for one in scores.agents.values()])
+            for cause in scores.causes
         ],
-        examples=[*_successes(out, episodes), *_failures(out, episodes)],
+        examples=[*_successes(episodes), *_failures(episodes)],
+        note_of=_note,
+        picture_of=lambda one: _picture(picture_path(out, one.key)),
         picture_size=(PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX),
         settings=_settings(document),
     )
@@ -103,25 +84,24 @@ def distance_chart(episodes: Sequence[Episode]) -> LineChart:
     return LineChart(title, x_label, "episodes within, %", (*lines, limit), (0.0, _SHOWN_PX), (0.0, 100.0))
 
 
-def _successes(out: Path, episodes: Sequence[Episode]) -> list[ShownEpisodes]:
+def _successes(episodes: Sequence[Episode]) -> list[Examples]:
     """A few successes of each agent, each in another scene; no entry without a success."""
     chosen: list[Episode] = []
     for of_agent in _by_agent(one for one in episodes if one.success):
         shown = {(one.key.scenes, one.seed) for one in chosen}
         chosen += [one for one in of_agent if (one.key.scenes, one.seed) not in shown][:_SUCCESSES_AN_AGENT]
     meaning = f"The first {_SUCCESSES_AN_AGENT} of each agent, in different scenes."
-    return [ShownEpisodes("Success", meaning, _shown(out, chosen))] if chosen else []
+    return [("Success", meaning, chosen)] if chosen else []
 
 
-def _failures(out: Path, episodes: Sequence[Episode]) -> list[ShownEpisodes]:
+def _failures(episodes: Sequence[Episode]) -> list[Examples]:
     """A few failures of each cause, of as many agents as possible."""
     found = []
     for cause in Cause:
         failed = [one for one in episodes if one.cause == cause]
         agents_in_turn = [one for turn in zip_longest(*_by_agent(failed)) for one in turn if one is not None]
         if failed:
-            title = f"Failed by {cause}: {len(failed)}"
-            found.append(ShownEpisodes(title, cause.meaning, _shown(out, agents_in_turn[:_FAILURES_A_CAUSE])))
+            found.append((f"Failed by {cause}: {len(failed)}", cause.meaning, agents_in_turn[:_FAILURES_A_CAUSE]))
     return found
 
 
@@ -129,17 +109,16 @@ def _by_agent(episodes: Iterable[Episode]) -> list[list[Episode]]:
     return [list(of_agent) for _, of_agent in groupby(episodes, key=lambda one: one.agent)]
 
 
-def _shown(out: Path, episodes: Iterable[Episode]) -> tuple[ShownEpisode, ...]:
-    return tuple(_example(out, one) for one in episodes)
-
-
-def _example(out: Path, one: Episode) -> ShownEpisode:
-    path = picture_path(out, one.key)
+def _note(one: Episode) -> str:
     moved = f"{one.displaced} displaced" + (", one to the place of another" if one.occupied else "")
-    note = (
+    return (
         f"{moved}; after {one.interactions} interactions {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
     )
-    return ShownEpisode(str(one.key), note, jpeg_uri(path.read_bytes()) if path.is_file() else "")
+
+
+def _picture(path: Path) -> str:
+    """The picture as a data URI; empty if there is none."""
+    return jpeg_uri(path.read_bytes()) if path.is_file() else ""
 
 
 def _essential(name: str, share: Share) -> Essential:

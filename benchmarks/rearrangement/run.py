@@ -53,8 +53,7 @@ def run_benchmark(
 
     Args:
         out: an existing folder.
-        keys: the episodes.
-        setting: how they are played.
+        keys, setting: the episodes, and how they are played.
         make_parts: makes the parts of learned agents, once in each process; it is pickled for several workers.
         workers: processes that play at once; 0 or 1 plays in this process.
         on_death: called when a process has died, before it is replaced.
@@ -69,8 +68,8 @@ def run_benchmark(
     repair_json_lines(out / EPISODES)
     missing = missing_episodes(out, keys)
     open_worker = partial(open_player, setting, make_parts)
-    play_all = partial(do_in_processes, workers=workers, on_death=on_death) if workers > 1 else _play_here
-    with closing(play_all(open_worker, missing)) as played:
+    played_in = partial(do_in_processes, workers=workers, on_death=on_death) if workers > 1 else _play_here
+    with closing(played_in(open_worker, missing)) as played:
         for episode, jpeg in played:
             keep_setting(out, setting)
             keep_episode(out, episode, jpeg)
@@ -78,11 +77,7 @@ def run_benchmark(
 
 
 def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Scores:
-    """Write episodes.csv, results.json and results.html of episodes that the folder holds; return their figures.
-
-    Raises:
-        UnreadableRecords: a file of the folder is damaged.
-    """
+    """Write episodes.csv, results.json and results.html of episodes that the folder holds; return their figures."""
     played = {one.key: one for one in read_episodes(out)}
     chosen = [played[key] for key in keys]
     scores, there = Scores.of(chosen), read_settings(out)

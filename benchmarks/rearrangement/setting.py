@@ -82,11 +82,7 @@ class EpisodeKey:
 
 
 def scenes_of(objects: Sequence[str], tables: Sequence[str] = ()) -> tuple[Scenes, ...]:
-    """Kinds of scene: each split of objects on each split of table tops, or on its own if there are no table tops.
-
-    Raises:
-        InvalidConfiguration: a split is unknown.
-    """
+    """Kinds of scene: each split of objects on each split of table tops, or on its own if there are no table tops."""
     pairs = product(objects, tables) if tables else zip(objects, objects, strict=True)
     return tuple(dict.fromkeys(Scenes(*pair) for pair in pairs))
 

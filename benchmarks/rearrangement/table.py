@@ -65,10 +65,9 @@ class AgentScore:
     """The figures of one agent.
 
     Attributes:
-        success: episodes with success.
+        success, by_displaced, by_scenes: episodes with success, in total, by number of displaced objects, and by the
+            short name of the kind of scene.
         within: episodes that end with all displaced objects within a distance on the table, by its name.
-        by_displaced: success by number of displaced objects.
-        by_scenes: success by the short name of the kind of scene.
         fixed_strict, mean_px, interactions, seconds, processor_seconds: means over episodes.
         causes: failures by cause.
     """

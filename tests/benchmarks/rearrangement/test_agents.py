@@ -8,7 +8,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (("ful",), f"accepted are {', '.join(AGENTS)}"),
         (("nowhere_at_all:Agent",), "cannot be imported"),
@@ -17,14 +17,14 @@ from tabletop_interaction.errors import InvalidConfiguration
         ((), "one or more"),
     ],
 )
-def test_an_agent_that_is_not_there_is_named(names, told):
-    with pytest.raises(InvalidConfiguration, match=told):
+def test_unknown_and_doubled_agents_are_refused(names, message):
+    with pytest.raises(InvalidConfiguration, match=message):
         check_agents(names)
 
 
-def test_a_network_is_loaded_only_for_those_who_use_it(world):
+def test_a_network_is_loaded_only_for_agents_that_use_it(world):
     def load():
-        raise AssertionError("nobody needs it")
+        raise AssertionError("no agent needs it")
 
     parts = LearnedParts(load, load)
     for name in ("oracle", "random"):
@@ -34,7 +34,7 @@ def test_a_network_is_loaded_only_for_those_who_use_it(world):
 
 
 @pytest.mark.parametrize("name", ["true-masks", "true-matches", "oracle"])
-def test_who_has_to_know_the_truth_is_refused_where_nobody_does(name):
+def test_agents_that_need_the_truth_are_refused_without_a_simulation(name):
     parts = LearnedParts(lambda: None, lambda: None)
     with pytest.raises(InvalidConfiguration, match="which only the simulation knows"):
         agent_maker(name, None, parts)
@@ -43,7 +43,7 @@ def test_who_has_to_know_the_truth_is_refused_where_nobody_does(name):
 
 def test_learned_masks_with_true_matching_need_the_network_and_no_features(world):
     def load():
-        raise AssertionError("nobody needs it")
+        raise AssertionError("no agent needs it")
 
     agent_maker("true-matches", world, LearnedParts(lambda: None, load))
     with pytest.raises(InvalidConfiguration, match="--inverse-model"):

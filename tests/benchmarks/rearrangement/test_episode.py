@@ -1,4 +1,4 @@
-"""An episode: its scene, and what its agent gets to know."""
+"""An episode: its scene, and the info that its agent gets."""
 
 from contextlib import closing
 

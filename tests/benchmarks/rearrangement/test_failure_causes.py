@@ -1,4 +1,4 @@
-"""An episode is lost to the first part that is wrong about the object that ends farthest from its goal."""
+"""The cause of a failure is the first part that is wrong about the object that ends farthest from its goal."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ RIGHT = (Match(0, 0, 0.9), Match(1, 1, 1.0, stands=True))
 
 
 class World:
-    """Object 1 shall go from one corner to another, object 2 stands."""
+    """Object 1 is displaced from one corner to another, object 2 stays."""
 
     arena = Arena(-1, 1, -1, 1)
     arrangement = SimpleNamespace(displaced=(1,))
@@ -66,11 +66,11 @@ def test_the_first_part_that_is_wrong_is_named(history, cause):
     assert cause_of_failure(World(), history) is cause
 
 
-def test_what_left_the_arena_is_out_of_reach_whatever_was_seen_of_it():
+def test_an_object_outside_the_arena_is_out_of_reach_even_without_a_mask():
     assert cause_of_failure(World(x=1.2), [_pick(seen=(2,), matches=())]) is Cause.OUT_OF_REACH
 
 
-def test_an_object_that_was_never_to_be_moved_is_asked_for_when_it_is_the_farthest():
+def test_the_cause_is_that_of_the_farthest_object_displaced_or_not():
     assert cause_of_failure(World(distances=(20.0, 60.0)), [_pick(seen=(1,), matches=RIGHT[:1])]) is Cause.SEGMENTATION
 
 
@@ -78,7 +78,7 @@ def test_nothing_farther_than_15_px_is_unknown():
     assert cause_of_failure(World(distances=(14.0, 0.0)), [_pick()]) is Cause.UNKNOWN
 
 
-def test_what_was_to_stay_and_was_left_where_it_was_knocked_to_is_disturbed():
+def test_an_object_that_was_pushed_away_and_not_brought_back_is_disturbed():
     known = (Match(0, 0, 0.9), Match(1, 1, 0.9))
     assert cause_of_failure(World(distances=(20.0, 60.0)), [_pick(matches=known)]) is Cause.DISTURBED
 

@@ -24,7 +24,7 @@ def test_true_masks_are_the_objects_and_true_matches_the_same_ones(world):
     ]
 
 
-def test_of_pieces_of_one_object_the_best_is_matched_and_what_lies_on_the_table_is_not(world):
+def test_of_several_segments_of_an_object_the_best_is_matched_and_one_of_the_table_is_not(world):
     world.reset(np.random.default_rng(0), new_scene=True)
     image = world.observe()["view_0"]
     whole = TrueSegmenter(world).segment(image).masks
@@ -35,7 +35,7 @@ def test_of_pieces_of_one_object_the_best_is_matched_and_what_lies_on_the_table_
     assert [(one.now, one.goal) for one in TrueMatcher(world).match(now, goal)] == [(2, 0), (3, 2)]
 
 
-def test_what_stands_is_told_by_where_it_is_and_not_by_its_masks(world):
+def test_an_object_stands_by_its_true_position_and_not_by_its_masks(world):
     world.reset(np.random.default_rng(0), new_scene=True)
     goal, states = world.observe()["view_0"], world.object_states()
     masks = TrueSegmenter(world).segment(goal).masks

@@ -44,14 +44,14 @@ def page_of(tmp_path):
     return write
 
 
-def test_every_picture_is_inside_and_one_that_is_not_there_is_said_to_be_missing(page_of, episode_of):
+def test_pictures_are_inside_the_page_and_a_missing_one_is_named(page_of, episode_of):
     page = page_of([episode_of(seed=seed) for seed in (200, 201)])
     assert page.addresses == ["data:image/jpeg;base64," + base64.b64encode(JPEG).decode()]
     assert not {"link", "script", "iframe", "object"} & set(page.elements)
     assert "The picture is missing" in page.text
 
 
-def test_figures_causes_and_settings_are_told(page_of, episode_of):
+def test_figures_causes_and_settings_are_shown(page_of, episode_of):
     made_by = {"renderer": "some-renderer", "versions": {"numpy": "2.0"}}
     page = page_of([episode_of(), episode_of(agent="full", cause="grasp")], made_by=made_by)
     assert "oracle 100 % 1 of 1; 21 to 100 %" in page.text
@@ -68,7 +68,7 @@ def test_examples_of_a_cause_come_from_as_many_agents_as_possible(page_of, episo
     assert "Failed by grasp: 9" in page.text
 
 
-def test_kinds_of_scenes_are_compared_where_there_are_several(page_of, episode_of):
+def test_kinds_of_scenes_are_compared_if_there_are_several(page_of, episode_of):
     assert "Success by objects and table tops" not in page_of([episode_of()]).text
     assert "Success by objects and table tops" in page_of([episode_of(), episode_of(tables="train")]).text
 
@@ -79,7 +79,7 @@ def test_names_of_agents_are_escaped(page_of, episode_of):
     assert "m:<script>" in page.text
 
 
-def test_distances_rise_where_an_episode_ended_and_stay_below_all_where_some_ended_far_away(episode_of):
+def test_the_curve_of_distances_rises_at_each_episode_and_ends_below_100_if_one_ended_far_away(episode_of):
     line, limit = distance_chart([episode_of(max_px=px) for px in (40.0, 4.0, 500.0, 15.0)]).series
     share_at = dict(zip(line.x.tolist(), line.y.tolist(), strict=True))
     assert share_at == {0.0: 0.0, 4.0: 25.0, 15.0: 50.0, 40.0: 75.0, 60.0: 75.0}

@@ -81,7 +81,7 @@ def folder(tmp_path_factory):
     return out
 
 
-def test_with_true_parts_the_object_comes_to_its_goal_and_without_masks_it_is_lost_to_segmentation(folder):
+def test_true_parts_succeed_and_a_segmenter_without_masks_fails_by_segmentation(folder):
     played = {(one.agent, one.seed): one for one in read_episodes(folder)}
     for seed in SEEDS:
         assert played["oracle", seed].success
@@ -111,7 +111,7 @@ def test_a_row_does_not_depend_on_what_was_played_before(folder, tmp_path):
     assert _timeless([again]) == _timeless(one for one in read_episodes(folder) if one.key == again.key)
 
 
-def test_what_is_on_disk_is_not_played_again_and_a_torn_line_is(folder, tmp_path):
+def test_episodes_on_disk_are_kept_and_one_with_a_torn_line_is_played_again(folder, tmp_path):
     lines = (folder / "episodes.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "episodes.jsonl").write_bytes(b"".join(lines[:1]) + lines[1][:20])
     assert [(one.agent, one.seed) for one in _played(tmp_path, _keys("oracle"))] == [("oracle", 201)]

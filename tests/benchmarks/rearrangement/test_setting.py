@@ -6,12 +6,12 @@ from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Settin
 from tabletop_interaction.errors import InvalidConfiguration
 
 
-@pytest.mark.parametrize(("make", "told"), [
+@pytest.mark.parametrize(("make", "message"), [
     (lambda: Scenes(tables="tset"), "unknown split 'tset'"),
     (lambda: Setting(displaced=4), "displaced is 4"),
 ])  # fmt: skip
-def test_what_cannot_be_played_is_named(make, told):
-    with pytest.raises(InvalidConfiguration, match=told):
+def test_unknown_splits_and_numbers_are_refused(make, message):
+    with pytest.raises(InvalidConfiguration, match=message):
         make()
 
 

@@ -30,7 +30,7 @@ def test_figures_count_distances_numbers_and_causes(episode_of):
     assert (score.fixed_strict, score.mean_px, score.causes) == (0.75, 12.0, {"grasp": 1})
 
 
-def test_success_by_kind_of_scene_is_told_where_there_are_several(episode_of):
+def test_success_by_kind_of_scene_is_shown_if_there_are_several(episode_of):
     rows = dict(Scores.of([episode_of(), episode_of(tables="train", cause="grasp")]).rows())
     assert rows["  test on train (C), %"] == ["0 (0-79)"]
     assert not any("on train" in name or "on test" in name for name, _ in Scores.of([episode_of()]).rows())
