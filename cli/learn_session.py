@@ -26,9 +26,8 @@ from tabletop_interaction.cli.backends import Terminal
 from tabletop_interaction.cli.options import LearnSession
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.reports import learning_page
-from tabletop_interaction.reports.learning_display import LearningDisplay
+from tabletop_interaction.reports.learning_display import Curves, LearningDisplay
 from tabletop_interaction.reports.learning_run import read_learning_run
-from tabletop_interaction.reports.tensorboard_curves import Curves
 
 __all__ = ["check", "learn_with_display", "open_held_out", "opened_run", "summary", "write_report"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,8 @@ def write_asset_sheets(out: Path) -> list[Path]:
 def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, seed: int = 3) -> Path:
     """Write a film of pick-and-places in slow motion, as the third-person camera sees them.
 
-    Transits jump, as they do in the simulation.
-
-    Args:
-        path: the GIF.
-        make_agent: makes the agent that acts, from the backend and its random numbers.
-        interactions: number of pick-and-places.
-        seed: of the scene and the agent.
+    Transits jump, as they do in the simulation. `make_agent` makes the agent from the backend and its random numbers;
+    the seed is that of the scene and the agent.
     """
     frames: list[Picture] = []
     steps = 0
@@ -82,13 +78,10 @@ def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, 
 
 
 def _object_tiles() -> list[Picture]:
-    client = BulletClient()
-    try:
-        names = [name for split in SPLITS for name in sim_assets.object_names(split)]
+    names = [name for split in SPLITS for name in sim_assets.object_names(split)]
+    with closing(BulletClient()) as client:
         bodies = VisualBodies(client)
         return [_tile(_portrait(name, bodies, client), name) for name in names]
-    finally:
-        client.close()
 
 
 def _portrait(name: str, bodies: VisualBodies, client: BulletClient) -> Picture:

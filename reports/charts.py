@@ -103,7 +103,6 @@ class Line:
         label: its name in the legend; empty for a curve without a legend entry.
         x, y: (N,) points; those that are not finite are left out.
         colour: number of a colour, 0 to 5.
-        style: how it is drawn.
         value: text beside the label in the legend, such as the latest value.
         dots: whether a solid line of 25 points or fewer has a dot at each.
     """
@@ -125,7 +124,7 @@ class Line:
 
 
 class _Chart:
-    """A chart that draws itself into a figure."""
+    """A chart of a size (width, height) that draws itself into a figure."""
 
     title: str
     size: tuple[int, int]
@@ -153,7 +152,6 @@ class LineChart(_Chart):
         x_label, y_label: quantity and unit.
         series: the lines, the first on top; the legend has an entry for each.
         x_range, y_range: limits; None means from 0 to the largest value.
-        size: width and height.
     """
 
     title: str
@@ -180,7 +178,7 @@ class LineChart(_Chart):
 
     def _axes(self, figure: Figure, left: float, top: float) -> Axes:
         right, bottom = left + self.size[0] - _RIGHT, top + self.size[1] - _BOTTOM
-        axes = _axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
+        axes = _framed_axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
         points = [line.finite() for line in self.series]
         axes.set_xlim(self.x_range or _from_zero(np.concatenate([x for x, _ in points])))
         axes.set_ylim(self.y_range or _from_zero(np.concatenate([y for _, y in points]), 1.05))
@@ -232,11 +230,9 @@ class BarChart(_Chart):
     """Groups of bars from 0 to 100 %; a bar has its interval as a line and, where there is space, its value above.
 
     Attributes:
-        title: what is shown, a phrase.
-        y_label: quantity and unit.
+        title, y_label: as those of a `LineChart`.
         groups: names of the groups, from left to right.
         series: each group has a bar of each, in this order.
-        size: width and height.
     """
 
     title: str
@@ -253,7 +249,7 @@ class BarChart(_Chart):
     def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         """See `_Chart.draw`."""
         right, bottom = left + self.size[0] - _BAR_RIGHT, top + self.size[1] - _BAR_BOTTOM
-        axes = _axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
+        axes = _framed_axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
         width = (self.size[0] - _LEFT - _BAR_RIGHT) / len(self.groups)
         middles = (np.arange(len(self.groups)) + 0.5) * width
         axes.set(xlim=(0, width * len(self.groups)), ylim=(0, 100))
@@ -276,8 +272,8 @@ def _draw_bar(axes: Axes, bar: Bar, colour: str, x: float, step: float) -> None:
 
 
 @matplotlib.rc_context(_SETTINGS)
-def chart_file(charts: Sequence[LineChart], legend: Sequence[Line]) -> str:
-    """An SVG file: charts side by side with their titles, and a common legend below, an entry a line."""
+def chart_file(charts: Sequence[LineChart], legend: Sequence[str]) -> str:
+    """An SVG file: charts side by side with their titles, and a common legend below, a line and a colour an entry."""
     panels_height = max(chart.size[1] for chart in charts) + _TITLE_HEIGHT
     width = sum(chart.size[0] for chart in charts) + _GAP * (len(charts) - 1)
     height = panels_height + _LEGEND_HEIGHT * (len(legend) + 1)
@@ -287,13 +283,12 @@ def chart_file(charts: Sequence[LineChart], legend: Sequence[Line]) -> str:
         chart.draw(figure, left, _TITLE_HEIGHT)
         _write(figure, left + _LEFT, _TITLE_HEIGHT - 4, chart.title, fontweight="bold", color=_INK)
         left += chart.size[0] + _GAP
-    for number, line in enumerate(legend, start=1):
-        baseline = panels_height + _LEGEND_HEIGHT * number
+    for number, label in enumerate(legend):
+        baseline = panels_height + _LEGEND_HEIGHT * (number + 1)
         up = 1 - (baseline - 4) / height
-        sample = Line2D([_LEFT / width, (_LEFT + 22) / width], [up, up], color=_colour(line.colour))
+        sample = Line2D([_LEFT / width, (_LEFT + 22) / width], [up, up], color=_colour(number % COLOURS), linewidth=2)
         figure.add_artist(sample)
-        sample.set(**_LINE_STYLES[line.style])
-        _write(figure, _LEFT + 32, baseline, f"{line.label} {line.value}".strip())
+        _write(figure, _LEFT + 32, baseline, label)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}"><style>{STYLE}</style>'
@@ -314,7 +309,7 @@ def _figure(width: float, height: float) -> Figure:
     return Figure((width / 72, height / 72), frameon=False)
 
 
-def _axes(figure: Figure, box: tuple[float, float, float, float], y_label: str) -> Axes:
+def _framed_axes(figure: Figure, box: tuple[float, float, float, float], y_label: str) -> Axes:
     """Axes inside a box (left, top, right, bottom); the y axis' name stands above, to be read without turning."""
     left, top, right, bottom = box
     width, height = figure.get_size_inches() * 72

@@ -1,4 +1,4 @@
-"""A learning run's progress at the terminal: bars of interactions and training steps, evaluations as lines above."""
+"""A learning run's progress: bars at the terminal with evaluations as lines above them, and curves in TensorBoard."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from torch.utils.tensorboard import SummaryWriter
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
@@ -15,18 +16,12 @@ from tabletop_interaction.files import read_json_lines
 
 _AVERAGED = 50
 _SHARES = ("moved", "grasped")
+_SMOOTHED = 25
+_UPDATE_CURVES = ("score_loss", "mask_loss", "mask_iou", "learning_rate", "objects", "background")
 
 
 class LearningDisplay:
-    """Bars of interactions and of training steps.
-
-    Args:
-        config: of the run.
-        folder: of the run, for what it holds already.
-
-    Attributes:
-        progress: the bars.
-    """
+    """The bars `progress` of interactions and of training steps; they start from what the run's folder holds."""
 
     def __init__(self, config: LearningConfig, folder: RunFolder) -> None:
         columns = (
@@ -86,3 +81,39 @@ class LearningDisplay:
             highlight=False,
             soft_wrap=True,
         )
+
+
+class Curves:
+    """Curves of a run in TensorBoard, over the number of interactions.
+
+    A session starts after `first` interactions; later points of an earlier session are removed.
+    """
+
+    def __init__(self, folder: RunFolder, first: int) -> None:
+        self._board = SummaryWriter(str(folder.path / "tensorboard"), purge_step=first + 1)
+        self._means: dict[str, float] = {}
+
+    def interacted(self, line: HistoryLine) -> None:
+        """Add running shares of moved objects, grasps and hypotheses."""
+        shares = {"moved": line.moved, "grasped": line.grasped, "hypothesis": line.policy == "hypothesis"}
+        for name, value in shares.items():
+            before = self._means.get(name, float(value))
+            self._means[name] = before + (value - before) / _SMOOTHED
+            self._board.add_scalar(f"interactions/{name}", self._means[name], line.number)
+
+    def updated(self, update: Update) -> None:
+        """Add losses and numbers of examples."""
+        for name in _UPDATE_CURVES:
+            self._board.add_scalar(f"training/{name}", getattr(update, name), update.interactions)
+
+    def evaluated(self, document: dict[str, Any]) -> None:
+        """Add average precision and recall."""
+        for iou, ap in document["ap"].items():
+            self._board.add_scalar(f"evaluation/ap_{iou}", ap, document["interactions"])
+        for iou, row in document["recall_at_precision"].items():
+            for precision, recall in row.items():
+                self._board.add_scalar(f"evaluation/recall_{iou}_at_{precision}", recall, document["interactions"])
+
+    def close(self) -> None:
+        """Write pending points."""
+        self._board.close()

@@ -35,10 +35,8 @@ class HeldOutFigures:
     """The figures of one evaluation on the held-out set.
 
     Attributes:
-        interactions: made before it.
-        steps: training steps made before it.
-        set_name: name of the set.
-        pictures: number of its pictures.
+        interactions, steps: interactions and training steps before it.
+        set_name, pictures: name of the set, and number of its pictures.
         ap: average precision by IoU threshold, per cent.
         recall_at_precision: by IoU threshold and precision, 0 to 1.
         curves: recall and precision by IoU threshold, 0 to 1.

@@ -21,7 +21,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
 from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW
-from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
+from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run
 
 QUARTERS = 4
 """Equal parts of a run, each with its own share of picks that move an object."""
@@ -36,13 +36,10 @@ class RunFigures:
     """The figures of one run.
 
     Attributes:
-        policy: from its settings.
-        interactions: made.
         moved_by_quarter: share of the picks that moved an object, by quarter of the run; None for an empty one.
         moved, grasped: picks that moved an object, and that held something.
         masks: examples with a mask at the last update; 0 without an update.
-        steps: training steps before the last evaluation.
-        evaluated_after: interactions before the last evaluation.
+        steps, evaluated_after: training steps and interactions before the last evaluation.
         ap: at the last evaluation, by IoU threshold, per cent.
     """
 
@@ -59,24 +56,12 @@ class RunFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs by name that were evaluated on the same pictures; `compare_runs` makes it."""
+    """Runs by name that were evaluated on the same pictures of the set `set_name`; `compare_runs` makes it."""
 
     runs: Mapping[str, LearningRun]
     figures: Mapping[str, RunFigures]
-
-    @property
-    def set_name(self) -> str:
-        """The held-out set."""
-        return self._any_evaluation.set_name
-
-    @property
-    def pictures(self) -> int:
-        """The number of its pictures."""
-        return self._any_evaluation.pictures
-
-    @property
-    def _any_evaluation(self) -> HeldOutFigures:
-        return next(iter(self.runs.values())).evaluations[-1]
+    set_name: str
+    pictures: int
 
     def table(self) -> Table:
         """A table with a row for each figure and a column for each run."""
@@ -146,33 +131,12 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
         if not run.attempts or not run.evaluations:
             missing = "evaluation" if run.attempts else "interaction"
             raise InvalidConfiguration(f"{name} ({run.folder}) has no {missing} yet; resume it before comparing")
-    _check_same_set(runs)
-    return Comparison(runs, {name: run_figures(run) for name, run in runs.items()})
-
-
-def run_figures(run: LearningRun) -> RunFigures:
-    """The figures of a run that has interactions and an evaluation."""
-    last = run.evaluations[-1]
-    quarters = np.array_split(run.moved, QUARTERS)
-    return RunFigures(
-        policy=str(run.config.get("policy", "-")),
-        interactions=len(run.attempts),
-        moved_by_quarter=tuple(float(part.mean()) if len(part) else None for part in quarters),
-        moved=int(run.moved.sum()),
-        grasped=int(run.grasped.sum()),
-        masks=run.updates[-1].objects if run.updates else 0,
-        steps=last.steps,
-        evaluated_after=last.interactions,
-        ap=last.ap,
-    )
+    set_name, pictures = _common_set(runs)
+    return Comparison(runs, {name: _figures(run) for name, run in runs.items()}, set_name, pictures)
 
 
 def named_folders(arguments: Sequence[str]) -> dict[str, Path]:
-    """Folders by name, from arguments `name=folder` or `folder`, whose name is its own.
-
-    Raises:
-        InvalidConfiguration: two have the same name.
-    """
+    """Folders by name, from arguments `name=folder` or `folder`; InvalidConfiguration if two have the same name."""
     folders: dict[str, Path] = {}
     for argument in arguments:
         # The name of a folder may contain "=".
@@ -190,17 +154,33 @@ def comparison_svg(comparison: Comparison) -> str:
     """Charts of AP at IoU 0.3 and 0.5 and of the picks that move an object, against interactions; a colour a run."""
     runs = list(comparison.runs.values())
     window = LONG_WINDOW if min(len(run.attempts) for run in runs) >= 2 * LONG_WINDOW else WINDOW
+    moved = [_moved_points(run, window) for run in runs]
     charts = [
         *(_chart(f"AP at IoU {iou}", "AP, %", [_ap_points(run, iou) for run in runs]) for iou in IOUS[:2]),
-        _chart(
-            "Picks that move an object", f"of the last {window} picks, %", [_moved_points(run, window) for run in runs]
-        ),
+        _chart("Picks that move an object", f"of the last {window} picks, %", moved),
     ]
-    names = enumerate(comparison.runs)
-    return chart_file(charts, [Line(name, np.empty(0), np.empty(0), number % COLOURS) for number, name in names])
+    return chart_file(charts, list(comparison.runs))
 
 
-def _check_same_set(runs: Mapping[str, LearningRun]) -> None:
+def _figures(run: LearningRun) -> RunFigures:
+    """The figures of a run that has interactions and an evaluation."""
+    last = run.evaluations[-1]
+    quarters = np.array_split(run.moved, QUARTERS)
+    return RunFigures(
+        policy=str(run.config.get("policy", "-")),
+        interactions=len(run.attempts),
+        moved_by_quarter=tuple(float(part.mean()) if len(part) else None for part in quarters),
+        moved=int(run.moved.sum()),
+        grasped=int(run.grasped.sum()),
+        masks=run.updates[-1].objects if run.updates else 0,
+        steps=last.steps,
+        evaluated_after=last.interactions,
+        ap=last.ap,
+    )
+
+
+def _common_set(runs: Mapping[str, LearningRun]) -> tuple[str, int]:
+    """Name and number of pictures of the set on which all runs were evaluated."""
     sets = {name: (run.evaluations[-1].set_name, run.evaluations[-1].pictures) for name, run in runs.items()}
     if len(set(sets.values())) > 1:
         listed = ", ".join(
@@ -210,6 +190,7 @@ def _check_same_set(runs: Mapping[str, LearningRun]) -> None:
             f"the runs were evaluated on different pictures: {listed}; average precision is comparable on the same set "
             "only, so evaluate their networks on one set with tabletop evaluate"
         )
+    return next(iter(sets.values()))
 
 
 def _cells(figures: RunFigures) -> dict[str, str]:

@@ -41,13 +41,7 @@ SHOWN = 4
 
 @dataclass(frozen=True, eq=False)
 class HeldOutPictures:
-    """Labelled pictures in memory.
-
-    Attributes:
-        name: of the set.
-        labels: of these pictures.
-        pictures: (H, W, 3) each, by image id.
-    """
+    """Labelled pictures (H, W, 3) of a set in memory, by image id."""
 
     name: str
     labels: LabelSet
@@ -103,7 +97,8 @@ class Evaluations:
         self._held_out = held_out
         self._every = every
         self._last = last
-        self._evaluated = _last_evaluated(folder)
+        # Interactions before the last evaluation; -1 without one.
+        self._evaluated = max((int(path.stem) for path in folder.evaluations.glob("[0-9]*.json")), default=-1)
 
     def updated(self, update: Update, network: NewestNetwork) -> dict[str, Any] | None:
         """Evaluate if that is due and there is a network; return the content of the JSON file, or else None."""
@@ -137,8 +132,3 @@ class Evaluations:
             best = np.argsort(-found.scores, kind="stable")[: len(self._held_out.labels.objects_in(image_id))]
             shown = Detections(tuple(found.rles[index] for index in best), found.scores[best])
             write_file(place / f"{number}.png", encode_png(overlay(picture, shown)))
-
-
-def _last_evaluated(folder: RunFolder) -> int:
-    """Interactions before the last evaluation; -1 without one."""
-    return max((int(path.stem) for path in folder.evaluations.glob("[0-9]*.json")), default=-1)

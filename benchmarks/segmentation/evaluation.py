@@ -17,6 +17,7 @@ import numpy as np
 from rich.progress import track
 from rich.table import Table
 
+from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
 from tabletop_interaction.errors import InvalidLabelSet
@@ -37,8 +38,7 @@ class EvaluationSet:
     Attributes:
         name: of the benchmark's set, or the label file of other pictures.
         label_set: labels and the folder of the pictures.
-        renderer: of the pictures; None for pictures of others.
-        standing: whether it is the published set; None for pictures of others.
+        renderer, standing: of the pictures, and whether it is the published set; None for pictures of others.
     """
 
     name: str
@@ -64,15 +64,7 @@ class EvaluationSet:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model's result on a set.
-
-    Attributes:
-        model: its name.
-        figures: the scores.
-        intervals: of AP, over pictures.
-        seconds: median wall-clock time per picture.
-        detections: by image id.
-    """
+    """A model's scores on a set, the intervals of AP, median wall-clock seconds per picture, detections by image id."""
 
     model: str
     figures: AveragePrecision
@@ -112,13 +104,9 @@ def foreign_set(labels: Path, images: Path) -> EvaluationSet:
 def evaluate(
     segmenter: PictureSegmenter, data: EvaluationSet, model: str, longer_side: int = LONGER_SIDE
 ) -> Evaluation:
-    """Segment every picture and score the masks.
+    """Segment every picture of a set by the network named `model`, and score the masks.
 
-    Args:
-        segmenter: the network with its settings.
-        data: pictures and true masks.
-        model: the name of the network.
-        longer_side: see `photos.detect`, pixels; the default leaves the benchmark's pictures as they are.
+    `longer_side`, pixels: see `photos.detect`; the default leaves the benchmark's pictures as they are.
     """
     detections: dict[int, Detections] = {}
     seconds = []
@@ -162,12 +150,9 @@ def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Tab
 
 def table_of_columns(title: str, heading: str, columns: Mapping[str, Mapping[str, str]]) -> Table:
     """A table from its columns: by heading, the cells by the names of the rows."""
-    table = Table(title=title, title_justify="left")
-    table.add_column(heading)
-    for name in columns:
-        table.add_column(name, justify="right")
-    for row in next(iter(columns.values())):
-        table.add_row(row, *(cells[row] for cells in columns.values()))
+    rows = [(row, *(cells[row] for cells in columns.values())) for row in next(iter(columns.values()))]
+    table = figures_table(title, (heading, *columns), rows)
+    table.title_justify = "left"
     return table
 
 

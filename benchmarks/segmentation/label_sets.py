@@ -134,10 +134,8 @@ def spec_of(name: str) -> SetSpec:
 def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     """Make a set, or the missing part of it: whole pictures are kept, so that the call resumes an interrupted one.
 
-    Args:
-        spec: one of `SETS`, or another.
-        sets_dir: folder in which the set's folder, named after the set, is made.
-        workers: processes that render; with 1, up to 25 pictures are rendered in this process.
+    The set's folder is made in `sets_dir` and named after the set. `workers` processes render; with 1, up to 25
+    pictures are rendered in this process.
 
     Raises:
         InvalidConfiguration: workers is below 1; nothing was written.
@@ -206,13 +204,14 @@ def _rendered(folder: SetFolder, indices: Sequence[int], workers: int) -> Iterat
 
 @contextmanager
 def _open_store(folder: SetFolder) -> Iterator[Callable[[int], None]]:
-    yield partial(_store, folder)
+    """A function that renders and stores the picture with a number."""
 
+    def store(index: int) -> None:
+        picture, instances = render(folder.spec, index)
+        _write_png(folder.instances(index), instances.astype(np.uint8))
+        _write_png(folder.picture(index), picture[:, :, ::-1])
 
-def _store(folder: SetFolder, index: int) -> None:
-    picture, instances = render(folder.spec, index)
-    _write_png(folder.instances(index), instances.astype(np.uint8))
-    _write_png(folder.picture(index), picture[:, :, ::-1])
+    yield store
 
 
 def _write_png(path: Path, pixels: Bytes) -> None:

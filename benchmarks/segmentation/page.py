@@ -26,7 +26,6 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
 from tabletop_interaction.files import write_file, write_json
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
-from tabletop_interaction.segmentation.coco import LabelledImage
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
     RECALL_GRID,
@@ -50,16 +49,9 @@ _IN_A_ROW = 4
 def write_report(
     out: Path, evaluations: Sequence[Evaluation], data: EvaluationSet, models: Mapping[str, Mapping[str, Any]]
 ) -> list[Path]:
-    """Write the report.
+    """Write the report into the folder `out` and return its files.
 
-    Args:
-        out: the folder.
-        evaluations: one for each model.
-        data: the set.
-        models: by model, further entries of results.json: checkpoint, settings, training.
-
-    Returns:
-        the files.
+    `models` holds further entries of results.json by model: checkpoint, settings, training.
     """
     curves, results = out / "pr_curves.svg", out / "results.json"
     write_file(curves, precision_recall_svg(evaluations))
@@ -80,9 +72,12 @@ def write_report(
 
 def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
     """An SVG file with a chart per IoU threshold and a line per model: precision at the recalls 0, 0.01, ..., 1."""
-    charts = [_precision_recall_chart(evaluations, iou) for iou in SHOWN_IOUS]
-    legend = [Line(_ap(one), np.empty(0), np.empty(0), number % COLOURS) for number, one in enumerate(evaluations)]
-    return chart_file(charts, legend)
+    charts = []
+    for iou in SHOWN_IOUS:
+        curves = [one.figures.precision[iou] for one in evaluations]
+        lines = [Line("", RECALL_GRID, precision, number % COLOURS) for number, precision in enumerate(curves)]
+        charts.append(LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _CHART))
+    return chart_file(charts, [_ap(one) for one in evaluations])
 
 
 def write_evaluation_sheet(path: Path, evaluation: Evaluation, data: EvaluationSet) -> Path:
@@ -127,13 +122,6 @@ def model_labels(models: Sequence[str]) -> list[str]:
     return labels
 
 
-def _precision_recall_chart(evaluations: Sequence[Evaluation], iou: float) -> LineChart:
-    lines = [
-        Line("", RECALL_GRID, one.figures.precision[iou], number % COLOURS) for number, one in enumerate(evaluations)
-    ]
-    return LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _CHART)
-
-
 def _ap(evaluation: Evaluation) -> str:
     figures = ", ".join(f"{100 * evaluation.figures.ap[iou]:.1f} at {iou}" for iou in SHOWN_IOUS)
     return f"{evaluation.model}: AP {figures}"
@@ -150,7 +138,7 @@ def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, A
 def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str) -> Picture:
     labelled = data.label_set.images[number]
     picture = read_picture(data.images_dir / labelled.file_name, upright=False)
-    drawn = _with_outlines(picture, evaluation, data, number, labelled)
+    drawn = _with_outlines(picture, evaluation, data, number)
     tile = with_margin(_fitted(drawn), top=_CAPTION_PX, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
     objects = int(evaluation.figures.matches.objects[number])
     text = f"{caption}   {labelled.file_name}   {objects} objects"
@@ -158,12 +146,11 @@ def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str
     return tile
 
 
-def _with_outlines(
-    picture: Picture, evaluation: Evaluation, data: EvaluationSet, number: int, labelled: LabelledImage
-) -> Picture:
-    matches, found = evaluation.figures.matches, evaluation.detections[labelled.image_id]
+def _with_outlines(picture: Picture, evaluation: Evaluation, data: EvaluationSet, number: int) -> Picture:
+    image_id = data.label_set.images[number].image_id
+    matches, found = evaluation.figures.matches, evaluation.detections[image_id]
     thickness = max(1, round(1.5 * max(picture.shape[:2]) / _TILE_PX[0]))
-    for truth in data.label_set.objects_in(labelled.image_id):
+    for truth in data.label_set.objects_in(image_id):
         picture = outlined(picture, mask_from_rle(truth.rle), _TRUE, thickness + 1)
     right = matches.hit[matches.iou_thresholds.index(0.5), matches.picture == number]
     best_first = np.argsort(-found.scores, kind="stable")[: matches.objects[number]]

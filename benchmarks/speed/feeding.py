@@ -42,19 +42,6 @@ class FeedingOptions:
     """Seed of the random numbers."""
 
 
-@dataclass(frozen=True)
-class FeedingCost:
-    """Median seconds of a training step and of a bare step."""
-
-    step: float
-    bare: float
-
-    @property
-    def ratio(self) -> float:
-        """Training step over bare step."""
-        return self.step / self.bare
-
-
 def main(options: FeedingOptions) -> None:
     """Measure and print the ratio."""
     if options.threads is not None:
@@ -62,15 +49,15 @@ def main(options: FeedingOptions) -> None:
     config = TrainingConfig(seed=options.seed)
     network = new_network(config)
     sampler = CropSampler(recorded_examples(options.data), config.crops, network.mask_grid)
-    cost = feeding_cost(sampler, config, options.steps)
+    step, bare = feeding_cost(sampler, config, options.steps)
     print(
-        f"step {cost.step:.3f} s, bare {cost.bare:.3f} s, ratio {cost.ratio:.3f}; batch {config.batch_size} crops of "
+        f"step {step:.3f} s, bare {bare:.3f} s, ratio {step / bare:.3f}; batch {config.batch_size} crops of "
         f"{config.crops.crop_px} px, {torch.get_num_threads()} threads, torch {torch.__version__}"
     )
 
 
-def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> FeedingCost:
-    """Time `steps` training steps and `steps` bare steps, alternately."""
+def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> tuple[float, float]:
+    """Median seconds of `steps` training steps and of `steps` bare steps, made alternately."""
     trainer = Trainer(new_network(config), config)
     bare_network = new_network(config).train()
     taken: list[tuple[float, float]] = []
@@ -80,18 +67,14 @@ def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> Fe
         batch = next(fed)
         trainer.step(batch)
         step = time.perf_counter() - start
-        random = _random_like(batch)
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(0, 256, batch.images.shape, dtype=torch.uint8, generator=generator)
+        random = batch._replace(images=images)
         start = time.perf_counter()
         _bare_step(bare_network, random)
         taken.append((step, time.perf_counter() - start))
     step, bare = np.median(np.array(taken[_WARM_UP:]), axis=0)
-    return FeedingCost(float(step), float(bare))
-
-
-def _random_like(batch: Batch) -> Batch:
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, batch.images.shape, dtype=torch.uint8, generator=generator)
-    return batch._replace(images=images)
+    return float(step), float(bare)
 
 
 def _bare_step(network: DeepMask, batch: Batch) -> None:

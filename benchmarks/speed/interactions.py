@@ -81,11 +81,7 @@ class Timing:
 
 
 class PlainRenderer:
-    """A `Renderer` that draws each view by TinyRenderer, with table, arm and shadows, as PyBullet's users do.
-
-    Args:
-        views: the cameras.
-    """
+    """A `Renderer` that draws each view by TinyRenderer, with table, arm and shadows, as PyBullet's users do."""
 
     name = "plain-tinyrenderer"
 
@@ -158,7 +154,9 @@ def measure(interactions: int, seed: int, *, plain: bool) -> Timing:
     with _recording(plain) as env:
         steps = _steps(env, interactions, seed)
         next(steps)
-        _time_parts(env, parts)
+        _add_time(env.get_wrapper_attr("backend"), "observe", "rendering", parts)
+        _add_time(env, "_encoded", "encoding", parts)
+        _add_time(env._writer, "append", "writing", parts)
         start = time.perf_counter()
         for grasped in steps:
             if plain:
@@ -172,7 +170,7 @@ def workers_rate(workers: int, options: InteractionSpeedOptions) -> float:
     """Interactions a second of several processes together, each on a core of its own."""
     cores = sorted(os.sched_getaffinity(0))
     jobs = [(options.seed + number, cores[number % len(cores)]) for number in range(workers)]
-    return sum(do_in_processes(partial(_open_worker, options.interactions), jobs, workers))
+    return sum(do_in_processes(partial(_open_rate, options.interactions), jobs, workers))
 
 
 def memory_growth(interactions: int, seed: int) -> tuple[float, float]:
@@ -241,14 +239,8 @@ def _render_reused_pictures(env: RecordInteractions, pictures: int, parts: defau
         parts["encoding"] += time.perf_counter() - start
 
 
-def _time_parts(env: RecordInteractions, parts: defaultdict[str, float]) -> None:
-    backend = env.get_wrapper_attr("backend")
-    _timed(backend, "observe", "rendering", parts)
-    _timed(env, "_encoded", "encoding", parts)
-    _timed(env._writer, "append", "writing", parts)
-
-
-def _timed(owner: object, name: str, part: str, parts: defaultdict[str, float]) -> None:
+def _add_time(owner: object, name: str, part: str, parts: defaultdict[str, float]) -> None:
+    """Replace a method by one that adds its time to a part."""
     plain: Callable[..., Any] = getattr(owner, name)
 
     def timed(*args: Any, **kwargs: Any) -> Any:
@@ -262,14 +254,15 @@ def _timed(owner: object, name: str, part: str, parts: defaultdict[str, float]) 
 
 
 @contextmanager
-def _open_worker(interactions: int) -> Iterator[Callable[[tuple[int, int]], float]]:
-    yield partial(_rate_on_core, interactions)
+def _open_rate(interactions: int) -> Iterator[Callable[[tuple[int, int]], float]]:
+    """A function of a seed and a core that gives the rate on that core."""
 
+    def rate(seed_and_core: tuple[int, int]) -> float:
+        seed, core = seed_and_core
+        with one_core(core):
+            return measure(interactions, seed, plain=False).rate
 
-def _rate_on_core(interactions: int, seed_and_core: tuple[int, int]) -> float:
-    seed, core = seed_and_core
-    with one_core(core):
-        return measure(interactions, seed, plain=False).rate
+    yield rate
 
 
 def _rates_table(composed: Timing, plain: Timing) -> Table:

@@ -55,9 +55,7 @@ class RunOutcome:
     Attributes:
         seconds: from the first interaction to the last update.
         deaths: processes that were replaced.
-        in_history: interactions in the history.
-        distinct: distinct interactions in the history.
-        on_disk: interactions in the records.
+        in_history, distinct, on_disk: interactions in the history, distinct ones among them, and in the records.
         updates: for each update in the history the number of interactions it learned from.
     """
 
@@ -122,11 +120,10 @@ def timed(config: LearningConfig, workers: int) -> RunOutcome:
     with _new_run(config) as (folder, began):
         if workers:
             with open_ray_workers(config, folder, workers, began) as ray_workers:
-                seconds = _seconds(config, folder, ray_workers, _Watch(), began)
-                return _outcome(folder, seconds, ray_workers.deaths)
+                return _learned(config, folder, ray_workers, _Watch(), began)
         with open_actor(config, folder, 0) as actor:
             one_process = OneProcess(config, actor, open_learner(config, folder), began)
-            return _outcome(folder, _seconds(config, folder, one_process, _Watch(), began), 0)
+            return _learned(config, folder, one_process, _Watch(), began)
 
 
 def with_a_dying_node(config: LearningConfig) -> RunOutcome:
@@ -142,7 +139,7 @@ def with_a_dying_node(config: LearningConfig) -> RunOutcome:
             _new_run(config) as (folder, began),
             open_ray_workers(config, folder, 2, began, address=cluster.address) as workers,
         ):
-            return _outcome(folder, _seconds(config, folder, workers, watch, began), workers.deaths)
+            return _learned(config, folder, workers, watch, began)
     finally:
         cluster.shutdown()
 
@@ -155,13 +152,10 @@ def _new_run(config: LearningConfig) -> Iterator[tuple[RunFolder, float]]:
         yield folder, began_at(folder)
 
 
-def _seconds(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch, began: float) -> float:
+def _learned(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch, began: float) -> RunOutcome:
     learn(config, folder, workers, watch, began)
     assert watch.first is not None, "interactions were made"
-    return time.monotonic() - watch.first
-
-
-def _outcome(folder: RunFolder, seconds: float, deaths: int) -> RunOutcome:
+    seconds, deaths = time.monotonic() - watch.first, getattr(workers, "deaths", 0)
     ids = [line["id"] for line in read_json_lines(folder.history)]
     updates = tuple(line["interactions"] for line in read_json_lines(folder.updates))
     return RunOutcome(seconds, deaths, len(ids), len(set(ids)), count_interactions(folder.records), updates)
