@@ -18,7 +18,7 @@ from tabletop_interaction.cli.options import options, refuse_ignored
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
-from tabletop_interaction.real.calibration import live
+from tabletop_interaction.real.calibration import capture
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
 from tabletop_interaction.real.calibration.charuco import Board
@@ -168,8 +168,8 @@ class Cameras(_PictureStep):
         chosen, folder = {view: cameras[view] for view in self.views or cameras}, self.pictures
         if folder is None:
             claim_folder(self.out, "calibrate cameras")
-            folder = live.take_boards(chosen, file.board, self.out, self.wanted, self.timeout_s)
-        found = live.find_boards(folder, chosen, file.board)
+            folder = capture.take_boards(chosen, file.board, self.out, self.wanted, self.timeout_s)
+        found = capture.find_boards(folder, chosen, file.board)
         fitted = steps.calibrate_cameras(self.lab, found, IntrinsicsBounds(max_rms_px=self.max_rms_px))
         table = Table("view", "pictures", "error (px)", "focal length (px)", "principal point (px)")
         for view, each in fitted.items():
@@ -209,8 +209,8 @@ class LayArena(_PictureStep):
         folder = self.pictures
         if folder is None:
             claim_folder(self.out, "calibrate arena")
-            folder = live.take_boards(cameras, file.board, self.out, 1, self.timeout_s)
-        pictures = live.read_one_each(folder, cameras)
+            folder = capture.take_boards(cameras, file.board, self.out, 1, self.timeout_s)
+        pictures = capture.read_one_each(folder, cameras)
         claim_folder(self.out, "calibrate arena")
         placed = steps.calibrate_arena(self.lab, pictures, place, self.max_rms_px)
         table = Table("view", "error (px)", "camera at x y z (m)")
@@ -268,14 +268,14 @@ class Robot:
         if self.touch is not None:
             points = read_touch_template(self.touch)
             claim_folder(self.out, "calibrate robot")
-            fit = self._by_touch(live.touch_now(file.settings, points, self.out))
+            fit = self._by_touch(capture.touch_now(file.settings, points, self.out))
         elif self.touched is not None:
             fit = self._by_touch(read_touched_points(self.touched))
         elif self.pictures is not None and self.poses is not None:
             fit = self._by_sight(file, self.pictures, read_hand_poses(self.poses))
         else:
             claim_folder(self.out, "calibrate robot")
-            fit = self._by_sight(file, *live.look_now(file.settings, file.cameras, self.hand_poses, self.out))
+            fit = self._by_sight(file, *capture.look_now(file.settings, file.cameras, self.hand_poses, self.out))
         x, y, z = fit[:3, 3]
         print(f"the arena's origin lies at {x:.4f} {y:.4f} {z:.4f} m in the robot's base frame; written to {self.lab}")
 
@@ -302,7 +302,7 @@ class Robot:
     def _by_sight(self, file: LabFile, pictures: Path, poses: Mapping[str, Floats]) -> Floats:
         cameras = file.cameras
         seeing = {view: settings for view, settings in cameras.items() if (pictures / view).is_dir()} or cameras
-        found = live.find_boards(pictures, seeing, file.board)
+        found = capture.find_boards(pictures, seeing, file.board)
         limit = self.max_residual_mm / 1000
         fit = steps.calibrate_robot_by_sight(self.lab, found, poses, file.board, self.method, limit)
         print(f"root mean square: {fit.rms_px:.2f} px, {1000 * fit.rms:.2f} mm at the board")
@@ -324,9 +324,9 @@ class Check(_PictureStep):
         self._check()
         cameras = read_lab_file(self.lab).cameras
         if self.pictures is None:
-            pictures = live.take_pictures(cameras, self.timeout_s)
+            pictures = capture.take_pictures(cameras, self.timeout_s)
         else:
-            pictures = live.read_one_each(self.pictures, cameras)
+            pictures = capture.read_one_each(self.pictures, cameras)
         overlays = steps.lab_overlays(self.lab, pictures)
         claim_folder(self.out, "calibrate check")
         _write_overlays(self.out, overlays)

@@ -1,4 +1,4 @@
-"""The pose of each camera from a board at a known place in the arena.
+"""The pose of each camera from a board at a known place in the arena, and pictures to check it by eye.
 
 The board lies face up with its top edge away from the robot. With its centre on the table's centre, it defines the
 arena's frame.
@@ -9,17 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
-from tabletop_interaction.arrays import Floats
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected
 from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
-from tabletop_interaction.real.cameras.framing import ViewCrop, crop_around
+from tabletop_interaction.real.calibration.rigid import rigid
+
+Colour = tuple[int, int, int]
 
 _EDGE_POINTS = 20
+_GRID_M = 0.1
+_AXIS_M = 0.1
+# OpenCV takes coordinates in 16ths of a pixel.
+_SHIFT = 4
+_BORDER: Colour = (255, 200, 0)
+_GRID: Colour = (255, 255, 255)
+_AXES: tuple[Colour, ...] = ((255, 0, 0), (0, 220, 0), (40, 80, 255))
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,9 @@ class BoardPlace:
 def arena_from_board(board: Board, place: BoardPlace) -> Floats:
     """(4, 4) float64 rigid transform from the board's frame (y down the page, z into it) to the arena's, metres."""
     cos, sin = np.cos(place.turn), np.sin(place.turn)
-    result = np.eye(4)
-    result[:3, :3] = np.array([[cos, sin, 0], [sin, -cos, 0], [0, 0, -1]])
+    rotation = np.array([[cos, sin, 0], [sin, -cos, 0], [0, 0, -1]])
     centre = np.array([board.size[0] / 2, board.size[1] / 2, 0])
-    result[:3, 3] = np.array([place.x, place.y, place.thickness]) - result[:3, :3] @ centre
-    return result
+    return rigid(rotation, np.array([place.x, place.y, place.thickness]) - rotation @ centre)
 
 
 def calibrate_view(
@@ -61,43 +69,28 @@ def calibrate_view(
     """The view of a camera's full picture, and the reprojection error, pixels.
 
     Args:
-        name: the view's name.
-        board: the board.
-        corners: of the board in the camera's full picture.
-        intrinsics: the camera's.
+        corners: of the board in the full picture.
         full_size: width and height of the full picture, pixels.
-        place: position of the board.
         max_rms_px: largest accepted reprojection error.
 
     Raises:
         CalibrationRejected: too few corners, an error above the bound, or a camera position below the table.
     """
-    try:
-        pose = board_pose(board, corners, intrinsics.matrix, intrinsics.distortion)
-    except CalibrationRejected as error:
-        raise CalibrationRejected(f"{name}: {error}") from error
-    if pose.rms_px > max_rms_px:
+    camera_from_board, rms_px = board_pose(board, corners, intrinsics.matrix, intrinsics.distortion)
+    if rms_px > max_rms_px:
         raise CalibrationRejected(
-            f"{name}: reprojection error {pose.rms_px:.2f} px; at most {max_rms_px:.2f} px is accepted; check that the "
-            "board is flat, that its square_mm in the lab file is right, and that the lens was not touched since "
-            "`tabletop calibrate cameras`"
+            f"reprojection error {rms_px:.2f} px; at most {max_rms_px:.2f} px is accepted; check that the board is "
+            "flat, that its square_mm in the lab file is right, and that the lens was not touched since `tabletop "
+            "calibrate cameras`"
         )
-    camera_from_arena = pose.camera_from_board @ np.linalg.inv(arena_from_board(board, place))
+    camera_from_arena = camera_from_board @ np.linalg.inv(arena_from_board(board, place))
     if (height := float(np.linalg.inv(camera_from_arena)[2, 3])) <= 0:
         raise CalibrationRejected(
-            f"{name}: the camera would be {-height:.2f} m below the table; the board lies face down or is printed "
-            "mirrored; turn it over or print it again"
+            f"the camera would be {-height:.2f} m below the table; the board lies face down or is printed mirrored; "
+            "turn it over or print it again"
         )
     width, height_px = full_size
-    return View(name, height_px, width, intrinsics.matrix, camera_from_arena, intrinsics.distortion), pose.rms_px
-
-
-def arena_crop(full: View, arena: Arena, width: int, height: int) -> ViewCrop:
-    """The crop of a camera's full picture around the arena, with the proportions width x height."""
-    try:
-        return crop_around(full.project(arena_border(arena)), full.width, full.height, width, height)
-    except CalibrationRejected as error:
-        raise CalibrationRejected(f"{full.name}: {error}") from error
+    return View(name, height_px, width, intrinsics.matrix, camera_from_arena, intrinsics.distortion), rms_px
 
 
 def arena_border(arena: Arena) -> Floats:
@@ -108,3 +101,41 @@ def arena_border(arena: Arena) -> Floats:
     edges = [start + along * (end - start) for start, end in pairwise(corners)]
     border = np.concatenate([*edges, corners[:1]])
     return np.column_stack([border, np.zeros(len(border))])
+
+
+def draw_arena(image: Picture, view: View, arena: Arena) -> Picture:
+    """A copy of a view's picture, uint8 (H, W, 3) RGB, with the arena drawn into it: border, grid and axes.
+
+    In a correct calibration the border and the 10 cm grid lie on the table, and the axes start at the board's centre: x
+    (red) to the right, y (green) away from the robot, z (blue) up.
+    """
+    drawn = image.copy()
+    for line in _grid_lines(arena):
+        _draw(drawn, view, line, _GRID, 1)
+    _draw(drawn, view, arena_border(arena), _BORDER, 2)
+    for axis, colour in zip(np.eye(3) * _AXIS_M, _AXES, strict=True):
+        _draw(drawn, view, _segment(np.zeros(3), axis), colour, 2)
+    return drawn
+
+
+def _grid_lines(arena: Arena) -> list[Floats]:
+    """Lines every 10 cm from the origin, within the arena."""
+    return [
+        *(_segment((x, arena.y_min, 0), (x, arena.y_max, 0)) for x in _ticks(arena.x_min, arena.x_max)),
+        *(_segment((arena.x_min, y, 0), (arena.x_max, y, 0)) for y in _ticks(arena.y_min, arena.y_max)),
+    ]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    first, last = int(np.ceil(low / _GRID_M)), int(np.floor(high / _GRID_M))
+    return [number * _GRID_M for number in range(first, last + 1)]
+
+
+def _segment(start: object, end: object) -> Floats:
+    """(20, 3) points between two points, because a lens bends straight lines."""
+    return np.linspace(np.asarray(start, np.float64), np.asarray(end, np.float64), _EDGE_POINTS)
+
+
+def _draw(image: Picture, view: View, points: Floats, colour: Colour, thickness: int) -> None:
+    pixels = np.round(view.project(points) * (1 << _SHIFT)).astype(np.int32)
+    cv2.polylines(image, [pixels.reshape(-1, 1, 2)], False, colour, thickness, cv2.LINE_AA, _SHIFT)

@@ -11,10 +11,10 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tabletop_interaction.arrays import Bytes, Floats, Ints, Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.real.calibration.rigid import rigid
 
 DICTIONARIES = ("DICT_4X4_50", "DICT_4X4_100", "DICT_5X5_50", "DICT_5X5_100", "DICT_6X6_100")
 
@@ -153,24 +153,10 @@ class Board:
         return white * float(known.min()) if len(known) else 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class BoardPose:
-    """The pose of a board.
-
-    Attributes:
-        camera_from_board: (4, 4) float64 rigid transform, applied to points of the board, metres.
-        rms_px: reprojection error, root mean square, pixels.
-    """
-
-    camera_from_board: Floats
-    rms_px: float
-
-
-def board_pose(board: Board, corners: Corners, intrinsics: Floats, distortion: Floats) -> BoardPose:
-    """The pose that fits the found corners of a board.
+def board_pose(board: Board, corners: Corners, intrinsics: Floats, distortion: Floats) -> tuple[Floats, float]:
+    """`camera_from_board` (4, 4), metres, that fits the found corners, and the reprojection error (rms), pixels.
 
     Args:
-        board: the board.
         corners: at least six, not all in one line.
         intrinsics: (3, 3) float64 of the picture, pixels.
         distortion: (5,) float64.
@@ -184,23 +170,18 @@ def board_pose(board: Board, corners: Corners, intrinsics: Floats, distortion: F
             "the camera see more of the board, in even light"
         )
     poses = [_pose_turned(board.corner_points[corners.ids], turn, corners, intrinsics, distortion) for turn in _TURNS]
-    return min(poses, key=lambda pose: pose.rms_px if np.isfinite(pose.rms_px) else np.inf)
+    return min(poses, key=lambda pose: pose[1] if np.isfinite(pose[1]) else np.inf)
 
 
-def _pose_turned(points: Floats, turn: Floats, corners: Corners, intrinsics: Floats, distortion: Floats) -> BoardPose:
-    """The pose of points (N, 3) of the board, solved after they are rotated by `turn` (4, 4)."""
+def _pose_turned(
+    points: Floats, turn: Floats, corners: Corners, intrinsics: Floats, distortion: Floats
+) -> tuple[Floats, float]:
+    """Pose and error for points (N, 3) of the board, solved after they are rotated by `turn` (4, 4)."""
     turned = points @ turn[:3, :3].T
     # The planar solver returns the better of the two tilts that fit a small board.
     _, rotation, translation = cv2.solvePnP(turned, corners.pixels, intrinsics, distortion, flags=cv2.SOLVEPNP_IPPE)
     rotation, translation = cv2.solvePnPRefineLM(turned, corners.pixels, intrinsics, distortion, rotation, translation)
     seen, _ = cv2.projectPoints(turned, rotation, translation, intrinsics, distortion)
     error = np.asarray(seen).reshape(-1, 2) - corners.pixels
-    return BoardPose(transform(rotation, translation) @ turn, float(np.sqrt((error**2).sum(axis=1).mean())))
-
-
-def transform(rotation_vector: ArrayLike, translation: ArrayLike) -> Floats:
-    """(4, 4) rigid transform from a rotation vector (3,) in radians and a translation (3,)."""
-    result = np.eye(4)
-    result[:3, :3], _ = cv2.Rodrigues(np.asarray(rotation_vector, np.float64))
-    result[:3, 3] = np.ravel(translation)
-    return result
+    pose = rigid(cv2.Rodrigues(rotation)[0], translation) @ turn
+    return pose, float(np.sqrt((error**2).sum(axis=1).mean()))

@@ -13,14 +13,14 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
-from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose, transform
+from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose
+from tabletop_interaction.real.calibration.rigid import moved, rigid
 
 Method = Literal["tsai", "park", "horaud", "andreff", "daniilidis", "shah", "li"]
 
@@ -75,7 +75,6 @@ def base_from_sightings(
     """`base_from_arena` that fits all sightings.
 
     Args:
-        board: the board on the hand.
         sightings: at least five by one view, with the hand rotated about different axes.
         method: OpenCV's solver for the start: of its calibrateHandEye "tsai", "park", "horaud", "andreff" or
             "daniilidis", of its calibrateRobotWorldHandEye "shah" or "li".
@@ -134,11 +133,11 @@ def _solve(board: Board, sightings: list[Sighting], method: Method) -> Floats:
         rotation, translation = cv2.calibrateHandEye(
             *_parts(np.linalg.inv(base_from_hand)), *_parts(camera_from_board), method=_HAND_EYE[method]
         )
-        return _rigid(rotation, translation)
+        return _proper(rotation, translation)
     *_, rotation, translation = cv2.calibrateRobotWorldHandEye(
         *_parts(camera_from_board), *_parts(base_from_hand), method=_ROBOT_WORLD[method]
     )
-    return np.asarray(np.linalg.inv(_rigid(rotation, translation)), np.float64)
+    return np.asarray(np.linalg.inv(_proper(rotation, translation)), np.float64)
 
 
 def _refine(board: Board, sightings: list[Sighting], base_from_arena: Floats, hand_from_board: Floats) -> HandEye:
@@ -160,13 +159,13 @@ def _refine(board: Board, sightings: list[Sighting], base_from_arena: Floats, ha
 def _transforms(unknowns: Floats) -> tuple[Floats, Floats]:
     """`base_from_arena` and `hand_from_board` from (12,): rotation vector and translation of each."""
     base_turn, base_shift, hand_turn, hand_shift = unknowns.reshape(4, 3)
-    return transform(base_turn, base_shift), transform(hand_turn, hand_shift)
+    return rigid(cv2.Rodrigues(base_turn)[0], base_shift), rigid(cv2.Rodrigues(hand_turn)[0], hand_shift)
 
 
 def _errors(board: Board, sighting: Sighting, base_from_arena: Floats, hand_from_board: Floats) -> Floats:
     """(N, 2) reprojection errors, pixels."""
     arena_from_board = np.linalg.inv(base_from_arena) @ sighting.base_from_hand @ hand_from_board
-    points = board.corner_points[sighting.corners.ids] @ arena_from_board[:3, :3].T + arena_from_board[:3, 3]
+    points = moved(arena_from_board, board.corner_points[sighting.corners.ids])
     return sighting.view.project(points) - sighting.corners.pixels
 
 
@@ -179,7 +178,7 @@ def _metres_per_pixel(sighting: Sighting, base_from_arena: Floats, hand_from_boa
 
 def _board_pose(board: Board, sighting: Sighting) -> Floats:
     view = sighting.view
-    return board_pose(board, sighting.corners, view.intrinsics, view.distortion).camera_from_board
+    return board_pose(board, sighting.corners, view.intrinsics, view.distortion)[0]
 
 
 def _parts(transforms: Floats) -> tuple[list[Floats], list[Floats]]:
@@ -187,13 +186,10 @@ def _parts(transforms: Floats) -> tuple[list[Floats], list[Floats]]:
     return list(transforms[:, :3, :3]), list(transforms[:, :3, 3])
 
 
-def _rigid(rotation: ArrayLike, translation: ArrayLike) -> Floats:
-    result = np.eye(4)
-    # A solver's rotation may be orthogonal to a few digits only.
-    result[:3, :3] = Rotation.from_matrix(rotation).as_matrix()
-    result[:3, 3] = np.ravel(translation)
-    return result
+def _proper(rotation: Floats, translation: Floats) -> Floats:
+    """The rigid transform of a solver, whose rotation may be orthogonal to a few digits only."""
+    return rigid(Rotation.from_matrix(rotation).as_matrix(), translation)
 
 
-def _vectors(rigid: Floats) -> tuple[Floats, Floats]:
-    return Rotation.from_matrix(rigid[:3, :3]).as_rotvec(), rigid[:3, 3]
+def _vectors(transform: Floats) -> tuple[Floats, Floats]:
+    return Rotation.from_matrix(transform[:3, :3]).as_rotvec(), transform[:3, 3]

@@ -69,31 +69,18 @@ class Intrinsics:
 
 
 def check_shape(name: str, array: Floats, shape: tuple[int, ...]) -> None:
-    """Refuse an array of another shape or with values that are not finite.
-
-    Raises:
-        InvalidConfiguration: names the array.
-    """
+    """Raise InvalidConfiguration for an array of another shape or with values that are not finite."""
     if array.shape != shape or not np.isfinite(array).all():
         accepted = " x ".join(map(str, shape))
         raise InvalidConfiguration(f"{name} has shape {array.shape}; {accepted} finite numbers are accepted")
 
 
 def calibrate_intrinsics(
-    board: Board,
-    found: Mapping[str, Corners],
-    width: int,
-    height: int,
-    bounds: IntrinsicsBounds | None = None,
+    board: Board, found: Mapping[str, Corners], width: int, height: int, bounds: IntrinsicsBounds | None = None
 ) -> Intrinsics:
-    """Fit a camera to the corners of the board in several pictures, and check the result.
+    """Fit a camera to the corners of the board in several pictures of one size, pixels, and check the result.
 
-    Args:
-        board: the board.
-        found: corners by the picture's name; pictures with fewer than 8 corners are ignored.
-        width: columns of the pictures.
-        height: rows of the pictures.
-        bounds: bounds of the result; None for the defaults.
+    `found` has the corners by the picture's name; pictures with fewer than 8 corners are ignored.
 
     Raises:
         CalibrationRejected: too few pictures, corners that cover too little of the picture, or an error above its

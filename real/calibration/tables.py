@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import write_file
+from tabletop_interaction.real.calibration.rigid import rigid
 
 _TOUCHED_COLUMNS = ("point", "arena_x", "arena_y", "arena_z", "base_x", "base_y", "base_z")
 _POSE_COLUMNS = ("picture", "x", "y", "z", "qx", "qy", "qz", "qw")
@@ -85,10 +86,7 @@ def read_hand_poses(path: Path) -> dict[str, Floats]:
         x, y, z, *quaternion = _numbers(path, line, row, _POSE_COLUMNS[1:])
         if abs(np.linalg.norm(quaternion) - 1) > _QUATERNION_TOLERANCE:
             raise InvalidConfiguration(f"{path}, line {line}: qx qy qz qw {quaternion} has not length 1")
-        pose = np.eye(4)
-        pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
-        pose[:3, 3] = x, y, z
-        poses[Path(row["picture"]).stem] = pose
+        poses[Path(row["picture"]).stem] = rigid(Rotation.from_quat(quaternion).as_matrix(), (x, y, z))
     return poses
 
 

@@ -15,9 +15,11 @@ from scipy.spatial.transform import Rotation
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import CalibrationRejected, RobotFault
 from tabletop_interaction.real.arm.driver import SawyerDriver
+from tabletop_interaction.real.calibration.rigid import moved, rigid
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, forward
 
 Prompt = Callable[[str], object]
+"""Shows a sentence and returns after the operator has answered."""
 
 HAND = "right_hand"
 
@@ -58,11 +60,9 @@ def fit_rigid(source: Floats, target: Floats) -> RigidFit:
     _check_points(source, target)
     source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
     rotation, _ = Rotation.align_vectors(target - target_centre, source - source_centre)
-    transform = np.eye(4)
-    transform[:3, :3] = rotation.as_matrix()
-    transform[:3, 3] = target_centre - transform[:3, :3] @ source_centre
-    moved = source @ transform[:3, :3].T + transform[:3, 3]
-    return RigidFit(transform, np.linalg.norm(moved - target, axis=1))
+    turn = rotation.as_matrix()
+    transform = rigid(turn, target_centre - turn @ source_centre)
+    return RigidFit(transform, np.linalg.norm(moved(transform, source) - target, axis=1))
 
 
 def base_from_touched(arena_points: Floats, base_points: Floats, max_residual: float = 0.003) -> RigidFit:
@@ -89,14 +89,12 @@ def base_from_touched(arena_points: Floats, base_points: Floats, max_residual: f
 
 
 def touch_points(driver: SawyerDriver, names: Sequence[str], prompt: Prompt) -> Floats:
-    """(N, 3) float64: positions of the gripper's tip on each point, base frame, metres.
-
-    Args:
-        driver: of the arm that the operator guides.
-        names: of the points.
-        prompt: shows a sentence and returns after the operator has answered.
-    """
-    return np.array([_touch(driver, name, prompt) for name in names]).reshape(-1, 3)
+    """(N, 3) float64: positions of the gripper's tip, which the operator guides to each point, base frame, metres."""
+    points = []
+    for name in names:
+        prompt(f"guide the closed gripper's tip onto the {name}, let go of the arm, and press Enter")
+        points.append(base_from_link(driver, GRIPPER_TIP, prompt)[:3, 3])
+    return np.array(points).reshape(-1, 3)
 
 
 def base_from_link(driver: SawyerDriver, link: str, prompt: Prompt) -> Floats:
@@ -108,11 +106,6 @@ def base_from_link(driver: SawyerDriver, link: str, prompt: Prompt) -> Floats:
         if np.abs(state.velocities).max() < _STILL_RAD_S:
             return forward(state.positions, link)
         prompt("the arm still moves: let go of it, and press Enter")
-
-
-def _touch(driver: SawyerDriver, name: str, prompt: Prompt) -> Floats:
-    prompt(f"guide the closed gripper's tip onto the {name}, let go of the arm, and press Enter")
-    return base_from_link(driver, GRIPPER_TIP, prompt)[:3, 3]
 
 
 def _check_points(source: Floats, target: Floats) -> None:

@@ -8,6 +8,7 @@ poses do not match it, or CalibrationRejected, if they do not determine the resu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +17,20 @@ from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
-from tabletop_interaction.real.calibration.arena_overlay import draw_arena
-from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_crop, arena_from_board, calibrate_view
+from tabletop_interaction.real.calibration.arena_pose import (
+    BoardPlace,
+    arena_border,
+    arena_from_board,
+    calibrate_view,
+    draw_arena,
+)
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.hand_eye import HandEye, Method, Sighting, base_from_sightings
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics, IntrinsicsBounds, calibrate_intrinsics
+from tabletop_interaction.real.calibration.rigid import moved
 from tabletop_interaction.real.calibration.tables import TouchedPoints
 from tabletop_interaction.real.calibration.touch import RigidFit, base_from_touched
-from tabletop_interaction.real.cameras.framing import ViewCrop, framed_view, take_crop
+from tabletop_interaction.real.cameras.framing import ViewCrop, crop_around, framed_view, take_crop
 from tabletop_interaction.real.lab.file import PictureSize, RobotBase, ViewPose, read_lab_file, update_lab_file
 
 _MIN_CORNERS = 6
@@ -51,20 +58,15 @@ def calibrate_cameras(
 ) -> dict[str, Intrinsics]:
     """Fit the cameras of some views and write them to section "intrinsics"; other views keep their entries.
 
-    Args:
-        lab: the lab file.
-        found: the board's corners by view and picture.
-        bounds: bounds of every result; None for the defaults.
+    `found` has the board's corners by view and picture.
     """
     file = read_lab_file(lab)
     board, cameras = file.board, file.cameras
     check_views(found, cameras)
     fitted = {}
     for view, corners in found.items():
-        try:
+        with _rejecting(view):
             fitted[view] = calibrate_intrinsics(board, corners, cameras[view].width, cameras[view].height, bounds)
-        except CalibrationRejected as error:
-            raise CalibrationRejected(f"{view}: {error}") from error
     before = {view: entry for view, entry in (file.plain.get("intrinsics") or {}).items() if view in cameras}
     entries = {
         view: replace(each, rms_px=round(each.rms_px, 4), focal_std_px=round(each.focal_std_px, 3))
@@ -77,14 +79,7 @@ def calibrate_cameras(
 def calibrate_arena(
     lab: Path, pictures: Mapping[str, Picture], place: BoardPlace, max_rms_px: float = 1.0
 ) -> tuple[PlacedView, ...]:
-    """Fit every camera's pose to one picture of the board in the arena, and write section "views".
-
-    Args:
-        lab: the lab file.
-        pictures: a full picture of every camera, uint8 (H, W, 3) RGB.
-        place: position of the board.
-        max_rms_px: largest accepted reprojection error.
-    """
+    """Fit every camera's pose to one full picture (H, W, 3) of the board in the arena, and write section "views"."""
     file = read_lab_file(lab)
     board, cameras, arena = file.board, file.cameras, file.arena
     intrinsics, size = file.intrinsics, file.picture
@@ -94,8 +89,9 @@ def calibrate_arena(
     for name, camera in cameras.items():
         corners = board.find(pictures[name])
         full_size = (camera.width, camera.height)
-        full, rms_px = calibrate_view(name, board, corners, intrinsics[name], full_size, place, max_rms_px)
-        crop = arena_crop(full, arena, size.width, size.height)
+        with _rejecting(name):
+            full, rms_px = calibrate_view(name, board, corners, intrinsics[name], full_size, place, max_rms_px)
+            crop = crop_around(full.project(arena_border(arena)), *full_size, size.width, size.height)
         placed.append(PlacedView(full, crop, rms_px, _overlay(pictures[name], full, crop, size, arena)))
     now = datetime.now(UTC)
     entries = {
@@ -107,20 +103,13 @@ def calibrate_arena(
 
 def points_to_touch(board: Board, place: BoardPlace) -> dict[str, Floats]:
     """(3,) positions of the outermost inner corners of a board in the arena, metres, by their place on the page."""
-    transform = arena_from_board(board, place)
-    return {
-        f"{name} inner corner": transform[:3, :3] @ board.corner_points[number] + transform[:3, 3]
-        for name, number in board.outermost_ids.items()
-    }
+    points = moved(arena_from_board(board, place), board.corner_points)
+    return {f"{name} inner corner": points[number] for name, number in board.outermost_ids.items()}
 
 
 def calibrate_robot_by_touch(lab: Path, touched: TouchedPoints, max_residual: float = 0.003) -> RigidFit:
-    """Fit the robot's base to touched points, and write section "robot".
-
-    Args:
-        lab: the lab file.
-        touched: three points or more.
-        max_residual: largest accepted distance of any point, metres.
+    """Fit the robot's base to three touched points or more, none more than `max_residual` metres off, and write section
+    "robot".
     """
     _ = read_lab_file(lab).full_views  # The board defines the arena before its points are touched.
     fit = base_from_touched(touched.arena, touched.base, max_residual)
@@ -139,10 +128,8 @@ def calibrate_robot_by_sight(
     """Fit the robot's base to pictures of a board on its hand, and write section "robot".
 
     Args:
-        lab: the lab file.
         found: the board's corners by view and pose; poses in which a view does not see it may be missing.
         base_from_hand: (4, 4) float64 by pose, metres.
-        board: the board on the hand.
         method: see `base_from_sightings`.
         max_rms: largest accepted root mean square error, metres.
     """
@@ -161,12 +148,17 @@ def lab_overlays(lab: Path, pictures: Mapping[str, Picture]) -> dict[str, Pictur
     return {name: _overlay(picture, fulls[name], poses[name].crop, size, arena) for name, picture in pictures.items()}
 
 
-def check_views(named: Mapping[str, object], known: Mapping[str, object]) -> None:
-    """Refuse names of views that the lab does not have.
+@contextmanager
+def _rejecting(view: str) -> Iterator[None]:
+    """Name the view in the message of CalibrationRejected."""
+    try:
+        yield
+    except CalibrationRejected as error:
+        raise CalibrationRejected(f"{view}: {error}") from error
 
-    Raises:
-        InvalidConfiguration: an unknown name.
-    """
+
+def check_views(named: Mapping[str, object], known: Mapping[str, object]) -> None:
+    """Raise InvalidConfiguration for names of views that the lab does not have."""
     if unknown := [name for name in named if name not in known]:
         raise InvalidConfiguration(f"the lab has no view {', '.join(unknown)}; it has {', '.join(known)}")
 

@@ -175,7 +175,7 @@ def test_touching_with_the_arm_itself_gives_the_base(calibrated, lab, tmp_path, 
     arm = _GuidedArm([inverse_down(*point, 0.0, HOME) for point in points])
     asked = []
     monkeypatch.setattr("builtins.input", asked.append)
-    monkeypatch.setattr("tabletop_interaction.real.calibration.live.open_intera_driver", lambda settings: arm)
+    monkeypatch.setattr("tabletop_interaction.real.calibration.capture.open_intera_driver", lambda settings: arm)
     assert (
         main(["calibrate", "robot", "--lab", str(lab), "--touch", str(template), "--out", str(tmp_path / "out")]) == 0
     )
@@ -192,7 +192,7 @@ def test_looking_at_the_board_on_the_guided_hand_gives_the_base(lab, hand, tmp_p
     arm, asked = _GuidedArm(joints), []
     shows = lambda name: _Show(hand[0] / name.split()[0], asked)  # noqa: E731
     monkeypatch.setattr("builtins.input", asked.append)
-    monkeypatch.setattr("tabletop_interaction.real.calibration.live.open_intera_driver", lambda settings: arm)
+    monkeypatch.setattr("tabletop_interaction.real.calibration.capture.open_intera_driver", lambda settings: arm)
     monkeypatch.setattr("tabletop_interaction.real.cameras.array.open_device_camera", lambda name, *_: shows(name))
     arguments = ["--hand-poses", str(len(joints)), "--out", str(tmp_path / "out")]
     assert main(["calibrate", "robot", "--lab", str(lab), *arguments]) == 0
@@ -205,7 +205,7 @@ def test_an_arm_with_old_joint_states_is_a_fault(calibrated, lab, tmp_path, monk
     arm = _GuidedArm([])
     arm.state = lambda: SimpleNamespace(positions=HOME, velocities=np.zeros(7), stamp=time.monotonic() - 3)
     monkeypatch.setattr("builtins.input", lambda question: "")
-    monkeypatch.setattr("tabletop_interaction.real.calibration.live.open_intera_driver", lambda settings: arm)
+    monkeypatch.setattr("tabletop_interaction.real.calibration.capture.open_intera_driver", lambda settings: arm)
     template = calibrated[1] / "points_to_touch.csv"
     assert (
         main(["calibrate", "robot", "--lab", str(lab), "--touch", str(template), "--out", str(tmp_path / "out")]) == 1

@@ -7,10 +7,14 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs.backend import open_backend
+from tabletop_interaction.errors import CalibrationRejected
+from tabletop_interaction.real.calibration.arena_pose import BoardPlace
+from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.tables import write_hand_poses
 from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 from tabletop_interaction.real.lab.lab import load_lab
+from tabletop_interaction.real.lab.steps import calibrate_arena, calibrate_cameras
 from tabletop_interaction.sawyer.kinematics import forward
 
 # Noise hardly compresses: searching for matches only takes time.
@@ -81,6 +85,16 @@ def test_the_lab_file_knows_the_cameras_and_the_base_to_a_millimetre_and_a_tenth
         error = true @ np.linalg.inv(found)
         assert np.linalg.norm(error[:3, 3]) < 0.001
         assert np.rad2deg(Rotation.from_matrix(error[:3, :3]).magnitude()) < 0.1
+
+
+def test_a_view_that_is_rejected_is_named(lab, rendered_lab):
+    before, (width, height) = lab.read_text(), rendered_lab.size
+    blank = dict.fromkeys(read_lab_file(lab).cameras, np.full((height, width, 3), 128, np.uint8))
+    with pytest.raises(CalibrationRejected, match=r"^view_0: 0 corners"):
+        calibrate_arena(lab, blank, BoardPlace())
+    with pytest.raises(CalibrationRejected, match=r"^view_0: the board was found .* in 0 of 1 pictures"):
+        calibrate_cameras(lab, {"view_0": {"0": Board().find(blank["view_0"])}})
+    assert lab.read_text() == before
 
 
 def test_every_step_left_what_a_person_looks_at(lab):
