@@ -56,11 +56,7 @@ class PickPlace:
 
 
 def pick_place_from_action(action: ArrayLike, arena: Arena) -> PickPlace:
-    """Convert an action to metres and radians.
-
-    Args:
-        action: (5,) numbers in [-1, 1].
-        arena: the rectangle that the action space spans.
+    """Convert an action, (5,) numbers in [-1, 1], to metres and radians.
 
     Raises:
         InvalidAction: wrong shape, not finite or outside [-1, 1].

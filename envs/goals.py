@@ -80,7 +80,6 @@ def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int
     A scene without space for the goal is replaced by another.
 
     Args:
-        backend: receives a new scene.
         rng: source of the scene, the goal and, through the scene, the pictures' noise.
         displaced: number of displaced objects, 1 to 3; None draws it uniformly.
 
@@ -119,10 +118,8 @@ def draw_arrangement(
     first. The goal of the second is free, so the two never block each other.
 
     Args:
-        rng: source of the draw.
         start: every object.
         outlines: as `Arranging.outlines`, of the same objects.
-        arena: rectangle of the goals.
         displaced: number of objects.
         occupied: whether a goal is occupied at the start; needs 2 or more displaced objects.
     """

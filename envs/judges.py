@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -60,13 +59,8 @@ class Verdict:
     others_m: float = -1.0
 
 
-class Judge(Protocol):
-    """Judge of one episode, called at its start and after each step."""
-
-    def __call__(self, pictures: Pictures) -> Verdict:
-        """The verdict on the current table, shown by these pictures."""
-        ...
-
+Judge = Callable[[Pictures], Verdict]
+"""Judge of one episode, called with the current pictures at its start and after each step."""
 
 JudgeMaker = Callable[[Backend, Goal, Pictures], Judge]
 """Makes an episode's judge from the backend, the goal and the pictures of the start."""
@@ -74,13 +68,7 @@ JudgeMaker = Callable[[Backend, Goal, Pictures], Judge]
 
 @dataclass(frozen=True, eq=False)
 class TrueJudge:
-    """Judges by the true positions of the objects.
-
-    Attributes:
-        world: source of the true positions.
-        view: camera that defines the pixel distances.
-        arrangement: start and goal.
-    """
+    """Judges by the true positions of the objects; `view` is the camera that defines the pixel distances."""
 
     world: GroundTruth
     view: View

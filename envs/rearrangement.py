@@ -147,13 +147,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         return self._observation(), self._info(rested)
 
     def step(self, action: Floats32) -> tuple[Observation, float, bool, bool, Info]:
-        """One pick-and-place and the judge's verdict.
-
-        Raises:
-            InvalidAction: the action is not in the action space; nothing was moved.
-            RobotFault: the arm stopped and keeps the held object. Reset before the next step, as after any error below.
-            BlankPicture: a camera's picture is uniform.
-        """
+        """One pick-and-place and the judge's verdict; errors as `TabletopInteraction.step`."""
         interacted = self._interact(action)
         before, self._verdict = self._verdict, self._judged(interacted.after)
         reward = before.remaining - self._verdict.remaining

@@ -19,11 +19,6 @@ def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0)
     The test opens the backend, resets it, observes, picks and places at `picks` random points, sweeps once and closes.
     On hardware this moves the arm: keep a hand on the emergency stop.
 
-    Args:
-        make: opens a new backend.
-        picks: number of pick-and-places.
-        seed: of the random points.
-
     Raises:
         BackendContractError: says which rule was broken, what came and what is accepted.
     """

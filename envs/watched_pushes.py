@@ -62,12 +62,6 @@ def watch_pushes(
 ) -> Iterator[Clip]:
     """Push at random and yield one clip per push; the first push has a new scene.
 
-    Args:
-        backend: moves the gripper and takes the pictures.
-        rng: source of the scenes and lines.
-        pushes: number of pushes.
-        config: see `PushingConfig`.
-
     Raises:
         InvalidConfiguration: the line of a push does not fit into the arena; nothing was moved.
         UnreachableTarget: the arm could follow none of 100 random lines.

@@ -51,12 +51,7 @@ _JOINT_NAME, _LINK_NAME = 1, 12
 
 
 class SimulatedArm:
-    """The arm and its gripper in one PyBullet client.
-
-    Args:
-        client: the PyBullet client to load it into.
-        on_step: called after every simulation step.
-    """
+    """The arm and its gripper in one PyBullet client; `on_step` is called after every simulation step."""
 
     def __init__(self, client: BulletClient, on_step: Callable[[], None] | None = None) -> None:
         self._client = client
@@ -69,7 +64,10 @@ class SimulatedArm:
         self.sides = tuple(frozenset(links[name] for name in names) for names in _FINGER_LINKS)
         self.finger_links = self.sides[0] | self.sides[1]
         self._opening = FINGER_TRAVEL
-        self._set_friction()
+        for link in self.finger_links:
+            client.changeDynamics(
+                self.body, link, lateralFriction=_PAD_FRICTION, spinningFriction=_PAD_SPINNING_FRICTION
+            )
         self._couple_fingers()
         self.jump(AWAY)
         self.set_fingers(FINGER_TRAVEL)
@@ -210,12 +208,6 @@ class SimulatedArm:
             forces=[_FINGER_FORCE_N] * 2,
             positionGains=[0.3] * 2,
         )
-
-    def _set_friction(self) -> None:
-        for link in self.finger_links:
-            self._client.changeDynamics(
-                self.body, link, lateralFriction=_PAD_FRICTION, spinningFriction=_PAD_SPINNING_FRICTION
-            )
 
     def _couple_fingers(self) -> None:
         """Couple the fingers by a rack, so that both travel equally; two motors of equal force let both drift."""

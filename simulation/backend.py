@@ -53,10 +53,7 @@ class SimulationBackend:
 
     Args:
         split: objects and backgrounds that scenes draw from: "train", "val" or "test".
-        config: settings.
-        world: the physics.
-        renderer: makes the pictures; closed with the backend.
-        views: the cameras that it renders.
+        renderer: makes the pictures of `views`; closed with the backend.
     """
 
     def __init__(
@@ -259,7 +256,8 @@ class SimulationBackend:
         return len(strayed)
 
     def _pressed(self) -> bool:
-        return self._world.pressed_down(_MAX_PRESSURE_N)
+        """Whether the arm, with the objects it pinches, pushes downwards too hard."""
+        return bool(self._world.push_on_arm()[2] > _MAX_PRESSURE_N)
 
     def _check_free(self, what: str) -> None:
         if self._scene is None:

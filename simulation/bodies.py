@@ -18,9 +18,6 @@ class VisualBodies:
 
     Shapes and textures are loaded once and kept: PyBullet frees a texture's memory only when the process ends, even
     after the body is removed or the client disconnected.
-
-    Args:
-        client: the PyBullet client.
     """
 
     def __init__(self, client: BulletClient) -> None:

@@ -69,7 +69,6 @@ class Sensor:
     rendering.
 
     Args:
-        seed: of its random numbers.
         noise_sigma: standard deviation, grey levels.
         exposure_jitter: standard deviation of the gain.
         height: rows of the largest picture.

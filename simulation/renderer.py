@@ -104,8 +104,8 @@ class ComposedRenderer:
         self._drawn: dict[int, _DrawnObject] = {}
         self._pictures: tuple[CleanPicture, ...] = ()
         self._tables: tuple[_LitTable, ...] = ()
-        self._light: Light | None = None
-        self._lamp: View | None = None
+        self._light: Light
+        self._lamp: View
 
     def show_scene(self, scene: Scene) -> None:
         """Replace the scene: load its objects, and warp and light its table for every view."""
@@ -121,7 +121,6 @@ class ComposedRenderer:
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture and instance map per view, without noise: equal poses give equal pictures."""
-        assert self._light is not None, "render before show_scene"
         moved = [id_ for id_, pose in poses.items() if id_ not in self._drawn or _moved(self._drawn[id_].pose, pose)]
         if self._pictures and not moved:
             return self._pictures
@@ -137,8 +136,6 @@ class ComposedRenderer:
 
     def _draw(self, id_: int, pose: Pose) -> _DrawnObject:
         """Rasterise one object, alone in the client, in every view and from the lamp."""
-        assert self._light is not None
-        assert self._lamp is not None
         position, quaternion = pose
         points = Rotation.from_quat(quaternion).apply(self._models[id_].vertices) + position
         body = self._looks.add_object(self._models[id_])
@@ -149,8 +146,6 @@ class ComposedRenderer:
 
     def _lamp_shadow(self) -> Bytes:
         """uint8 (256, 256): hidden share of the lamp at each point of the table, in the lamp's view, blurred."""
-        assert self._light is not None
-        assert self._lamp is not None
         hidden = np.zeros((_SHADOW_PX, _SHADOW_PX), np.uint8)
         for drawn in self._drawn.values():
             if (layer := drawn.layers[-1]) is not None:

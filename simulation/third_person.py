@@ -28,7 +28,9 @@ class ThirdPersonCamera:
         self._client = BulletClient()
         self._looks = VisualBodies(self._client)
         self._arm = load_arm(self._client)
-        _create_slab(self._client)
+        half = [TABLE_SIZE_M[0] / 2, TABLE_SIZE_M[1] / 2, _THICKNESS_M / 2]
+        slab = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1])
+        self._client.createMultiBody(0, -1, slab, [0, 0, -_THICKNESS_M / 2 - 1e-3])
         self._bodies: dict[int, int] = {}
 
     def show_scene(self, scene: Scene) -> None:
@@ -60,10 +62,3 @@ class ThirdPersonCamera:
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
         self._client.close()
-
-
-def _create_slab(client: BulletClient) -> None:
-    """The body of the table below its top."""
-    half = [TABLE_SIZE_M[0] / 2, TABLE_SIZE_M[1] / 2, _THICKNESS_M / 2]
-    slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1])
-    client.createMultiBody(0, -1, slab, [0, 0, -_THICKNESS_M / 2 - 1e-3])

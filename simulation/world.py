@@ -36,11 +36,7 @@ _BODY_B, _LINK_A, _NORMAL_ON_B, _DISTANCE, _FORCE = 2, 3, 7, 8, 9
 
 
 class World:
-    """All bodies with mass. `build` starts from an empty world, so that no state of an earlier scene is left.
-
-    Args:
-        on_step: called after every simulation step.
-    """
+    """All bodies with mass. `build` starts from an empty world, so that no state of an earlier scene is left."""
 
     def __init__(self, on_step: Callable[[], None] | None = None) -> None:
         self._on_step = on_step
@@ -130,10 +126,6 @@ class World:
         """Ids of the objects that both fingers touch."""
         left, right = self.arm.sides
         return [id_ for id_, links in self.touched_by_fingers().items() if links & left and links & right]
-
-    def pressed_down(self, max_newton: float) -> bool:
-        """Whether the arm, with the objects it pinches, pushes downwards with more than that force."""
-        return bool(self.push_on_arm()[2] > max_newton)
 
     def push_on_arm(self) -> Floats:
         """(3,) N by which table and objects push the arm and the objects it pinches, without friction and weight."""

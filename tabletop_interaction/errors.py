@@ -5,10 +5,6 @@ A message says what happened, which values are accepted and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 
 class TabletopError(Exception):
     """Base of all errors of this package.
@@ -38,21 +34,18 @@ class UnreachableTarget(TabletopError):
 class SelfCollision(UnreachableTarget):
     """Planned joint commands bring the arm too near to itself, its head or its pedestal; nothing was moved.
 
-    Args:
-        message: states all of the following.
+    Attributes:
         links: the two links that come too near.
         index: number of the planned command, from 0.
         distance: metres between the two; negative where they would overlap.
     """
 
-    def __init__(self, message: str, *, links: tuple[str, str], index: int, distance: float) -> None:
+    # Defaults, because unpickling makes an error from its message alone and then sets its attributes.
+    def __init__(
+        self, message: str, *, links: tuple[str, str] = ("", ""), index: int = 0, distance: float = 0.0
+    ) -> None:
         super().__init__(message)
-        self.links = links
-        self.index = index
-        self.distance = distance
-
-    def __reduce__(self) -> tuple[Callable[..., SelfCollision], tuple[Any, ...]]:
-        return partial(SelfCollision, links=self.links, index=self.index, distance=self.distance), self.args
+        self.links, self.index, self.distance = links, index, distance
 
 
 class AlreadyHolding(TabletopError, RuntimeError):

@@ -193,7 +193,7 @@ def claim_folder(folder: AnyPath, maker: str) -> None:
     if found is None and _first_content(folder, hidden=True) is not None:
         found = "something else"
     if found is None:
-        found = _write_mark(folder, maker)
+        found = _write_mark(folder, maker) or "something else"
     if found != maker:
         raise ForeignFolder(f"{folder} is not empty and was made by {found}; name a new folder with --out")
 
@@ -364,15 +364,24 @@ def _write_mark(folder: Path, maker: str) -> str | None:
             write_file(pending, f"{maker}\n")
         try:
             os.link(pending, mark)
-        except FileExistsError:
-            return _maker(folder)
-        except OSError:
-            # A file system without hard links.
+        except OSError as error:
+            # Not every file system has hard links; a kill after `touch` leaves a mark without a maker.
+            if isinstance(error, FileExistsError) or not _touched_first(mark):
+                return _maker(folder)
             pending.replace(mark)
         sync_folder(folder)
     finally:
         pending.unlink(missing_ok=True)
     return maker
+
+
+def _touched_first(path: Path) -> bool:
+    """Whether this process made the file."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _first_content(path: Path, *, hidden: bool) -> str | None:

@@ -14,7 +14,7 @@ from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
 from tabletop_interaction.benchmarks.rearrangement.episode import Step, play
 from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement
-from tabletop_interaction.envs.records.png import encode_png
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import CameraFault, RobotFault
 from tabletop_interaction.files import write_file
 from tabletop_interaction.reports.films import write_film
@@ -47,7 +47,7 @@ def film_episode(env: TabletopRearrangement, make: MakesAgent, seed: int, out: P
             if not fault.recoverable or faults == _MOST_FAULTS:
                 raise
             print(f"{fault}; the episode starts again")
-    write_file(out / "final.png", encode_png(last.observation["view_0"]))
+    write_file(out / "final.png", encode_picture(last.observation["view_0"]))
     write_film(out / FILM, [*frames, _now_and_goal(last, "the end")], frames_per_second=1)
     return _verdict(last, len(frames) - 1)
 
@@ -87,13 +87,13 @@ def _played(env: TabletopRearrangement, make: MakesAgent, seed: int, out: Path) 
 def _written(step: Step, number: int, out: Path) -> Picture:
     """Write the pictures of a step and give the film's frame of it."""
     if number == 0:
-        write_file(out / "start.png", encode_png(step.observation["view_0"]))
-        write_file(out / "goal.png", encode_png(step.observation["goal_0"]))
+        write_file(out / "start.png", encode_picture(step.observation["view_0"]))
+        write_file(out / "goal.png", encode_picture(step.observation["goal_0"]))
         return _now_and_goal(step, "start, and the goal")
     outcome = PickOutcome(step.info["pick_outcome"]).name.lower().replace("_", " ")
     print(f"{number}: {step.decision.move.purpose if step.decision else 'acts'}, {outcome}")
     picture = draw_decision(step.decision, str(number)) if step.decision else _now_and_goal(step, f"after {number}")
-    write_file(out / f"step_{number:02d}.png", encode_png(picture))
+    write_file(out / f"step_{number:02d}.png", encode_picture(picture))
     return picture
 
 

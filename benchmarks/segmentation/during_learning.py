@@ -22,7 +22,7 @@ from tabletop_interaction.agents.learning.loop import NewestNetwork
 from tabletop_interaction.agents.learning.run_folder import RunFolder
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
-from tabletop_interaction.envs.records.png import encode_png
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import plain, write_file, write_json
 from tabletop_interaction.reports.learning_page import write_report
 from tabletop_interaction.reports.learning_run import IOUS
@@ -131,4 +131,4 @@ class Evaluations:
             found = detections[image_id]
             best = np.argsort(-found.scores, kind="stable")[: len(self._held_out.labels.objects_in(image_id))]
             shown = Detections(tuple(found.rles[index] for index in best), found.scores[best])
-            write_file(place / f"{number}.png", encode_png(overlay(picture, shown)))
+            write_file(place / f"{number}.png", encode_picture(overlay(picture, shown)))

@@ -28,7 +28,7 @@ from rich.table import Table
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
-from tabletop_interaction.envs.records.row import encode_picture
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.sim_assets import load_object

@@ -100,15 +100,8 @@ class InteractionWriter:
     """Appends interactions to a folder that `open_writer` opened; a context.
 
     Args:
-        folder: prepared.
-        meta: what all rows have in common.
-        writer: its name.
-        lock: holds the name; closed with the writer.
+        lock: holds the name `writer`; closed with the writer.
         number: number of its next shard.
-        rows_per_shard: rows of a journal before it is sealed.
-
-    Attributes:
-        writer: its name.
     """
 
     def __init__(

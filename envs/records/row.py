@@ -7,23 +7,21 @@ Face `datasets` shows as pictures. Rows are never rewritten: labels are a separa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION
-from tabletop_interaction.envs.records.png import encode_png
+from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
+from tabletop_interaction.errors import InvalidConfiguration
 
 MOMENTS = ("before", "held", "after")
 """When a row's pictures were taken: before the pick, between pick and place, after the place."""
@@ -56,41 +54,6 @@ SMALL_COLUMNS = tuple(field.name for field in _FIELDS)
 _AS_THEY_ARE = (
     "interaction_id", "writer", "seed", "episode", "step", "scene", "background", "split", "time", "grasped",
 )  # fmt: skip
-
-
-class PngPictures(Mapping[str, Picture]):
-    """Pictures by view name, kept as PNG and decoded on each access.
-
-    `pictures["view_0"]` is a new array each time; `pictures.png["view_0"]` are its bytes.
-
-    Args:
-        png: PNG bytes by view name.
-    """
-
-    def __init__(self, png: Mapping[str, bytes]) -> None:
-        self.png = dict(png)
-
-    def __getitem__(self, name: str) -> Picture:
-        if name not in self.png:
-            raise KeyError(f"no picture of {name!r} was read; read are {sorted(self.png)}")
-        return decode_picture(self.png[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.png)
-
-    def __len__(self) -> int:
-        return len(self.png)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.png
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PngPictures) and self.png == other.png
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"PngPictures({sorted(self.png)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,29 +99,6 @@ class Interaction:
     time: str
     interaction_id: str = ""
     writer: str = ""
-
-
-def encode_picture(picture: Picture) -> bytes:
-    """PNG of a picture.
-
-    Raises:
-        ValueError: it has another shape or element type.
-    """
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB")
-    return encode_png(picture)
-
-
-def decode_picture(png: bytes) -> Picture:
-    """Inverse of `encode_picture`.
-
-    Raises:
-        UnreadableRecords: the bytes are no PNG.
-    """
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB) if png else None
-    if picture is None:
-        raise UnreadableRecords(f"a picture of {len(png)} bytes is no PNG; restore the shard from a copy")
-    return np.asarray(picture, np.uint8)
 
 
 def picture_columns(view_names: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.journal import open_writer
-from tabletop_interaction.envs.records.row import Interaction, PngPictures, encode_picture
+from tabletop_interaction.envs.records.png import PngPictures, encode_picture
+from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
 from tabletop_interaction.files import AnyPath
 

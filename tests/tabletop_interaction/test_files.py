@@ -248,6 +248,17 @@ def test_folders_are_claimed_without_hard_links(tmp_path, monkeypatch):
     assert names(tmp_path) == [".tabletop"]
 
 
+def test_the_first_of_two_claims_at_once_wins_without_hard_links(tmp_path, monkeypatch):
+    def refuse_late(source, target):
+        write_file(target, "faster\n")
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse_late)
+    with pytest.raises(ForeignFolder, match="made by faster"):
+        claim_folder(tmp_path, "slower")
+    assert (tmp_path / ".tabletop").read_text() == "faster\n"
+
+
 KILLS = [("pathlib.Path.mkdir", 1), *((call, n) for call in ("os.fsync", "pathlib.Path.replace") for n in (1, 2))]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction, label_interactions
 from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.records.png import PngPictures, encode_picture
 from tabletop_interaction.envs.records.reading import open_interactions
-from tabletop_interaction.envs.records.row import PngPictures, encode_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.journal import InteractionWriter, open_writer
+from tabletop_interaction.envs.records.png import PngPictures, encode_picture
 from tabletop_interaction.envs.records.reading import read_interactions
-from tabletop_interaction.envs.records.row import Interaction, PngPictures, encode_picture
+from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.envs.views import View
 
 VIEWS = ("view_0", "view_1")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.records.reading import count_interactions, open_interactions, read_interactions
-from tabletop_interaction.envs.records.row import PngPictures
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, WriterInUse
 
 METADATA = {"backend": "a", "driver": "d", "renderer": "r", "config": {"objects": 3}}

@@ -7,7 +7,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from tabletop_interaction.envs.records.row import encode_picture
+from tabletop_interaction.envs.records.png import encode_picture
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 3), (350, 430, 3)])
