@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +22,21 @@ class SceneOptions:
     """Seed of the random numbers."""
 
 
-def figures_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table with its first column to the left and the others, which hold numbers, to the right."""
+def figures_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> Table:
+    """A table with its first `names` columns to the left, and the others, which hold numbers, to the right."""
     table = Table(title=title)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left")
+        table.add_column(heading, justify="left" if number < names else "right")
     for row in rows:
         table.add_row(*row)
+    return table
+
+
+def table_of_columns(title: str, heading: str, columns: Mapping[str, Mapping[str, str]]) -> Table:
+    """A table from its columns: by heading, the cells by the names of the rows."""
+    rows = [(row, *(cells[row] for cells in columns.values())) for row in next(iter(columns.values()))]
+    table = figures_table(title, (heading, *columns), rows)
+    table.title_justify = "left"
     return table
 
 

@@ -51,8 +51,8 @@ class JudgedTable:
     """How a table was left, the verdicts of the judge by truth and of the judge by pictures, and the latter's time."""
 
     state: str
-    success: bool
-    says: bool
+    truth: bool
+    pictures: bool
     seconds: float
 
 
@@ -61,9 +61,9 @@ def main(options: JudgeOptions) -> None:
     judged = measure_agreement(options)
     Console().print(_table(judged, options))
     print(
-        f"agree on {_share([j.says == j.success for j in judged])} of {len(judged)}; the pictures say success for "
-        f"{_share([j.says for j in judged if not j.success])} of the failures, failure for "
-        f"{_share([not j.says for j in judged if j.success])} of the successes; "
+        f"agree on {_share([j.pictures == j.truth for j in judged])} of {len(judged)}; the pictures say success for "
+        f"{_share([j.pictures for j in judged if not j.truth])} of the failures, failure for "
+        f"{_share([not j.pictures for j in judged if j.truth])} of the successes; "
         f"{1e3 * np.mean([j.seconds for j in judged]):.0f} ms of processor time a verdict"
     )
 
@@ -86,9 +86,9 @@ def _judge_scene(backend: ArrangingBackend, rng: np.random.Generator, options: J
         backend.arrange(objects)
         pictures = backend.observe()
         began = time.process_time()
-        says = by_pictures(pictures).success
+        verdict = by_pictures(pictures).success
         seconds = time.process_time() - began
-        yield JudgedTable(state, truth(pictures).success, says, seconds)
+        yield JudgedTable(state, truth(pictures).success, verdict, seconds)
 
 
 def _states(
@@ -127,9 +127,9 @@ def _table(judged: list[JudgedTable], options: JudgeOptions) -> Table:
         (
             state,
             str(len(of_state)),
-            _share([j.success for j in of_state]),
-            _share([j.says for j in of_state]),
-            _share([j.says == j.success for j in of_state]),
+            _share([j.truth for j in of_state]),
+            _share([j.pictures for j in of_state]),
+            _share([j.pictures == j.truth for j in of_state]),
         )
         for state, of_state in states.items()
     ]

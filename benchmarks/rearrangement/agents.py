@@ -72,12 +72,9 @@ class LearnedParts:
 
 
 def agent_maker(name: str, truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
-    """The callable that makes the agent of a name.
+    """The callable that makes the agent of a name: one of `AGENTS`, or "module:Class" for your own.
 
-    Args:
-        name: one of `AGENTS`, or "module:Class" for your own.
-        truth: the simulation, for the agents that use its truth; None on a robot.
-        parts: see `LearnedParts`.
+    `truth` is the simulation, for the agents that use its truth; None on a robot.
 
     Raises:
         InvalidConfiguration: no such agent, module or class; or the agent needs the truth and there is none.

@@ -30,7 +30,7 @@ from tabletop_interaction.simulation import SimulationConfig
 PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
 
 _PANEL_WIDTH_PX, _GAP_PX, _QUALITY = 260, 4, 80
-_ASKED, _DARK, _GREY = (255, 221, 51), (0, 0, 0), (128, 128, 128)
+_MARK, _DARK, _GREY = (255, 221, 51), (0, 0, 0), (128, 128, 128)
 _FINE = 4
 _INFO_FOR_AGENTS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place")
 
@@ -157,9 +157,9 @@ def episode_jpeg(first: Observation, last: Observation, world: RememberingSimula
     Lines lead from the displaced objects to their goals; rings of 15 px around the goals show the tolerance.
     """
     wanted, view = world.arrangement, world.views[0]
-    asked = [state.id in wanted.displaced for state in wanted.start]
     starts, goals = (
-        view.project(np.array([state.position for state in states])[asked]) for states in (wanted.start, wanted.goal)
+        view.project(np.array([state.position for state in states if state.id in wanted.displaced]))
+        for states in (wanted.start, wanted.goal)
     )
     start = _ringed(_joined(first[view.name], starts, goals), goals)
     panels = [start, _ringed(first[goal_key(0)], goals), _ringed(last[view.name], goals)]
@@ -210,7 +210,7 @@ def _one_thread() -> Iterator[None]:
 
 def _joined(picture: Picture, starts: Points, ends: Points) -> Picture:
     drawn = picture.copy()
-    for colour, width in ((_DARK, 4), (_ASKED, 2)):
+    for colour, width in ((_DARK, 4), (_MARK, 2)):
         for start, end in zip(starts, ends, strict=True):
             ring = end - WITHIN_PX * (end - start) / np.linalg.norm(end - start)
             cv2.line(drawn, _fine(start), _fine(ring), colour, width, cv2.LINE_AA, _FINE)
@@ -220,7 +220,7 @@ def _joined(picture: Picture, starts: Points, ends: Points) -> Picture:
 
 def _ringed(picture: Picture, centres: Points) -> Picture:
     drawn = picture.copy()
-    for colour, width in ((_DARK, 4), (_ASKED, 2)):
+    for colour, width in ((_DARK, 4), (_MARK, 2)):
         for centre in centres:
             cv2.circle(drawn, _fine(centre), round(WITHIN_PX) << _FINE, colour, width, cv2.LINE_AA, _FINE)
     return drawn

@@ -87,7 +87,7 @@ def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Sc
         "weights": there.get("weights"),
         "scenes": list(dict.fromkeys(key.scenes.name for key in keys)),
         "seeds": list(dict.fromkeys(key.seed for key in keys)),
-        "agents": scores.document(),
+        "agents": scores.agents,
     }
     write_table(out, chosen)
     write_json(out / "results.json", document)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from rich.table import Table
@@ -136,10 +135,6 @@ class Scores:
         for cause in self.causes:
             table.add_row(f"failed by {cause}", *(str(one.causes.get(cause, 0)) for one in self.agents.values()))
         return table
-
-    def document(self) -> dict[str, Any]:
-        """The figures for JSON."""
-        return {name: asdict(one) for name, one in self.agents.items()}
 
 
 def _figures(one: AgentScore, scenes: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 from rich.table import Table
 
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.benchmarks.segmentation.evaluation import table_of_columns
+from tabletop_interaction.benchmarks.figures import table_of_columns
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean

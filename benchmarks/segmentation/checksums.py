@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, read_rgb, render
+from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, render
 from tabletop_interaction.files import read_json, write_json
+from tabletop_interaction.segmentation.photos import read_picture
 
 PUBLISHED = Path(__file__).with_name("checksums.json")
 
@@ -46,7 +47,8 @@ class Checksum:
 
 def checksum_of(folder: SetFolder) -> Checksum:
     """The checksum of a finished set."""
-    return _checksum(folder.labels.read_bytes(), map(read_rgb, map(folder.picture, range(folder.spec.pictures))))
+    pictures = (read_picture(folder.picture(index), upright=False) for index in range(folder.spec.pictures))
+    return _checksum(folder.labels.read_bytes(), pictures)
 
 
 def checksum_of_first(folder: SetFolder) -> Checksum:

@@ -49,12 +49,7 @@ class HeldOutPictures:
 
 
 def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) -> HeldOutPictures:
-    """Read the first pictures of a benchmark set, which is rendered below `sets_dir` if need be.
-
-    Raises:
-        InvalidConfiguration: no set has this name.
-        ForeignFolder: its folder holds something else.
-    """
+    """Read the first pictures of a set, which is rendered below `sets_dir` if need be; errors as `benchmark_set`."""
     folder = make_set(spec_of(name), sets_dir, workers)
     labels = folder.load()
     images = labels.images[:pictures]
@@ -86,8 +81,7 @@ class Evaluations:
     """Evaluates a run at regular intervals and at its end, and rewrites its report after each evaluation.
 
     Args:
-        folder: of the run.
-        held_out: the pictures to evaluate on.
+        folder, held_out: of the run, and the pictures to evaluate on.
         every: interactions between two evaluations; the first update at or after each multiple is evaluated.
         last: interactions of the whole run.
     """

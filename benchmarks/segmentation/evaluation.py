@@ -17,7 +17,7 @@ import numpy as np
 from rich.progress import track
 from rich.table import Table
 
-from tabletop_interaction.benchmarks.figures import figures_table
+from tabletop_interaction.benchmarks.figures import table_of_columns
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
 from tabletop_interaction.errors import InvalidLabelSet
@@ -146,14 +146,6 @@ def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Tab
     """A table with a row for each figure and a column for each model."""
     title = f"{data.name}: {len(data.label_set.images)} pictures"
     return table_of_columns(title, "figure", {evaluation.model: _cells(evaluation) for evaluation in evaluations})
-
-
-def table_of_columns(title: str, heading: str, columns: Mapping[str, Mapping[str, str]]) -> Table:
-    """A table from its columns: by heading, the cells by the names of the rows."""
-    rows = [(row, *(cells[row] for cells in columns.values())) for row in next(iter(columns.values()))]
-    table = figures_table(title, (heading, *columns), rows)
-    table.title_justify = "left"
-    return table
 
 
 def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
+from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.segmentation.evaluation import (
     SHOWN_IOUS,
     Evaluation,
@@ -44,14 +45,14 @@ class GeneralisationFigures:
 
     def table(self) -> Table:
         """A table with a row for each set: AP and its drop from A at each IoU, per cent."""
-        table = Table(title=f"generalisation of {self.model}: AP (drop from A)", title_justify="left")
-        for heading in ("set", "objects", "backgrounds"):
-            table.add_column(heading)
-        for iou in SHOWN_IOUS:
-            table.add_column(f"IoU {iou}", justify="right")
+        rows = []
         for name, evaluation in self.evaluations.items():
             cells = [f"{100 * evaluation.figures.ap[iou]:.1f} ({100 * self.drop(name, iou):.1f})" for iou in SHOWN_IOUS]
-            table.add_row(name.removeprefix("generalisation-"), SETS[name].objects, SETS[name].backgrounds, *cells)
+            rows.append((name.removeprefix("generalisation-"), SETS[name].objects, SETS[name].backgrounds, *cells))
+        title = f"generalisation of {self.model}: AP (drop from A)"
+        headings = ("set", "objects", "backgrounds", *(f"IoU {iou}" for iou in SHOWN_IOUS))
+        table = figures_table(title, headings, rows, names=3)
+        table.title_justify = "left"
         return table
 
     def footnotes(self) -> list[str]:

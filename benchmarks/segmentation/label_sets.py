@@ -171,11 +171,6 @@ def masks_of(instances: NDArray[np.integer[Any]]) -> Masks:
     return instances[None] == np.arange(1, int(instances.max()) + 1)[:, None, None]
 
 
-def read_rgb(path: Path) -> Picture:
-    """Read a picture of a set, uint8 (H, W, 3)."""
-    return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
-
-
 def _begin(folder: SetFolder) -> None:
     """Write set.json, or check that the folder holds this set; versions of libraries may differ."""
     with open_simulation(folder.spec.objects, None) as backend:

@@ -5,6 +5,6 @@ from tabletop_interaction.benchmarks.accuracy.judge_agreement import JudgeOption
 
 def test_both_judges_agree_on_a_table_that_is_clearly_done_or_not():
     judged = {j.state: j for j in measure_agreement(JudgeOptions(scenes=1, seed=2, offsets_px=(0, 40), turn_deg=0))}
-    assert (judged["0 px off"].success, judged["0 px off"].says) == (True, True)
-    assert (judged["40 px off"].success, judged["40 px off"].says) == (False, False)
-    assert (judged["start"].success, judged["start"].says) == (False, False)
+    assert (judged["0 px off"].truth, judged["0 px off"].pictures) == (True, True)
+    assert (judged["40 px off"].truth, judged["40 px off"].pictures) == (False, False)
+    assert (judged["start"].truth, judged["start"].pictures) == (False, False)

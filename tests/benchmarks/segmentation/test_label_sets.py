@@ -26,10 +26,10 @@ from tabletop_interaction.benchmarks.segmentation.label_sets import (
     SetSpec,
     make_set,
     masks_of,
-    read_rgb,
     render,
 )
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 from tabletop_interaction.sim_assets import background_names
 
@@ -104,7 +104,7 @@ def test_masks_are_the_instance_maps(tiny: SetFolder, rendered: dict[int, Any]) 
 
 
 def test_a_picture_does_not_depend_on_those_before_it(tiny: SetFolder, rendered: dict[int, Any]) -> None:
-    pictures = [read_rgb(tiny.picture(index)) for index in range(3)]
+    pictures = [read_picture(tiny.picture(index), upright=False) for index in range(3)]
     assert all(np.array_equal(picture, rendered[index][0]) for index, picture in enumerate(pictures))
     assert not np.array_equal(pictures[1], pictures[2])
 
@@ -131,7 +131,7 @@ def test_a_run_that_was_killed_before_its_first_picture_is_resumed(tiny: SetFold
         path.mkdir(parents=True)
     (folder.path / ".tmp-set.json").write_text("{")
     make_set(folder.spec, tmp_path)
-    assert np.array_equal(read_rgb(folder.picture(0)), read_rgb(tiny.picture(0)))
+    assert np.array_equal(read_picture(folder.picture(0), upright=False), read_picture(tiny.picture(0), upright=False))
     assert not list(folder.path.rglob(".tmp*"))
 
 
