@@ -11,15 +11,18 @@ without `iscrowd` has no effect.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
 
 import imageio.v3 as iio
+import msgspec
 import numpy as np
+from msgspec import Meta
 from pycocotools import mask as coco_mask
 
 from tabletop_interaction.arrays import Floats, Masks
@@ -27,20 +30,17 @@ from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import write_file
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
-_Entry = TypeVar("_Entry")
-
 MIN_OBJECT_AREA = 100
 """Objects of fewer visible pixels are ignored: neither found nor missed."""
 
 
-@dataclass(frozen=True)
-class LabelledImage:
+class LabelledImage(msgspec.Struct, frozen=True, rename={"image_id": "id"}):
     """A picture: COCO id, file name relative to the pictures' folder, size in pixels."""
 
     image_id: int
     file_name: str
-    height: int
-    width: int
+    height: Annotated[int, Meta(ge=1)]
+    width: Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -166,127 +166,104 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
 
     Args:
         json_path: the file.
-        images_dir: the pictures' folder; each picture must be there, in the size that the file says. None does not
-            check the pictures.
+        images_dir: the pictures' folder; each picture must be there, in the size that the file says. None: unchecked.
 
     Raises:
         InvalidLabelSet: the file is missing or not COCO JSON; an id is missing, doubled or unknown; a mask is damaged,
             empty or of another size than its picture; a picture is missing or of another size; or there is no picture
             or no object.
     """
-    json_path = Path(json_path)
-    document = _read_document(json_path)
-    images = _unique([_image(entry) for entry in document["images"]], lambda image: image.image_id, "image id")
-    _unique(images, lambda image: image.file_name, "file name")
-    by_id = {image.image_id: image for image in images}
+    document = _read_document(Path(json_path))
+    images = {image.image_id: image for image in document.images}
+    _check_unique("image id", [image.image_id for image in document.images])
+    _check_unique("file name", [image.file_name for image in document.images])
+    _check_unique("annotation id", [entry.id for entry in document.annotations])
     # Before the masks, whose memory depends on the size that the file says.
-    if images_dir is not None:
-        for image in images:
+    for image in document.images:
+        if not image.file_name or PurePath(image.file_name).is_absolute():
+            raise InvalidLabelSet(
+                f'image {image.image_id} has "file_name" {image.file_name!r}; a relative path is needed'
+            )
+        if images_dir is not None:
             _check_picture(image, Path(images_dir))
-    objects = _unique(
-        [_object(entry, by_id) for entry in document["annotations"]], lambda found: found.object_id, "annotation id"
-    )
-    if not images:
-        raise InvalidLabelSet(f"{json_path} has no images; at least one is needed")
-    if not objects:
-        raise InvalidLabelSet(f"{json_path} has no annotations; AP is undefined without labelled objects")
+    objects = [_object(entry, images) for entry in document.annotations]
     return LabelSet(
-        images=tuple(sorted(images, key=lambda image: image.image_id)),
+        images=tuple(images[image_id] for image_id in sorted(images)),
         objects=tuple(sorted(objects, key=lambda found: found.object_id)),
         images_dir=None if images_dir is None else Path(images_dir),
     )
 
 
-def _read_document(json_path: Path) -> dict[str, list[Any]]:
-    accepted = 'COCO JSON is an object with the lists "images" and "annotations"'
+class _Runs(msgspec.Struct):
+    size: tuple[int, int]
+    counts: str | list[Annotated[int, Meta(ge=0)]]
+
+
+class _ObjectEntry(msgspec.Struct):
+    id: int
+    image_id: int
+    segmentation: _Runs | list[list[float]]
+    iscrowd: Literal[0, 1] | bool = 0
+
+
+class _Document(msgspec.Struct):
+    images: Annotated[list[LabelledImage], Meta(min_length=1)]
+    annotations: Annotated[list[_ObjectEntry], Meta(min_length=1)]
+
+
+def _read_document(json_path: Path) -> _Document:
     try:
-        document = json.loads(json_path.read_text(encoding="utf-8"))
+        return msgspec.convert(json.loads(json_path.read_text(encoding="utf-8")), _Document)
     except FileNotFoundError:
         raise InvalidLabelSet(f"{json_path} does not exist; give the path of a COCO JSON file") from None
+    except msgspec.ValidationError as error:
+        raise InvalidLabelSet(
+            f'{json_path} is no COCO JSON: {error}; it needs "images" and "annotations", at least one of each'
+        ) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InvalidLabelSet(f"{json_path} is not JSON ({error}); {accepted}") from None
-    if not isinstance(document, dict):
-        raise InvalidLabelSet(f"{json_path} holds a {type(document).__name__}; {accepted}")
-    for key in ("images", "annotations"):
-        if not isinstance(document.get(key), list):
-            raise InvalidLabelSet(f'{json_path} has no list "{key}"; {accepted}')
-    return document
+        raise InvalidLabelSet(f"{json_path} is not JSON ({error}); give a COCO JSON file") from None
 
 
-def _unique(entries: list[_Entry], key: Callable[[_Entry], object], what: str) -> list[_Entry]:
-    seen: set[object] = set()
-    for entry in entries:
-        if key(entry) in seen:
-            raise InvalidLabelSet(f"{what} {key(entry)!r} comes twice; each must be there once")
-        seen.add(key(entry))
-    return entries
+def _check_unique(what: str, names: list[Any]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InvalidLabelSet(f"{what} {name!r} comes twice; each must be there once")
 
 
-def _integer(entry: Any, key: str, what: str, minimum: int | None = None) -> int:
-    value = entry.get(key) if isinstance(entry, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, int) or (minimum is not None and value < minimum):
-        least = "" if minimum is None else f" >= {minimum}"
-        raise InvalidLabelSet(f'{what} has "{key}" {value!r}; an integer{least} is needed: {str(entry)[:120]}')
-    return value
-
-
-def _image(entry: Any) -> LabelledImage:
-    image_id = _integer(entry, "id", "an image")
-    name = entry.get("file_name")
-    if not isinstance(name, str) or not name or PurePath(name).is_absolute():
-        raise InvalidLabelSet(f'image {image_id} has "file_name" {name!r}; a relative path is needed')
-    height, width = (_integer(entry, key, f"image {image_id}", minimum=1) for key in ("height", "width"))
-    return LabelledImage(image_id, name, height, width)
-
-
-def _object(entry: Any, images: Mapping[int, LabelledImage]) -> LabelledObject:
-    object_id = _integer(entry, "id", "an annotation")
-    what = f"annotation {object_id}"
-    image_id = _integer(entry, "image_id", what)
-    if image_id not in images:
-        raise InvalidLabelSet(f'{what} names image {image_id}, which is not among "images"; add it or drop the mask')
-    is_crowd = entry.get("iscrowd", 0)
-    if is_crowd not in (0, 1):
-        raise InvalidLabelSet(f'{what} has "iscrowd" {is_crowd!r}; 0 or 1 is accepted')
-    rle = _rle(entry.get("segmentation"), images[image_id], what)
+def _object(entry: _ObjectEntry, images: Mapping[int, LabelledImage]) -> LabelledObject:
+    what = f"annotation {entry.id}"
+    if entry.image_id not in images:
+        raise InvalidLabelSet(
+            f'{what} names image {entry.image_id}, which is not among "images"; add it or drop the mask'
+        )
+    image = images[entry.image_id]
+    from_entry = _rle_from_runs if isinstance(entry.segmentation, _Runs) else _rle_from_polygons
+    rle = from_entry(entry.segmentation, image, what)
     if rle.area == 0:
-        raise InvalidLabelSet(f"{what} covers no pixel of image {image_id}; drop it or correct its mask")
-    return LabelledObject(object_id, image_id, rle, bool(is_crowd))
+        raise InvalidLabelSet(f"{what} covers no pixel of image {entry.image_id}; drop it or correct its mask")
+    return LabelledObject(entry.id, entry.image_id, rle, bool(entry.iscrowd))
 
 
-def _rle(segmentation: Any, image: LabelledImage, what: str) -> Rle:
-    if isinstance(segmentation, list):
-        return _rle_from_polygons(segmentation, image, what)
-    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
+def _rle_from_runs(runs: _Runs, image: LabelledImage, what: str) -> Rle:
+    height, width = image.height, image.width
+    if runs.size != (height, width):
         raise InvalidLabelSet(
-            f"{what} has segmentation {str(segmentation)[:60]!r}; "
-            'an RLE {"size", "counts"} or a list of polygons is needed'
+            f"{what} has a mask of size {runs.size}, but image {image.image_id} is {(height, width)} (height, width); "
+            "masks must have their picture's size"
         )
-    if segmentation["size"] != [image.height, image.width]:
-        raise InvalidLabelSet(
-            f"{what} has a mask of size {segmentation['size']}, but image {image.image_id} is "
-            f"{[image.height, image.width]} (height, width); masks must have their picture's size"
-        )
-    return _checked_rle(segmentation["counts"], image, what)
-
-
-def _checked_rle(counts: Any, image: LabelledImage, what: str) -> Rle:
-    runs = isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts)
-    if not runs and not isinstance(counts, str):
-        raise InvalidLabelSet(f'{what} has "counts" {str(counts)[:40]}; a string or a list of run lengths is needed')
+    counts = runs.counts
     # pycocotools reads beyond a picture that the runs do not fill exactly.
-    lengths = counts if runs else _unpacked_runs(counts)
-    pixels = image.height * image.width
-    if sum(lengths) != pixels or min(lengths) < 0 or not (runs or counts.isascii()):
+    lengths = _unpacked_runs(counts) if isinstance(counts, str) else counts
+    damaged = sum(lengths) != height * width or min(lengths) < 0
+    if damaged or (isinstance(counts, str) and not counts.isascii()):
         raise InvalidLabelSet(
-            f"{what} has a damaged RLE: its runs have {sum(lengths)} px, image {image.image_id} has {pixels}; "
+            f"{what} has a damaged RLE: its runs have {sum(lengths)} px, image {image.image_id} has {height * width}; "
             "write the mask again"
         )
-    if not runs:
-        return Rle(image.height, image.width, counts)
-    size = {"size": [image.height, image.width], "counts": counts}
-    packed = coco_mask.frPyObjects(size, image.height, image.width)["counts"]
-    return Rle(image.height, image.width, packed.decode("ascii"))
+    if isinstance(counts, str):
+        return Rle(height, width, counts)
+    packed = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return Rle(height, width, packed["counts"].decode("ascii"))
 
 
 def _unpacked_runs(counts: str) -> list[int]:
@@ -304,20 +281,15 @@ def _unpacked_runs(counts: str) -> list[int]:
     return runs
 
 
-def _rle_from_polygons(polygons: list[Any], image: LabelledImage, what: str) -> Rle:
+def _rle_from_polygons(polygons: list[list[float]], image: LabelledImage, what: str) -> Rle:
     # The way to a far point takes time and memory for each pixel.
     reach = max(image.height, image.width)
-    for polygon in polygons:
-        near = isinstance(polygon, list) and all(
-            isinstance(value, int | float) and -reach <= value <= 2 * reach for value in polygon
-        )
-        if not near or len(polygon) < 6 or len(polygon) % 2:
+    for polygon in polygons or [[]]:
+        if len(polygon) < 6 or len(polygon) % 2 or not all(-reach <= value <= 2 * reach for value in polygon):
             raise InvalidLabelSet(
                 f"{what} has polygon {str(polygon)[:60]}; a flat list x, y, x, y, ... of at least three "
                 "points in or near the picture is needed"
             )
-    if not polygons:
-        raise InvalidLabelSet(f"{what} has an empty segmentation; a polygon or an RLE is needed")
     merged = coco_mask.merge(coco_mask.frPyObjects(polygons, image.height, image.width))
     return Rle(image.height, image.width, merged["counts"].decode("ascii"))
 
