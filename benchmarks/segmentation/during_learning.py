@@ -72,7 +72,7 @@ def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, up
         "precision_recall": {
             iou: {"recall": recall, "precision": precision} for iou, (recall, precision) in curves.items()
         },
-        "settings": figures.settings.describe(),
+        "settings": figures.settings,
     }
     return dict(plain(document))
 

@@ -137,7 +137,7 @@ def figures_document(evaluation: Evaluation) -> dict[str, Any]:
         "ignored_objects": figures.ignored_objects,
         "proposals": figures.detections,
         "seconds_per_picture": evaluation.seconds,
-        "settings": figures.settings.describe(),
+        "settings": figures.settings,
     }
     return dict(plain(document))
 
@@ -151,7 +151,7 @@ def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Tab
 def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[str]:
     """The lines below the table: settings, what the intervals mean, renderer, and whether it is the published set."""
     level = evaluations[0].intervals.level
-    settings = {evaluation.model: evaluation.figures.settings.describe() for evaluation in evaluations}
+    settings = {evaluation.model: evaluation.figures.settings for evaluation in evaluations}
     same = len(set(settings.values())) == 1
     lines = [settings[evaluations[0].model]] if same else [f"{name}: {line}" for name, line in settings.items()]
     lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")

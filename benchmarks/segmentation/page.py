@@ -28,6 +28,7 @@ from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
+    IOU_THRESHOLDS,
     RECALL_GRID,
     Matches,
     area_under_curve,
@@ -152,7 +153,7 @@ def _with_outlines(picture: Picture, evaluation: Evaluation, data: EvaluationSet
     thickness = max(1, round(1.5 * max(picture.shape[:2]) / _TILE_PX[0]))
     for truth in data.label_set.objects_in(image_id):
         picture = outlined(picture, mask_from_rle(truth.rle), _TRUE, thickness + 1)
-    right = matches.hit[matches.iou_thresholds.index(0.5), matches.picture == number]
+    right = matches.hit[IOU_THRESHOLDS.index(0.5), matches.picture == number]
     best_first = np.argsort(-found.scores, kind="stable")[: matches.objects[number]]
     for rank, index in enumerate(best_first):
         colour = _RIGHT if right[rank] else _WRONG

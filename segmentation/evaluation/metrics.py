@@ -30,6 +30,7 @@ from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.segmentation.coco import MIN_OBJECT_AREA, Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
+    IOU_THRESHOLDS,
     Matches,
     area_under_curve,
     mean_matched_iou,
@@ -39,39 +40,13 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
 )
 from tabletop_interaction.segmentation.rle import Rle
 
-IOU_THRESHOLDS = (0.3, *COCO_IOU_THRESHOLDS)
-
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """Settings of a figure, to print beside it.
-
-    Attributes:
-        max_detections: detections kept in each picture; enough that none is dropped.
-        min_object_area: objects of fewer pixels are ignored, in addition to crowd objects.
-        iou_thresholds: least IoU of a correct detection.
-        libraries: names and versions.
-    """
-
-    max_detections: int
-    min_object_area: int
-    iou_thresholds: tuple[float, ...]
-    libraries: str
-
-    def describe(self) -> str:
-        """Return the settings as one line."""
-        return (
-            f"COCO 101-point AP, segm, class-agnostic, all areas, maxDets {self.max_detections}, "
-            f"objects < {self.min_object_area} px ignored, {self.libraries}"
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class AveragePrecision:
     """Figures of one set of detections, each in [0, 1]; the keys of mappings are IoU thresholds.
 
     Attributes:
-        settings: print `settings.describe()` beside the figures.
+        settings: of the evaluation with the library's version, one line to print beside the figures.
         ap: COCO's 101-point AP.
         ap_50_95: its mean over IoU 0.5, 0.55, ..., 0.95.
         area_ap: area under the monotone precision-recall curve at all points (VOC's rule, COCO's matching).
@@ -85,7 +60,7 @@ class AveragePrecision:
         matches: input of `bootstrap_intervals`.
     """
 
-    settings: EvaluationSettings
+    settings: str
     ap: Mapping[float, float]
     ap_50_95: float
     area_ap: Mapping[float, float]
@@ -116,26 +91,35 @@ def average_precision(
         InvalidDetections: pictures are missing or unknown, or a mask has another size than its picture.
     """
     _check_detections(label_set, detections)
-    truth = _truth_annotations(label_set, min_object_area)
+    picture_of = {image.image_id: number for number, image in enumerate(label_set.images, start=1)}
+    truth = [
+        _annotation(picture_of[one.image_id], one.rle, iscrowd=int(one.is_crowd or one.rle.area < min_object_area))
+        for one in label_set.objects
+    ]
+    found = [
+        _annotation(picture_of[image.image_id], rle, iscrowd=0, score=score)
+        for image in label_set.images
+        for rle, score in zip(detections[image.image_id].rles, detections[image.image_id].scores.tolist(), strict=True)
+    ]
     objects = sum(not annotation["iscrowd"] for annotation in truth)
     if objects == 0:
         raise InvalidLabelSet(
             f"none of the {len(truth)} objects counts, all are crowd or under {min_object_area} px; "
             "AP is undefined: label larger objects"
         )
-    found = _found_annotations(label_set, detections)
-    settings = EvaluationSettings(
-        max_detections=max(1, *(len(found_in.rles) for found_in in detections.values())),
-        min_object_area=min_object_area,
-        iou_thresholds=IOU_THRESHOLDS,
-        libraries=f"pycocotools {version('pycocotools')}",
-    )
-    matches = _matches(_evaluate(label_set, truth, found, settings), settings)
+    # Enough that none is dropped.
+    max_detections = max(1, *(len(one.rles) for one in detections.values()))
+    # pycocotools prints its progress to stdout and has no option against it.
+    with contextlib.redirect_stdout(io.StringIO()):
+        matches = _matches(_evaluate(_coco(label_set, truth), _coco(label_set, found), max_detections))
     curves = {iou: precision_recall(matches, iou) for iou in IOU_THRESHOLDS}
     precision = {iou: precision_at_grid(*curve) for iou, curve in curves.items()}
     ap = {iou: float(np.mean(values)) for iou, values in precision.items()}
     return AveragePrecision(
-        settings=settings,
+        settings=(
+            f"COCO 101-point AP, segm, class-agnostic, all areas, maxDets {max_detections}, "
+            f"objects < {min_object_area} px ignored, pycocotools {version('pycocotools')}"
+        ),
         ap=ap,
         ap_50_95=float(np.mean([ap[iou] for iou in COCO_IOU_THRESHOLDS])),
         area_ap={iou: area_under_curve(*curve) for iou, curve in curves.items()},
@@ -167,85 +151,44 @@ def _check_detections(label_set: LabelSet, detections: Mapping[int, Detections])
                 )
 
 
-def _truth_annotations(label_set: LabelSet, min_object_area: int) -> list[dict[str, Any]]:
-    pictures = {image.image_id: number for number, image in enumerate(label_set.images, start=1)}
-    return [
-        _annotation(
-            number,
-            pictures[labelled.image_id],
-            labelled.rle,
-            iscrowd=int(labelled.is_crowd or labelled.rle.area < min_object_area),
-        )
-        for number, labelled in enumerate(label_set.objects, start=1)
-    ]
+def _annotation(picture: int, rle: Rle, **more: float) -> dict[str, Any]:
+    return {"image_id": picture, "category_id": 1, "segmentation": rle.to_coco(), "area": rle.area, **more}
 
 
-def _found_annotations(label_set: LabelSet, detections: Mapping[int, Detections]) -> list[dict[str, Any]]:
-    found = [
-        (picture, rle, score)
-        for picture, image in enumerate(label_set.images, start=1)
-        for rle, score in zip(detections[image.image_id].rles, detections[image.image_id].scores.tolist(), strict=True)
-    ]
-    return [
-        _annotation(number, picture, rle, iscrowd=0, score=score)
-        for number, (picture, rle, score) in enumerate(found, start=1)
-    ]
-
-
-def _annotation(number: int, picture: int, rle: Rle, **more: float) -> dict[str, Any]:
-    """Return an annotation as pycocotools needs it; ids and pictures count from 1, because id 0 means unmatched."""
-    return {
-        "id": number,
-        "image_id": picture,
-        "category_id": 1,
-        "segmentation": rle.to_coco(),
-        "area": rle.area,
-        **more,
-    }
-
-
-def _evaluate(
-    label_set: LabelSet, truth: list[dict[str, Any]], found: list[dict[str, Any]], settings: EvaluationSettings
-) -> COCOeval:
-    """Match detections to objects by pycocotools."""
-    # pycocotools prints its progress to stdout and has no option against it.
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluator = COCOeval(_coco(label_set, truth), _coco(label_set, found), "segm")
-        evaluator.params.useCats = 0
-        evaluator.params.iouThrs = np.array(settings.iou_thresholds)
-        evaluator.params.maxDets = [settings.max_detections]
-        evaluator.params.areaRng = [[0, 1e10]]
-        evaluator.params.areaRngLbl = ["all"]
-        evaluator.evaluate()
+def _evaluate(truth: COCO, found: COCO, max_detections: int) -> COCOeval:
+    evaluator = COCOeval(truth, found, "segm")
+    evaluator.params.useCats = 0
+    evaluator.params.iouThrs = np.array(IOU_THRESHOLDS)
+    evaluator.params.maxDets = [max_detections]
+    evaluator.params.areaRng = [[0, 1e10]]
+    evaluator.params.areaRngLbl = ["all"]
+    evaluator.evaluate()
     return evaluator
 
 
 def _coco(label_set: LabelSet, annotations: list[dict[str, Any]]) -> COCO:
+    """Number pictures and annotations from 1, because pycocotools takes id 0 for "unmatched"."""
     coco = COCO()
     coco.dataset = {
         "images": [
             {"id": number, "height": image.height, "width": image.width}
             for number, image in enumerate(label_set.images, start=1)
         ],
-        "annotations": annotations,
+        "annotations": [{"id": number, **annotation} for number, annotation in enumerate(annotations, start=1)],
         "categories": [{"id": 1, "name": "object"}],
     }
     coco.createIndex()
     return coco
 
 
-def _matches(evaluator: COCOeval, settings: EvaluationSettings) -> Matches:
-    thresholds = len(settings.iou_thresholds)
-    fates = [
-        _picture_fate(evaluator, number, fate, thresholds) for number, fate in enumerate(evaluator.evalImgs, start=1)
-    ]
+def _matches(evaluator: COCOeval) -> Matches:
+    fates = [_picture_fate(evaluator, number, fate) for number, fate in enumerate(evaluator.evalImgs, start=1)]
     scores = np.concatenate([fate["scores"] for fate in fates])
     order = np.argsort(-scores, kind="stable")
     matched, ignored, iou = (
         np.concatenate([fate[key] for fate in fates], axis=1)[:, order] for key in ("matched", "ignored", "iou")
     )
     return Matches(
-        iou_thresholds=settings.iou_thresholds,
         picture=np.repeat(np.arange(len(fates)), [len(fate["scores"]) for fate in fates])[order],
         scores=scores[order],
         hit=matched & ~ignored,
@@ -255,10 +198,10 @@ def _matches(evaluator: COCOeval, settings: EvaluationSettings) -> Matches:
     )
 
 
-def _picture_fate(evaluator: Any, number: int, fate: dict[str, Any] | None, thresholds: int) -> dict[str, Any]:
+def _picture_fate(evaluator: Any, number: int, fate: dict[str, Any] | None) -> dict[str, Any]:
     """Convert one of `evalImgs` to arrays; None, a picture without objects and detections, gives empty ones."""
     if fate is None:
-        empty = np.zeros((thresholds, 0))
+        empty = np.zeros((len(IOU_THRESHOLDS), 0))
         return {"scores": np.zeros(0), "matched": empty > 0, "ignored": empty > 0, "iou": empty, "objects": 0}
     matched = fate["dtMatches"] > 0
     iou = np.zeros(matched.shape)

@@ -13,16 +13,16 @@ import numpy as np
 from tabletop_interaction.arrays import Bools, Floats, Ints
 
 COCO_IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+IOU_THRESHOLDS = (0.3, *COCO_IOU_THRESHOLDS)
 RECALL_GRID: Floats = np.linspace(0.0, 1.0, 101)
 PRECISIONS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Matches of detections, best score first; T IoU thresholds, D detections, P pictures.
+    """Matches of D detections, best score first, in P pictures at the T `IOU_THRESHOLDS`.
 
     Attributes:
-        iou_thresholds: T of them.
         picture: (D,) int64, index of the detection's picture in the order of ids.
         scores: (D,) float64, not increasing.
         hit: (T, D) bool, matched to an object that counts.
@@ -31,7 +31,6 @@ class Matches:
         objects: (P,) int64, objects that count in each picture.
     """
 
-    iou_thresholds: tuple[float, ...]
     picture: Ints
     scores: Floats
     hit: Bools
@@ -58,13 +57,13 @@ def precision_recall(matches: Matches, iou: float, picture_weights: Floats | Non
 
     Args:
         matches: of the detections.
-        iou: one of the IoU thresholds.
+        iou: one of `IOU_THRESHOLDS`.
         picture_weights: (P,) how often each picture counts, by default once; twice is the same as two copies.
 
     Returns:
         recall and precision, (hits,) float64 each; recall is NaN if the weighted pictures have no object.
     """
-    row = matches.iou_thresholds.index(iou)
+    row = IOU_THRESHOLDS.index(iou)
     weights = np.ones(len(matches.objects)) if picture_weights is None else picture_weights
     weight = weights[matches.picture]
     hits = np.flatnonzero(matches.hit[row])
@@ -100,7 +99,7 @@ def recalls_at_precisions(recall: Floats, precision: Floats) -> dict[float, floa
 
 def mean_matched_iou(matches: Matches, iou: float) -> float:
     """Return the mean IoU of the detections that are correct at threshold `iou`; NaN without any."""
-    row = matches.iou_thresholds.index(iou)
+    row = IOU_THRESHOLDS.index(iou)
     hit = matches.hit[row]
     return float(np.mean(matches.iou[row, hit])) if hit.any() else float("nan")
 
@@ -129,13 +128,13 @@ def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float =
         raise ValueError(f"none of {samples} draws holds an object; take more samples")
     values = np.array(
         [
-            [coco_101_point(*precision_recall(matches, iou, weights)) for iou in matches.iou_thresholds]
+            [coco_101_point(*precision_recall(matches, iou, weights)) for iou in IOU_THRESHOLDS]
             for weights in draws.astype(np.float64)
         ]
     )
-    coco_rows = [matches.iou_thresholds.index(iou) for iou in COCO_IOU_THRESHOLDS]
+    coco_rows = [IOU_THRESHOLDS.index(iou) for iou in COCO_IOU_THRESHOLDS]
     return Intervals(
-        ap={iou: _interval(values[:, row], level) for row, iou in enumerate(matches.iou_thresholds)},
+        ap={iou: _interval(values[:, row], level) for row, iou in enumerate(IOU_THRESHOLDS)},
         ap_50_95=_interval(values[:, coco_rows].mean(axis=1), level),
         level=level,
         samples=samples,
