@@ -180,7 +180,7 @@ class GroundTruth(Protocol):
 
 
 @runtime_checkable
-class Arranging(GroundTruth, Protocol):
+class Arranging(Backend, GroundTruth, Protocol):
     """A backend that can put objects at given poses; for goals and benchmarks, never for agents."""
 
     def outlines(self) -> dict[int, Floats]:

@@ -14,13 +14,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats, Picture, Points
-from tabletop_interaction.envs.backend import Arena, Arranging, Backend, ObjectState, Pictures
+from tabletop_interaction.envs.backend import Arena, Arranging, ObjectState, Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 
@@ -38,10 +37,6 @@ _CELL_M = 0.004
 _MARGIN_M = 0.2
 
 GoalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
-
-class ArrangingBackend(Backend, Arranging, Protocol):
-    """A backend on which goals can be drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +69,7 @@ class Goal:
     arrangement: Arrangement | None = None
 
 
-def lay_goal(backend: ArrangingBackend, rng: np.random.Generator, displaced: int | None = None) -> Goal:
+def lay_goal(backend: Arranging, rng: np.random.Generator, displaced: int | None = None) -> Goal:
     """Draw a scene and a goal, take the goal's pictures, and leave the table at the start.
 
     A scene without space for the goal is replaced by another.
@@ -169,7 +164,7 @@ def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
     return Goal(pictures)
 
 
-def _shown(backend: ArrangingBackend, wanted: Arrangement) -> Goal | None:
+def _shown(backend: Arranging, wanted: Arrangement) -> Goal | None:
     """Arrange the goal, take its pictures, and return to the start; None if an object fell, rolled or was pushed."""
     backend.arrange(wanted.goal)
     goal, pictures = backend.object_states(), backend.observe()

@@ -10,7 +10,7 @@ from gymnasium.utils import EzPickle
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
-from tabletop_interaction.envs.goals import MAX_DISPLACED, ArrangingBackend, Goal, GoalPaths, lay_goal, load_goal
+from tabletop_interaction.envs.goals import MAX_DISPLACED, Goal, GoalPaths, lay_goal, load_goal
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
 from tabletop_interaction.envs.pick_place_env import Info, Interacted, Observation, PickPlaceEnv
 from tabletop_interaction.errors import InvalidConfiguration
@@ -162,13 +162,13 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         name = self.views[0].name
         return np.hstack([self._pictures[name], self._goal.pictures[name]])
 
-    def _arranging(self) -> ArrangingBackend:
+    def _arranging(self) -> Arranging:
         if not isinstance(self.backend, Arranging):
             raise InvalidConfiguration(
                 f"{type(self.backend).__name__} cannot arrange objects, so no goal can be drawn; pass goal= with "
                 "picture files taken by its cameras, or use the simulation"
             )
-        return cast(ArrangingBackend, self.backend)
+        return self.backend
 
     def _judge_of_episode(self) -> Judge | None:
         judge = self.judge

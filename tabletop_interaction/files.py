@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -70,17 +70,10 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
-@contextmanager
-def atomic_file(path: AnyPath) -> Iterator[BinaryIO]:
-    """A binary stream whose content replaces `path` when the block ends without an error; see `atomic_path`."""
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        yield file
-
-
 def write_file(path: AnyPath, content: str | bytes) -> None:
     """Write a whole file, text as UTF-8; see `atomic_path`."""
-    with atomic_file(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_json(path: AnyPath, value: Any, indent: int | None = 2, *, sort_keys: bool = False) -> None:
@@ -395,9 +388,9 @@ def _first_content(path: Path, *, hidden: bool) -> str | None:
     if not path.is_dir():
         return path.name
     passed = (_TEMPORARY, _LOCK, MARK) if hidden else (".",)
-    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith(passed))
-    return next((entry.name for entry in entries if _has_file(entry)), None)
-
-
-def _has_file(path: Path) -> bool:
-    return not path.is_dir() or any(not each.is_dir() for each in path.rglob("*"))
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(passed):
+            continue
+        if not entry.is_dir() or any(not each.is_dir() for each in entry.rglob("*")):
+            return entry.name
+    return None

@@ -25,8 +25,8 @@ from rich.table import Table
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
-from tabletop_interaction.envs.backend import ObjectState, Split
-from tabletop_interaction.envs.goals import Arrangement, ArrangingBackend, lay_goal
+from tabletop_interaction.envs.backend import Arranging, ObjectState, Split
+from tabletop_interaction.envs.goals import Arrangement, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.simulation import open_simulation
@@ -77,7 +77,7 @@ def measure_agreement(options: JudgeOptions) -> list[JudgedTable]:
     return judged
 
 
-def _judge_scene(backend: ArrangingBackend, rng: np.random.Generator, options: JudgeOptions) -> Iterator[JudgedTable]:
+def _judge_scene(backend: Arranging, rng: np.random.Generator, options: JudgeOptions) -> Iterator[JudgedTable]:
     goal = lay_goal(backend, rng)
     assert goal.arrangement is not None
     start = backend.observe()

@@ -57,7 +57,11 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             self, folder=os.fspath(folder), writer=writer, metadata=metadata, rows_per_shard=rows_per_shard
         )
         gym.Wrapper.__init__(self, env)
-        _check_environment(env)
+        if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
+            raise InvalidConfiguration(
+                f"{env} has no {missing[0]!r}, so its interactions cannot be recorded; wrap an environment of this "
+                "package"
+            )
         self.last_interaction: Interaction | None = None
         self._views = tuple(env.get_wrapper_attr("views"))
         self._writer = open_writer(
@@ -144,11 +148,4 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             step=self._step,
             scene=int(info["scene"]),
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        )
-
-
-def _check_environment(env: gym.Env[Any, Any]) -> None:
-    if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
-        raise InvalidConfiguration(
-            f"{env} has no {missing[0]!r}, so its interactions cannot be recorded; wrap an environment of this package"
         )

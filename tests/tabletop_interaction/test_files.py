@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords
 from tabletop_interaction.files import (
     append_json_line,
-    atomic_file,
     atomic_path,
     check_new_folder,
     check_request,
@@ -74,8 +73,8 @@ def names(folder):
 def test_a_file_takes_the_place_of_the_old_one_once_it_is_whole(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
-    with atomic_file(path) as file:
-        file.write(b"new")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
     assert names(tmp_path) == ["a.json"]
@@ -85,7 +84,7 @@ def test_a_file_takes_the_place_of_the_old_one_once_it_is_whole(tmp_path):
 def test_writing_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
-    with pytest.raises(error), atomic_file(path) as file:
+    with pytest.raises(error), atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.writelines(_broken_off(error))
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.json"]
