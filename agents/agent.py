@@ -20,11 +20,7 @@ class Agent(Protocol):
 
 
 class RandomAgent:
-    """Draws actions uniformly from the action box.
-
-    Args:
-        rng: its random numbers.
-    """
+    """Draws actions uniformly from the action box."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng

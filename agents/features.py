@@ -69,7 +69,6 @@ class CropFeatures:
         network: (B, 3, S, S) normalised crops to maps (B, D, h, w); in evaluation mode.
         mean, std: of the network's normalisation, RGB, of pixels in 0 to 1; `mean` is also painted around the mask.
         size: S, pixels.
-        rotations: number of rotations, evenly spaced.
     """
 
     network: nn.Module
@@ -96,12 +95,9 @@ class CropFeatures:
 
 @dataclass(frozen=True, eq=False)
 class TrunkFeatures:
-    """The segmentation network's trunk, run once over the picture and averaged over each mask.
+    """The trunk of a segmentation network in evaluation mode, run once over the picture and averaged over each mask.
 
     It was trained to separate objects from the table, not from each other.
-
-    Attributes:
-        network: in evaluation mode.
     """
 
     network: DeepMask
@@ -129,7 +125,6 @@ class WithColours:
     """Features and a histogram of the mask's colours; the product of two rows is the weighted mean of both products.
 
     Attributes:
-        features: beside the histogram.
         weight: of the histogram, 0 to 1.
     """
 
@@ -150,7 +145,6 @@ def crop_segments(image: Picture, masks: Masks, size: int, rotations: int, aroun
         image: uint8 (H, W, 3).
         masks: bool (N, H, W), none of them empty.
         size: of a crop, pixels.
-        rotations: number of rotations, evenly spaced.
         around: uint8 (3,), the colour outside the mask.
 
     Returns:

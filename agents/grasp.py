@@ -30,7 +30,6 @@ def grasp_from_mask(mask: Mask, view: View) -> GraspPoint:
 
     Args:
         mask: bool (H, W).
-        view: the camera that took the picture.
 
     Raises:
         ValueError: the mask is empty or has another size than the view's pictures.

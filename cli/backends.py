@@ -102,8 +102,6 @@ class BackendOptions:
         """The open Sawyer, with an operator at the terminal; any other backend by its name, to be opened later.
 
         Args:
-            split: what a simulation or a twin draws.
-            terminal: where the operator answers.
             scene: what the operator is asked to lay on the table.
 
         Raises:

@@ -155,8 +155,12 @@ class CompareRearrangement:
         """Play what is missing with a progress bar, print the table, write the files."""
         from tabletop_interaction.benchmarks.rearrangement import run
         from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
+        from tabletop_interaction.benchmarks.rearrangement.folder import read_settings
 
         self._check()
+        if not read_settings(self.out):
+            # Folders of earlier versions may have such settings, and resume only with the same.
+            refuse_unused_parts(self.agents, self.setting)
         check_agents(self.agents, self.setting.inverse_model)
         inverse_model = None if self.setting.inverse_model is None else Path(self.setting.inverse_model)
         load = partial(load_segmenter, self.setting.model, fast=self.setting.fast, device=self.device)
@@ -187,7 +191,6 @@ class CompareRearrangement:
             )
         if not self.split:
             raise InvalidConfiguration("--split names no split; accepted are one or more of train, val and test")
-        refuse_unused_parts(self.agents, self.setting)
 
 
 def _report_death(console: Console, death: WorkerDeath[EpisodeKey]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-import imageio.v2 as imageio
 import numpy as np
 import tyro
 from rich.console import Console
@@ -16,8 +15,9 @@ from rich.table import Table
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.cli.options import options, refuse_ignored
 from tabletop_interaction.envs import Arena
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claim_folder
+from tabletop_interaction.files import claim_folder, write_file
 from tabletop_interaction.real.calibration import capture
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
@@ -357,5 +357,5 @@ class Calibrate:
 def _write_overlays(out: Path, overlays: Mapping[str, Picture]) -> None:
     for view, overlay in overlays.items():
         path = out / f"{view}.png"
-        imageio.imwrite(path, overlay)
+        write_file(path, encode_picture(overlay))
         print(f"{path}: the grid has to lie on the table, x (red) right and y (green) away from the robot")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.cli.backends import BackendOptions, Terminal
-from tabletop_interaction.cli.options import LearnSession, options, refuse_ignored
+from tabletop_interaction.cli.backends import BackendOptions
+from tabletop_interaction.cli.options import LearnSession, options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,22 +64,8 @@ class Learn:
         if model not in (None, "default"):
             model = str(Path(model).resolve())
         config = replace(self.learning, backend=self.world.backend, config=self.world.lab, model=model)
-        self._check()
-        from tabletop_interaction.cli import learn_session
-
-        learn_session.check(self.out, config, resume=self.resume, is_robot=self.world.is_robot)
-        terminal = Terminal()
-        with self.world.opened(config.split, terminal) as backend:
-            held_out = learn_session.open_held_out(self.session.set_name, self.sets_dir, self.session.pictures)
-            with learn_session.opened_run(self.out, config, {"session": asdict(self.session)}) as folder:
-                learn_session.learn_with_display(self.session, config, folder, backend, held_out, terminal)
-                figures, report = learn_session.write_report(folder)
-        for figure in figures:
-            print(f"{figure.name}: {figure.value} ({figure.note})")
-        print(f"{learn_session.summary(folder)}; look: {report}")
-
-    def _check(self) -> None:
-        if self.learning.policy == "random":
-            refuse_ignored(self.learning, "with --policy random", "choice", "random_share", "follow_share")
         self.session.check()
         self.world.check(self.session.workers)
+        from tabletop_interaction.cli.learn_session import run_session
+
+        run_session(self.out, config, self.session, self.world, self.sets_dir, resume=self.resume)

@@ -1,11 +1,11 @@
-"""A session of `tabletop learn`: the parts of the run, connected."""
+"""A session of `tabletop learn`: connects actors, learner, display, curves and evaluations, then reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from tabletop_interaction.agents.learning.actor import check_environment, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
@@ -22,33 +22,51 @@ from tabletop_interaction.agents.learning.run_folder import (
     read_history,
 )
 from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
-from tabletop_interaction.cli.backends import Terminal
-from tabletop_interaction.cli.options import LearnSession
+from tabletop_interaction.cli.backends import BackendOptions, Terminal
+from tabletop_interaction.cli.options import LearnSession, refuse_ignored
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.reports import learning_page
 from tabletop_interaction.reports.learning_display import Curves, LearningDisplay
 from tabletop_interaction.reports.learning_run import read_learning_run
 
-__all__ = ["check", "learn_with_display", "open_held_out", "opened_run", "summary", "write_report"]
+
+def run_session(
+    out: Path, config: LearningConfig, asked: LearnSession, world: BackendOptions, sets_dir: Path, *, resume: bool
+) -> None:
+    """Check everything, learn or resume with a live display, write the report, and print its figures."""
+    _check(out, config, world, resume)
+    terminal = Terminal()
+    with world.opened(config.split, terminal) as backend:
+        held_out = open_held_out(asked.set_name, sets_dir, asked.pictures)
+        with lock_run(out):
+            folder = open_run(out, config, {"session": asdict(asked)})
+            _learn(asked, config, folder, backend, held_out, terminal)
+            report = learning_page.write_report(folder.path)
+            figures = learning_page.essentials(read_learning_run(folder.path))
+    for figure in figures:
+        print(f"{figure.name}: {figure.value} ({figure.note})")
+    interactions = len(read_history(folder))
+    if folder.model.exists():
+        result = f"{folder.model} learned from {interactions} interactions"
+    else:
+        result = (
+            f"nothing was grasped in {interactions} interactions, so nothing was learned; try --pushes 100, or more"
+        )
+    print(f"{result}; look: {report}")
 
 
-def check(out: Path, config: LearningConfig, *, resume: bool, is_robot: bool) -> None:
-    """Find what is wrong before anything is written; errors as `check_run`, `first_network` and `check_environment`."""
-    check_run(out, config, resume=resume)
+def _check(out: Path, config: LearningConfig, world: BackendOptions, resume: bool) -> None:
+    """Find what is wrong before anything is written; errors as of the functions that are called."""
+    if not check_run(out, config, resume=resume) and config.policy == "random":
+        # Runs of earlier versions may have such settings, and resume only with the same.
+        refuse_ignored(config, "with --policy random", "choice", "random_share", "follow_share")
     first_network(config)
-    if not is_robot:
+    if not world.is_robot:
         # A robot is opened for the whole run instead, before anything is written.
         check_environment(config)
 
 
-@contextmanager
-def opened_run(out: Path, config: LearningConfig, others: Mapping[str, Any]) -> Iterator[RunFolder]:
-    """The run's folder, locked in this block."""
-    with lock_run(out):
-        yield open_run(out, config, others)
-
-
-def learn_with_display(
+def _learn(
     asked: LearnSession,
     config: LearningConfig,
     folder: RunFolder,
@@ -56,16 +74,7 @@ def learn_with_display(
     held_out: HeldOutPictures,
     terminal: Terminal,
 ) -> None:
-    """Learn, or resume, with bars, TensorBoard's curves and evaluations.
-
-    Args:
-        asked: options of the session.
-        config: of the run.
-        folder: of the run.
-        backend: what moves things, open or by name.
-        held_out: pictures of the evaluations.
-        terminal: where the bars are.
-    """
+    """Learn, or resume, with bars, TensorBoard's curves and evaluations."""
     began, first = began_at(folder), len(read_history(folder))
     evaluations = Evaluations(folder, held_out, asked.evaluate_every, config.interactions)
     curves, display = Curves(folder, first), LearningDisplay(config, folder)
@@ -76,20 +85,6 @@ def learn_with_display(
                 learn(config, folder, workers, _Callback(display, curves, evaluations, workers), began)
         finally:
             curves.close()
-
-
-def write_report(folder: RunFolder) -> tuple[list[Any], Path]:
-    """Write the run's page; its most important figures, and where it is."""
-    report = learning_page.write_report(folder.path)
-    return list(learning_page.essentials(read_learning_run(folder.path))), report
-
-
-def summary(folder: RunFolder) -> str:
-    """One line about what was learned."""
-    interactions = len(read_history(folder))
-    if not folder.model.exists():
-        return f"nothing was grasped in {interactions} interactions, so nothing was learned; try --pushes 100, or more"
-    return f"{folder.model} learned from {interactions} interactions"
 
 
 @contextmanager
@@ -122,12 +117,10 @@ class _Callback:
         self._workers = workers
 
     def interacted(self, line: HistoryLine) -> None:
-        """Show an interaction."""
         self._display.interacted(line, int(getattr(self._workers, "deaths", 0)))
         self._curves.interacted(line)
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
-        """Show an update of the network, and evaluate the network when it is time."""
         self._display.updated(update)
         self._curves.updated(update)
         if (document := self._evaluations.updated(update, network)) is not None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import imageio.v2 as imageio
 import tyro
 from rich.progress import track
 
 from tabletop_interaction.cli.options import NetworkOptions, options
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import claim_folder, write_file
 from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.overlays import overlay, overlay_names
@@ -81,7 +81,7 @@ class Segment:
                 # Turned upright, so that the masks fit what a viewer shows.
                 picture = read_picture(path, upright=True)
                 detections = detect(segmenter, picture, self.longer_side)
-                imageio.imwrite(self.out / overlays[number - 1], overlay(picture, detections))
+                write_file(self.out / overlays[number - 1], encode_picture(overlay(picture, detections)))
                 results += coco_results(number, str(path), detections)
         finally:
             # When something stops the loop, the masks of the photos before it are kept.

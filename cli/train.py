@@ -62,7 +62,8 @@ class Train:
         self._check()
         check_device(self.session.device)
         # Before labelling and decoding, which write and take their time.
-        check_run_folder(self.out, self.training, None, any_steps=self.minutes is not None)
+        if check_run_folder(self.out, self.training, None, any_steps=self.minutes is not None) is None:
+            self._refuse_ignored_settings()
         was_finished = is_finished(self.out)
         with progress_bars() as show:
             examples = self._examples(show)
@@ -89,11 +90,14 @@ class Train:
             refuse_ignored(self, "with --coco", "carry_labels")
         if self.minutes is not None:
             refuse_ignored(self.training, "with --minutes", "steps")
+        check_run_path(self.out)
+
+    def _refuse_ignored_settings(self) -> None:
+        """Only for a new run: one of an earlier version may have such settings, and resumes only with the same."""
         if self.training.loss != "robust-set":
             refuse_ignored(self.training, "without --loss robust-set", "iou_bound")
         if not self.training.crops.paste_share:
             refuse_ignored(self.training.crops, "with --paste-share 0", "shadow_share")
-        check_run_path(self.out)
 
     def _examples(self, show: ShowBar) -> ExampleSet:
         from tabletop_interaction.agents.labelling.examples import recorded_examples

@@ -35,7 +35,6 @@ class ExampleBuilder:
     computed again for the episodes that have grown.
 
     Args:
-        records: folder of the interactions.
         pictures: folder of the decoded pictures, 0.45 MB each.
         carry: use a mask in every picture in which its object still stands (`carry_masks`); the paper does not. This
             decodes every picture.
@@ -149,7 +148,6 @@ def recorded_examples(
     At most as many examples without an object as with one are used: random picks give mostly background.
 
     Args:
-        folder: of the interactions.
         progress: called with the kind of work ("labels" or "pictures"), how many are done and how many there are.
         carried: as `carry` of `ExampleBuilder`.
 

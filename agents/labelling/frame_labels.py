@@ -51,13 +51,10 @@ class PairLabel:
     """The label that one pair of pictures gives in one view.
 
     Attributes:
-        interaction_id: of the interaction.
-        view: name of the camera.
         pair: "pick" labels the picture before, "place" the picture after.
         label: see the module.
         click_xy: pixel x, y of the pick or place point.
         mask: what moved; None if nothing did.
-        labeller: version of the labeller.
     """
 
     interaction_id: str

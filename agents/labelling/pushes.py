@@ -88,7 +88,6 @@ def passive_examples(
     Args:
         backend: a name for `open_backend`, or an open Backend, which stays open.
         out: folder of the examples; new, empty, or begun with the same configuration.
-        config: see `PassiveConfig`.
         on_pushes: called with the number of finished pushes, of all pushes, and of masks so far.
 
     Returns:
@@ -129,9 +128,6 @@ def clip_examples(
     """The examples of a clip in one view, each with its picture.
 
     Args:
-        clip: the push.
-        view: one of its cameras.
-        motion: what moves in this view.
         name: beginning of the pictures' keys.
         keep_empty: take background from the last frame if no frame has a mask.
     """

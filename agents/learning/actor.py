@@ -83,9 +83,6 @@ class HypothesisAgent:
 
     Args:
         segmenter: makes the hypotheses; None while there is none.
-        views: the cameras.
-        arena: the rectangle that actions span.
-        rng: its random numbers.
         choice: see `CHOICES`.
         random_share: share of the actions that are random whatever is seen, so that the agent also finds objects that
             the network does not propose.
@@ -180,8 +177,6 @@ class Actor(AbstractContextManager["Actor"]):
 
     Args:
         env: records the interactions; closed with the actor.
-        agent: chooses the actions.
-        folder: of the run.
         session: seed of the first scene; no other session of the run has it.
     """
 
@@ -265,9 +260,7 @@ def open_actor(
     """Open environment, records and policy of one actor.
 
     Args:
-        config, folder: of the run.
         already_there: interactions of the run when this session began.
-        number: of the actor in this session.
         backend: replaces the configuration's, for example by an open Backend; closed with the actor.
     """
     session = session_seed(config.seed, already_there, number)

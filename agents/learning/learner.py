@@ -51,8 +51,6 @@ class Update:
         steps_planned: training steps of the whole run.
         score_loss, mask_loss, mask_iou: as in `StepReport`.
         learning_rate: of the last step.
-        objects: examples with a mask.
-        background: examples without one.
         seconds: of work since the run began.
     """
 
@@ -72,12 +70,10 @@ class Learner:
     """Learns in updates and saves its state after each; made by `open_learner`.
 
     Args:
-        config, folder: of the run.
         network: to start with, on its device.
         passive: examples to start with.
 
     Attributes:
-        interactions: number of interactions that it has learned from.
         last_update: None before the first.
     """
 

@@ -78,7 +78,6 @@ def learn(
     Args:
         config, folder: of the run, opened by `open_run`.
         workers: act and learn; in the state on disk.
-        callback: is notified.
         began: see `began_at`.
     """
 

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from tabletop_interaction.agents.learning.actor import Actor, open_actor
-from tabletop_interaction.agents.learning.collecting import Deaths, ray_session, result
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Learner, Update, first_network, open_learner
+from tabletop_interaction.agents.learning.ray_calls import DIED, RayCalls, ray_session
 from tabletop_interaction.agents.learning.run_folder import (
     LabelledInteraction,
     RunFolder,
@@ -104,7 +104,6 @@ class RayWorkers:
     """The `Workers` of a learning run as Ray actors; made by `open_ray_workers`, whose arguments it shares.
 
     Args:
-        ray: the module, initialised.
         options: `device` and `threads` of the learner.
     """
 
@@ -117,15 +116,15 @@ class RayWorkers:
         self._actors = actors
         self._options = options
         self._began = began
-        self._deaths = Deaths()
+        self._calls = RayCalls(ray)
         self._known = {line.id for line in read_history(folder)}
         self._already_there = len(self._known)
         self._started = 0
         self._made: deque[LabelledInteraction] = deque()
-        self._acting: dict[Any, Any] = {}
         self._idle: list[Any] = []
         self._to_learn: deque[list[LabelledInteraction]] = deque()
-        self._learning: list[Any] = []
+        # Reference of the weights that the update under way will give.
+        self._next_weights: Any = None
         self._finished: deque[tuple[Update, Any]] = deque()
         self._version = 0
         self._open_learner()
@@ -134,7 +133,7 @@ class RayWorkers:
     @property
     def deaths(self) -> int:
         """Number of actors and learners that died and were replaced."""
-        return self._deaths.total
+        return self._calls.deaths
 
     @property
     def learned(self) -> Update | None:
@@ -163,7 +162,7 @@ class RayWorkers:
         """
         while not self._made:
             self._start_acting()
-            self._wait_for([*self._acting, *self._learning[:1]])
+            self._take_next()
         return self._made.popleft()
 
     def begin_update(self, interactions: list[LabelledInteraction]) -> None:
@@ -173,16 +172,16 @@ class RayWorkers:
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
         """Updates that are done and were not yielded before; `wait` for all that were begun."""
-        while self._finished or (wait and self._learning):
+        while self._finished or (wait and self._to_learn):
             if self._finished:
                 update, self._reported_weights = self._finished.popleft()
                 yield update
             else:
-                self._wait_for([self._learning[0]])
+                self._take_next()
 
     def close(self) -> None:
         """Let the actors seal their records."""
-        for actor in [*self._idle, *self._acting.values()]:
+        for actor in [*self._idle, *(one for one in self._calls.actors.values() if one is not self._learner)]:
             try:
                 self._ray.get(actor.close.remote(), timeout=_SEALING_S)
             except (self._ray.exceptions.RayError, TimeoutError):
@@ -198,31 +197,23 @@ class RayWorkers:
         """Let idle and new actors act, unless enough is under way or the learner is behind."""
         missing = self._config.interactions - len(self._known)
         wanted = 0 if len(self._to_learn) >= UPDATES_AHEAD else min(missing, self._actors)
-        for _ in range(wanted - len(self._acting)):
+        acting = len(self._calls.actors) - (self._learner in self._calls.actors.values())
+        for _ in range(wanted - acting):
             actor = self._idle.pop() if self._idle else self._start_actor()
-            self._acting[actor.interact.remote(self._version, [self._weights])] = actor
+            self._calls.actors[actor.interact.remote(self._version, [self._weights])] = actor
 
-    def _wait_for(self, references: list[Any]) -> None:
-        """Wait until one of these is done, and take its result."""
-        (done, *_), _ = self._ray.wait(references, num_returns=1)
-        if done in self._learning[:1]:
-            self._take_update()
-        else:
-            self._take_interaction(done)
-
-    def _take_interaction(self, done: Any) -> None:
-        actor = self._acting.pop(done)
-        try:
-            interaction: LabelledInteraction = result(self._ray, done)
-        except self._ray.exceptions.RayActorError as error:
-            self._count_death(actor, error)
+    def _take_next(self) -> None:
+        """Wait until an actor or the learner is done, and take its result."""
+        actor, found = self._calls.next()
+        if actor is self._learner:
+            self._take_update(found)
+        elif found is DIED:
             # On disk are the interactions that it finished, and some that living actors are about to return.
-            for found in unknown_interactions(self._folder, self._known):
-                self._add(found)
-            return
-        self._deaths.in_a_row = 0
-        self._idle.append(actor)
-        self._add(interaction)
+            for interaction in unknown_interactions(self._folder, self._known):
+                self._add(interaction)
+        else:
+            self._idle.append(actor)
+            self._add(found)
 
     def _add(self, interaction: LabelledInteraction) -> None:
         if interaction.id not in self._known:
@@ -240,41 +231,26 @@ class RayWorkers:
         """Start a learner, again if the cluster places it on a node that is already dead."""
         self._learned: Update | None
         gpus = 1 if self._options[0] == "cuda" else 0
-        while True:
+        found = DIED
+        while found is DIED:
             remote = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0)(RemoteLearner)
             self._learner = remote.remote(self._config, str(self._folder.path), *self._options)
-            self._weights = self._learner.weights.remote()
-            self._version += 1
-            try:
-                self._learned = result(self._ray, self._learner.last_update.remote())
-                return
-            except self._ray.exceptions.RayActorError as error:
-                self._count_death(self._learner, error)
+            self._weights, self._version = self._learner.weights.remote(), self._version + 1
+            found = self._calls.result(self._learner, self._learner.last_update.remote())
+        self._learned = found
 
     def _start_learning(self) -> None:
-        if self._to_learn and not self._learning:
-            self._learning = self._learner.update.options(num_returns=2).remote(self._to_learn[0], self._began)
+        if self._to_learn and self._learner not in self._calls.actors.values():
+            update = self._learner.update.options(num_returns=2)
+            done, self._next_weights = update.remote(self._to_learn[0], self._began)
+            self._calls.actors[done] = self._learner
 
-    def _take_update(self) -> None:
-        (done, weights), self._learning = self._learning, []
-        try:
-            update: Update = result(self._ray, done)
-        except self._ray.exceptions.RayActorError as error:
-            self._count_death(self._learner, error)
-            self._replace_learner()
+    def _take_update(self, update: Any) -> None:
+        if update is not DIED:
+            self._weights, self._version = self._next_weights, self._version + 1
+            self._finish(update)
             return
-        self._deaths.in_a_row = 0
-        self._weights, self._version = weights, self._version + 1
-        self._finish(update)
-
-    def _finish(self, update: Update) -> None:
-        self._to_learn.popleft()
-        self._learned = update
-        self._finished.append((update, self._weights))
-        self._start_learning()
-
-    def _replace_learner(self) -> None:
-        """Resume from the state on disk, which may already hold the update that the dead learner did not return."""
+        # The state on disk may already hold the update that the dead learner did not return.
         before = self._learned
         self._open_learner()
         if self._learned is not None and self._learned != before:
@@ -282,10 +258,11 @@ class RayWorkers:
         else:
             self._start_learning()
 
-    def _count_death(self, actor: Any, error: Exception) -> None:
-        # One that is only out of reach must not write beside its successor.
-        self._ray.kill(actor)
-        self._deaths.add(error)
+    def _finish(self, update: Update) -> None:
+        self._to_learn.popleft()
+        self._learned = update
+        self._finished.append((update, self._weights))
+        self._start_learning()
 
 
 @contextmanager
@@ -304,8 +281,6 @@ def open_ray_workers(
         config, folder: of the run; on a cluster all nodes see the folder under the same path.
         actors: number of actors at once, 1 or more.
         address: of a cluster; None starts Ray here.
-        device: of the learner.
-        began: see `began_at`.
 
     Raises:
         InvalidConfiguration: Ray is not installed, or the cluster is too small.

@@ -58,9 +58,7 @@ class HistoryLine:
 
     Attributes:
         number: place in the history, from 1; 0 while the interaction is not in it.
-        id: of the interaction's row.
         policy, view, score, hypotheses: of the `Attempt`.
-        pick_outcome: a `PickOutcome`.
         grasped: whether the gripper reports that it held something.
         moved: whether the frame difference at the pick found something in any view.
         seconds: of work since the run began.
@@ -110,9 +108,6 @@ class LabelledInteraction:
 class RunFolder:
     """The paths of a run's files; see the module.
 
-    Args:
-        path: of the folder.
-
     Attributes:
         labels: where `label_folder` looks for the labels.
         evaluations: figures and pictures by number of interactions.
@@ -141,15 +136,17 @@ def lock_run(path: Path) -> AbstractContextManager[None]:
     return lock_file(path / ".lock", blocking=False)
 
 
-def check_run(path: Path, config: LearningConfig, *, resume: bool = False) -> None:
-    """Check that a run can begin or resume in a folder; changes nothing.
+def check_run(path: Path, config: LearningConfig, *, resume: bool = False) -> bool:
+    """Check that a run can begin or resume in a folder; return whether there is one. Changes nothing.
 
     Raises:
         InvalidConfiguration: `resume`, and there is no run.
         ForeignFolder: the folder holds something else, or a run with another configuration.
     """
-    if check_request(RunFolder(path).request, _request(config), "a learning run") is None and resume:
+    exists = check_request(RunFolder(path).request, _request(config), "a learning run") is not None
+    if resume and not exists:
         raise InvalidConfiguration(f"there is no run in {path} to resume; leave --resume out to begin one")
+    return exists
 
 
 def open_run(path: Path, config: LearningConfig, others: Mapping[str, Any] | None = None) -> RunFolder:
@@ -163,9 +160,8 @@ def open_run(path: Path, config: LearningConfig, others: Mapping[str, Any] | Non
     Raises:
         ForeignFolder: the folder holds something else, or a run with another configuration; nothing was written.
     """
-    check_run(path, config)
     folder = RunFolder(path)
-    if not folder.request.exists():
+    if not check_run(path, config):
         write_json(folder.request, {**_request(config), **(others or {})})
     for file in (folder.history, folder.updates):
         repair_json_lines(file)

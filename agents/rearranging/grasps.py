@@ -80,8 +80,6 @@ def choose_grasps(
         displacement: (2,) by which the object is to be moved; None if that is not known.
         others: (M, 2) each, footprints of the other objects.
         failed: grasps that held nothing.
-        arena: where picks must lie.
-        gripper: see `GripperShape`.
         poor: grasps that held the object but put it down badly.
     """
     first = minor_axis_angle(footprint)
@@ -131,7 +129,6 @@ class GraspMemory:
         """Remember the outcome of a pick-and-place.
 
         Args:
-            grasp: that was made.
             wanted: the action that was asked for.
             place: (2,) where the object's centroid should then be.
             info: of the step; `pick_outcome` and `pick_place` are read.

@@ -53,9 +53,6 @@ class Match:
     """A segment now and the segment of the goal that shows the same object.
 
     Attributes:
-        now: number of the segment now.
-        goal: number of the goal's segment.
-        similarity: of the two, up to 1.
         stands: whether the object looks the same at the same place, so that it is at its goal.
     """
 
@@ -107,7 +104,6 @@ class AppearanceMatcher:
 
     Attributes:
         features: describe segments; only those that changed are described.
-        config: see `MatchingConfig`.
     """
 
     features: DescribesSegments
@@ -163,8 +159,6 @@ def assign(
         similarities: (N, M) up to 1.
         distances_px: (N, M) between the segments' centroids.
         like_area: (N, M) whether the two have about the same area.
-        diagonal_px: of the picture.
-        config: see `MatchingConfig`.
     """
     allowed = similarities >= config.least_similarity
     in_place = like_area & (distances_px <= config.place_px)
@@ -182,7 +176,6 @@ def changed_shares(segmented: SegmentedPicture, other: Picture) -> Floats:
     """(N,) float64: the share of each mask's pixels that look different in another picture of the same view.
 
     Args:
-        segmented: N segments.
         other: uint8 (H, W, 3) RGB.
     """
     changed = differing_pixels(segmented.image, other)

@@ -96,13 +96,7 @@ class Move:
 
 
 def plan_move(objects: Sequence[TableObject], arena: Arena, config: PlanningConfig) -> Move:
-    """The next move.
-
-    Args:
-        objects: all on the table.
-        arena: where places must lie.
-        config: see `PlanningConfig`.
-    """
+    """The next move."""
     waiting = [i for i, one in enumerate(objects) if _waits(one, config.within_px)]
     inexact = [i for i, one in enumerate(objects) if _waits(one, config.aim_px) and i not in waiting]
     blockers = {i: _blockers(i, objects, arena, config) for i in waiting + inexact}

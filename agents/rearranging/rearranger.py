@@ -66,10 +66,6 @@ class Decision:
     """What the agent saw, and its action: for drawing, and for finding the step that went wrong.
 
     Attributes:
-        view: name of the view that decided.
-        now: the picture now and its segments.
-        goal: the goal's.
-        matches: segments that show the same object.
         distances_px: (len(matches),) float64, from each matched segment to its goal; 0 where it stands.
         move: which object goes where, by number of the segment now, or why none does.
         grasp: of the object; None if nothing is moved.
@@ -93,8 +89,6 @@ class Rearranger:
         segmenter: finds the segments of a picture, such as `segmentation.Segmenter`.
         matcher: finds those that show the same object, such as `matching.AppearanceMatcher`.
         views: the cameras; the first one decides.
-        arena: the rectangle that actions span.
-        config: see `RearrangerConfig`.
 
     Attributes:
         decision: of the last `act`; None before the first.

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.agents.learning.run_folder import open_run
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 
 def _learn(tmp_path: Path, *arguments: str) -> int:
@@ -48,6 +51,28 @@ def test_a_run_leaves_everything_that_the_report_needs(
     assert len((out / "history.jsonl").read_text().splitlines()) == 4
     assert _learn(tmp_path, "--interactions", "5", "--model", str(untrained)) == 1
     assert "interactions 4, not 5" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("tiny_sets")
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_run_begun_with_settings_that_are_refused_today_resumes(
+    resume: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Earlier versions accepted and recorded settings of the choice also with --policy random.
+    ignored = ["--choice", "random", "--random-share", "0.5", "--follow-share", "0"]
+    config = LearningConfig(
+        interactions=2,
+        policy="random",
+        choice="random",
+        random_share=0.5,
+        follow_share=0.0,
+        update_interval=2,
+        steps_per_interaction=1,
+        training=TrainingConfig(batch_size=2),
+    )
+    open_run(tmp_path / "run", config)
+    assert _learn(tmp_path, "--interactions", "2", "--policy", "random", *ignored, *resume) == 0
+    assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,7 @@ def test_the_benchmark_prints_a_table_and_resumes(tmp_path: Path, capsys: pytest
     document = json.loads((tmp_path / "out" / "results.json").read_text())
     assert document["agents"]["oracle"]["success"]["trials"] == 2
     assert len((tmp_path / "out" / "episodes.jsonl").read_text().splitlines()) == 2
+    # Earlier versions accepted and recorded settings of parts that no agent uses.
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    (tmp_path / "out" / "settings.json").write_text(json.dumps({**settings, "features": "trunk"}))
+    assert main([*command, "--seed", "200", "--episodes", "2", "--features", "trunk"]) == 0

@@ -1,6 +1,8 @@
 """`tabletop segment` on photos of several sizes."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,23 @@ def test_the_same_command_may_write_again(untrained: Path, photos: list[Path], t
     assert main(arguments) == 0
 
 
+def test_an_overlay_that_cannot_be_written_leaves_the_earlier_one_whole(
+    untrained: Path, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["segment", str(photos[0]), "--model", str(untrained), "--out", str(out), "--fast"]
+    assert main([*arguments, "--min-score", "0"]) == 0
+    earlier = (out / "small.png").read_bytes()
+
+    def is_full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", is_full)
+    assert main([*arguments, "--min-score", "1"]) == 1
+    assert (out / "small.png").read_bytes() == earlier
+    assert not list(out.glob(".tmp-*"))
+
+
 def test_finding_nothing_is_said(
     untrained: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,8 +82,8 @@ def test_finding_nothing_is_said(
         (["gone.jpg"], "gone.jpg does not exist"),
         ([str(Path(__file__))], "cannot be read as a picture"),
         ([str(Path(__file__).parent)], "is a folder"),
-        (["x.jpg", "--min-score", "3"], "min_score is 3.0; give a probability between 0 and 1"),
-        (["x.jpg", "--max-area-share", "0"], "max_area_share is 0.0; give a share above 0 and up to 1"),
+        (["x.jpg", "--min-score", "3"], "min_score is 3.0; accepted is 0 to 1"),
+        (["x.jpg", "--max-area-share", "0"], "max_area_share is 0.0; accepted is above 0 to 1"),
         (["x.jpg", "--longer-side", "3"], "64 to 4096 is accepted"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,20 @@ def test_a_label_set_becomes_a_network(tmp_path: Path, capsys: pytest.CaptureFix
     assert "--half had no effect" in said
     assert "learned from" not in said
     assert (tmp_path / "run" / "model.safetensors").stat().st_size == whole
+
+
+def test_a_run_begun_with_settings_that_are_refused_today_resumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", *labelled_box(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1", "--batch-size", "2"]
+    assert main(command) == 0
+    # Earlier versions accepted and recorded the bound also without the robust set loss.
+    request = json.loads((tmp_path / "run" / "training.json").read_text())
+    request["config"]["iou_bound"] = 0.5
+    (tmp_path / "run" / "training.json").write_text(json.dumps(request))
+    capsys.readouterr()
+    assert main([*command, "--iou-bound", "0.5"]) == 0
+    assert "was finished already" in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
