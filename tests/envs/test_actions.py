@@ -43,6 +43,6 @@ def test_any_gripper_angle_fits_the_box_up_to_half_a_turn(angle):
         ("left a bit", "not an array of numbers"),
     ],
 )
-def test_bad_actions_are_refused_with_what_came(action, message):
+def test_bad_actions_are_refused_with_their_value(action, message):
     with pytest.raises(InvalidAction, match=message):
         pick_place_from_action(action, ARENA)

@@ -33,7 +33,7 @@ def _gap(one, other):
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), displaced=st.integers(1, 3), occupied=st.booleans())
-def test_displaced_objects_have_a_way_to_go_and_everything_else_keeps_clear(seed, displaced, occupied):
+def test_goals_are_far_from_their_starts_and_clear_of_all_other_objects(seed, displaced, occupied):
     occupied = occupied and displaced > 1
     wanted = _draw(seed, displaced, occupied)
     start, goal = _xy(wanted.start), _xy(wanted.goal)

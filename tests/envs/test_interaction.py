@@ -38,7 +38,7 @@ def test_a_pick_on_the_square_earns_one_and_moves_it(env):
     assert not np.array_equal(info["held"]["view_0"], observation["view_0"])
 
 
-def test_a_miss_earns_nothing_and_its_three_pictures_are_one(env):
+def test_a_miss_earns_nothing_and_leaves_all_pictures_equal(env):
     env.reset(seed=0)
     action = np.array([0.99, 0.99, 0, 0, 0], np.float32)
     observation, reward, _, _, info = env.step(action)
@@ -88,7 +88,7 @@ def test_every_second_episode_has_a_new_scene_and_the_others_are_swept(painted_t
         assert env.reset(options={"new_scene": True})[1]["scene"] == 1
 
 
-def test_a_scene_that_was_not_laid_is_asked_for_again_and_not_counted(painted_table):
+def test_a_scene_that_failed_is_requested_again_and_not_counted(painted_table):
     asked = []
 
     class StopsOnce(painted_table):
@@ -122,7 +122,7 @@ def test_the_sweep_starts_from_eight_points_evenly_spaced_on_the_border(painted_
     np.testing.assert_allclose(np.diff(along_border), 2 * (width + depth) / 8)
 
 
-def test_every_sweep_ends_at_the_centre_with_empty_hands(painted_table):
+def test_every_sweep_ends_at_the_centre_with_an_empty_gripper(painted_table):
     ends = []
 
     class Logging(painted_table):
@@ -137,7 +137,7 @@ def test_every_sweep_ends_at_the_centre_with_empty_hands(painted_table):
     assert ends == [(0.0, 0.0)] * 8
 
 
-def test_a_backends_own_split_is_the_environments(painted_table):
+def test_the_environment_takes_the_split_of_its_backend(painted_table):
     class OnTestObjects(painted_table):
         metadata = {"backend": "painted-table", "renderer": "numpy", "split": "test"}  # noqa: RUF012
 
@@ -145,7 +145,7 @@ def test_a_backends_own_split_is_the_environments(painted_table):
         assert env.unwrapped.split == env.unwrapped.metadata_for_records["split"] == "test"
 
 
-def test_after_an_error_in_mid_step_a_reset_is_needed(painted_table):
+def test_after_an_error_during_a_step_a_reset_is_needed(painted_table):
     class Faulty(painted_table):
         def place(self, x, y):
             if self._held:

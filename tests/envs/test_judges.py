@@ -53,7 +53,7 @@ def shifted(painted_table):
     return shift
 
 
-def test_the_start_has_all_to_go_and_the_goal_nothing(verdict_on):
+def test_remaining_distance_is_one_at_the_start_and_zero_at_the_goal(verdict_on):
     start, goal = verdict_on(START), verdict_on(GOAL)
     assert (start.success, start.fraction_done, start.remaining) == (False, 0.0, 1.0)
     assert (goal.success, goal.fraction_done, goal.remaining) == (True, 1.0, 0.0)
@@ -68,7 +68,7 @@ def test_14_px_beside_the_goal_is_success_and_16_px_is_not(verdict_on, shifted):
         assert verdict.fraction_done == (1.0 if success else 0.5)
 
 
-def test_what_should_stay_may_not_move_by_more_than_15_px(verdict_on, shifted):
+def test_an_undisplaced_object_that_moves_more_than_15_px_prevents_success(verdict_on, shifted):
     for pixels, success in ((14, True), (16, False)):
         verdict = verdict_on((GOAL[0], shifted(GOAL[1], pixels), GOAL[2]))
         assert verdict.success is success
@@ -76,12 +76,12 @@ def test_what_should_stay_may_not_move_by_more_than_15_px(verdict_on, shifted):
         assert verdict.fraction_done == 1.0
 
 
-def test_a_displaced_object_half_way_there_leaves_what_it_has_to_go(verdict_on):
+def test_remaining_distance_is_the_sum_over_displaced_objects(verdict_on):
     verdict = verdict_on((_object(1, 0.0, 0.0), *START[1:]))
     assert verdict.remaining == pytest.approx(0.75)
 
 
-def test_the_judge_by_truth_refuses_a_goal_of_pictures_and_a_backend_that_knows_nothing(painted_table):
+def test_the_judge_by_truth_needs_an_arrangement_and_ground_truth(painted_table):
     with pytest.raises(InvalidConfiguration, match="'pictures' or None"):
         judge_by_truth(painted_table(), Goal({}), {})
 
@@ -96,23 +96,23 @@ def _picture(x, gain=1.0, seed=0):
     return np.clip(np.round(gain * table + noise), 0, 255).astype(np.uint8)
 
 
-def test_noise_and_exposure_alone_are_no_difference():
+def test_noise_and_exposure_alone_do_not_differ():
     assert not differing_regions(_picture(200), _picture(200, gain=1.04, seed=1)).any()
 
 
-def test_an_object_a_little_beside_its_goal_does_not_differ_however_it_is_patterned():
+def test_an_object_close_to_its_goal_does_not_differ_for_any_pattern():
     assert not differing_regions(_picture(200), _picture(208, seed=1)).any()
 
 
 @pytest.mark.parametrize("pixels", [25, 40, 150])
-def test_an_object_well_beside_its_goal_differs_both_where_it_is_and_where_it_should_be(pixels):
+def test_an_object_far_from_its_goal_differs_at_both_places(pixels):
     apart = differing_regions(_picture(200), _picture(200 + pixels, seed=1))
     columns = np.flatnonzero(apart.any(0))
     assert 99 <= columns.min() <= 104
     assert 128 + pixels / 2 - 4 <= columns.max() <= 131 + pixels / 2
 
 
-def test_the_difference_is_the_same_whichever_picture_comes_first():
+def test_the_difference_is_symmetric():
     one, other = _picture(200), _picture(240, seed=1)
     assert np.mean(differing_regions(one, other) != differing_regions(other, one)) < 1e-3
 

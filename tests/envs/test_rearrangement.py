@@ -72,14 +72,14 @@ def test_values_unknown_for_a_picture_goal_are_minus_one(env):
     assert info["others_moved_px"] == info["displaced_undisturbed"] == -1.0
 
 
-def test_each_reset_may_bring_its_own_goal(env, painted_table, tmp_path):
+def test_a_goal_can_be_given_to_each_reset(env, painted_table, tmp_path):
     table = painted_table()
     cv2.imwrite(str(tmp_path / "other.png"), table.observe()["view_0"][:, :, ::-1])
     observation, _ = env.reset(seed=0, options={"goal": tmp_path / "other.png"})
     np.testing.assert_array_equal(observation["goal_0"], table.observe()["view_0"])
 
 
-def test_changing_an_observation_leaves_the_goal_alone(env):
+def test_changing_an_observation_does_not_change_the_goal(env):
     observation, _ = env.reset(seed=0)
     before = observation["goal_0"].copy()
     observation["goal_0"][:] = 0

@@ -25,7 +25,7 @@ def _pick_first(backend):
         ("test", ("test_02_cylinder", "test_03_cylinder", "test_08_toy", "test_10_tool")),
     ],
 )
-def test_what_is_placed_neither_rolls_off_nor_is_thrown(split, names):
+def test_a_placed_object_stays_near_its_place(split, names):
     """Uncoupled fingers that opened at full speed, and a sideways motion of the hand, caused errors of up to 95 mm."""
     rng = np.random.default_rng(2)
     with _table(split, *names) as backend:
@@ -38,7 +38,7 @@ def test_what_is_placed_neither_rolls_off_nor_is_thrown(split, names):
     assert max(errors) < 0.01
 
 
-def test_a_finger_that_meets_something_first_takes_the_other_along():
+def test_both_fingers_travel_equally_when_one_is_blocked():
     with _table("test", "test_02_cylinder") as backend:
         backend.reset(np.random.default_rng(0), new_scene=True)
         state, arm = backend.object_states()[0], backend.world.arm
@@ -65,7 +65,7 @@ def test_a_tall_object_that_reaches_the_palm_is_lowered_all_the_way(seed):
         assert heights[0] < lying + 0.01
 
 
-def test_the_hand_rises_straight_from_where_it_sags_below_the_last_waypoint():
+def test_the_gripper_rises_straight_from_below_the_last_waypoint():
     with _table("test", "test_02_cylinder") as backend:
         backend.reset(np.random.default_rng(0), new_scene=True)
         arm, tips = backend.world.arm, []

@@ -44,7 +44,7 @@ def test_stable_baselines3s_checker_passes_without_a_warning(small_scenes):
         sb3_check_env(env)
 
 
-def test_the_same_seed_gives_the_same_pictures_after_a_dirty_episode_and_beside_another_environment():
+def test_the_same_seed_gives_the_same_pictures_after_another_episode_and_beside_another_environment():
     with gym.make(ID) as env, gym.make(ID) as other:
         expected = _play(env, seed=11)
         env.reset(seed=12)

@@ -35,7 +35,7 @@ def test_gymnasiums_and_stable_baselines3s_checkers_pass_without_a_warning(small
         sb3_check_env(env)
 
 
-def test_the_same_seed_gives_the_same_start_and_goal_bit_for_bit_after_a_dirty_episode_and_elsewhere(env):
+def test_the_same_seed_gives_the_same_start_and_goal_after_another_episode_and_in_another_environment(env):
     first, told = env.reset(seed=7)
     action = env.action_space.sample()
     then, *_ = env.step(action)
@@ -89,7 +89,7 @@ def test_an_oracle_succeeds_and_earns_nearly_one(env):
     assert info["fraction_done"] == info["displaced_undisturbed"] == 1.0
 
 
-def test_once_a_bystander_is_displaced_the_strict_score_stays_nothing(env, backend):
+def test_once_another_object_is_disturbed_the_strict_score_stays_zero(env, backend):
     env.reset(seed=3, options={"displaced": 1})
     wanted = env.unwrapped._goal.arrangement
     bystander = next(state for state in wanted.start if state.id not in wanted.displaced)
@@ -161,7 +161,7 @@ def test_outlines_surround_their_objects(backend):
         assert (outlines[state.id].max(0) > state.position[:2]).all()
 
 
-def test_an_object_that_is_not_there_and_full_hands_are_refused(backend):
+def test_arranging_an_unknown_object_or_while_holding_is_refused(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     state = backend.object_states()[0]
     with pytest.raises(InvalidConfiguration, match="object id 99; the ids are 1 to"):

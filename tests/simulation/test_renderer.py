@@ -125,7 +125,7 @@ def test_a_rendered_box_lies_where_the_view_projects_it(plain_table, monkeypatch
         assert np.abs([columns.mean(), rows.mean()] - expected).max() < 0.5, view.name
 
 
-def test_a_boxs_shadow_falls_where_geometry_says(plain_table, monkeypatch):
+def test_the_shadow_of_a_box_agrees_with_geometry(plain_table, monkeypatch):
     size = np.array([0.08, 0.06, 0.09])
     monkeypatch.setattr(renderer, "load_object", lambda name: _box_model(size))
     pose = {1: (np.array([0.05, 0.03, 0.045]), UPRIGHT)}
@@ -162,7 +162,7 @@ def test_full_shadow_is_the_ambient_share_of_the_light(plain_table, monkeypatch)
     assert brightness[0] / brightness[1] == pytest.approx(0.5 / (0.5 + 0.5 * gain), abs=0.02)
 
 
-def test_the_sensor_repeats_by_seed_and_adds_the_noise_it_is_asked_for():
+def test_the_sensor_repeats_by_seed_and_adds_noise_of_the_set_deviation():
     clean = renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), np.zeros((350, 430), np.int32))
 
     def shoot(seed):

@@ -53,7 +53,7 @@ def test_an_aimed_pick_lifts_the_object_and_place_puts_it_where_asked(backend):
     assert after[2] < 0.1
 
 
-def test_nothing_is_held_where_nothing_stands(backend):
+def test_a_pick_at_an_empty_place_holds_nothing(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     assert backend.pick(*_free_point(backend), 0.0).outcome is PickOutcome.NOTHING_THERE
 
@@ -71,7 +71,7 @@ def test_the_grasp_is_friction_not_attachment(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
 
 
-def test_what_is_held_is_in_no_view(backend):
+def test_a_held_object_is_in_no_view(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     state = backend.object_states()[0]
     grasp = grasp_from_truth(state)
@@ -121,7 +121,7 @@ def test_the_parked_arm_is_in_no_view():
     client.close()
 
 
-def test_what_left_the_arena_is_brought_back_and_counted(backend):
+def test_objects_outside_the_arena_are_returned_and_counted(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     world = backend._world
     for id_, place in ((1, [0.0, 0.6, -0.5]), (2, [0.37, 0.0, 0.05])):
@@ -141,7 +141,7 @@ def test_a_sweep_pushes_an_object_along(backend):
     assert np.linalg.norm(_position(backend, state.id)[:2] - before) > 0.02
 
 
-def test_a_reset_releases_what_is_held(backend):
+def test_a_reset_releases_the_held_object(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     grasp = grasp_from_truth(backend.object_states()[0])
     assert backend.pick(grasp.x, grasp.y, grasp.angle).held
@@ -183,7 +183,7 @@ def test_memory_stays_flat_over_new_scenes(backend):
     assert scenes(15) - before < 10
 
 
-def test_a_sweep_with_full_hands_is_refused_and_the_grasp_kept(backend):
+def test_a_sweep_while_holding_is_refused_and_keeps_the_grasp(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     grasp = grasp_from_truth(backend.object_states()[0])
     assert backend.pick(grasp.x, grasp.y, grasp.angle).held
@@ -193,7 +193,7 @@ def test_a_sweep_with_full_hands_is_refused_and_the_grasp_kept(backend):
     backend.place(grasp.x, grasp.y)
 
 
-def test_looking_and_moving_before_the_first_reset_are_refused():
+def test_calls_before_the_first_reset_are_refused():
     with open_backend("simulation") as fresh:
         for call in (
             fresh.observe,
@@ -206,7 +206,7 @@ def test_looking_and_moving_before_the_first_reset_are_refused():
 
 
 @pytest.mark.parametrize("angle", [np.nan, np.inf])
-def test_an_angle_that_is_no_number_is_refused(backend, angle):
+def test_an_angle_that_is_not_finite_is_refused(backend, angle):
     backend.reset(np.random.default_rng(4), new_scene=True)
     with pytest.raises(UnreachableTarget, match="angle"):
         backend.pick(0.0, 0.0, angle)

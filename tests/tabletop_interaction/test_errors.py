@@ -11,7 +11,7 @@ ALL = [each for each in vars(errors).values() if isinstance(each, type) and issu
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_an_error_comes_out_of_another_process_as_it_was(kind):
+def test_an_error_survives_pickling(kind):
     copy = pickle.loads(pickle.dumps(kind("what happened")))
     assert (type(copy), str(copy), copy.recoverable) == (kind, "what happened", kind("").recoverable)
 

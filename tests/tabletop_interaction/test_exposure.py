@@ -28,7 +28,7 @@ def test_equal_pictures_have_gain_one_and_no_noise() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_too_few_pixels_between_the_limits_say_nothing(level: int) -> None:
+def test_too_few_pixels_between_the_limits_give_none(level: int) -> None:
     picture = _picture(0)
     picture[:, 2:] = level
     assert relative_exposure(picture, _picture(1)) is None

@@ -70,7 +70,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_takes_the_place_of_the_old_one_once_it_is_whole(tmp_path):
+def test_a_file_replaces_the_old_one_when_it_is_whole(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
     with atomic_path(path) as temporary:
@@ -96,7 +96,7 @@ def test_the_temporary_path_is_a_hidden_sibling_with_the_same_suffix(tmp_path):
         assert temporary.name.startswith(".tmp-")
 
 
-def test_the_mode_is_that_of_the_umask_whatever_the_library_sets(tmp_path):
+def test_the_mode_follows_the_umask_even_if_a_library_sets_another(tmp_path):
     before = os.umask(0o027)
     try:
         with atomic_path(tmp_path / "weights") as temporary:
@@ -107,7 +107,7 @@ def test_the_mode_is_that_of_the_umask_whatever_the_library_sets(tmp_path):
     assert (tmp_path / "weights").stat().st_mode & 0o777 == 0o640
 
 
-def test_what_a_killed_writer_left_is_written_over(tmp_path):
+def test_the_temporary_file_of_a_killed_writer_is_replaced(tmp_path):
     (tmp_path / ".tmp-a.txt").write_text("torn")
     (tmp_path / ".tmp-a.txt").chmod(0o400)
     write_file(tmp_path / "a.txt", "whole")
@@ -117,7 +117,7 @@ def test_what_a_killed_writer_left_is_written_over(tmp_path):
 
 @settings(deadline=None, max_examples=50)
 @given(JSON)
-def test_what_json_reads_back_is_what_plain_says(value):
+def test_plain_gives_what_json_reads_back(value):
     with tempfile.TemporaryDirectory() as folder:
         write_json(Path(folder) / "a.json", value)
         assert read_json(Path(folder) / "a.json") == plain(value) == value
@@ -139,7 +139,7 @@ def test_dataclasses_arrays_paths_and_enums_become_plain(value, wanted):
     assert plain(value) == wanted
 
 
-def test_what_json_cannot_hold_is_refused_and_nothing_is_written(tmp_path):
+def test_a_value_that_json_cannot_hold_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(TypeError, match="type set cannot be written as JSON"):
         write_json(tmp_path / "a.json", {"a": {1}})
     assert names(tmp_path) == []
@@ -218,7 +218,7 @@ def test_a_file_is_no_folder_to_claim(tmp_path):
 
 
 @pytest.mark.parametrize("left", [".tmp-.tabletop-7", ".tabletop", ".tabletop-7", ".lock", "scenes"])
-def test_what_a_killed_or_failed_claim_left_does_not_stop_the_next(tmp_path, left):
+def test_leftovers_of_a_killed_or_failed_claim_do_not_stop_the_next(tmp_path, left):
     (tmp_path / left).mkdir() if left == "scenes" else (tmp_path / left).touch()
     claim_folder(tmp_path, "evaluate")
     assert (tmp_path / ".tabletop").read_text() == "evaluate\n"
@@ -262,9 +262,7 @@ KILLS = [("pathlib.Path.mkdir", 1), *((call, n) for call in ("os.fsync", "pathli
 
 
 @pytest.mark.parametrize(("call", "count"), [*KILLS, ("os.link", 1), ("pathlib.Path.unlink", 1)])
-def test_a_claim_that_was_killed_can_be_made_again_and_by_others_only_if_it_was_not_made(
-    tmp_path, killed_at, call, count
-):
+def test_a_killed_claim_can_be_repeated_and_made_by_others_only_without_a_mark(tmp_path, killed_at, call, count):
     folder = tmp_path / "run"
     killed_at(call, count, lambda: claim_folder(folder, "evaluate"))
     claimed = (folder / ".tabletop").exists()
@@ -277,7 +275,7 @@ def test_a_claim_that_was_killed_can_be_made_again_and_by_others_only_if_it_was_
 # Requests.
 
 
-def test_a_folder_is_resumed_by_the_request_that_began_it_only(tmp_path):
+def test_only_the_request_that_began_a_folder_resumes_it(tmp_path):
     path, request = tmp_path / "run" / "learn.json", {"seed": 1, "config": {"steps": 3, "sizes": (1, 2)}}
     assert check_request(path, request, "a run") is None
     write_json(path, {**request, "more": 1})
@@ -288,7 +286,7 @@ def test_a_folder_is_resumed_by_the_request_that_began_it_only(tmp_path):
 
 
 @pytest.mark.parametrize(("call", "count"), KILLS)
-def test_a_folder_whose_begin_was_killed_is_begun_or_resumed(tmp_path, killed_at, call, count):
+def test_a_folder_whose_start_was_killed_is_begun_or_resumed(tmp_path, killed_at, call, count):
     path = tmp_path / "run" / "learn.json"
 
     def begin():
@@ -417,7 +415,7 @@ def test_a_claim_on_a_full_disk_leaves_no_mark(small_disk):
     claim_folder(folder, "evaluate")
 
 
-def test_a_line_on_a_full_disk_leaves_the_lines_before(small_disk):
+def test_a_line_on_a_full_disk_keeps_the_earlier_lines(small_disk):
     path = small_disk.folder / "a.jsonl"
     append_json_line(path, {"n": 1})
     small_disk.fill()

@@ -24,7 +24,7 @@ from contextlib import nullcontext
 from functools import partial
 from tabletop_interaction.processes import do_in_processes
 
-# Who runs in the background inherits that Ctrl-C is ignored.
+# A process in the background inherits an ignored Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 jobs = [os.getpid] + [partial(time.sleep, 0.2)] * 1000
 for answer in do_in_processes(partial(nullcontext, operator.call), jobs, 1):
@@ -33,12 +33,12 @@ for answer in do_in_processes(partial(nullcontext, operator.call), jobs, 1):
 """Prints the id of the working process, and then works for minutes."""
 
 
-def test_every_job_is_done_once_by_as_many_processes_as_needed():
+def test_every_job_is_done_once():
     assert sorted(do_in_processes(partial(nullcontext, abs), [-1, -2, 3], workers=2)) == [1, 2, 3]
     assert active_children() == []
 
 
-def test_closing_ends_processes_that_are_at_work():
+def test_closing_ends_busy_processes():
     answers = do_in_processes(partial(nullcontext, time.sleep), [0, 600, 600], workers=2)
     next(answers)
     answers.close()
@@ -46,7 +46,7 @@ def test_closing_ends_processes_that_are_at_work():
 
 
 @pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGINT])
-def test_nobody_is_left_when_the_asking_process_is_killed_or_interrupted(killed_by):
+def test_no_worker_is_left_when_the_parent_is_killed_or_interrupted(killed_by):
     psutil = pytest.importorskip("psutil")
     asking = subprocess.Popen([sys.executable, "-c", ASKING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     with asking:
@@ -58,14 +58,14 @@ def test_nobody_is_left_when_the_asking_process_is_killed_or_interrupted(killed_
         time.sleep(0.02)
 
 
-def test_what_a_job_raises_is_raised_here_with_where_it_happened():
+def test_an_error_of_a_job_is_raised_in_the_parent_with_its_traceback():
     with pytest.raises(TypeError, match="cannot be interpreted as an integer") as raised:
         list(do_in_processes(partial(nullcontext, operator.index), ["one"], workers=1))
     assert "In the process that did one" in raised.value.__notes__[0]
     assert active_children() == []
 
 
-def test_processes_that_always_die_are_replaced_for_a_while_only(monkeypatch):
+def test_processes_that_always_die_are_an_error(monkeypatch):
     monkeypatch.setattr(processes, "MAX_DEATHS_IN_A_ROW", 1)
     deaths = []
     with pytest.raises(WorkersDied, match=r"2 processes died in a row, .* with exit code 3 during 3"):
@@ -73,27 +73,27 @@ def test_processes_that_always_die_are_replaced_for_a_while_only(monkeypatch):
     assert [(death.job, death.exit_code) for death in deaths] == [(3, 3)]
 
 
-def test_a_process_that_has_done_many_jobs_is_replaced_without_a_word(monkeypatch):
+def test_a_process_that_has_done_many_jobs_is_replaced_silently(monkeypatch):
     monkeypatch.setattr(processes, "_JOBS_PER_PROCESS", 1)
     deaths = []
     pids = list(do_in_processes(partial(nullcontext, operator.call), [os.getpid] * 3, 1, deaths.append))
     assert (len(set(pids)), deaths) == (3, [])
 
 
-def test_a_worker_that_cannot_be_opened_raises_its_error_here():
+def test_a_worker_that_cannot_be_opened_raises_its_error_in_the_parent():
     with pytest.raises(ForeignFolder, match="closed"):
         list(do_in_processes(_cannot_open, [1], workers=1))
 
 
 @pytest.mark.parametrize("code", ["os._exit(4)", "os.kill(os.getpid(), 9)"])
-def test_the_job_of_a_dead_process_is_done_by_its_successor(tmp_path, code):
+def test_the_job_of_a_dead_process_is_repeated(tmp_path, code):
     deaths = []
     jobs = [_DieOnce(tmp_path / "died", code), abs]
     assert sorted(do_in_processes(partial(nullcontext, _called_with_1), jobs, 2, deaths.append)) == [1, 2]
     assert [death.exit_code for death in deaths] == [4 if "4" in code else -9]
 
 
-def test_what_a_worker_opened_is_closed_when_it_ends(tmp_path):
+def test_a_worker_closes_its_context_when_it_ends(tmp_path):
     assert list(do_in_processes(partial(_opened, tmp_path / "closed"), [1], workers=1)) == [1]
     assert (tmp_path / "closed").exists()
 

@@ -19,7 +19,7 @@ def test_a_damaged_meta_is_named(sample: Any, tmp_path: Path) -> None:
         read_interactions(tmp_path)
 
 
-def test_a_folder_of_records_is_known_from_others(sample: Any, tmp_path: Path) -> None:
+def test_a_folder_of_records_is_recognised(sample: Any, tmp_path: Path) -> None:
     sample.writer(tmp_path / "rows").close()
     assert is_record_folder(tmp_path / "rows")
     assert not is_record_folder(tmp_path)

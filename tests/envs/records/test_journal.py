@@ -22,7 +22,7 @@ def test_a_full_journal_becomes_a_shard_and_a_closed_folder_shows_nothing_else(s
     assert sorted(os.listdir(tmp_path)) == [".lock", "README.md", "data", "meta.json"]
 
 
-def test_rows_of_a_living_writer_can_be_read(sample: Any, tmp_path: Path) -> None:
+def test_rows_of_an_open_writer_can_be_read(sample: Any, tmp_path: Path) -> None:
     with sample.writer(tmp_path, rows_per_shard=3) as out:
         for number in range(5):
             out.append(sample.interaction(number))
@@ -36,13 +36,13 @@ def test_an_open_table_outlives_the_sealing_of_its_journal(sample: Any, tmp_path
     assert np.array_equal(table[0].before["view_0"], sample.picture(30))
 
 
-def test_a_name_used_before_goes_on_and_no_id_repeats(sample: Any, tmp_path: Path) -> None:
+def test_a_name_used_before_continues_its_numbers_and_no_id_repeats(sample: Any, tmp_path: Path) -> None:
     written = [row for _ in range(3) for row in sample.record(tmp_path, 3, writer="robot-1", rows_per_shard=2)]
     assert len(set(written)) == 9
     assert sample.ids(tmp_path) == written
 
 
-def test_without_a_name_each_writer_takes_one_never_used(sample: Any, tmp_path: Path) -> None:
+def test_without_a_name_each_writer_takes_an_unused_one(sample: Any, tmp_path: Path) -> None:
     sample.record(tmp_path, 1)
     with sample.writer(tmp_path) as one, sample.writer(tmp_path) as two:
         assert (one.writer, two.writer) == ("w1", "w2")
@@ -60,7 +60,7 @@ def test_a_name_in_use_is_refused(sample: Any, tmp_path: Path) -> None:
     sample.record(tmp_path, 1, writer="w0")
 
 
-def test_a_folder_of_something_else_is_left_alone(sample: Any, tmp_path: Path) -> None:
+def test_a_folder_with_other_content_is_refused_and_unchanged(sample: Any, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(ForeignFolder, match=r"thesis\.tex"):
         sample.writer(tmp_path)
@@ -89,7 +89,7 @@ def test_rows_made_with_other_versions_of_packages_share_a_folder(sample: Any, t
     assert count_interactions(tmp_path) == 2
 
 
-def test_a_row_that_does_not_fit_is_refused_and_the_writer_goes_on(sample: Any, tmp_path: Path) -> None:
+def test_a_row_that_does_not_fit_is_refused_and_the_next_is_written(sample: Any, tmp_path: Path) -> None:
     with sample.writer(tmp_path) as out:
         for changes in (
             {"split": "val"},

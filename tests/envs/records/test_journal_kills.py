@@ -98,7 +98,7 @@ def deadly(*args, **kwargs):
         ("Path.unlink", 2, "real(*args)"),
     ],
 )
-def test_a_kill_at_the_worst_moments_loses_nothing(
+def test_a_kill_between_the_steps_of_sealing_loses_no_row(
     sample: Any, tmp_path: Path, call: str, count: int, last_act: str
 ) -> None:
     sample.record(tmp_path, 1)
@@ -129,7 +129,7 @@ except WriterInUse:
 """
 
 
-def test_a_child_process_that_ends_does_not_give_its_parents_name_away(sample: Any, tmp_path: Path) -> None:
+def test_a_forked_child_that_ends_keeps_its_parents_lock(sample: Any, tmp_path: Path) -> None:
     code = FORKED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     subprocess.run([sys.executable, "-c", code], check=True)
     assert [row.step for row in read_interactions(tmp_path)] == [0, 1]
@@ -158,7 +158,7 @@ def test_a_torn_journal_costs_only_its_last_row(sample: Any, tmp_path: Path, tor
     assert not journal.exists()
 
 
-def test_a_journal_without_a_whole_row_goes_away(sample: Any, tmp_path: Path) -> None:
+def test_a_journal_without_a_whole_row_is_removed(sample: Any, tmp_path: Path) -> None:
     journal = leave_a_journal(sample, tmp_path / "rows", 1)
     os.truncate(journal, 20)
     assert count_interactions(tmp_path / "rows") == 0
@@ -167,7 +167,7 @@ def test_a_journal_without_a_whole_row_goes_away(sample: Any, tmp_path: Path) ->
     assert not journal.exists()
 
 
-def test_rows_that_stand_in_a_shard_and_in_its_journal_are_read_once(sample: Any, tmp_path: Path) -> None:
+def test_rows_both_in_a_shard_and_in_its_journal_are_read_once(sample: Any, tmp_path: Path) -> None:
     leave_a_journal(sample, tmp_path / "rows", 3)
     (journal,) = (tmp_path / "rows").glob(".journal-*")
     kept = journal.read_bytes()

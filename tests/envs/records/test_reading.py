@@ -53,7 +53,7 @@ def test_a_damaged_shard_is_named(sample: Any, tmp_path: Path) -> None:
         read_interactions(tmp_path)
 
 
-def test_the_first_schema_is_read_for_ever(sample: Any, tmp_path: Path) -> None:
+def test_schema_version_1_can_be_read(sample: Any, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy(GOLDEN / "records_v1.parquet", tmp_path / "data/part-w0-00000.parquet")
     shutil.copy(GOLDEN / "meta_v1.json", tmp_path / "meta.json")

@@ -127,7 +127,7 @@ def test_a_picture_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert counts == [4, 2]  # two views: held and after; nothing grasped, so held is after
 
 
-def test_an_environment_that_reuses_its_buffers_is_recorded_right(tmp_path: Path) -> None:
+def test_pictures_of_an_environment_that_reuses_its_buffers_are_recorded(tmp_path: Path) -> None:
     class OneBuffer(TinyTable):
         def look(self) -> Pictures:
             for name, fresh in super().look().items():

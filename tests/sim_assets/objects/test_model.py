@@ -114,7 +114,7 @@ def test_an_object_made_twice_is_the_same(name: str) -> None:
     assert (first.mass, first.friction, first.specular) == (second.mass, second.friction, second.specular)
 
 
-def test_an_object_is_made_once_and_cannot_be_changed() -> None:
+def test_an_object_is_cached_and_read_only() -> None:
     model = load_object(NAMES[0])
     assert load_object(NAMES[0]) is model
     with pytest.raises(ValueError, match="read-only"):
@@ -132,7 +132,7 @@ def test_arrays_have_their_documented_types(model: ObjectModel) -> None:
     assert 50 <= len(model.faces) <= 1800
 
 
-def test_the_surface_is_closed_and_looks_outward(model: ObjectModel) -> None:
+def test_the_surface_is_closed_and_faces_outward(model: ObjectModel) -> None:
     points, index = np.unique(model.vertices.round(6), axis=0, return_inverse=True)
     faces = index[model.faces]
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
@@ -156,7 +156,7 @@ def test_texture_coordinates_stay_in_the_texture(model: ObjectModel) -> None:
     assert model.uv.max() <= 1
 
 
-def test_a_gripper_can_take_it(model: ObjectModel) -> None:
+def test_an_object_fits_into_the_gripper(model: ObjectModel) -> None:
     assert 0.020 <= grasp_width(model) <= 0.0465
     # The fingers reach down to 12 mm above the table: what they close on has to be higher.
     centre = silhouette(model.vertices, model.faces).mean(axis=0)
@@ -166,29 +166,29 @@ def test_a_gripper_can_take_it(model: ObjectModel) -> None:
     assert np.ptp(model.vertices[:, 2]) <= 0.076
 
 
-def test_it_is_longer_than_wide_for_its_axis_to_be_seen(model: ObjectModel) -> None:
+def test_an_object_is_longer_than_wide(model: ObjectModel) -> None:
     points = silhouette(model.vertices, model.faces)
     minor, major = np.sqrt(np.linalg.eigvalsh(np.cov(points.T)))
     assert major > 1.3 * minor
 
 
-def test_it_covers_well_over_a_thousand_pixels(model: ObjectModel) -> None:
+def test_an_object_covers_well_over_a_thousand_pixels(model: ObjectModel) -> None:
     assert min(seen_area(model, azimuth) for azimuth in (0, np.pi / 4, np.pi / 2)) >= 0.0032
     assert np.ptp(model.vertices, axis=0).max() <= 0.15
 
 
-def test_weight_and_surface_are_plausible(model: ObjectModel) -> None:
+def test_mass_and_surface_are_plausible(model: ObjectModel) -> None:
     assert 0.03 <= model.mass <= 0.25
     assert 0.4 <= model.friction <= 0.9
     assert 0 <= model.specular <= 1
 
 
-def test_it_balances_near_where_it_is_gripped(model: ObjectModel) -> None:
+def test_the_centre_of_mass_is_near_the_grasp(model: ObjectModel) -> None:
     centre = silhouette(model.vertices, model.faces).mean(axis=0)
     assert np.linalg.norm(centre) <= 0.012
 
 
-def test_few_coarse_pieces_hold_everything_that_is_seen(model: ObjectModel) -> None:
+def test_a_few_convex_pieces_contain_the_visible_surface(model: ObjectModel) -> None:
     assert 1 <= len(model.collision) <= 8
     assert all(4 <= len(hull) <= 32 for hull in model.collision)
     outside = np.min([distance_outside(model.vertices, hull) for hull in model.collision], axis=0)
@@ -197,13 +197,13 @@ def test_few_coarse_pieces_hold_everything_that_is_seen(model: ObjectModel) -> N
     assert abs(low - model.vertices[:, 2].min()) <= 0.0025
 
 
-def test_pieces_do_not_reach_beyond_what_is_seen(model: ObjectModel) -> None:
+def test_convex_pieces_stay_close_to_the_visible_surface(model: ObjectModel) -> None:
     hulls = np.concatenate(model.collision)
     assert (hulls > model.vertices.min(axis=0) - 0.003).all()
     assert (hulls < model.vertices.max(axis=0) + 0.003).all()
 
 
-def test_it_stands_on_more_than_a_point(model: ObjectModel) -> None:
+def test_an_object_stands_on_more_than_a_point(model: ObjectModel) -> None:
     """The centre of mass lies above the polygon of the contact points, with a margin."""
     points = np.concatenate(model.collision)
     touching = points[points[:, 2] < points[:, 2].min() + 0.0015, :2]
@@ -234,7 +234,7 @@ def test_print_can_be_read_on_every_tone(kind: str) -> None:
         assert abs(brightness(contrast(colour)) - brightness(colour)) > 70
 
 
-def test_cells_of_an_atlas_lie_apart_and_inside() -> None:
+def test_cells_of_an_atlas_do_not_overlap() -> None:
     panels = [Panel(f"slot_{k}", 0.01 + 0.013 * k, 0.12 / (k + 1)) for k in range(9)]
     cells, resolution = pack(panels, 256)
     taken = np.zeros((256, 256), int)
@@ -253,7 +253,7 @@ def test_a_loft_has_the_volume_of_its_solid() -> None:
     assert volume(egg.vertices, egg.faces) == pytest.approx(np.pi / 6 * 0.04 * 0.05 * 0.06, rel=0.04)
 
 
-def test_laying_a_part_down_keeps_it_whole() -> None:
+def test_rotating_a_part_keeps_its_volume() -> None:
     bar = column(oval(0.04, 0.03, 8), bevelled(0.1, 0.04, 0.03, 0.002), [("side", 5)], 1000)
     lying = place(bar, turn=LYING)
     assert volume(lying.vertices, lying.faces) == pytest.approx(volume(bar.vertices, bar.faces))

@@ -50,7 +50,7 @@ def test_every_picture_covers_the_table_at_the_stated_scale(pictures: dict[str, 
     assert all(picture.shape == shape and picture.dtype == np.uint8 for picture in pictures.values())
 
 
-def test_a_picture_is_kept_and_cannot_be_painted_over() -> None:
+def test_a_picture_is_cached_and_read_only() -> None:
     picture = load_background(ALL_NAMES[0])
     assert load_background(ALL_NAMES[0]) is picture
     with pytest.raises(ValueError, match="read-only"):
@@ -73,7 +73,7 @@ def test_another_process_paints_the_same_pictures(pictures: dict[str, NDArray[np
     assert printed.stdout.split() == [hashlib.sha256(pictures[name].tobytes()).hexdigest() for name in names]
 
 
-def test_no_two_table_tops_look_alike(pictures: dict[str, NDArray[np.uint8]]) -> None:
+def test_all_table_tops_differ(pictures: dict[str, NDArray[np.uint8]]) -> None:
     small = {
         name: cv2.resize(picture, (48, 42), interpolation=cv2.INTER_AREA).astype(float)
         for name, picture in pictures.items()
@@ -95,7 +95,7 @@ def test_brightness_and_hue_vary_widely(pictures: dict[str, NDArray[np.uint8]]) 
 
 
 @pytest.mark.parametrize("name", ALL_NAMES)
-def test_a_table_top_has_texture_and_is_neither_black_nor_burnt_out(
+def test_a_table_top_has_texture_and_is_neither_black_nor_saturated(
     name: str, pictures: dict[str, NDArray[np.uint8]]
 ) -> None:
     picture = pictures[name][::3, ::3]
