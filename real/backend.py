@@ -16,13 +16,12 @@ from typing import Any, Self
 from numpy.random import Generator
 
 from tabletop_interaction.arrays import Ids
-from tabletop_interaction.envs.backend import Arena, Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
-from tabletop_interaction.envs.views import View
+from tabletop_interaction.envs.backend import Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.safety import check_inside
-from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, wait_until_still
+from tabletop_interaction.real.lab.lab import Lab
 from tabletop_interaction.real.operator import Operator
 
 _PACKAGES = ("tabletop-interaction", "numpy", "opencv-python-headless", "ruckig")
@@ -35,32 +34,28 @@ class SawyerBackend:
     then holds and keeps what it grips.
 
     Args:
-        arena: the reachable rectangle of the table.
-        views, cameras: calibrated views and their cameras, with the same names.
-        arm: the arm.
+        lab: arena, views and settings.
+        arm, cameras: open; the cameras have the names of the views.
         operator: lays the table and answers after a fault.
-        settings: heights and limits.
         about: plain JSON for the records: driver and calibration.
         release: closes arm and cameras.
     """
 
     def __init__(
         self,
-        arena: Arena,
-        views: tuple[View, ...],
+        lab: Lab,
         arm: SawyerArm,
         cameras: CameraArray,
         operator: Operator,
-        settings: SawyerSettings,
         about: Mapping[str, Any],
         release: Callable[[], None],
     ) -> None:
-        self.arena = arena
-        self.views = views
+        self.arena = lab.arena
+        self.views = lab.views
+        self._settings = lab.settings
         self._arm = arm
         self._cameras = cameras
         self._operator = operator
-        self._settings = settings
         self._about = dict(about)
         self._ready = False
         self._held = False

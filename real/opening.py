@@ -49,7 +49,7 @@ def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator 
 
 
 def lab_of(config: str | Path | Lab | None) -> Lab:
-    """The laboratory that `open_sawyer` opens for `config`; raises InvalidConfiguration likewise."""
+    """The laboratory that `open_sawyer` opens for `config`; InvalidConfiguration if there is none."""
     if isinstance(config, Lab):
         return config
     if isinstance(config, str | Path):
@@ -70,21 +70,16 @@ def assemble(
     release: Callable[[], None],
     truth: GroundTruth | None = None,
 ) -> SawyerBackend:
-    """A backend from open parts; `release` closes them.
+    """A backend from a connected driver and open cameras; `release` closes all parts.
 
-    Args:
-        lab: the laboratory.
-        driver, clock, cameras, operator: the parts; the driver is connected, the cameras are open.
-        about: plain JSON for the records.
-        release: closes all parts.
-        truth: true state of a twin's objects; None for a robot.
+    `about` is plain JSON for the records; `truth` is the true state of a twin's objects, None for a robot.
     """
     settings = lab.settings
     arm = SawyerArm(driver, clock, Moves(lab.base_from_arena, settings.motion, settings.safety), settings)
     calibrations = [{**asdict(each), "calibrated_at": each.calibrated_at.isoformat()} for each in lab.calibrations]
     about = {**about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": calibrations}
-    made_from = (lab.arena, lab.views, arm, cameras, operator, settings, about, release)
-    return SawyerBackend(*made_from) if truth is None else SawyerWithTruth(*made_from, truth=truth)
+    parts = (lab, arm, cameras, operator, about, release)
+    return SawyerBackend(*parts) if truth is None else SawyerWithTruth(*parts, truth=truth)
 
 
 def _open_robot(lab: Lab, operator: Operator | None, opened: ExitStack) -> SawyerBackend:

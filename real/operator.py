@@ -122,7 +122,7 @@ class BesideTwin:
 
 
 def ask_at_terminal(question: str) -> str:
-    """The answer that a person types after the question; earlier input is discarded. Raises EOFError likewise."""
+    """The answer that a person types after the question; earlier input is discarded. EOFError if nobody can."""
     if sys.stdin is not None and sys.stdin.isatty():
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     return input(question)

@@ -51,10 +51,8 @@ def fault_of(cause: MotionOutcome, action: str) -> RobotFault:
 
 def halted(cause: str, action: str, remedy: str = _ACKNOWLEDGE) -> RobotFault:
     """The error for any cause that stopped the arm during `action`; the arm then waits for the operator."""
-    return RobotFault(
-        f"{action}: {cause}; the arm keeps its position and what it grips; {remedy}",
-        recoverable=False,
-    )
+    message = f"{action}: {cause}; the arm keeps its position and what it grips; {remedy}"
+    return RobotFault(message, recoverable=False)
 
 
 def cause_to_stop(state: ArmState, now: float, safety: SafetySettings) -> MotionOutcome | None:
@@ -76,14 +74,13 @@ def follow(
     This takes T / 100 s plus at most `motion.settle_s`. A cause to stop is detected within one tick of its report,
     missing joint states within `safety.max_state_age_s`.
     """
+    outcome = None
     try:
         outcome = _stream(driver, clock, commands, safety, motion)
-    except BaseException:
-        driver.hold()
-        raise
-    if outcome is not MotionOutcome.REACHED:
-        driver.hold()
-    return outcome
+        return outcome
+    finally:
+        if outcome is not MotionOutcome.REACHED:
+            driver.hold()
 
 
 def _stream(

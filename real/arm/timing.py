@@ -37,25 +37,21 @@ def caps_of(motion: MotionSettings) -> JointCaps:
     return JointCaps(motion.speed_ratio * MAX_SPEED, acceleration, acceleration / motion.ramp_s)
 
 
-def time_path(path: Floats, caps: JointCaps, min_seconds: float = 0.0, rate_hz: float = RATE_HZ) -> Floats:
-    """Joint commands (T, 7), one per 1 / `rate_hz` seconds, through the waypoints (n, 7) from rest to rest.
+def time_path(path: Floats, caps: JointCaps, min_seconds: float = 0.0) -> Floats:
+    """Joint commands (T, 7), one per 10 ms, after the first of the waypoints (n, 7) up to the last, from rest to rest.
 
     Args:
         path: two waypoints give a straight line, more give a cubic spline.
         caps: limits of the joints.
         min_seconds: shortest duration at constant speed; the motion takes longer because it starts and ends at rest.
-        rate_hz: commands per second.
-
-    Returns:
-        the commands after the start; the last one is the path's end.
     """
     if np.abs(path - path[0]).max() < 1e-9:
         return path[-1:].copy()
     curve = _curve(path)
     speed, acceleration, jerk = _max_rates(curve, caps)
     profile, duration = _profile(min(speed, 1 / max(min_seconds, 1e-6)), acceleration, jerk)
-    ticks = max(1, math.ceil(duration * rate_hz))
-    along = [profile(min((tick + 1) / rate_hz, duration)) for tick in range(ticks)]
+    ticks = max(1, math.ceil(duration * RATE_HZ))
+    along = [profile(min((tick + 1) / RATE_HZ, duration)) for tick in range(ticks)]
     commands = np.asarray(curve(np.clip(along, 0.0, 1.0)), np.float64)
     commands[-1] = path[-1]
     return commands

@@ -28,6 +28,9 @@ from tabletop_interaction.real.cameras.topic import open_ros_camera
 _READ_TIMEOUT_S = 3.0
 _BLOCK_PX = 8
 
+_NOISE_LEVEL = 4.0
+"""Accepted value of `largest_change`, grey levels; sensor noise gives 1 to 2."""
+
 
 @dataclass(frozen=True)
 class CameraSettings:
@@ -54,7 +57,6 @@ class CameraArray:
         views: with the same names; they define the size of the pictures.
         crops: by the view's name, the part of the full picture that becomes the view's picture; by default the largest
             centred part.
-        timeout_s: time limit of `read_all` for all cameras together, seconds.
     """
 
     def __init__(
@@ -63,7 +65,6 @@ class CameraArray:
         settings: Mapping[str, CameraSettings],
         views: tuple[View, ...],
         crops: Mapping[str, ViewCrop] | None = None,
-        timeout_s: float = _READ_TIMEOUT_S,
     ) -> None:
         _check_names(cameras, views)
         _check_names(settings, views)
@@ -71,16 +72,10 @@ class CameraArray:
         self._settings = dict(settings)
         self._views = views
         self._crops = dict(crops or {})
-        self._timeout_s = timeout_s
 
     def read_all(self, newer_than: float) -> Pictures:
-        """One picture per view, taken after `newer_than` (`time.monotonic()` seconds), uint8 RGB in the view's size.
-
-        Raises:
-            CameraFault: a camera gave no picture in time or one of another size, or it is closed.
-            BlankPicture: a picture has one colour only, for example under a lens cap.
-        """
-        frames = read_frames(self._cameras, self._settings, newer_than, self._timeout_s)
+        """One picture per view, uint8 RGB in the view's size; raises as `read_frames`."""
+        frames = read_frames(self._cameras, self._settings, newer_than)
         return {view.name: self._framed(view, frames[view.name]) for view in self._views}
 
     def close(self) -> None:
@@ -104,7 +99,7 @@ def read_frames(
 
     Raises:
         CameraFault: a camera gave no picture in time or one of another size, or it is closed.
-        BlankPicture: a picture has one colour only.
+        BlankPicture: a picture has one colour only, for example under a lens cap.
     """
     deadline = time.monotonic() + timeout_s
     frames = {}
@@ -144,10 +139,9 @@ def opened_cameras(settings: Mapping[str, CameraSettings]) -> Iterator[dict[str,
 def open_camera_array(
     settings: Mapping[str, CameraSettings], views: tuple[View, ...], crops: Mapping[str, ViewCrop] | None = None
 ) -> CameraArray:
-    """Open every view's camera; arguments as for `CameraArray`.
+    """Open every view's camera; arguments as for `CameraArray`, errors also as for `open_cameras`.
 
     Raises:
-        CameraFault: one cannot be opened; none stays open.
         InvalidConfiguration: views and settings have different names; none was opened.
     """
     _check_names(settings, views)
@@ -155,25 +149,17 @@ def open_camera_array(
 
 
 def wait_until_still(
-    cameras: CameraArray,
-    *,
-    newer_than: float,
-    noise_level: float = 4.0,
-    timeout_s: float = 5.0,
-    clock: Clock | None = None,
+    cameras: CameraArray, *, newer_than: float, timeout_s: float = 5.0, clock: Clock | None = None
 ) -> Pictures:
     """Pictures without motion: the second of two successive pictures that differ in every view by noise only.
 
     Args:
-        cameras: the open cameras.
         newer_than: both pictures are taken after this time, `time.monotonic()` seconds.
-        noise_level: accepted value of `largest_change`, grey levels. Sensor noise gives 1 to 2.
-        timeout_s: time limit, seconds.
+        timeout_s: time limit, seconds of `clock`.
         clock: clock of the scene; a twin's objects come to rest in simulated time. This machine's clock by default.
 
     Raises:
-        CameraFault: something still moves after the time limit, or a camera fails.
-        BlankPicture: a picture has one colour only.
+        CameraFault: something still moves after the time limit, or as for `read_frames`.
     """
     clock = clock or MonotonicClock()
     deadline = clock.now() + timeout_s
@@ -182,12 +168,12 @@ def wait_until_still(
         after = cameras.read_all(time.monotonic())
         changes = {name: largest_change(before[name], after[name]) for name in after}
         worst = max(changes, key=lambda name: changes[name])
-        if changes[worst] <= noise_level:
+        if changes[worst] <= _NOISE_LEVEL:
             return after
         if clock.now() > deadline:
             raise CameraFault(
                 f"after {timeout_s:.1f} s pictures of {worst} still change by {changes[worst]:.1f} grey levels; at "
-                f"most {noise_level:.1f} is accepted; check whether something moves or the light flickers",
+                f"most {_NOISE_LEVEL:.1f} is accepted; check whether something moves or the light flickers",
                 recoverable=True,
             )
         before = after

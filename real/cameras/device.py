@@ -65,11 +65,7 @@ class DeviceCamera(LatestFrame):
 
 
 def open_device_camera(name: str, source: str | int, width: int, height: int) -> DeviceCamera:
-    """Open a capture device and request pictures of that size, pixels.
-
-    Raises:
-        CameraFault: OpenCV cannot open it.
-    """
+    """Open a capture device and request pictures of that size, pixels; CameraFault if OpenCV cannot open it."""
     capture = cv2.VideoCapture(source)
     if not capture.isOpened():
         capture.release()

@@ -18,10 +18,12 @@ from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected
 
+_MARGIN = 0.02
+
 
 @dataclass(frozen=True)
 class ViewCrop:
-    """A rectangle of a camera's full picture, pixels: columns left to left + width - 1, rows likewise."""
+    """Columns left to left + width - 1 and rows top to top + height - 1 of a camera's full picture, pixels."""
 
     left: Annotated[int, Meta(ge=0)]
     top: Annotated[int, Meta(ge=0)]
@@ -36,18 +38,10 @@ def centred_crop(full_width: int, full_height: int, width: int, height: int) -> 
     return ViewCrop((full_width - crop_width) // 2, (full_height - crop_height) // 2, crop_width, crop_height)
 
 
-def crop_around(
-    pixels: Floats, full_width: int, full_height: int, width: int, height: int, margin: float = 0.02
-) -> ViewCrop:
+def crop_around(pixels: Floats, full_width: int, full_height: int, width: int, height: int) -> ViewCrop:
     """The smallest rectangle of the proportions width x height around pixels (N, 2), inside the full picture.
 
-    Args:
-        pixels: points to include, x and y in the full picture.
-        full_width: columns of the full picture.
-        full_height: rows of the full picture.
-        width: columns of the view's picture.
-        height: rows of the view's picture.
-        margin: margin on each side, as a fraction of the rectangle; smaller at the border of the full picture.
+    The margin on each side is 2 % of the rectangle, less at the border of the full picture.
 
     Raises:
         CalibrationRejected: no such rectangle inside the full picture contains all pixels.
@@ -55,7 +49,7 @@ def crop_around(
     low, high = pixels.min(axis=0) - 0.5, pixels.max(axis=0) + 0.5
     extent = high - low
     largest = min(full_width / width, full_height / height)
-    scale = min(float((extent / (width, height)).max()) / (1 - 2 * margin), largest)
+    scale = min(float((extent / (width, height)).max()) / (1 - 2 * _MARGIN), largest)
     size = np.array([width, height]) * scale
     space = np.array([full_width, full_height]) - size
     corner = np.clip((low + high - size) / 2 + 0.5, 0, space)
@@ -80,7 +74,7 @@ def take_crop(image: Picture, crop: ViewCrop, width: int, height: int) -> Pictur
 def crop_intrinsics(intrinsics: Floats, crop: ViewCrop, width: int, height: int) -> Floats:
     """Intrinsics (3, 3) of the picture that `take_crop` makes, from those of the full picture.
 
-    A point at x in the full picture maps to (x - left + 1/2) * width / crop.width - 1/2, and likewise for y.
+    A point at x in the full picture maps to (x - left + 1/2) * width / crop.width - 1/2, and y with top and height.
     """
     scale_x, scale_y = width / crop.width, height / crop.height
     view_from_full = np.array(

@@ -24,13 +24,7 @@ class RosCamera(LatestFrame):
     """Subscribes to a topic of pictures and keeps the newest frame.
 
     The header's time, converted to this machine's clock, stamps a frame. A header without a time gives the time of
-    arrival minus 0.1 s.
-
-    Args:
-        name: view and topic, for messages.
-        rospy: the module, its node started.
-        image_type: `sensor_msgs.msg.Image`.
-        topic: name of the topic.
+    arrival minus 0.1 s. The node of `rospy` has started; `image_type` is `sensor_msgs.msg.Image`.
     """
 
     def __init__(self, name: str, rospy: Any, image_type: type, topic: str) -> None:

@@ -127,13 +127,9 @@ def judge_reach(arena: Arena, moves: Moves) -> Finding:
 
 
 def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves) -> Finding:
-    """Whether the arm may move.
+    """Whether the arm may move at `now`, seconds of the driver's clock.
 
-    Args:
-        state: read after a pause that is long enough to show missing joint states.
-        now: seconds of the driver's clock.
-        safety: largest accepted age of a state.
-        moves: has the joint angles out of every view.
+    `state` is read after a pause that is long enough to show missing joint states.
     """
     cause = cause_to_stop(state, now, safety)
     if cause is not None:
@@ -171,12 +167,7 @@ def _judge_step(step: CalibrationStep, parts: list[Calibration], now: datetime, 
         return Finding(step.name, False, f"{oldest.what} is from the future", f"set this machine's clock, or {again}")
     if days > max_age_days:
         look = f"run `tabletop calibrate check`; if the arena is drawn in the wrong place, {again}"
-        return Finding(
-            step.name,
-            False,
-            f"{said}; {max_age_days:g} are accepted",
-            look,
-        )
+        return Finding(step.name, False, f"{said}; {max_age_days:g} are accepted", look)
     return Finding(step.name, True, said)
 
 

@@ -45,12 +45,7 @@ def required() -> list[str]:
 
 
 def rendered(opened: Callable[[], Backend], seed: int) -> Finding:
-    """Check that the simulation opens and that its pictures show something.
-
-    Args:
-        opened: opens the simulation.
-        seed: of the scene.
-    """
+    """Check that the simulation opens and that the pictures of a scene show something."""
     try:
         return within(_RENDER_S, "the simulation", lambda: _render(opened, seed))
     except TabletopError as error:

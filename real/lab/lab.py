@@ -20,8 +20,6 @@ from tabletop_interaction.real.lab.file import DriverName, LabFile, in_utc, read
 TWIN_LAB = Path(__file__).parents[1] / "twin" / "lab.yaml"
 """The lab file of the twin: the simulation's table and cameras as if they had been calibrated."""
 
-_TWIN = "twin"
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -71,7 +69,7 @@ def load_lab(path: str | Path) -> Lab:
     Raises:
         InvalidConfiguration: a section or field is missing or wrong, or a calibration is older than one it depends on.
     """
-    file = read_lab_file(TWIN_LAB if Path(path) == Path(_TWIN) else Path(path))
+    file = read_lab_file(TWIN_LAB if Path(path) == Path("twin") else Path(path))
     robot, size, poses = file.robot, file.picture, file.poses
     _check_order(file)
     return Lab(

@@ -24,10 +24,7 @@ UNREGISTER_S = 2.0
 def start_node(rospy: Any, name: str, *, anonymous: bool = True) -> None:
     """Make this process a node unless it is one; the master is known to answer now, but may be gone at the end.
 
-    Args:
-        rospy: the module.
-        name: of the node.
-        anonymous: whether a number is added to the name; otherwise a new node of the same name ends the older one.
+    An anonymous node has a number added to its name; otherwise a new node of the same name ends the older one.
     """
     if rospy.core.is_initialized():
         return

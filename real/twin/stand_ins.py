@@ -29,21 +29,6 @@ class ROSException(Exception):
     """As rospy's."""
 
 
-class TwinSubscriber:
-    """A subscription, listed by `TwinRospy` until it is unregistered."""
-
-    def __init__(self, listed: list[TwinSubscriber], topic: str, callback: Callable[[Any], None]) -> None:
-        self.topic = topic
-        self.callback = callback
-        self._listed = listed
-        listed.append(self)
-
-    def unregister(self) -> None:
-        """Unsubscribe; a second call does nothing."""
-        if self in self._listed:
-            self._listed.remove(self)
-
-
 class TwinRospy:
     """`rospy` in one process and without a master: the topic of the robot's joints and a few parameters."""
 
@@ -51,7 +36,7 @@ class TwinRospy:
 
     def __init__(self, robot: TwinRobot) -> None:
         self._robot = robot
-        self._subscribers: list[TwinSubscriber] = []
+        self._subscribed: dict[object, tuple[str, Callable[[Any], None]]] = {}
         self.core = SimpleNamespace(is_initialized=lambda: True)
         self.parameters = dict(PARAMETERS)
 
@@ -59,9 +44,11 @@ class TwinRospy:
         """A parameter, or the default."""
         return self.parameters.get(name, default)
 
-    def Subscriber(self, topic: str, kind: Any, callback: Callable[[Any], None], **options: Any) -> TwinSubscriber:
-        """Subscribe to a topic."""
-        return TwinSubscriber(self._subscribers, topic, callback)
+    def Subscriber(self, topic: str, kind: Any, callback: Callable[[Any], None], **options: Any) -> SimpleNamespace:
+        """Subscribe to a topic until `unregister` is called."""
+        key = object()
+        self._subscribed[key] = topic, callback
+        return SimpleNamespace(unregister=lambda: self._subscribed.pop(key, None))
 
     def publish_joints(self) -> None:
         """Send the joints to all subscribers, unless the fault `states_stall` is on."""
@@ -69,18 +56,12 @@ class TwinRospy:
             return
         heads = (self._robot.faults.head_turn, 0.0, 0.0)
         columns = [[head, *values.tolist()] for head, values in zip(heads, self._robot.joints(), strict=True)]
-        position, velocity, effort = columns
+        fields = dict(zip(("position", "velocity", "effort"), columns, strict=True))
         stamp = SimpleNamespace(to_sec=lambda time_s=self._robot.time_s: time_s)
-        message = SimpleNamespace(
-            header=SimpleNamespace(stamp=stamp),
-            name=list(PUBLISHED_JOINTS),
-            position=position,
-            velocity=velocity,
-            effort=effort,
-        )
-        for subscriber in self._subscribers:
-            if subscriber.topic == JOINT_STATES_TOPIC:
-                subscriber.callback(message)
+        message = SimpleNamespace(header=SimpleNamespace(stamp=stamp), name=list(PUBLISHED_JOINTS), **fields)
+        for topic, callback in list(self._subscribed.values()):
+            if topic == JOINT_STATES_TOPIC:
+                callback(message)
 
 
 class Xyz(NamedTuple):

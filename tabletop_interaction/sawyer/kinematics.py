@@ -57,6 +57,7 @@ _ROTATION_TOLERANCE = 5e-4
 _MAX_ITERATIONS = 40
 _MAX_JOINT_STEP = 0.6
 _STRAIGHTNESS = 1e-3
+_MIN_WAYPOINTS = 4
 _MAX_WAYPOINTS = 100
 
 # Further starts of a search that its own seed did not solve, in this order.
@@ -137,20 +138,18 @@ def inverse_down(x: float, y: float, z: float, angle: float, seed: Floats) -> Fl
     return q
 
 
-def straight_down_path(
-    x: float, y: float, z_from: float, z_to: float, angle: float, seed: Floats, waypoints: int = 4
-) -> Floats:
+def straight_down_path(x: float, y: float, z_from: float, z_to: float, angle: float, seed: Floats) -> Floats:
     """Joint angles (n, 7) that move the tip along a vertical line from `z_from` to `z_to` metres.
 
-    Linear motion in joint space from row to row keeps the tip within 1 mm of the line; n is `waypoints`, at least 2,
-    or more if the tolerance needs more. The first row is `inverse_down` at `z_from`.
+    Linear motion in joint space from row to row keeps the tip within 1 mm of the line; n is 4, or more if the tolerance
+    needs more. The first row is `inverse_down` at `z_from`.
 
     Raises:
         UnreachableTarget: a point of the line is out of reach, or the arm's posture would change along it.
     """
     first = inverse_down(x, y, z_from, angle, seed)
     turn = _nearer_turn(angle, first)
-    waypoints = max(waypoints, 2)
+    waypoints = _MIN_WAYPOINTS
     while waypoints <= _MAX_WAYPOINTS:
         path = [first]
         for z in np.linspace(z_from, z_to, waypoints)[1:]:

@@ -229,8 +229,9 @@ def test_a_frozen_camera_is_told_in_time_and_its_old_picture_is_never_shown(laid
     frozen = LatestFrame("view_1", "check its cable")
     frozen.put(Frame(np.zeros((350, 430, 3), np.uint8), time.monotonic()))
     cameras = laid.twin.cameras
+    read = frozen.read
+    monkeypatch.setattr(frozen, "read", lambda newer_than, timeout_s: read(newer_than, min(timeout_s, 0.5)))
     monkeypatch.setitem(cameras._cameras, "view_1", frozen)
-    monkeypatch.setattr(cameras, "_timeout_s", 0.5)
     laid.backend.pick(0.25, 0.2, 0.0)
     start = time.monotonic()
     with pytest.raises(CameraFault, match=r"view_1 gave no new picture within 0\.\d s"):

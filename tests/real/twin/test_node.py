@@ -12,8 +12,22 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.cameras.topic import rgb_from_message
 from tabletop_interaction.real.lab.lab import load_lab
-from tabletop_interaction.real.twin.node import TwinNode, act, disable, enable, listen, main, reset, stop, write_ros_lab
-from tabletop_interaction.real.twin.node_topics import MARK, RosModules, advertise, check_no_robot, set_parameters
+from tabletop_interaction.real.twin.node import (
+    MARK,
+    RosModules,
+    TwinNode,
+    act,
+    advertise,
+    check_no_robot,
+    disable,
+    enable,
+    listen,
+    main,
+    reset,
+    set_parameters,
+    stop,
+    write_ros_lab,
+)
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
