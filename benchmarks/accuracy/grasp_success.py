@@ -27,6 +27,7 @@ from tabletop_interaction.simulation import SimulationBackend, SimulationConfig,
 class AimedPickOptions(SceneOptions):
     """Options of the benchmarks that pick each object of a scene once."""
 
+    counts = ("trials",)
     trials: int = 10
     """Scenes that show each object, beside three others."""
 

@@ -38,6 +38,7 @@ class JudgeOptions(SceneOptions):
 
     split: Split = "test"
     """Objects and table tops."""
+    counts = ("scenes",)
     scenes: int = 50
     """Scenes, each with a goal and a seed of its own; seeds count up."""
     offsets_px: tuple[float, ...] = (0, 5, 10, 14, 16, 20, 40)

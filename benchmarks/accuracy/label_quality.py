@@ -61,6 +61,7 @@ time   {ms_per_pair:.1f} ms a pair on one core
 class LabelQualityOptions(SceneOptions):
     """Options of the benchmark of labels."""
 
+    counts = ("interactions", "interactions_per_scene")
     out: Path
     """Folder for summary.json and errors.jpg; new or empty."""
     interactions: int = 100

@@ -26,6 +26,7 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.envs.backend import Arena, ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
+from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.simulation import open_simulation
 from tabletop_interaction.simulation.scene import Placement, free_placement
 
@@ -39,6 +40,7 @@ class MatchingOptions(SceneOptions):
 
     split: Split = "test"
     """Objects and table tops."""
+    counts = ("pairs",)
     pairs: int = 200
     """Pairs of pictures."""
     features: tuple[str, ...] = tuple(FEATURES)
@@ -78,9 +80,8 @@ class MatchingAccuracy:
 
 def main(options: MatchingOptions) -> None:
     """Render, match and print the table."""
-    unknown = sorted(set(options.features) - set(FEATURES))
-    if unknown:
-        raise SystemExit(f"unknown features {unknown[0]!r}; accepted are {', '.join(FEATURES)}")
+    for name in options.features:
+        check_choice("features", name, FEATURES)
     console = Console()
     kinds = _kinds(options.features, console)
     pairs = list(track(render_pairs(options.pairs, options.split, options.seed), "rendering", options.pairs))

@@ -28,7 +28,6 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table,
 from tabletop_interaction.benchmarks.ground_truth import Snapshot, TruthfulBackend, take_snapshot, was_moved
 from tabletop_interaction.envs.backend import Backend, Pictures
 from tabletop_interaction.envs.watched_pushes import watch_pushes
-from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.motion.masks import FrameMasks, motion_masks
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
@@ -41,12 +40,9 @@ _USEFUL, _GOOD = 0.5, 0.75
 class MotionOptions(SceneOptions):
     """Options of the benchmark of masks from motion."""
 
+    counts = ("pushes",)
     pushes: int = 150
     """Pushes to watch."""
-
-    def __post_init__(self) -> None:
-        if self.pushes < 1:
-            raise InvalidConfiguration(f"--pushes {self.pushes} must be 1 or more")
 
 
 @dataclass(frozen=True)

@@ -39,14 +39,11 @@ Env = gym.Env[Any, Any]
 class TwinOptions(SceneOptions):
     """Options of the comparison of twin and simulation."""
 
+    counts = ("interactions",)
     interactions: int = 36
     """Interactions, each in a scene of its own; seeds count up."""
     config: Path = Path("twin")
     """Lab file of a twin; the word twin for the one of the package."""
-
-    def __post_init__(self) -> None:
-        if self.interactions < 1:
-            raise InvalidConfiguration(f"--interactions {self.interactions} must be 1 or more")
 
 
 @dataclass(frozen=True)

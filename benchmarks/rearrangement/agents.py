@@ -20,6 +20,7 @@ from tabletop_interaction.agents.rearranging.rearranger import Rearranger
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
 from tabletop_interaction.envs import Arena, View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_choice
 
 AGENTS = ("full", "true-masks", "true-matches", "oracle", "inverse", "random")
 """full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches:
@@ -62,8 +63,7 @@ class LearnedParts:
 
         `segmenter` loads the network; `inverse_model` is the file for the agent inverse.
         """
-        if features not in FEATURES:
-            raise InvalidConfiguration(f"unknown features {features!r}; accepted are {', '.join(FEATURES)}")
+        check_choice("features", features, FEATURES)
         return cls(
             segmenter=cache(segmenter),
             matcher=cache(lambda: AppearanceMatcher(FEATURES[features]())),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tabletop_interaction.envs import SPLITS
 from tabletop_interaction.envs.goals import MAX_DISPLACED
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import check_choice, check_range
 
 MOST_INTERACTIONS = 10
 """As the registration of TabletopRearrangement-v0 has it."""
@@ -38,8 +38,8 @@ class Setting:
     inverse_model: str | None = None
 
     def __post_init__(self) -> None:
-        if self.displaced is not None and not 1 <= self.displaced <= MAX_DISPLACED:
-            raise InvalidConfiguration(f"displaced is {self.displaced}; accepted are 1 to {MAX_DISPLACED} and None")
+        if self.displaced is not None:
+            check_range("displaced", self.displaced, 1, MAX_DISPLACED)
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Scenes:
     tables: str = "test"
 
     def __post_init__(self) -> None:
-        if unknown := {self.objects, self.tables} - set(SPLITS):
-            raise InvalidConfiguration(f"unknown split {min(unknown)!r}; accepted are {', '.join(SPLITS)}")
+        for split in (self.objects, self.tables):
+            check_choice("split", split, SPLITS)
 
     @property
     def name(self) -> str:

@@ -31,6 +31,7 @@ from tabletop_interaction.envs.backend import Split
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import check_request, read_json, write_file, write_json
 from tabletop_interaction.processes import do_in_processes
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import LabelSet, load_label_set, write_label_set
 from tabletop_interaction.sim_assets import background_names, object_names
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
@@ -141,8 +142,7 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
         InvalidConfiguration: workers is below 1; nothing was written.
         ForeignFolder: the set's folder holds something else, or a set by another renderer; nothing was written.
     """
-    if workers < 1:
-        raise InvalidConfiguration(f"{workers} workers came; at least 1 is needed")
+    check_range("workers", workers, 1)
     folder = SetFolder(spec, sets_dir / spec.name)
     _begin(folder)
     missing = [index for index in range(spec.pictures) if not _is_whole(folder, index)]

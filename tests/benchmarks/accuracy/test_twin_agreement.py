@@ -58,8 +58,3 @@ def test_a_robots_lab_file_is_refused_before_anything_is_opened(
     with pytest.raises(InvalidConfiguration, match="name the lab file of a twin"):
         next(compare(robots, range(1)))
     assert not opened
-
-
-def test_no_interactions_are_refused() -> None:
-    with pytest.raises(InvalidConfiguration, match="--interactions 0"):
-        TwinOptions(interactions=0)
