@@ -80,7 +80,7 @@ class MeasureGeneralisation:
 
     def run(self) -> None:
         """Evaluate on the four sets, print the table, write results.json."""
-        from tabletop_interaction.benchmarks.segmentation.generalisation import evaluate_generalisation
+        from tabletop_interaction.benchmarks.segmentation.evaluation import evaluate_generalisation
 
         segmenter = self.network.load()
         claim_folder(self.out, "benchmark generalisation")

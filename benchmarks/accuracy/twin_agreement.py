@@ -18,6 +18,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import tyro
+import yaml
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -28,7 +29,6 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.real.opening import lab_of
 
 _MOVED_M = 0.005
 
@@ -73,21 +73,16 @@ def main(options: TwinOptions) -> None:
     Console().print(results_table(compared, options))
 
 
-def compare(config: Any, seeds: range, split: str = "train") -> Iterator[ComparedInteraction]:
-    """Make the same interaction in both worlds for each seed; `config` is a twin's, as the Sawyer backend takes it.
+def compare(config: Path, seeds: range, split: str = "train") -> Iterator[ComparedInteraction]:
+    """Make the same interaction in both worlds for each seed; `config` is the lab file of a twin.
 
     Raises:
-        InvalidConfiguration: the configuration is a real robot's; nothing was opened.
+        InvalidConfiguration: it is the lab file of a robot; nothing was opened.
     """
-    lab = lab_of(config)
-    if lab.driver != "twin":
-        raise InvalidConfiguration(
-            f"the lab file's driver is {lab.driver!r}, a robot, which does not know where objects are; nothing was "
-            "opened; name the lab file of a twin"
-        )
+    _check_twin(config)
     with (
         closing(gym.make(ENVIRONMENT_ID, backend="simulation", split=split)) as simulation,
-        closing(gym.make(ENVIRONMENT_ID, backend="sawyer", config=lab, split=split)) as twin,
+        closing(gym.make(ENVIRONMENT_ID, backend="sawyer", config=config, split=split)) as twin,
     ):
         for seed in seeds:
             yield _compared(simulation, twin, seed, aimed=seed % 3 != 2)
@@ -147,6 +142,19 @@ def _states(env: Env) -> tuple[ObjectState, ...]:
 def _apart(one: tuple[ObjectState, ...], other: tuple[ObjectState, ...]) -> float:
     """Largest distance between an object's two positions, metres."""
     return max(float(np.linalg.norm(a.position - b.position)) for a, b in zip(one, other, strict=True))
+
+
+def _check_twin(config: Path) -> None:
+    """Refuse the lab file of a robot; the backend says what else is wrong with a file."""
+    try:
+        driver = yaml.safe_load(config.read_text())["driver"]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return
+    if driver != "twin":
+        raise InvalidConfiguration(
+            f"{config} has the driver {driver!r}, a robot, which does not know where objects are; nothing was opened; "
+            "name the lab file of a twin"
+        )
 
 
 def _millimetres(metres: Floats) -> str:

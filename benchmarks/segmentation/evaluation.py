@@ -1,7 +1,8 @@
 """Evaluation of a network's masks on a labelled set: average precision, its interval, recall, and time.
 
 `segmentation.evaluation.metrics` describes the metric. Figures in tables are per cent; in results.json they lie in
-[0, 1].
+[0, 1]. Generalisation is the AP on each of the paper's four sets and its drop from A, in percentage points: (A) train
+objects on train backgrounds, (B) train on test, (C) test objects on train backgrounds, (D) test on test.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 from rich.progress import track
 from rich.table import Table
 
-from tabletop_interaction.benchmarks.figures import table_of_columns
+from tabletop_interaction.benchmarks.figures import figures_table, table_of_columns
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
-from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
+from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
 from tabletop_interaction.errors import InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
@@ -29,6 +30,7 @@ from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegment
 
 SHOWN_IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds in tables and curves."""
+GENERALISATION_SETS = tuple(name for name in SETS if name.startswith("generalisation-"))
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,60 @@ def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[st
     lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
     lines.append(f"renderer: {data.renderer or 'unknown, these are not our pictures'}")
     return lines if data.standing is None else [*lines, data.standing]
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralisationFigures:
+    """A model's results on the four sets, by the names of the sets."""
+
+    model: str
+    sets: Mapping[str, EvaluationSet]
+    evaluations: Mapping[str, Evaluation]
+
+    def drop(self, name: str, iou: float) -> float:
+        """AP on A minus AP on a set, in [-1, 1]."""
+        return self.evaluations[GENERALISATION_SETS[0]].figures.ap[iou] - self.evaluations[name].figures.ap[iou]
+
+    def table(self) -> Table:
+        """A table with a row for each set: AP and its drop from A at each IoU, per cent."""
+        rows = []
+        for name, evaluation in self.evaluations.items():
+            cells = [f"{100 * evaluation.figures.ap[iou]:.1f} ({100 * self.drop(name, iou):.1f})" for iou in SHOWN_IOUS]
+            rows.append((name.removeprefix("generalisation-"), SETS[name].objects, SETS[name].backgrounds, *cells))
+        title = f"generalisation of {self.model}: AP (drop from A)"
+        headings = ("set", "objects", "backgrounds", *(f"IoU {iou}" for iou in SHOWN_IOUS))
+        table = figures_table(title, headings, rows, names=3)
+        table.title_justify = "left"
+        return table
+
+    def footnotes(self) -> list[str]:
+        """The lines below the table, each once."""
+        lines = [
+            line for name, evaluation in self.evaluations.items() for line in footnotes([evaluation], self.sets[name])
+        ]
+        return list(dict.fromkeys(lines))
+
+    def document(self) -> dict[str, Any]:
+        """The content of results.json."""
+        return {
+            "model": self.model,
+            "sets": {
+                name: {
+                    **self.sets[name].describe(),
+                    **figures_document(evaluation),
+                    "drop_from_a": plain({iou: self.drop(name, iou) for iou in SHOWN_IOUS}),
+                }
+                for name, evaluation in self.evaluations.items()
+            },
+        }
+
+
+def evaluate_generalisation(
+    segmenter: PictureSegmenter, model: str, sets_dir: Path, workers: int = 1
+) -> GeneralisationFigures:
+    """Evaluate on the four sets; missing ones are made first."""
+    sets = {name: benchmark_set(name, sets_dir, workers) for name in GENERALISATION_SETS}
+    return GeneralisationFigures(model, sets, {name: evaluate(segmenter, data, model) for name, data in sets.items()})
 
 
 def _cells(evaluation: Evaluation) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from tabletop_interaction.benchmarks.accuracy.twin_agreement import (
 )
 from tabletop_interaction.envs import PickOutcome
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.real.lab.lab import load_lab
 
 
 def test_interactions_end_alike_and_leave_the_objects_near_each_other(quick_lab_file: Path) -> None:
@@ -49,12 +47,13 @@ def test_the_table_names_interactions_with_different_outcomes() -> None:
 
 
 def test_a_robots_lab_file_is_refused_before_anything_is_opened(
-    quick_lab_file: Path, monkeypatch: pytest.MonkeyPatch
+    quick_lab_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The robot was connected before its lack of ground truth was noticed."""
     opened: list[str] = []
     monkeypatch.setattr(gym, "make", lambda *_, backend, **__: opened.append(backend))
-    robots = replace(load_lab(quick_lab_file), driver="intera")
+    robots = tmp_path / "robot.yaml"
+    robots.write_text(quick_lab_file.read_text().replace("driver: twin", "driver: intera"))
     with pytest.raises(InvalidConfiguration, match="name the lab file of a twin"):
         next(compare(robots, range(1)))
     assert not opened

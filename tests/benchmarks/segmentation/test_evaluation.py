@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 
 from tabletop_interaction.benchmarks.segmentation.evaluation import (
+    GENERALISATION_SETS,
     Evaluation,
     EvaluationSet,
+    GeneralisationFigures,
     evaluate,
     footnotes,
     foreign_set,
     results_table,
 )
-from tabletop_interaction.benchmarks.segmentation.generalisation import GENERALISATION_SETS, GeneralisationFigures
 from tabletop_interaction.benchmarks.segmentation.page import (
     evaluation_rows,
     model_labels,
