@@ -123,6 +123,12 @@ def sample() -> Any:
 
 
 @pytest.fixture(scope="session")
+def read_page() -> Any:
+    """Reads HTML: elements, words, text and addresses."""
+    return _load(Path(__file__).parent / "pages.py").Page
+
+
+@pytest.fixture(scope="session")
 def learning_run() -> Callable[..., Path]:
     """Writes a run's folder: `learning_run(folder, history=..., evaluations=..., updates=..., config=...)`."""
     return _load(Path(__file__).parent / "learning_runs.py").write_learning_run

@@ -46,8 +46,9 @@ def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document:
         charts=[displaced_chart(scores), distance_chart(episodes)],
         scenes_chart=scenes_chart(scores) if len(scores.scenes) > 1 else None,
         causes=[
-            (cause, Cause(cause).meaning, [one.causes.get(cause, 0) for one in scores.agents.values()])
-            for cause in scores.causes
+            (cause, cause.meaning, [one.causes.get(cause, 0) for one in scores.agents.values()])
+            for cause in Cause
+            if cause in scores.causes
         ],
         examples=[*_successes(episodes), *_failures(episodes)],
         note_of=_note,

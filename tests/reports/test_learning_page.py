@@ -6,7 +6,6 @@ import base64
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +21,10 @@ from tabletop_interaction.reports.learning_page import duration, write_report
 from tabletop_interaction.reports.learning_run import read_learning_run
 
 
-class _Page(HTMLParser):
-    """The page's text, a space between elements, and its pictures."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.pictures: list[str] = []
-        self.tags: list[str] = []
-        self._hidden = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self._hidden = tag == "style"
-        addresses = [value or "" for name, value in attrs if name in ("src", "href")]
-        # Charts refer to shapes of their own by "#...".
-        self.pictures += [address for address in addresses if not address.startswith("#")]
-
-    def handle_data(self, data: str) -> None:
-        self.words += [] if self._hidden else data.split()
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
-
-
-def page_of(run: Path) -> _Page:
-    return _Page(write_report(run).read_text(encoding="utf-8"))
+@pytest.fixture
+def page_of(read_page: Any) -> Callable[[Path], Any]:
+    """Writes the report of a run and reads it."""
+    return lambda run: read_page(write_report(run).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +68,8 @@ def html(recorded: Path) -> str:
     return write_report(recorded).read_text(encoding="utf-8")
 
 
-def test_the_page_says_what_the_files_say(html: str) -> None:
-    text = _Page(html).text
+def test_the_page_says_what_the_files_say(html: str, read_page: Any) -> None:
+    text = read_page(html).text
     assert "interactions 12 of 300 planned; 30.0 a minute over 24 s of work" in text
     assert "picks that move an object 33 % of the last 6; 33 % of the first 6" in text
     assert "AP at IoU 0.3 63.4 % after 12; 41.2 % after 6; paper, on another test set after 50,000: 45.9 %" in text
@@ -111,19 +86,19 @@ def test_the_page_says_what_the_files_say(html: str) -> None:
     assert "hypothesis of score 0.87, one of 5, in view_0. Label: background before" in text
 
 
-def test_the_page_needs_nothing_but_itself(html: str) -> None:
-    page = _Page(html)
+def test_the_page_needs_nothing_but_itself(html: str, read_page: Any) -> None:
+    page = read_page(html)
     assert "://" not in html
     assert "@import" not in html
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
-    assert page.pictures
-    assert all(source.startswith("data:image/jpeg;base64,") for source in page.pictures)
+    assert not {"script", "link", "iframe", "object"} & set(page.elements)
+    assert page.addresses
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.addresses)
 
 
-def test_pictures_are_small_jpegs_of_what_they_show(html: str) -> None:
+def test_pictures_are_small_jpegs_of_what_they_show(html: str, read_page: Any) -> None:
     pictures = [
         cv2.imdecode(np.frombuffer(base64.b64decode(source.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
-        for source in _Page(html).pictures
+        for source in read_page(html).addresses
     ]
     # Two pictures at two evaluations, then three panels of the latest eight interactions.
     assert len(pictures) == 4 + 3 * 8
@@ -132,7 +107,7 @@ def test_pictures_are_small_jpegs_of_what_they_show(html: str) -> None:
 
 
 def test_kinds_without_a_label_are_counted_and_shown(
-    recorded: Path, tmp_path: Path, learning_run: Any, history_of: Any
+    recorded: Path, tmp_path: Path, learning_run: Any, history_of: Any, page_of: Any
 ) -> None:
     run = Path(shutil.copytree(recorded, tmp_path / "run"))
     ids = open_interactions(run / "records").ids
@@ -152,7 +127,7 @@ def test_kinds_without_a_label_are_counted_and_shown(
 
 @pytest.mark.parametrize("stage", ["asked", "one interaction", "one evaluation", "an evaluation without pictures"])
 def test_every_stage_of_a_run_has_a_page(
-    stage: str, tmp_path: Path, learning_run: Any, history_of: Any, evaluation_of: Any
+    stage: str, tmp_path: Path, learning_run: Any, history_of: Any, evaluation_of: Any, page_of: Any
 ) -> None:
     history = [] if stage == "asked" else [history_of(1)]
     evaluations = [evaluation_of(0, 12.0)] if "evaluation" in stage else []
@@ -170,13 +145,13 @@ def test_every_stage_of_a_run_has_a_page(
 
 
 def test_a_held_out_picture_that_is_cut_short_is_shown_as_missing(
-    tmp_path: Path, learning_run: Any, evaluation_of: Any
+    tmp_path: Path, learning_run: Any, evaluation_of: Any, page_of: Any
 ) -> None:
     run = learning_run(tmp_path / "run", evaluations=[evaluation_of(5, 40.0)])
     broken = run / "evaluations" / "00005" / "1.png"
     broken.write_bytes(broken.read_bytes()[:40])
     page = page_of(run)
-    assert len(page.pictures) == 1
+    assert len(page.addresses) == 1
     assert page.words.count("missing") == 1
 
 
@@ -190,7 +165,9 @@ def test_at_most_six_evaluations_are_shown_the_first_and_the_last_among_them(
     assert (columns[0], columns[-1]) == ("0", "1,900")
 
 
-def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path, learning_run: Any, history_of: Any) -> None:
+def test_a_line_that_a_kill_cut_short_is_left_out(
+    tmp_path: Path, learning_run: Any, history_of: Any, page_of: Any
+) -> None:
     run = learning_run(tmp_path / "run", [history_of(1), history_of(2)])
     history = run / "history.jsonl"
     history.write_bytes(history.read_bytes()[:-9])
@@ -198,10 +175,10 @@ def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path, learning_run: 
     assert "interactions 1 30.0 a minute" in page_of(run).text
 
 
-def test_names_and_settings_cannot_break_the_page(tmp_path: Path, learning_run: Any) -> None:
+def test_names_and_settings_cannot_break_the_page(tmp_path: Path, learning_run: Any, page_of: Any) -> None:
     run = learning_run(tmp_path / "a <b> & c", config={"model": "<script>x</script>"})
     page = page_of(run)
-    assert "script" not in page.tags
+    assert "script" not in page.elements
     assert "a <b> & c" in page.text
     assert "model <script>x</script>" in page.text
 

@@ -1,7 +1,6 @@
 """The page of the rearrangement benchmark needs nothing else, and shows successes and every cause of failure."""
 
 import base64
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,24 +12,8 @@ from tabletop_interaction.benchmarks.rearrangement.table import Scores
 JPEG = b"\xff\xd8 a picture \xff\xd9"
 
 
-class _Page(HTMLParser):
-    """Addresses, element names and text of a page."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.addresses, self.elements, words = [], [], []
-        self.handle_data = words.append
-        self.feed(html)
-        self.text = " ".join(" ".join(words).split())
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append(tag)
-        # Charts refer to shapes of their own by "#...".
-        self.addresses += [v for name, v in attributes if name in ("src", "href") and not v.startswith("#")]
-
-
 @pytest.fixture
-def page_of(tmp_path):
+def page_of(tmp_path, read_page):
     """Writes pictures of all episodes but the last, and gives the page."""
 
     def write(episodes, **changes):
@@ -39,7 +22,7 @@ def page_of(tmp_path):
         scores = Scores.of(episodes)
         document = {"setting": {"model": "default", "displaced": None}, "made_by": None, "seeds": [200, 201]}
         write_page(tmp_path, episodes, scores, {**document, "scenes": scores.scenes, **changes})
-        return _Page((tmp_path / "results.html").read_text())
+        return read_page((tmp_path / "results.html").read_text())
 
     return write
 
