@@ -66,21 +66,18 @@ class CropFeatures:
     """A network's feature map of each crop, averaged over the crop and its rotations.
 
     Attributes:
-        network: (B, 3, S, S) normalised crops to maps (B, D, h, w); in evaluation mode.
+        network: (B, 3, 96, 96) normalised crops to maps (B, D, h, w); in evaluation mode.
         mean, std: of the network's normalisation, RGB, of pixels in 0 to 1; `mean` is also painted around the mask.
-        size: S, pixels.
     """
 
     network: nn.Module
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    size: int = _CROP_PX
-    rotations: int = _ROTATIONS
 
     def describe(self, image: Picture, masks: Masks) -> Floats32:
         """See `DescribesSegments`."""
         around = np.round(255 * np.array(self.mean)).astype(np.uint8)
-        crops = crop_segments(image, masks, self.size, self.rotations, around)
+        crops = crop_segments(image, masks, _CROP_PX, _ROTATIONS, around)
         with torch.inference_mode():
             maps = [self.network(self._normalised(turned)) for turned in crops]
             described = [one.mean((0, 2, 3)) for one in maps]

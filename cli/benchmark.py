@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
-from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, load_segmenter, options, print_result
+from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
 from tabletop_interaction.cli.rearrange import refuse_unused_parts
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
@@ -163,7 +163,7 @@ class CompareRearrangement:
             refuse_unused_parts(self.agents, self.setting)
         check_agents(self.agents, self.setting.inverse_model)
         inverse_model = None if self.setting.inverse_model is None else Path(self.setting.inverse_model)
-        load = partial(load_segmenter, self.setting.model, fast=self.setting.fast, device=self.device)
+        load = NetworkOptions(self.setting.model, self.setting.fast, self.device).load
         make_parts = partial(LearnedParts.loaded_by, load, self.setting.features, inverse_model)
         make_parts()
         claim_folder(self.out, "benchmark rearrangement")

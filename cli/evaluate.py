@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.console import Console
 
-from tabletop_interaction.cli.options import SetName, load_segmenter, print_result, refuse_ignored
+from tabletop_interaction.cli.options import NetworkOptions, SetName, print_result, refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device
@@ -55,7 +55,7 @@ class Evaluate:
         from tabletop_interaction.benchmarks.segmentation import evaluation, page
 
         segmenters = {
-            label: load_segmenter(model, fast=self.fast, device=self.device)
+            label: NetworkOptions(model, self.fast, self.device).load()
             for label, model in zip(page.model_labels(self.model), self.model, strict=True)
         }
         foreign = None

@@ -104,7 +104,7 @@ def _opened_workers(
         return
     learner = open_learner(config, folder, asked.device, backend)
     with open_actor(config, folder, len(read_history(folder)), backend=backend) as actor:
-        yield OneProcess(config, actor, learner, began, display.stepped)
+        yield OneProcess(actor, learner, began, display.stepped)
 
 
 class _Callback:

@@ -118,22 +118,18 @@ class NetworkOptions:
     """Device of the network."""
 
     def load(self, config: ProposalConfig | None = None) -> Segmenter:
-        """The network with the settings `config` of its proposals; errors as `load_segmenter`."""
-        return load_segmenter(self.model, fast=self.fast, device=self.device, config=config)
+        """The network with the settings `config` of its proposals, with fewer scales if it has to be fast.
 
+        Raises:
+            InvalidConfiguration: CUDA is asked for and not there.
+            CheckpointError: the file is missing or damaged.
+        """
+        from tabletop_interaction.segmentation.proposals import Segmenter
 
-def load_segmenter(model: str, *, fast: bool, device: Device, config: ProposalConfig | None = None) -> Segmenter:
-    """A network with the settings `config` of its proposals, with fewer scales if it has to be fast.
-
-    Raises:
-        InvalidConfiguration: CUDA is asked for and not there.
-        CheckpointError: the file is missing or damaged.
-    """
-    from tabletop_interaction.segmentation.proposals import Segmenter
-
-    check_device(device)
-    config = config or ProposalConfig()
-    return Segmenter.load(model, dataclasses.replace(config, scales=FAST.scales if fast else config.scales), device)
+        check_device(self.device)
+        config = config or ProposalConfig()
+        scales = FAST.scales if self.fast else config.scales
+        return Segmenter.load(self.model, dataclasses.replace(config, scales=scales), self.device)
 
 
 @dataclass(frozen=True)

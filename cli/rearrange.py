@@ -12,7 +12,7 @@ import tyro
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
-from tabletop_interaction.cli.options import load_segmenter, options, refuse_ignored
+from tabletop_interaction.cli.options import NetworkOptions, options, refuse_ignored
 from tabletop_interaction.envs import Split, TabletopRearrangement, load_goal
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
@@ -102,7 +102,7 @@ class Rearrange:
         from tabletop_interaction.benchmarks.rearrangement.episode import open_table
 
         parts = LearnedParts.loaded_by(
-            lambda: load_segmenter(self.setting.model, fast=self.setting.fast, device=self.device),
+            NetworkOptions(self.setting.model, self.setting.fast, self.device).load,
             self.setting.features,
             None if self.setting.inverse_model is None else Path(self.setting.inverse_model),
         )

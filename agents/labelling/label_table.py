@@ -79,22 +79,22 @@ def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel
         _write(Path(labels_folder), labels)
 
 
-def read_labels(labels_folder: str | os.PathLike[str], labeller: str = LABELLER) -> tuple[PairLabel, ...]:
-    """The labels of one version of the labeller in a folder; none if there is no such folder.
+def read_labels(labels_folder: str | os.PathLike[str]) -> tuple[PairLabel, ...]:
+    """The labels of this version of the labeller in a folder; none if there is no such folder.
 
     Raises:
         UnreadableRecords: a file is damaged.
     """
     found: dict[tuple[str, str, str], PairLabel] = {}
-    for _, path in _files(Path(labels_folder), labeller):
+    for _, path in _files(Path(labels_folder)):
         for row in _rows(path):
             label = _from_row(row)
             found.setdefault((label.interaction_id, label.view, label.pair), label)
     return tuple(found.values())
 
 
-def _files(folder: Path, labeller: str) -> list[tuple[int, Path]]:
-    pattern = re.compile(rf"part-{re.escape(labeller)}-(\d+)\.parquet")
+def _files(folder: Path) -> list[tuple[int, Path]]:
+    pattern = re.compile(rf"part-{re.escape(LABELLER)}-(\d+)\.parquet")
     names = os.listdir(folder) if folder.is_dir() else []
     return sorted((int(match[1]), folder / name) for name in names if (match := pattern.fullmatch(name)))
 
@@ -108,7 +108,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _write(folder: Path, labels: Sequence[PairLabel]) -> None:
-    number = max((number for number, _ in _files(folder, LABELLER)), default=-1) + 1
+    number = max((number for number, _ in _files(folder)), default=-1) + 1
     path = folder / f"part-{LABELLER}-{number:05d}.parquet"
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist([_to_row(label) for label in labels], schema=_SCHEMA), temporary)

@@ -180,7 +180,10 @@ class Actor(AbstractContextManager["Actor"]):
         session: seed of the first scene; no other session of the run has it.
     """
 
-    def __init__(self, env: RecordInteractions, agent: HypothesisAgent, folder: RunFolder, session: int) -> None:
+    def __init__(
+        self, config: LearningConfig, env: RecordInteractions, agent: HypothesisAgent, folder: RunFolder, session: int
+    ) -> None:
+        self._config = config
         self._env = env
         self._agent = agent
         self._folder = folder
@@ -188,13 +191,13 @@ class Actor(AbstractContextManager["Actor"]):
         self._observation: dict[str, Any] | None = None
         self._episode, self._step = -1, 0
 
-    def use(self, network: DeepMask | None, config: LearningConfig) -> None:
+    def use(self, network: DeepMask | None) -> None:
         """Choose with this network from now on; with None, and with the policy "random", actions stay random."""
         # Random collectors need no torch.
         from tabletop_interaction.segmentation.proposals import Segmenter
 
-        if network is not None and config.policy == "hypothesis":
-            self._agent.segmenter = Segmenter(network, replace(FAST, min_score=config.least_belief))
+        if network is not None and self._config.policy == "hypothesis":
+            self._agent.segmenter = Segmenter(network, replace(FAST, min_score=self._config.least_belief))
 
     def interact(self) -> LabelledInteraction:
         """One step t = 1 .. T of Algorithm 1, up to its labels; after a recoverable fault a new episode begins.
@@ -274,7 +277,7 @@ def open_actor(
     except BaseException:
         plain.close()
         raise
-    return Actor(env, agent, folder, session)
+    return Actor(config, env, agent, folder, session)
 
 
 def check_environment(config: LearningConfig) -> None:

@@ -122,21 +122,18 @@ class OneProcess:
     """`Workers` in this process: one actor and the learner take turns.
 
     Args:
-        config, actor, learner: of the run; the learner in its state on disk.
+        actor, learner: of the run; the learner in its state on disk.
         began: see `began_at`.
         on_step: called after each training step with steps made and steps planned.
     """
 
-    def __init__(
-        self, config: LearningConfig, actor: Actor, learner: Learner, began: float, on_step: OnStep | None = None
-    ) -> None:
-        self._config = config
+    def __init__(self, actor: Actor, learner: Learner, began: float, on_step: OnStep | None = None) -> None:
         self._actor = actor
         self._learner = learner
         self._began = began
         self._on_step = on_step
         self._finished: list[Update] = []
-        actor.use(learner.network, config)
+        actor.use(learner.network)
 
     @property
     def learned(self) -> Update | None:
@@ -155,7 +152,7 @@ class OneProcess:
     def begin_update(self, interactions: list[LabelledInteraction]) -> None:
         """Learn, and choose with the new network from now on."""
         self._finished.append(self._learner.update(interactions, self._began, self._on_step))
-        self._actor.use(self._learner.network, self._config)
+        self._actor.use(self._learner.network)
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
         """Every update that was begun is finished."""

@@ -48,7 +48,6 @@ class RemoteActor:
 
     def __init__(self, config: LearningConfig, path: str, already_there: int, number: int) -> None:
         torch.set_num_threads(1)
-        self._config = config
         self._network = first_network(config).eval()
         self._version = -1
         self._actor: Actor = open_actor(config, RunFolder(Path(path)), already_there, number)
@@ -74,7 +73,7 @@ class RemoteActor:
             return
         if newest is not None:
             self._network.load_state_dict(newest)
-            self._actor.use(self._network, self._config)
+            self._actor.use(self._network)
 
 
 class RemoteLearner:

@@ -122,7 +122,7 @@ def timed(config: LearningConfig, workers: int) -> RunOutcome:
             with open_ray_workers(config, folder, workers, began) as ray_workers:
                 return _learned(config, folder, ray_workers, _Watch(), began)
         with open_actor(config, folder, 0) as actor:
-            one_process = OneProcess(config, actor, open_learner(config, folder), began)
+            one_process = OneProcess(actor, open_learner(config, folder), began)
             return _learned(config, folder, one_process, _Watch(), began)
 
 

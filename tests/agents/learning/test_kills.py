@@ -45,7 +45,7 @@ with lock_run(Path(sys.argv[1])):
     folder = open_run(Path(sys.argv[1]), config)
     began, learner = began_at(folder), open_learner(config, folder)
     with open_actor(config, folder, len(read_history(folder)), backend=table.PaintedTable()) as actor:
-        learn(config, folder, OneProcess(config, actor, learner, began), Silent(), began)
+        learn(config, folder, OneProcess(actor, learner, began), Silent(), began)
 """
 
 

@@ -103,7 +103,7 @@ def run(config: LearningConfig, path: Path, backend: Any, callback: Recorder | N
     folder = open_run(path, config)
     began = began_at(folder)
     with opened(config, folder, backend) as (actor, learner):
-        workers = OneProcess(config, actor, learner, began)
+        workers = OneProcess(actor, learner, began)
         learn(config, folder, workers, callback or Recorder(), began)
     return folder
 
