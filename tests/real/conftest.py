@@ -1,4 +1,4 @@
-"""What tests of the robot share: an arm that is a fake, and one that is a twin."""
+"""Fixtures of the robot's tests: a fake arm, and a twin."""
 
 from __future__ import annotations
 

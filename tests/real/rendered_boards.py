@@ -1,8 +1,8 @@
 """Pictures of a ChArUco board by the simulation's own renderer, with its table, lamp and sensor noise.
 
-The board is a sheet with the pattern as its texture, one more object over the arena; the arm itself is not seen.
-The renderer samples a pixel at one point, so that sharp edges would land on whole pixels: the print is softened to
-what a pixel spans of it, as a mip map would soften it. Lenses are without distortion.
+The board is a sheet with the pattern as its texture; the pictures do not show the arm. The renderer samples each pixel
+at one point, which would put sharp edges on whole pixels: the pattern is blurred to the size of a pixel, as by a mip
+map. The lenses have no distortion.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
 from tabletop_interaction.real.calibration.charuco import Board
+from tabletop_interaction.real.calibration.rigid import rigid
 from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.sawyer.kinematics import HOME, forward
 from tabletop_interaction.sim_assets import ObjectModel, background_names
@@ -35,18 +36,15 @@ _SOFTNESS_PX = 0.7
 _LAMP = Light(np.array([0.5, -0.6, 1.6]), np.ones(3), ambient=0.6, diffuse=0.35, softness=0.01)
 
 
-def rigid(turn: Sequence[float], shift: Sequence[float]) -> Floats:
+def _transform(turn: Sequence[float], shift: Sequence[float]) -> Floats:
     """(4, 4) rigid transform from a rotation vector, radians, and a translation, metres."""
-    result = np.eye(4)
-    result[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
-    result[:3, 3] = shift
-    return result
+    return rigid(Rotation.from_rotvec(turn).as_matrix(), shift)
 
 
 class RenderedLab:
-    """A laboratory of which everything is known, and the pictures of its calibration, taken when first asked for.
+    """A laboratory with known geometry, and the pictures of its calibration, taken at their first use.
 
-    Its cameras stand where the simulation's do, 1280 x 960 px with one lens; its robot stands where the twin's does.
+    Its cameras have the poses of the simulation's, 1280 x 960 px and one lens; its robot has the pose of the twin's.
     """
 
     board = Board()
@@ -56,7 +54,7 @@ class RenderedLab:
     """The simulation's own cameras, 430 x 350 px."""
     places = (BoardPlace(), BoardPlace(0.03, -0.02, 0.4, 0.003))
     base_from_arena = np.array([[0, 1, 0, 0.575], [-1, 0, 0, 0], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
-    hand_from_board = rigid((0.05, -0.04, 0.1), (0.05, -0.09, 0.09))
+    hand_from_board = _transform((0.05, -0.04, 0.1), (0.05, -0.09, 0.09))
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -78,23 +76,23 @@ class RenderedLab:
 
     @cached_property
     def in_the_arena(self) -> list[Pictures]:
-        """What all views see of the board at each of `places`."""
+        """Pictures of all views, the board at each of `places`."""
         return render_boards(self.board, self.views, [arena_from_board(self.board, place) for place in self.places])
 
     @cached_property
     def on_the_hand(self) -> list[Pictures]:
-        """What view_0 and view_1 see of the board at each of `joints`."""
+        """Pictures of view_0 and view_1, the board on the hand at each of `joints`."""
         arena_from_base = np.linalg.inv(self.base_from_arena)
         poses = [arena_from_base @ forward(q, HAND) @ self.hand_from_board for q in self.joints()]
         return render_boards(self.board, self.views[:2], poses)
 
 
 def _held_boards(board: Board, count: int) -> list[Floats]:
-    """camera_from_board (4, 4) of a board that is held into each corner of the picture in turn."""
+    """camera_from_board (4, 4) of a board in each corner of the picture in turn."""
     rng, poses = np.random.default_rng(1), []
     for number in range(count):
         distance = rng.uniform(0.30, 0.42)
-        pose = rigid(rng.uniform(-1, 1, 3) * (0.55, 0.55, 0.4), (0, 0, 0))
+        pose = _transform(rng.uniform(-1, 1, 3) * (0.55, 0.55, 0.4), (0, 0, 0))
         towards = np.array([(-1) ** number, (-1) ** (number // 2)]) * rng.uniform((0.08, 0.06), (0.36, 0.26))
         pose[:3, 3] = [*towards * distance, distance] - pose[:3, :3] @ [board.size[0] / 2, board.size[1] / 2, 0]
         poses.append(pose)
@@ -104,10 +102,10 @@ def _held_boards(board: Board, count: int) -> list[Floats]:
 def render_boards(
     board: Board, views: tuple[View, ...], arena_from_boards: Sequence[Floats], *, noise: float = 1.5
 ) -> list[Pictures]:
-    """What the cameras see of the board at each of its poses.
+    """Pictures of all views, the board at each of its poses.
 
     Args:
-        board: its printed side has to face the cameras.
+        board: its printed side faces the cameras.
         views: without distortion; all of about the same resolution on the board.
         arena_from_boards: (4, 4) rigid transforms, metres.
         noise: standard deviation of the sensor's noise, grey levels.

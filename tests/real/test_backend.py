@@ -58,7 +58,7 @@ def test_the_twins_lab_file_is_the_simulations_table():
     assert np.linalg.inv(lab.base_from_arena)[:3, 3] == pytest.approx(BASE_XYZ)
 
 
-def test_an_aimed_pick_holds_and_place_puts_it_where_asked_by_friction_alone(laid):
+def test_friction_alone_holds_a_picked_object_until_it_is_placed(laid):
     grasp = _first(laid)
     assert laid.backend.pick(grasp.x, grasp.y, grasp.angle).outcome is PickOutcome.HELD
     assert laid.twin.table.object_states()[0].position[2] > 0.1
@@ -68,7 +68,7 @@ def test_an_aimed_pick_holds_and_place_puts_it_where_asked_by_friction_alone(lai
     assert after[2] < 0.1
 
 
-def test_nothing_is_held_where_nothing_stands(laid):
+def test_a_pick_beside_all_objects_holds_nothing(laid):
     assert laid.backend.pick(*_free_point(laid), 0.0).outcome is PickOutcome.NOTHING_THERE
 
 
@@ -85,7 +85,7 @@ def test_every_call_leaves_the_arm_out_of_every_view(laid):
         assert robot.arm.joint_angles() == pytest.approx(AWAY, abs=0.03)
 
 
-def test_what_was_sent_to_the_joints_keeps_their_rated_speeds(laid, monkeypatch):
+def test_joint_commands_stay_within_the_rated_speeds(laid, monkeypatch):
     sent, command = [], laid.twin.robot.command
     monkeypatch.setattr(laid.twin.robot, "command", lambda q: (sent.append(q), command(q)))
     laid.backend.pick(0.2, 0.1, 0.5)
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_interaction_as_the_simulation(table, seed)
     assert np.linalg.norm(np.subtract(after, ours), axis=1).max() < 0.012
 
 
-def test_the_whole_environment_runs_by_its_documented_line(quick_lab):
+def test_the_environment_opens_by_its_documented_line(quick_lab):
     with gym.make("tabletop_interaction:TabletopInteraction-v0", backend="sawyer", config=quick_lab) as env:
         observation, info = env.reset(seed=4)
         assert set(observation) == {f"view_{i}" for i in range(4)}
@@ -185,7 +185,7 @@ def test_a_table_out_of_reach_is_refused_before_anything_moves(quick_lab):
             backend.pick(0.0, 0.2, 0.0)
 
 
-def test_looking_and_moving_before_the_first_reset_are_refused(open_twin_table):
+def test_observing_and_moving_before_the_first_reset_are_refused(open_twin_table):
     with open_twin_table().backend as fresh:
         for call in (fresh.observe, lambda: fresh.pick(0, 0, 0), lambda: fresh.place(0, 0)):
             with pytest.raises(NotReset, match="call reset first"):
@@ -217,13 +217,13 @@ def test_a_twin_knows_the_truth_and_a_robot_does_not(table, quick_lab):
         assert set(np.unique(twin.instance_maps()["view_0"])) <= {0, *ids}
 
 
-def test_a_person_beside_a_twin_has_the_word_on_faults_and_lays_no_table(quick_lab):
+def test_a_person_beside_a_twin_decides_on_faults_and_lays_no_table(quick_lab):
     with open_sawyer("train", quick_lab, AtConsole(ask=lambda question: pytest.fail(question))) as twin:
         twin.reset(np.random.default_rng(4), new_scene=True)
         assert twin.metadata["operator"] == "BesideTwin"
 
 
-def test_wrong_settings_in_the_lab_file_open_nothing(tmp_path):
+def test_with_wrong_settings_in_the_lab_file_nothing_is_opened(tmp_path):
     path = tmp_path / "lab.yaml"
     update_lab_file(path, {**read_lab_file(TWIN_LAB).plain, "motion": {"speed_ratio": 3}})
     with pytest.raises(InvalidConfiguration, match="speed_ratio is 3"):

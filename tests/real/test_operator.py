@@ -1,4 +1,4 @@
-"""Whoever lays the table: nobody, or a person at the terminal."""
+"""Operators: nobody, or a person at the terminal."""
 
 import os
 import pty
@@ -13,7 +13,7 @@ from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended
 RNG = np.random.default_rng(0)
 
 
-def test_nobody_changes_nothing():
+def test_unattended_changes_nothing():
     Unattended().lay_table(RNG)
     assert Unattended().bring_back(RNG) == 0
 
@@ -29,14 +29,14 @@ def test_a_person_is_asked_how_many_objects_were_put_back(answer, count, monkeyp
 @pytest.mark.parametrize(
     ("answer", "goes_on"), [("yes", True), (" YES ", True), ("y", False), ("", False), ("no", False)]
 )
-def test_only_the_whole_word_lets_the_arm_go_on(answer, goes_on):
+def test_only_the_whole_word_yes_lets_the_arm_continue(answer, goes_on):
     asked = []
     console = AtConsole(ask=lambda question: (asked.append(question), answer)[1])
     assert console.may_continue(RobotFault("picking: the robot reports a collision")) is goes_on
     assert "picking: the robot reports a collision" in asked[0]
 
 
-def test_nobody_has_no_word_and_a_terminal_where_nobody_answers_has_none_either():
+def test_without_an_answer_the_arm_does_not_continue():
     assert not Unattended().may_continue(RobotFault("stopped"))
 
     def closed(question):
@@ -50,7 +50,7 @@ def test_nobody_has_no_word_and_a_terminal_where_nobody_answers_has_none_either(
         console.bring_back(RNG)
 
 
-def test_what_was_typed_before_a_question_does_not_answer_it(monkeypatch, capsys):
+def test_input_typed_before_a_question_does_not_answer_it(monkeypatch, capsys):
     keyboard, terminal = pty.openpty()
     with os.fdopen(terminal) as typed:
         monkeypatch.setattr(sys, "stdin", typed)
@@ -67,7 +67,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(monkeypatch, capsys
     os.close(keyboard)
 
 
-def test_a_person_beside_a_twin_is_asked_after_faults_and_lays_nothing():
+def test_a_person_beside_a_twin_is_asked_only_after_faults():
     asked = []
     person = AtConsole(ask=lambda question: (asked.append(question), "yes")[1])
     beside = BesideTwin(Unattended("oak"), person)

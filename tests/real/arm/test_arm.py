@@ -1,4 +1,4 @@
-"""Whatever goes wrong ends in its error within its bound, the arm held, the grip kept, and waits for the operator."""
+"""Faults of arm, gripper and cameras: each is an error within its bound; the arm holds and waits for the operator."""
 
 import time
 
@@ -37,7 +37,7 @@ def _grasp(table):
 
 
 def _pick_with(table, seconds, **faults):
-    """Start a pick and switch on faults after so many seconds; returns the error, and how long after them it came."""
+    """Start a pick and switch on faults after so many seconds; returns the error and its delay."""
     robot = table.twin.robot
     start = robot.time_s
     robot.at(seconds, lambda: vars(robot.faults).update(faults))
@@ -47,7 +47,7 @@ def _pick_with(table, seconds, **faults):
 
 
 def _assert_holds(table):
-    """The arm stands still, and every further call is refused without moving anything."""
+    """Check that the arm stands still and that every further call is refused without motion."""
     robot, backend = table.twin.robot, table.backend
     table.twin.clock.sleep(0.1)
     before = robot.arm.joint_angles()
@@ -67,7 +67,7 @@ def _assert_holds(table):
         ({"extra_force": np.array([0.0, 0.0, 25.0])}, "force at the gripper's tip", 0.03),
     ],
 )
-def test_a_fault_amid_a_move_ends_in_its_error_in_time_and_holds(laid, faults, message, bound_s):
+def test_a_fault_during_a_move_holds_the_arm_and_raises_its_error(laid, faults, message, bound_s):
     error, seconds = _pick_with(laid, 0.8, **faults)
     assert message in str(error)
     assert not error.recoverable
@@ -75,7 +75,7 @@ def test_a_fault_amid_a_move_ends_in_its_error_in_time_and_holds(laid, faults, m
     _assert_holds(laid)
 
 
-def test_after_the_operators_word_it_goes_on(laid):
+def test_the_arm_continues_after_acknowledgement(laid):
     _pick_with(laid, 0.8, collided=True)
     laid.twin.robot.faults.collided = False
     laid.backend.acknowledge()
@@ -90,7 +90,7 @@ def test_a_fault_that_is_still_there_is_not_acknowledged(laid):
     _assert_holds(laid)
 
 
-def test_the_stop_button_amid_a_move_stops_at_once_and_nothing_enables_the_robot_again_by_itself(laid):
+def test_the_stop_button_stops_a_move_at_once_and_only_the_operator_enables_the_robot(laid):
     robot, backend = laid.twin.robot, laid.backend
     robot.at(0.8, robot.press_estop)
     with pytest.raises(RobotFault, match="stop button was pressed"):
@@ -108,7 +108,7 @@ def test_the_stop_button_amid_a_move_stops_at_once_and_nothing_enables_the_robot
     backend.place(0.1, 0.1)
 
 
-def test_a_stop_that_comes_while_the_operator_is_asked_is_asked_about_before_it_is_cleared(laid, monkeypatch):
+def test_a_stop_during_the_question_needs_a_question_of_its_own(laid, monkeypatch):
     robot, asked = laid.twin.robot, []
 
     def answered(fault):
@@ -129,7 +129,7 @@ def test_a_stop_that_comes_while_the_operator_is_asked_is_asked_about_before_it_
     assert not was_on_again
 
 
-def test_an_arm_that_could_not_be_told_to_hold_moves_no_more_either(laid, monkeypatch):
+def test_an_arm_that_failed_to_hold_does_not_move_again(laid, monkeypatch):
     def gone():
         raise OSError("publish() to a closed topic")
 
@@ -141,7 +141,7 @@ def test_an_arm_that_could_not_be_told_to_hold_moves_no_more_either(laid, monkey
     _assert_holds(laid)
 
 
-def test_what_is_gripped_is_kept_through_a_stop_and_can_be_placed_afterwards(laid):
+def test_a_held_object_is_kept_through_a_stop_and_can_be_placed(laid):
     robot, backend = laid.twin.robot, laid.backend
     assert backend.pick(*_grasp(laid)).held
     robot.at(0.8, robot.press_estop)
@@ -156,7 +156,7 @@ def test_what_is_gripped_is_kept_through_a_stop_and_can_be_placed_afterwards(lai
     assert np.linalg.norm(laid.twin.table.object_states()[0].position[:2] - (0.1, -0.1)) < 0.03
 
 
-def test_a_stop_low_over_the_table_is_left_straight_upwards(laid):
+def test_after_a_stop_low_over_the_table_the_arm_rises_straight(laid):
     robot, moves = laid.twin.robot, laid.backend._arm.moves
     stopped = []
 
@@ -205,7 +205,7 @@ def test_a_gripper_that_never_acknowledges_is_a_fault_in_time(laid):
     _assert_holds(laid)
 
 
-def test_an_arm_that_was_moved_by_hand_is_not_driven_from_where_it_is_thought_to_be(laid):
+def test_an_arm_moved_by_hand_does_not_follow_paths_from_its_old_position(laid):
     laid.twin.robot.arm.jump(laid.twin.robot.arm.joint_angles() + 0.2 * np.eye(7)[0])
     laid.twin.robot.stay()
     laid.twin.clock.sleep(0.02)
@@ -216,7 +216,7 @@ def test_an_arm_that_was_moved_by_hand_is_not_driven_from_where_it_is_thought_to
     laid.backend.place(0.0, 0.0)
 
 
-def test_an_unplugged_camera_is_named_and_once_plugged_in_all_goes_on(laid):
+def test_an_unplugged_camera_is_named_and_works_once_plugged_in(laid):
     laid.twin.robot.faults.unplugged_views.add("view_2")
     with pytest.raises(CameraFault, match="view_2") as caught:
         laid.backend.observe()
@@ -225,7 +225,7 @@ def test_an_unplugged_camera_is_named_and_once_plugged_in_all_goes_on(laid):
     assert len(laid.backend.observe()) == 4
 
 
-def test_a_frozen_camera_is_told_in_time_and_its_old_picture_is_never_shown(laid, monkeypatch):
+def test_a_frozen_camera_is_a_fault_within_the_time_limit(laid, monkeypatch):
     frozen = LatestFrame("view_1", "check its cable")
     frozen.put(Frame(np.zeros((350, 430, 3), np.uint8), time.monotonic()))
     cameras = laid.twin.cameras
@@ -240,7 +240,7 @@ def test_a_frozen_camera_is_told_in_time_and_its_old_picture_is_never_shown(laid
     laid.backend.place(0.0, 0.0)
 
 
-def test_objects_that_still_roll_are_waited_for(laid):
+def test_observing_waits_for_moving_objects(laid):
     world, id_ = laid.twin.table.world, 1
     position, quaternion = world.poses()[id_]
     world.put(id_, (position + np.array([0, 0, 0.15]), quaternion))
@@ -248,7 +248,7 @@ def test_objects_that_still_roll_are_waited_for(laid):
     assert abs(world.poses()[id_][0][2] - position[2]) < 0.03
 
 
-def test_records_stay_whole_when_a_fault_ends_an_episode(open_twin_table, tmp_path):
+def test_a_fault_that_ends_an_episode_leaves_complete_records(open_twin_table, tmp_path):
     table = open_twin_table()
     robot = table.twin.robot
     with RecordInteractions(TabletopInteraction(table.backend), tmp_path / "records") as env:
@@ -267,7 +267,7 @@ def test_records_stay_whole_when_a_fault_ends_an_episode(open_twin_table, tmp_pa
     assert len(list(read_interactions(tmp_path / "records"))) == 2
 
 
-def test_closing_amid_a_fault_lets_go_of_everything_and_moves_nothing(open_twin_table):
+def test_closing_after_a_fault_releases_everything_and_moves_nothing(open_twin_table):
     table = open_twin_table()
     table.backend.reset(np.random.default_rng(4), new_scene=True)
     _pick_with(table, 0.8, collided=True)

@@ -1,4 +1,4 @@
-"""Opening and closing end in time or in a fault; whether something is held is the gripper's own belief."""
+"""Opening and closing end in time or in a fault; the gripper reports whether it holds something."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_fingers_that_stop_halfway_without_a_grip_hold_nothing(sawyer):
     assert _close(sawyer) is False
 
 
-def test_a_grip_on_nothing_but_the_other_finger_is_none(sawyer):
+def test_closed_fingers_that_report_a_grip_hold_nothing(sawyer):
     state = replace(sawyer.gripper(), opening=0.001, gripping=True)
     assert not grips(state, SETTINGS)
 
@@ -51,7 +51,7 @@ def test_a_gripper_in_error_is_a_fault_at_once(sawyer):
         open_fingers(sawyer, sawyer.clock, SAFETY, SETTINGS)
 
 
-def test_a_stop_button_amid_closing_is_a_fault(sawyer):
+def test_the_stop_button_during_closing_is_a_fault(sawyer):
     sawyer.deaf = True
     sawyer.clock.at(0.5, lambda: sawyer.reported.update(estop_pressed=True))
     with pytest.raises(RobotFault, match="stop button") as caught:

@@ -1,4 +1,4 @@
-"""The driver checks all that it needs before it exists; what is missing has an error of its own, and nothing hangs."""
+"""The connection checks every part before the driver is made; each missing part has its own error and time limit."""
 
 import math
 import sys
@@ -30,7 +30,7 @@ def _raising(error):
     return fail
 
 
-def test_it_limits_the_robots_own_speed_a_little_above_what_is_streamed(twin):
+def test_the_robots_own_speed_limit_is_a_little_above_the_streamed_speed(twin):
     _connect(twin).close()
     assert twin.robot.speed_ratio == pytest.approx(1.2 * SawyerSettings().motion.speed_ratio)
 
@@ -44,26 +44,26 @@ def test_it_limits_the_robots_own_speed_a_little_above_what_is_streamed(twin):
         ({"get_current_gripper_interface": lambda: object()}, "has a object"),
     ],
 )
-def test_a_part_that_is_not_there_is_told(twin, intera, message):
+def test_a_missing_part_is_an_error(twin, intera, message):
     with pytest.raises(RobotUnavailable, match=message) as caught:
         _connect(twin, **intera)
     assert not caught.value.recoverable
 
 
-def test_an_arm_whose_services_are_missing_is_told(twin):
+def test_missing_services_of_the_arm_are_an_error(twin):
     with pytest.raises(RobotUnavailable, match="does not answer"):
         _connect(twin, Limb=_raising(twin.modules.rospy.ROSException("timeout exceeded")))
 
 
 @pytest.mark.parametrize("names", [None, [], ["left_s0"], list(reversed(ARM_JOINT_NAMES))])
-def test_missing_or_other_parameters_are_told_before_anything_is_made(twin, names, monkeypatch):
+def test_missing_or_other_parameters_are_refused_before_anything_is_opened(twin, names, monkeypatch):
     monkeypatch.setitem(twin.modules.rospy.parameters, "robot_config/right_config/joint_names", names)
     with pytest.raises(RobotUnavailable, match="joint_names"):
         _connect(twin, RobotEnable=_raising(AssertionError("made too early")))
 
 
 @pytest.mark.parametrize("state", [{"enabled": False}, {"stopped": True}, {"error": True}])
-def test_a_robot_that_is_not_ready_is_not_made_ready(twin, state):
+def test_a_robot_that_is_not_ready_is_refused_and_not_enabled(twin, state):
     vars(twin.robot.state).update(state)
     with pytest.raises(RobotFault, match="is not ready") as caught:
         _connect(twin)
@@ -71,13 +71,13 @@ def test_a_robot_that_is_not_ready_is_not_made_ready(twin, state):
     assert vars(twin.robot.state).items() >= state.items()
 
 
-def test_a_gripper_in_error_is_told(twin):
+def test_a_gripper_in_error_is_refused(twin):
     twin.robot.faults.gripper_error = True
     with pytest.raises(RobotUnavailable, match="the gripper of robot is not ready"):
         _connect(twin)
 
 
-def test_joint_states_that_never_come_are_told_in_time(twin):
+def test_missing_joint_states_are_an_error_within_the_time_limit(twin):
     twin.robot.faults.states_stall = True
     start = twin.clock.now()
     with pytest.raises(RobotUnavailable, match=f"sent nothing on {JOINT_STATES_TOPIC}"):
@@ -85,7 +85,7 @@ def test_joint_states_that_never_come_are_told_in_time(twin):
     assert twin.clock.now() - start < 6
 
 
-def test_other_fingers_than_in_our_model_are_told(twin, monkeypatch):
+def test_fingers_that_differ_from_the_model_are_refused(twin, monkeypatch):
     lower = twin.robot.tip_position() - [0, 0, 0.01]
     monkeypatch.setattr(twin.robot, "tip_position", lambda: lower)
     with pytest.raises(RobotUnavailable, match="more than 5 mm apart"):
@@ -93,13 +93,13 @@ def test_other_fingers_than_in_our_model_are_told(twin, monkeypatch):
 
 
 @pytest.mark.parametrize("head", [-0.4, 0.4, math.nan])
-def test_a_turned_head_is_told(twin, head):
+def test_a_turned_head_is_refused(twin, head):
     twin.robot.faults.head_turn = head
     with pytest.raises(RobotUnavailable, match="the head of robot is turned"):
         _connect(twin)
 
 
-def test_without_rethinks_sdk_the_error_says_what_to_install(monkeypatch):
+def test_without_rethinks_sdk_the_error_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rospy", None)
     with pytest.raises(RobotUnavailable, match=r"intera_sdk.*system-site-packages"):
         import_intera()
@@ -115,7 +115,7 @@ def test_without_a_master_nothing_stays_open(quick_lab, monkeypatch):
     assert closed == [True]
 
 
-def test_the_sdk_is_imported_beside_a_cv_bridge_that_cannot_be_loaded(twin, quick_lab, monkeypatch, tmp_path):
+def test_the_sdk_is_imported_although_cv_bridge_does_not_load(twin, quick_lab, monkeypatch, tmp_path):
     (tmp_path / "cv_bridge.py").write_text("raise ImportError('numpy.core.multiarray failed to import')\n")
     (tmp_path / "intera_interface.py").write_text("import cv_bridge\nfrom intera_of_this_test import *\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,4 +1,4 @@
-"""The driver passes on what the SDK reports, holds only fresh joint angles, and finds joints by name."""
+"""The driver reports what the SDK reports, holds only at recent joint angles, and finds joints by name."""
 
 import math
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from tabletop_interaction.sawyer.kinematics import forward
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 
-def test_a_connected_driver_tells_the_arms_state(twin):
+def test_a_connected_driver_reports_the_arms_state(twin):
     driver = connect(twin.modules, twin.clock, SawyerSettings(), "robot")
     state, grip = driver.state(), driver.gripper()
     assert state.positions == pytest.approx(twin.robot.arm.joint_angles())
@@ -25,7 +25,7 @@ def test_a_connected_driver_tells_the_arms_state(twin):
     driver.close()
 
 
-def test_a_stopped_robot_is_enabled_when_it_is_asked_for_and_its_button_is_up(twin):
+def test_enable_clears_a_stop_once_the_button_is_up(twin):
     driver = connect(twin.modules, twin.clock, SawyerSettings(), "robot")
     twin.robot.press_estop()
     with pytest.raises(RobotFault, match=r"cannot be enabled .*E-Stop"):
@@ -52,7 +52,7 @@ def test_holding_commands_the_measured_joints_but_never_old_ones(twin, monkeypat
     assert len(commanded) == 1
 
 
-def test_closing_holds_an_arm_that_was_commanded_and_leaves_any_other_alone(twin, monkeypatch):
+def test_closing_holds_only_an_arm_that_was_commanded(twin, monkeypatch):
     commanded = []
     monkeypatch.setattr(twin.robot, "command", commanded.append)
     connect(twin.modules, twin.clock, SawyerSettings(), "robot").close()

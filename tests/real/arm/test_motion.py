@@ -1,4 +1,4 @@
-"""A motion ends in one of its outcomes, within its bound, and in all but one of them the arm is told to hold."""
+"""A motion ends in one outcome within its time limit; the arm holds unless it reached its goal."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def _follow(sawyer, way):
     return outcome, sawyer.clock.now() - start
 
 
-def test_a_healthy_arm_comes_to_the_end_at_100_commands_a_second(sawyer):
+def test_a_healthy_arm_reaches_the_end_at_100_commands_per_second(sawyer):
     way = _way(sawyer)
     outcome, seconds = _follow(sawyer, way)
     assert outcome is MotionOutcome.REACHED
@@ -42,7 +42,7 @@ def test_a_healthy_arm_comes_to_the_end_at_100_commands_a_second(sawyer):
         ({"tip_force": np.array([0.0, 9.0, 13.0])}, MotionOutcome.FORCE),
     ],
 )
-def test_what_the_robot_reports_stops_it_within_a_tick(sawyer, reported, expected):
+def test_a_reported_cause_stops_the_arm_within_a_tick(sawyer, reported, expected):
     sawyer.clock.at(1.0, lambda: sawyer.reported.update(reported))
     outcome, seconds = _follow(sawyer, _way(sawyer))
     assert outcome is expected
@@ -50,7 +50,7 @@ def test_what_the_robot_reports_stops_it_within_a_tick(sawyer, reported, expecte
     assert sawyer.holds == 1
 
 
-def test_joint_states_that_stop_coming_stop_it_in_a_quarter_of_a_second(sawyer):
+def test_missing_joint_states_stop_the_arm_within_a_quarter_of_a_second(sawyer):
     sawyer.clock.at(1.0, lambda: sawyer.reported.update(stamp=sawyer.clock.now()))
     outcome, seconds = _follow(sawyer, _way(sawyer))
     assert outcome is MotionOutcome.STALE_STATE
@@ -58,7 +58,7 @@ def test_joint_states_that_stop_coming_stop_it_in_a_quarter_of_a_second(sawyer):
     assert sawyer.holds == 1
 
 
-def test_a_joint_that_lags_for_three_ticks_stops_it(sawyer):
+def test_a_joint_that_lags_for_three_ticks_stops_the_arm(sawyer):
     start = sawyer.positions.copy()
     sawyer.reported = {"positions": start}
     outcome, seconds = _follow(sawyer, _way(sawyer))
@@ -66,14 +66,14 @@ def test_a_joint_that_lags_for_three_ticks_stops_it(sawyer):
     assert seconds == pytest.approx(SECONDS * 0.15 / 0.2, abs=0.05)
 
 
-def test_a_lag_of_two_ticks_is_forgiven(sawyer):
+def test_a_lag_of_two_ticks_does_not_stop_the_arm(sawyer):
     behind = sawyer.positions - 0.5
     sawyer.clock.at(0.5, lambda: sawyer.reported.update(positions=behind))
     sawyer.clock.at(0.52, sawyer.reported.clear)
     assert _follow(sawyer, _way(sawyer))[0] is MotionOutcome.REACHED
 
 
-def test_an_arm_that_stays_a_little_short_times_out_after_the_settling_time(sawyer):
+def test_an_arm_that_does_not_reach_its_goal_times_out_after_the_settling_time(sawyer):
     sawyer.command = lambda q: setattr(sawyer, "positions", q - 0.05)
     outcome, seconds = _follow(sawyer, _way(sawyer))
     assert outcome is MotionOutcome.TIMEOUT
@@ -81,12 +81,12 @@ def test_an_arm_that_stays_a_little_short_times_out_after_the_settling_time(sawy
     assert sawyer.holds == 1
 
 
-def test_a_steady_force_such_as_a_weight_is_none(sawyer):
+def test_a_steady_force_does_not_stop_the_arm(sawyer):
     sawyer.reported = {"tip_force": np.array([0.0, 0.0, -30.0])}
     assert _follow(sawyer, _way(sawyer))[0] is MotionOutcome.REACHED
 
 
-def test_a_force_that_fades_is_none_and_one_that_comes_back_is_one(sawyer):
+def test_a_fading_force_does_not_stop_the_arm_and_a_returning_one_does(sawyer):
     pushes = iter([np.array([0.0, 0.0, push]) for push in [*np.linspace(40, 0, 50), *np.linspace(0, 40, 50)]])
     healthy = sawyer.state
     sawyer.state = lambda: replace(healthy(), tip_force=next(pushes))
@@ -95,14 +95,14 @@ def test_a_force_that_fades_is_none_and_one_that_comes_back_is_one(sawyer):
     assert seconds == pytest.approx(0.5 + 0.5 * 15 / 40, abs=0.03)
 
 
-def test_an_arm_that_is_not_fit_at_the_start_gets_no_command(sawyer):
+def test_an_arm_that_must_not_move_gets_no_command(sawyer):
     sawyer.reported = {"enabled": False}
     assert _follow(sawyer, _way(sawyer))[0] is MotionOutcome.STOPPED
     assert sawyer.commands == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_ctrl_c_and_errors_hold_the_arm_and_go_on_upwards(sawyer, error):
+def test_ctrl_c_and_errors_hold_the_arm_and_reach_the_caller(sawyer, error):
     def interrupt():
         raise error
 
@@ -112,7 +112,7 @@ def test_ctrl_c_and_errors_hold_the_arm_and_go_on_upwards(sawyer, error):
     assert sawyer.holds == 1
 
 
-def test_a_late_tick_delays_the_way_and_leaps_over_nothing(sawyer):
+def test_a_late_tick_delays_the_motion_and_skips_no_command(sawyer):
     way = _way(sawyer)
     sawyer.clock.at(1.0, lambda: setattr(sawyer.clock, "time", sawyer.clock.time + 0.2))
     outcome, seconds = _follow(sawyer, way)

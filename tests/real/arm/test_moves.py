@@ -1,4 +1,4 @@
-"""Planned moves end where they shall, by forward kinematics, on any level table; impossible ones are refused."""
+"""Planned moves end at their goals, by forward kinematics, on any level table; impossible moves are refused."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def _assert_at(pose, x, y, z):
 
 @given(POINTS)
 @settings(max_examples=25, deadline=None)
-def test_a_pick_comes_from_above_straight_down_to_its_point_with_its_angle(point):
+def test_a_pick_goes_straight_down_to_its_point_at_its_angle(point):
     x, y, angle = point
     above, down = MOVES.above(MOVES.away_q, x, y, angle), MOVES.down(x, y, angle, MOTION.grasp_m)
     _assert_at(_tip(above[-1]), x, y, MOTION.transit_m)
@@ -40,7 +40,7 @@ def test_a_pick_comes_from_above_straight_down_to_its_point_with_its_angle(point
 
 @given(POINTS)
 @settings(max_examples=15, deadline=None)
-def test_the_way_up_from_a_pick_is_straight_and_the_way_away_stays_high(point):
+def test_the_path_up_is_straight_and_the_path_away_stays_high(point):
     x, y, angle = point
     up = MOVES.up(MOVES.down(x, y, angle, MOTION.grasp_m)[-1])
     _assert_at(_tip(up[-1]), x, y, MOTION.transit_m)
@@ -50,13 +50,13 @@ def test_the_way_up_from_a_pick_is_straight_and_the_way_away_stays_high(point):
     assert min(_tip(q)[2, 3] for q in away[::20]) > MOTION.transit_m - 0.02
 
 
-def test_the_way_down_takes_the_descents_speed():
+def test_the_path_down_has_the_descent_speed():
     down = MOVES.down(0.0, 0.0, 0.3, MOTION.grasp_m)
     heights = np.array([_tip(q)[2, 3] for q in down])
     assert 0.8 * MOTION.descent_m_s < -np.diff(heights).min() * 100 < 1.2 * MOTION.descent_m_s
 
 
-def test_a_table_that_is_turned_and_shifted_is_met_as_well():
+def test_moves_reach_points_of_a_turned_and_shifted_table():
     turn = np.array([[np.cos(0.4), -np.sin(0.4), 0, 0.02], [np.sin(0.4), np.cos(0.4), 0, 0.01], [0, 0, 1, 0.03]])
     moves = Moves(BASE_FROM_ARENA @ np.vstack([turn, [0, 0, 0, 1]]), MOTION, SafetySettings())
     pose = _tip(moves.down(0.1, -0.1, 0.7, MOTION.grasp_m)[-1], moves)
@@ -64,7 +64,7 @@ def test_a_table_that_is_turned_and_shifted_is_met_as_well():
     assert abs(pose[:2, 1] @ (np.cos(0.7), np.sin(0.7))) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_sweep_stays_at_its_height_from_point_to_point_across_its_way():
+def test_a_sweep_keeps_its_height_and_the_fingers_across_its_path():
     _, down, along = MOVES.sweep(MOVES.away_q, (-0.3, -0.245), (0.0, 0.0))
     _assert_at(_tip(down[-1]), -0.3, -0.245, MOTION.sweep_height_m)
     _assert_at(_tip(along[-1]), 0.0, 0.0, MOTION.sweep_height_m)
@@ -74,7 +74,7 @@ def test_a_sweep_stays_at_its_height_from_point_to_point_across_its_way():
     assert closing @ (0.3, 0.245) == pytest.approx(0, abs=1e-3)
 
 
-def test_what_is_high_already_stays():
+def test_an_arm_at_the_travelling_height_does_not_rise():
     assert MOVES.up(MOVES.away_q).tolist() == [MOVES.away_q.tolist()]
 
 
@@ -99,6 +99,6 @@ def test_a_point_outside_the_workspace_is_refused():
 
 
 @pytest.mark.parametrize("angle", [np.nan, np.inf])
-def test_an_angle_that_is_no_number_is_refused(angle):
+def test_an_angle_that_is_not_finite_is_refused(angle):
     with pytest.raises(UnreachableTarget, match="angle"):
         MOVES.above(MOVES.away_q, 0.0, 0.0, angle)

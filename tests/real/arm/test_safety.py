@@ -1,4 +1,4 @@
-"""What must not be is refused before the arm moves, with where and why; nothing is clipped."""
+"""Checks before the arm moves name the place and the reason; nothing is clipped."""
 
 import numpy as np
 import pytest
@@ -37,12 +37,12 @@ def test_a_joint_that_comes_within_its_margin_is_refused(joint, limit):
         check_commands(np.array([HOME, q]), BASE_FROM_ARENA, SAFETY)
 
 
-def test_a_command_that_is_no_number_is_refused():
+def test_a_command_that_is_not_finite_is_refused():
     with pytest.raises(UnreachableTarget):
         check_commands(np.full((1, 7), np.nan), BASE_FROM_ARENA, SAFETY)
 
 
-def test_a_gripper_below_the_workspace_is_refused_however_short_the_dip():
+def test_a_short_dip_below_the_workspace_is_refused():
     low = inverse_down(0.6, 0.0, -0.1, 0.0, HOME)
     way = np.concatenate([np.linspace(HOME, low, 50), np.linspace(low, HOME, 50)])
     with pytest.raises(UnreachableTarget, match=r"right_gripper_tip would come to .* outside the workspace"):
@@ -60,14 +60,14 @@ def test_a_hand_too_near_the_arms_own_column_is_refused():
         check_commands(folded[None], BASE_FROM_ARENA, SAFETY)
 
 
-def test_a_way_that_dips_is_refused():
+def test_a_path_below_its_clearance_is_refused():
     low = inverse_down(0.6, 0.0, 0.0, 0.0, HOME)
     check_clearance(np.array([HOME, low]), BASE_FROM_ARENA, 0.09)
     with pytest.raises(UnreachableTarget, match=r"down to 0\.100 m; at least 0\.110 m is accepted"):
         check_clearance(np.array([HOME, low, HOME]), BASE_FROM_ARENA, 0.11)
 
 
-def test_a_tilted_table_is_a_wrong_calibration():
+def test_a_tilted_table_is_refused():
     check_level(BASE_FROM_ARENA, SAFETY)
     tilt = np.eye(4)
     tilt[1:3, 1:3] = [[np.cos(0.03), -np.sin(0.03)], [np.sin(0.03), np.cos(0.03)]]

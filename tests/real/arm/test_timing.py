@@ -1,4 +1,4 @@
-"""Joint commands keep the caps of speed, acceleration and jerk, and begin and end at rest where they shall."""
+"""Joint commands keep the limits of speed, acceleration and jerk, and start and end at rest."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def _assert_within(path, commands, slack):
 
 @given(ANGLES, ANGLES)
 @settings(max_examples=60, deadline=None)
-def test_a_line_in_joint_space_keeps_every_cap(start, end):
+def test_a_line_in_joint_space_keeps_every_limit(start, end):
     path = np.array([start, end])
     _assert_within(path, time_path(path, CAPS), 1 + 1e-6)
 
 
 @given(st.floats(0.35, 0.8), st.floats(-0.25, 0.25), st.floats(-1.5, 1.5))
 @settings(max_examples=20, deadline=None)
-def test_a_way_straight_down_keeps_every_cap(x, y, angle):
+def test_a_path_straight_down_keeps_every_limit(x, y, angle):
     path = straight_down_path(x, y, 0.1, -0.09, angle, HOME)
     # A cubic's third derivative jumps at its knots.
     _assert_within(path, time_path(path, CAPS), 1.02)
@@ -43,25 +43,25 @@ def test_a_way_straight_down_keeps_every_cap(x, y, angle):
 
 @given(ANGLES, ANGLES)
 @settings(max_examples=30, deadline=None)
-def test_it_ends_exactly_at_the_end_and_never_leaves_the_line(start, end):
+def test_the_commands_end_exactly_at_the_end_and_stay_on_the_line(start, end):
     commands = time_path(np.array([start, end]), CAPS)
     assert (commands[-1] == end).all()
     low, high = np.minimum(start, end) - 1e-9, np.maximum(start, end) + 1e-9
     assert ((commands >= low) & (commands <= high)).all()
 
 
-def test_a_long_way_runs_at_its_slowest_joints_cap():
+def test_a_long_path_runs_at_its_slowest_joints_limit():
     path = np.array([np.zeros(7), [2.5, 0, 0, 0, 0, 0, 0]])
     speed, _, _ = _rates(path, time_path(path, CAPS))
     assert speed.max() == pytest.approx(MotionSettings().speed_ratio * MAX_SPEED[0], rel=1e-6)
 
 
-def test_a_way_that_shall_take_long_does():
+def test_a_path_takes_at_least_its_minimum_duration():
     path = np.array([np.zeros(7), np.full(7, 0.1)])
     assert len(time_path(path, CAPS)) < 1.5 * RATE_HZ
     assert 5 * RATE_HZ < len(time_path(path, CAPS, min_seconds=5.0)) < 6.5 * RATE_HZ
 
 
-def test_no_way_at_all_is_one_command():
+def test_a_path_without_motion_is_one_command():
     here = np.full((3, 7), 0.3)
     assert time_path(here, CAPS).tolist() == [[0.3] * 7]

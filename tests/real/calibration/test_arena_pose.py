@@ -1,4 +1,4 @@
-"""Poses of views from the board in the arena, and the part of the picture that the arena fills."""
+"""Poses of views from the board in the arena, and the crop around the arena."""
 
 from datetime import UTC, datetime
 
@@ -43,7 +43,7 @@ def test_a_board_in_the_middle_has_its_top_edge_away_from_the_robot():
     np.testing.assert_allclose(corners[:, :3], expected, atol=1e-12)
 
 
-def test_a_turn_goes_counter_clockwise_about_the_boards_centre_and_thickness_lifts():
+def test_turn_is_counter_clockwise_about_the_centre_and_thickness_raises_the_board():
     transform = arena_from_board(BOARD, BoardPlace(0.1, 0.2, np.pi / 2, 0.003))
     width, height = BOARD.size
     centre, top = np.array([[width / 2, height / 2, 0, 1], [width / 2, 0, 0, 1]]) @ transform.T
@@ -93,7 +93,7 @@ def test_a_bent_board_is_refused():
         calibrate_view("view_0", BOARD, bent, LENS, SIZE, BoardPlace())
 
 
-def test_a_board_out_of_sight_is_said():
+def test_a_board_out_of_sight_is_refused():
     nothing = Corners(np.empty(0, np.int64), np.empty((0, 2)))
     with pytest.raises(CalibrationRejected, match=r"^0 corners"):
         calibrate_view("view_0", BOARD, nothing, LENS, SIZE, BoardPlace())

@@ -1,4 +1,4 @@
-"""The ChArUco board: its geometry, what is found of it in pictures, and its page."""
+"""The ChArUco board: its geometry, its corners in pictures, and its page."""
 
 import re
 
@@ -46,8 +46,8 @@ def test_corners_are_found_to_a_tenth_of_a_pixel(photograph_board):
     assert np.abs(errors.mean(axis=0)).max() < 0.03
 
 
-def test_corners_of_squares_of_eighteen_pixels_are_all_found_and_not_drawn_away_by_the_markers(photograph_board):
-    # A view of 430 x 350 px sees a printed page that small. OpenCV's own corners are 0.4 px off, and most are missing.
+def test_markers_do_not_shift_the_corners_of_squares_of_18_pixels(photograph_board):
+    # The size of a printed page in a view of 430 x 350 px. OpenCV's own corners are 0.4 px off, and most are missing.
     small = np.array([[260.0, 0, 160], [0, 260, 120], [0, 0, 1]])
     view = View("view_0", 240, 320, small, _pose(tilt=(0.1, 0.05, 0.2)))
     corners = BOARD.find(photograph_board(BOARD, view, view.camera_from_arena))
@@ -56,8 +56,8 @@ def test_corners_of_squares_of_eighteen_pixels_are_all_found_and_not_drawn_away_
     assert np.sqrt((errors**2).sum(axis=1).mean()) < 0.12
 
 
-def test_no_corner_of_a_steeply_seen_board_is_drawn_away_by_a_marker(photograph_board):
-    # Skewed squares leave less room between a corner and the markers than their sides tell.
+def test_markers_do_not_shift_the_corners_of_a_tilted_board(photograph_board):
+    # In skewed squares, corner and markers are closer to each other than the length of the sides suggests.
     view = View("view_0", 960, 1280, np.array([[1240.0, 0, 640], [0, 1240, 480], [0, 0, 1]]), _pose(tilt=(0.8, 0.7, 0)))
     corners = BOARD.find(photograph_board(BOARD, view, view.camera_from_arena))
     errors = corners.pixels - view.project(BOARD.corner_points[corners.ids])
@@ -90,7 +90,7 @@ def test_a_picture_without_a_board_has_no_corners():
     assert len(BOARD.find(np.full((100, 120, 3), 128, np.uint8))) == 0
 
 
-def test_corners_in_one_row_fix_no_pose():
+def test_corners_in_one_row_are_refused():
     row = Corners(np.arange(7), np.column_stack([np.arange(7.0) * 20, np.zeros(7)]))
     with pytest.raises(CalibrationRejected, match="two rows are needed"):
         board_pose(BOARD, row, INTRINSICS, DISTORTION)
@@ -105,7 +105,7 @@ def test_corners_in_one_row_fix_no_pose():
         ({"columns": 20, "rows": 10}, "needs 100 markers"),
     ],
 )
-def test_a_board_that_cannot_be_is_refused(wrong, message):
+def test_an_impossible_board_is_refused(wrong, message):
     with pytest.raises(InvalidConfiguration, match=message):
         Board(**wrong)
 
@@ -115,7 +115,7 @@ def page():
     return draw_page(BOARD, "a4")
 
 
-def test_a_printed_png_carries_its_size_and_its_squares_measure_what_the_name_says(page, tmp_path):
+def test_a_png_page_has_its_physical_size_and_its_squares_the_size_in_its_name(page, tmp_path):
     path = tmp_path / page_name(BOARD, "a4", ".png")
     assert "square28mm" in path.name
     write_page(page, path)
@@ -136,14 +136,14 @@ def test_a_pdf_page_is_as_large_as_the_paper(page, tmp_path):
     np.testing.assert_allclose((width, height), PAPERS_MM["a4"], rtol=1e-3)
 
 
-def test_the_page_can_be_read_as_the_board_that_it_shows(page):
+def test_the_board_is_found_on_its_page(page):
     small = np.asarray(Image.fromarray(page).reduce(8))
     assert len(BOARD.find(np.stack([small] * 3, axis=2))) == 40
 
 
 def test_the_ruler_is_100_mm_long(page):
     rows = page[_first_board_row(page) + 6 * 28 * 20 :]
-    # Where black begins and ends, row by row.
+    # First and last black pixel of each row.
     edges = [np.flatnonzero(np.diff(np.r_[0, row == 0, 0].astype(int))) for row in rows]
     longest = max(np.diff(row)[::2].max(initial=0) for row in edges)
     assert longest / 20 == pytest.approx(100, abs=0.5)

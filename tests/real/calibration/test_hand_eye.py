@@ -65,7 +65,7 @@ def test_the_result_is_always_a_rotation_even_of_mirrored_points(turn, shift, se
 
 @settings(max_examples=40, deadline=None)
 @given(vectors, vectors, seeds)
-def test_moving_the_target_moves_the_fit_alike(turn, shift, seed):
+def test_a_moved_target_gives_the_moved_fit(turn, shift, seed):
     points, extra = _points(seed, 5), _rigid(turn, shift)
     target = points + np.random.default_rng(seed).normal(0, 0.001, points.shape)
     plain, moved = fit_rigid(points, target), fit_rigid(points, _moved(extra, target))
@@ -107,7 +107,7 @@ def test_a_point_that_is_off_is_named_with_all_residuals():
         (np.array([(0, 0, 0), (0.1, 0, 0), (0, np.nan, 0)]), "is not finite"),
     ],
 )
-def test_points_that_fix_no_pose_are_refused(points, message):
+def test_points_that_determine_no_pose_are_refused(points, message):
     with pytest.raises(CalibrationRejected, match=message):
         fit_rigid(points, points)
 
@@ -123,7 +123,7 @@ VIEWS = [
 
 
 def _sightings(poses=12, noise=0.1, spread=0.5, views=VIEWS, robot_noise=0.0):
-    """The board held over the table, facing up, turned by up to `spread` radians about each axis."""
+    """Sightings of the board over the table, facing up, turned by up to `spread` radians about each axis."""
     rng = np.random.default_rng(5)
     arena_from_base = np.linalg.inv(BASE_FROM_ARENA)
     for _ in range(poses):
@@ -163,12 +163,12 @@ def test_few_poses_are_refused():
         base_from_sightings(BOARD, list(_sightings(poses=4)))
 
 
-def test_nothing_seen_is_refused():
+def test_no_sightings_are_refused():
     with pytest.raises(CalibrationRejected, match="in 0 poses at most"):
         base_from_sightings(BOARD, [])
 
 
-def test_a_robot_that_does_not_know_its_hand_is_refused():
+def test_wrong_poses_of_the_hand_are_refused():
     with pytest.raises(CalibrationRejected, match=r"mm off .* at most 2\.0 mm"):
         base_from_sightings(BOARD, list(_sightings(robot_noise=0.01)))
 

@@ -1,4 +1,4 @@
-"""Intrinsics from pictures of the board: true values come back, and what fixes nothing is refused."""
+"""Intrinsics from pictures of the board: known values are found, and pictures that do not determine them refused."""
 
 import numpy as np
 import pytest
@@ -53,13 +53,13 @@ def test_pictures_give_the_camera_within_a_few_standard_deviations(photograph_bo
     assert fitted.rms_px < 0.15
     np.testing.assert_allclose(np.diag(fitted.matrix), np.diag(INTRINSICS), rtol=0.002)
     np.testing.assert_allclose(fitted.matrix[:2, 2], INTRINSICS[:2, 2], atol=1.5)
-    # What counts is where rays go: over the whole picture to half a pixel.
+    # Directions of rays, over the whole picture, to half a pixel.
     corners = np.array([[x, y, 1.0] for x in (-0.4, 0, 0.4) for y in (-0.3, 0, 0.3)])
     refit = View("view_0", HEIGHT, WIDTH, fitted.matrix, np.eye(4), fitted.distortion)
     assert np.linalg.norm(refit.project(corners) - view.project(corners), axis=1).max() < 2.0
 
 
-def test_the_standard_deviation_tells_the_error_truly():
+def test_the_standard_deviation_matches_the_error():
     fits = [
         calibrate_intrinsics(BOARD, {str(i): _exact(pose, 0.2, 100 * run + i) for i, pose in enumerate(_poses(12))},
                              WIDTH, HEIGHT)
@@ -75,7 +75,7 @@ def test_too_few_pictures_are_refused_with_their_number():
         calibrate_intrinsics(BOARD, _found(7), WIDTH, HEIGHT)
 
 
-def test_boards_in_the_middle_alone_are_refused():
+def test_boards_only_in_the_middle_are_refused():
     middle = np.array([320, 240])
     found = {name: Corners(each.ids, (each.pixels - middle) * 0.4 + middle) for name, each in _found().items()}
     with pytest.raises(CalibrationRejected, match="at the edges"):
@@ -83,8 +83,8 @@ def test_boards_in_the_middle_alone_are_refused():
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.02, 0.1])
-def test_a_board_that_is_hardly_tilted_leaves_the_focal_length_open(tilt):
-    # OpenCV calls its focal length certain to 0.02 % here, and is off by 15 %.
+def test_boards_without_tilt_are_refused(tilt):
+    # OpenCV reports an uncertainty of 0.02 % for a focal length that is 15 % off.
     with pytest.raises(CalibrationRejected, match="leaves the focal length open"):
         calibrate_intrinsics(BOARD, _found(tilt=tilt, noise=0.3), WIDTH, HEIGHT)
 

@@ -1,7 +1,7 @@
 """Calibration against the simulation's own pictures: a rendered board at known poses gives the poses back.
 
 Cameras of 1280 x 960 px see an A4 board well enough for 1 mm and 0.1 degree. The simulation's own 430 x 350 px need an
-A3 board, and one that lies turned: along the rows of pixels all errors of an edge are alike and do not average out.
+A3 board that is turned: along the rows of pixels all errors of an edge are equal and do not average out.
 """
 
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from tabletop_interaction.real.calibration.board_page import draw_page
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.hand_eye import Sighting, base_from_sightings
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics, calibrate_intrinsics
+from tabletop_interaction.real.calibration.rigid import moved
 from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.sawyer.kinematics import forward
 
@@ -42,10 +43,9 @@ def _placed(board, view, picture, place):
 
 
 def test_corners_of_rendered_boards_lie_where_the_view_projects_them(rendered_lab):
-    # A renderer that sampled pixels elsewhere than at their centres would shift all of them alike.
+    # A renderer that does not sample pixels at their centres shifts all corners by the same amount.
     board, place = rendered_lab.board, rendered_lab.places[1]
-    transform = arena_from_board(board, place)
-    points = board.corner_points @ transform[:3, :3].T + transform[:3, 3]
+    points = moved(arena_from_board(board, place), board.corner_points)
     for view in rendered_lab.views:
         corners = board.find(rendered_lab.in_the_arena[1][view.name])
         errors = corners.pixels - view.project(points[corners.ids])
@@ -54,14 +54,14 @@ def test_corners_of_rendered_boards_lie_where_the_view_projects_them(rendered_la
         assert np.linalg.norm(errors, axis=1).max() < 0.15
 
 
-def test_boards_held_to_a_camera_give_its_lens(rendered_lab):
+def test_boards_before_a_camera_give_its_intrinsics(rendered_lab):
     width, height = rendered_lab.size
     found = {str(i): rendered_lab.board.find(picture) for i, picture in enumerate(rendered_lab.held_to_a_camera)}
     fitted = calibrate_intrinsics(rendered_lab.board, found, width, height)
     assert fitted.rms_px < 0.1
     np.testing.assert_allclose(np.diag(fitted.matrix), np.diag(rendered_lab.lens), rtol=0.0005)
     np.testing.assert_allclose(fitted.matrix[:2, 2], rendered_lab.lens[:2, 2], atol=0.5)
-    # Where rays go, all over the picture, the lens without distortion included.
+    # Directions of rays all over the picture, for the fitted lens and the true one without distortion.
     rays = np.array([(x, y, 1.0) for x in (-0.45, 0, 0.45) for y in (-0.33, 0, 0.33)])
     refit = View("view_0", height, width, fitted.matrix, np.eye(4), fitted.distortion)
     true = View("view_0", height, width, rendered_lab.lens, np.eye(4))
@@ -77,7 +77,7 @@ def test_a_board_in_the_arena_gives_each_camera(rendered_lab, number, place):
 
 @pytest.fixture(scope="module")
 def small_pictures(rendered, rendered_lab):
-    """What the simulation's own cameras see of a board that fills an A3 page."""
+    """Pictures of the simulation's own cameras, with a board that fills an A3 page."""
     (pictures,) = rendered.render_boards(A3_BOARD, rendered_lab.small_views, [arena_from_board(A3_BOARD, TURNED)])
     return pictures
 

@@ -1,4 +1,4 @@
-"""Cameras: fresh frames of the right size or a clear fault; cut-outs whose geometry fits; stillness."""
+"""Cameras: recent frames of the right size or a fault; crops with matching intrinsics; stillness."""
 
 import itertools
 import sys
@@ -63,7 +63,7 @@ class FakeCapture:
 
 
 class FakeCamera:
-    """Gives pictures from a list at once, the last one for ever."""
+    """Gives pictures from a list at once, the last one repeatedly."""
 
     def __init__(self, pictures, name="view_0 (fake)"):
         self.pictures, self.name, self.closed = list(pictures), name, 0
@@ -104,7 +104,7 @@ def test_a_frame_is_newer_than_asked_for_and_rgb(device):
     assert frame.image[0, 0].tolist() == [0, 0, 200]
 
 
-def test_what_a_slow_camera_may_have_seen_before_does_not_count_as_new(device):
+def test_a_frame_that_may_be_older_than_asked_for_is_not_returned(device):
     camera, _ = device(itertools.repeat(_picture()), latency_s=0.05)
     asked = time.monotonic()
     camera.read(asked, 10.0)
@@ -166,7 +166,7 @@ def test_opencv_captures_from_a_file_as_from_a_device(tmp_path):
     assert abs(int(pictures["view_0"].mean()) - 105) < 6
 
 
-def test_a_device_that_is_not_there_is_said_and_the_others_are_closed(monkeypatch):
+def test_a_missing_device_is_an_error_and_closes_the_others(monkeypatch):
     first = FakeCamera([_picture()])
     monkeypatch.setattr(
         "tabletop_interaction.real.cameras.array.open_ros_camera", lambda name, topic: first
@@ -177,7 +177,7 @@ def test_a_device_that_is_not_there_is_said_and_the_others_are_closed(monkeypatc
     assert first.closed == 1
 
 
-def test_pictures_come_in_the_views_size():
+def test_pictures_have_the_views_size():
     assert _array(_picture()).read_all(0.0)["view_0"].shape == (40, 50, 3)
 
 
@@ -208,7 +208,7 @@ def _noisy(seed, sigma=4.0, gain=1.0):
     return np.clip(_picture() * gain + noise, 0, 255).astype(np.uint8)
 
 
-def test_noise_and_a_flickering_lamp_are_still_and_a_small_object_is_not():
+def test_noise_and_flicker_are_no_motion_and_a_small_moved_object_is():
     moved = _noisy(1)
     moved[40:52, 40:52] = 160
     assert largest_change(_noisy(1), _noisy(2)) < 3
@@ -227,13 +227,13 @@ def test_the_first_pictures_that_are_at_rest_are_returned():
     np.testing.assert_array_equal(still, _array(_striped(60)).read_all(0.0)["view_0"])
 
 
-def test_what_does_not_come_to_rest_in_time_is_a_fault_that_names_the_view():
+def test_motion_beyond_the_time_limit_is_a_fault_that_names_the_view():
     with pytest.raises(CameraFault, match="pictures of view_0 still change by") as fault:
         wait_until_still(_array(_striped(0), _striped(30)), newer_than=0.0, timeout_s=-1)
     assert fault.value.recoverable
 
 
-def test_how_long_it_may_take_is_told_by_the_clock_of_what_is_seen(sawyer):
+def test_the_time_limit_counts_on_the_scenes_clock(sawyer):
     swaying = [_striped(shift) for shift in (0, 30, 60, 60)]
     wait_until_still(_array(*swaying), newer_than=0.0, timeout_s=0.0, clock=sawyer.clock)
 
@@ -250,7 +250,7 @@ def test_a_cropped_and_scaled_picture_is_that_of_the_cropped_camera(left, top, w
 
 
 @pytest.mark.parametrize("size", [(430, 350), (215, 175), (120, 98)])
-def test_what_is_seen_at_a_pixel_moves_to_where_the_new_intrinsics_put_it(size):
+def test_the_crops_intrinsics_project_a_point_to_its_pixel_in_the_crop(size):
     y, x = np.mgrid[0:768, 0:960]
     blob = 255 * np.exp(-((x - 531.3) ** 2 + (y - 402.7) ** 2) / 200)
     crop = ViewCrop(100, 50, 860, 700)
@@ -274,7 +274,7 @@ def test_the_centred_crop_fits_and_has_the_views_proportions(width, height):
 
 @settings(deadline=None)
 @given(st.floats(0, 900), st.floats(0, 500), st.floats(20, 300), st.floats(20, 200))
-def test_a_crop_around_pixels_holds_them_all_and_stays_inside(x, y, width, height):
+def test_a_crop_contains_all_its_pixels_and_stays_inside_the_picture(x, y, width, height):
     pixels = np.array([(x, y), (min(x + width, 1279), min(y + height, 719))])
     crop = crop_around(pixels, 1280, 720, 430, 350)
     assert crop.left >= 0
@@ -319,7 +319,7 @@ def test_a_ros_picture_that_cannot_be_read_is_refused(message, text):
 
 @pytest.fixture
 def master(monkeypatch):
-    """A ROS master that does nothing but answer."""
+    """A ROS master that only answers."""
     server = SimpleXMLRPCServer(("localhost", 0), logRequests=False)
     server.register_function(lambda caller: [1, "", 4711], "getPid")
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -331,7 +331,7 @@ def master(monkeypatch):
 
 @pytest.fixture
 def rospy(monkeypatch, master):
-    """A ROS with one topic, whose clock stands at 1000 s."""
+    """A fake ROS with one topic and a clock at 1000 s."""
     module, messages, subscribers = ModuleType("rospy"), ModuleType("sensor_msgs.msg"), []
 
     def subscribe(topic, type_, callback, **options):
@@ -355,7 +355,7 @@ def _ros_camera():
     return open_cameras({"view_0": CameraSettings("ros", "/cam/image", 2, 2)})["view_0"]
 
 
-def test_a_ros_frame_is_as_old_as_its_header_says(rospy):
+def test_the_header_gives_the_age_of_a_ros_frame(rospy):
     camera = _ros_camera()
     before = time.monotonic()
     rospy.publish(_message(stamp=999.5))
@@ -373,7 +373,7 @@ def test_a_ros_frame_from_the_future_is_refused(rospy):
 
 
 @pytest.mark.parametrize("runs", [False, True])
-def test_without_a_ros_master_or_when_it_has_gone_the_message_says_which_address(rospy, monkeypatch, runs):
+def test_a_missing_or_lost_ros_master_is_an_error_with_its_address(rospy, monkeypatch, runs):
     rospy.core = SimpleNamespace(is_initialized=lambda: runs)
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     with pytest.raises(MasterUnreachable, match="no ROS master answers at http://localhost:1"):
@@ -381,7 +381,7 @@ def test_without_a_ros_master_or_when_it_has_gone_the_message_says_which_address
     assert not rospy.subscribers
 
 
-def test_without_ros_the_message_says_what_to_install(monkeypatch):
+def test_without_ros_the_error_names_the_packages_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rospy", None)
     with pytest.raises(CameraFault, match="install python3-rospy"):
         _ros_camera()

@@ -1,4 +1,4 @@
-"""Each check says what is not well and what to do; looking takes bounded time and commands nothing."""
+"""Each check reports a fault with a remedy; checking takes bounded time and commands nothing."""
 
 import inspect
 import math
@@ -58,14 +58,14 @@ def moves(quick_lab):
     return Moves(quick_lab.base_from_arena, MotionSettings(), SAFETY)
 
 
-def test_an_error_is_parted_into_what_came_and_what_to_do():
+def test_an_error_is_split_into_its_cause_and_its_remedy():
     finding = refusal("robot", RobotUnavailable("no gripper (it fell off); nothing was moved; put it on"))
     assert (finding.ok, finding.said) == (False, "no gripper (it fell off)")
     assert finding.remedy == "nothing was moved; put it on"
     assert "docs/hardware.md" in refusal("robot", RobotUnavailable("no gripper")).remedy
 
 
-def test_good_calibrations_are_told_with_their_worst_residual_and_their_age():
+def test_a_good_calibration_is_reported_with_its_worst_residual_and_its_age():
     findings = list(judge_calibrations(_calibrations(), NOW))
     assert [(each.name, each.ok) for each in findings] == [
         ("camera intrinsics", True),
@@ -84,7 +84,7 @@ def test_good_calibrations_are_told_with_their_worst_residual_and_their_age():
         (0.5, -1, "intrinsics of view_1 is from the future", "clock"),
     ],
 )
-def test_a_bad_an_old_and_a_future_calibration_are_told(residual, days, said, remedy):
+def test_a_bad_an_old_and_a_future_calibration_fail_with_a_remedy(residual, days, said, remedy):
     intrinsics, *others = judge_calibrations(_calibrations(residual, days)[1:], NOW)
     assert (intrinsics.ok, [each.ok for each in others]) == (False, [True, True])
     assert said in intrinsics.said
@@ -97,7 +97,7 @@ def test_a_twins_calibration_does_not_age():
     assert [each.ok for each in judge_calibrations([old], NOW, max_age_days=None)] == [True]
 
 
-def test_residuals_are_held_to_what_the_calibration_accepts():
+def test_the_bounds_of_residuals_are_those_of_the_calibration():
     arena = inspect.signature(calibration.calibrate_arena).parameters["max_rms_px"].default
     assert [step.max_residual for step in CALIBRATION_STEPS] == [
         IntrinsicsBounds().max_rms_px,
@@ -124,7 +124,7 @@ def test_the_smallest_distance_from_a_joint_limit_is_reported(quick_lab, moves, 
     assert f"{joint} would turn to" in refused.said
 
 
-def test_an_arena_out_of_reach_is_told_with_its_first_corner(moves):
+def test_an_arena_out_of_reach_fails_with_its_first_corner(moves):
     finding = judge_reach(Arena(-0.3, 0.3, 0.5, 0.7), moves)
     assert not finding.ok
     assert "36 of 36 picks are out of reach, the first x -0.300, y 0.500 m at -90 degrees" in finding.said
@@ -142,14 +142,14 @@ def test_an_arena_out_of_reach_is_told_with_its_first_corner(moves):
         ({"stamp": 99.7}, MotionOutcome.STALE_STATE),
     ],
 )
-def test_an_arm_that_may_not_be_moved_is_told_with_a_remedy(sawyer, moves, reported, outcome):
+def test_an_arm_that_must_not_move_fails_with_a_remedy(sawyer, moves, reported, outcome):
     sawyer.reported = reported
     finding = judge_arm(sawyer.state(), sawyer.clock.now(), SAFETY, moves)
     assert (finding.ok, finding.said) == (False, outcome.value)
     assert finding.remedy
 
 
-def test_a_healthy_arm_says_whether_it_is_away(sawyer, moves):
+def test_a_healthy_arm_is_reported_as_away_or_not(sawyer, moves):
     assert "away from the table" in judge_arm(sawyer.state(), 100.1, SAFETY, moves).said
     sawyer.positions = np.zeros(7)
     finding = judge_arm(sawyer.state(), 100.1, SAFETY, moves)
@@ -159,18 +159,18 @@ def test_a_healthy_arm_says_whether_it_is_away(sawyer, moves):
 
 
 @pytest.mark.parametrize(("opening", "error"), [(math.nan, False), (0.05, False), (-0.01, False), (0.02, True)])
-def test_a_gripper_with_an_error_or_an_impossible_opening_is_told(opening, error):
+def test_a_gripper_with_an_error_or_an_impossible_opening_fails(opening, error):
     finding = judge_gripper(GripperState(opening, 0.0, False, error), GRIPPER)
     assert not finding.ok
     assert "calibrate it" in finding.remedy
 
 
-def test_a_gripper_that_holds_something_is_well_and_says_so():
+def test_a_gripper_that_holds_something_passes_and_reports_it():
     assert "holds something" in judge_gripper(GripperState(0.02, 12.0, True, False), GRIPPER).said
     assert "holds" not in judge_gripper(GripperState(0.001, 12.0, True, False), GRIPPER).said
 
 
-def test_what_hangs_is_given_up_in_time():
+def test_a_check_that_hangs_ends_at_its_time_limit():
     start, released = time.monotonic(), threading.Event()
     with pytest.raises(NoAnswer, match=r"the lamp did not answer within 0\.05 s"):
         within(0.05, "the lamp", released.wait)
@@ -179,7 +179,7 @@ def test_what_hangs_is_given_up_in_time():
 
 
 @pytest.mark.parametrize("error", [TimeoutError("its own"), RobotFault("stopped"), KeyboardInterrupt()])
-def test_what_a_look_raises_comes_through(error):
+def test_an_exception_of_a_check_reaches_the_caller(error):
     def look():
         raise error
 
@@ -198,7 +198,7 @@ def _wrong(lab, equipment):
     return {each.name: each for each in findings if not each.ok}
 
 
-def test_a_healthy_laboratory_is_looked_at_without_a_command(quick_lab, twin, equipment, monkeypatch):
+def test_checking_a_healthy_laboratory_sends_no_command(quick_lab, twin, equipment, monkeypatch):
     commanded = []
     monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     monkeypatch.setattr(twin.robot, "command", commanded.append)
@@ -217,7 +217,7 @@ def test_a_healthy_laboratory_is_looked_at_without_a_command(quick_lab, twin, eq
         ({}, {"estop_button": 1, "stopped": True, "enabled": False}, ["robot", "gripper"], "stop button 1"),
     ],
 )
-def test_each_fault_is_found_where_it_is(quick_lab, twin, equipment, faults, state, wrong, said, monkeypatch):
+def test_each_fault_fails_the_check_of_its_part(quick_lab, twin, equipment, faults, state, wrong, said, monkeypatch):
     monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     vars(twin.robot.faults).update(faults)
     vars(twin.robot.state).update(state)
@@ -234,7 +234,7 @@ def test_joint_states_that_stop_after_connecting_are_found(quick_lab, twin, equi
     assert _wrong(lab, equipment)["robot"].said == MotionOutcome.STALE_STATE.value
 
 
-def test_a_camera_that_hangs_delays_and_hides_no_other(quick_lab, twin, equipment, monkeypatch):
+def test_a_camera_that_hangs_does_not_affect_the_others(quick_lab, twin, equipment, monkeypatch):
     released = threading.Event()
 
     def open_camera(view):
@@ -251,7 +251,7 @@ def test_a_camera_that_hangs_delays_and_hides_no_other(quick_lab, twin, equipmen
     assert "did not answer within 0.2 s" in found["camera view_1"].said
 
 
-def test_without_a_master_the_robot_is_not_even_tried(quick_lab, equipment, monkeypatch):
+def test_without_a_master_the_robot_is_not_checked(quick_lab, equipment, monkeypatch):
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     tried = []
@@ -261,7 +261,7 @@ def test_without_a_master_the_robot_is_not_even_tried(quick_lab, equipment, monk
     assert tried == []
 
 
-def test_a_table_askew_is_found(quick_lab, equipment, monkeypatch):
+def test_a_tilted_table_fails(quick_lab, equipment, monkeypatch):
     monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     tilted = quick_lab.base_from_arena.copy()
     cosine, sine = math.cos(0.05), math.sin(0.05)

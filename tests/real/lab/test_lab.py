@@ -1,4 +1,4 @@
-"""The lab file: whole, checked field by field, and updated a section at a time."""
+"""The lab file: read as a whole, checked field by field, and updated by section."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_a_lab_is_read_as_it_was_written(lab):
     assert {each.calibrated_at for each in read.calibrations} == {NOW}
 
 
-def test_the_views_intrinsics_are_those_of_the_cut_out(lab):
+def test_the_views_intrinsics_are_those_of_the_crop(lab):
     full = View("full", 720, 1280, MATRIX, POSES["view_0"], LENS.distortion)
     points = np.array([[0.1, 0.05, 0], [-0.2, 0.1, 0.03]])
     expected = (full.project(points) - (200, 5) + 0.5) / 2 - 0.5
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_lab_file_is_refused_and_kept(tmp_path, text, message)
     assert path.read_text() == text
 
 
-def test_a_missing_file_is_said(tmp_path):
+def test_a_missing_file_is_an_error_with_a_remedy(tmp_path):
     with pytest.raises(InvalidConfiguration, match="tabletop calibrate start"):
         load_lab(tmp_path / "gone.yaml")
 
@@ -181,7 +181,7 @@ LATER = (NOW + timedelta(seconds=5)).isoformat()
         (_set("views", "view_1", "calibrated_at", LATER), "the robot's base .* is older than the arena"),
     ],
 )
-def test_a_calibration_that_stands_on_a_newer_one_is_refused(lab, change, message):
+def test_a_calibration_older_than_one_it_depends_on_is_refused(lab, change, message):
     _change(lab, change)
     with pytest.raises(InvalidConfiguration, match=message):
         load_lab(lab)
@@ -192,7 +192,7 @@ def test_times_written_by_hand_count_as_utc(lab):
     assert load_lab(lab).calibrations[-1].calibrated_at == datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 
-def test_an_update_replaces_its_section_alone(lab):
+def test_an_update_replaces_only_its_section(lab):
     before = yaml.safe_load(lab.read_text())
     update_lab_file(lab, {"robot": RobotBase(np.eye(4), "board", 0.4, NOW)})
     after = yaml.safe_load(lab.read_text())
@@ -202,7 +202,7 @@ def test_an_update_replaces_its_section_alone(lab):
     assert list(after) == list(before)
 
 
-def test_an_update_that_fails_leaves_the_old_file_whole(lab, monkeypatch):
+def test_a_failed_update_keeps_the_old_file(lab, monkeypatch):
     before = lab.read_text()
 
     def broken(*_):
@@ -219,7 +219,7 @@ def test_matrices_read_row_by_row(lab):
     assert "  - [0.0, 1.0, 0.0, 0.6]\n" in lab.read_text()
 
 
-def test_the_sections_stand_in_the_file_as_before(lab):
+def test_an_update_keeps_the_order_of_the_sections(lab):
     assert lab.read_text().startswith("schema_version: 1\ndriver: intera\narena: {x_min: -0.3, x_max: 0.3")
     raw = yaml.safe_load(lab.read_text())
     time = "2026-11-20T12:00:00+00:00"

@@ -17,7 +17,7 @@ from tabletop_interaction.real.lab.lab import load_lab
 from tabletop_interaction.real.lab.steps import calibrate_arena, calibrate_cameras
 from tabletop_interaction.sawyer.kinematics import forward
 
-# Noise hardly compresses: searching for matches only takes time.
+# Noise hardly compresses, so the search for matches would only cost time.
 _FAST = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
@@ -28,7 +28,7 @@ def _write(picture, path):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory, rendered_lab):
-    """Folders "cameras", "arena" and "hand". The four cameras have one lens, so only view_0 sees the board move."""
+    """Folders "cameras", "arena" and "hand". All cameras have one lens, so only view_0 has pictures of moved boards."""
     folder = tmp_path_factory.mktemp("pictures")
     for number, picture in enumerate(rendered_lab.held_to_a_camera):
         _write(picture, folder / "cameras" / "view_0" / f"{number}.png")
@@ -44,7 +44,7 @@ def pictures(tmp_path_factory, rendered_lab):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, rendered_lab, pictures):
-    """The lab file that the steps made, in their order."""
+    """The lab file that the steps wrote."""
     folder = tmp_path_factory.mktemp("run")
     path = folder / "lab.yaml"
     width, height = rendered_lab.size
@@ -65,7 +65,7 @@ def lab(tmp_path_factory, rendered_lab, pictures):
     return path
 
 
-def test_the_lab_file_knows_the_table_in_every_view_to_half_a_millimetre(lab, rendered_lab):
+def test_the_calibrated_views_locate_the_table_to_half_a_millimetre(lab, rendered_lab):
     table = np.array([(x, y, 0.0) for x in (-0.3, 0.0, 0.3) for y in (-0.245, 0.0, 0.245)])
     read = load_lab(lab)
     for true, view in zip(rendered_lab.views, read.views, strict=True):
@@ -74,7 +74,7 @@ def test_the_lab_file_knows_the_table_in_every_view_to_half_a_millimetre(lab, re
         assert np.linalg.norm(view.unproject(seen) - table, axis=1).max() < 0.0005
 
 
-def test_the_lab_file_knows_the_cameras_and_the_base_to_a_millimetre_and_a_tenth_of_a_degree(lab, rendered_lab):
+def test_cameras_and_base_are_calibrated_to_a_millimetre_and_a_tenth_of_a_degree(lab, rendered_lab):
     read = load_lab(lab)
     pairs = [(np.linalg.inv(read.base_from_arena), np.linalg.inv(rendered_lab.base_from_arena))]
     pairs += [
@@ -97,7 +97,7 @@ def test_a_view_that_is_rejected_is_named(lab, rendered_lab):
     assert lab.read_text() == before
 
 
-def test_every_step_left_what_a_person_looks_at(lab):
+def test_the_steps_write_board_and_overlays(lab):
     overlays = {f"view_{number}.png" for number in range(4)}
     assert overlays <= {path.name for path in (lab.parent / "arena").iterdir()}
     assert overlays <= {path.name for path in (lab.parent / "check").iterdir()}

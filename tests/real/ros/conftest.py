@@ -43,7 +43,7 @@ class Program:
         self.lines.put("(no more)")
 
     def says(self, start: str) -> str:
-        """The next line that starts so; those before it are passed over."""
+        """The next line that begins with `start`; lines before it are skipped."""
         deadline, heard = time.monotonic() + _PATIENCE_S, []
         while True:
             try:
@@ -72,7 +72,7 @@ Start = Callable[..., Program]
 
 @pytest.fixture(scope="session")
 def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
-    """Logs in a temporary folder, connections on this machine alone, and no master known yet."""
+    """Logs in a temporary folder, connections on this machine only, and no master yet."""
     home = tmp_path_factory.mktemp("ros")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("ROS_IP", "ROS_NAMESPACE"):
@@ -86,7 +86,7 @@ def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest
 
 @pytest.fixture(scope="session")
 def start(ros_environment: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a program that ends with the tests, `uri` its ROS master."""
+    """Starts a program with the ROS master at `uri`; it ends with the tests."""
     running = []
 
     def started(*command: str | Path, uri: str) -> Program:
@@ -137,7 +137,7 @@ def start_master(start: Start) -> Callable[[], Master]:
 
 @pytest.fixture(scope="session")
 def master(start_master: Callable[[], Master], ros_environment: pytest.MonkeyPatch) -> Iterator[Master]:
-    """The master of this process's own node; a process has but one."""
+    """The master of this process's own node; a process has one node."""
     import rospy
 
     started = start_master()
@@ -160,10 +160,10 @@ def start_twin(start: Start) -> Callable[..., Program]:
 
 @dataclass
 class TwinNode:
-    """The twin's node at the session's master; it can be frozen, killed and started anew."""
+    """The twin's node at the session's master; it can be frozen, killed and restarted."""
 
     program: Program
-    anew: Callable[[], Program]
+    restart: Callable[[], Program]
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -179,12 +179,12 @@ class TwinNode:
         try:
             yield
         finally:
-            self.program = self.anew()
+            self.program = self.restart()
 
 
 @pytest.fixture(scope="session")
 def lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the node writes the lab file that goes with it."""
+    """Path of the lab file that the node writes."""
     return tmp_path_factory.mktemp("lab") / "lab.yaml"
 
 

@@ -22,7 +22,7 @@ def _difference(one, other):
     return float(np.abs(one.astype(np.int16) - other).mean())
 
 
-def test_every_view_arrives_in_its_size_and_from_its_side(cameras, ros_lab):
+def test_every_view_arrives_with_its_size_and_its_pictures(cameras, ros_lab):
     frames = read_frames(cameras, ros_lab.cameras, 0.0, timeout_s=20)
     twin = open_twin("train", ros_lab.views)
     expected = twin.table.observe()
@@ -34,14 +34,14 @@ def test_every_view_arrives_in_its_size_and_from_its_side(cameras, ros_lab):
         assert _difference(frame.image, expected[name]) < 3
 
 
-def test_every_picture_asked_for_is_newer_than_the_moment_of_asking(cameras, ros_lab):
+def test_every_picture_is_newer_than_its_request(cameras, ros_lab):
     for _ in range(5):
         asked = time.monotonic()
         frames = read_frames(cameras, ros_lab.cameras, asked, timeout_s=20)
         assert all(asked < frame.stamp <= time.monotonic() for frame in frames.values())
 
 
-def test_a_still_table_is_seen_to_be_still(ros_lab):
+def test_pictures_of_a_still_table_show_no_motion(ros_lab):
     cameras = open_camera_array(ros_lab.cameras, ros_lab.views)
     pictures = wait_until_still(cameras, newer_than=time.monotonic(), timeout_s=20)
     cameras.close()
@@ -49,7 +49,7 @@ def test_a_still_table_is_seen_to_be_still(ros_lab):
 
 
 def _refused(camera):
-    """How long it took to refuse an old picture."""
+    """Seconds until an old picture was refused."""
     start = time.monotonic()
     with pytest.raises(CameraFault, match=r"view_0 .* gave no new picture within 0\.5 s .*rostopic hz") as refusal:
         camera.read(newer_than=start, timeout_s=0.5)
@@ -57,17 +57,17 @@ def _refused(camera):
     return time.monotonic() - start
 
 
-def test_the_last_picture_of_a_frozen_node_is_refused_in_time_and_new_ones_are_taken_again(cameras, twin_node):
+def test_old_pictures_of_a_frozen_node_are_refused_and_later_ones_accepted(cameras, twin_node):
     camera = cameras["view_0"]
     camera.read(0.0, timeout_s=20)
     with twin_node.frozen():
-        time.sleep(0.2)  # What was on its way when it froze has come.
+        time.sleep(0.2)  # Pictures sent before the freeze have arrived.
         assert _refused(camera) < 2
         thawed = time.monotonic()
     assert camera.read(thawed, timeout_s=20).stamp > thawed
 
 
-def test_a_node_that_was_killed_and_came_again_is_seen_without_opening_anew(cameras, twin_node):
+def test_pictures_of_a_restarted_node_arrive_without_opening_the_camera_again(cameras, twin_node):
     camera = cameras["view_0"]
     with twin_node.killed():
         assert _refused(camera) < 2
@@ -75,7 +75,7 @@ def test_a_node_that_was_killed_and_came_again_is_seen_without_opening_anew(came
     assert camera.read(started, timeout_s=20).stamp > started
 
 
-def test_a_topic_that_nobody_publishes_is_told_in_time(ros_lab):
+def test_a_topic_without_a_publisher_is_a_fault_within_the_time_limit(ros_lab):
     nobody = {"view_0": ros_lab.cameras["view_0"].__class__("ros", "/cameras/nobody", 430, 350)}
     start = time.monotonic()
     with opened_cameras(nobody) as cameras, pytest.raises(CameraFault, match="none came yet"):

@@ -1,4 +1,4 @@
-"""`tabletop doctor` at the twin's node says of each part what is true of it."""
+"""`tabletop doctor` at the twin's node reports the true state of each part."""
 
 import sys
 from dataclasses import replace
@@ -23,7 +23,7 @@ def quick_reach(monkeypatch):
 
 @pytest.fixture
 def sdk(ros_lab, monkeypatch):
-    """Rethink's SDK, stood in for, its robot at rest where the node's is."""
+    """A stand-in for Rethink's SDK, with its robot at rest in the posture of the node's."""
     twin = open_twin("train", ros_lab.views)
     monkeypatch.setitem(sys.modules, "intera_interface", intera_stand_in(twin.robot))
     yield
@@ -36,7 +36,7 @@ def no_sdk(monkeypatch):
 
 
 @pytest.mark.usefixtures("ros_lab", "sdk")
-def test_all_is_well_with_a_node_and_an_sdk(lab_file, master, capsys):
+def test_all_checks_pass_with_a_node_and_an_sdk(lab_file, master, capsys):
     Doctor(config=lab_file).run()
     told = capsys.readouterr().out
     assert "all 13 checks passed" in told
@@ -46,7 +46,7 @@ def test_all_is_well_with_a_node_and_an_sdk(lab_file, master, capsys):
 
 
 @pytest.mark.usefixtures("ros_lab", "no_sdk")
-def test_without_the_sdk_robot_and_gripper_alone_are_wrong(lab_file, capsys):
+def test_without_the_sdk_only_robot_and_gripper_fail(lab_file, capsys):
     with pytest.raises(ChecksFailed, match=r"2 of 13 checks failed: robot, gripper;"):
         Doctor(config=lab_file).run()
     assert "MEND  robot: Rethink's SDK cannot be imported" in capsys.readouterr().out
@@ -58,7 +58,7 @@ def _findings(lab):
 
 
 @pytest.mark.usefixtures("no_sdk")
-def test_a_frozen_node_is_a_camera_without_new_pictures(ros_lab, twin_node):
+def test_a_frozen_node_fails_as_a_camera_without_new_pictures(ros_lab, twin_node):
     with twin_node.frozen():
         found = _findings(replace(ros_lab, views=ros_lab.views[:1]))
     assert not found["camera view_0"].ok
@@ -68,7 +68,7 @@ def test_a_frozen_node_is_a_camera_without_new_pictures(ros_lab, twin_node):
 
 
 @pytest.mark.usefixtures("no_sdk")
-def test_without_a_master_cameras_and_robot_say_which_and_at_once(ros_lab, monkeypatch):
+def test_without_a_master_cameras_and_robot_fail_at_once_with_its_address(ros_lab, monkeypatch):
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     start = datetime.now(UTC)
     found = _findings(replace(ros_lab, views=ros_lab.views[:2]))

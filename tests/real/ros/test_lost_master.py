@@ -1,4 +1,4 @@
-"""A master that is not there, goes away or belongs to a robot: said in bounded time, by programs that end."""
+"""A missing, lost or foreign ROS master is an error in bounded time, and the programs end."""
 
 import signal
 import sys
@@ -30,7 +30,7 @@ print("closed after", time.monotonic() - start, flush=True)
 
 
 @pytest.mark.parametrize(("loss", "refused_s"), [(signal.SIGKILL, 1.0), (signal.SIGSTOP, 3.0)])
-def test_a_program_that_lost_its_master_is_told_goes_on_and_ends(start, start_master, loss, refused_s):
+def test_after_the_master_is_lost_opening_fails_and_closing_ends_in_bounded_time(start, start_master, loss, refused_s):
     master = start_master()
     program = start(sys.executable, "-u", "-c", LOSING_A_MASTER, uri=master.uri)
     program.says("open")
@@ -46,7 +46,7 @@ def test_a_program_that_lost_its_master_is_told_goes_on_and_ends(start, start_ma
     assert time.monotonic() - begun < 6
 
 
-def test_a_node_without_a_master_says_so_and_ends(start):
+def test_a_node_without_a_master_ends_with_an_error(start):
     program = start(*NODE, uri="http://localhost:1")
     assert "no ROS master answers at http://localhost:1" in program.says("error")
     assert program.ends() == 1
@@ -58,7 +58,7 @@ def _publishers(uri):
     return {topic for topic, nodes in publishers if "/tabletop_twin" in nodes}
 
 
-def test_a_node_that_is_interrupted_leaves_its_master(start_master, start_twin):
+def test_an_interrupted_node_unregisters_at_its_master(start_master, start_twin):
     master = start_master()
     node = start_twin(master.uri, "--rate", "20", "--split", "test", "--seed", "3")
     assert {"/robot/joint_states", "/cameras/view_0/image_raw"} <= _publishers(master.uri)
@@ -68,7 +68,7 @@ def test_a_node_that_is_interrupted_leaves_its_master(start_master, start_twin):
     assert _publishers(master.uri) == set()
 
 
-def test_a_node_leaves_a_robots_master_alone(start, start_master, tmp_path):
+def test_a_node_publishes_nothing_at_a_robots_master(start, start_master, tmp_path):
     master = start_master()
     with xmlrpc.client.ServerProxy(master.uri) as proxy:
         proxy.setParam("/robot", "/manifest/robot_class", "sawyer")

@@ -1,4 +1,4 @@
-"""A ROS master that is not there, is silent or is something else is told apart from one that answers, in time."""
+"""`check_master` accepts a ROS master that answers; a missing, silent or other server is an error in bounded time."""
 
 import socket
 import threading
@@ -31,18 +31,18 @@ def _master(answer):
     return server
 
 
-def test_a_master_that_answers_is_there():
+def test_the_address_of_a_master_that_answers_is_returned():
     with _serving(_master([1, "", 4711])) as uri:
         assert check_master(uri) == uri
 
 
-def test_the_environment_says_where_it_is(monkeypatch):
+def test_the_address_comes_from_the_environment(monkeypatch):
     with _serving(_master([1, "", 4711])) as uri:
         monkeypatch.setenv("ROS_MASTER_URI", uri)
         assert check_master() == uri
 
 
-def test_a_port_where_nobody_listens_is_told_at_once():
+def test_a_closed_port_is_an_error_at_once():
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -50,7 +50,7 @@ def test_a_port_where_nobody_listens_is_told_at_once():
         check_master(f"http://localhost:{port}")
 
 
-def test_a_port_that_never_answers_is_given_up_in_time():
+def test_a_port_that_never_answers_is_an_error_within_the_time_limit():
     with socket.socket() as silent:
         silent.bind(("localhost", 0))
         silent.listen()
@@ -70,19 +70,19 @@ class _Page(BaseHTTPRequestHandler):
         pass
 
 
-def test_another_server_is_no_master():
+def test_another_server_is_refused():
     with _serving(HTTPServer(("localhost", 0), _Page)) as uri, pytest.raises(MasterUnreachable):
         check_master(uri)
 
 
 @pytest.mark.parametrize("answer", [[0, "failed", 0], [], "yes"])
-def test_a_master_that_fails_is_none(answer):
+def test_a_master_that_answers_with_a_failure_is_refused(answer):
     with _serving(_master(answer)) as uri, pytest.raises(MasterUnreachable):
         check_master(uri)
 
 
 @pytest.mark.parametrize("uri", ["localhost:11311", "http://localhost", "http://localhost:many", ""])
-def test_an_address_that_is_none_is_told(uri, monkeypatch):
+def test_an_invalid_address_is_refused(uri, monkeypatch):
     monkeypatch.setenv("ROS_MASTER_URI", "nonsense")
     with pytest.raises(MasterUnreachable, match="ROS_MASTER_URI is"):
         check_master(uri)

@@ -1,4 +1,4 @@
-"""A master that does not answer keeps nobody waiting: neither who leaves a topic nor a process that ends."""
+"""A master that does not answer delays neither unsubscribing nor the end of a process."""
 
 import subprocess
 import sys
@@ -21,14 +21,14 @@ def never(monkeypatch):
     ended.set()
 
 
-def test_a_master_that_hears_of_no_farewell_is_left_all_the_same(never):
+def test_unregistering_at_a_silent_master_ends_in_bounded_time(never):
     start = time.monotonic()
     unsubscribe(SimpleNamespace(unregister=never))
     end_node(SimpleNamespace(signal_shutdown=never))
     assert 0.2 <= time.monotonic() - start < 2
 
 
-def test_a_process_is_a_node_once(monkeypatch):
+def test_a_process_starts_its_node_once(monkeypatch):
     monkeypatch.setattr(ros_node.atexit, "register", lambda *arguments: None)
     started = []
     rospy = SimpleNamespace(
@@ -40,7 +40,7 @@ def test_a_process_is_a_node_once(monkeypatch):
     assert started == [("first", {"anonymous": True, "disable_signals": True})]
 
 
-def test_a_process_ends_though_its_farewell_hangs():
+def test_a_process_ends_although_unregistering_hangs():
     program = """
 import sys, threading, types
 from tabletop_interaction.real.ros import node as ros_node

@@ -1,5 +1,4 @@
-"""Joint states, parameters and switches of the twin's node over a real master; Rethink's SDK, which Debian does not
-have, is stood in for."""
+"""Joint states, parameters and switches of the twin's node over a real master, with a stand-in for Rethink's SDK."""
 
 import time
 
@@ -31,7 +30,7 @@ def node(twin_node):
 
 @pytest.fixture(scope="module")
 def robot(ros_lab):
-    """The robot behind the SDK's stand-in, at rest where the node's is."""
+    """The robot behind the SDK's stand-in, at rest in the posture of the node's."""
     twin = open_twin("train", ros_lab.views)
     yield twin.robot
     twin.close()
@@ -48,7 +47,7 @@ def _connected(modules):
     return connect(modules, MonotonicClock(), SETTINGS, "the node's robot")
 
 
-def test_joints_come_by_name_and_stay_young(modules):
+def test_joints_arrive_by_name_and_are_recent(modules):
     joints = JointStates(rospy, modules.joint_state, MonotonicClock())
     deadline = time.monotonic() + 20
     while joints.newest is None:
@@ -60,11 +59,11 @@ def test_joints_come_by_name_and_stay_young(modules):
         ages.append(time.monotonic() - joints.newest.stamp)
     joints.close()
     assert np.allclose(joints.newest.positions, SETTINGS.motion.away, atol=0.01)
-    # Not the oldest: a busy machine may keep either process from running for a while.
+    # The median, because a busy machine may suspend either process for a while.
     assert np.median(ages) < SETTINGS.safety.max_state_age_s
 
 
-def test_the_driver_connects_and_notices_joints_that_stop_coming(modules, robot, ros_lab, twin_node, monkeypatch):
+def test_the_driver_notices_joint_states_that_stop_arriving(modules, robot, ros_lab, twin_node, monkeypatch):
     driver = _connected(modules)
     moves = Moves(ros_lab.base_from_arena, SETTINGS.motion, SETTINGS.safety)
     commands = []
@@ -78,7 +77,7 @@ def test_the_driver_connects_and_notices_joints_that_stop_coming(modules, robot,
     assert commands == []
 
 
-def test_a_robot_whose_joints_never_come_is_told_in_time(modules, twin_node):
+def test_a_robot_without_joint_states_is_an_error_within_the_time_limit(modules, twin_node):
     with twin_node.frozen():
         start = time.monotonic()
         with pytest.raises(RobotUnavailable, match="sent nothing on /robot/joint_states within 5 s"):
@@ -86,7 +85,7 @@ def test_a_robot_whose_joints_never_come_is_told_in_time(modules, twin_node):
         assert time.monotonic() - start < 8
 
 
-def test_a_master_without_the_robots_parameters_is_told_before_anything_is_opened(modules):
+def test_a_master_without_the_robots_parameters_is_refused_before_anything_is_opened(modules):
     names = rospy.get_param(JOINT_NAMES_PARAMETER)
     rospy.delete_param(JOINT_NAMES_PARAMETER)
     try:

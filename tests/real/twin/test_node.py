@@ -39,7 +39,7 @@ class _Message(SimpleNamespace):
 
 @pytest.fixture
 def ros():
-    """A ROS that notes what is published, and to what was subscribed."""
+    """A fake ROS that records publications, subscriptions and parameters."""
     published, callbacks, parameters = {}, {}, {}
     rospy = SimpleNamespace(
         Publisher=lambda topic, kind, queue_size: SimpleNamespace(
@@ -57,7 +57,7 @@ def ros():
     return RosModules(rospy, sensors, SimpleNamespace(Bool=None, Empty=None))
 
 
-def test_a_picture_goes_out_as_it_comes_in(ros, quick_lab):
+def test_a_published_picture_is_read_back_unchanged(ros, quick_lab):
     picture = np.random.default_rng(0).integers(0, 256, (350, 430, 3), dtype=np.uint8)
     advertise(ros, quick_lab.views).publish_pictures({"view_2": picture}, 4.25)
     message = ros.rospy.published["/cameras/view_2/image_raw"]
@@ -65,7 +65,7 @@ def test_a_picture_goes_out_as_it_comes_in(ros, quick_lab):
     assert (message.header.stamp, message.header.frame_id) == (4.25, "view_2")
 
 
-def test_joints_go_out_after_the_heads(ros, quick_lab):
+def test_joints_are_published_after_the_heads(ros, quick_lab):
     q, speed, effort = np.arange(21.0).reshape(3, 7)
     advertise(ros, quick_lab.views).publish_joints((q, speed, effort))
     message = ros.rospy.published["/robot/joint_states"]
@@ -74,7 +74,7 @@ def test_joints_go_out_after_the_heads(ros, quick_lab):
     assert message.header.stamp == 7.5
 
 
-def test_a_robots_master_is_told_from_a_twins(ros):
+def test_a_robots_master_is_refused_and_a_twins_accepted(ros):
     check_no_robot(ros.rospy)
     set_parameters(ros.rospy)
     check_no_robot(ros.rospy)
@@ -128,12 +128,12 @@ def test_no_lab_file_is_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, 101.0, float("nan")])
-def test_a_rate_that_cannot_be_is_refused(rate):
+def test_an_impossible_rate_is_refused(rate):
     with pytest.raises(InvalidConfiguration, match="accepted is more than 0 and up to 100 Hz"):
         TwinNode(rate=rate).run()
 
 
-def test_without_ros_it_says_what_to_install(monkeypatch, capsys):
+def test_without_ros_the_node_names_the_packages_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rospy", None)
     assert main(["--rate", "5"]) == 1
     assert "install python3-rospy" in capsys.readouterr().err

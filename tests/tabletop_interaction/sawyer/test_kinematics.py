@@ -100,14 +100,14 @@ def test_the_jacobian_is_the_slope_of_forward(q: Floats) -> None:
         assert jacobian(q)[:, joint] == pytest.approx(slope, abs=1e-6)
 
 
-def test_a_camera_before_the_wrist_does_not_feel_the_wrist_turn() -> None:
+def test_the_wrist_does_not_move_the_hand_camera() -> None:
     assert not jacobian(HOME, "right_hand_camera")[:, 6].any()
 
 
 @given(joint_angles, st.integers(0, 1000))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-def test_inverse_finds_the_pose_again_from_a_near_seed(q: Floats, seed: int) -> None:
-    # A joint on its limit or a stretched elbow leaves a search too little room.
+def test_inverse_inverts_forward_from_a_near_seed(q: Floats, seed: int) -> None:
+    # Near a joint limit or a stretched elbow, the search may fail.
     assume(np.minimum(q - LOWER, UPPER - q).min() > 0.12)
     assume(np.linalg.svd(jacobian(q))[1].min() > 0.02)
     target = forward(q)
@@ -120,7 +120,7 @@ def test_inverse_finds_the_pose_again_from_a_near_seed(q: Floats, seed: int) -> 
 
 @given(joint_angles)
 @settings(max_examples=30, deadline=None)
-def test_a_seed_that_meets_the_pose_comes_back(q: Floats) -> None:
+def test_a_seed_that_is_a_solution_is_returned(q: Floats) -> None:
     assert inverse(forward(q), q) == pytest.approx(q)
 
 
@@ -131,12 +131,12 @@ def test_inverse_changes_neither_the_seed_nor_home() -> None:
     assert not HOME.flags.writeable
 
 
-def test_what_lies_out_of_reach_is_refused_with_its_place() -> None:
+def test_a_pose_out_of_reach_is_refused_with_its_position() -> None:
     with pytest.raises(UnreachableTarget, match=r"x 2\.000, y 0\.000, z 0\.100 m.*nothing was moved"):
         inverse_down(2.0, 0.0, 0.1, 0.0, HOME)
 
 
-def test_half_a_turn_of_the_hand_is_no_trap() -> None:
+def test_inverse_solves_half_a_turn_of_the_hand() -> None:
     target = forward(HOME) @ np.diag([-1.0, -1.0, 1.0, 1.0])
     _assert_same_pose(forward(inverse(target, HOME)), target)
 
@@ -172,7 +172,7 @@ def test_home_reaches_the_whole_table_in_one_posture_well_above_it() -> None:
                     assert forward(q, "right_l3")[2, 3] > 0.25
 
 
-def test_going_down_by_a_centimetre_moves_no_joint_far() -> None:
+def test_a_centimetre_down_changes_every_joint_little() -> None:
     for x in ARENA_X[::2]:
         for y in ARENA_Y[::2]:
             q = inverse_down(x, y, 0.06, 0.4, HOME)
@@ -196,7 +196,7 @@ def test_a_straight_path_stays_within_a_millimetre_of_its_line(point: tuple, hei
     assert tips[-1, 2] == pytest.approx(z, abs=1e-4)
 
 
-def test_a_path_up_is_the_path_down_read_backwards() -> None:
+def test_a_path_up_is_the_reversed_path_down() -> None:
     down = straight_down_path(0.6, 0.1, 0.05, -0.09, 0.3, HOME)
     up = straight_down_path(0.6, 0.1, -0.09, 0.05, 0.3, down[-1])
     assert up[::-1] == pytest.approx(down, abs=5e-3)

@@ -53,14 +53,14 @@ def test_the_file_needs_no_other_file_and_names_only_known_colours() -> None:
     assert {material.get("name") for material in robot.iter("material")} == set(COLOURS)
 
 
-def test_each_link_but_the_base_hangs_on_exactly_one_joint() -> None:
+def test_each_link_except_the_base_has_one_joint() -> None:
     children = [joint.child for joint in JOINTS]
     assert len(set(children)) == len(children)
     assert {*children, "base"} == {link.name for link in LINKS}
     assert {joint.parent for joint in JOINTS} <= {link.name for link in LINKS}
 
 
-def test_pybullet_reads_limits_as_they_stand_in_the_table(arm: LoadedArm) -> None:
+def test_pybullet_reads_the_limits_of_the_table(arm: LoadedArm) -> None:
     for joint in JOINTS:
         if joint.limits is None:
             continue
@@ -74,13 +74,13 @@ def test_the_moving_joints_are_seven_of_the_arm_and_two_fingers() -> None:
     assert moving == [*ARM_JOINT_NAMES, *FINGER_JOINT_NAMES]
 
 
-def test_what_moves_weighs_as_much_as_the_published_arm_with_gripper() -> None:
+def test_the_moving_links_weigh_as_much_as_the_published_arm_with_gripper() -> None:
     moving = sum(link.mass for link in LINKS if link.name not in ("base", "right_arm_base_link"))
     links_0_to_6 = 5.3213 + 4.505 + 1.745 + 2.5097 + 1.1136 + 1.5625 + 0.3292
     assert moving == pytest.approx(links_0_to_6 + 1.5795 + 0.47, abs=0.005)
 
 
-def test_every_inertia_is_one_that_a_body_can_have() -> None:
+def test_every_inertia_is_physically_possible() -> None:
     for link in LINKS:
         xx, xy, xz, yy, yz, zz = link.inertia
         moments = np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
@@ -97,7 +97,7 @@ def test_the_pads_open_as_far_as_the_real_ones(arm: LoadedArm, travel: float, op
     assert min(point[8] for point in points) == pytest.approx(opening, abs=5e-4)
 
 
-def test_motors_of_the_joints_own_strength_hold_the_arm_and_fingers_still(arm: LoadedArm) -> None:
+def test_motors_with_the_joints_rated_effort_hold_arm_and_fingers_still(arm: LoadedArm) -> None:
     client = arm.client
     pybullet.setGravity(0, 0, -9.81, physicsClientId=client)
     efforts = {joint.name: joint.limits.effort for joint in JOINTS if joint.limits is not None}

@@ -1,4 +1,4 @@
-"""The arm is kept off itself: distances obey laws, agree with Bullet, and spare the arm's working motions."""
+"""Self-collision: distances obey laws and agree with Bullet; the arm's working motions are allowed."""
 
 import time
 from itertools import combinations
@@ -41,7 +41,7 @@ box_or_cylinder = st.sampled_from(
 
 @given(joints)
 @settings(max_examples=20, deadline=None)
-def test_all_frames_at_once_are_those_of_the_kinematics_one_by_one(q):
+def test_joint_frames_equal_forward_kinematics(q):
     frames = joint_frames(np.array([HOME, q]))
     for number in range(7):
         np.testing.assert_allclose(frames[number + 1, 1], forward(q, f"right_l{number}"), atol=1e-12)
@@ -50,20 +50,20 @@ def test_all_frames_at_once_are_those_of_the_kinematics_one_by_one(q):
 @example(np.zeros(3), np.array([0, 0, 0.25]), np.array([0, 0, 0.25]), np.array([0, 1e-5, 0]))
 @given(points, points, points, points)
 @settings(max_examples=60, deadline=None)
-def test_two_segments_are_as_far_apart_as_their_nearest_samples_and_either_way_round(start, end, other, other_end):
+def test_segment_distances_equal_those_of_samples_and_are_symmetric(start, end, other, other_end):
     way, other_way = (end - start)[None], (other_end - other)[None]
     exact = segment_distances(start[None], way, other[None], other_way)[0]
     along = np.linspace(0, 1, 60)[:, None]
     gaps = (start + along * way)[:, None] - (other + along * other_way)[None]
     sampled = np.linalg.norm(gaps, axis=2).min()
     assert sampled - 0.03 < exact < sampled + 1e-6
-    # Nearly parallel segments cost some digits.
+    # Nearly parallel segments lose some digits.
     assert segment_distances(other[None], other_way, start[None], way)[0] == pytest.approx(exact, abs=1e-5)
 
 
 @given(box_or_cylinder, points, points)
 @settings(max_examples=60, deadline=None)
-def test_a_solid_is_as_far_from_a_segment_as_from_its_nearest_sample_and_its_mirror_image(solid, start, end):
+def test_solid_distances_equal_those_of_samples_and_of_mirror_images(solid, start, end):
     way = (end - start)[None]
     exact = solid_distances(solid, start[None], way)[0]
     along = start + np.linspace(0, 1, 200)[:, None] * way
@@ -74,7 +74,7 @@ def test_a_solid_is_as_far_from_a_segment_as_from_its_nearest_sample_and_its_mir
 
 
 @pytest.mark.parametrize(("point", "distance"), [((0.3, 0, 0), 0.2), ((0.4, 0.35, 0.05), 0.36056), ((0, 0, 0), 0.0)])
-def test_a_points_distance_from_a_box_is_pythagoras(point, distance):
+def test_a_points_distance_from_a_box_follows_pythagoras(point, distance):
     box = Solid("a", 0, "box", (0.2, 0.3, 0.1), np.eye(4))
     assert solid_distances(box, np.array([point]), np.zeros((1, 3)))[0] == pytest.approx(distance, abs=1e-4)
 
@@ -90,14 +90,14 @@ def test_turning_the_first_joint_leaves_all_distances_beyond_it(q, turn):
 
 @given(joints)
 @settings(max_examples=20, deadline=None)
-def test_a_way_and_the_way_back_have_the_same_distances(q):
+def test_reversed_commands_have_the_same_distances(q):
     way = np.linspace(HOME, q, 9)
     np.testing.assert_allclose(self_distances(way).metres, self_distances(way[::-1]).metres[::-1], atol=1e-12)
 
 
 @given(joints)
 @settings(max_examples=20, deadline=None)
-def test_a_short_reach_tells_the_same_below_it_and_never_too_much_above(q):
+def test_distances_below_reach_are_exact_and_lower_bounds_above_it(q):
     all_, near = self_distances(q[None]).metres, self_distances(q[None], 0.1).metres
     below = all_ < 0.1
     np.testing.assert_allclose(near[below], all_[below], atol=1e-12)
@@ -126,7 +126,7 @@ def bullet_distances():
     client.close()
 
 
-def test_no_pair_is_told_farther_apart_than_bullet_finds_it(bullet_distances):
+def test_no_distance_exceeds_bullets(bullet_distances):
     told = self_distances(np.random.default_rng(0).uniform(LOWEST, HIGHEST, (25, 7)))
     pairs = {pair for pair in told.pairs if "head" not in pair}
     compared = 0
@@ -136,18 +136,18 @@ def test_no_pair_is_told_farther_apart_than_bullet_finds_it(bullet_distances):
             if pair in ours:
                 ours[pair] = min(ours[pair], metres)
         for pair, true in bullet_distances(q, pairs, 0.1):
-            # Bullet rounds the edges of its shapes by about a millimetre; of what overlaps, each tells another depth.
+            # Bullet rounds the edges of its shapes by about a millimetre; depths of overlaps are defined differently.
             assert ours[pair] < max(true, 0) + 0.003, pair
             compared += 1
     assert compared > 100
 
 
-def test_capsules_are_told_from_the_base_on():
+def test_capsules_are_ordered_from_the_base():
     assert [each.joints for each in CAPSULES] == sorted(each.joints for each in CAPSULES)
     assert {each.link for each in CAPSULES} | {"head", "base"} == {each.link for each in solids()}
 
 
-def test_what_is_not_compared_never_meets_but_for_neighbours_and_the_shoulder_in_its_column():
+def test_pairs_that_are_not_compared_do_not_collide_except_neighbours_and_the_shoulder():
     frames = joint_frames(np.random.default_rng(1).uniform(LOWEST, HIGHEST, (500, 7)))
     for one, other in combinations(CAPSULES, 2):
         if abs(other.joints - one.joints) == 2 and (one.link, other.link) != ("right_arm_base_link", "right_l1"):
@@ -160,7 +160,7 @@ def test_what_is_not_compared_never_meets_but_for_neighbours_and_the_shoulder_in
             assert gaps.min() > one.radius + other.radius, (one.link, other.link)
 
 
-def test_the_heads_box_holds_the_head_as_it_is_drawn():
+def test_the_heads_box_contains_its_visual_shapes():
     (head,) = (block for block in BLOCKS if block.link == "head")
     box_from_head = np.linalg.inv(head.pose) @ np.linalg.inv(joint_frames(HOME[None])[1, 0]) @ forward(HOME, "head")
     for shape in next(link for link in LINKS if link.name == "head").visuals:
@@ -174,11 +174,11 @@ def test_the_heads_box_holds_the_head_as_it_is_drawn():
 
 
 @pytest.mark.parametrize("q", [HOME, MOTION.away, NEUTRAL], ids=["home", "away", "neutral"])
-def test_a_posture_that_the_arm_works_in_is_allowed(q):
+def test_working_postures_are_allowed(q):
     check_self_collision(np.array([q]), CLEARANCE)
 
 
-def test_the_posture_in_which_the_arm_is_shipped_is_tight_but_free():
+def test_the_shipping_posture_is_allowed():
     assert 0 < self_distances(np.array([SHIPPING])).metres.min() < CLEARANCE
 
 
@@ -205,7 +205,7 @@ def test_sweeps_from_the_border_are_allowed(start):
     ],
     ids=["folded", "into the pedestal", "into the head"],
 )
-def test_a_posture_in_which_the_arm_meets_itself_is_refused_with_links_command_and_distance(moved, links):
+def test_a_self_collision_is_refused_with_links_command_and_distance(moved, links):
     bad = np.zeros(7)
     for joint, angle in moved.items():
         bad[joint] = angle
@@ -220,8 +220,8 @@ def test_a_posture_in_which_the_arm_meets_itself_is_refused_with_links_command_a
     assert error.links[1] in str(error)
 
 
-def test_commands_are_checked_where_everything_else_is():
-    # All joints, links and the tip are where they may be: nothing else refuses it.
+def test_check_commands_checks_self_collision():
+    # No other check refuses this posture.
     hand_at_the_shoulder = np.array([[0.7, -1.5, -0.1, 2.8, 0.5, 1.9, 0.7]])
     with pytest.raises(SelfCollision, match="right_l1"):
         check_commands(hand_at_the_shoulder, BASE_FROM_ARENA, SafetySettings())
