@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from tabletop_interaction.arrays import Bytes, FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import check_picture, check_range
 
 Blob = Bytes
 """(h, w), 1 inside and 0 outside: OpenCV's morphology does not accept bool."""
@@ -355,12 +355,8 @@ def _window(height: int, width: int, click: Floats, side: int) -> tuple[slice, s
 
 
 def _check_pictures(before: Picture, after: Picture) -> None:
-    for name, picture in (("before", before), ("after", after)):
-        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
-            kind = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
-            raise InvalidPicturePair(f"{name} is {kind}; accepted is a uint8 array (H, W, 3), RGB")
-        if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-            raise InvalidPicturePair(f"{name} has shape {picture.shape}; accepted is (H, W, 3), RGB")
+    check_picture("before", before, error=InvalidPicturePair)
+    check_picture("after", after, error=InvalidPicturePair)
     if before.shape != after.shape:
         raise InvalidPicturePair(
             f"before has shape {before.shape} and after {after.shape}; give two pictures of one view"

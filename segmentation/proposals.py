@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tabletop_interaction.arrays import Bytes, Floats32, Ints, Mask, Masks, Picture
+from tabletop_interaction.ranges import check_picture
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask, Features, MaskGrid, position_centres_xy
@@ -85,7 +86,7 @@ class Segmenter:
             ValueError: a picture is not (H, W, 3) uint8 or is empty, sizes differ, or the network is in training mode.
         """
         for image in images:
-            _check_image(image)
+            check_picture("the picture", image)
         shapes = sorted({image.shape for image in images})
         if len(shapes) > 1:
             raise ValueError(f"pictures have shapes {shapes}; give one size at a time")
@@ -239,11 +240,3 @@ def _boxes(masks: Masks) -> Floats32:
 
 def _device(network: DeepMask) -> torch.device:
     return next(network.parameters()).device
-
-
-def _check_image(image: Picture) -> None:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        came = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ValueError(f"the picture is {came}; give a numpy array (H, W, 3) uint8 in RGB order")
-    if image.size == 0:
-        raise ValueError(f"the picture has shape {image.shape} and no pixels; give at least one")

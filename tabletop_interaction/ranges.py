@@ -1,9 +1,11 @@
-"""Checks of settings: one message for a value outside its range, and one for an unknown name."""
+"""Checks with one message each: a setting outside its range, an unknown name, an array that is no picture."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
+
+import numpy as np
 
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 
@@ -47,3 +49,15 @@ def check_range(
     lowest = f"above {low:g}" if above else f"{low:g}"
     accepted = f"{lowest} to {high:g}" if high < math.inf else lowest if above else f"{lowest} or more"
     raise error(f"{name} is {value}; accepted is {accepted}{f' {unit}' if unit else ''}")
+
+
+def check_picture(
+    name: str, value: object, axes: str = "height, width, 3", *, error: type[ValueError] = ValueError
+) -> None:
+    """Refuse what is no uint8 RGB array with these axes and at least one pixel; raises `error`."""
+    came = type(value).__name__
+    if isinstance(value, np.ndarray):
+        if value.dtype == np.uint8 and value.ndim == len(axes.split(",")) and value.shape[-1] == 3 and value.size:
+            return
+        came = f"{value.dtype} {value.shape}"
+    raise error(f"{name} is {came}; accepted is a uint8 array ({axes}), RGB, with at least one pixel")

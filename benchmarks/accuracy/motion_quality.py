@@ -28,7 +28,7 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table,
 from tabletop_interaction.benchmarks.ground_truth import Snapshot, TruthfulBackend, take_snapshot, was_moved
 from tabletop_interaction.envs.backend import Backend, Pictures
 from tabletop_interaction.envs.watched_pushes import watch_pushes
-from tabletop_interaction.segmentation.motion.masks import FrameMasks, motion_masks
+from tabletop_interaction.segmentation.motion.masks import FrameMasks, segment_motion
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
 
@@ -87,7 +87,7 @@ def scored_clips(backend: TruthfulBackend, options: MotionOptions) -> Iterator[C
         witness.moments.clear()
         for view, frames in clip.frames.items():
             start = time.process_time()
-            masks = motion_masks(frames)
+            masks = segment_motion(frames).masks
             seconds = time.process_time() - start
             yield score_clip(masks, moved_objects(moments, view), seconds)
 

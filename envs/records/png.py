@@ -14,6 +14,7 @@ from isal import isal_zlib
 
 from tabletop_interaction.arrays import Bytes, Picture
 from tabletop_interaction.errors import UnreadableRecords
+from tabletop_interaction.ranges import check_picture
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 1
@@ -62,8 +63,7 @@ def encode_picture(picture: Picture) -> bytes:
     Raises:
         ValueError: it has another shape or element type.
     """
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"picture is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB")
+    check_picture("picture", picture)
     height, width, _ = picture.shape
     header = struct.pack(">IIBBBBB", width, height, _BITS, _RGB, _DEFLATE, _FILTERED_ROWS, _NOT_INTERLACED)
     return b"".join(

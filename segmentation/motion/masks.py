@@ -19,6 +19,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Masks
 from tabletop_interaction.errors import InvalidClip
+from tabletop_interaction.ranges import check_picture
 from tabletop_interaction.segmentation.frame_difference import Blob, morphed
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
 from tabletop_interaction.segmentation.motion.saliency import Saliency, SaliencyConfig, motion_saliency
@@ -64,7 +65,7 @@ class Motion:
 
     Attributes:
         moving: (T - 1, H, W) bool, pixels that move between frames t and t + 1, at both places.
-        masks: as of `motion_masks`.
+        masks: of each of the T frames, bool (H, W), connected, disjoint, without holes; none where nothing moved.
     """
 
     moving: Masks
@@ -74,7 +75,7 @@ class Motion:
 _DEFAULTS = MotionConfig()
 
 
-def motion_masks(frames: Bytes, config: MotionConfig = _DEFAULTS) -> FrameMasks:
+def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
     """Segment moving objects in every frame right before or after a movement.
 
     Objects that move while they touch each other become one mask.
@@ -83,18 +84,12 @@ def motion_masks(frames: Bytes, config: MotionConfig = _DEFAULTS) -> FrameMasks:
         frames: uint8 (T, H, W, 3) RGB, T of 2 or more, of one still camera.
         config: the settings.
 
-    Returns:
-        masks of each of the T frames, bool (H, W), connected, disjoint, without holes; none where nothing moved.
-
     Raises:
         InvalidClip: frames of another type or shape, or only one.
     """
-    return segment_motion(frames, config).masks
-
-
-def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
-    """Return the masks of `motion_masks` with the movements that they are made from."""
-    _check_frames(frames)
+    check_picture("the clip", frames, "frames, height, width, 3", error=InvalidClip)
+    if len(frames) < _LEAST_FRAMES:
+        raise InvalidClip(f"a clip of {len(frames)} frame shows no motion; give {_LEAST_FRAMES} or more")
     saliency = motion_saliency(frames, config.saliency)
     masks: FrameMasks = [[] for _ in frames]
     moving = np.pad(saliency.moving, ((1, 1), (0, 0), (0, 0)))
@@ -138,11 +133,3 @@ def _parts(pixels: Blob, moving: Masks, config: MotionConfig) -> list[Masks]:
         ):
             parts.append(mask)
     return parts
-
-
-def _check_frames(frames: Bytes) -> None:
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        kind = f"{frames.dtype} {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise InvalidClip(f"frames are {kind}; accepted is uint8 (T, H, W, 3), RGB")
-    if len(frames) < _LEAST_FRAMES:
-        raise InvalidClip(f"a clip of {len(frames)} frame shows no motion; give {_LEAST_FRAMES} or more")

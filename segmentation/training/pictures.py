@@ -21,6 +21,7 @@ import numpy as np
 from tabletop_interaction.arrays import Bytes, Picture
 from tabletop_interaction.errors import InvalidPictureStore
 from tabletop_interaction.files import disk_full_named, lock_file, write_json
+from tabletop_interaction.ranges import check_picture
 
 SCHEMA_VERSION = 1
 _PIXELS, _INDEX, _LOCK = "pictures.u8", "pictures.json", ".lock"
@@ -90,7 +91,8 @@ def add_pictures(folder: str | os.PathLike[str], pictures: Iterable[tuple[str, P
             try:
                 for key, picture in pictures:
                     if key not in places:
-                        place = (file.tell(), *_checked(key, picture).shape[:2])
+                        check_picture(f"picture {key!r}", picture, error=InvalidPictureStore)
+                        place = (file.tell(), *picture.shape[:2])
                         file.write(np.ascontiguousarray(picture).data)
                         places[key] = place
             finally:
@@ -98,14 +100,6 @@ def add_pictures(folder: str | os.PathLike[str], pictures: Iterable[tuple[str, P
                 os.fsync(file.fileno())
                 write_json(folder / _INDEX, {"schema_version": SCHEMA_VERSION, "places": places}, indent=None)
     return open_pictures(folder)
-
-
-def _checked(key: str, picture: Picture) -> Picture:
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise InvalidPictureStore(
-            f"picture {key!r} is {picture.dtype} {picture.shape}; accepted is uint8 (height, width, 3) RGB"
-        )
-    return picture
 
 
 def _check_free(folder: Path) -> None:

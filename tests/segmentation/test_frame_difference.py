@@ -199,7 +199,7 @@ def test_the_pictures_are_left_as_they_were():
     [
         (np.zeros((9, 9, 3)), np.zeros((9, 9, 3), np.uint8), (4, 4), "before is float64"),
         (np.zeros((9, 9, 3), np.uint8), [[0]], (4, 4), "after is list"),
-        (np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8), (4, 4), r"before has shape \(9, 9\)"),
+        (np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8), (4, 4), r"before is uint8 \(9, 9\)"),
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 8, 3), np.uint8), (4, 4), "two pictures of one view"),
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), (4, np.nan), "finite"),
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), (4, 4, 4), "finite"),

@@ -168,11 +168,11 @@ def test_a_missing_network_says_how_to_get_one(tmp_path: Path) -> None:
         (np.zeros((20, 20, 3), np.float32), "float32"),
         (np.zeros((20, 20), np.uint8), "\\(20, 20\\)"),
         (np.zeros((3, 20, 20), np.uint8), "RGB"),
-        (np.zeros((0, 20, 3), np.uint8), "no pixels"),
+        (np.zeros((0, 20, 3), np.uint8), "at least one pixel"),
         ("picture.png", "str"),
     ],
 )
-def test_what_is_no_picture_is_named(picture: NDArray[np.uint8], message: str) -> None:
+def test_invalid_pictures_are_named(picture: NDArray[np.uint8], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Segmenter(untrained()).segment(picture)
 
@@ -190,6 +190,6 @@ def test_a_network_in_training_mode_is_refused() -> None:
 @pytest.mark.parametrize(
     "options", [{"scales": ()}, {"scales": (0.0,)}, {"max_masks": 0}, {"mask_threshold": 1.0}, {"max_area_share": 0.0}]
 )
-def test_settings_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         ProposalConfig(**options)  # type: ignore[arg-type]

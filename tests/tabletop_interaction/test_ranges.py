@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from tabletop_interaction.errors import DiskFull, InvalidConfiguration
-from tabletop_interaction.ranges import check_choice, check_range
+from tabletop_interaction.ranges import check_choice, check_picture, check_range
 
 
 @pytest.mark.parametrize("value", [1, 1.5, 3])
@@ -36,3 +37,22 @@ def test_unknown_names_are_refused_with_the_known_ones():
 def test_the_class_of_the_error_can_be_chosen():
     with pytest.raises(DiskFull, match="accepted is 1 or more"):
         check_range("strokes", 0, 1, error=DiskFull)
+
+
+@pytest.mark.parametrize(
+    ("value", "came"),
+    [
+        (np.zeros((4, 5)), r"float64 \(4, 5\)"),
+        (np.zeros((4, 5, 4), np.uint8), r"uint8 \(4, 5, 4\)"),
+        (np.zeros((0, 5, 3), np.uint8), r"uint8 \(0, 5, 3\)"),
+        ([[0]], "list"),
+    ],
+)
+def test_arrays_that_are_no_picture_are_refused(value, came):
+    with pytest.raises(ValueError, match=f"it is {came}; accepted is a uint8 array"):
+        check_picture("it", value)
+
+
+def test_a_picture_and_a_clip_are_accepted():
+    assert check_picture("it", np.zeros((1, 1, 3), np.uint8)) is None
+    assert check_picture("it", np.zeros((2, 1, 1, 3), np.uint8), "frames, height, width, 3") is None

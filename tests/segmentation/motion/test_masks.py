@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.errors import InvalidClip
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, superpixels
-from tabletop_interaction.segmentation.motion.masks import MotionConfig, motion_masks, segment_motion
+from tabletop_interaction.segmentation.motion.masks import MotionConfig, segment_motion
 
 HEIGHT, WIDTH = 160, 220
 BLOTCHES = cv2.GaussianBlur(np.random.default_rng(9).normal(0, 90, (26, 44)), (0, 0), 2)[..., None]
@@ -53,7 +53,7 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 @pytest.mark.parametrize("step", [6, 25, 60])
 def test_an_object_is_found_wherever_it_was_moved_by_a_little_or_by_a_lot(step: int) -> None:
     places = [(30, 60), (30, 60), (30 + step, 60), (30 + 2 * step, 60)]
-    masks = motion_masks(drawn(places, stays=(20, 10)))
+    masks = segment_motion(drawn(places, stays=(20, 10))).masks
     assert [len(found) for found in masks] == [0, 1, 1, 1]
     assert all(iou(masks[t][0], truth(places[t])) > 0.75 for t in (1, 2, 3))
 
@@ -70,12 +70,13 @@ def test_a_moving_shadow_is_no_object() -> None:
     frames = drawn([(140, 100)] * 2)
     for frame, x in zip(frames, (20, 60), strict=True):
         frame[30:80, x : x + 50] = (frame[30:80, x : x + 50] * 0.7).astype(np.uint8)
-    assert motion_masks(frames) == [[], []]
+    assert segment_motion(frames).masks == [[], []]
 
 
 def test_a_clip_backwards_has_the_same_masks() -> None:
     frames = drawn([(30, 60), (60, 70), (90, 80)])
-    forwards, backwards = motion_masks(frames), motion_masks(np.ascontiguousarray(frames[::-1]))[::-1]
+    forwards, backwards = (segment_motion(np.ascontiguousarray(one)).masks for one in (frames, frames[::-1]))
+    backwards = backwards[::-1]
     assert [len(found) for found in backwards] == [len(found) for found in forwards]
     assert all(iou(one[0], other[0]) > 0.8 for one, other in zip(forwards, backwards, strict=True))
 
@@ -84,15 +85,15 @@ def test_two_objects_that_move_apart_give_two_masks() -> None:
     frames = drawn([(20, 20), (40, 30)])
     for frame, x in zip(frames, (150, 125), strict=True):
         frame[110:136, x : x + 44] = (30, 120, 40)
-    masks = motion_masks(frames)
+    masks = segment_motion(frames).masks
     assert [len(found) for found in masks] == [2, 2]
     assert not (masks[0][0] & masks[0][1]).any()
 
 
 def test_absurd_sizes_are_dropped() -> None:
     frames = drawn([(30, 60), (60, 60)])
-    assert motion_masks(frames, MotionConfig(least_area_px=2000)) == [[], []]
-    assert motion_masks(frames, MotionConfig(most_area=0.01)) == [[], []]
+    assert segment_motion(frames, MotionConfig(least_area_px=2000)).masks == [[], []]
+    assert segment_motion(frames, MotionConfig(most_area=0.01)).masks == [[], []]
 
 
 def test_superpixels_are_numbered_through_all_frames_without_gaps() -> None:
@@ -110,6 +111,6 @@ def test_superpixels_are_numbered_through_all_frames_without_gaps() -> None:
         ([1, 2], "list"),
     ],
 )
-def test_what_is_no_clip_is_refused(frames: NDArray[np.uint8], said: str) -> None:
+def test_invalid_clips_are_refused(frames: NDArray[np.uint8], said: str) -> None:
     with pytest.raises(InvalidClip, match=said):
-        motion_masks(frames)
+        segment_motion(frames)
