@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import check_choice, check_range
 
 STRIDE = 16
 PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
@@ -36,10 +36,7 @@ class NetworkConfig:
     refining_channels: int = 32
 
     def __post_init__(self) -> None:
-        if self.mask_branch not in get_args(MaskBranch):
-            raise InvalidConfiguration(
-                f"mask branch {self.mask_branch!r} is unknown; choose one of {get_args(MaskBranch)}"
-            )
+        check_choice("mask_branch", self.mask_branch, get_args(MaskBranch))
         for name in ("end_channels", "code_channels", "refining_channels"):
             check_range(name, getattr(self, name), 2)
 

@@ -85,8 +85,10 @@ class DeepMask(nn.Module):
         resnet = resnet18(weights=None)
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
-        self.score_branch = _score_branch()
-        self.score_end = _score_end()
+        self.score_branch = nn.Sequential(*_normed_layer(256, 128), *_normed_layer(128, 128))
+        self.score_end = nn.Conv2d(128, 1, 1)
+        # Objects are rare; the initial bias says so, which saves the first steps.
+        nn.init.constant_(self.score_end.bias, math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
         paper = self.config.mask_branch == "deepmask"
         self.mask_branch = _PaperBranch(self.config) if paper else _RefiningBranch(self.config)
         self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1), persistent=False)
@@ -204,23 +206,8 @@ def refresh_statistics(network: DeepMask, batches: Iterable[Tensor]) -> None:
         norm.momentum = momentum
 
 
-def _score_branch() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(256, 128, 3, padding=1, bias=False),
-        nn.BatchNorm2d(128),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(128, 128, 3, padding=1, bias=False),
-        nn.BatchNorm2d(128),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _score_end() -> nn.Conv2d:
-    end = nn.Conv2d(128, 1, 1)
-    # Objects are rare; the initial bias says so, which saves the first steps.
-    rare = torch.full((1,), math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
-    end.bias = nn.Parameter(rare)
-    return end
+def _normed_layer(channels: int, out: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)
 
 
 class _ObjectCode(nn.Module):

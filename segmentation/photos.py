@@ -102,11 +102,14 @@ def detect(segmenter: PictureSegmenter, image: Picture, longer_side: int = LONGE
     height, width = image.shape[:2]
     ratio = longer_side / max(height, width)
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    if size == (width, height):
-        return _detections(segmenter.segment(image), (width, height))
-    interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
-    resized = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
-    return _detections(segmenter.segment(resized), (width, height))
+    if size != (width, height):
+        interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+    segments = segmenter.segment(image)
+    # Masks are resized one at a time to save memory.
+    rles = [_resized_rle(mask, (width, height)) for mask in segments.masks]
+    kept = [index for index, rle in enumerate(rles) if rle.area > 0]
+    return Detections(tuple(rles[index] for index in kept), segments.scores[kept].astype(np.float64))
 
 
 def coco_results(image_id: int, file_name: str, detections: Detections) -> list[dict[str, Any]]:
@@ -122,13 +125,6 @@ def coco_results(image_id: int, file_name: str, detections: Detections) -> list[
         }
         for rle, score in zip(detections.rles, detections.scores.tolist(), strict=True)
     ]
-
-
-def _detections(segments: Segments, size: tuple[int, int]) -> Detections:
-    """Resize masks to (width, height), one at a time to save memory."""
-    rles = [_resized_rle(mask, size) for mask in segments.masks]
-    kept = [index for index, rle in enumerate(rles) if rle.area > 0]
-    return Detections(tuple(rles[index] for index in kept), segments.scores[kept].astype(np.float64))
 
 
 def _resized_rle(mask: Mask, size: tuple[int, int]) -> Rle:

@@ -123,15 +123,13 @@ def _propose_batch(network: DeepMask, images: Bytes, config: ProposalConfig) -> 
     dtype = fast_autocast_dtype(device)
     with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
         pictures = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 255
-        features = [network(_resized(pictures, scale)) for scale in config.scales]
+        shapes = [_scaled_shape(*images.shape[1:3], scale) for scale in config.scales]
+        features = [
+            network(functional.interpolate(pictures, size=shape, mode="bilinear", antialias=True)) for shape in shapes
+        ]
         candidates = _best_candidates([network.score_logits(f).float() for f in features], config)
         logits = _masks_of(network, features, candidates)
     return _segments(logits, candidates, network.mask_grid, images, config)
-
-
-def _resized(pictures: Tensor, scale: float) -> Tensor:
-    size = _scaled_shape(pictures.shape[2], pictures.shape[3], scale)
-    return functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def _scaled_shape(height: int, width: int, scale: float) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from tabletop_interaction.agents.inverse.examples import InverseExample, Inverse
 from tabletop_interaction.agents.inverse.model import shares_of_angles, shares_of_cells
 from tabletop_interaction.agents.inverse.picture_actions import warped_actions
 from tabletop_interaction.arrays import Bytes, Floats, Picture
+from tabletop_interaction.segmentation.training.augmentation import affine
 
 
 class InverseBatch(NamedTuple):
@@ -82,9 +83,13 @@ class InverseSampler:
             warp, action = np.eye(2, 3), example.action
         tables = _drawn_tables(rng, self.augmentation)
         order = rng.permutation(3) if rng.random() < self.augmentation.exchange else np.arange(3)
-        pictures = (_warped(self.source.pictures[key], warp) for key in (example.now, example.goal))
-        now, goal = (_coloured(one, table)[..., order] for one, table in zip(pictures, tables, strict=True))
-        return now, goal, action
+        # The reflected border is the same in both pictures.
+        warped = (
+            cv2.warpAffine(self.source.pictures[key], warp, self.model.size[::-1], borderMode=cv2.BORDER_REFLECT_101)
+            for key in (example.now, example.goal)
+        )
+        now, goal = (cv2.LUT(picture, table)[..., order] for picture, table in zip(warped, tables, strict=True))
+        return np.asarray(now, np.uint8), np.asarray(goal, np.uint8), action
 
 
 def _in_turn(count: int, seed: int, first: int, size: int) -> list[int]:
@@ -98,24 +103,17 @@ def _in_turn(count: int, seed: int, first: int, size: int) -> list[int]:
 def _drawn_warp(rng: np.random.Generator, wanted: Augmentation, size: tuple[int, int]) -> Floats:
     """Draw a map (2, 3) about the centre of the picture, from its pixels to those of the warped one."""
     middle = (np.array(size[::-1]) - 1) / 2
-    angle = np.deg2rad(rng.uniform(-wanted.turn_deg, wanted.turn_deg))
+    turn = np.deg2rad(rng.uniform(-wanted.turn_deg, wanted.turn_deg))
     zoom = np.exp(rng.uniform(-1, 1) * np.log1p(wanted.zoom))
-    flip = -1.0 if rng.random() < wanted.mirror else 1.0
-    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([flip, 1.0])
-    shift = middle - turn @ middle + rng.uniform(-wanted.shift_px, wanted.shift_px, 2)
-    return np.column_stack([turn, shift])
+    warp = affine(zoom, turn, rng.random() < wanted.mirror, middle, middle)
+    warp[:, 2] += rng.uniform(-wanted.shift_px, wanted.shift_px, 2)
+    return warp
 
 
 def _inside(action: Floats, size: tuple[int, int]) -> bool:
     """Return whether both points of a picture action lie in the picture."""
     points = action[[0, 1, 3, 4]].reshape(2, 2)
     return bool((points >= 0).all() and (points <= np.array(size[::-1]) - 1).all())
-
-
-def _warped(picture: Picture, warp: Floats) -> Picture:
-    # The reflected border is the same in both pictures.
-    warped = cv2.warpAffine(picture, warp, picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(warped, np.uint8)
 
 
 def _drawn_tables(rng: np.random.Generator, wanted: Augmentation) -> tuple[Bytes, Bytes]:
@@ -125,10 +123,6 @@ def _drawn_tables(rng: np.random.Generator, wanted: Augmentation) -> tuple[Bytes
     exposures = np.exp(rng.normal(0, wanted.exposure, 2))
     first, second = (np.clip(np.round(shared * one), 0, 255).astype(np.uint8)[None] for one in exposures)
     return first, second
-
-
-def _coloured(picture: Picture, table: Bytes) -> Picture:
-    return np.asarray(cv2.LUT(picture, table), np.uint8)
 
 
 def _tensor(pictures: list[Picture]) -> Tensor:

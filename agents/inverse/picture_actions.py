@@ -10,6 +10,8 @@ picture's x axis towards its y axis, which points down. Pick-and-places are floa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +19,7 @@ from numpy.typing import ArrayLike
 from tabletop_interaction.arrays import Floats, Picture, Points
 from tabletop_interaction.envs import View
 
-# Half the length of the line segment whose direction is converted for an angle.
+# Half the length of the line segment whose direction is converted.
 _HALF_M = 0.01
 _HALF_PX = 2.0
 
@@ -30,22 +32,12 @@ def picture_actions(pick_places: ArrayLike, view: View, size: tuple[int, int]) -
         view: the camera.
         size: height and width of its picture, which may differ from the view's own.
     """
-    values = np.asarray(pick_places, np.float64).reshape(-1, 5)
-    pick = _to_pixels(values[:, 0:2], view, size)
-    along = _HALF_M * _directions(values[:, 2])
-    ends = [_to_pixels(values[:, 0:2] + sign * along, view, size) for sign in (-1, 1)]
-    place = _to_pixels(values[:, 3:5], view, size)
-    return np.column_stack([pick, _angles(ends[1] - ends[0]), place])
+    return _converted(pick_places, _HALF_M, lambda points: _to_pixels(points, view, size))
 
 
 def arena_actions(actions: ArrayLike, view: View, size: tuple[int, int]) -> Floats:
     """Convert picture actions to pick-and-places; inverts `picture_actions`."""
-    values = np.asarray(actions, np.float64).reshape(-1, 5)
-    pick = _to_table(values[:, 0:2], view, size)
-    along = _HALF_PX * _directions(values[:, 2])
-    ends = [_to_table(values[:, 0:2] + sign * along, view, size) for sign in (-1, 1)]
-    place = _to_table(values[:, 3:5], view, size)
-    return np.column_stack([pick, _angles(ends[1] - ends[0]), place])
+    return _converted(actions, _HALF_PX, lambda points: _to_table(points, view, size))
 
 
 def reversed_actions(actions: ArrayLike) -> Floats:
@@ -69,6 +61,14 @@ def warped_actions(actions: ArrayLike, warp: ArrayLike) -> Floats:
 def shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
     """Shrink a picture, uint8 (H, W, 3), to a height and width."""
     return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _converted(actions: ArrayLike, half: float, convert: Callable[[Points], Points]) -> Floats:
+    """Convert the points of actions; the angle becomes that of a line segment of length 2 `half` around the pick."""
+    values = np.asarray(actions, np.float64).reshape(-1, 5)
+    along = half * _directions(values[:, 2])
+    start, end = (convert(values[:, 0:2] + sign * along) for sign in (-1, 1))
+    return np.column_stack([convert(values[:, 0:2]), _angles(end - start), convert(values[:, 3:5])])
 
 
 def _to_pixels(points_xy: Points, view: View, size: tuple[int, int]) -> Points:

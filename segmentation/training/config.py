@@ -63,15 +63,8 @@ class CropConfig:
     def __post_init__(self) -> None:
         if self.crop_px < 64 or self.crop_px % STRIDE:
             raise InvalidConfiguration(f"crop_px is {self.crop_px}; accepted is a multiple of {STRIDE}, 64 or more")
-        for name in (
-            "background_share",
-            "paste_share",
-            "off_scale_share",
-            "shadow_share",
-            "print_share",
-            "colour_share",
-        ):
-            check_range(name, getattr(self, name), 0, 1)
+        for share in ("background", "paste", "off_scale", "shadow", "print", "colour"):
+            check_range(f"{share}_share", getattr(self, f"{share}_share"), 0, 1)
         for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
             check_range(name, getattr(self, name), 0, _ANY)
         check_range("margin_px", self.margin_px, 0, self.crop_px / 2 - 1)

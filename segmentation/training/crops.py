@@ -124,7 +124,7 @@ class CropSampler:
         picture = examples.pictures[example.picture]
         image = warped_picture(picture, crop_from_picture, config.crop_px)
         here = examples.objects_by_picture.get(example.picture, ())
-        seen = [one for known in here if (one := self._seen(known, crop_from_picture)).mask.any()]
+        seen = [one for known in here if known.mask and (one := self._seen(known.mask, crop_from_picture)).mask.any()]
         judged = self._judged(picture.shape, crop_from_picture)
         if not examples.complete and is_background:
             judged &= _near(judged.shape, warped_point(crop_from_picture, example.click_xy), config.negative_px)
@@ -152,9 +152,8 @@ class CropSampler:
         shape = self._examples.pictures[example.picture].shape
         return filled(drawn, shape, target, config.crop_px, config.margin_px) if rng.random() < _FILLED_SHARE else drawn
 
-    def _seen(self, example: Example, crop_from_picture: Floats) -> _Seen:
-        assert example.mask is not None, "only objects are seen"
-        cutout = self._cutout(example.mask)
+    def _seen(self, mask: Rle, crop_from_picture: Floats) -> _Seen:
+        cutout = self._cutout(mask)
         soft = warped_piece(cutout.mask, crop_from_picture, cutout.corner_xy, self.config.crop_px)
         scale = float(np.hypot(*crop_from_picture[:, 0]))
         return _Seen(soft >= 128, warped_point(crop_from_picture, cutout.centre_xy), cutout.side * scale)
@@ -168,8 +167,7 @@ class CropSampler:
 
     def _unknown(self, picture: str, crop_from_picture: Floats) -> Bools:
         """(P, P): positions in or near regions that the examples ignore."""
-        regions = [Example(picture, (0.0, 0.0), mask) for mask in self._examples.ignored.get(picture, ())]
-        masks = [self._seen(region, crop_from_picture).mask for region in regions]
+        masks = [self._seen(mask, crop_from_picture).mask for mask in self._examples.ignored.get(picture, ())]
         away = np.where(_union(masks, self.config.crop_px), 0, 1).astype(np.uint8)
         distance = cv2.distanceTransform(away, cv2.DIST_L1, 3)[::STRIDE, ::STRIDE]
         return np.asarray((distance <= self.config.negative_px) & (not away.all()))
