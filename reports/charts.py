@@ -133,12 +133,12 @@ class _Chart:
     def svg(self) -> str:
         """An SVG element for a page, as wide as its place."""
         figure = _figure(*self.size)
-        self.draw(figure)
+        self._draw(figure)
         box = f"0 0 {self.size[0]} {self.size[1]}"
         start = f'<svg class="chart" viewBox="{box}" role="img" aria-label="{escape(self.title)}">'
         return f"{start}{_content(figure)}</svg>"
 
-    def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
+    def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         """Draw the chart into a figure, its top left corner at a point."""
         raise NotImplementedError
 
@@ -167,8 +167,7 @@ class LineChart(_Chart):
         """Whether no line except dashed references has a point."""
         return all(len(line.finite()[0]) == 0 for line in self.series if line.style != "dashed")
 
-    def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
-        """See `_Chart.draw`."""
+    def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         axes = self._axes(figure, left, top)
         for line in reversed(self.series):
             x, y = line.finite()
@@ -192,8 +191,7 @@ class LineChart(_Chart):
 class StackedChart(LineChart):
     """Lines that share their x, drawn as bands on top of one another, the first at the bottom."""
 
-    def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
-        """See `_Chart.draw`."""
+    def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         axes = self._axes(figure, left, top)
         axes.set_axisbelow(False)
         below = np.zeros(len(self.series[0].finite()[0]))
@@ -246,8 +244,7 @@ class BarChart(_Chart):
         """Whether there is no bar."""
         return not any(bar for series in self.series for bar in series.bars)
 
-    def draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
-        """See `_Chart.draw`."""
+    def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         right, bottom = left + self.size[0] - _BAR_RIGHT, top + self.size[1] - _BAR_BOTTOM
         axes = _framed_axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
         width = (self.size[0] - _LEFT - _BAR_RIGHT) / len(self.groups)
@@ -280,7 +277,7 @@ def chart_file(charts: Sequence[LineChart], legend: Sequence[str]) -> str:
     figure = _figure(width, height)
     left = 0
     for chart in charts:
-        chart.draw(figure, left, _TITLE_HEIGHT)
+        chart._draw(figure, left, _TITLE_HEIGHT)
         _write(figure, left + _LEFT, _TITLE_HEIGHT - 4, chart.title, fontweight="bold", color=_INK)
         left += chart.size[0] + _GAP
     for number, label in enumerate(legend):

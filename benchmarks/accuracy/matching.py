@@ -21,7 +21,7 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
 from tabletop_interaction.agents.features import FEATURES, Colours, DescribesSegments, WithColours
-from tabletop_interaction.arrays import Bools, Floats32, Ids, Mask, Masks, Picture
+from tabletop_interaction.arrays import Ids, Mask, Masks, Picture
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.envs.backend import Arena, ObjectState, Split
@@ -96,7 +96,7 @@ def measure(features: DescribesSegments, pairs: Sequence[PicturePair], name: str
         for pair in track(pairs, name)
     ]
     seconds = (process_time() - started) / (2 * len(pairs))
-    right = [_matched_with_itself(one) for one in similarities]
+    right = [np.equal(*linear_sum_assignment(one, maximize=True)) for one in similarities]
     same = np.concatenate([one.diagonal() for one in similarities])
     other = np.concatenate([one[~np.eye(len(one), dtype=bool)] for one in similarities])
     return MatchingAccuracy(
@@ -158,11 +158,6 @@ def _kinds(names: Sequence[str], console: Console) -> dict[str, DescribesSegment
         if isinstance(features, WithColours):
             kinds[f"{name}, no colours"] = features.features
     return kinds
-
-
-def _matched_with_itself(similarities: Floats32) -> Bools:
-    rows, columns = linear_sum_assignment(similarities, maximize=True)
-    return np.asarray(rows == columns)
 
 
 def _table(results: Mapping[str, MatchingAccuracy], options: MatchingOptions) -> Table:
