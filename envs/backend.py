@@ -91,26 +91,21 @@ class Backend(AbstractContextManager["Backend"], Protocol):
     @property
     def arena(self) -> Arena:
         """The reachable rectangle of the table."""
-        ...
 
     @property
     def views(self) -> tuple[View, ...]:
         """The cameras, in a fixed order."""
-        ...
 
     @property
     def background(self) -> str:
         """Name of the current table top."""
-        ...
 
     @property
     def metadata(self) -> Mapping[str, Any]:
         """Plain JSON about the origin of the pictures: backend, renderer, versions, settings, split if any."""
-        ...
 
     def observe(self) -> Pictures:
         """Current RGB pictures, uint8 (height, width, 3), one per view by name; moves nothing."""
-        ...
 
     def pick(self, x: float, y: float, angle: float) -> Grasp:
         """Descend open at (x, y) metres with the closing axis at `angle` radians, close, lift, leave the views.
@@ -119,11 +114,9 @@ class Backend(AbstractContextManager["Backend"], Protocol):
             UnreachableTarget: nothing was moved.
             AlreadyHolding: something is held; nothing was moved.
         """
-        ...
 
     def place(self, x: float, y: float) -> None:
         """Put down the held object, if any, at (x, y) metres, open, and leave the views."""
-        ...
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
         """Drag the closed gripper over the table from one point to another, metres.
@@ -132,7 +125,6 @@ class Backend(AbstractContextManager["Backend"], Protocol):
             UnreachableTarget: nothing was moved.
             AlreadyHolding: something is held; nothing was moved.
         """
-        ...
 
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
         """Open the gripper and return the objects that left the arena, or with `new_scene` draw a scene from `rng`.
@@ -142,11 +134,9 @@ class Backend(AbstractContextManager["Backend"], Protocol):
         Returns:
             number of objects that were returned from outside the arena.
         """
-        ...
 
     def close(self) -> None:
         """Release all resources; calling it again does nothing."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +162,9 @@ class GroundTruth(Protocol):
 
     def object_states(self) -> tuple[ObjectState, ...]:
         """The objects of the scene, including held and fallen ones, in order of their ids."""
-        ...
 
     def instance_maps(self) -> dict[str, Ids]:
         """(height, width) int32 per view: id of the visible object, 0 for the table."""
-        ...
 
 
 @runtime_checkable
@@ -185,7 +173,6 @@ class Arranging(Backend, GroundTruth, Protocol):
 
     def outlines(self) -> dict[int, Floats]:
         """(N, 2) corners x, y, metres, of each object's convex outline seen from above, by id."""
-        ...
 
     def arrange(self, states: Sequence[ObjectState]) -> None:
         """Put these objects at these poses, at rest, and let the table settle; other objects stay.
@@ -194,7 +181,6 @@ class Arranging(Backend, GroundTruth, Protocol):
             InvalidConfiguration: no object of the scene has such an id; nothing was moved.
             AlreadyHolding: something is held; nothing was moved.
         """
-        ...
 
 
 @runtime_checkable
@@ -203,7 +189,6 @@ class ThirdPerson(Protocol):
 
     def third_person_picture(self) -> Picture:
         """uint8 (H, W, 3) RGB picture of table and arm."""
-        ...
 
 
 def open_backend(name: str | Backend, *, split: str = "train", config: Any = None) -> Backend:

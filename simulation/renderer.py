@@ -46,15 +46,12 @@ class Renderer(Protocol):
 
     def show_scene(self, scene: Scene) -> None:
         """Replace the scene; its objects have the ids 1, 2, ... in the order of `scene.placements`."""
-        ...
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture per view."""
-        ...
 
     def close(self) -> None:
         """Release everything."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,11 +124,7 @@ class ForeignFolder(TabletopError, ValueError):
 
 
 class FolderInUse(TabletopError, RuntimeError):
-    """Another process works in the same folder; nothing was written."""
-
-
-class WriterInUse(FolderInUse):
-    """An open writer records under the same name in the same folder; nothing was written."""
+    """Another process works in the same folder, or records there under the same name; nothing was written."""
 
 
 class UnreadableRecords(TabletopError, ValueError):

@@ -146,10 +146,6 @@ def disk_full_named(path: AnyPath, kept: str = "nothing of it was written") -> I
 def lock_file(path: AnyPath, blocking: bool = True) -> Iterator[None]:
     """Hold the lock of a file, which is made if need be and stays; the kernel releases it when the process ends.
 
-    Args:
-        path: the lock's file; nothing is written to it.
-        blocking: wait for the process that has the lock.
-
     Raises:
         FolderInUse: another process has the lock, and `blocking` is False.
         DiskFull: no space is left for the lock's file.
@@ -173,10 +169,6 @@ def claim_folder(folder: AnyPath, maker: str) -> None:
 
     A hidden file in the folder names the maker. It appears whole, and the first of several makers wins.
 
-    Args:
-        folder: absent, empty, or claimed by this maker.
-        maker: name of the command.
-
     Raises:
         ForeignFolder: something else made its content; nothing was written.
         DiskFull: no space is left; the folder is not claimed.
@@ -193,10 +185,6 @@ def claim_folder(folder: AnyPath, maker: str) -> None:
 
 def check_new_folder(folder: AnyPath, kind: str) -> None:
     """Check that a folder is absent or empty; hidden files and folders without files do not count.
-
-    Args:
-        folder: the folder.
-        kind: what is going to be in it, for the message.
 
     Raises:
         ForeignFolder: it is a file or holds something else.

@@ -68,8 +68,6 @@ def do_in_processes(
     Args:
         open_worker: called once in each process: a context whose value turns a job into its result. It is pickled, as
             jobs and results are: a function of a module, or a partial of one.
-        jobs: what to do.
-        workers: number of processes.
         on_death: called when a process has died, before it is replaced.
 
     Raises:

@@ -33,10 +33,6 @@ def check_range(
     """Refuse a value that is not a number from `low` to `high`, both included.
 
     Args:
-        name: of the setting, for the message.
-        value: the setting.
-        low: smallest accepted value.
-        high: largest accepted value.
         above: whether `low` itself is refused.
         unit: of value and limits, for the message.
         error: class to raise.

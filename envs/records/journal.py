@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -41,7 +40,7 @@ from tabletop_interaction.envs.records.row import (
     check_row,
     schema_of,
 )
-from tabletop_interaction.errors import FolderInUse, InvalidConfiguration, WriterInUse
+from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
 from tabletop_interaction.files import AnyPath, append_bytes, atomic_path, disk_full_named, plain, sync_folder
 from tabletop_interaction.ranges import check_choice, check_range
 
@@ -73,7 +72,7 @@ def open_writer(
 
     Raises:
         ForeignFolder: the folder holds something else; nothing was written.
-        WriterInUse: an open writer has this name; nothing was written.
+        FolderInUse: an open writer has this name; nothing was written.
         InvalidConfiguration: a malformed name, split or number; nothing was written.
         DiskFull: no space is left.
     """
@@ -89,7 +88,7 @@ def open_writer(
         try:
             lock.enter_context(writer_lock(folder, name))
         except FolderInUse as error:
-            raise WriterInUse(
+            raise FolderInUse(
                 f"an open writer records into {folder} as {name!r}; give another name, or none"
             ) from error
     number = 1 + max((n for each, n, _ in list_shards(folder) if each == name), default=-1)
@@ -167,9 +166,7 @@ class InteractionWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def _seal(self) -> None:

@@ -41,7 +41,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Raises:
         InvalidConfiguration: the environment lacks an attribute that a row needs.
-        ForeignFolder, WriterInUse, DiskFull: as `open_writer`.
+        ForeignFolder, FolderInUse, DiskFull: as `open_writer`.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import pytest
 
 from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.records.reading import count_interactions, open_interactions, read_interactions
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, WriterInUse
+from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration
 
 METADATA = {"backend": "a", "driver": "d", "renderer": "r", "config": {"objects": 3}}
 
@@ -55,7 +55,7 @@ def test_two_writers_share_a_folder(sample: Any, tmp_path: Path) -> None:
 
 
 def test_a_name_in_use_is_refused(sample: Any, tmp_path: Path) -> None:
-    with sample.writer(tmp_path, writer="w0"), pytest.raises(WriterInUse, match="another name"):
+    with sample.writer(tmp_path, writer="w0"), pytest.raises(FolderInUse, match="another name"):
         sample.writer(tmp_path, writer="w0")
     sample.record(tmp_path, 1, writer="w0")
 

@@ -114,7 +114,7 @@ FORKED = """
 import os, sys
 sys.path.insert(0, {tests!r})
 from sample_rows import interaction, writer
-from tabletop_interaction.errors import WriterInUse
+from tabletop_interaction.errors import FolderInUse
 out = writer({folder!r}, writer="w0")
 out.append(interaction(0))
 if (child := os.fork()) == 0:
@@ -123,7 +123,7 @@ if (child := os.fork()) == 0:
 assert os.waitpid(child, 0)[1] == 0
 try:
     writer({folder!r}, writer="w0")
-except WriterInUse:
+except FolderInUse:
     out.append(interaction(1))
     out.close()
 """
