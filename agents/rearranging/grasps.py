@@ -92,7 +92,7 @@ def choose_grasps(
             continue
         hits = _hits(grasp, displacement, neighbours, gripper)
         too_wide = width > gripper.opening_m
-        # Among widths that differ by less than the error of masks, the principal axis is the better guess.
+        # Among widths that differ by less than the error of masks, the principal axis is preferred.
         rank = hits + too_wide, is_same_as_any(grasp, poor, gripper), round(width / 0.01), min(number, 12 - number)
         ranked.append((rank, grasp))
     return [grasp for _, grasp in sorted(ranked, key=lambda one: one[0])]

@@ -1,4 +1,4 @@
-"""Features know an object again wherever it is and however it is turned, and say what is missing."""
+"""Features recognise an object at any place and angle; missing weights are named."""
 
 import sys
 from urllib.error import URLError
@@ -99,7 +99,7 @@ def test_equal_colours_have_equal_histograms_wherever_they_are():
     np.testing.assert_allclose(rows @ rows.T, [[1, 1, 0], [1, 1, 0], [0, 0, 1]], atol=1e-6)
 
 
-def test_joined_colours_weigh_as_asked():
+def test_colours_are_weighted_as_configured():
     class Constant:
         def describe(self, image, masks):
             return np.ones((len(masks), 1), np.float32)

@@ -1,4 +1,4 @@
-"""A policy sees the same picture in training and in acting, and its file is named when it will not do."""
+"""A policy sees the same picture in training and in acting; an unusable file is named."""
 
 import gymnasium as gym
 import numpy as np
@@ -49,7 +49,7 @@ def path(tmp_path, monkeypatch):
     return tmp_path / "policy.zip"
 
 
-def test_view_and_goal_lie_behind_each_other_a_fifth_of_their_size():
+def test_view_and_goal_are_stacked_at_a_fifth_of_their_size():
     view, goal = np.zeros((2, 350, 430, 3), np.uint8)
     view[:175] = (200, 0, 0)
     goal[:, 215:] = (0, 0, 100)
@@ -65,7 +65,7 @@ def test_training_and_acting_see_the_same_picture_of_the_size_that_stable_baseli
     np.testing.assert_array_equal(policy_picture(env.reset(seed=3)[0]), small.reset(seed=3)[0])
 
 
-def test_it_acts_as_the_policy_that_was_saved_and_reads_it_anew_once_it_has_changed(path):
+def test_it_acts_as_the_saved_policy_and_reads_a_changed_file_again(path):
     observation, _ = Drawn().reset(seed=1)
     actions = []
     for seed in (0, 1):
@@ -77,12 +77,12 @@ def test_it_acts_as_the_policy_that_was_saved_and_reads_it_anew_once_it_has_chan
     assert not np.array_equal(*actions)
 
 
-def test_a_policy_that_is_not_there_is_named_with_what_to_do(path):
+def test_a_missing_policy_is_named_with_what_to_do(path):
     with pytest.raises(InvalidConfiguration, match=r"no policy .*policy\.zip; train one with .*TABLETOP_POLICY"):
         _agent()
 
 
-def test_without_the_variable_it_is_the_example_scripts(path, monkeypatch):
+def test_without_the_variable_the_policy_is_the_example_scripts(path, monkeypatch):
     monkeypatch.delenv(POLICY_VARIABLE)
     monkeypatch.chdir(path.parent)
     with pytest.raises(InvalidConfiguration, match=r"no policy runs/stable-baselines/policy\.zip"):
@@ -102,7 +102,7 @@ def _other_algorithm(path):
 
 
 @pytest.mark.parametrize(
-    ("write", "told"),
+    ("write", "said"),
     [
         (lambda path: path.write_bytes(b"no zip"), "no policy that PPO can load"),
         (_other_algorithm, "no policy that PPO can load"),
@@ -111,7 +111,7 @@ def _other_algorithm(path):
     ],
     ids=["no zip", "another algorithm", "other pictures", "another task"],
 )
-def test_a_file_that_holds_no_such_policy_is_refused(write, told, path):
+def test_a_file_that_holds_no_such_policy_is_refused(write, said, path):
     write(path)
-    with pytest.raises(InvalidConfiguration, match=told):
+    with pytest.raises(InvalidConfiguration, match=said):
         _agent()

@@ -225,7 +225,7 @@ def test_check_draws_the_same_arena_into_other_pictures(lab, pictures, tmp_path)
     assert {path.name for path in (tmp_path / "check").glob("*.png")} == {"view_0.png", "view_1.png"}
 
 
-def test_the_board_is_printed_and_becomes_the_labs(lab, tmp_path, capsys):
+def test_the_board_is_printed_and_written_into_the_lab_file(lab, tmp_path, capsys):
     out = tmp_path / "board"
     arguments = ["--square-mm", "20", "--columns", "7", "--rows", "5", "--lab", str(lab), "--out", str(out)]
     assert main(["calibrate", "board", *arguments]) == 0

@@ -13,7 +13,7 @@ from tabletop_interaction.real.checks import installation
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
 
-def test_the_packaged_laboratory_is_well_from_end_to_end(capsys):
+def test_the_packaged_laboratory_passes_every_check(capsys):
     assert main(["doctor", "--config", "twin"]) == 0
     out = capsys.readouterr().out
     assert "all 12 checks passed" in out
@@ -22,7 +22,7 @@ def test_the_packaged_laboratory_is_well_from_end_to_end(capsys):
         assert f"ok    {name}: " in out
 
 
-def test_what_is_not_well_is_named_with_a_remedy(tmp_path, capsys):
+def test_each_failed_check_is_named_with_a_remedy(tmp_path, capsys):
     lab = tmp_path / "lab.yaml"
     update_lab_file(
         lab, {**read_lab_file(TWIN_LAB).plain, "arena": {"x_min": 0.0, "x_max": 0.1, "y_min": 0.5, "y_max": 0.6}}
@@ -60,7 +60,7 @@ def test_without_a_lab_file_there_is_one_finding(tmp_path, capsys):
     ("answer", "status", "shown"),
     [("move", 0, "was away already; nothing was moved"), ("yes", 1, "nothing was moved"), (None, 1, "'' came")],
 )
-def test_only_the_typed_word_lets_the_arm_go(answer, status, shown, monkeypatch, capsys):
+def test_the_arm_moves_only_after_the_typed_word(answer, status, shown, monkeypatch, capsys):
     def ask(prompt):
         if answer is None:
             raise EOFError

@@ -11,7 +11,7 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.files import claim_folder
 
 
-def test_an_episode_is_written_as_pictures_and_a_film_and_an_earlier_ones_do_not_stay(
+def test_an_episode_replaces_the_pictures_and_film_of_an_earlier_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"

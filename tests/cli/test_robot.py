@@ -83,7 +83,7 @@ def test_a_robot_collects_and_resumes_and_its_rows_do_not_mix_with_a_simulations
     assert _rows(out) == 2
 
 
-def test_rows_of_the_simulation_are_no_place_for_a_robots(
+def test_a_robot_does_not_add_to_rows_of_a_simulation(
     robot: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _collect([], tmp_path / "records", 1) == 0
@@ -261,7 +261,7 @@ def test_a_goal_is_a_picture_on_a_robot(
     assert said in _refused(["rearrange", *robot, *options], tmp_path, capsys)
 
 
-def test_a_stop_is_the_operators_to_clear_and_with_a_yes_it_continues(
+def test_after_a_stop_it_continues_once_the_operator_says_yes(
     robot: list[str], when_opened: list[Callable[[Twin], None]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     out, opened, asked = tmp_path / "records", [], []

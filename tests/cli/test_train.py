@@ -140,7 +140,7 @@ def test_an_unknown_device_is_a_wrong_option(tmp_path: Path) -> None:
         main(["train", "--data", "x", "--out", str(tmp_path / "run"), "--device", "gpu"])
 
 
-def test_a_run_in_the_folder_that_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = labelled_box(tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

@@ -1,4 +1,4 @@
-"""A mask goes where its object still stands, and no farther."""
+"""Masks are carried to the pictures in which their object still stands, and to no other."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_mask_is_carried_both_ways_until_its_object_moves() -> None:
     assert carry_masks({2: [mask("a")]}, pictures) == {1: [mask("a")], 2: [mask("a")], 3: [mask("a")]}
 
 
-def test_what_moves_elsewhere_does_not_stop_it() -> None:
+def test_movement_elsewhere_does_not_end_the_carrying() -> None:
     pictures = dict(enumerate([table(0, "abc"), table(1, "ab"), table(2, "a")]))
     found = carry_masks({0: [mask("c")], 1: [mask("b")], 2: [mask("a")]}, pictures)
     assert {number: {one.counts for one in here} for number, here in found.items()} == {
@@ -43,18 +43,18 @@ def test_what_moves_elsewhere_does_not_stop_it() -> None:
     }
 
 
-def test_a_missing_picture_ends_it() -> None:
+def test_a_mask_is_not_carried_across_a_missing_picture() -> None:
     pictures = {0: table(0, "a"), 1: table(1, "a"), 3: table(3, "a")}
     assert set(carry_masks({0: [mask("a")]}, pictures)) == {0, 1}
 
 
-def test_of_masks_that_overlap_the_smaller_is_kept() -> None:
+def test_the_smaller_of_overlapping_masks_is_kept() -> None:
     pictures = {0: table(0, "ab"), 1: table(1, "ab")}
     found = carry_masks({0: [mask("a", "b")], 1: [mask("b")]}, pictures)
     assert found == {0: [mask("b")], 1: [mask("b")]}
 
 
-def test_of_two_alike_the_nearer_is_kept() -> None:
+def test_of_masks_of_like_area_the_one_labelled_nearer_in_time_is_kept() -> None:
     y, x = BOXES["a"]
     drawn = np.zeros((140, 160), bool)
     drawn[y : y + 30, x : x + 31] = True

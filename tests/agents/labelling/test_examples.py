@@ -13,8 +13,8 @@ from tabletop_interaction.segmentation.rle import mask_from_rle
 
 
 def test_examples_have_their_pictures_and_neighbours_share_one(folder: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    examples = recorded_examples(folder, progress=lambda *what: told.append(what))
+    reports: list[tuple[str, int, int]] = []
+    examples = recorded_examples(folder, progress=lambda *report: reports.append(report))
     assert len(examples.objects) == 4
     assert len(examples.background) == 1
     for example in examples.objects:
@@ -24,7 +24,7 @@ def test_examples_have_their_pictures_and_neighbours_share_one(folder: Path) -> 
     # Before, after, and after the third; the second interaction changed nothing that a label speaks of.
     keys = [example.picture for example in examples.examples]
     assert len(set(keys)) == len(examples.pictures) < len(keys)
-    assert {what for what, *_ in told} == {"labels", "pictures"}
+    assert {what for what, *_ in reports} == {"labels", "pictures"}
     again = recorded_examples(folder)
     assert again.examples == examples.examples
 

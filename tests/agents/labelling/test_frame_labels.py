@@ -27,7 +27,7 @@ def test_a_held_object_is_labelled_where_it_stood_and_where_it_was_put(folder: P
         assert red[y, x]
 
 
-def test_closing_on_nothing_shows_background_and_asks_no_place_pair(folder: Path) -> None:
+def test_closing_on_nothing_labels_background_and_no_place_pair(folder: Path) -> None:
     (label,) = label_interaction(open_interactions(folder)[1])
     assert (label.pair, label.label, label.moved, label.mask) == ("pick", "background", False, None)
 
@@ -39,14 +39,14 @@ def test_a_pick_that_touched_something_proves_no_background(folder: Path) -> Non
         assert label.label == "unknown"
 
 
-def test_what_moved_without_being_held_is_told_apart(folder: Path) -> None:
+def test_an_object_that_moved_without_being_held_is_labelled_nudged(folder: Path) -> None:
     row = replace(open_interactions(folder)[0], grasped=False, pick_outcome=PickOutcome.SLIPPED)
     (label,) = label_interaction(row)
     assert label.label == "nudged"
     assert label.mask is not None
 
 
-def test_of_two_masks_of_unlike_size_the_larger_is_taken_back(folder: Path) -> None:
+def test_the_larger_of_two_unlike_masks_is_labelled_nudged(folder: Path) -> None:
     row = open_interactions(folder)[0]
     both = row.after["view_0"].copy()
     x, y = np.round(row.place_xy[0]).astype(int)

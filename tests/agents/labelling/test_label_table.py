@@ -23,10 +23,10 @@ def test_a_folder_is_labelled_once_and_its_rows_are_left_alone(
     def digests(name: str) -> dict[str, str]:
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / name).iterdir()}
 
-    raw, told = digests("data"), []
-    first = label_folder(folder, progress=lambda done, total: told.append((done, total)))
+    raw, reports = digests("data"), []
+    first = label_folder(folder, progress=lambda done, total: reports.append((done, total)))
     assert Counter(label.label for label in first) == {"object": 4, "background": 1}
-    assert told == [(3, 3)]
+    assert reports == [(3, 3)]
     assert digests("data") == raw
     files = digests("labels")
     assert label_folder(folder) == first

@@ -1,4 +1,4 @@
-"""Watched pushes become examples on disk: kept over a kill, in folders of their own, honest about background."""
+"""Watched pushes become examples that survive a kill; background is taken only where a stroke moved nothing."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def pushed_table(painted_table: Callable[..., Any]) -> Callable[..., Any]:
     return PushedTable
 
 
-def test_what_was_pushed_becomes_masks_of_its_square(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
-    told: list[tuple[int, int, int]] = []
-    examples = passive_examples(pushed_table(), tmp_path, CONFIG, lambda *said: told.append(said))
-    assert [(done, total) for done, total, _ in told] == [(2, 4), (4, 4)]
-    assert told[-1][2] == len(examples.objects) > 0
+def test_a_pushed_square_gives_masks_of_itself(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
+    reports: list[tuple[int, int, int]] = []
+    examples = passive_examples(pushed_table(), tmp_path, CONFIG, lambda *report: reports.append(report))
+    assert [(done, total) for done, total, _ in reports] == [(2, 4), (4, 4)]
+    assert reports[-1][2] == len(examples.objects) > 0
     for example in examples.objects:
         assert example.mask is not None
         mask, picture = mask_from_rle(example.mask), examples.pictures[example.picture]
@@ -113,7 +113,7 @@ def _die_after(scenes: int, done: int) -> None:
         ("simulation", PassiveConfig(pushing=PushingConfig(strokes=9, stroke_m=0.1)), "0.90 m long"),
     ],
 )
-def test_what_cannot_be_watched_is_said_before_anything_is_written(
+def test_pushes_that_cannot_be_watched_are_refused_before_anything_is_written(
     backend: str, config: PassiveConfig, said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidConfiguration, match=said):

@@ -75,7 +75,7 @@ def test_no_two_sessions_or_collectors_share_a_seed():
     assert len(seeds) == 400
 
 
-def test_what_was_refuted_is_left_alone_until_the_table_is_another(env):
+def test_a_refuted_point_is_not_picked_until_the_table_changes(env):
     observation, _ = env.reset(seed=0)
     agent = _agent(env, RedPixels())
     x, y = env.unwrapped.backend._square
@@ -87,7 +87,7 @@ def test_what_was_refuted_is_left_alone_until_the_table_is_another(env):
 
 
 @pytest.mark.parametrize(("choice", "favourite"), [("score", 0.9), ("uncertainty", 0.5), ("random", None)])
-def test_a_choice_takes_what_it_says_more_often(env, choice, favourite):
+def test_each_choice_prefers_the_hypotheses_that_it_names(env, choice, favourite):
     class Three:
         def segment(self, image):
             masks = np.zeros((3, *image.shape[:2]), bool)

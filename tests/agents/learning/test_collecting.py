@@ -37,7 +37,7 @@ def _places(folder: Path) -> list[tuple[int, int]]:
     return [(row.episode, row.step) for row in read_interactions(folder)]
 
 
-def test_after_a_fault_that_has_passed_a_new_episode_begins(faulty_table: Callable[..., Any], tmp_path: Path) -> None:
+def test_after_a_passing_fault_a_new_episode_begins(faulty_table: Callable[..., Any], tmp_path: Path) -> None:
     infos = list(collect(Collection(tmp_path / "records", 3, backend=faulty_table((3, 4, 6))), 5))
     assert len(infos) == 5
     assert _places(tmp_path / "records") == [(0, 0), (0, 1), (2, 0), (3, 0), (3, 1)]
@@ -45,7 +45,7 @@ def test_after_a_fault_that_has_passed_a_new_episode_begins(faulty_table: Callab
 
 
 @pytest.mark.parametrize(("faults", "recoverable", "rows"), [((2, 3, 4), True, 1), ((2,), False, 1)])
-def test_a_fault_that_stays_ends_collecting_and_every_row_is_sealed(
+def test_a_lasting_fault_ends_collecting_and_every_row_is_sealed(
     faulty_table: Callable[..., Any], tmp_path: Path, faults: tuple[int, ...], recoverable: bool, rows: int
 ) -> None:
     with pytest.raises(RobotFault, match="the arm stopped"):

@@ -186,7 +186,7 @@ def test_the_learning_rate_warms_up_and_is_annealed_at_the_last_step() -> None:
     assert steps[4] < 300
 
 
-def test_nothing_is_trained_without_an_object_and_the_steps_are_made_up(
+def test_without_an_object_no_step_is_made_and_later_updates_make_up_for_it(
     painted_table: Callable[..., Any], small_table: Callable[..., Any], tmp_path: Path
 ) -> None:
     class Empty(painted_table):  # type: ignore[misc, valid-type]

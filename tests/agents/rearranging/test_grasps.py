@@ -40,7 +40,7 @@ def test_the_first_grasp_of_a_bar_is_its_centre_across_its_long_side(x, y, angle
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-np.pi / 2, np.pi / 2 - 1e-3))
-def test_grasps_that_failed_are_passed_over_until_none_is_left(angle):
+def test_failed_grasps_are_skipped_until_none_is_left(angle):
     failed = []
     while grasps := _grasps(_bar(angle=angle), failed=failed):
         assert not is_same_as_any(grasps[0], failed, GRIPPER)
@@ -49,7 +49,7 @@ def test_grasps_that_failed_are_passed_over_until_none_is_left(angle):
     assert len(failed) >= 4
 
 
-def test_a_poor_grasp_is_left_to_try_after_the_others_that_fit_and_before_those_that_do_not():
+def test_a_poor_grasp_comes_after_those_that_fit_and_before_those_that_do_not():
     grasps = _grasps(_bar())
     second = _grasps(_bar(), poor=grasps[:1])
     assert set(second) == set(grasps)
@@ -58,12 +58,12 @@ def test_a_poor_grasp_is_left_to_try_after_the_others_that_fit_and_before_those_
     assert is_same_as_any(_grasps(_bar(), poor=fitting)[0], fitting, GRIPPER)
 
 
-def test_an_axis_counts_as_tried_across_the_wrap_at_a_half_turn():
+def test_axes_half_a_turn_apart_are_the_same():
     assert is_same_as_any(GraspPoint(0, 0, np.pi / 2 - 0.01), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
     assert not is_same_as_any(GraspPoint(0, 0, np.pi / 4), [GraspPoint(0, 0, -np.pi / 2)], GRIPPER)
 
 
-def test_fingers_keep_off_a_neighbour_here_and_where_the_object_goes():
+def test_fingers_avoid_neighbours_at_the_pick_and_at_the_place():
     square = _bar(length=0.044, width=0.044)
     beside = _bar(0.05, 0.0, length=0.044, width=0.044)
     assert abs(_grasps(square)[0].angle) < 1e-6 or abs(abs(_grasps(square)[0].angle) - np.pi / 2) < 1e-6
@@ -73,11 +73,11 @@ def test_fingers_keep_off_a_neighbour_here_and_where_the_object_goes():
     assert abs(np.cos(there.angle)) < 0.5
 
 
-def test_what_lies_outside_the_arena_is_not_grasped():
+def test_an_object_outside_the_arena_is_not_grasped():
     assert _grasps(_bar(0.35, 0.0)) == []
 
 
-def test_a_bent_object_is_closed_on_where_its_body_is():
+def test_the_gripper_closes_on_the_body_of_a_bent_object():
     # An L: its centroid lies near the inner corner, outside the bars.
     corner = np.concatenate([_bar(0.0, 0.05, length=0.12, width=0.03), _bar(0.05, 0.0, np.pi / 2, 0.12, 0.03)])
     first = _grasps(corner)[0]
@@ -109,7 +109,7 @@ def test_a_grasp_whose_object_lies_where_it_was_put_or_is_not_seen_is_neither_fa
     assert (memory.failed, memory.poor) == ([], [])
 
 
-def test_a_grasp_whose_object_went_astray_is_poor_on_the_object_as_it_lies_now():
+def test_a_grasp_whose_object_rolled_is_poor_where_the_object_is_now():
     memory = _after(seen=[(-0.2, 0.1), (0.105, 0.05)])
     assert memory.failed == []
     assert [(one.x, one.y, one.angle) for one in memory.poor] == [pytest.approx((0.1, 0.05, 0.4))]
@@ -118,7 +118,7 @@ def test_a_grasp_whose_object_went_astray_is_poor_on_the_object_as_it_lies_now()
 
 
 @pytest.mark.parametrize(("lies", "poor"), [((0.0, -0.1), [0.4]), ((0.0, -0.14), [0.4, -0.8])])
-def test_a_poor_grasp_goes_along_when_its_object_is_moved_again(lies, poor):
+def test_a_poor_grasp_moves_with_its_object(lies, poor):
     memory = _after(seen=[(0.105, 0.05)])
     again = PickPlace(0.1, 0.05, -0.8, -0.005, -0.1)
     info = {"pick_outcome": int(PickOutcome.HELD), "pick_place": again.to_array()}
@@ -129,7 +129,7 @@ def test_a_poor_grasp_goes_along_when_its_object_is_moved_again(lies, poor):
         assert (one.x + 0.005, one.y) == pytest.approx(lies)
 
 
-def test_where_the_gripper_met_nothing_is_remembered_until_something_is_put_there():
+def test_empty_points_are_remembered_until_something_is_placed_there():
     memory = _after(PickOutcome.NOTHING_THERE)
     there, elsewhere = (np.array([[x, 0.0], [x + 0.003, 0.0]]) for x in (-0.1, 0.1))
     assert memory.found_nothing_on(there)

@@ -103,7 +103,7 @@ def test_an_occupant_without_a_goal_is_parked_inside_the_arena_clear_of_everythi
     assert ARENA.contains(*move.place)
 
 
-def test_what_the_goal_shows_in_place_is_in_nobodys_way():
+def test_an_object_at_its_goal_blocks_nobody():
     beside = replace(_object((0.035, 0)), stands=True)
     move = plan_move([_object((-0.2, 0), (0, 0)), beside], ARENA, CONFIG)
     assert (move.purpose, move.object) == (Purpose.TO_GOAL, 0)
@@ -117,12 +117,12 @@ def test_far_objects_come_before_near_ones_and_near_ones_are_moved_again_at_last
     assert (again.purpose, again.object) == (Purpose.AGAIN, 0)
 
 
-def test_an_object_within_the_aim_is_left_alone():
+def test_an_object_within_the_tolerance_is_not_moved():
     move = plan_move([_object((0, 0), (0, 7 / PX_A_METRE))], ARENA, CONFIG)
     assert (move.purpose, move.object, move.place) == (Purpose.DONE, None, None)
 
 
-def test_an_object_that_cannot_be_grasped_is_said_to_be_so_and_does_not_keep_others():
+def test_an_object_that_cannot_be_grasped_is_reported_and_blocks_no_other():
     stuck, free = _object((0, 0), (0.2, 0), graspable=False), _object((-0.2, 0), (-0.2, 0.15))
     assert plan_move([stuck], ARENA, CONFIG).purpose is Purpose.NO_GRASP
     assert plan_move([stuck, free], ARENA, CONFIG).object == 1

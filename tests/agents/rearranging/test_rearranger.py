@@ -1,4 +1,4 @@
-"""The rearranger brings painted squares to where a picture shows them, and says why it does what it does."""
+"""The rearranger brings painted squares to where a picture shows them; its decisions hold their reasons."""
 
 from types import SimpleNamespace
 
@@ -123,7 +123,7 @@ def test_every_square_comes_to_its_goal_in_the_fewest_moves_and_none_onto_anothe
         assert np.hypot(*(at - wanted)) < 0.005
 
 
-def test_with_nothing_to_do_it_picks_where_nothing_is():
+def test_with_nothing_to_move_it_picks_at_the_emptiest_point():
     world, agent = Squares([LEFT, RIGHT]), _agent()
     action = agent.act({**world.pictures(), **world.goals()}, RESET)
     done = pick_place_from_action(action, ARENA)
@@ -132,7 +132,7 @@ def test_with_nothing_to_do_it_picks_where_nothing_is():
     assert world.do(action)["pick_outcome"] == PickOutcome.NOTHING_THERE
 
 
-def test_asked_again_though_there_was_nothing_to_do_it_aims_nearer():
+def test_the_tolerance_is_halved_when_the_episode_continues_with_nothing_to_move():
     world, agent = Squares([LEFT]), _agent()
     observation = {**world.pictures(), **Squares([(LEFT[0] + 0.01, 0)]).goals()}
     agent.act(observation, RESET)
@@ -143,7 +143,7 @@ def test_asked_again_though_there_was_nothing_to_do_it_aims_nearer():
     assert abs(world.places[0][0] - LEFT[0] - 0.01) < 0.002
 
 
-def test_a_decision_tells_what_is_matched_and_moved():
+def test_a_decision_holds_what_is_matched_and_moved():
     world, agent = Squares([LEFT, FAR]), _agent()
     agent.act({**world.pictures(), **Squares([RIGHT, FAR]).goals()}, RESET)
     decision = agent.decision
@@ -152,7 +152,7 @@ def test_a_decision_tells_what_is_matched_and_moved():
     assert (decision.view, decision.move.purpose, decision.move.object) == ("view_0", Purpose.TO_GOAL, 0)
 
 
-def test_after_a_grasp_failed_another_axis_is_tried_until_none_is_left():
+def test_after_a_failed_grasp_another_axis_is_used_until_none_is_left():
     world, agent, info = Squares([LEFT]), _agent(), RESET
     observation, grasps = {**world.pictures(), **Squares([RIGHT]).goals()}, []
     while True:
@@ -204,7 +204,7 @@ def test_an_object_that_rolled_from_where_it_was_put_is_grasped_from_another_sid
     assert np.hypot(*(world.places[0] - RIGHT)) < 0.005
 
 
-def test_a_segment_on_which_the_gripper_met_nothing_is_in_nobodys_way():
+def test_a_segment_without_an_object_blocks_nobody():
     class WithPhantom(ByColour):
         def segment(self, image):
             found = super().segment(image)
@@ -223,7 +223,7 @@ def test_a_segment_on_which_the_gripper_met_nothing_is_in_nobodys_way():
     assert np.hypot(*(world.places[0] - RIGHT)) < 0.005
 
 
-def test_a_view_without_a_goals_picture_is_passed_over():
+def test_a_view_without_a_goal_is_skipped():
     world, agent = Squares([LEFT]), _agent()
     goals = Squares([RIGHT]).goals()
     world.do(agent.act({**world.pictures(), **goals, "goal_0": np.zeros((350, 430, 3), np.uint8)}, RESET))
@@ -231,7 +231,7 @@ def test_a_view_without_a_goals_picture_is_passed_over():
     assert np.hypot(*(world.places[0] - RIGHT)) < 0.005
 
 
-def test_what_the_first_view_does_not_find_another_one_does():
+def test_another_view_decides_when_the_first_finds_nothing():
     class BlindInFirst(ByColour):
         def segment(self, image):
             found = super().segment(image)

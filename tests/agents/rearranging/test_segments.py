@@ -1,4 +1,4 @@
-"""Hypotheses become objects: believed ones, none a part of another, none off the table; masks become metres."""
+"""Hypotheses of high score become objects, none a part of another, none off the table; masks become metres."""
 
 from types import SimpleNamespace
 
@@ -26,19 +26,19 @@ def _segmented(masks, scores):
     return segment_table(IMAGE, SimpleNamespace(segment=lambda image: answer), VIEW, ARENA)
 
 
-def test_only_what_the_segmenter_believes_in_is_kept_the_most_certain_first():
+def test_hypotheses_of_high_score_are_kept_the_highest_first():
     found = _segmented([_box(50, 50), _box(150, 50), _box(250, 50)], [0.85, 0.3, 0.95])
     assert found.masks[0, 60, 260]
     assert found.masks[1, 60, 60]
     assert len(found) == 2
 
 
-def test_a_part_of_a_more_certain_segment_is_dropped_and_a_neighbour_is_not():
+def test_a_part_of_a_segment_of_higher_score_is_dropped_and_a_neighbour_is_not():
     found = _segmented([_box(100, 100), _box(110, 110, 15, 15), _box(130, 100)], [0.95, 0.9, 0.85])
     assert found.centroids_xy.tolist() == [[119.5, 119.5], [149.5, 119.5]]
 
 
-def test_what_lies_off_the_arena_is_dropped():
+def test_a_segment_outside_the_arena_is_dropped():
     corner = VIEW.unproject(np.array([[3.0, 3.0]]), 0.02)[0]
     assert not ARENA.contains(*corner[:2])
     assert len(_segmented([_box(0, 0, 8, 8)], [0.9])) == 0
