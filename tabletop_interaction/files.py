@@ -42,7 +42,8 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     """A hidden sibling to write to, with the same suffix; it replaces `path` when the block ends without an error.
 
     The new file is durable and has the mode of the umask, also when a library sets another. After an error, `path` is
-    unchanged and the sibling is removed. A missing folder is made. Only one process at a time may write a path.
+    unchanged and the sibling is removed. A missing folder is made; a symbolic link is replaced, not followed. Only one
+    process at a time may write a path.
 
     Raises:
         DiskFull: no space is left.
@@ -339,30 +340,23 @@ def _write_mark(folder: Path, maker: str) -> str | None:
     """Claim a folder; the command that has claimed it now, which is another one if that was faster."""
     mark, pending = folder / MARK, folder / f"{MARK}-{os.getpid()}"
     if mark.is_file() and _maker(folder) is None:
-        mark.unlink()
+        mark.unlink(missing_ok=True)
     try:
         with disk_full_named(mark, "the folder is not claimed"):
             write_file(pending, f"{maker}\n")
-        try:
-            os.link(pending, mark)
-        except OSError as error:
-            # Not every file system has hard links; a kill after `touch` leaves a mark without a maker.
-            if isinstance(error, FileExistsError) or not _touched_first(mark):
-                return _maker(folder)
-            pending.replace(mark)
+        with suppress(FileExistsError):
+            try:
+                os.link(pending, mark)
+            except FileExistsError:
+                raise
+            except OSError:
+                # A file system without hard links; a kill after `touch` leaves a mark without a maker.
+                mark.touch(exist_ok=False)
+                pending.replace(mark)
         sync_folder(folder)
     finally:
         pending.unlink(missing_ok=True)
-    return maker
-
-
-def _touched_first(path: Path) -> bool:
-    """Whether this process made the file."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+    return _maker(folder)
 
 
 def _first_content(path: Path, *, hidden: bool) -> str | None:

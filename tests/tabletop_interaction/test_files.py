@@ -258,6 +258,27 @@ def test_the_first_of_two_claims_at_once_wins_without_hard_links(tmp_path, monke
     assert (tmp_path / ".tabletop").read_text() == "faster\n"
 
 
+def test_a_mark_without_a_maker_may_be_removed_by_another_claim_at_once(tmp_path, monkeypatch):
+    (tmp_path / ".tabletop").touch()
+    unlink = Path.unlink
+
+    def unlink_removed(path, missing_ok=False):
+        unlink(path, missing_ok=True)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_removed)
+    claim_folder(tmp_path, "evaluate")
+    assert (tmp_path / ".tabletop").read_text() == "evaluate\n"
+
+
+def test_a_symbolic_link_is_replaced_and_its_target_unchanged(tmp_path):
+    (tmp_path / "target").write_text("kept")
+    for name in ("a.json", ".tmp-a.json"):
+        (tmp_path / name).symlink_to(tmp_path / "target")
+    write_json(tmp_path / "a.json", 1)
+    assert ((tmp_path / "target").read_text(), (tmp_path / "a.json").read_text()) == ("kept", "1\n")
+
+
 KILLS = [("pathlib.Path.mkdir", 1), *((call, n) for call in ("os.fsync", "pathlib.Path.replace") for n in (1, 2))]
 
 
