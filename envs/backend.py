@@ -44,9 +44,9 @@ class Arena:
         """Half the extent along x and y, metres."""
         return (self.x_max - self.x_min) / 2, (self.y_max - self.y_min) / 2
 
-    def contains(self, x: float, y: float) -> bool:
-        """Whether a point of the table lies inside, the border included."""
-        return self.x_min <= x <= self.x_max and self.y_min <= y <= self.y_max
+    def contains(self, x: float, y: float, margin: float = 0.0) -> bool:
+        """Whether a point of the table lies inside, or at most `margin` metres outside."""
+        return self.x_min - margin <= x <= self.x_max + margin and self.y_min - margin <= y <= self.y_max + margin
 
 
 class PickOutcome(IntEnum):

@@ -17,7 +17,7 @@ from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, Pictu
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
 
-Observation = dict[str, Picture]
+Observation = Pictures
 Info = dict[str, Any]
 
 
@@ -41,11 +41,7 @@ class Interacted:
 class PickPlaceEnv(gym.Env[Observation, Floats32]):
     """An open backend with spaces, rendering and one interaction; subclasses implement `reset` and `step`.
 
-    Args:
-        backend: a backend's name, or an object with the `Backend` protocol.
-        split: objects and tables of a simulation opened by name: "train", "val" or "test".
-        config: the backend's configuration.
-        render_mode: None or "rgb_array".
+    Arguments are those of `TabletopInteraction`.
 
     Raises:
         InvalidConfiguration: unknown render mode, or as `open_backend`; nothing was opened.

@@ -113,7 +113,6 @@ class SimulatedArm:
         """Stream a joint path (n, 7) through the motors, slowly at both ends.
 
         Args:
-            path: waypoints, unevenly spaced or not.
             seconds: duration; longer where a joint is too slow.
             stop: polled every third step; True ends the motion at the current pose.
             squeeze: whether the fingers keep closing during the motion.

@@ -82,12 +82,7 @@ class _DrawnObject:
 
 
 class ComposedRenderer:
-    """The renderer described above, on a separate PyBullet client with visual shapes only.
-
-    Args:
-        views: the cameras.
-        shadows: whether objects cast shadows on the table.
-    """
+    """The renderer described above, on a separate PyBullet client with visual shapes only."""
 
     name = "composed-tinyrenderer-1"
 

@@ -107,10 +107,11 @@ class World:
 
     def strayed(self, arena: Arena) -> list[int]:
         """Ids of the objects that fell off the table or lie outside the arena."""
-        margin = _OFF_ARENA_M
-        around = Arena(arena.x_min - margin, arena.x_max + margin, arena.y_min - margin, arena.y_max + margin)
-        positions = {id_: position for id_, (position, _) in self.poses().items()}
-        return [id_ for id_, (x, y, z) in positions.items() if z < _LOST_BELOW_M or not around.contains(x, y)]
+        return [
+            id_
+            for id_, ((x, y, z), _) in self.poses().items()
+            if z < _LOST_BELOW_M or not arena.contains(x, y, margin=_OFF_ARENA_M)
+        ]
 
     def touched_by_fingers(self) -> dict[int, set[int]]:
         """Object id -> the finger links (PyBullet indices) that touch the object now."""

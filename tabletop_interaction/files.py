@@ -128,12 +128,7 @@ def sync_folder(folder: AnyPath) -> None:
 
 @contextmanager
 def disk_full_named(path: AnyPath, kept: str = "nothing of it was written") -> Iterator[None]:
-    """Raise DiskFull in place of what any library raises when no space is left.
-
-    Args:
-        path: what is being written, for the message.
-        kept: what holds after the error, for the message.
-    """
+    """Raise DiskFull in place of what any library raises when no space is left; `kept` says what holds after it."""
     try:
         yield
     except Exception as error:
@@ -202,7 +197,6 @@ def check_request(
     Args:
         path: the JSON file in the folder that says what was requested.
         request: what is requested now; further entries of the file do not count.
-        kind: what the folder holds, for messages.
         ignoring: dotted names of entries that may differ.
 
     Returns:

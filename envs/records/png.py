@@ -26,9 +26,6 @@ class PngPictures(Mapping[str, Picture]):
     """Pictures by view name, kept as PNG and decoded on each access.
 
     `pictures["view_0"]` is a new array each time; `pictures.png["view_0"]` are its bytes.
-
-    Args:
-        png: PNG bytes by view name.
     """
 
     def __init__(self, png: Mapping[str, bytes]) -> None:

@@ -28,7 +28,6 @@ def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> 
     """All interactions of a folder as it is now, for reading at random.
 
     Args:
-        folder: with recorded interactions.
         columns: picture columns to read, e.g. `["view_0_before", "view_0_held"]`; None reads all. The small columns
             are always read.
 
