@@ -23,7 +23,7 @@ from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.hand_eye import Method
-from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
+from tabletop_interaction.real.calibration.intrinsics import MAX_RMS_PX
 from tabletop_interaction.real.calibration.tables import (
     TouchedPoints,
     read_hand_poses,
@@ -156,7 +156,7 @@ class Cameras(_PictureStep):
     """Views to calibrate; all by default."""
     wanted: int = 20
     """Live pictures of each camera."""
-    max_rms_px: float = IntrinsicsBounds.max_rms_px
+    max_rms_px: float = MAX_RMS_PX
     """Largest accepted reprojection error, pixels."""
 
     def run(self) -> None:
@@ -170,7 +170,7 @@ class Cameras(_PictureStep):
             claim_folder(self.out, "calibrate cameras")
             folder = capture.take_boards(chosen, file.board, self.out, self.wanted, self.timeout_s)
         found = capture.find_boards(folder, chosen, file.board)
-        fitted = steps.calibrate_cameras(self.lab, found, IntrinsicsBounds(max_rms_px=self.max_rms_px))
+        fitted = steps.calibrate_cameras(self.lab, found, self.max_rms_px)
         table = Table("view", "pictures", "error (px)", "focal length (px)", "principal point (px)")
         for view, each in fitted.items():
             (fx, _, cx), (_, fy, cy) = each.matrix[:2]
@@ -212,13 +212,13 @@ class LayArena(_PictureStep):
             folder = capture.take_boards(cameras, file.board, self.out, 1, self.timeout_s)
         pictures = capture.read_one_each(folder, cameras)
         claim_folder(self.out, "calibrate arena")
-        placed = steps.calibrate_arena(self.lab, pictures, place, self.max_rms_px)
+        poses, overlays = steps.calibrate_arena(self.lab, pictures, place, self.max_rms_px)
         table = Table("view", "error (px)", "camera at x y z (m)")
-        for each in placed:
-            eye = np.linalg.inv(each.full.camera_from_arena)[:3, 3]
-            table.add_row(each.full.name, f"{each.rms_px:.3f}", " ".join(f"{value:.3f}" for value in eye))
+        for name, pose in poses.items():
+            eye = np.linalg.inv(pose.camera_from_arena)[:3, 3]
+            table.add_row(name, f"{pose.rms_px:.3f}", " ".join(f"{value:.3f}" for value in eye))
         Console().print(table)
-        _write_overlays(self.out, {each.full.name: each.overlay for each in placed})
+        _write_overlays(self.out, overlays)
         points = steps.points_to_touch(file.board, place)
         template = self.out / "points_to_touch.csv"
         write_touch_template(template, list(points), np.array(list(points.values())))

@@ -91,11 +91,11 @@ class SawyerArm:
 
     def open(self) -> None:
         """Open the gripper."""
-        open_fingers(self._driver, self.clock, self._settings.safety, self._settings.gripper)
+        open_fingers(self._driver, self.clock, self._settings)
 
     def close(self) -> bool:
         """Close the gripper; returns whether something is between the fingers."""
-        return close_fingers(self._driver, self.clock, self._settings.safety, self._settings.gripper)
+        return close_fingers(self._driver, self.clock, self._settings)
 
     def grips(self) -> bool:
         """Whether the gripper reports that it holds something."""
@@ -122,8 +122,7 @@ class SawyerArm:
             self.leave()
 
     def _follow(self, commands: Floats) -> MotionOutcome:
-        settings = self._settings
-        outcome = follow(self._driver, self.clock, commands, settings.safety, settings.motion)
+        outcome = follow(self._driver, self.clock, commands, self._settings)
         self.here = commands[-1] if outcome is MotionOutcome.REACHED else self._driver.state().positions
         return outcome
 

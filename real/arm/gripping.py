@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import GripperState, SawyerDriver
 from tabletop_interaction.real.arm.motion import cause_to_stop, fault_of, halted
-from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SawyerSettings
 
 _PERIOD_S = 0.02
 _OPEN_ENOUGH_M = 0.9 * FULL_OPENING_M
@@ -16,22 +16,22 @@ _STILL_M = 2e-4
 _MOVED_M = 1e-3
 
 
-def open_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, settings: GripperSettings) -> None:
+def open_fingers(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) -> None:
     """Open the gripper fully and wait until it is open; raises RobotFault if it does not open in time."""
     driver.move_fingers(FULL_OPENING_M)
-    _wait(driver, clock, safety, settings, "opening the gripper", lambda state: state.opening >= _OPEN_ENOUGH_M)
+    _wait(driver, clock, settings, "opening the gripper", lambda state: state.opening >= _OPEN_ENOUGH_M)
 
 
-def close_fingers(driver: SawyerDriver, clock: Clock, safety: SafetySettings, settings: GripperSettings) -> bool:
+def close_fingers(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) -> bool:
     """Close the gripper and wait until it is at rest; raises RobotFault if it does not close in time.
 
     Returns:
         whether something is between the fingers.
     """
-    closed = _Closed(settings, driver.gripper().opening)
-    driver.move_fingers(settings.close_to_m)
-    _wait(driver, clock, safety, settings, "closing the gripper", closed)
-    return grips(driver.gripper(), settings)
+    closed = _Closed(settings.gripper, driver.gripper().opening)
+    driver.move_fingers(settings.gripper.close_to_m)
+    _wait(driver, clock, settings, "closing the gripper", closed)
+    return grips(driver.gripper(), settings.gripper)
 
 
 def grips(state: GripperState, settings: GripperSettings) -> bool:
@@ -56,17 +56,12 @@ class _Closed:
 
 
 def _wait(
-    driver: SawyerDriver,
-    clock: Clock,
-    safety: SafetySettings,
-    settings: GripperSettings,
-    action: str,
-    done: Callable[[GripperState], bool],
+    driver: SawyerDriver, clock: Clock, settings: SawyerSettings, action: str, done: Callable[[GripperState], bool]
 ) -> None:
-    ticks = Ticks(clock, _PERIOD_S)
-    for _ in range(round(settings.timeout_s / _PERIOD_S)):
+    ticks, timeout_s = Ticks(clock, _PERIOD_S), settings.gripper.timeout_s
+    for _ in range(round(timeout_s / _PERIOD_S)):
         ticks.wait()
-        if (cause := cause_to_stop(driver.state(), clock.now(), safety)) is not None:
+        if (cause := cause_to_stop(driver.state(), clock.now(), settings.safety)) is not None:
             raise fault_of(cause, action)
         state = driver.gripper()
         if state.error:
@@ -74,7 +69,7 @@ def _wait(
         if done(state):
             return
     raise halted(
-        f"the fingers did not reach their goal within {settings.timeout_s:.1f} s "
+        f"the fingers did not reach their goal within {timeout_s:.1f} s "
         f"({1000 * driver.gripper().opening:.1f} mm open)",
         action,
         "check that the gripper is attached and calibrated, then call acknowledge()",

@@ -13,7 +13,7 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import ArmState, SawyerDriver
-from tabletop_interaction.real.arm.settings import RATE_HZ, MotionSettings, SafetySettings
+from tabletop_interaction.real.arm.settings import RATE_HZ, SafetySettings, SawyerSettings
 
 
 class MotionOutcome(Enum):
@@ -66,28 +66,24 @@ def cause_to_stop(state: ArmState, now: float, safety: SafetySettings) -> Motion
     return MotionOutcome.COLLISION if state.collided else None
 
 
-def follow(
-    driver: SawyerDriver, clock: Clock, commands: Floats, safety: SafetySettings, motion: MotionSettings
-) -> MotionOutcome:
+def follow(driver: SawyerDriver, clock: Clock, commands: Floats, settings: SawyerSettings) -> MotionOutcome:
     """Stream commands (T, 7) and wait until the arm has reached the last one; otherwise hold.
 
-    This takes T / 100 s plus at most `motion.settle_s`. A cause to stop is detected within one tick of its report,
-    missing joint states within `safety.max_state_age_s`.
+    This takes T / 100 s plus at most `settle_s`. A cause to stop is detected within one tick of its report,
+    missing joint states within `max_state_age_s`.
     """
     outcome = None
     try:
-        outcome = _stream(driver, clock, commands, safety, motion)
+        outcome = _stream(driver, clock, commands, settings)
         return outcome
     finally:
         if outcome is not MotionOutcome.REACHED:
             driver.hold()
 
 
-def _stream(
-    driver: SawyerDriver, clock: Clock, commands: Floats, safety: SafetySettings, motion: MotionSettings
-) -> MotionOutcome:
-    start = driver.state()
-    monitor, ticks, commanded = _Monitor(safety, start), Ticks(clock, 1 / RATE_HZ), start.positions
+def _stream(driver: SawyerDriver, clock: Clock, commands: Floats, settings: SawyerSettings) -> MotionOutcome:
+    start, motion = driver.state(), settings.motion
+    monitor, ticks, commanded = _Monitor(settings.safety, start), Ticks(clock, 1 / RATE_HZ), start.positions
     for command in commands:
         if (cause := monitor.judge(driver.state(), commanded, clock.now())) is not None:
             return cause

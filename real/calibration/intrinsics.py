@@ -15,26 +15,18 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 
+MAX_RMS_PX = 0.7
+"""Default bound of the reprojection error, root mean square over all corners, pixels."""
+
+# Bounds of the other checks: standard deviation of the focal lengths, relative to them; pictures with the board;
+# standard deviation of the board's tilt about the axis with the smallest variation; part of the picture's width and
+# height covered by corners (outside, the distortion is extrapolated).
+_MAX_FOCAL_ERROR = 0.005
+_MIN_PICTURES = 8
+_MIN_TILT_DEG = 4.0
+_MIN_REACH = 0.6
+
 _MIN_CORNERS = 8
-
-
-@dataclass(frozen=True)
-class IntrinsicsBounds:
-    """Bounds of a camera calibration.
-
-    Attributes:
-        max_rms_px: reprojection error, root mean square over all corners, pixels.
-        max_focal_error: standard deviation of the focal lengths, relative to them.
-        min_pictures: pictures in which the board was found.
-        min_tilt_deg: standard deviation of the board's tilt about the axis with the smallest variation.
-        min_reach: part of the picture's width and height covered by corners; outside, the distortion is extrapolated.
-    """
-
-    max_rms_px: float = 0.7
-    max_focal_error: float = 0.005
-    min_pictures: int = 8
-    min_tilt_deg: float = 4.0
-    min_reach: float = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +68,7 @@ def check_shape(name: str, array: Floats, shape: tuple[int, ...]) -> None:
 
 
 def calibrate_intrinsics(
-    board: Board, found: Mapping[str, Corners], width: int, height: int, bounds: IntrinsicsBounds | None = None
+    board: Board, found: Mapping[str, Corners], width: int, height: int, max_rms_px: float = MAX_RMS_PX
 ) -> Intrinsics:
     """Fit a camera to the corners of the board in several pictures of one size, pixels, and check the result.
 
@@ -86,9 +78,8 @@ def calibrate_intrinsics(
         CalibrationRejected: too few pictures, corners that cover too little of the picture, or an error above its
             bound.
     """
-    bounds = bounds or IntrinsicsBounds()
     used = {name: corners for name, corners in found.items() if len(corners) >= _MIN_CORNERS}
-    _check_pictures(used, len(found), width, height, bounds)
+    _check_pictures(used, len(found), width, height)
     points = [board.corner_points[corners.ids].astype(np.float32) for corners in used.values()]
     pixels = [corners.pixels.astype(np.float32) for corners in used.values()]
     # Without CALIB_USE_INTRINSIC_GUESS OpenCV computes its own start and ignores the two arrays.
@@ -103,27 +94,27 @@ def calibrate_intrinsics(
         pictures=len(used),
         calibrated_at=datetime.now(UTC),
     )
-    _check_tilts([np.asarray(turn, np.float64) for turn in turns], bounds)
-    _check_fit(fitted, dict(zip(used, np.ravel(errors).tolist(), strict=True)), bounds)
+    _check_tilts([np.asarray(turn, np.float64) for turn in turns])
+    _check_fit(fitted, dict(zip(used, np.ravel(errors).tolist(), strict=True)), max_rms_px)
     return fitted
 
 
-def _check_pictures(used: Mapping[str, Corners], given: int, width: int, height: int, bounds: IntrinsicsBounds) -> None:
-    if len(used) < bounds.min_pictures:
+def _check_pictures(used: Mapping[str, Corners], given: int, width: int, height: int) -> None:
+    if len(used) < _MIN_PICTURES:
         raise CalibrationRejected(
             f"the board was found ({_MIN_CORNERS} corners or more) in {len(used)} of {given} pictures; "
-            f"at least {bounds.min_pictures} are needed and 15 to 25 recommended; hold it at different places and tilts"
+            f"at least {_MIN_PICTURES} are needed and 15 to 25 recommended; hold it at different places and tilts"
         )
     pixels = np.concatenate([corners.pixels for corners in used.values()])
     reach_x, reach_y = np.ptp(pixels, axis=0) / (width, height)
-    if min(reach_x, reach_y) < bounds.min_reach:
+    if min(reach_x, reach_y) < _MIN_REACH:
         raise CalibrationRejected(
             f"the board's corners cover {reach_x:.0%} of the pictures' width and {reach_y:.0%} of their height; at "
-            f"least {bounds.min_reach:.0%} is needed; add pictures with the board at the edges"
+            f"least {_MIN_REACH:.0%} is needed; add pictures with the board at the edges"
         )
 
 
-def _check_tilts(rotation_vectors: list[Floats], bounds: IntrinsicsBounds) -> None:
+def _check_tilts(rotation_vectors: list[Floats]) -> None:
     """Refuse boards that are nearly parallel: focal length and distance then compensate each other.
 
     OpenCV's standard deviations do not show this: it inverts the normal equations without their smallest singular
@@ -132,24 +123,24 @@ def _check_tilts(rotation_vectors: list[Floats], bounds: IntrinsicsBounds) -> No
     normals = np.array([cv2.Rodrigues(vector)[0][:2, 2] for vector in rotation_vectors])
     spread = np.linalg.svd(normals - normals.mean(axis=0), compute_uv=False)[1] / np.sqrt(len(normals))
     degrees = float(np.rad2deg(np.arcsin(min(spread, 1.0))))
-    if degrees < bounds.min_tilt_deg:
+    if degrees < _MIN_TILT_DEG:
         raise CalibrationRejected(
             f"the board's tilt about one axis varies by only {degrees:.1f} degrees, which leaves the focal length "
-            f"open; at least {bounds.min_tilt_deg:.0f} are needed; tilt it by 20 to 45 degrees to all sides"
+            f"open; at least {_MIN_TILT_DEG:.0f} are needed; tilt it by 20 to 45 degrees to all sides"
         )
 
 
-def _check_fit(fitted: Intrinsics, errors: Mapping[str, float], bounds: IntrinsicsBounds) -> None:
+def _check_fit(fitted: Intrinsics, errors: Mapping[str, float], max_rms_px: float) -> None:
     worst = max(errors, key=lambda name: errors[name])
-    if fitted.rms_px > bounds.max_rms_px:
+    if fitted.rms_px > max_rms_px:
         raise CalibrationRejected(
-            f"reprojection error {fitted.rms_px:.2f} px; at most {bounds.max_rms_px:.2f} px is accepted; the worst "
+            f"reprojection error {fitted.rms_px:.2f} px; at most {max_rms_px:.2f} px is accepted; the worst "
             f"picture is {worst} ({errors[worst]:.2f} px); remove blurred pictures, and check that the board is flat "
             "and is the one in the lab file"
         )
     fraction = fitted.focal_std_px / float(min(fitted.matrix[0, 0], fitted.matrix[1, 1]))
-    if fraction > bounds.max_focal_error:
+    if fraction > _MAX_FOCAL_ERROR:
         raise CalibrationRejected(
-            f"the focal length is uncertain by {fraction:.1%}; at most {bounds.max_focal_error:.1%} is accepted; add "
+            f"the focal length is uncertain by {fraction:.1%}; at most {_MAX_FOCAL_ERROR:.1%} is accepted; add "
             "pictures in which the board is tilted by 30 to 45 degrees, towards each side"
         )

@@ -22,7 +22,7 @@ from tabletop_interaction.errors import BlankPicture, CameraFault, InvalidConfig
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.cameras.device import open_device_camera
 from tabletop_interaction.real.cameras.frames import Camera, Frame
-from tabletop_interaction.real.cameras.framing import ViewCrop, centred_crop, take_crop
+from tabletop_interaction.real.cameras.framing import ViewCrop, take_crop
 from tabletop_interaction.real.cameras.topic import open_ros_camera
 
 _READ_TIMEOUT_S = 3.0
@@ -55,8 +55,7 @@ class CameraArray:
     Args:
         cameras, settings: by the view's name.
         views: with the same names; they define the size of the pictures.
-        crops: by the view's name, the part of the full picture that becomes the view's picture; by default the largest
-            centred part.
+        crops: by the view's name, the part of the full picture that becomes the view's picture.
     """
 
     def __init__(
@@ -64,29 +63,27 @@ class CameraArray:
         cameras: Mapping[str, Camera],
         settings: Mapping[str, CameraSettings],
         views: tuple[View, ...],
-        crops: Mapping[str, ViewCrop] | None = None,
+        crops: Mapping[str, ViewCrop],
     ) -> None:
         _check_names(cameras, views)
         _check_names(settings, views)
         self._cameras = dict(cameras)
         self._settings = dict(settings)
         self._views = views
-        self._crops = dict(crops or {})
+        self._crops = dict(crops)
 
     def read_all(self, newer_than: float) -> Pictures:
         """One picture per view, uint8 RGB in the view's size; raises as `read_frames`."""
         frames = read_frames(self._cameras, self._settings, newer_than)
-        return {view.name: self._framed(view, frames[view.name]) for view in self._views}
+        return {
+            view.name: take_crop(frames[view.name].image, self._crops[view.name], view.width, view.height)
+            for view in self._views
+        }
 
     def close(self) -> None:
         """Release all cameras; calling it again does nothing."""
         for camera in self._cameras.values():
             camera.close()
-
-    def _framed(self, view: View, frame: Frame) -> Picture:
-        settings, crop = self._settings[view.name], self._crops.get(view.name)
-        crop = crop or centred_crop(settings.width, settings.height, view.width, view.height)
-        return take_crop(frame.image, crop, view.width, view.height)
 
 
 def read_frames(
@@ -137,7 +134,7 @@ def opened_cameras(settings: Mapping[str, CameraSettings]) -> Iterator[dict[str,
 
 
 def open_camera_array(
-    settings: Mapping[str, CameraSettings], views: tuple[View, ...], crops: Mapping[str, ViewCrop] | None = None
+    settings: Mapping[str, CameraSettings], views: tuple[View, ...], crops: Mapping[str, ViewCrop]
 ) -> CameraArray:
     """Open every view's camera; arguments as for `CameraArray`, errors also as for `open_cameras`.
 

@@ -31,13 +31,6 @@ class ViewCrop:
     height: Annotated[int, Meta(ge=1)]
 
 
-def centred_crop(full_width: int, full_height: int, width: int, height: int) -> ViewCrop:
-    """The largest centred rectangle of a full picture with the proportions width x height."""
-    scale = min(full_width / width, full_height / height)
-    crop_width, crop_height = round(width * scale), round(height * scale)
-    return ViewCrop((full_width - crop_width) // 2, (full_height - crop_height) // 2, crop_width, crop_height)
-
-
 def crop_around(pixels: Floats, full_width: int, full_height: int, width: int, height: int) -> ViewCrop:
     """The smallest rectangle of the proportions width x height around pixels (N, 2), inside the full picture.
 

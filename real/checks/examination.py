@@ -50,14 +50,13 @@ _PAUSES_IN_AGES = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Equipment:
-    """How to open the camera of a view and the driver, the driver's clock, and whether a ROS master is needed and
-    calibrations age."""
+    """How to open the camera of a view and the driver, the driver's clock, and whether all of it is simulated: a twin
+    needs no ROS master, and its calibration does not age."""
 
     open_camera: Callable[[View], CameraArray]
     open_driver: Callable[[SawyerSettings], SawyerDriver]
     clock: Clock
-    uses_ros: bool
-    ages: bool
+    simulated: bool
 
 
 @contextmanager
@@ -68,14 +67,13 @@ def opened_equipment(lab: Lab) -> Iterator[Equipment]:
         from tabletop_interaction.real.twin import open_twin
 
         with closing(open_twin("train", lab.views)) as twin:
-            yield Equipment(twin.camera_of, twin.connect, twin.clock, uses_ros=False, ages=False)
+            yield Equipment(twin.camera_of, twin.connect, twin.clock, simulated=True)
         return
     yield Equipment(
         lambda view: open_camera_array({view.name: lab.cameras[view.name]}, (view,), lab.crops),
         open_intera_driver,
         MonotonicClock(),
-        uses_ros=True,
-        ages=True,
+        simulated=False,
     )
 
 
@@ -97,7 +95,7 @@ def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: flo
     settings = lab.settings
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
     yield _level(lab)
-    yield from diagnosis.judge_calibrations(lab.calibrations, now, max_age_days if equipment.ages else None)
+    yield from diagnosis.judge_calibrations(lab.calibrations, now, None if equipment.simulated else max_age_days)
     yield _reach(lab, moves)
     for view in lab.views:
         yield _camera(view, equipment)
@@ -194,7 +192,7 @@ def _camera(view: View, equipment: Equipment) -> Finding:
 
 
 def _robot(settings: SawyerSettings, moves: Moves, equipment: Equipment) -> Iterator[Finding]:
-    if equipment.uses_ros:
+    if not equipment.simulated:
         try:
             yield Finding("ROS master", True, within(_MASTER_S, "the ROS master", check_master))
         except TabletopError as error:

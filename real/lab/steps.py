@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tabletop_interaction.real.calibration.arena_pose import (
 )
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.hand_eye import HandEye, Method, Sighting, base_from_sightings
-from tabletop_interaction.real.calibration.intrinsics import Intrinsics, IntrinsicsBounds, calibrate_intrinsics
+from tabletop_interaction.real.calibration.intrinsics import MAX_RMS_PX, Intrinsics, calibrate_intrinsics
 from tabletop_interaction.real.calibration.rigid import moved
 from tabletop_interaction.real.calibration.tables import TouchedPoints
 from tabletop_interaction.real.calibration.touch import RigidFit, base_from_touched
@@ -36,25 +36,8 @@ from tabletop_interaction.real.lab.file import PictureSize, RobotBase, ViewPose,
 _MIN_CORNERS = 6
 
 
-@dataclass(frozen=True, eq=False)
-class PlacedView:
-    """A camera with its fitted pose.
-
-    Attributes:
-        full: the view of the camera's full picture.
-        crop: the part of it that becomes the view's picture.
-        rms_px: reprojection error in the full picture, pixels.
-        overlay: the view's picture with the arena drawn into it, uint8 (H, W, 3) RGB.
-    """
-
-    full: View
-    crop: ViewCrop
-    rms_px: float
-    overlay: Picture
-
-
 def calibrate_cameras(
-    lab: Path, found: Mapping[str, Mapping[str, Corners]], bounds: IntrinsicsBounds | None = None
+    lab: Path, found: Mapping[str, Mapping[str, Corners]], max_rms_px: float = MAX_RMS_PX
 ) -> dict[str, Intrinsics]:
     """Fit the cameras of some views and write them to section "intrinsics"; other views keep their entries.
 
@@ -66,7 +49,7 @@ def calibrate_cameras(
     fitted = {}
     for view, corners in found.items():
         with _rejecting(view):
-            fitted[view] = calibrate_intrinsics(board, corners, cameras[view].width, cameras[view].height, bounds)
+            fitted[view] = calibrate_intrinsics(board, corners, cameras[view].width, cameras[view].height, max_rms_px)
     before = {view: entry for view, entry in (file.plain.get("intrinsics") or {}).items() if view in cameras}
     entries = {
         view: replace(each, rms_px=round(each.rms_px, 4), focal_std_px=round(each.focal_std_px, 3))
@@ -78,27 +61,29 @@ def calibrate_cameras(
 
 def calibrate_arena(
     lab: Path, pictures: Mapping[str, Picture], place: BoardPlace, max_rms_px: float = 1.0
-) -> tuple[PlacedView, ...]:
-    """Fit every camera's pose to one full picture (H, W, 3) of the board in the arena, and write section "views"."""
+) -> tuple[dict[str, ViewPose], dict[str, Picture]]:
+    """Fit every camera's pose to one full picture (H, W, 3) of the board in the arena, and write section "views".
+
+    Returns:
+        the poses, and the views' pictures with the arena drawn into them, by view.
+    """
     file = read_lab_file(lab)
     board, cameras, arena = file.board, file.cameras, file.arena
     intrinsics, size = file.intrinsics, file.picture
     if set(pictures) != set(cameras):
         raise InvalidConfiguration(f"pictures of {', '.join(pictures)} came; give one of each of {', '.join(cameras)}")
-    placed = []
+    poses, overlays, now = {}, {}, datetime.now(UTC)
     for name, camera in cameras.items():
         corners = board.find(pictures[name])
         full_size = (camera.width, camera.height)
         with _rejecting(name):
             full, rms_px = calibrate_view(name, board, corners, intrinsics[name], full_size, place, max_rms_px)
             crop = crop_around(full.project(arena_border(arena)), *full_size, size.width, size.height)
-        placed.append(PlacedView(full, crop, rms_px, _overlay(pictures[name], full, crop, size, arena)))
-    now = datetime.now(UTC)
-    entries = {
-        each.full.name: ViewPose(each.full.camera_from_arena, each.crop, round(each.rms_px, 4), now) for each in placed
-    }
+        poses[name] = ViewPose(full.camera_from_arena, crop, rms_px, now)
+        overlays[name] = _overlay(pictures[name], full, crop, size, arena)
+    entries = {name: replace(pose, rms_px=round(pose.rms_px, 4)) for name, pose in poses.items()}
     update_lab_file(lab, {"views": entries})
-    return tuple(placed)
+    return poses, overlays
 
 
 def points_to_touch(board: Board, place: BoardPlace) -> dict[str, Floats]:

@@ -14,6 +14,7 @@ from tabletop_interaction.real.arm.intera_connection import InteraModules, conne
 from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, CameraSettings
+from tabletop_interaction.real.cameras.framing import ViewCrop
 from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
 from tabletop_interaction.real.twin.stand_ins import TwinRospy, intera_stand_in
 from tabletop_interaction.real.twin.table import TwinCamera, TwinOperator, TwinShutter
@@ -72,4 +73,5 @@ def _cameras_of(views: tuple[View, ...], shutter: TwinShutter) -> CameraArray:
         {view.name: TwinCamera(view.name, shutter) for view in views},
         {view.name: CameraSettings("device", "twin", view.width, view.height) for view in views},
         views,
+        {view.name: ViewCrop(0, 0, view.width, view.height) for view in views},
     )

@@ -14,7 +14,6 @@ Metres and radians, the arm's base frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
@@ -42,26 +41,16 @@ class Capsule(NamedTuple):
     radius: float
 
 
-@dataclass(frozen=True, eq=False)
-class SelfDistances:
-    """Distances between the arm's parts.
+def self_distances(q: Floats, reach: float = np.inf) -> Floats:
+    """(T, P) float64, metres: distances between the parts of each of `PAIRS` at joint angles `q` (T, 7).
 
-    Attributes:
-        pairs: (P,) names of the compared links, one entry per pair of shapes.
-        metres: (T, P) float64; negative if shapes overlap, but not the depth of the overlap.
+    A negative distance means an overlap but is not its depth; values above `reach`, metres, are lower bounds.
     """
-
-    pairs: tuple[tuple[str, str], ...]
-    metres: Floats
-
-
-def self_distances(q: Floats, reach: float = np.inf) -> SelfDistances:
-    """Distances at joint angles `q` (T, 7); values above `reach`, metres, are lower bounds."""
     frames = joint_frames(q)
     starts = _moved(frames, _STARTS)
     vectors = _moved(frames, _ENDS) - starts
     to_blocks = [_to_block(block, frames[block.joints], starts, vectors, reach) for block in BLOCKS]
-    return SelfDistances(_PAIRS, np.concatenate([_between_capsules(starts, vectors, reach), *to_blocks], axis=1))
+    return np.concatenate([_between_capsules(starts, vectors, reach), *to_blocks], axis=1)
 
 
 def check_self_collision(commands: Floats, clearance: float) -> None:
@@ -71,10 +60,10 @@ def check_self_collision(commands: Floats, clearance: float) -> None:
         SelfCollision: names the links, the command and the smallest distance.
     """
     distances = self_distances(commands, clearance)
-    index, pair = np.unravel_index(np.argmin(distances.metres), distances.metres.shape)
-    distance = float(distances.metres[index, pair])
+    index, pair = np.unravel_index(np.argmin(distances), distances.shape)
+    distance = float(distances[index, pair])
     if not distance >= clearance:
-        one, other = distances.pairs[pair]
+        one, other = PAIRS[pair]
         raise SelfCollision(
             f"{other} would come to {distance:.3f} m from {one} in command {index} of {len(commands)}; at least "
             f"{clearance} m is accepted; nothing was moved; choose another point or other joint angles for `away`; if "
@@ -206,7 +195,8 @@ _ONE, _OTHER = np.array(
         if abs(_JOINTS[other] - _JOINTS[one]) >= _MIN_JOINTS_BETWEEN
     ]
 ).T
-_PAIRS = (
+PAIRS = (
     *((CAPSULES[one].link, CAPSULES[other].link) for one, other in zip(_ONE, _OTHER, strict=True)),
     *((block.link, CAPSULES[far].link) for block in BLOCKS for far in _compared_with(block)),
 )
+"""(P,) names of the compared links, one entry per pair of shapes."""

@@ -6,13 +6,13 @@ import pytest
 
 from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.gripping import close_fingers, grips, open_fingers
-from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, SawyerSettings
 
-SAFETY, SETTINGS = SafetySettings(), GripperSettings()
+SETTINGS = SawyerSettings()
 
 
 def _close(sawyer):
-    return close_fingers(sawyer, sawyer.clock, SAFETY, SETTINGS)
+    return close_fingers(sawyer, sawyer.clock, SETTINGS)
 
 
 def test_fingers_that_close_on_nothing_hold_nothing(sawyer):
@@ -32,7 +32,7 @@ def test_fingers_that_stop_halfway_without_a_grip_hold_nothing(sawyer):
 
 def test_closed_fingers_that_report_a_grip_hold_nothing(sawyer):
     state = replace(sawyer.gripper(), opening=0.001, gripping=True)
-    assert not grips(state, SETTINGS)
+    assert not grips(state, SETTINGS.gripper)
 
 
 @pytest.mark.parametrize("act", [open_fingers, close_fingers])
@@ -41,14 +41,14 @@ def test_a_gripper_that_never_acknowledges_is_a_fault_in_time(sawyer, act):
     sawyer.opening = 0.0 if act is open_fingers else FULL_OPENING_M
     start = sawyer.clock.now()
     with pytest.raises(RobotFault, match=r"the fingers did not reach their goal within 3\.0 s"):
-        act(sawyer, sawyer.clock, SAFETY, SETTINGS)
-    assert sawyer.clock.now() - start == pytest.approx(SETTINGS.timeout_s, abs=0.05)
+        act(sawyer, sawyer.clock, SETTINGS)
+    assert sawyer.clock.now() - start == pytest.approx(SETTINGS.gripper.timeout_s, abs=0.05)
 
 
 def test_a_gripper_in_error_is_a_fault_at_once(sawyer):
     sawyer.grip = {"error": True}
     with pytest.raises(RobotFault, match="reports an error"):
-        open_fingers(sawyer, sawyer.clock, SAFETY, SETTINGS)
+        open_fingers(sawyer, sawyer.clock, SETTINGS)
 
 
 def test_the_stop_button_during_closing_is_a_fault(sawyer):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.real.arm.motion import MotionOutcome, follow
-from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
+from tabletop_interaction.real.arm.settings import SawyerSettings
 
-SAFETY, MOTION = SafetySettings(), MotionSettings()
+SETTINGS = SawyerSettings()
 SECONDS = 2.0
 
 
@@ -18,7 +18,7 @@ def _way(sawyer):
 
 def _follow(sawyer, way):
     start = sawyer.clock.now()
-    outcome = follow(sawyer, sawyer.clock, way, SAFETY, MOTION)
+    outcome = follow(sawyer, sawyer.clock, way, SETTINGS)
     return outcome, sawyer.clock.now() - start
 
 
@@ -54,7 +54,7 @@ def test_missing_joint_states_stop_the_arm_within_a_quarter_of_a_second(sawyer):
     sawyer.clock.at(1.0, lambda: sawyer.reported.update(stamp=sawyer.clock.now()))
     outcome, seconds = _follow(sawyer, _way(sawyer))
     assert outcome is MotionOutcome.STALE_STATE
-    assert seconds == pytest.approx(1.0 + SAFETY.max_state_age_s, abs=0.025)
+    assert seconds == pytest.approx(1.0 + SETTINGS.safety.max_state_age_s, abs=0.025)
     assert sawyer.holds == 1
 
 
@@ -77,7 +77,7 @@ def test_an_arm_that_does_not_reach_its_goal_times_out_after_the_settling_time(s
     sawyer.command = lambda q: setattr(sawyer, "positions", q - 0.05)
     outcome, seconds = _follow(sawyer, _way(sawyer))
     assert outcome is MotionOutcome.TIMEOUT
-    assert seconds == pytest.approx(SECONDS + MOTION.settle_s, abs=0.05)
+    assert seconds == pytest.approx(SECONDS + SETTINGS.motion.settle_s, abs=0.05)
     assert sawyer.holds == 1
 
 

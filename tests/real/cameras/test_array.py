@@ -32,7 +32,7 @@ from tabletop_interaction.real.cameras.array import (
 )
 from tabletop_interaction.real.cameras.device import DeviceCamera
 from tabletop_interaction.real.cameras.frames import LatestFrame
-from tabletop_interaction.real.cameras.framing import ViewCrop, centred_crop, crop_around, crop_intrinsics, take_crop
+from tabletop_interaction.real.cameras.framing import ViewCrop, crop_around, crop_intrinsics, take_crop
 from tabletop_interaction.real.cameras.topic import rgb_from_message
 
 INTRINSICS = np.array([[100.0, 0, 59.5], [0, 100, 49.5], [0, 0, 1]])
@@ -77,7 +77,8 @@ class FakeCamera:
 
 
 def _array(*pictures, views=(VIEW,), settings=SETTINGS):
-    return CameraArray({view.name: FakeCamera(pictures) for view in views}, settings, views)
+    crops = {view.name: ViewCrop(0, 2, 120, 96) for view in views}
+    return CameraArray({view.name: FakeCamera(pictures) for view in views}, settings, views, crops)
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_opencv_captures_from_a_file_as_from_a_device(tmp_path):
         writer.write(_picture())
     writer.release()
     settings = {"view_0": CameraSettings("device", path, 120, 100)}
-    array = open_camera_array(settings, (VIEW,))
+    array = open_camera_array(settings, (VIEW,), {"view_0": ViewCrop(0, 2, 120, 96)})
     pictures = array.read_all(0.0)
     array.close()
     assert pictures["view_0"].shape == (40, 50, 3)
@@ -198,7 +199,7 @@ def test_cameras_of_other_names_than_the_views_are_refused():
 
 def test_closing_closes_every_camera():
     camera = FakeCamera([_picture()])
-    array = CameraArray({"view_0": camera}, SETTINGS, (VIEW,))
+    array = CameraArray({"view_0": camera}, SETTINGS, (VIEW,), {})
     array.close()
     assert camera.closed == 1
 
@@ -259,17 +260,6 @@ def test_the_crops_intrinsics_project_a_point_to_its_pixel_in_the_crop(size):
     centre = np.array([(small * columns).sum(), (small * rows).sum()]) / small.sum()
     intrinsics = crop_intrinsics(np.array([[1.0, 0, 531.3], [0, 1, 402.7], [0, 0, 1]]), crop, *size)
     np.testing.assert_allclose(centre, intrinsics[:2, 2], atol=0.02)
-
-
-@settings(deadline=None)
-@given(st.integers(50, 2000), st.integers(50, 2000))
-def test_the_centred_crop_fits_and_has_the_views_proportions(width, height):
-    crop = centred_crop(width, height, 430, 350)
-    assert crop.left >= 0
-    assert crop.top >= 0
-    assert crop.left + crop.width <= width
-    assert crop.top + crop.height <= height
-    assert abs(crop.width / crop.height - 430 / 350) < 0.05
 
 
 @settings(deadline=None)

@@ -24,7 +24,7 @@ from tabletop_interaction.real.arm.settings import (
     SafetySettings,
     SawyerSettings,
 )
-from tabletop_interaction.real.calibration.intrinsics import IntrinsicsBounds
+from tabletop_interaction.real.calibration.intrinsics import MAX_RMS_PX
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.diagnosis import (
     CALIBRATION_STEPS,
@@ -100,7 +100,7 @@ def test_a_twins_calibration_does_not_age():
 def test_the_bounds_of_residuals_are_those_of_the_calibration():
     arena = inspect.signature(calibration.calibrate_arena).parameters["max_rms_px"].default
     assert [step.max_residual for step in CALIBRATION_STEPS] == [
-        IntrinsicsBounds().max_rms_px,
+        MAX_RMS_PX,
         arena,
         Robot().max_residual_mm,
     ]
@@ -190,7 +190,7 @@ def test_an_exception_of_a_check_reaches_the_caller(error):
 
 @pytest.fixture
 def equipment(twin):
-    return Equipment(twin.camera_of, twin.connect, twin.clock, uses_ros=False, ages=False)
+    return Equipment(twin.camera_of, twin.connect, twin.clock, simulated=True)
 
 
 def _wrong(lab, equipment):
@@ -255,7 +255,9 @@ def test_without_a_master_the_robot_is_not_checked(quick_lab, equipment, monkeyp
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
     tried = []
-    found = _wrong(replace(quick_lab, views=()), replace(equipment, uses_ros=True, open_driver=tried.append))
+    young = tuple(replace(each, calibrated_at=NOW) for each in quick_lab.calibrations)
+    lab = replace(quick_lab, views=(), calibrations=young)
+    found = _wrong(lab, replace(equipment, simulated=False, open_driver=tried.append))
     assert list(found) == ["ROS master", "robot", "gripper"]
     assert "switch the robot on" in found["ROS master"].remedy
     assert tried == []

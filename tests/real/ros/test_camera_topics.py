@@ -42,7 +42,7 @@ def test_every_picture_is_newer_than_its_request(cameras, ros_lab):
 
 
 def test_pictures_of_a_still_table_show_no_motion(ros_lab):
-    cameras = open_camera_array(ros_lab.cameras, ros_lab.views)
+    cameras = open_camera_array(ros_lab.cameras, ros_lab.views, ros_lab.crops)
     pictures = wait_until_still(cameras, newer_than=time.monotonic(), timeout_s=20)
     cameras.close()
     assert list(pictures) == [view.name for view in ros_lab.views]
