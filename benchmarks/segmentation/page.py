@@ -60,7 +60,9 @@ def write_report(
     for evaluation in evaluations:
         detections = out / f"{evaluation.model}.detections.json"
         write_json(detections, _detections(evaluation, data), indent=None)
-        paths += [write_evaluation_sheet(out / f"{evaluation.model}.jpg", evaluation, data), detections]
+        rows = evaluation_rows(evaluation, data)
+        legend = _legend(max(sum(tile.shape[1] for tile in row) for row in rows))
+        paths += [write_sheet(out / f"{evaluation.model}.jpg", [[legend], *rows], quality=90), detections]
     document = {
         "set": data.describe(),
         "torch": torch.__version__,
@@ -79,13 +81,6 @@ def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
         lines = [Line("", RECALL_GRID, precision, number % COLOURS) for number, precision in enumerate(curves)]
         charts.append(LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _CHART))
     return chart_file(charts, [_ap(one) for one in evaluations])
-
-
-def write_evaluation_sheet(path: Path, evaluation: Evaluation, data: EvaluationSet) -> Path:
-    """Write a JPEG with a legend and rows of up to four best, middle and worst pictures."""
-    rows = evaluation_rows(evaluation, data)
-    legend = _legend(max(sum(tile.shape[1] for tile in row) for row in rows))
-    return write_sheet(path, [[legend], *rows], quality=90)
 
 
 def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Picture]]:

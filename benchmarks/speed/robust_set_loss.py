@@ -9,7 +9,7 @@ crops of 256 px with two masks each. Each time is the shortest of several.
 from __future__ import annotations
 
 import platform
-import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,12 +45,7 @@ class LossSpeedOptions:
 def best_ms(act: Callable[[], object], repeats: int) -> float:
     """Shortest wall-clock time of `act`, milliseconds, after one call to warm up: other load only adds time."""
     act()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        act()
-        times.append(time.perf_counter() - start)
-    return min(times) * 1000
+    return 1000 * min(timeit.repeat(act, number=1, repeat=repeats))
 
 
 def noisy_batch(seed: int, confidence: float, count: int = 32, size: int = 56) -> tuple[Tensor, Tensor]:
