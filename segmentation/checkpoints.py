@@ -69,7 +69,6 @@ def save_checkpoint(
         path: ends in `.safetensors`; its folder is made if need be.
         half: write weights as float16, half the size; BatchNorm's running statistics stay float32.
         metadata: anything that JSON can hold.
-        kind: of the network.
 
     Raises:
         CheckpointError: the path ends otherwise, or the metadata is not JSON; nothing was written.

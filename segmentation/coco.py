@@ -14,7 +14,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
@@ -69,14 +68,7 @@ class LabelSet:
 
     def objects_in(self, image_id: int) -> tuple[LabelledObject, ...]:
         """Return the objects of one picture, crowd objects included."""
-        return self._objects_by_image[image_id]
-
-    @cached_property
-    def _objects_by_image(self) -> dict[int, tuple[LabelledObject, ...]]:
-        grouped: dict[int, list[LabelledObject]] = {image.image_id: [] for image in self.images}
-        for labelled in self.objects:
-            grouped[labelled.image_id].append(labelled)
-        return {image_id: tuple(objects) for image_id, objects in grouped.items()}
+        return tuple(labelled for labelled in self.objects if labelled.image_id == image_id)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,25 +130,23 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Iterable[Masks
         images.append({"id": number, "file_name": name, "height": stack.shape[1], "width": stack.shape[2]})
         for rle in (rle_from_mask(mask) for mask in stack):
             if rle.area:
-                annotations.append(_annotation(len(annotations) + 1, number, rle))
+                is_crowd = int(rle.area < MIN_OBJECT_AREA)
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": number,
+                        "category_id": 1,
+                        "segmentation": rle.to_coco(),
+                        "bbox": list(rle.box_xywh),
+                        "area": rle.area,
+                        "iscrowd": is_crowd,
+                        "ignore": is_crowd,
+                    }
+                )
     if not annotations:
         raise InvalidLabelSet("no mask has a pixel; a label set without objects cannot be evaluated")
     document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
     write_file(path, json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n")
-
-
-def _annotation(number: int, image_id: int, rle: Rle) -> dict[str, Any]:
-    is_crowd = int(rle.area < MIN_OBJECT_AREA)
-    return {
-        "id": number,
-        "image_id": image_id,
-        "category_id": 1,
-        "segmentation": rle.to_coco(),
-        "bbox": list(rle.box_xywh),
-        "area": rle.area,
-        "iscrowd": is_crowd,
-        "ignore": is_crowd,
-    }
 
 
 def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
@@ -164,9 +154,7 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
 
     Categories are not read. Areas and boxes are computed from the masks.
 
-    Args:
-        json_path: the file.
-        images_dir: the pictures' folder; each picture must be there, in the size that the file says. None: unchecked.
+    With the pictures' folder `images_dir`, each picture must be there in the size that the file says.
 
     Raises:
         InvalidLabelSet: the file is missing or not COCO JSON; an id is missing, doubled or unknown; a mask is damaged,

@@ -124,7 +124,6 @@ def frame_difference(
         before: uint8 (H, W, 3) RGB, before the change.
         after: as `before`; exchanging the two hardly changes the mask.
         click_xy: (2,) pixel x, y; it may lie outside the picture if the window overlaps the picture.
-        config: the settings.
 
     Raises:
         InvalidPicturePair: pictures of another type or of different shapes, a click that is not two finite numbers, or
@@ -155,12 +154,8 @@ def frame_difference(
 def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfig = _DEFAULTS) -> Mask:
     """Return pixels bool (H, W) whose change neither noise, nor a shadow, nor a shift by one pixel explains.
 
-    A moved object changes both its places; a small shift changes little but the rims.
-
-    Args:
-        before: uint8 (H, W, 3) RGB.
-        after: as `before`; exchanging the two hardly changes the pixels.
-        config: the settings.
+    A moved object changes both its places; a small shift changes little but the rims. Pictures are uint8 (H, W, 3) RGB;
+    exchanging the two hardly changes the pixels.
 
     Raises:
         InvalidPicturePair: pictures of another type or of different shapes.
@@ -177,12 +172,7 @@ def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfi
 
 
 def differing_pixels(before: Picture, after: Picture) -> Mask:
-    """Find pixels bool (H, W) that differ by more than exposure and noise; shadows and shifts count as differences.
-
-    Args:
-        before: uint8 (H, W, 3) RGB.
-        after: the same view.
-    """
+    """Find pixels bool (H, W) that differ by more than exposure and noise; shadows and shifts count as differences."""
     gain, noise = _exposure(before, after, least_samples=1) or (np.ones(3, np.float32), 0.0)
     difference = cv2.GaussianBlur(after - before.astype(np.float32) * gain, (0, 0), _DIFFERING_BLUR_PX)
     limit = _DIFFERING_Z * _DIFFERING_BLURRED_NOISE * max(_DEFAULTS.least_noise, noise)

@@ -60,7 +60,7 @@ def check_pictures(paths: Sequence[Path]) -> None:
 def read_picture(path: Path, *, upright: bool) -> Picture:
     """Read a picture as uint8 (H, W, 3) RGB, without transparency, of an animation the first frame.
 
-    Grey of 16 bits becomes 8 bits: 65535 becomes 255.
+    Grey of 16 bits becomes 8 bits, 65535 becomes 255; Pillow would clip it to white.
 
     Args:
         path: any format that Pillow reads.
@@ -71,7 +71,8 @@ def read_picture(path: Path, *, upright: bool) -> Picture:
     """
     try:
         if _is_deep(path):
-            return _eight_bits(iio.imread(path, plugin="pillow", index=0, rotate=upright))
+            grey = iio.imread(path, plugin="pillow", index=0, rotate=upright).astype(np.uint32)
+            return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)
         picture = iio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=upright)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from None
@@ -139,11 +140,6 @@ def _is_deep(path: Path) -> bool:
     """Return whether a picture is grey of 16 bits; older versions of Pillow open such PNGs as 32 bits."""
     with PilImage.open(path) as opened:
         return opened.mode.startswith("I;16") or (opened.mode, opened.format) == ("I", "PNG")
-
-
-def _eight_bits(grey: np.ndarray) -> Picture:
-    """Convert 16-bit grey (H, W) to RGB (H, W, 3); Pillow would clip it to white."""
-    return np.repeat(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _unreadable(path: Path, error: Exception) -> InvalidPicture:

@@ -53,7 +53,6 @@ class InverseExample:
         now: key of the picture before.
         goal: key of the picture after.
         action: float64 (5,), a picture action (see `picture_actions`).
-        view: the camera.
         scene: of the interaction; pictures of a scene look alike. Writers with the same seed have the same scenes.
         moves: number of moves between the two pictures; the action is the first of them.
     """
@@ -84,7 +83,6 @@ def inverse_examples(
     size: tuple[int, int],
     *,
     span: int = 1,
-    cache: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InverseExamples:
     """Read the examples of a folder of interactions; new interactions are judged and decoded first.
@@ -93,15 +91,14 @@ def inverse_examples(
         folder: of recorded interactions.
         size: height and width of the pictures.
         span: most moves between the two pictures of an example; the original has 1.
-        cache: folder of the shrunk pictures; None means `inverse-<height>x<width>` in `folder`.
         progress: called with the number of judged interactions and the number of all that held something.
 
     Raises:
         UnreadableRecords, ForeignFolder: as `open_interactions`.
         NoExamples: too few interactions moved something.
-        InvalidPictureStore: the cache's folder of pictures holds something else.
+        InvalidPictureStore: the folder of shrunk pictures holds something else.
     """
-    place = Path(folder) / f"inverse-{size[0]}x{size[1]}" if cache is None else Path(cache)
+    place = Path(folder) / f"inverse-{size[0]}x{size[1]}"
     held = [row for row in open_interactions(folder, columns=()) if row.grasped]
     _check_enough(folder, len(held), "held something")
     moved = _judged(folder, held, place, size, progress or (lambda done, total: None))

@@ -185,9 +185,7 @@ def point_of(shares: Floats, cell: int) -> tuple[float, float]:
 def shares_of_angles(angles: Floats, bins: int) -> Floats32:
     """Share each angle between the two nearest bins around the half circle: float32 (N, bins), each sums to 1.
 
-    Args:
-        angles: (N,) radians, of lines; bin k is centred at k pi / bins.
-        bins: number of bins.
+    Angles (N,) are those of lines, radians; bin k is centred at k pi / bins.
     """
     apart = (angles[:, None] / (math.pi / bins) - np.arange(bins) + bins / 2) % bins - bins / 2
     return np.asarray(np.maximum(0, 1 - np.abs(apart)), np.float32)

@@ -52,7 +52,6 @@ class InverseErrors:
     """Errors over examples.
 
     Attributes:
-        examples: number of examples.
         pick_cm: mean distance on the table between predicted and carried-out pick.
         pick_median_cm: median of this distance.
         place_cm: mean distance of the place.
@@ -96,18 +95,12 @@ def train_inverse(
     callback: StepCallback[InverseReport] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Train an inverse model, or resume a stopped run with the same examples and configuration.
+    """Train an inverse model, or resume a stopped run; returns the path of the checkpoint.
 
     Args:
         examples: of `inverse_examples`, with the configuration's size and span.
-        out: folder of the run: new, empty, or of a stopped run. A finished run stays as it is.
-        config: of the training.
-        options: see `InverseRunOptions`.
-        callback: see `StepCallback`.
+        out: new, empty, or of a stopped run with the same examples and configuration; a finished run stays as it is.
         progress: called in the end, after each held-out example, with its number from 1 and the number of all.
-
-    Returns:
-        the path of the checkpoint.
 
     Raises:
         NoExamples: all examples are of one scene; nothing was written.
@@ -160,13 +153,9 @@ def model_errors(
     pictures: PictureStore,
     progress: Callable[[int, int], None] | None = None,
 ) -> InverseErrors:
-    """Compute the errors of the likeliest actions.
+    """Compute the errors of the likeliest actions on one or more examples; `model` is in evaluation mode.
 
-    Args:
-        model: in evaluation mode.
-        examples: one or more.
-        pictures: of the examples.
-        progress: called after each example with the number done and the number of all.
+    `progress` is called after each example with the number done and the number of all.
     """
     actions = []
     for example in examples:

@@ -82,7 +82,6 @@ def average_precision(
     Perfect detections give 1, no detections 0. Objects that are not labelled become false positives.
 
     Args:
-        label_set: the truth.
         detections: by image id, for every picture of the set; empty where nothing was found.
         min_object_area: objects of fewer pixels are treated as crowd.
 

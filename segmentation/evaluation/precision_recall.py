@@ -56,7 +56,6 @@ def precision_recall(matches: Matches, iou: float, picture_weights: Floats | Non
     The precision at a recall is the highest at that recall or beyond.
 
     Args:
-        matches: of the detections.
         iou: one of `IOU_THRESHOLDS`.
         picture_weights: (P,) how often each picture counts, by default once; twice is the same as two copies.
 
@@ -111,10 +110,8 @@ def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float =
     without any object are left out.
 
     Args:
-        matches: of an `AveragePrecision`.
         samples: number of draws, at least 1.
         level: share of the draws inside the interval, in (0, 1).
-        seed: of the draws.
 
     Raises:
         ValueError: samples or level is outside its range, or no draw holds an object.

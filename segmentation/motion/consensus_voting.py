@@ -81,13 +81,7 @@ class _Graph:
 
 
 def consensus(frames: Bytes, saliency: Saliency, config: VotingConfig) -> Floats32:
-    """Vote on how likely each pixel belongs to an object: (T, H, W) float32 in 0 to 1.
-
-    Args:
-        frames: uint8 (T, H, W, 3) RGB.
-        saliency: votes and trust (T, H, W) of these frames.
-        config: see `VotingConfig`.
-    """
+    """Vote on how likely each pixel of (T, H, W, 3) RGB frames belongs to an object: (T, H, W) float32 in 0 to 1."""
     labels = superpixels(frames, config)
     graph = _graph(frames, labels, config)
     weight = _means(saliency.trust, labels)

@@ -78,11 +78,8 @@ _DEFAULTS = MotionConfig()
 def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
     """Segment moving objects in every frame right before or after a movement.
 
-    Objects that move while they touch each other become one mask.
-
-    Args:
-        frames: uint8 (T, H, W, 3) RGB, T of 2 or more, of one still camera.
-        config: the settings.
+    Objects that move while they touch each other become one mask. Frames are uint8 (T, H, W, 3) RGB, T of 2 or more, of
+    one still camera.
 
     Raises:
         InvalidClip: frames of another type or shape, or only one.

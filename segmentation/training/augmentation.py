@@ -102,16 +102,7 @@ def recoloured(image: Picture, rng: np.random.Generator, brightness: float, tint
 
 
 def printed(image: Picture, kept: Mask, rng: np.random.Generator) -> Picture:
-    """Draw a print on the whole table.
-
-    Args:
-        image: uint8 (H, W, 3) RGB.
-        kept: bool (H, W), pixels that are not table and stay.
-        rng: random numbers.
-
-    Returns:
-        uint8 (H, W, 3), a new picture.
-    """
+    """Copy a picture uint8 (H, W, 3) RGB and draw a print on the table, which is all but the pixels `kept` (H, W)."""
     ground = image.copy() if rng.random() < 0.5 else np.full_like(image, rng.integers(0, 256, 3))
     sheet = _shapes_on(ground, rng).astype(np.float32)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -99,10 +99,7 @@ def batches(sampler: MakesBatches[BatchT_co], seed: int, numbers: range, size: i
 def drawn_batch(batch: Batch, grid: MaskGrid, predicted: Bools | None = None) -> Picture:
     """Draw a sheet uint8 (H, W, 3), six crops a row: labels green, predicted masks pink, score positions as dots.
 
-    Args:
-        batch: the crops.
-        grid: of its masks.
-        predicted: (N, M, M) bool, the network's masks for `batch.positions`; None draws none.
+    `predicted` are the network's masks for `batch.positions`, (N, M, M) bool.
     """
     tiles = []
     for number, image in enumerate(batch.images.permute(0, 2, 3, 1).numpy()):

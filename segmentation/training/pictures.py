@@ -34,12 +34,10 @@ class PictureStore(Mapping[str, Picture]):
     `store[key]` is uint8 (height, width, 3) RGB, a read-only view of the file.
 
     Attributes:
-        folder: where they are.
         places: by key: first byte, height and width.
         pixels: (bytes,) uint8, the mapped file.
     """
 
-    folder: Path
     places: Mapping[str, tuple[int, int, int]]
     pixels: Bytes
 
@@ -63,14 +61,14 @@ def open_pictures(folder: str | os.PathLike[str]) -> PictureStore:
     folder = Path(folder)
     if not (folder / _INDEX).exists():
         _check_free(folder)
-        return PictureStore(folder, {}, np.zeros(0, np.uint8))
+        return PictureStore({}, np.zeros(0, np.uint8))
     places = _read_index(folder / _INDEX)
     needed, pixels = _end(places), folder / _PIXELS
     found = pixels.stat().st_size if pixels.exists() else 0
     if found < needed:
         raise InvalidPictureStore(f"{pixels} has {found} bytes of {needed}; remove {folder}, it will be made again")
     mapped = np.memmap(pixels, np.uint8, "r", shape=(needed,)) if needed else np.zeros(0, np.uint8)
-    return PictureStore(folder, places, mapped)
+    return PictureStore(places, mapped)
 
 
 def add_pictures(folder: str | os.PathLike[str], pictures: Iterable[tuple[str, Picture]]) -> PictureStore:

@@ -147,23 +147,17 @@ def train(
     minutes: float | None = None,
     callback: StepCallback[StepReport] | None = None,
 ) -> Path:
-    """Train a segmentation network, or resume a stopped run with the same examples and configuration.
+    """Train a segmentation network, or resume a stopped run; returns the path of the checkpoint.
 
     Args:
-        examples: to learn from.
-        out: folder of the run: new, empty, or of a stopped run. A finished run stays as it is.
+        out: new, empty, or of a stopped run with the same examples and configuration; a finished run stays as it is.
         config: `steps` is replaced when `minutes` are given.
-        options: see `RunOptions`.
         minutes: about how long to train: the number of steps is estimated from the first few.
-        callback: see `StepCallback`.
-
-    Returns:
-        the path of the checkpoint.
 
     Raises:
-        TrainingError: the minutes are not a positive number, the state is damaged, or the training diverges.
-        ForeignFolder: the folder holds something else, or a run with other examples or another configuration.
         NoExamples: no example shows an object; nothing was written.
+        TrainingError: the minutes are not a positive number, or as of `TrainingRun.complete`.
+        ForeignFolder, DiskFull: as of `TrainingRun.complete`.
     """
     out, options = Path(out), options or RunOptions()
     check_minutes(minutes)
@@ -205,16 +199,9 @@ def check_minutes(minutes: float | None) -> None:
 
 
 def check_run_folder(out: Path, config: OptimiserConfig, fingerprint: str | None, *, any_steps: bool) -> int | None:
-    """Check that a run can begin or resume in a folder.
+    """Check that a run can begin or resume in a folder; returns the steps of the run that began there, if any.
 
-    Args:
-        out: the folder.
-        config: of the run.
-        fingerprint: of its examples; None does not compare them.
-        any_steps: do not compare the number of steps.
-
-    Returns:
-        the number of steps of the run that began there; None for a new folder.
+    The number of steps is not compared with `any_steps`, nor the examples if their fingerprint is None.
 
     Raises:
         ForeignFolder: it holds something else or another run.

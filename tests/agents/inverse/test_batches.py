@@ -1,5 +1,6 @@
-"""Batches depend on their number alone, and what is done to a pair is done to its action."""
+"""Batches depend on their number only, and a pair and its action are warped alike."""
 
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -16,7 +17,7 @@ SMALL = InverseModelConfig(height=88, width=104, channels=8)
 
 @pytest.fixture(scope="module")
 def source(moves, tmp_path_factory):
-    return inverse_examples(moves, SMALL.size, cache=tmp_path_factory.mktemp("cache") / "there")
+    return inverse_examples(shutil.copytree(moves, tmp_path_factory.mktemp("copy") / "records"), SMALL.size)
 
 
 def sampler(source, augmentation):

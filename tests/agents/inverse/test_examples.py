@@ -1,4 +1,4 @@
-"""What recorded interactions teach an inverse model, and what they do not."""
+"""Recorded interactions as examples for an inverse model."""
 
 import shutil
 
@@ -17,7 +17,12 @@ SIZE = (88, 104)
 
 @pytest.fixture(scope="module")
 def examples(moves, tmp_path_factory):
-    return inverse_examples(moves, SIZE, cache=tmp_path_factory.mktemp("cache") / "there")
+    return inverse_examples(shutil.copytree(moves, tmp_path_factory.mktemp("copy") / "records"), SIZE)
+
+
+@pytest.fixture
+def records(moves, tmp_path):
+    return shutil.copytree(moves, tmp_path / "records")
 
 
 def square_xy(picture):
@@ -44,27 +49,27 @@ def test_the_action_picks_the_square_where_it_is_and_places_it_where_it_goes(exa
         assert np.abs(square_xy(goal) - example.action[3:5]).max() < 1.5
 
 
-def test_what_was_judged_once_is_neither_judged_nor_decoded_again(moves, tmp_path, monkeypatch):
-    first = inverse_examples(moves, SIZE, cache=tmp_path / "cache")
+def test_judged_interactions_are_not_judged_again(records, monkeypatch):
+    first = inverse_examples(records, SIZE)
     monkeypatch.setattr(module, "differing_regions", None)
-    again = inverse_examples(moves, SIZE, cache=tmp_path / "cache")
+    again = inverse_examples(records, SIZE)
     assert [one.now for one in first.examples] == [one.now for one in again.examples]
 
 
-def test_a_kill_between_pictures_and_judgement_costs_a_chunk_and_breaks_nothing(moves, tmp_path):
-    whole = inverse_examples(moves, SIZE, cache=tmp_path / "cache")
-    lines = tmp_path / "cache" / "judged.jsonl"
+def test_a_kill_between_pictures_and_judgements_costs_a_chunk_only(records):
+    whole = inverse_examples(records, SIZE)
+    lines = records / f"inverse-{SIZE[0]}x{SIZE[1]}" / "judged.jsonl"
     kept = lines.read_bytes().splitlines(keepends=True)
     lines.write_bytes(b"".join(kept[:4]) + kept[4][:10])
-    again = inverse_examples(moves, SIZE, cache=tmp_path / "cache")
+    again = inverse_examples(records, SIZE)
     assert len(again.pictures) == len(whole.pictures)
     assert [one.action.tolist() for one in again.examples] == [one.action.tolist() for one in whole.examples]
     assert lines.read_bytes().splitlines(keepends=True) == kept
 
 
-def test_a_span_adds_pairs_whose_first_move_still_holds(moves, tmp_path):
-    """The table has one square: whatever is put down is picked up again, so that no longer pair is kept."""
-    single, longer = (inverse_examples(moves, SIZE, span=span, cache=tmp_path / "cache") for span in (1, 3))
+def test_a_span_adds_no_pairs_that_move_one_object_twice(records):
+    # The table has one square, which each move picks up again.
+    single, longer = (inverse_examples(records, SIZE, span=span) for span in (1, 3))
     assert len(longer.examples) == len(single.examples)
 
 

@@ -1,6 +1,7 @@
 """Training of an inverse model: overfitting, stopping and resuming, and its errors against a fixed prior's."""
 
 import json
+import shutil
 import signal
 from dataclasses import replace
 
@@ -42,7 +43,7 @@ TINY = InverseTrainingConfig(steps=4, batch_size=2, held_out=0.3, model=replace(
 
 @pytest.fixture(scope="module")
 def tiny(moves, tmp_path_factory):
-    return inverse_examples(moves, TINY.model.size, cache=tmp_path_factory.mktemp("tiny") / "there")
+    return inverse_examples(shutil.copytree(moves, tmp_path_factory.mktemp("copy") / "records"), TINY.model.size)
 
 
 def test_a_model_trained_on_six_moves_repeats_them(tiny, painted_table):
