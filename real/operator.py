@@ -57,13 +57,7 @@ class Unattended:
 
 
 class AtConsole:
-    """A person at the terminal, who reads instructions and presses Enter.
-
-    Args:
-        background: name of the table's surface.
-        ask: function that asks the person; the terminal by default.
-        scene: objects to lay, for the instruction.
-    """
+    """A person at the terminal, who reads instructions and presses Enter; `scene` names the objects to lay."""
 
     def __init__(
         self, background: str = "table", ask: Ask | None = None, scene: str = "other objects than before"

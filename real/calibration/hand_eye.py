@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
@@ -186,7 +187,7 @@ def _parts(transforms: Floats) -> tuple[list[Floats], list[Floats]]:
     return list(transforms[:, :3, :3]), list(transforms[:, :3, 3])
 
 
-def _proper(rotation: Floats, translation: Floats) -> Floats:
+def _proper(rotation: ArrayLike, translation: ArrayLike) -> Floats:
     """The rigid transform of a solver, whose rotation may be orthogonal to a few digits only."""
     return rigid(Rotation.from_matrix(rotation).as_matrix(), translation)
 

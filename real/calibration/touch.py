@@ -66,15 +66,10 @@ def fit_rigid(source: Floats, target: Floats) -> RigidFit:
 
 
 def base_from_touched(arena_points: Floats, base_points: Floats, max_residual: float = 0.003) -> RigidFit:
-    """`base_from_arena` from points touched with the gripper's tip.
-
-    Args:
-        arena_points: (N, 3) float64, the points in the arena's frame, metres.
-        base_points: (N, 3) float64, the positions of the tip that the robot reports, metres.
-        max_residual: largest accepted distance of any point, metres.
+    """`base_from_arena` from points (N, 3) in the arena and positions (N, 3) of the gripper's tip on them, metres.
 
     Raises:
-        CalibrationRejected: the points do not determine a pose, or a distance is above the bound.
+        CalibrationRejected: the points do not determine a pose, or one is more than `max_residual` metres off.
     """
     fit = fit_rigid(arena_points, base_points)
     worst = int(fit.residuals.argmax())

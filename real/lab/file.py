@@ -170,18 +170,11 @@ class LabFile:
     @property
     def full_views(self) -> dict[str, View]:
         """Views of the cameras' full pictures, from the sections "cameras", "intrinsics" and "views"."""
-        poses, intrinsics = self.poses, self.intrinsics
-        return {
-            name: View(
-                name,
-                camera.height,
-                camera.width,
-                intrinsics[name].matrix,
-                poses[name].camera_from_arena,
-                intrinsics[name].distortion,
-            )
-            for name, camera in self.cameras.items()
-        }
+        poses, intrinsics, views = self.poses, self.intrinsics, {}
+        for name, camera in self.cameras.items():
+            lens, pose = intrinsics[name], poses[name].camera_from_arena
+            views[name] = View(name, camera.height, camera.width, lens.matrix, pose, lens.distortion)
+        return views
 
     @property
     def robot(self) -> RobotBase:
@@ -264,9 +257,7 @@ def read_lab_file(path: Path) -> LabFile:
 def update_lab_file(path: Path, sections: Mapping[str, Any]) -> None:
     """Replace whole sections of a lab file, or make the file; all other sections stay as they are.
 
-    Args:
-        path: of the lab file.
-        sections: by name: the section's dataclass, its entries by view, or plain data.
+    A section is given as its dataclass, as its entries by view, or as plain data.
 
     Raises:
         InvalidConfiguration: the existing file is not a lab file; nothing was written.

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
@@ -35,7 +34,7 @@ class Calibration:
     what: str
     calibrated_at: datetime
     residual: float
-    unit: Literal["px", "mm"]
+    unit: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +102,9 @@ def _check_order(file: LabFile) -> None:
 
 
 def _calibrations(file: LabFile) -> tuple[Calibration, ...]:
-    robot = file.robot
-    return (
-        *(
-            Calibration(f"intrinsics of {name}", in_utc(each.calibrated_at), each.rms_px, "px")
-            for name, each in file.intrinsics.items()
-        ),
-        *(
-            Calibration(f"pose of {name}", in_utc(each.calibrated_at), each.rms_px, "px")
-            for name, each in file.poses.items()
-        ),
-        Calibration("base of the robot", in_utc(robot.calibrated_at), robot.rms_mm, "mm"),
-    )
+    parts = [
+        *((f"intrinsics of {name}", each.calibrated_at, each.rms_px, "px") for name, each in file.intrinsics.items()),
+        *((f"pose of {name}", each.calibrated_at, each.rms_px, "px") for name, each in file.poses.items()),
+        ("base of the robot", file.robot.calibrated_at, file.robot.rms_mm, "mm"),
+    ]
+    return tuple(Calibration(what, in_utc(time), residual, unit) for what, time, residual, unit in parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,25 +16,25 @@ from tabletop_interaction.simulation import SimulationBackend
 _FRAME_S = 0.2
 
 
+@dataclass(eq=False)
 class TwinShutter:
     """Takes the pictures of all views together when the first view needs a newer one."""
 
-    def __init__(self, table: SimulationBackend, robot: TwinRobot, clock: TwinClock) -> None:
-        self._table = table
-        self._robot = robot
-        self._clock = clock
-        self._pictures: Pictures = {}
-        self._stamp = -1.0
+    table: SimulationBackend
+    robot: TwinRobot
+    clock: TwinClock
+    _pictures: Pictures = field(default_factory=dict)
+    _stamp: float = -1.0
 
     def read(self, view: str, newer_than: float, timeout_s: float) -> Frame:
         """See `Camera.read`; returns at once, or raises CameraFault if the camera is unplugged."""
-        if view in self._robot.faults.unplugged_views:
+        if view in self.robot.faults.unplugged_views:
             raise CameraFault(
                 f"camera {view} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
             )
         if self._stamp <= newer_than:
-            self._clock.sleep(_FRAME_S)
-            self._pictures, self._stamp = self._table.observe(), time.monotonic()
+            self.clock.sleep(_FRAME_S)
+            self._pictures, self._stamp = self.table.observe(), time.monotonic()
         return Frame(self._pictures[view], self._stamp)
 
 
