@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from tabletop_interaction.agents.learning.actor import check_environment, open_actor
+from tabletop_interaction.agents.learning.actor import check_environment
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.learner import Update, first_network, open_learner, watched
-from tabletop_interaction.agents.learning.loop import NewestNetwork, OneProcess, Workers, learn
+from tabletop_interaction.agents.learning.learner import Update, first_network, watched
+from tabletop_interaction.agents.learning.loop import NewestNetwork, Workers, learn, open_one_process
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
     RunFolder,
-    began_at,
     check_run,
     lock_run,
     open_run,
@@ -75,36 +73,23 @@ def _learn(
     terminal: Terminal,
 ) -> None:
     """Learn, or resume, with bars, TensorBoard's curves and evaluations."""
-    began, first = began_at(folder), len(read_history(folder))
     evaluations = Evaluations(folder, held_out, asked.evaluate_every, config.interactions)
-    curves, display = Curves(folder, first), LearningDisplay(config, folder)
+    curves, display = Curves(folder, len(read_history(folder))), LearningDisplay(config, folder)
     with terminal.showing(display.progress):
         try:
             watched(config, folder, display.watched, backend)
-            with _opened_workers(asked, config, folder, display, began, backend) as workers:
-                learn(config, folder, workers, _Callback(display, curves, evaluations, workers), began)
+            with _opened_workers(asked, config, folder, display, backend) as workers:
+                learn(config, folder, workers, _Callback(display, curves, evaluations, workers))
         finally:
             curves.close()
 
 
-@contextmanager
 def _opened_workers(
-    asked: LearnSession,
-    config: LearningConfig,
-    folder: RunFolder,
-    display: LearningDisplay,
-    began: float,
-    backend: str | Backend,
-) -> Iterator[Workers]:
+    asked: LearnSession, config: LearningConfig, folder: RunFolder, display: LearningDisplay, backend: str | Backend
+) -> AbstractContextManager[Workers]:
     if asked.workers:
-        with open_ray_workers(
-            config, folder, asked.workers, began, address=asked.address, device=asked.device
-        ) as workers:
-            yield workers
-        return
-    learner = open_learner(config, folder, asked.device, backend)
-    with open_actor(config, folder, len(read_history(folder)), backend=backend) as actor:
-        yield OneProcess(actor, learner, began, display.stepped)
+        return open_ray_workers(config, folder, asked.workers, address=asked.address, device=asked.device)
+    return open_one_process(config, folder, backend=backend, device=asked.device, on_step=display.stepped)
 
 
 class _Callback:
@@ -117,7 +102,7 @@ class _Callback:
         self._workers = workers
 
     def interacted(self, line: HistoryLine) -> None:
-        self._display.interacted(line, int(getattr(self._workers, "deaths", 0)))
+        self._display.interacted(line, self._workers.deaths)
         self._curves.interacted(line)
 
     def updated(self, update: Update, network: NewestNetwork) -> None:

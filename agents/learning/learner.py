@@ -96,16 +96,13 @@ class Learner:
         has_learned = self._trainer.step_number > 0 or self._config.model is not None
         return self._average if has_learned else None
 
-    def update(
-        self, interactions: Sequence[LabelledInteraction], began: float, on_step: OnStep | None = None
-    ) -> Update:
+    def update(self, interactions: Sequence[LabelledInteraction], on_step: OnStep | None = None) -> Update:
         """Add interactions, learn from all so far, and save the state.
 
         Without an example of an object no step is made; later updates make up for it.
 
         Args:
             interactions: those since the last update.
-            began: `time.time()` when the run began, without its pauses.
             on_step: called after each step with steps made and steps planned.
         """
         if interactions:
@@ -114,7 +111,7 @@ class Learner:
         self.interactions += len(interactions)
         examples = self._examples.example_set(self._passive)
         reports = list(self._learn(examples, on_step)) if examples.objects else []
-        self.last_update = self._summary(examples, reports, time.time() - began)
+        self.last_update = self._summary(examples, reports, time.time() - self._folder.began)
         self._save(self.last_update)
         return self.last_update
 

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
-from tabletop_interaction.agents.learning.actor import Actor
+from tabletop_interaction.agents.learning.actor import Actor, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.learner import Learner, OnStep, Update
+from tabletop_interaction.agents.learning.learner import Learner, OnStep, Update, open_learner
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
     LabelledInteraction,
@@ -34,6 +35,7 @@ from tabletop_interaction.agents.learning.run_folder import (
     label_again,
     read_history,
 )
+from tabletop_interaction.envs import Backend
 from tabletop_interaction.segmentation.network import DeepMask
 
 NewestNetwork = Callable[[], DeepMask | None]
@@ -60,6 +62,10 @@ class Workers(Protocol):
     def network(self) -> DeepMask | None:
         """The newest network, in evaluation mode on the CPU or the learner's device; None before the first step."""
 
+    @property
+    def deaths(self) -> int:
+        """Processes that died and were replaced."""
+
     def interact(self) -> LabelledInteraction:
         """The next interaction, chosen with the newest network at its beginning."""
 
@@ -70,15 +76,12 @@ class Workers(Protocol):
         """Updates that are done and were not yielded before; `wait` for all that were begun."""
 
 
-def learn(
-    config: LearningConfig, folder: RunFolder, workers: Workers, callback: LearningCallback, began: float
-) -> None:
+def learn(config: LearningConfig, folder: RunFolder, workers: Workers, callback: LearningCallback) -> None:
     """Run Algorithm 1 to its end, or resume it.
 
     Args:
         config, folder: of the run, opened by `open_run`.
         workers: act and learn; in the state on disk.
-        began: see `began_at`.
     """
 
     def report(*, wait: bool) -> None:
@@ -92,45 +95,44 @@ def learn(
         # Pre-training on passive data; a network to start from is recorded as it is.
         workers.begin_update([])
     report(wait=True)
-    waiting: list[LabelledInteraction] = []
-    taken = learned.interactions if learned else 0
-    for interaction in _interactions(config, folder, workers, taken, callback, began):
-        waiting.append(interaction)
-        taken += 1
-        if taken % config.update_interval == 0 or taken == config.interactions:
-            workers.begin_update(waiting)
-            waiting = []
+    gathered: list[LabelledInteraction] = []
+    already = learned.interactions if learned else 0
+    for number, interaction in enumerate(_interactions(config, folder, workers, already, callback), already + 1):
+        gathered.append(interaction)
+        if number % config.update_interval == 0 or number == config.interactions:
+            workers.begin_update(gathered)
+            gathered = []
         report(wait=False)
     report(wait=True)
 
 
 def _interactions(
-    config: LearningConfig, folder: RunFolder, workers: Workers, taken: int, callback: LearningCallback, began: float
+    config: LearningConfig, folder: RunFolder, workers: Workers, already: int, callback: LearningCallback
 ) -> Iterator[LabelledInteraction]:
-    """What the learner has not learned from: first the rest of the history, then new interactions."""
+    """What the learner, which knows the first `already` ones, lacks: the rest of the history, then new interactions."""
     history = read_history(folder)
-    behind = [line.id for line in history[taken:]]
+    behind = [line.id for line in history[already:]]
     again = {one.id: one for one in label_again(folder, behind)}
     yield from (again[id_] for id_ in behind)
     for number in range(len(history) + 1, config.interactions + 1):
         interaction = workers.interact()
-        callback.interacted(append_to_history(folder, interaction.line, number, time.time() - began))
+        callback.interacted(append_to_history(folder, interaction.line, number, time.time() - folder.began))
         yield interaction
 
 
 class OneProcess:
-    """`Workers` in this process: one actor and the learner take turns.
+    """`Workers` in this process: one actor and the learner take turns; made by `open_one_process`.
 
     Args:
         actor, learner: of the run; the learner in its state on disk.
-        began: see `began_at`.
         on_step: called after each training step with steps made and steps planned.
     """
 
-    def __init__(self, actor: Actor, learner: Learner, began: float, on_step: OnStep | None = None) -> None:
+    deaths = 0
+
+    def __init__(self, actor: Actor, learner: Learner, on_step: OnStep | None = None) -> None:
         self._actor = actor
         self._learner = learner
-        self._began = began
         self._on_step = on_step
         self._finished: list[Update] = []
         actor.use(learner.network)
@@ -151,10 +153,28 @@ class OneProcess:
 
     def begin_update(self, interactions: list[LabelledInteraction]) -> None:
         """Learn, and choose with the new network from now on."""
-        self._finished.append(self._learner.update(interactions, self._began, self._on_step))
+        self._finished.append(self._learner.update(interactions, self._on_step))
         self._actor.use(self._learner.network)
 
     def finished_updates(self, *, wait: bool) -> Iterator[Update]:
         """Every update that was begun is finished."""
         finished, self._finished = self._finished, []
         return iter(finished)
+
+
+@contextmanager
+def open_one_process(
+    config: LearningConfig,
+    folder: RunFolder,
+    *,
+    backend: str | Backend | None = None,
+    device: str = "cpu",
+    on_step: OnStep | None = None,
+) -> Iterator[OneProcess]:
+    """Open the learner in its state on disk, and the actor; a `backend` replaces the configuration's.
+
+    Errors as `open_learner` and `open_actor`.
+    """
+    learner = open_learner(config, folder, device, backend)
+    with open_actor(config, folder, len(read_history(folder)), backend=backend) as actor:
+        yield OneProcess(actor, learner, on_step)

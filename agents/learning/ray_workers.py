@@ -15,7 +15,6 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,11 +45,11 @@ _SEALING_S = 30
 class RemoteActor:
     """An `Actor` in a process of its own; Ray turns it into an actor."""
 
-    def __init__(self, config: LearningConfig, path: str, already_there: int, number: int) -> None:
+    def __init__(self, config: LearningConfig, folder: RunFolder, already_there: int, number: int) -> None:
         torch.set_num_threads(1)
         self._network = first_network(config).eval()
         self._version = -1
-        self._actor: Actor = open_actor(config, RunFolder(Path(path)), already_there, number)
+        self._actor: Actor = open_actor(config, folder, already_there, number)
 
     def interact(self, version: int, weights: list[Any]) -> LabelledInteraction:
         """Act once with the weights of a version; `weights` holds a reference, fetched when the version is new."""
@@ -79,14 +78,14 @@ class RemoteActor:
 class RemoteLearner:
     """The `Learner` in a process of its own; Ray turns it into an actor."""
 
-    def __init__(self, config: LearningConfig, path: str, device: str, threads: int) -> None:
+    def __init__(self, config: LearningConfig, folder: RunFolder, device: str, threads: int) -> None:
         # Ray would give it one thread.
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
-        self._learner: Learner = open_learner(config, RunFolder(Path(path)), device)
+        self._learner: Learner = open_learner(config, folder, device)
 
-    def update(self, interactions: list[LabelledInteraction], began: float) -> tuple[Update, Weights]:
+    def update(self, interactions: list[LabelledInteraction]) -> tuple[Update, Weights]:
         """Learn; the weights stay in the object store until an actor fetches them."""
-        update = self._learner.update(interactions, began)
+        update = self._learner.update(interactions)
         return update, self.weights()
 
     def weights(self) -> Weights:
@@ -107,14 +106,13 @@ class RayWorkers:
     """
 
     def __init__(
-        self, ray: Any, config: LearningConfig, folder: RunFolder, actors: int, options: tuple[str, int], began: float
+        self, ray: Any, config: LearningConfig, folder: RunFolder, actors: int, options: tuple[str, int]
     ) -> None:
         self._ray = ray
         self._config = config
         self._folder = folder
         self._actors = actors
         self._options = options
-        self._began = began
         self._calls = RayCalls(ray)
         self._known = {line.id for line in read_history(folder)}
         self._already_there = len(self._known)
@@ -224,16 +222,16 @@ class RayWorkers:
         # Spread over the nodes: a node that dies takes few with it.
         options = {"num_cpus": self._cpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         actor = self._ray.remote(**options)(RemoteActor)
-        return actor.remote(self._config, str(self._folder.path), self._already_there, self._started)
+        return actor.remote(self._config, self._folder, self._already_there, self._started)
 
     def _open_learner(self) -> None:
         """Start a learner, again if the cluster places it on a node that is already dead."""
         self._learned: Update | None
         gpus = 1 if self._options[0] == "cuda" else 0
-        found = DIED
+        found: Any = DIED
         while found is DIED:
             remote = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0)(RemoteLearner)
-            self._learner = remote.remote(self._config, str(self._folder.path), *self._options)
+            self._learner = remote.remote(self._config, self._folder, *self._options)
             self._weights, self._version = self._learner.weights.remote(), self._version + 1
             found = self._calls.result(self._learner, self._learner.last_update.remote())
         self._learned = found
@@ -241,7 +239,7 @@ class RayWorkers:
     def _start_learning(self) -> None:
         if self._to_learn and self._learner not in self._calls.actors.values():
             update = self._learner.update.options(num_returns=2)
-            done, self._next_weights = update.remote(self._to_learn[0], self._began)
+            done, self._next_weights = update.remote(self._to_learn[0])
             self._calls.actors[done] = self._learner
 
     def _take_update(self, update: Any) -> None:
@@ -269,7 +267,6 @@ def open_ray_workers(
     config: LearningConfig,
     folder: RunFolder,
     actors: int,
-    began: float,
     *,
     address: str | None = None,
     device: str = "cpu",
@@ -294,7 +291,7 @@ def open_ray_workers(
             raise InvalidConfiguration(
                 f"{actors} workers and the learner need {actors + 1} CPUs; the cluster has {cpus}; use fewer workers"
             )
-        workers = RayWorkers(ray, config, RunFolder(folder.path.resolve()), actors, (device, threads), began)
+        workers = RayWorkers(ray, config, RunFolder(folder.path.resolve(), folder.began), actors, (device, threads))
         try:
             yield workers
         finally:

@@ -111,10 +111,12 @@ class RunFolder:
     Attributes:
         labels: where `label_folder` looks for the labels.
         evaluations: figures and pictures by number of interactions.
+        began: `time.time()` at which the run would have begun without its pauses; set by `open_run`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, began: float = 0.0) -> None:
         self.path = path
+        self.began = began
         self.request = path / "learn.json"
         self.watched = path / "watched"
         self.records = path / "records"
@@ -166,6 +168,8 @@ def open_run(path: Path, config: LearningConfig, others: Mapping[str, Any] | Non
     for file in (folder.history, folder.updates):
         repair_json_lines(file)
     _complete_history(folder)
+    seconds = [line["seconds"] for file in (folder.history, folder.updates) for line in read_json_lines(file)[-1:]]
+    folder.began = time.time() - max(seconds, default=0.0)
     return folder
 
 
@@ -179,12 +183,6 @@ def append_to_history(folder: RunFolder, line: HistoryLine, number: int, seconds
     line = replace(line, number=number, seconds=round(seconds, 2))
     append_json_line(folder.history, asdict(line))
     return line
-
-
-def began_at(folder: RunFolder) -> float:
-    """`time.time()` at which the run would have begun without its pauses."""
-    seconds = [line["seconds"] for file in (folder.history, folder.updates) for line in read_json_lines(file)[-1:]]
-    return time.time() - max(seconds, default=0.0)
 
 
 def append_choice(folder: RunFolder, session: int, episode: int, step: int, reason: Mapping[str, Any]) -> None:

@@ -173,14 +173,11 @@ class Rearranger:
         objects = _table_objects(view, now, goal, matches, distances)
         self._memory.observe([one.centroid for one in objects])
         objects = [replace(one, graspable=bool(self._grasps(i, one.goal, objects))) for i, one in enumerate(objects)]
-        move = plan_move(objects, self._arena, self._planning())
+        # The tolerance is halved each time the episode continues although nothing was left to move.
+        planning = replace(self._config.planning, aim_px=self._config.planning.aim_px / 2**self._rests)
+        move = plan_move(objects, self._arena, planning)
         grasp, pick_place = self._action_of(move, objects, view, observation)
         return Decision(view.name, now, goal, matches, distances, move, grasp, pick_place)
-
-    def _planning(self) -> PlanningConfig:
-        """Halve the tolerance each time the episode continues although nothing was left to move."""
-        planning = self._config.planning
-        return replace(planning, aim_px=planning.aim_px / 2**self._rests)
 
     def _action_of(
         self, move: Move, objects: Sequence[TableObject], view: View, observation: Observation

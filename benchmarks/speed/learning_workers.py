@@ -20,12 +20,11 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from tabletop_interaction.agents.learning.actor import open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.learner import Update, open_learner
-from tabletop_interaction.agents.learning.loop import NewestNetwork, OneProcess, Workers, learn
+from tabletop_interaction.agents.learning.learner import Update
+from tabletop_interaction.agents.learning.loop import NewestNetwork, Workers, learn, open_one_process
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
-from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, began_at, open_run
+from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, open_run
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.files import read_json_lines
@@ -117,13 +116,12 @@ def main(options: LearningSpeedOptions) -> None:
 
 def timed(config: LearningConfig, workers: int) -> RunOutcome:
     """A run with a number of workers; 0 runs in this process."""
-    with _new_run(config) as (folder, began):
+    with _new_run(config) as folder:
         if workers:
-            with open_ray_workers(config, folder, workers, began) as ray_workers:
-                return _learned(config, folder, ray_workers, _Watch(), began)
-        with open_actor(config, folder, 0) as actor:
-            one_process = OneProcess(actor, open_learner(config, folder), began)
-            return _learned(config, folder, one_process, _Watch(), began)
+            with open_ray_workers(config, folder, workers) as ray_workers:
+                return _learned(config, folder, ray_workers, _Watch())
+        with open_one_process(config, folder) as one_process:
+            return _learned(config, folder, one_process, _Watch())
 
 
 def with_a_dying_node(config: LearningConfig) -> RunOutcome:
@@ -136,26 +134,25 @@ def with_a_dying_node(config: LearningConfig) -> RunOutcome:
         cluster.wait_for_nodes()
         watch = _Watch(config.interactions // 2, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
         with (
-            _new_run(config) as (folder, began),
-            open_ray_workers(config, folder, 2, began, address=cluster.address) as workers,
+            _new_run(config) as folder,
+            open_ray_workers(config, folder, 2, address=cluster.address) as workers,
         ):
-            return _learned(config, folder, workers, watch, began)
+            return _learned(config, folder, workers, watch)
     finally:
         cluster.shutdown()
 
 
 @contextmanager
-def _new_run(config: LearningConfig) -> Iterator[tuple[RunFolder, float]]:
-    """A run in a temporary folder, and the time at which it began."""
+def _new_run(config: LearningConfig) -> Iterator[RunFolder]:
+    """A run in a temporary folder."""
     with tempfile.TemporaryDirectory() as path:
-        folder = open_run(Path(path) / "run", config)
-        yield folder, began_at(folder)
+        yield open_run(Path(path) / "run", config)
 
 
-def _learned(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch, began: float) -> RunOutcome:
-    learn(config, folder, workers, watch, began)
+def _learned(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch) -> RunOutcome:
+    learn(config, folder, workers, watch)
     assert watch.first is not None, "interactions were made"
-    seconds, deaths = time.monotonic() - watch.first, getattr(workers, "deaths", 0)
+    seconds, deaths = time.monotonic() - watch.first, workers.deaths
     ids = [line["id"] for line in read_json_lines(folder.history)]
     updates = tuple(line["interactions"] for line in read_json_lines(folder.updates))
     return RunOutcome(seconds, deaths, len(ids), len(set(ids)), count_interactions(folder.records), updates)

@@ -20,11 +20,9 @@ import importlib.util
 import sys
 from pathlib import Path
 import torch
-from tabletop_interaction.agents.learning.actor import open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.learner import open_learner
-from tabletop_interaction.agents.learning.loop import OneProcess, learn
-from tabletop_interaction.agents.learning.run_folder import began_at, lock_run, open_run, read_history
+from tabletop_interaction.agents.learning.loop import learn, open_one_process
+from tabletop_interaction.agents.learning.run_folder import lock_run, open_run
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -43,9 +41,8 @@ config = LearningConfig(
 )
 with lock_run(Path(sys.argv[1])):
     folder = open_run(Path(sys.argv[1]), config)
-    began, learner = began_at(folder), open_learner(config, folder)
-    with open_actor(config, folder, len(read_history(folder)), backend=table.PaintedTable()) as actor:
-        learn(config, folder, OneProcess(actor, learner, began), Silent(), began)
+    with open_one_process(config, folder, backend=table.PaintedTable()) as workers:
+        learn(config, folder, workers, Silent())
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,14 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from tabletop_interaction.agents.learning.actor import Actor, open_actor
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.learner import Learner, Update, open_learner
-from tabletop_interaction.agents.learning.loop import OneProcess, learn
+from tabletop_interaction.agents.learning.learner import Update
+from tabletop_interaction.agents.learning.loop import learn, open_one_process
 from tabletop_interaction.agents.learning.run_folder import (
     HistoryLine,
     RunFolder,
-    began_at,
     lock_run,
     open_run,
     read_history,
@@ -92,19 +89,10 @@ class Recorder:
             raise KeyboardInterrupt
 
 
-@contextmanager
-def opened(config: LearningConfig, folder: RunFolder, backend: Any) -> Iterator[tuple[Actor, Learner]]:
-    learner = open_learner(config, folder)
-    with open_actor(config, folder, len(read_history(folder)), backend=backend) as actor:
-        yield actor, learner
-
-
 def run(config: LearningConfig, path: Path, backend: Any, callback: Recorder | None = None) -> RunFolder:
     folder = open_run(path, config)
-    began = began_at(folder)
-    with opened(config, folder, backend) as (actor, learner):
-        workers = OneProcess(actor, learner, began)
-        learn(config, folder, workers, callback or Recorder(), began)
+    with open_one_process(config, folder, backend=backend) as workers:
+        learn(config, folder, workers, callback or Recorder())
     return folder
 
 

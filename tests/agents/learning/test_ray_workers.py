@@ -12,7 +12,7 @@ from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.loop import learn
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
-from tabletop_interaction.agents.learning.run_folder import HistoryLine, began_at, open_run
+from tabletop_interaction.agents.learning.run_folder import HistoryLine, open_run
 from tabletop_interaction.envs import count_interactions
 from tabletop_interaction.files import read_json_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
@@ -53,9 +53,8 @@ def kill(name: str) -> None:
 
 def test_killed_actors_and_learners_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
-    began = began_at(folder)
-    with open_ray_workers(CONFIG, folder, 2, began) as workers:
-        learn(CONFIG, folder, workers, callback := Killing(), began)
+    with open_ray_workers(CONFIG, folder, 2) as workers:
+        learn(CONFIG, folder, workers, callback := Killing())
         assert workers.deaths == 2
     history = read_json_lines(folder.history)
     assert [line["number"] for line in history] == list(range(1, 13))
