@@ -60,12 +60,11 @@ def save_checkpoint(
     metadata: Mapping[str, Any] | None = None,
     kind: NetworkKind[Any] = SEGMENTATION,
 ) -> None:
-    """Write a network; each file is whole or as before, whatever interrupts.
+    """Write a network that has a `config`; each file is whole or as before, whatever interrupts.
 
     The description is written first, so that weights always have one.
 
     Args:
-        network: on any device; has a `config`.
         path: ends in `.safetensors`; its folder is made if need be.
         half: write weights as float16, half the size; BatchNorm's running statistics stay float32.
         metadata: anything that JSON can hold.

@@ -225,8 +225,10 @@ def _object(entry: _ObjectEntry, images: Mapping[int, LabelledImage]) -> Labelle
             f'{what} names image {entry.image_id}, which is not among "images"; add it or drop the mask'
         )
     image = images[entry.image_id]
-    from_entry = _rle_from_runs if isinstance(entry.segmentation, _Runs) else _rle_from_polygons
-    rle = from_entry(entry.segmentation, image, what)
+    if isinstance(entry.segmentation, _Runs):
+        rle = _rle_from_runs(entry.segmentation, image, what)
+    else:
+        rle = _rle_from_polygons(entry.segmentation, image, what)
     if rle.area == 0:
         raise InvalidLabelSet(f"{what} covers no pixel of image {entry.image_id}; drop it or correct its mask")
     return LabelledObject(entry.id, entry.image_id, rle, bool(entry.iscrowd))

@@ -88,7 +88,7 @@ class DeepMask(nn.Module):
         self.score_branch = nn.Sequential(*_normed_layer(256, 128), *_normed_layer(128, 128))
         self.score_end = nn.Conv2d(128, 1, 1)
         # Objects are rare; the initial bias says so, which saves the first steps.
-        nn.init.constant_(self.score_end.bias, math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR)))
+        self.score_end.bias = nn.Parameter(torch.full((1,), math.log(OBJECT_PRIOR / (1 - OBJECT_PRIOR))))
         paper = self.config.mask_branch == "deepmask"
         self.mask_branch = _PaperBranch(self.config) if paper else _RefiningBranch(self.config)
         self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1), persistent=False)

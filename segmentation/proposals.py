@@ -123,7 +123,7 @@ def _propose_batch(network: DeepMask, images: Bytes, config: ProposalConfig) -> 
     dtype = fast_autocast_dtype(device)
     with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
         pictures = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 255
-        shapes = [_scaled_shape(*images.shape[1:3], scale) for scale in config.scales]
+        shapes = [_scaled_shape(images.shape[1], images.shape[2], scale) for scale in config.scales]
         features = [
             network(functional.interpolate(pictures, size=shape, mode="bilinear", antialias=True)) for shape in shapes
         ]
@@ -218,22 +218,16 @@ def _distinct(masks: Masks, scores: Floats32, config: ProposalConfig) -> Segment
     sensible = (area >= max(1, config.min_area)) & (area <= config.max_area_share * masks[:1].size)
     masks, scores = masks[sensible], scores[sensible]
     kept: list[int] = []
+    boxes = np.zeros((0, 4))
     if len(masks):
         encoded = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).view(np.uint8)))
         overlap = np.asarray(coco_mask.iou(encoded, encoded, [0] * len(encoded)))
         for i in range(len(masks)):
             if all(overlap[i, j] <= config.nms_iou for j in kept):
                 kept.append(i)
-    masks = masks[kept]
-    return Segments(masks, _boxes(masks), scores[kept].astype(np.float32))
-
-
-def _boxes(masks: Masks) -> Floats32:
-    boxes = np.zeros((len(masks), 4), np.float32)
-    for box, mask in zip(boxes, masks, strict=True):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-    return boxes
+        boxes = coco_mask.toBbox([encoded[i] for i in kept])
+        boxes[:, 2:] += boxes[:, :2]
+    return Segments(masks[kept], boxes.astype(np.float32), scores[kept].astype(np.float32))
 
 
 def _device(network: DeepMask) -> torch.device:

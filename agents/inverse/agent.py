@@ -20,13 +20,9 @@ from tabletop_interaction.errors import NoGoal
 
 
 class InverseAgent:
-    """An agent without memory except its random numbers.
+    """An agent without memory except `rng`, which samples where to pick after a failure.
 
-    Args:
-        model: in evaluation mode, see `load_inverse_model`.
-        views: the cameras; the first one is used.
-        arena: the rectangle that actions span.
-        rng: samples where to pick after a failure.
+    The model is in evaluation mode; of the views the first one is used.
     """
 
     def __init__(self, model: InverseModel, views: tuple[View, ...], arena: Arena, rng: np.random.Generator) -> None:

@@ -45,14 +45,7 @@ class InverseBatch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class InverseSampler:
-    """Makes batches.
-
-    Attributes:
-        examples: to learn from; each is used once before any is used again.
-        source: has their pictures.
-        model: sizes of the network.
-        augmentation: see `Augmentation`.
-    """
+    """Makes batches of examples, whose pictures are in `source`; each is used once before any is used again."""
 
     examples: tuple[InverseExample, ...]
     source: InverseExamples

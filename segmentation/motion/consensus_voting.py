@@ -65,33 +65,27 @@ class VotingConfig:
     most_shift: float = 0.25
 
 
-@dataclass(frozen=True, eq=False)
-class _Graph:
-    """Neighbours of N superpixels: `weights` (N, k) with rows that sum to one, and `voters` (N, k)."""
-
-    weights: Floats
-    voters: Ints
-
-    def walk(self, votes: Floats, trust: Floats, steps: int) -> Floats:
-        """Return votes (N,) after some steps; the first votes are mixed in by their trust."""
-        now = votes
-        for _ in range(steps):
-            now = trust * votes + (1 - trust) * (self.weights * now[self.voters]).sum(1)
-        return now
-
-
 def consensus(frames: Bytes, saliency: Saliency, config: VotingConfig) -> Floats32:
     """Vote on how likely each pixel of (T, H, W, 3) RGB frames belongs to an object: (T, H, W) float32 in 0 to 1."""
     labels = superpixels(frames, config)
     graph = _graph(frames, labels, config)
+
+    def walk(votes: Floats, trust: Floats) -> Floats:
+        """Mix the first votes in by their trust at each step."""
+        weights, voters = graph
+        now = votes
+        for _ in range(config.steps):
+            now = trust * votes + (1 - trust) * (weights * now[voters]).sum(1)
+        return now
+
     weight = _means(saliency.trust, labels)
     votes = _means(saliency.votes * saliency.trust, labels) / np.maximum(weight, 1e-6)
-    first = graph.walk(votes, np.minimum(weight, config.still_trust), config.steps)
+    first = walk(votes, np.minimum(weight, config.still_trust))
     ever_moves = saliency.trust.min(0) < 1
     again = _means(_rebalanced(first[labels], ever_moves, config.most_shift), labels)
     still = _means(np.broadcast_to(~ever_moves, labels.shape), labels) > 0.5
     trust = np.where(still, config.still_trust, config.moved_trust)
-    return graph.walk(again, trust, config.steps)[labels].astype(np.float32)
+    return walk(again, trust)[labels].astype(np.float32)
 
 
 def superpixels(frames: Bytes, config: VotingConfig) -> Ints:
@@ -114,9 +108,11 @@ def superpixels(frames: Bytes, config: VotingConfig) -> Ints:
     return np.stack(numbered)
 
 
-def _graph(frames: Bytes, labels: Ints, config: VotingConfig) -> _Graph:
-    """Find the k nearest of each superpixel, weighted by a Gaussian as wide as their mean distance."""
-    xy, appearance = _places(labels), _appearance(frames, labels, config)
+def _graph(frames: Bytes, labels: Ints, config: VotingConfig) -> tuple[Floats, Ints]:
+    """Return Gaussian weights (N, k), whose rows sum to 1, and numbers (N, k) of the nearest of N superpixels."""
+    y, x = np.mgrid[: labels.shape[1], : labels.shape[2]]
+    xy = np.stack([_means(np.broadcast_to(axis, labels.shape), labels) for axis in (x, y)], 1)
+    appearance = _appearance(frames, labels, config)
     features = np.hstack([appearance, xy * (config.place_weight / config.place_px)])
     count = min(config.neighbours, len(features) - 1)
     distance, voters = cKDTree(features).query(features, count + 1)
@@ -127,7 +123,7 @@ def _graph(frames: Bytes, labels: Ints, config: VotingConfig) -> _Graph:
     same_place = np.linalg.norm(xy[voters] - xy[:, None], axis=2) < config.own_place_px
     # A superpixel without other neighbours needs a weight.
     weights *= np.where(same_place & (frame_of[voters] != frame_of[:, None]), 1e-6, 1)
-    return _Graph(weights / weights.sum(1, keepdims=True), voters)
+    return weights / weights.sum(1, keepdims=True), voters
 
 
 def _appearance(frames: Bytes, labels: Ints, config: VotingConfig) -> Floats:
@@ -144,12 +140,6 @@ def _rebalanced(votes: Floats, ever_moves: Bools, most_shift: float) -> Floats:
     middle = (votes.max(0) + votes.min(0)) / 2
     shift = np.where(ever_moves, np.clip(0.5 - middle, -most_shift, most_shift), 0)
     return np.asarray(np.clip(0.5 + _CONTRAST * (np.clip(votes + shift, 0, 1) - 0.5), 0, 1))
-
-
-def _places(labels: Ints) -> Floats:
-    """Return the centres x, y of superpixels, (N, 2)."""
-    y, x = np.mgrid[: labels.shape[1], : labels.shape[2]]
-    return np.stack([_means(np.broadcast_to(axis, labels.shape), labels) for axis in (x, y)], 1)
 
 
 def _means(values: np.ndarray, labels: Ints) -> Floats:

@@ -22,7 +22,7 @@ from tabletop_interaction.errors import InvalidClip
 from tabletop_interaction.ranges import check_picture
 from tabletop_interaction.segmentation.frame_difference import Blob, morphed
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
-from tabletop_interaction.segmentation.motion.saliency import Saliency, SaliencyConfig, motion_saliency
+from tabletop_interaction.segmentation.motion.saliency import SaliencyConfig, motion_saliency
 
 FrameMasks = list[list[Masks]]
 """The masks of each frame of a clip, bool (H, W) each."""
@@ -93,7 +93,12 @@ def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
     beside = moving[:-1] | moving[1:]
     active = np.flatnonzero(beside.any((1, 2))).tolist()
     if active:
-        rows, columns = _around(saliency, config.context_px)
+        context = config.context_px
+        x, y, width, height = cv2.boundingRect(np.asarray(saliency.moving.any(0), np.uint8))
+        rows, columns = (
+            slice(max(0, y - context), y + height + context),
+            slice(max(0, x - context), x + width + context),
+        )
         cropped = np.ascontiguousarray(frames[active, rows, columns])
         votes = consensus(cropped, saliency.part(active, rows, columns), config.voting)
         for number, seen in zip(active, votes, strict=True):
@@ -101,15 +106,6 @@ def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
             pixels[rows, columns] = seen > config.least_vote
             masks[number] = _parts(pixels, beside[number], config)
     return Motion(saliency.moving, masks)
-
-
-def _around(saliency: Saliency, context_px: int) -> tuple[slice, slice]:
-    """Return rows and columns of all movements with some table around them."""
-    x, y, width, height = cv2.boundingRect(np.asarray(saliency.moving.any(0), np.uint8))
-    return (
-        slice(max(0, y - context_px), y + height + context_px),
-        slice(max(0, x - context_px), x + width + context_px),
-    )
 
 
 def _parts(pixels: Blob, moving: Masks, config: MotionConfig) -> list[Masks]:

@@ -94,7 +94,7 @@ def _flowing(before: Picture, after: Picture, changed: Masks, config: SaliencyCo
     x, y, width, height = cv2.boundingRect(changed.astype(np.uint8))
     context = _FLOW_CONTEXT_PX
     cut = np.s_[max(0, y - context) : y + height + context, max(0, x - context) : x + width + context]
-    one, other = _grey(before[cut]), _grey(after[cut])
+    one, other = (cv2.cvtColor(picture[cut], cv2.COLOR_RGB2GRAY) for picture in (before, after))
     flowing = np.zeros(changed.shape, bool)
     if min(one.shape) < _LEAST_FLOW_SIDE:
         return flowing
@@ -119,10 +119,6 @@ def _sampled(values: Floats32, flow: Floats32) -> Floats32:
     return np.asarray(
         cv2.remap(values, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     )
-
-
-def _grey(picture: Bytes) -> Bytes:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _closed(pixels: Masks, gap_px: int) -> Masks:

@@ -70,10 +70,8 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
     """What is specific to the run of one kind of network.
 
     Attributes:
-        trainer: makes the steps; its configuration says how many.
-        sampler: makes the batches.
+        trainer: its configuration says how many steps are made.
         fingerprint: of the examples.
-        kind: of the network, for its checkpoint.
         show: called after a state was written; writes pictures or held-out errors to TensorBoard.
         finish: called after the last step; may prepare the network for use, and returns what the checkpoint's metadata
             says of examples and results.
@@ -87,12 +85,9 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
     finish: Callable[[], dict[str, Any]]
 
     def complete(self, out: Path, options: RunOptions, callback: StepCallback[ReportT] | None = None) -> Path:
-        """Begin or resume the run in a folder, and write the network after the last step.
+        """Begin or resume the run in a folder, and write the network after the last step; returns its path.
 
-        Ctrl-C ends the current step, writes the state, and raises KeyboardInterrupt.
-
-        Returns:
-            the path of the checkpoint; a finished run stays as it is.
+        Ctrl-C ends the current step, writes the state, and raises KeyboardInterrupt. A finished run stays as it is.
 
         Raises:
             TrainingError: the state is damaged, or the training diverges.
@@ -104,7 +99,10 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
         if is_finished(out):
             return model
         if is_new:
-            _write_request(out, config, self.fingerprint, options.device)
+            autocast = fast_autocast_dtype(torch.device(options.device))
+            name = None if autocast is None else str(autocast).removeprefix("torch.")
+            began_on = {"device": options.device, "autocast": name}
+            write_json(out / _REQUEST, {**_request(config, self.fingerprint), "began_on": began_on})
         with disk_full_named(out, kept="the run resumes from its last state"):
             seconds = self._steps(out, options, callback)
         metadata = {
@@ -206,9 +204,8 @@ def check_run_folder(out: Path, config: OptimiserConfig, fingerprint: str | None
     Raises:
         ForeignFolder: it holds something else or another run.
     """
-    request = {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": config}
     ignoring = [name for name, skip in (("examples", fingerprint is None), ("config.steps", any_steps)) if skip]
-    begun = check_request(out / _REQUEST, request, "a training", ignoring)
+    begun = check_request(out / _REQUEST, _request(config, fingerprint), "a training", ignoring)
     try:
         return None if begun is None else int(begun["config"]["steps"])
     except (KeyError, TypeError, ValueError) as error:
@@ -269,11 +266,8 @@ def until_interrupted() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _write_request(out: Path, config: OptimiserConfig, fingerprint: str, device: str) -> None:
-    autocast = fast_autocast_dtype(torch.device(device))
-    began_on = {"device": device, "autocast": None if autocast is None else str(autocast).removeprefix("torch.")}
-    request = {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": config, "began_on": began_on}
-    write_json(out / _REQUEST, request)
+def _request(config: OptimiserConfig, fingerprint: str | None) -> dict[str, Any]:
+    return {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": config}
 
 
 def _restore(path: Path, trainer: NetworkTrainer[Any, Any, Any]) -> float:

@@ -33,8 +33,7 @@ class NetworkTrainer(ABC, Generic[NetworkT, BatchT, ReportT]):
     """A network that learns batch by batch, by AdamW with a rising and falling rate and a clipped gradient.
 
     Args:
-        network: is changed in place.
-        config: of the optimiser.
+        network: is changed in place, and put into training mode.
         groups: parameters for AdamW, with their weight decay.
         report: makes a report of the values of `_loss`, the learning rate and the norm of the gradient.
 
