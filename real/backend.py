@@ -33,12 +33,8 @@ class SawyerBackend:
     Every call that moves the arm raises UnreachableTarget before it moves, or RobotFault if the arm stopped; the arm
     then holds and keeps what it grips.
 
-    Args:
-        lab: arena, views and settings.
-        arm, cameras: open; the cameras have the names of the views.
-        operator: lays the table and answers after a fault.
-        about: plain JSON for the records: driver and calibration.
-        release: closes arm and cameras.
+    The cameras have the names of the lab's views. `about` is plain JSON for the records: driver and calibration.
+    `release` closes arm and cameras.
     """
 
     def __init__(

@@ -81,12 +81,8 @@ class JointStates:
 class InteraDriver:
     """A connected Sawyer, see `SawyerDriver`.
 
-    Args:
-        robot, limb, gripper: `RobotEnable`, `Limb` and `Gripper` of `intera_interface`.
-        joints: the subscription; its first message has arrived.
-        clock: the clock that stamps the joints.
-        max_age_s: age above which joints are not commanded to hold.
-        name: for messages and records.
+    `robot`, `limb` and `gripper` are `RobotEnable`, `Limb` and `Gripper` of `intera_interface`. The first message of
+    `joints` has arrived, stamped by `clock`; `hold` does not command joints older than `max_age_s`.
     """
 
     def __init__(

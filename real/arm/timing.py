@@ -40,10 +40,8 @@ def caps_of(motion: MotionSettings) -> JointCaps:
 def time_path(path: Floats, caps: JointCaps, min_seconds: float = 0.0) -> Floats:
     """Joint commands (T, 7), one per 10 ms, after the first of the waypoints (n, 7) up to the last, from rest to rest.
 
-    Args:
-        path: two waypoints give a straight line, more give a cubic spline.
-        caps: limits of the joints.
-        min_seconds: shortest duration at constant speed; the motion takes longer because it starts and ends at rest.
+    Two waypoints give a straight line, more give a cubic spline. `min_seconds` is the shortest duration at constant
+    speed; the motion takes longer because it starts and ends at rest.
     """
     if np.abs(path - path[0]).max() < 1e-9:
         return path[-1:].copy()

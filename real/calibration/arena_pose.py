@@ -66,15 +66,10 @@ def calibrate_view(
     place: BoardPlace,
     max_rms_px: float = 1.0,
 ) -> tuple[View, float]:
-    """The view of a camera's full picture, and the reprojection error, pixels.
-
-    Args:
-        corners: of the board in the full picture.
-        full_size: width and height of the full picture, pixels.
-        max_rms_px: largest accepted reprojection error.
+    """The view of a camera's full picture of `full_size` (width, height), and the reprojection error, pixels.
 
     Raises:
-        CalibrationRejected: too few corners, an error above the bound, or a camera position below the table.
+        CalibrationRejected: too few corners, an error above `max_rms_px`, or a camera position below the table.
     """
     camera_from_board, rms_px = board_pose(board, corners, intrinsics.matrix, intrinsics.distortion)
     if rms_px > max_rms_px:

@@ -47,11 +47,7 @@ class RigidFit:
 
 
 def fit_rigid(source: Floats, target: Floats) -> RigidFit:
-    """The rotation R and translation t that minimise the sum of |R s + t - target|^2.
-
-    Args:
-        source: (N, 3) float64, at least three points that are not on one line, metres.
-        target: (N, 3) float64, the same points in the other frame.
+    """The rotation R and translation t that minimise the sum of |R s + t - target|^2 over points (N, 3), metres.
 
     Raises:
         CalibrationRejected: fewer than three points, or points within 2 cm of one line.

@@ -52,10 +52,8 @@ class CameraSettings:
 class CameraArray:
     """The open cameras of a table, by view.
 
-    Args:
-        cameras, settings: by the view's name.
-        views: with the same names; they define the size of the pictures.
-        crops: by the view's name, the part of the full picture that becomes the view's picture.
+    Views define the size of the pictures; `cameras`, `settings` and `crops` (the part of the full picture that becomes
+    the view's picture) go by the view's name.
     """
 
     def __init__(
