@@ -166,10 +166,11 @@ def claim_folder(folder: AnyPath, maker: str) -> None:
     A hidden file in the folder names the maker. It appears whole, and the first of several makers wins.
 
     Raises:
-        ForeignFolder: something else made its content; nothing was written.
+        ForeignFolder: it is a file, or something else made its content; nothing was written.
         DiskFull: no space is left; the folder is not claimed.
     """
     folder = Path(folder)
+    _refuse_file(folder)
     found = _maker(folder)
     if found is None and _first_content(folder, hidden=True) is not None:
         found = "something else"
@@ -185,8 +186,14 @@ def check_new_folder(folder: AnyPath, kind: str) -> None:
     Raises:
         ForeignFolder: it is a file or holds something else.
     """
+    _refuse_file(Path(folder))
     if (found := _first_content(Path(folder), hidden=False)) is not None:
         raise ForeignFolder(f"{folder} holds something else than {kind} ({found}); give a new or empty folder")
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.is_file():
+        raise ForeignFolder(f"{folder} is a file; give a new or empty folder")
 
 
 def check_request(

@@ -124,7 +124,7 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     """
     if len(folders) < 2:
         raise InvalidConfiguration(
-            f"{len(folders)} run came; give two or more to compare, e.g. active=runs/a passive=runs/b"
+            f"learning runs given: {len(folders)}; give two or more to compare, e.g. active=runs/a passive=runs/b"
         )
     runs = {name: read_learning_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():

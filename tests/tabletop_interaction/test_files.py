@@ -213,8 +213,10 @@ def test_a_folder_with_other_content_is_not_claimed(tmp_path, name):
 
 def test_a_file_is_no_folder_to_claim(tmp_path):
     (tmp_path / "a").touch()
-    with pytest.raises(ForeignFolder, match="something else"):
+    with pytest.raises(ForeignFolder, match="a is a file; give a new or empty folder"):
         claim_folder(tmp_path / "a", "evaluate")
+    with pytest.raises(ForeignFolder, match="a is a file; give a new or empty folder"):
+        check_new_folder(tmp_path / "a", "records")
 
 
 @pytest.mark.parametrize("left", [".tmp-.tabletop-7", ".tabletop", ".tabletop-7", ".lock", "scenes"])
