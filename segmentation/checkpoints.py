@@ -60,7 +60,7 @@ def save_checkpoint(
     metadata: Mapping[str, Any] | None = None,
     kind: NetworkKind[Any] = SEGMENTATION,
 ) -> None:
-    """Write a network that has a `config`; each file is whole or as before, whatever interrupts.
+    """Write a network that has a `config`; each file is whole or as before, even after a kill.
 
     The description is written first, so that weights always have one.
 
@@ -118,13 +118,13 @@ def checkpoint_metadata(path: str | Path, kind: NetworkKind[Any] = SEGMENTATION)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors and plain values; the file is whole or as before, whatever interrupts. Raises DiskFull."""
+    """Write tensors and plain values; the file is whole or as before, even after a kill. Raises DiskFull."""
     with atomic_path(path) as temporary:
         torch.save(dict(state), temporary)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """Read what `save_state` wrote, onto the CPU whichever device wrote it; None if there is no file.
+    """Read what `save_state` wrote, onto the CPU from any device; None if there is no file.
 
     Raises:
         DamagedState: the file is damaged.

@@ -17,6 +17,7 @@ from PIL import Image as PilImage
 
 from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.errors import InvalidPicture
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 LONGER_SIDE = 430
 """Longer side of the pictures that the networks are trained on, pixels."""
 
-_SIDES = (64, 4096)
 _UNREADABLE = (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError)
 
 
@@ -81,9 +81,7 @@ def read_picture(path: Path, *, upright: bool) -> Picture:
 
 def check_longer_side(longer_side: int) -> None:
     """Raise InvalidPicture outside 64 to 4096 px."""
-    low, high = _SIDES
-    if not low <= longer_side <= high:
-        raise InvalidPicture(f"a longer side of {longer_side} px came; {low} to {high} is accepted")
+    check_range("longer side", longer_side, 64, 4096, unit="px", error=InvalidPicture)
 
 
 def detect(segmenter: PictureSegmenter, image: Picture, longer_side: int = LONGER_SIDE) -> Detections:

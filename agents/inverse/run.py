@@ -3,7 +3,7 @@
 The loss is cross-entropy on the pick's cell, the angle's bin and the place's cell, the latter two given the pick that
 was carried out (Agrawal et al. 2016, section 3, without the forward model). A run's folder is that of any training
 (`segmentation.training.run`). Some scenes are held out; in the end model.json says how far the model's picks and places
-are from those carried out there (pairs one move apart, whatever the span), and how far a fixed prior's are.
+are from those carried out there (pairs one move apart, for any span), and how far a fixed prior's are.
 """
 
 from __future__ import annotations

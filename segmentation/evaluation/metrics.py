@@ -33,7 +33,6 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     IOU_THRESHOLDS,
     Matches,
     area_under_curve,
-    mean_matched_iou,
     precision_at_grid,
     precision_recall,
     recalls_at_precisions,
@@ -111,6 +110,8 @@ def average_precision(
     # pycocotools prints its progress to stdout and has no option against it.
     with contextlib.redirect_stdout(io.StringIO()):
         matches = _matches(_evaluate(_coco(label_set, truth), _coco(label_set, found), max_detections))
+    half = IOU_THRESHOLDS.index(0.5)
+    hit = matches.hit[half]
     curves = {iou: precision_recall(matches, iou) for iou in IOU_THRESHOLDS}
     precision = {iou: precision_at_grid(*curve) for iou, curve in curves.items()}
     ap = {iou: float(np.mean(values)) for iou, values in precision.items()}
@@ -124,7 +125,7 @@ def average_precision(
         area_ap={iou: area_under_curve(*curve) for iou, curve in curves.items()},
         precision=precision,
         recall_at_precision={iou: recalls_at_precisions(*curve) for iou, curve in curves.items()},
-        mean_matched_iou=mean_matched_iou(matches, 0.5),
+        mean_matched_iou=float(np.mean(matches.iou[half][hit])) if hit.any() else float("nan"),
         images=len(label_set.images),
         objects=objects,
         ignored_objects=len(truth) - objects,

@@ -96,13 +96,6 @@ def recalls_at_precisions(recall: Floats, precision: Floats) -> dict[float, floa
     return {bound: float(np.max(recall[precision >= bound], initial=0.0)) for bound in PRECISIONS}
 
 
-def mean_matched_iou(matches: Matches, iou: float) -> float:
-    """Return the mean IoU of the detections that are correct at threshold `iou`; NaN without any."""
-    row = IOU_THRESHOLDS.index(iou)
-    hit = matches.hit[row]
-    return float(np.mean(matches.iou[row, hit])) if hit.any() else float("nan")
-
-
 def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float = 0.95, seed: int = 0) -> Intervals:
     """Percentile bootstrap over pictures: draw as many with replacement, rank again, compute COCO's AP.
 

@@ -27,8 +27,6 @@ from tabletop_interaction.segmentation.motion.saliency import SaliencyConfig, mo
 FrameMasks = list[list[Masks]]
 """The masks of each frame of a clip, bool (H, W) each."""
 
-_LEAST_FRAMES = 2
-
 
 @dataclass(frozen=True)
 class MotionConfig:
@@ -85,8 +83,8 @@ def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
         InvalidClip: frames of another type or shape, or only one.
     """
     check_picture("the clip", frames, "frames, height, width, 3", error=InvalidClip)
-    if len(frames) < _LEAST_FRAMES:
-        raise InvalidClip(f"a clip of {len(frames)} frame shows no motion; give {_LEAST_FRAMES} or more")
+    if len(frames) < 2:
+        raise InvalidClip(f"a clip of {len(frames)} frame shows no motion; give 2 or more")
     saliency = motion_saliency(frames, config.saliency)
     masks: FrameMasks = [[] for _ in frames]
     moving = np.pad(saliency.moving, ((1, 1), (0, 0), (0, 0)))

@@ -94,7 +94,7 @@ def _flowing(before: Picture, after: Picture, changed: Masks, config: SaliencyCo
     x, y, width, height = cv2.boundingRect(changed.astype(np.uint8))
     context = _FLOW_CONTEXT_PX
     cut = np.s_[max(0, y - context) : y + height + context, max(0, x - context) : x + width + context]
-    one, other = (cv2.cvtColor(picture[cut], cv2.COLOR_RGB2GRAY) for picture in (before, after))
+    one, other = (np.asarray(cv2.cvtColor(picture[cut], cv2.COLOR_RGB2GRAY), np.uint8) for picture in (before, after))
     flowing = np.zeros(changed.shape, bool)
     if min(one.shape) < _LEAST_FLOW_SIDE:
         return flowing

@@ -188,7 +188,7 @@ class CropSampler:
             canvas += alpha[..., None] * (colours - canvas)
             seen = [covered for one in seen if (covered := _less(one, laid.mask)) is not None]
             seen.append(laid)
-            # The crop is known on and around a pasted object, whatever the picture shows there.
+            # The crop is known on and around a pasted object, even where the picture is not.
             judged = judged | (_near(judged.shape, target, self.config.negative_px) & self._inside())
         return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), seen, judged
 

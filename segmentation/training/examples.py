@@ -1,4 +1,4 @@
-"""Examples: pictures, clicks and masks that a network learns from, whatever their source.
+"""Examples: pictures, clicks and masks that a network learns from, of any source.
 
 An example says one thing about one picture: "the object at this click has this mask", or "no object is at this click".
 The other pixels of the picture are unknown, unless the set says that all its objects are labelled.

@@ -67,7 +67,7 @@ StepCallback = Callable[[int, int, ReportT], None]
 
 @dataclass(frozen=True, eq=False)
 class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
-    """What is specific to the run of one kind of network.
+    """The run of one kind of network, with what other kinds do differently.
 
     Attributes:
         trainer: its configuration says how many steps are made.

@@ -84,7 +84,7 @@ def test_finding_nothing_is_said(
         ([str(Path(__file__).parent)], "is a folder"),
         (["x.jpg", "--min-score", "3"], "min_score is 3.0; accepted is 0 to 1"),
         (["x.jpg", "--max-area-share", "0"], "max_area_share is 0.0; accepted is above 0 to 1"),
-        (["x.jpg", "--longer-side", "3"], "64 to 4096 is accepted"),
+        (["x.jpg", "--longer-side", "3"], "longer side is 3; accepted is 64 to 4096 px"),
     ],
 )
 def test_mistakes_end_in_one_line_before_anything_is_written(

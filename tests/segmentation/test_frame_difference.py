@@ -1,4 +1,4 @@
-"""What the frame difference calls an object, and how closely it outlines it."""
+"""Frame difference: which changes are objects, and how closely masks outline them."""
 
 import cv2
 import numpy as np
@@ -73,7 +73,7 @@ def test_another_white_balance_is_no_object():
 
 
 @pytest.mark.parametrize("appears", [True, False])
-def test_an_object_is_outlined_closely_whichever_picture_shows_it(appears):
+def test_an_object_is_outlined_closely_before_and_after(appears):
     shape = _ellipse(*CLICK, 40, 24)
     pair = _exposed(TABLE, 1), _exposed(_with_object(TABLE, shape), 2, 1.01)
     found = frame_difference(*(pair if appears else pair[::-1]), CLICK)
@@ -110,19 +110,19 @@ def test_the_mask_is_one_piece_without_holes():
     assert cv2.connectedComponents((~found.mask).astype(np.uint8))[0] == 2
 
 
-def test_of_two_objects_apart_the_one_at_the_click_is_taken():
+def test_the_object_at_the_click_is_chosen():
     near, far = _disc(*CLICK, 24), _disc(CLICK[0] - 85, CLICK[1], 28)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, near | far), 2), CLICK)
     assert mask_iou(found.mask, near) > 0.9
 
 
-def test_two_objects_that_touch_come_as_one_mask():
+def test_touching_objects_become_one_mask():
     both = _disc(CLICK[0] - 22, CLICK[1], 24) | _disc(CLICK[0] + 22, CLICK[1], 24)
     found = frame_difference(_exposed(TABLE, 1), _exposed(_with_object(TABLE, both), 2), CLICK)
     assert mask_iou(found.mask, both) > 0.93
 
 
-def test_what_lies_outside_the_window_is_not_seen():
+def test_changes_outside_the_window_are_ignored():
     before, after = _exposed(TABLE, 1), _exposed(_with_object(TABLE, _disc(60, 175, 30)), 2)
     assert frame_difference(before, after, (100, 175)).moved
     assert not frame_difference(before, after, (215, 175)).moved
@@ -186,7 +186,7 @@ def test_exchanging_the_pictures_hardly_changes_the_mask(x, y, seed, shadowed):
     assert mask_iou(there.mask, shape) > 0.85
 
 
-def test_the_pictures_are_left_as_they_were():
+def test_the_pictures_are_not_changed():
     before, after = _exposed(TABLE, 1), _exposed(_with_object(TABLE, _disc(*CLICK, 30)), 2)
     copies = before.copy(), after.copy()
     frame_difference(before, after, CLICK)

@@ -1,4 +1,4 @@
-"""Geometry of positions and windows, what a position sees, and two mask branches behind one interface."""
+"""The network: geometry of positions and windows, receptive fields, and both mask branches."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_position_sees_as_far_as_documented_and_lies_in_the_middle(branch: Mas
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_a_crop_says_what_the_whole_picture_says(branch: MaskBranch) -> None:
+def test_a_crop_scores_like_the_whole_picture(branch: MaskBranch) -> None:
     net, picture = network(branch), noise(1, 3, 560, 576)
     crop = picture[:, :, 64 : 64 + 448, 32 : 32 + 448]
     with torch.inference_mode():
@@ -96,7 +96,7 @@ def test_a_crop_says_what_the_whole_picture_says(branch: MaskBranch) -> None:
         )
 
 
-def test_bytes_and_fractions_are_the_same_picture() -> None:
+def test_uint8_and_floating_point_pictures_score_alike() -> None:
     net, images = network("refining"), noise(1, 3, 48, 48)
     with torch.inference_mode():
         for of_bytes, of_fractions in zip(net(images), net(images.float() / 255), strict=True):
@@ -138,7 +138,7 @@ def test_a_few_steps_teach_one_object(branch: MaskBranch) -> None:
     assert losses[-1] < losses[0] / 2
 
 
-def test_mask_targets_read_the_mask_around_the_centre() -> None:
+def test_mask_targets_sample_the_mask_around_the_centre() -> None:
     masks = torch.zeros(2, 100, 120, dtype=torch.bool)
     masks[:, 30:51, 40:81] = True
     targets = mask_targets(masks, torch.tensor([[60, 40], [0, 0]]), MaskGrid(size=41, spacing=4.0))

@@ -1,4 +1,4 @@
-"""Anybody's pictures: read as they are meant, segmented at the network's scale, masks in their own pixels."""
+"""Photos are decoded, segmented at the network's scale, and get masks in their own pixels."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 
 
 class BrightPart:
-    """A stand-in that finds whatever is brighter than grey, and remembers the size of what it saw."""
+    """A stand-in that segments pixels brighter than grey and remembers the size of its picture."""
 
     def __init__(self) -> None:
         self.seen: tuple[int, ...] = ()
@@ -41,9 +41,7 @@ def disc(height: int, width: int) -> NDArray[np.bool_]:
         ((175, 215), 430, (350, 430, 3)),
     ],
 )
-def test_masks_come_back_in_the_photos_own_pixels(
-    size: tuple[int, int], longer_side: int, seen: tuple[int, ...]
-) -> None:
+def test_masks_have_the_size_of_the_photo(size: tuple[int, int], longer_side: int, seen: tuple[int, ...]) -> None:
     truth, segmenter = disc(*size), BrightPart()
     found = detect(segmenter, np.repeat(truth[:, :, None] * np.uint8(255), 3, axis=2), longer_side)
     mask = mask_from_rle(found.rles[0])
@@ -63,12 +61,12 @@ def test_masks_that_vanish_at_the_photos_size_are_dropped() -> None:
     assert detect(OnePixel(), np.zeros((40, 50, 3), np.uint8)).rles == ()
 
 
-def test_a_side_that_makes_no_sense_is_refused() -> None:
+def test_an_invalid_side_is_refused() -> None:
     with pytest.raises(InvalidPicture, match="64 to 4096"):
         detect(BrightPart(), np.zeros((40, 50, 3), np.uint8), 5000)
 
 
-def test_a_photo_is_turned_upright_only_when_asked(tmp_path: Path) -> None:
+def test_a_photo_is_rotated_upright_on_request_only(tmp_path: Path) -> None:
     exif = PilImage.Exif()
     exif[0x0112] = 6
     PilImage.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
@@ -84,7 +82,7 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert (picture.shape, picture.dtype) == ((20, 40, 3), np.uint8)
 
 
-def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+def test_unreadable_pictures_are_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(InvalidPicture, match="no picture was given"):
         check_pictures([])
@@ -96,7 +94,7 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
         check_pictures([tmp_path / "notes.txt"])
 
 
-def test_a_picture_that_is_cut_off_is_named(tmp_path: Path) -> None:
+def test_a_truncated_picture_is_named(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
     PilImage.fromarray(noise).save(tmp_path / "whole.png")
     content = (tmp_path / "whole.png").read_bytes()
@@ -113,7 +111,7 @@ def test_results_carry_the_pictures_name_and_its_boxes() -> None:
     assert entry["bbox"] == [7, 5, 12, 5]
 
 
-def test_an_overlay_leaves_the_picture_and_its_other_pixels_alone() -> None:
+def test_an_overlay_changes_a_copy_on_the_masks_only() -> None:
     picture = np.full((200, 300, 3), 90, np.uint8)
     masks = np.zeros((2, 200, 300), np.bool_)
     masks[0, 20:90, 20:90], masks[1, 100:180, 150:260] = True, True
@@ -124,7 +122,7 @@ def test_an_overlay_leaves_the_picture_and_its_other_pixels_alone() -> None:
     assert (overlay(picture, Detections((), np.zeros(0))) == picture).all()
 
 
-def test_forty_colours_are_forty_colours() -> None:
+def test_forty_colours_are_distinct() -> None:
     assert len(set(distinct_colours(40))) == 40
 
 

@@ -1,4 +1,4 @@
-"""Proposals find what an oracle network sees, where it is, once; real networks give well-formed segments."""
+"""Proposals find each object of an oracle network once; real networks give well-formed segments."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_an_object_is_found_where_it_is_at_every_scale(scale: float) -> None:
     check_well_formed(segments, (200, 260))
 
 
-def test_scales_together_find_each_object_once() -> None:
+def test_all_scales_find_each_object_once() -> None:
     picture = discs((50, 50), (140, 60), (200, 150))
     segments = Segmenter(oracle(), ProposalConfig(min_score=0.5, max_area_share=0.05)).segment(picture)
     assert len(segments) == 3
@@ -115,7 +115,7 @@ def test_a_blank_picture_has_no_objects() -> None:
     check_well_formed(segments, (200, 260))
 
 
-def test_never_more_masks_than_allowed_and_never_two_alike() -> None:
+def test_masks_are_limited_in_number_and_distinct() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (180, 200, 3), dtype=np.uint8)
     config = ProposalConfig(scales=FAST.scales, max_masks=12, max_area_share=1.0, min_area=1)
     segments = Segmenter(untrained(), config).segment(picture)
@@ -125,7 +125,7 @@ def test_never_more_masks_than_allowed_and_never_two_alike() -> None:
         assert all(overlap(segments.masks[i], segments.masks[j]) <= config.nms_iou for j in range(i))
 
 
-def test_a_batch_gives_what_single_pictures_give() -> None:
+def test_a_batch_equals_single_pictures() -> None:
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 256, (120, 140, 3), dtype=np.uint8) for _ in range(3)]
     segmenter = Segmenter(untrained(), ProposalConfig(scales=(0.5, 1.0), max_area_share=1.0))
@@ -136,11 +136,11 @@ def test_a_batch_gives_what_single_pictures_give() -> None:
     assert segmenter.segment_batch([]) == []
 
 
-def test_a_tiny_picture_is_still_a_picture() -> None:
+def test_a_tiny_picture_is_segmented() -> None:
     check_well_formed(Segmenter(untrained()).segment(np.zeros((1, 5, 3), np.uint8)), (1, 5))
 
 
-def test_the_fast_scales_leave_no_object_of_45_to_128_px_further_than_a_quarter_octave() -> None:
+def test_fast_scales_are_within_a_quarter_octave_of_objects_of_45_to_128_px() -> None:
     lengths = np.geomspace(CropConfig.object_px / PAPER_SCALES[-1] * 2**-0.25, 128, 50)
     assert lengths[0] < 46
     wanted = np.log2(CropConfig.object_px / lengths)
@@ -148,7 +148,7 @@ def test_the_fast_scales_leave_no_object_of_45_to_128_px_further_than_a_quarter_
     assert distance.max() <= 0.2501
 
 
-def test_a_saved_network_segments_as_before(tmp_path: Path) -> None:
+def test_a_saved_network_gives_the_same_segments(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_checkpoint(untrained(), path)
     picture = np.random.default_rng(2).integers(0, 256, (100, 100, 3), dtype=np.uint8)

@@ -35,6 +35,6 @@ def test_overlap_is_common_pixels_among_all() -> None:
     assert mask_iou(one, one) == 1
 
 
-def test_masks_of_another_kind_are_refused() -> None:
+def test_masks_of_another_type_are_refused() -> None:
     with pytest.raises(ValueError, match="uint8"):
         rle_from_mask(np.zeros((3, 3), np.uint8))  # type: ignore[arg-type]

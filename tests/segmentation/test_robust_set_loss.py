@@ -52,7 +52,7 @@ def pictures(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
 
 @settings(max_examples=200, deadline=None)
 @given(pictures(), BOUNDS, st.sampled_from([INFINITE, INFINITE, 0.0, 0.5, 3.0, 20.0]))
-def test_no_mask_at_all_is_cheaper(
+def test_no_other_mask_is_cheaper(
     picture: tuple[torch.Tensor, torch.Tensor], bound: float, slack_weight: float
 ) -> None:
     logits, masks = picture
@@ -86,7 +86,7 @@ def test_a_whole_number_bound_is_not_missed_by_rounding() -> None:
         assert latent_mask(logits, masks, numerator / denominator).sum() == numerator
 
 
-def test_the_network_is_believed_where_the_bound_leaves_room() -> None:
+def test_the_latent_mask_follows_the_network_within_the_bound() -> None:
     # Eight pixels in M, the network sure that two of them are not the object and one outside is.
     masks = torch.zeros(1, 3, 4, dtype=torch.bool)
     masks[0, :2] = True
@@ -98,7 +98,7 @@ def test_the_network_is_believed_where_the_bound_leaves_room() -> None:
     assert torch.equal(latent_mask(logits, masks, 0.75), expected)
 
 
-def test_an_empty_mask_allows_only_the_empty_answer() -> None:
+def test_an_empty_mask_allows_only_an_empty_latent_mask() -> None:
     masks = torch.zeros(1, 4, 4, dtype=torch.bool)
     assert not latent_mask(torch.full((1, 4, 4), 9.0), masks, 0.5).any()
     assert latent_mask(torch.full((1, 4, 4), 9.0), masks, 0.5, slack_weight=1.0).all()
@@ -124,7 +124,7 @@ def test_more_slack_weight_costs_more_and_ends_at_the_bound() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_never_dearer_than_the_papers_search(seed: int) -> None:
+def test_the_cost_never_exceeds_that_of_the_papers_search(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     masks = torch.zeros(16, 28, 28, dtype=torch.bool)
     masks[:, 6:20, 8:22] = True
@@ -142,7 +142,7 @@ def test_the_papers_search_can_stop_short_of_the_bound() -> None:
     assert not two_bias_latent_mask(torch.full((1, 4, 4), -9.0), masks).any()
 
 
-def test_pictures_of_a_batch_do_not_touch_each_other() -> None:
+def test_pictures_of_a_batch_are_independent() -> None:
     generator = torch.Generator().manual_seed(1)
     logits, masks = torch.randn(5, 9, 7, generator=generator), torch.rand(5, 9, 7, generator=generator) < 0.4
     alone = torch.cat([latent_mask(logits[i : i + 1], masks[i : i + 1]) for i in range(5)])

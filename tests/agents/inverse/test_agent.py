@@ -1,4 +1,4 @@
-"""An inverse model acts: within the box, greedily until a grasp fails, and only towards a goal that there is."""
+"""Acting by an inverse model: inside the arena, greedy until a grasp fails, towards a visible goal only."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def outcome(what):
     return {"pick_outcome": int(what)}
 
 
-def test_what_the_model_predicts_is_done(model, table, observation):
+def test_the_agent_carries_out_the_prediction(model, table, observation):
     agent = agent_of(model, table)
     action = agent.act(observation, outcome(PickOutcome.NO_PICK))
     done = pick_place_from_action(action, table.arena).to_array()
@@ -51,13 +51,13 @@ def test_what_the_model_predicts_is_done(model, table, observation):
 
 
 @pytest.mark.parametrize("what", [PickOutcome.NO_PICK, PickOutcome.HELD])
-def test_it_is_greedy_after_a_success(model, table, observation, what):
+def test_the_agent_is_greedy_after_a_success(model, table, observation, what):
     first, second = (agent_of(model, table, seed).act(observation, outcome(what)) for seed in (0, 1))
     assert (first == second).all()
 
 
 @pytest.mark.parametrize("what", [PickOutcome.NOTHING_THERE, PickOutcome.SLIPPED, PickOutcome.BLOCKED])
-def test_after_a_failure_it_picks_elsewhere_as_its_random_numbers_say(model, table, observation, what):
+def test_after_a_failure_the_pick_is_sampled(model, table, observation, what):
     agent = agent_of(model, table)
     picked = {tuple(agent.act(observation, outcome(what))) for _ in range(5)}
     assert len(picked) > 1
@@ -73,7 +73,7 @@ def test_a_point_beyond_the_arena_is_moved_to_its_border(model, table, observati
 
 
 @pytest.mark.parametrize("goal", [None, np.zeros((350, 430, 3), np.uint8)])
-def test_without_a_goal_it_says_so(model, table, observation, goal):
+def test_a_missing_goal_is_named(model, table, observation, goal):
     seen = {"view_0": observation["view_0"]} | ({} if goal is None else {"goal_0": goal})
     with pytest.raises(NoGoal, match="no goal_0 that shows anything"):
         agent_of(model, table).act(seen, outcome(PickOutcome.NO_PICK))

@@ -25,14 +25,14 @@ def sampler(source, augmentation):
 
 
 def square_near(picture, point_xy):
-    """Centre, pixels, of what is redder than the table around a point, whatever places the colours took."""
+    """Return the centre, pixels, of the square near a point, whose colour channels may be exchanged."""
     rows, columns = np.mgrid[: picture.shape[1], : picture.shape[2]]
     near = np.maximum(np.abs(columns - point_xy[0]), np.abs(rows - point_xy[1])) <= 7
     square = near & (np.ptp(picture.astype(int), axis=0) > 60)
     return np.array([columns[square].mean(), rows[square].mean()])
 
 
-def test_a_batch_depends_on_seed_and_number_alone(source):
+def test_a_batch_depends_on_seed_and_number_only(source):
     one = sampler(source, Augmentation()).batch(3, 7, 4)
     again = sampler(source, Augmentation()).batch(3, 7, 4)
     other = sampler(source, Augmentation()).batch(3, 8, 4)
@@ -40,7 +40,7 @@ def test_a_batch_depends_on_seed_and_number_alone(source):
     assert not (one.now == other.now).all()
 
 
-def test_the_square_stands_where_the_warped_action_says(source):
+def test_the_warped_action_points_to_the_square(source):
     augmentation = Augmentation(colour=0, exposure=0)
     for number in range(4):
         batch = sampler(source, augmentation).batch(0, number, 6)
@@ -59,13 +59,13 @@ def test_mirrored_pairs_are_mirror_images(source):
     np.testing.assert_allclose(mirrored.angle[:, 1:], plain.angle[:, 1:].flip(1), atol=1e-5)
 
 
-def test_without_augmentation_pictures_are_as_they_were_kept(source):
+def test_without_augmentation_pictures_are_unchanged(source):
     batch = sampler(source, NO_AUGMENTATION).batch(0, 0, 3)
     kept = {picture.tobytes() for picture in source.pictures.values()}
     assert all(one.permute(1, 2, 0).numpy().tobytes() in kept for one in (*batch.now, *batch.goal))
 
 
-def test_the_picks_cell_is_one_that_has_a_share(source):
+def test_the_cell_of_the_pick_has_a_share(source):
     batch = sampler(source, Augmentation()).batch(1, 0, 8)
     shares = batch.pick.flatten(1).gather(1, batch.pick_cells[:, None])
     assert (shares > 0).all()

@@ -41,7 +41,7 @@ def test_every_move_is_an_example_forwards_and_backwards(examples, moves):
         assert (there.now, there.goal) == (back.goal, back.now)
 
 
-def test_the_action_picks_the_square_where_it_is_and_places_it_where_it_goes(examples):
+def test_the_action_picks_and_places_where_the_pictures_show_the_square(examples):
     for example in examples.examples:
         now, goal = (examples.pictures[key] for key in (example.now, example.goal))
         assert now.shape == (*SIZE, 3)
@@ -73,7 +73,7 @@ def test_a_span_adds_no_pairs_that_move_one_object_twice(records):
     assert len(longer.examples) == len(single.examples)
 
 
-def test_what_is_not_picked_up_again_stays():
+def test_objects_that_are_not_picked_again_stay():
     carried = np.array([[0.0, 0.0, 0, 0.2, 0.2], [-0.2, 0.1, 0, 0.1, -0.2]])
     assert module._stays(carried)
     assert module._stays(carried[:1])
@@ -81,7 +81,7 @@ def test_what_is_not_picked_up_again_stays():
     assert not module._stays(again)
 
 
-def test_a_longer_pair_is_labelled_with_its_first_move_in_either_direction(moves, monkeypatch):
+def test_a_longer_pair_has_its_first_move_in_either_direction(moves, monkeypatch):
     monkeypatch.setattr(module, "_stays", lambda moves: True)
     rows = list(open_interactions(moves, columns=()))[:3]
     found = list(module._examples_of(rows, SIZE, span=2))
@@ -118,12 +118,12 @@ def test_records_in_which_nothing_was_held_are_refused_before_anything_is_writte
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_pictures_stand_beside_the_records_unless_told_otherwise(moves, tmp_path):
+def test_pictures_are_kept_beside_the_records(moves, tmp_path):
     shutil.copytree(moves, tmp_path / "records")
-    told = []
-    inverse_examples(tmp_path / "records", SIZE, progress=lambda done, total: told.append((done, total)))
+    counted = []
+    inverse_examples(tmp_path / "records", SIZE, progress=lambda done, total: counted.append((done, total)))
     assert (tmp_path / "records" / "inverse-88x104" / "pictures").is_dir()
-    assert told[-1] == (9, 9)
+    assert counted[-1] == (9, 9)
 
 
 def test_whole_scenes_are_held_out(examples):
@@ -135,7 +135,7 @@ def test_whole_scenes_are_held_out(examples):
     assert again == learned
 
 
-def test_a_scene_that_two_writers_recorded_with_one_seed_is_one_scene(record_moves, tmp_path):
+def test_two_writers_with_one_seed_have_the_same_scenes(record_moves, tmp_path):
     for _ in range(2):
         record_moves(tmp_path / "records", episodes=2, steps=3)
     found = inverse_examples(tmp_path / "records", SIZE)
@@ -147,7 +147,7 @@ def test_a_scene_that_two_writers_recorded_with_one_seed_is_one_scene(record_mov
 
 
 @pytest.mark.parametrize("share", [0.01, 0.99])
-def test_at_least_a_scene_is_on_either_side(examples, share):
+def test_each_side_of_a_split_has_a_scene(examples, share):
     assert all(split_by_scene(examples.examples, share, seed=0))
 
 

@@ -1,4 +1,4 @@
-"""The parts of the inverse model, its predictions, its targets, and its file."""
+"""The inverse model: its parts, predictions, targets and checkpoints."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Pick-and-places as a picture shows them: there and back through any camera, and what warps do to them."""
+"""Picture actions: conversion through any camera and back, warps and reversal."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def turned_by(one: float, other: float) -> float:
 
 
 @given(points, angles, points, st.floats(-180, 180), st.floats(50, 85))
-def test_an_action_comes_back_from_any_cameras_picture(pick, angle, place, azimuth, elevation):
+def test_arena_actions_invert_picture_actions_for_any_camera(pick, angle, place, azimuth, elevation):
     view = camera(azimuth, elevation)
     done = np.array([*pick, angle, *place])
     back = arena_actions(picture_actions(done, view, SIZE), view, SIZE)[0]
@@ -44,7 +44,7 @@ def test_an_action_comes_back_from_any_cameras_picture(pick, angle, place, azimu
     assert turned_by(back[2], angle) < 2e-3
 
 
-def test_seen_from_straight_above_x_is_right_and_y_is_up():
+def test_from_above_x_points_right_and_y_up():
     intrinsics = np.array([[400, 0, 214.5], [0, 400, 174.5], [0, 0, 1.0]])
     view = View("view_0", 350, 430, intrinsics, look_at(np.array([0, 0, 1.0]), np.zeros(3), np.array([0, 1.0, 0])))
     action = picture_actions([0.1, 0.05, 0.3, -0.1, 0.0], view, (350, 430))[0]
@@ -53,7 +53,7 @@ def test_seen_from_straight_above_x_is_right_and_y_is_up():
     np.testing.assert_allclose(half, [127, 77, -0.3, 87, 87], atol=1e-6)
 
 
-def test_reversing_exchanges_the_points_and_twice_is_nothing():
+def test_reversing_exchanges_the_points_and_inverts_itself():
     action = np.array([[1.0, 2.0, 0.3, 4.0, 5.0]])
     assert reversed_actions(action).tolist() == [[4.0, 5.0, 0.3, 1.0, 2.0]]
     assert (reversed_actions(reversed_actions(action)) == action).all()

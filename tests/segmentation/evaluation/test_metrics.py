@@ -149,7 +149,7 @@ def test_objects_under_a_hundred_pixels_are_neither_found_nor_missed() -> None:
     assert evaluate([[LEFT, small]], [[(LEFT, 0.5)]], min_object_area=0).ap[0.5] < 1.0
 
 
-def test_no_detection_is_cut_however_many_a_picture_has() -> None:
+def test_no_detection_is_dropped_from_a_crowded_picture() -> None:
     found: list[Scored] = [(EMPTY, 0.9)] * 150 + [(LEFT, 0.1)]
     result = evaluate([[LEFT]], [found])
     assert "maxDets 151," in result.settings

@@ -1,4 +1,4 @@
-"""Masks of what moves, on drawn clips whose truth is known."""
+"""Masks of moving objects on drawn clips with known truth."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 @pytest.mark.parametrize("step", [6, 25, 60])
-def test_an_object_is_found_wherever_it_was_moved_by_a_little_or_by_a_lot(step: int) -> None:
+def test_an_object_is_found_after_short_and_long_moves(step: int) -> None:
     places = [(30, 60), (30, 60), (30 + step, 60), (30 + 2 * step, 60)]
     masks = segment_motion(drawn(places, stays=(20, 10))).masks
     assert [len(found) for found in masks] == [0, 1, 1, 1]
@@ -90,7 +90,7 @@ def test_two_objects_that_move_apart_give_two_masks() -> None:
     assert not (masks[0][0] & masks[0][1]).any()
 
 
-def test_absurd_sizes_are_dropped() -> None:
+def test_masks_of_unlikely_size_are_dropped() -> None:
     frames = drawn([(30, 60), (60, 60)])
     assert segment_motion(frames, MotionConfig(least_area_px=2000)).masks == [[], []]
     assert segment_motion(frames, MotionConfig(most_area=0.01)).masks == [[], []]

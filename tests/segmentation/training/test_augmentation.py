@@ -1,4 +1,4 @@
-"""Maps keep centres and areas; prints, shadows and colours change what they may."""
+"""Maps keep centres and scale areas; prints, shadows and colours change the intended pixels only."""
 
 import numpy as np
 import pytest
@@ -40,14 +40,14 @@ def test_a_print_covers_the_table_and_leaves_the_object(picture, disc, seed):
     assert (picture == before).all()
 
 
-def test_prints_depend_on_the_seed_alone(picture, disc):
+def test_prints_depend_on_the_seed_only(picture, disc):
     first, same, other = (printed(picture, disc, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert (first == same).all()
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_other_colours_keep_every_grey_as_it_is(seed):
+def test_other_colours_keep_every_grey(seed):
     greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     assert np.abs(with_other_colours(greys, np.random.default_rng(seed)).astype(int) - greys).max() <= 1
 
@@ -58,7 +58,7 @@ def test_other_colours_change_a_colour():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_shadow_darkens_near_the_object_and_nowhere_else(disc, seed):
+def test_a_shadow_darkens_near_the_object_only(disc, seed):
     white = np.full((SIDE, SIDE, 3), 255, np.float32)
     result = shadowed(white, disc, np.random.default_rng(seed))
     assert result.max() <= 255

@@ -39,7 +39,7 @@ def one_object(complete: bool = False) -> ExampleSet:
     return ExampleSet((Example("p", (215.0, 160.0), rle_from_mask(mask)),), {"p": picture}, complete)
 
 
-def test_in_and_near_what_is_ignored_nothing_is_negative_and_objects_stay_positive() -> None:
+def test_no_position_near_an_ignored_region_is_negative() -> None:
     _, mask = a_picture()
     crowd = np.zeros_like(mask)
     crowd[140:180, 260:300] = True
@@ -65,7 +65,7 @@ def test_without_an_object_no_crops_are_drawn() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000))
-def test_positions_masks_and_pixels_speak_of_the_same_object(seed: int) -> None:
+def test_positions_masks_and_pixels_agree(seed: int) -> None:
     crop = CropSampler(one_object(), PLAIN, GRID).crop(np.random.default_rng(seed))
     grey = crop.image.astype(float).mean(-1)
     assert len(crop.masks) >= 1
@@ -98,7 +98,7 @@ def test_mask_targets_lie_on_the_object_around_their_position() -> None:
         assert image[y, x].mean() > image.mean() + 40
 
 
-def test_batches_depend_on_seed_and_number_alone() -> None:
+def test_batches_depend_on_seed_and_number_only() -> None:
     sampler = CropSampler(one_object(), CropConfig(), GRID)
     again = CropSampler(one_object(), CropConfig(), GRID)
     with ThreadPoolExecutor(3) as pool:
@@ -131,7 +131,7 @@ def test_pasted_objects_are_positive_and_seen() -> None:
         assert all(grey[mask].mean() > np.median(grey) + 25 for mask in crop.masks)
 
 
-def test_a_click_on_background_speaks_of_its_neighbourhood_only() -> None:
+def test_a_background_click_labels_its_neighbourhood_only() -> None:
     picture, mask = a_picture()
     pool = (Example("p", (215.0, 160.0), rle_from_mask(mask)), Example("q", (200.0, 170.0), None))
     examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
@@ -143,7 +143,7 @@ def test_a_click_on_background_speaks_of_its_neighbourhood_only() -> None:
     assert np.ptp(negatives, axis=0).max() <= 2 * config.negative_px
 
 
-def test_positions_beyond_the_picture_say_nothing() -> None:
+def test_positions_beyond_the_picture_are_ignored() -> None:
     picture, mask = a_picture((0, 0, 60, 40))
     examples = ExampleSet((Example("p", (30.0, 20.0), rle_from_mask(mask)),), {"p": picture}, complete=True)
     sampler = CropSampler(examples, PLAIN, GRID)

@@ -11,7 +11,7 @@ import pytest
 from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore, add_pictures, open_pictures
 
 
-def test_pictures_read_back_and_a_key_is_kept_once(tmp_path: Path) -> None:
+def test_pictures_read_back_and_existing_keys_are_skipped(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pictures = {f"{n}": rng.integers(0, 256, (5 + n, 7, 3), dtype=np.uint8) for n in range(4)}
     add_pictures(tmp_path / "store", list(pictures.items())[:2])
@@ -22,7 +22,7 @@ def test_pictures_read_back_and_a_key_is_kept_once(tmp_path: Path) -> None:
     assert not store["0"].flags.writeable
 
 
-def test_what_a_kill_left_behind_the_index_is_overwritten(tmp_path: Path) -> None:
+def test_pixels_behind_the_index_are_overwritten(tmp_path: Path) -> None:
     first, second = np.full((2, 2, 3), 1, np.uint8), np.full((2, 2, 3), 2, np.uint8)
     add_pictures(tmp_path, [("first", first)])
     with open(tmp_path / "pictures.u8", "ab") as file:
@@ -32,7 +32,7 @@ def test_what_a_kill_left_behind_the_index_is_overwritten(tmp_path: Path) -> Non
     assert (store["second"] == second).all()
 
 
-def test_a_store_that_fails_half_way_keeps_what_came_before(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_pictures_before(tmp_path: Path) -> None:
     with pytest.raises(InvalidPictureStore, match="float64"):
         add_pictures(tmp_path / "s", [("good", np.zeros((2, 2, 3), np.uint8)), ("bad", np.zeros((2, 2, 3)))])
     assert list(open_pictures(tmp_path / "s")) == ["good"]

@@ -77,7 +77,7 @@ def test_a_killed_run_resumes_from_its_last_state(
     assert same(finished_run / "model.safetensors", killed)
 
 
-def test_ctrl_c_means_what_it_did_after_a_run(
+def test_a_run_restores_the_handler_of_ctrl_c(
     tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig
 ) -> None:
     before = signal.getsignal(signal.SIGINT)
@@ -86,7 +86,7 @@ def test_ctrl_c_means_what_it_did_after_a_run(
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_finished_run_is_left_as_it_is_and_remembers_what_it_was(
+def test_a_finished_run_is_not_changed_and_describes_itself(
     tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
 ) -> None:
     path = shutil.copytree(finished_run, tmp_path / "run") / "model.safetensors"
@@ -100,7 +100,7 @@ def test_a_finished_run_is_left_as_it_is_and_remembers_what_it_was(
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
-def test_a_finish_that_was_killed_between_its_two_files_is_made_good(
+def test_a_run_killed_between_its_last_two_files_is_completed(
     tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
 ) -> None:
     path = shutil.copytree(finished_run, tmp_path / "run") / "model.safetensors"
@@ -112,7 +112,7 @@ def test_a_finish_that_was_killed_between_its_two_files_is_made_good(
     assert all(torch.equal(*pair) for pair in zip(whole, weights(path), strict=True))
 
 
-def test_a_run_of_another_schema_is_refused_and_the_device_only_remembered(
+def test_another_schema_is_refused_and_another_device_accepted(
     tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
 ) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
@@ -127,7 +127,7 @@ def test_a_run_of_another_schema_is_refused_and_the_device_only_remembered(
         train(discs(), tmp_path / "run", small)
 
 
-def test_no_run_learns_from_the_crops_that_are_shown_or_that_refresh_its_statistics(small: TrainingConfig) -> None:
+def test_shown_and_refreshing_crops_are_not_learned_from(small: TrainingConfig) -> None:
     for seed in (training_run._REFRESH_SEED, training_run._SHOWN_SEED):
         with pytest.raises(TrainingError, match="seed"):
             replace(small, seed=seed)
@@ -191,7 +191,7 @@ def test_without_a_positive_example_nothing_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_fingerprint_tells_sets_apart(discs: Callable[..., ExampleSet]) -> None:
+def test_different_sets_have_different_fingerprints(discs: Callable[..., ExampleSet]) -> None:
     assert examples_fingerprint(discs()) == examples_fingerprint(discs())
     assert examples_fingerprint(discs()) != examples_fingerprint(discs(5))
     mask = discs().objects[0].mask
@@ -199,7 +199,7 @@ def test_a_fingerprint_tells_sets_apart(discs: Callable[..., ExampleSet]) -> Non
     assert examples_fingerprint(replace(discs(), ignored={"0": (mask,)})) != examples_fingerprint(discs())
 
 
-def test_a_run_that_an_earlier_version_began_is_resumed_whatever_the_order_of_its_settings(
+def test_a_run_of_an_earlier_version_resumes_with_settings_in_any_order(
     tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
 ) -> None:
     request = json.loads((finished_run / "training.json").read_text())

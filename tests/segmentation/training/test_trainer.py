@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "robust-set"])
 @pytest.mark.parametrize("kind", [POSITIVE, NEGATIVE, IGNORED])
-def test_one_sided_batches_are_learned_from_without_nan(kind: int, loss: str, small: TrainingConfig) -> None:
+def test_batches_without_positives_or_negatives_give_finite_losses(kind: int, loss: str, small: TrainingConfig) -> None:
     trainer = Trainer(new_network(small), replace(small, loss=loss))
     images = torch.zeros(2, 3, 96, 96, dtype=torch.uint8)
     scores = torch.full((2, 6, 6), kind, dtype=torch.int8)
@@ -38,9 +38,7 @@ def test_one_sided_batches_are_learned_from_without_nan(kind: int, loss: str, sm
     assert all(torch.isfinite(value).all() for value in trainer.network.state_dict().values())
 
 
-def test_a_network_that_diverged_is_told_and_not_made_worse(
-    discs: Callable[..., ExampleSet], small: TrainingConfig
-) -> None:
+def test_a_diverged_network_is_named_and_not_changed(discs: Callable[..., ExampleSet], small: TrainingConfig) -> None:
     trainer = Trainer(new_network(small), small)
     with torch.no_grad():
         trainer.network.score_end.bias.fill_(math.nan)
@@ -52,7 +50,7 @@ def test_a_network_that_diverged_is_told_and_not_made_worse(
     assert all(torch.equal(one, other) or one.isnan().any() for one, other in zip(before, after, strict=True))
 
 
-def test_an_endless_gradient_of_a_finite_loss_is_told_and_leaves_the_weights(
+def test_an_infinite_gradient_is_named_and_does_not_change_the_weights(
     discs: Callable[..., ExampleSet], small: TrainingConfig
 ) -> None:
     trainer = Trainer(new_network(small), small)
@@ -67,7 +65,7 @@ def test_an_endless_gradient_of_a_finite_loss_is_told_and_leaves_the_weights(
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "robust-set"])
-def test_mask_logits_that_are_no_numbers_are_a_training_error(
+def test_mask_logits_that_are_not_finite_are_a_training_error(
     loss: str, monkeypatch: pytest.MonkeyPatch, discs: Callable[..., ExampleSet], small: TrainingConfig
 ) -> None:
     trainer = Trainer(new_network(small), replace(small, loss=loss))
@@ -91,7 +89,7 @@ def test_a_few_steps_on_the_same_crops_lower_both_losses(
     assert reports[-1].mask_loss < 0.7 * reports[0].mask_loss
 
 
-def test_batches_made_ahead_are_the_same_in_order(discs: Callable[..., ExampleSet], small: TrainingConfig) -> None:
+def test_prefetched_batches_keep_their_order(discs: Callable[..., ExampleSet], small: TrainingConfig) -> None:
     sampler = CropSampler(discs(), small.crops, new_network(small).mask_grid)
     fed = list(batches(sampler, 7, range(3, 8), 2))
     assert len(fed) == 5
