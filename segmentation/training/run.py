@@ -223,13 +223,8 @@ def examples_fingerprint(examples: ExampleSet) -> str:
     return f"{len(examples.examples)}-{checksum:08x}"
 
 
-def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, device: str = "cpu") -> int:
-    """Estimate how many steps fit into a time, at least 1, by a few steps of a network that is thrown away.
-
-    Raises:
-        TrainingError: the time is not positive and finite.
-    """
-    check_minutes(minutes)
+def steps_in(minutes: float, sampler: CropSampler, config: TrainingConfig, device: str) -> int:
+    """Estimate how many steps fit into a time, at least 1, by a few steps of a network that is thrown away."""
     trainer = Trainer(new_network(config).to(device), config)
     start = time.perf_counter()
     for number, batch in enumerate(batches(sampler, config.seed, range(_PROBED_STEPS), config.batch_size), start=1):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.training.config import CropConfig, RunOptions, TrainingConfig
@@ -39,6 +40,32 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch.set_num_threads(1)
     yield train(_discs(), tmp_path_factory.mktemp("finished") / "run", SMALL, RunOptions(data="discs")).parent
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def a_picture() -> Callable[..., tuple[Picture, Mask]]:
+    """a_picture(box): a dark table with one bright box (x, y, width, height), and the box's mask."""
+    return _a_picture
+
+
+@pytest.fixture(scope="session")
+def one_object() -> Callable[..., ExampleSet]:
+    """one_object(complete=False): the default picture of `a_picture` as the only example."""
+
+    def examples(complete: bool = False) -> ExampleSet:
+        picture, mask = _a_picture()
+        return ExampleSet((Example("p", (215.0, 160.0), rle_from_mask(mask)),), {"p": picture}, complete)
+
+    return examples
+
+
+def _a_picture(box: tuple[int, int, int, int] = (180, 140, 70, 40)) -> tuple[Picture, Mask]:
+    x, y, width, height = box
+    picture = np.full((350, 430, 3), 40, np.uint8)
+    picture[y : y + height, x : x + width] = 220
+    mask = np.zeros((350, 430), bool)
+    mask[y : y + height, x : x + width] = True
+    return picture, mask
 
 
 def _discs(count: int = 6) -> ExampleSet:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,22 +26,9 @@ AS_IT_IS = CropConfig(paste_share=0.0, print_share=0.0, colour_share=0.0)
 PLAIN = replace(AS_IT_IS, off_scale_share=0.0, background_share=0.0)
 
 
-def a_picture(box: tuple[int, int, int, int] = (180, 140, 70, 40)) -> tuple[np.ndarray, np.ndarray]:
-    """A dark table with one bright box (x, y, width, height), and the box's mask."""
-    x, y, width, height = box
-    picture = np.full((350, 430, 3), 40, np.uint8)
-    picture[y : y + height, x : x + width] = 220
-    mask = np.zeros((350, 430), bool)
-    mask[y : y + height, x : x + width] = True
-    return picture, mask
-
-
-def one_object(complete: bool = False) -> ExampleSet:
-    picture, mask = a_picture()
-    return ExampleSet((Example("p", (215.0, 160.0), rle_from_mask(mask)),), {"p": picture}, complete)
-
-
-def test_no_position_near_an_ignored_region_is_negative() -> None:
+def test_no_position_near_an_ignored_region_is_negative(
+    a_picture: Callable[..., Any], one_object: Callable[..., Any]
+) -> None:
     _, mask = a_picture()
     crowd = np.zeros_like(mask)
     crowd[140:180, 260:300] = True
@@ -57,7 +46,7 @@ def test_no_position_near_an_ignored_region_is_negative() -> None:
         assert (cautious.scores == NEGATIVE).any()
 
 
-def test_without_an_object_no_crops_are_drawn() -> None:
+def test_without_an_object_no_crops_are_drawn(a_picture: Callable[..., Any]) -> None:
     examples = ExampleSet((Example("p", (10.0, 10.0), None),), {"p": a_picture()[0]})
     with pytest.raises(NoExamples, match="collect"):
         CropSampler(examples, PLAIN, GRID)
@@ -65,7 +54,7 @@ def test_without_an_object_no_crops_are_drawn() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000))
-def test_positions_masks_and_pixels_agree(seed: int) -> None:
+def test_positions_masks_and_pixels_agree(one_object: Callable[..., Any], seed: int) -> None:
     crop = CropSampler(one_object(), PLAIN, GRID).crop(np.random.default_rng(seed))
     grey = crop.image.astype(float).mean(-1)
     assert len(crop.masks) >= 1
@@ -86,7 +75,7 @@ def test_positions_masks_and_pixels_agree(seed: int) -> None:
     assert (np.argwhere(positives) == crop.positions_rc).all()
 
 
-def test_mask_targets_lie_on_the_object_around_their_position() -> None:
+def test_mask_targets_lie_on_the_object_around_their_position(one_object: Callable[..., Any]) -> None:
     batch = CropSampler(one_object(), PLAIN, GRID).batch(0, 0, 8)
     for (number, row, column), mask in zip(batch.positions.tolist(), batch.masks.numpy(), strict=True):
         ys, xs = np.nonzero(mask)
@@ -98,7 +87,7 @@ def test_mask_targets_lie_on_the_object_around_their_position() -> None:
         assert image[y, x].mean() > image.mean() + 40
 
 
-def test_batches_depend_on_seed_and_number_only() -> None:
+def test_batches_depend_on_seed_and_number_only(one_object: Callable[..., Any]) -> None:
     sampler = CropSampler(one_object(), CropConfig(), GRID)
     again = CropSampler(one_object(), CropConfig(), GRID)
     with ThreadPoolExecutor(3) as pool:
@@ -111,14 +100,14 @@ def test_batches_depend_on_seed_and_number_only() -> None:
     assert (sampler.batch(6, 1, 3).images != drawn[1].images).any()
 
 
-def test_an_object_far_off_in_scale_is_negative() -> None:
+def test_an_object_far_off_in_scale_is_negative(one_object: Callable[..., Any]) -> None:
     sampler = CropSampler(one_object(), replace(PLAIN, off_scale_share=1.0), GRID)
     batch = sampler.batch(0, 0, 12)
     assert len(batch.positions) == 0
     assert (batch.scores == NEGATIVE).any()
 
 
-def test_pasted_objects_are_positive_and_seen() -> None:
+def test_pasted_objects_are_positive_and_seen(one_object: Callable[..., Any]) -> None:
     config = replace(PLAIN, paste_share=1.0)
     sampler = CropSampler(one_object(), config, GRID)
     crops = [sampler.crop(np.random.default_rng(seed)) for seed in range(12)]
@@ -131,7 +120,7 @@ def test_pasted_objects_are_positive_and_seen() -> None:
         assert all(grey[mask].mean() > np.median(grey) + 25 for mask in crop.masks)
 
 
-def test_a_background_click_labels_its_neighbourhood_only() -> None:
+def test_a_background_click_labels_its_neighbourhood_only(a_picture: Callable[..., Any]) -> None:
     picture, mask = a_picture()
     pool = (Example("p", (215.0, 160.0), rle_from_mask(mask)), Example("q", (200.0, 170.0), None))
     examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
@@ -143,7 +132,7 @@ def test_a_background_click_labels_its_neighbourhood_only() -> None:
     assert np.ptp(negatives, axis=0).max() <= 2 * config.negative_px
 
 
-def test_positions_beyond_the_picture_are_ignored() -> None:
+def test_positions_beyond_the_picture_are_ignored(a_picture: Callable[..., Any]) -> None:
     picture, mask = a_picture((0, 0, 60, 40))
     examples = ExampleSet((Example("p", (30.0, 20.0), rle_from_mask(mask)),), {"p": picture}, complete=True)
     sampler = CropSampler(examples, PLAIN, GRID)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -17,22 +19,7 @@ from tabletop_interaction.segmentation.training.pictures import open_pictures
 from tabletop_interaction.segmentation.training.run import examples_fingerprint
 
 
-def a_picture(box: tuple[int, int, int, int] = (180, 140, 70, 40)) -> tuple[np.ndarray, np.ndarray]:
-    """A dark table with one bright box (x, y, width, height), and the box's mask."""
-    x, y, width, height = box
-    picture = np.full((350, 430, 3), 40, np.uint8)
-    picture[y : y + height, x : x + width] = 220
-    mask = np.zeros((350, 430), bool)
-    mask[y : y + height, x : x + width] = True
-    return picture, mask
-
-
-def one_object(complete: bool = False) -> ExampleSet:
-    picture, mask = a_picture()
-    return ExampleSet((Example("p", (215.0, 160.0), rle_from_mask(mask)),), {"p": picture}, complete)
-
-
-def test_a_label_set_gives_every_object_that_counts(tmp_path: Path) -> None:
+def test_a_label_set_gives_every_object_that_counts(a_picture: Callable[..., Any], tmp_path: Path) -> None:
     picture, mask = a_picture()
     small = np.zeros_like(mask)
     small[:5, :5] = True
@@ -50,7 +37,7 @@ def test_a_label_set_gives_every_object_that_counts(tmp_path: Path) -> None:
         examples_from_label_set(load_label_set(tmp_path / "labels.json"), tmp_path / "store")
 
 
-def test_other_files_of_the_same_names_are_other_pictures(tmp_path: Path) -> None:
+def test_other_files_of_the_same_names_are_other_pictures(a_picture: Callable[..., Any], tmp_path: Path) -> None:
     # The same size and the same labels: only the pixels tell the two folders apart.
     picture, mask = a_picture()
     write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
@@ -66,7 +53,7 @@ def test_other_files_of_the_same_names_are_other_pictures(tmp_path: Path) -> Non
     assert len(open_pictures(tmp_path / "store")) == 2
 
 
-def test_a_truncated_picture_of_a_label_set_is_named(tmp_path: Path) -> None:
+def test_a_truncated_picture_of_a_label_set_is_named(a_picture: Callable[..., Any], tmp_path: Path) -> None:
     picture, mask = a_picture()
     write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
     iio.imwrite(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8))
@@ -76,12 +63,12 @@ def test_a_truncated_picture_of_a_label_set_is_named(tmp_path: Path) -> None:
         examples_from_label_set(load_label_set(tmp_path / "labels.json", tmp_path), tmp_path / "store")
 
 
-def test_a_region_to_ignore_fits_its_picture() -> None:
+def test_a_region_to_ignore_fits_its_picture(one_object: Callable[..., Any]) -> None:
     with pytest.raises(NoExamples, match="size"):
         replace(one_object(), ignored={"p": (rle_from_mask(np.ones((2, 2), bool)),)})
 
 
-def test_masks_that_do_not_fit_their_picture_are_refused() -> None:
+def test_masks_that_do_not_fit_their_picture_are_refused(a_picture: Callable[..., Any]) -> None:
     picture, mask = a_picture()
     with pytest.raises(NoExamples, match="no picture"):
         ExampleSet((Example("q", (0, 0), rle_from_mask(mask)),), {"p": picture})
