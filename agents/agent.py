@@ -1,7 +1,5 @@
 """Agents turn observations into actions, whichever backend carries them out; segmenters turn pictures into masks."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 import numpy as np

@@ -5,8 +5,6 @@ description when an object is moved and turned: the surroundings of the mask are
 crop are averaged, and a histogram of the mask's colours is added.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

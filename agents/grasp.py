@@ -3,8 +3,6 @@
 The mask's pixels are projected onto a horizontal plane of the arena first, so that a slanted view cannot turn the axis.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ A baseline without objects: it maps pixels to actions and learns from `TabletopR
 `docs/examples/stable_baselines.py` trains one.
 """
 
-from __future__ import annotations
-
 import os
 from functools import lru_cache
 from pathlib import Path

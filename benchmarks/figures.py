@@ -1,7 +1,5 @@
 """What the commands that print figures share: options of a seeded scene, and tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar

@@ -3,8 +3,6 @@
 Agents must not use it: a real robot does not have it. Frame: the arena's, metres and radians.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """`tabletop assets`: pictures of the simulation's parts: every object, every table top, the arm at work."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

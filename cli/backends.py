@@ -1,7 +1,5 @@
 """Options of the commands that act: the backend, checked before anything is written and opened with an operator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`tabletop bootstrap`: a first network from watching random pushes, before the agent acts at all."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated

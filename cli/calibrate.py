@@ -1,7 +1,5 @@
 """`tabletop calibrate`: a real table's cameras and robot, step by step, into one lab file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`tabletop doctor`: checks a laboratory, or this installation, and says what to mend."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime

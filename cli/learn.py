@@ -1,7 +1,5 @@
 """`tabletop learn`: an agent that starts without knowledge and learns what an object is by interacting."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """A session of `tabletop learn`: connects actors, learner, display, curves and evaluations, then reports."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path

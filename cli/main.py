@@ -3,8 +3,6 @@
 Only the file of the given command is imported, and what it needs of torch and PyBullet only when it runs.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import sys

@@ -1,7 +1,5 @@
 """Progress bars of the commands."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

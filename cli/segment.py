@@ -1,7 +1,5 @@
 """`tabletop segment`: masks of the objects in one's own photos."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """`tabletop show`: pictures and a film of recorded interactions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated

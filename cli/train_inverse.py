@@ -1,7 +1,5 @@
 """`tabletop train-inverse`: an inverse model from recorded interactions, a baseline of rearrangement."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated

@@ -4,8 +4,6 @@ Arguments and results are numpy arrays and frozen dataclasses, never types of to
 arena's, in metres and radians (see `views`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

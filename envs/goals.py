@@ -8,8 +8,6 @@ then reproduce the goal's picture.
 Frame: the arena's, metres.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ The environment converts actions to metres, lets a backend move and take picture
 not decide what moved: that is the agent's task.
 """
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import gymnasium as gym

@@ -4,8 +4,6 @@ Success is defined as in Pathak et al. 2018, section 5: every displaced object i
 view. Our addition: no other object has moved by more than 15 px.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

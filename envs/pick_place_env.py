@@ -3,8 +3,6 @@
 Episodes, rewards and ends are defined by each environment.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """TabletopRearrangement: bring the table to the state of a goal's pictures, one pick-and-place per step."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import gymnasium as gym

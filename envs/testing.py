@@ -1,7 +1,5 @@
 """`check_backend`: the test that every backend must pass, for authors of backends."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -8,8 +8,6 @@ in the arena and points in any direction, as long as it stays inside.
 Frame: the arena's, in metres.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ the backend's operator answers yes, or the caller calls `enable` (after a stop) 
 action is lost in both cases; after a yes, the fault reaches the caller as recoverable.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Open the Sawyer of a lab file: cameras first, then the robot; if one fails, everything opened before is closed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict

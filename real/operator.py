@@ -1,7 +1,5 @@
 """The operator beside the robot: lays the table, puts back objects that fell off, and decides after faults."""
 
-from __future__ import annotations
-
 import sys
 import termios
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Pictures of the simulation: contact sheets of all objects and of all table tops, and a film of the arm at work."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path

@@ -5,8 +5,6 @@ from the page; colours are CSS variables, so that a chart follows the reader's l
 SVG's user units. The same chart gives the same text.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Sequence

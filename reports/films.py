@@ -1,7 +1,5 @@
 """Films as MP4 or GIF, and the film of recorded interactions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path

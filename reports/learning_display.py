@@ -1,7 +1,5 @@
 """A learning run's progress: bars at the terminal with evaluations as lines above them, and curves in TensorBoard."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from typing import Any

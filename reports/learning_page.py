@@ -4,8 +4,6 @@ It shows what the paper's section 5 shows: average precision and recall of hypot
 interactions, precision-recall curves, and the masks on the same held-out pictures over time (figure 4).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

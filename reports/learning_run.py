@@ -10,8 +10,6 @@ evaluations/00200/       the same few held-out pictures each time, with the netw
 ```
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """The frame of every report: one HTML page without outside files, made of figures, charts and tables."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 `write_interaction_sheets` shows recorded interactions, `write_passive_sheet` the clips of the passive bootstrap.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Fractal value noise, from which every painted surface is made."""
 
-from __future__ import annotations
-
 import math
 
 import cv2

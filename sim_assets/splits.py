@@ -3,8 +3,6 @@
 The test split has other objects of every family, and variants that occur in no other split.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from tabletop_interaction.ranges import check_choice

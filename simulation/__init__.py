@@ -1,7 +1,5 @@
 """The PyBullet backend: world, arm, cameras and renderer."""
 
-from __future__ import annotations
-
 import os
 
 

@@ -4,8 +4,6 @@ World frame = arena frame. Free-space transits set the joints at once, since the
 Every motion that may touch something is simulated step by step.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from pathlib import Path

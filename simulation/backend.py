@@ -1,7 +1,5 @@
 """The simulated table behind the Backend protocol: pick, place, sweep and reset, from the arm's motions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """PyBullet bodies of objects and table tops: visual and collision shapes, made from models in memory."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

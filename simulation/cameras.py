@@ -1,7 +1,5 @@
 """The four cameras: their poses, one on each side of the arena, and their sensor."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """A PyBullet client as an object: each PyBullet function is a method that knows its client."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

@@ -6,8 +6,6 @@ the lamp, warped through the plane's homography; one small picture from the lamp
 object that moved is rasterised alone, in its bounding rectangle; the layers are merged by their depths.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

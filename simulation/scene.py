@@ -1,7 +1,5 @@
 """A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The picture that `render()` shows: table, objects and arm from the side, by plain TinyRenderer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

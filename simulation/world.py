@@ -3,8 +3,6 @@
 World frame = arena frame, metres; 240 steps a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import cv2

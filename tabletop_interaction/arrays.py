@@ -10,8 +10,6 @@
 | `Bools`, `Bytes`, `Ints`, `Floats`, `Floats32` | bool, uint8, int64, float64, float32 | any |
 """
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 import numpy as np

@@ -3,8 +3,6 @@
 A message says what happened, which values are accepted and what to do.
 """
 
-from __future__ import annotations
-
 
 class TabletopError(Exception):
     """Base of all errors of this package.

@@ -1,7 +1,5 @@
 """How much brighter one picture is than another: the gain of each channel and the noise that remains."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -6,8 +6,6 @@ folder is claimed before its content begins, by a mark (`claim_folder`) or by th
 (`check_request`, then `write_json`).
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Checks with one message each: a setting outside its range, an unknown name, an array that is no picture."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection
 

@@ -4,8 +4,6 @@ The picture after an interaction is the picture before the next one of its episo
 and the labels of both interactions apply to it.
 """
 
-from __future__ import annotations
-
 import os
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence

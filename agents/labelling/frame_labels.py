@@ -17,8 +17,6 @@ neighbour that was knocked or hidden (a fifth of the masks at random places). Th
 grasp: otherwise held and after are the same pictures, and an object that nobody touched may be at the place pixel.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -7,8 +7,6 @@ labels/part-<labeller>-<n>.parquet  a row for each pair: interaction_id, view, p
 Files are whole or absent. Each version of the labeller writes and reads files of its own.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Sequence

@@ -17,8 +17,6 @@ pictures/                  their pictures, decoded (`segmentation.training.pictu
 Files are whole or absent; after a kill the next call resumes with the first missing scene.
 """
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 It acts in this process (`collect`), or several act in processes of their own (`collect_with_ray`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Configuration of a run of Algorithm 1."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args

@@ -4,8 +4,6 @@ The network that chooses and is evaluated is an average of the weights over the 
 mid-run the weights themselves fluctuate. Its BatchNorm statistics are recomputed from the last batches.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

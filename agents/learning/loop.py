@@ -17,8 +17,6 @@ is an example; before the first update, without a hypothesis, and in a share of 
 what has just moved, or acts at random; it does not pick again where a pick moved nothing in the same episode.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Calls of Ray actors: each runs in a process of its own, and a process that dies is noticed and counted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

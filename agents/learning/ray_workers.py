@@ -9,8 +9,6 @@ would choose with a network that is long outdated. A process that dies, with its
 the interactions that an actor had finished are read from disk, and a new learner resumes from the last state on disk.
 """
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Iterator

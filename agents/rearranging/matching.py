@@ -7,8 +7,6 @@ objects that look equal the one with the least movement. The paper only says tha
 Pixels are (x, y) with integers at pixel centres.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol

@@ -7,8 +7,6 @@ remembered between moves: each is planned from the table as it is then.
 Frame: the arena's, metres, on the plane on which masks are laid.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

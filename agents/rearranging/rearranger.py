@@ -9,8 +9,6 @@ episode continued although there was nothing to do: then it halves the tolerance
 that nothing was picked yet, or when the goal's pictures change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -3,8 +3,6 @@
 Frame: pixels of a view, and the arena's metres on the plane on which masks are laid.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

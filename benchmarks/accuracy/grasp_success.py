@@ -5,8 +5,6 @@ Picks are aimed by ground truth: at an object's centroid, across its principal a
 Run: python -m tabletop_interaction.benchmarks.accuracy.grasp_success --trials 10
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -11,8 +11,6 @@ The thresholds of the judge by pictures were chosen on 60 scenes of training obj
 another split.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

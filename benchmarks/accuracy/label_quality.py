@@ -13,8 +13,6 @@ place point. The labeller gets only the pictures and the click. Times are of one
   true mask; the benchmark counts how many are labelled as an object.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ if every object that is seen in both pictures is matched with itself.
 Run: python -m tabletop_interaction.benchmarks.accuracy.matching --pairs 200
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import process_time

@@ -8,8 +8,6 @@ IoU of about one half with each. Recall counts every moved object of which 300 p
 view. The segmentation gets only the pictures. Times are of one core.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ turned as the fingers close, slips in the lift, or rolls when it is released.
 Run: python -m tabletop_interaction.benchmarks.accuracy.placing --trials 10
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -7,8 +7,6 @@ directly. Every interaction has a scene of its own, so that differences do not a
 an object by ground truth; the others are uniform.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass

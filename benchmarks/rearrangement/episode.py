@@ -1,7 +1,5 @@
 """One episode of the rearrangement benchmark: how it is played, and the row and the picture that are kept of it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

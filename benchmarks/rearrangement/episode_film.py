@@ -1,7 +1,5 @@
 """One episode in full size: a picture after each step with the agent's decision drawn, and a film of them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -12,8 +12,6 @@ results.html            figures, charts and examples on one page
 Old folders have a single kind of scene and name it in settings.json instead of in the episodes.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict, fields

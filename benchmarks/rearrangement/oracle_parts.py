@@ -4,8 +4,6 @@ The truth is looked up by the picture itself, so that the agent is the same as w
 random numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b

@@ -1,7 +1,5 @@
 """The results page of the rearrangement benchmark: figures, charts, causes of failure and examples, in one file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, zip_longest
 from pathlib import Path

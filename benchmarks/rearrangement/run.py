@@ -8,8 +8,6 @@ Every episode is written when it ends, and the same call resumes an interrupted 
 from its times, a row depends only on agent, kind of scene and seed, not on the order or number of processes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial

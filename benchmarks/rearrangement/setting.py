@@ -1,7 +1,5 @@
 """Which episodes of the rearrangement benchmark are played, and how; importing it does not import torch or PyBullet."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -5,8 +5,6 @@ number of interactions gives more masks. Compared are the share of picks that mo
 masks, and average precision on the same held-out pictures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -8,8 +8,6 @@ The pictures are the first ones of a benchmark set, whose table tops take turns;
 `tabletop evaluate`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -5,8 +5,6 @@
 objects on train backgrounds, (B) train on test, (C) test objects on train backgrounds, (D) test on test.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Mapping, Sequence

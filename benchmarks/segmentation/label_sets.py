@@ -12,8 +12,6 @@ labels.json             COCO JSON; file names start from images/; written last
 ```
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass

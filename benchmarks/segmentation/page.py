@@ -5,8 +5,6 @@ picture is its own AP, averaged over IoU 0.5 to 0.95. As many of its best propos
 each missing one is a mistake.
 """
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -7,8 +7,6 @@ pass and optimiser on crops that a thread prepares; a bare step is forward pass,
 on tensors of the same shapes. The target is a ratio of the medians of 1.15 or less.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ pictures: the slow case. Physics is simulated at 240 Hz in all rows.
 Run: python -m tabletop_interaction.benchmarks.speed.interactions
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 import time

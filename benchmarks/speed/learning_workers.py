@@ -7,8 +7,6 @@ update must have been made once.
 Run: python -m tabletop_interaction.benchmarks.speed.learning_workers
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable, Iterator

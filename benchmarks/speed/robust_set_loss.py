@@ -6,8 +6,6 @@ Latent masks are found for a batch of 32 masks of 56 x 56 px. A training step is
 crops of 256 px with two masks each. Each time is the shortest of several.
 """
 
-from __future__ import annotations
-
 import platform
 import timeit
 from collections.abc import Callable

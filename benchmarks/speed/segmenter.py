@@ -6,8 +6,6 @@ A random picture of 350 x 430 px is segmented by an untrained network; the numbe
 trained network. Each time is the shortest of several.
 """
 
-from __future__ import annotations
-
 import platform
 from dataclasses import dataclass, replace
 from functools import partial

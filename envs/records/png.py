@@ -3,8 +3,6 @@
 Source: W3C PNG specification, sections 5, 9 and 11.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator, Mapping
 

@@ -4,8 +4,6 @@ A row's pictures are PNG bytes in columns `<view>_before`, `<view>_held` and `<v
 Face `datasets` shows as pictures. Rows are never rewritten: labels are a separate table, keyed by `interaction_id`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """RecordInteractions: an environment wrapper that writes every interaction to disk."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 A fault is stored: until `acknowledge`, every call raises it again and nothing moves.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

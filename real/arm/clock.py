@@ -1,7 +1,5 @@
 """The clocks of robot and twin: real time, or simulated time."""
 
-from __future__ import annotations
-
 import time
 from typing import Protocol
 

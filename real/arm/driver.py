@@ -3,8 +3,6 @@
 Joint arrays are float64 (7,), radians, in the order right_j0 to right_j6; forces are newtons in the arm's base frame.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Open and close the fingers and detect whether something is between them; every wait is bounded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from tabletop_interaction.real.arm.clock import Clock, Ticks

@@ -5,8 +5,6 @@ never enables the robot. It raises RobotUnavailable if the SDK is not installed,
 gripper is found or it differs from our model, and RobotFault if the robot is not enabled or stopped.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator

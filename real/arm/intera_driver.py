@@ -3,8 +3,6 @@
 `intera_connection.connect` makes the driver after it has checked master, parameters and robot.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Unless `follow` returns REACHED, the arm holds its position afterwards, also after an exception or Ctrl-C.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 
 import numpy as np

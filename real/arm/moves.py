@@ -4,8 +4,6 @@ Points and heights are in the arena's frame, metres; `angle` is that of the axis
 is float64 (T, 7), one row per 10 ms.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

@@ -5,8 +5,6 @@ Pure functions that return nothing or raise UnreachableTarget with the reason an
 clipped. Nothing was moved then.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

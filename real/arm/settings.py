@@ -3,8 +3,6 @@
 Metres, radians, seconds, newtons; heights above the table in the arena's frame.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple, get_type_hints
 

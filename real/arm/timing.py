@@ -5,8 +5,6 @@ s', s'' and s''' allow. By the chain rule, a joint's speed, acceleration and jer
 q''' s'^3 + 3 q'' s' s'' + q' s'''; each term gets an equal share of its limit.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The board lies face up with its top edge away from the robot. With its centre on
 arena's frame.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

@@ -4,8 +4,6 @@ The page also has marks at the middles of the board's sides, to align it with th
 points away from the robot, and a ruler that shows whether the printer scaled the page.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

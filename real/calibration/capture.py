@@ -3,8 +3,6 @@
 A folder contains one folder per view, named after it, with PNG or JPEG pictures in the camera's full size.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing

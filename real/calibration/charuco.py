@@ -4,8 +4,6 @@ Board frame: origin in the pattern's corner at the top left as printed, x to the
 paper, metres. Inner corners are numbered row by row from the top left.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

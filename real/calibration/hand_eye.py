@@ -5,8 +5,6 @@ the last factor are unknown. One of OpenCV's hand-eye solvers gives a start from
 Then both unknowns are fitted to the corners in all views together, with the views' calibrated poses.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args

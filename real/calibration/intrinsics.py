@@ -1,7 +1,5 @@
 """A camera's focal lengths, principal point and lens distortion from pictures of a ChArUco board."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

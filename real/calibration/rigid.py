@@ -1,7 +1,5 @@
 """Rigid transforms: (4, 4) float64 matrices `target_from_source`, metres."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -3,8 +3,6 @@
 Reading raises InvalidConfiguration if the file is missing, has other columns, or has a field that is not a number.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence

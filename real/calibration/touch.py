@@ -3,8 +3,6 @@
 Joint angles are read from the driver and converted to poses by forward kinematics; nothing is commanded.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

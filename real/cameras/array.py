@@ -3,8 +3,6 @@
 Times are seconds of `time.monotonic()`: the backend asks for pictures newer than the arm's last motion.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager

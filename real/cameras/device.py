@@ -1,7 +1,5 @@
 """Cameras of OpenCV: USB cameras and other devices that it opens by path, number or address."""
 
-from __future__ import annotations
-
 import threading
 import time
 from typing import Any

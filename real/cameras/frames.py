@@ -4,8 +4,6 @@ Every camera receives in its own thread and keeps only the newest frame, so that
 Times are seconds of `time.monotonic()` on this machine.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

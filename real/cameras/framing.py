@@ -5,8 +5,6 @@ change, so only the intrinsics are adapted. Undistorting the picture would resam
 with integer coordinates at pixel centres, as in `views`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

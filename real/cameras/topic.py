@@ -1,7 +1,5 @@
 """Cameras on a ROS 1 topic of `sensor_msgs/Image`, read without cv_bridge (which does not load with numpy 2)."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -3,8 +3,6 @@
 Pure functions; `examination` measures.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Only `go_away` moves the arm; connecting sets its speed limit and command timeou
 gripper that is not ready when it connects: then its fingers move.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager

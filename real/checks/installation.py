@@ -1,7 +1,5 @@
 """Checks of this machine: whether the package's dependencies are installed, and whether a backend's pictures render."""
 
-from __future__ import annotations
-
 import platform
 import re
 import time

@@ -3,8 +3,6 @@
 Every calibration step owns one section and replaces only that section. Comments in the file are lost then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """A whole laboratory from its lab file: cameras, calibrations and settings, checked together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ bounds. Otherwise it writes nothing and raises InvalidConfiguration, if the lab 
 poses do not match it, or CalibrationRejected, if they do not determine the result well enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Check that the ROS master answers, before any call that would wait for it without a limit."""
 
-from __future__ import annotations
-
 import os
 import socket
 import xmlrpc.client

@@ -4,8 +4,6 @@ The master runs on the robot and ends with it. rospy then repeats a registration
 minutes, also at the end of the process.
 """
 
-from __future__ import annotations
-
 import atexit
 from collections.abc import Callable
 from threading import Thread

@@ -2,8 +2,6 @@
 simulated time. Only this part of `real` imports the simulation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from types import SimpleNamespace
 

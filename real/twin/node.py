@@ -12,8 +12,6 @@ All other topics of a Sawyer use Rethink's own message types, which Debian does 
 here. The twin in one process (`open_twin`) does.
 """
 
-from __future__ import annotations
-
 import importlib
 import signal
 import sys

@@ -4,8 +4,6 @@ Each simulation step does what the robot's controller does: move towards the las
 allows, hold if stopped, press the fingers together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

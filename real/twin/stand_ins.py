@@ -1,7 +1,5 @@
 """The parts of `rospy` and `intera_interface` that the driver calls, with their names and behaviour, for the twin."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace

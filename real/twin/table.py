@@ -1,7 +1,5 @@
 """The twin's table: its cameras, which show the simulated table without the arm, and its operator."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 

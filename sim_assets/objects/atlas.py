@@ -1,7 +1,5 @@
 """One texture per object: every painted slot gets a cell of a square picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

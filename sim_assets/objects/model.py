@@ -4,8 +4,6 @@ Objects are generated on first use from a fixed seed; no files are stored. Metre
 origin at the centre of mass and z up in the natural pose.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ A part is a loft: a sequence of rings of points, joined by quads and closed by t
 counter-clockwise seen from outside.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

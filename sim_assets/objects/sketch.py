@@ -1,7 +1,5 @@
 """A sketch of an object, as drawn by the families: parts, and a skin for each of their slots."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 

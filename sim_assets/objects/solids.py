@@ -3,8 +3,6 @@
 Every object is 20 to 46 mm wide where a gripper grasps it. Metres, z up, natural pose, the long side along x.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ A paint is a function from a generator, a canvas and a palette to an RGB picture
 a canvas are metric, so that a pattern has the same scale on every part. Rows run against v: the last row is at v = 0.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

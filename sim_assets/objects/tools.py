@@ -4,8 +4,6 @@ Every object is 20 to 46 mm wide where a gripper grasps it, and at least 20 mm h
 the long side along x.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import BLACK, mixed, natural, shade, tone

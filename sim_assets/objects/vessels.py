@@ -4,8 +4,6 @@ All ranges make an object 20 to 46 mm wide where a gripper grasps it and large e
 up, natural pose.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from tabletop_interaction.sim_assets.colours import WHITE, mixed, natural, uniform

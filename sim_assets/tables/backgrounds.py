@@ -5,8 +5,6 @@ so the package contains no pictures. The test split has families that occur in n
 map, plaid, flowers, slate, camouflage, comics), and two of the training families in other colours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Threads are a
 moire in a camera that resolves 1.4 mm.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -3,8 +3,6 @@
 Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -4,8 +4,6 @@ Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Several are d
 the size and the colours of objects.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

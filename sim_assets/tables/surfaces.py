@@ -4,8 +4,6 @@ A picture spans the whole table top at `PX_PER_MM` pixels per millimetre, x to t
 0 to 255 for colours and 0 to 1 for masks; lengths are millimetres. No function changes its arguments.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

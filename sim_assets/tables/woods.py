@@ -4,8 +4,6 @@ A layout assigns every pixel to a piece of wood and a place on it; each piece is
 board. Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ float64 (7,) in the order of `ARM_JOINT_NAMES`; a pose is a (4, 4) float64 trans
 close along the tip's y axis and point along its z axis.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 from itertools import pairwise

@@ -18,8 +18,6 @@ The pads' inner faces are 15.5 mm apart when closed and 57.2 mm when open. The p
 `right_gripper_tip`, and their middle lies 3 mm beside it along the gripper's x axis, as published.
 """
 
-from __future__ import annotations
-
 import math
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, replace

@@ -12,8 +12,6 @@ after that its angle is not checked again.
 Metres and radians, the arm's base frame.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 from typing import NamedTuple
 
