@@ -80,8 +80,13 @@ def save_checkpoint(
         content = plain(content)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"metadata cannot be written as JSON ({error}); give plain values") from error
+    halved = {name for name, _ in network.named_parameters()} if half else set()
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16 if name in halved else tensor.dtype).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
     with atomic_path(weights) as temporary:
-        save_file(_tensors(network, half), temporary)
+        save_file(tensors, temporary)
         write_json(description, content)
 
 
@@ -142,14 +147,6 @@ def _pair(path: str | Path) -> tuple[Path, Path]:
     if weights.suffix != ".safetensors":
         raise CheckpointError(f"a checkpoint's path ends in .safetensors; {str(path)!r} does not")
     return weights, weights.with_suffix(".json")
-
-
-def _tensors(network: nn.Module, half: bool) -> dict[str, Tensor]:
-    halved = {name for name, _ in network.named_parameters()} if half else set()
-    return {
-        name: tensor.detach().to("cpu", torch.float16 if name in halved else tensor.dtype).contiguous()
-        for name, tensor in network.state_dict().items()
-    }
 
 
 def _description(path: str | Path, kind: NetworkKind[Any]) -> dict[str, Any]:

@@ -356,8 +356,8 @@ def _check_pictures(before: Picture, after: Picture) -> None:
 def _checked_click(click_xy: ArrayLike) -> Floats:
     try:
         click = np.asarray(click_xy, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidPicturePair(f"click {click_xy!r} is not two numbers; give pixel x, y") from error
+    except (TypeError, ValueError):
+        click = np.empty(0)
     if click.shape != (2,) or not np.isfinite(click).all():
-        raise InvalidPicturePair(f"click {click.tolist()} is not two finite numbers; give pixel x, y")
+        raise InvalidPicturePair(f"click {click_xy!r} is not two finite numbers; give pixel x, y")
     return click

@@ -69,8 +69,7 @@ class DeepMask(nn.Module):
         scores = network.score_logits(features)          # (B, h, w)
         masks = network.mask_logits(features, index)     # (N, M, M), index (N, 3): picture, row, column
 
-    Args:
-        config: what it is made of. Weights are drawn from torch's global generator.
+    Initial weights are drawn from torch's global generator.
     """
 
     pixel_mean: Tensor
@@ -127,9 +126,7 @@ class DeepMask(nn.Module):
 
         Feature windows are zero beyond the picture's border.
 
-        Args:
-            features: of `forward`.
-            index: (N, 3) int64: number of the picture in the batch, row and column of the score map.
+        Index (N, 3) int64 has the number of the picture in the batch, and row and column of the score map.
 
         Raises:
             ValueError: another shape, or a position outside the map.

@@ -24,7 +24,6 @@ from scipy.spatial import cKDTree
 from skimage.segmentation import slic
 
 from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ints
-from tabletop_interaction.segmentation.motion.saliency import Saliency
 
 _SLIC_ROUNDS = 5
 _BLUR_PX = 0.8
@@ -65,8 +64,11 @@ class VotingConfig:
     most_shift: float = 0.25
 
 
-def consensus(frames: Bytes, saliency: Saliency, config: VotingConfig) -> Floats32:
-    """Vote on how likely each pixel of (T, H, W, 3) RGB frames belongs to an object: (T, H, W) float32 in 0 to 1."""
+def consensus(frames: Bytes, votes: Floats32, trust: Floats32, config: VotingConfig) -> Floats32:
+    """Vote on how likely each pixel of (T, H, W, 3) RGB frames belongs to an object: (T, H, W) float32 in 0 to 1.
+
+    The first votes and their trust (T, H, W) are those of `Saliency`.
+    """
     labels = superpixels(frames, config)
     graph = _graph(frames, labels, config)
 
@@ -78,14 +80,13 @@ def consensus(frames: Bytes, saliency: Saliency, config: VotingConfig) -> Floats
             now = trust * votes + (1 - trust) * (weights * now[voters]).sum(1)
         return now
 
-    weight = _means(saliency.trust, labels)
-    votes = _means(saliency.votes * saliency.trust, labels) / np.maximum(weight, 1e-6)
-    first = walk(votes, np.minimum(weight, config.still_trust))
-    ever_moves = saliency.trust.min(0) < 1
+    weight = _means(trust, labels)
+    mean_votes = _means(votes * trust, labels) / np.maximum(weight, 1e-6)
+    first = walk(mean_votes, np.minimum(weight, config.still_trust))
+    ever_moves = trust.min(0) < 1
     again = _means(_rebalanced(first[labels], ever_moves, config.most_shift), labels)
     still = _means(np.broadcast_to(~ever_moves, labels.shape), labels) > 0.5
-    trust = np.where(still, config.still_trust, config.moved_trust)
-    return walk(again, trust)[labels].astype(np.float32)
+    return walk(again, np.where(still, config.still_trust, config.moved_trust))[labels].astype(np.float32)
 
 
 def superpixels(frames: Bytes, config: VotingConfig) -> Ints:

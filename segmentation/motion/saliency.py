@@ -64,12 +64,6 @@ class Saliency:
     votes: Floats32
     trust: Floats32
 
-    def part(self, frames: list[int], rows: slice, columns: slice) -> Saliency:
-        """Return votes and trust of some frames in a rectangle; `moving` keeps all frames."""
-        return Saliency(
-            self.moving[:, rows, columns], self.votes[frames, rows, columns], self.trust[frames, rows, columns]
-        )
-
 
 def motion_saliency(frames: Bytes, config: SaliencyConfig) -> Saliency:
     """Find the movements of a clip uint8 (T, H, W, 3) RGB, T of 2 or more, and votes and trust of every pixel."""

@@ -203,7 +203,12 @@ def test_the_pictures_are_not_changed():
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 8, 3), np.uint8), (4, 4), "two pictures of one view"),
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), (4, np.nan), "finite"),
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), (4, 4, 4), "finite"),
-        (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), "here", "not two numbers"),
+        (
+            np.zeros((9, 9, 3), np.uint8),
+            np.zeros((9, 9, 3), np.uint8),
+            "here",
+            "click 'here' is not two finite numbers",
+        ),
         (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), (4, 129), "outside the picture of 9 x 9"),
     ],
 )
