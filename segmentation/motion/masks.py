@@ -97,8 +97,8 @@ def segment_motion(frames: Bytes, config: MotionConfig = _DEFAULTS) -> Motion:
             slice(max(0, y - context), y + height + context),
             slice(max(0, x - context), x + width + context),
         )
-        cropped, first, trust = (each[active, rows, columns] for each in (frames, saliency.votes, saliency.trust))
-        votes = consensus(np.ascontiguousarray(cropped), first, trust, config.voting)
+        first, trust = (each[active, rows, columns] for each in (saliency.votes, saliency.trust))
+        votes = consensus(np.ascontiguousarray(frames[active, rows, columns]), first, trust, config.voting)
         for number, seen in zip(active, votes, strict=True):
             pixels = np.zeros(frames.shape[1:3], np.uint8)
             pixels[rows, columns] = seen > config.least_vote
