@@ -5,8 +5,6 @@ for segmentation networks), `network` (the fields of its configuration) and `met
 state is what a training needs to resume, in one file of torch. Loading runs no code.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields

@@ -8,8 +8,6 @@ IoU threshold is neither right nor wrong. Files written here carry both flags fo
 without `iscrowd` has no effect.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

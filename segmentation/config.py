@@ -1,7 +1,5 @@
 """Settings of the network and of its proposals; importing them does not import torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args

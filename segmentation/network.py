@@ -18,8 +18,6 @@ the whole picture, so that a crop gives other numbers. `refresh_statistics` repl
 which lag behind in runs of a few hundred steps.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

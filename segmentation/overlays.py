@@ -1,7 +1,5 @@
 """Masks and words drawn into pictures: outlines, or tints with scores."""
 
-from __future__ import annotations
-
 import colorsys
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Masks in COCO's compressed run-length encoding, to and from bool arrays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

@@ -11,8 +11,6 @@ largest outside, and its IoU is a / (m + c) with m = |M|. One scan over c = 0 ..
 best pair: for each c the cost is convex in a, which gives the best a. Sorting costs most, O(n log n).
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from typing import NamedTuple

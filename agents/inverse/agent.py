@@ -4,8 +4,6 @@ The greedy planner of Agrawal et al. 2016, section 4, would repeat a failed gras
 change. Ours samples where to pick from the model's distribution after a failure.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -5,8 +5,6 @@ rotated, zoomed and shifted by one map and recoloured alike, so that they still 
 original does not augment.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Settings of the inverse model and of its training; importing them does not import torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError

@@ -16,8 +16,6 @@ inverse-176x216/pictures/      see segmentation.training.pictures
 ```
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

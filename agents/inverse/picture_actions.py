@@ -8,8 +8,6 @@ brought to `size`, with integer coordinates at pixel centres; the angle is in ra
 picture's x axis towards its y axis, which points down. Pick-and-places are float64 (N, 5) as `PickPlace.to_array`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import cv2

@@ -6,8 +6,6 @@ was carried out (Agrawal et al. 2016, section 3, without the forward model). A r
 are from those carried out there (pairs one move apart, for any span), and how far a fixed prior's are.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -12,8 +12,6 @@ Equal scores are ranked by image id, then by their order in the picture, as in C
 ranking, and AP then depends on that order.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Mapping

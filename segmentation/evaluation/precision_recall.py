@@ -3,8 +3,6 @@
 The matching is done before (`metrics`), so that a thousand bootstrap draws take a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -14,8 +14,6 @@ Ours, because few frames of a still table hold less motion than a video:
   The shift is a quarter at most, so that the inside of an object that never leaves it, with high votes, remains.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -10,8 +10,6 @@ of the picture around it. A part counts in the frames next to its own movement; 
 adds nothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import cv2

@@ -10,8 +10,6 @@ A clip adds time to a pair. An object that moves twice differs in the frame betw
 it uncovers or covers differs from one only. A pixel that never changes belongs to the table or to an untouched object.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

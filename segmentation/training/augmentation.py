@@ -9,8 +9,6 @@ table, under the light that is there: an object differs from a print by its shad
 random textures of domain randomisation (Tobin et al. 2017); no labels are read except the masks that stay uncovered.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

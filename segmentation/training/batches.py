@@ -1,7 +1,5 @@
 """Batches of crops: their tensors, prefetching in a thread, and a drawing of what training sees."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

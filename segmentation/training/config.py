@@ -1,7 +1,5 @@
 """Settings of a training; importing them does not import torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 

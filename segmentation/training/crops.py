@@ -16,8 +16,6 @@ although an unlabelled object may be there. Some positions over objects are thus
 loss tolerates this (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ Pixels are written first and the index replaces the old one after them: after a 
 only, and the next writer overwrites what lies behind them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping

@@ -9,8 +9,6 @@ model.safetensors   the network, with model.json beside it; a finished run has b
 The batch of step k depends on the seed and k only, so the state needs no random streams.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import signal

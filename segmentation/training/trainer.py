@@ -5,8 +5,6 @@ The paper (section 4) trains a score branch and a mask branch together. Ours: cr
 and not hundreds of thousands.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
