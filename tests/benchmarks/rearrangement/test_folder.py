@@ -36,9 +36,11 @@ def test_a_model_that_was_trained_anew_under_the_same_name_is_refused(tmp_path, 
         check_setting(out, setting)
 
 
-def test_a_folder_that_kept_no_checksums_goes_on(tmp_path):
-    (tmp_path / "settings.json").write_text(json.dumps(asdict(SETTING)))
+def test_a_folder_without_checksums_is_resumed_and_not_changed(tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(asdict(SETTING)))
     check_setting(tmp_path, SETTING)
+    assert json.loads(settings.read_text()) == json.loads(json.dumps(asdict(SETTING)))
 
 
 def test_an_agent_of_ones_own_has_a_folder_of_its_own(tmp_path, episode_of):

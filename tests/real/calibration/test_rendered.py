@@ -83,7 +83,7 @@ def small_pictures(rendered, rendered_lab):
 
 
 def test_the_large_board_fits_its_page():
-    draw_page(A3_BOARD, "a3")
+    assert draw_page(A3_BOARD, "a3").shape == (20 * 297, 20 * 420)
 
 
 @pytest.mark.parametrize("number", VIEWS)

@@ -236,7 +236,8 @@ def test_motion_beyond_the_time_limit_is_a_fault_that_names_the_view():
 
 def test_the_time_limit_counts_on_the_scenes_clock(sawyer):
     swaying = [_striped(shift) for shift in (0, 30, 60, 60)]
-    wait_until_still(_array(*swaying), newer_than=0.0, timeout_s=0.0, clock=sawyer.clock)
+    still = wait_until_still(_array(*swaying), newer_than=0.0, timeout_s=0.0, clock=sawyer.clock)
+    np.testing.assert_array_equal(still["view_0"], _array(_striped(60)).read_all(0.0)["view_0"])
 
 
 @settings(deadline=None)

@@ -177,6 +177,7 @@ def test_the_heads_box_contains_its_visual_shapes():
 @pytest.mark.parametrize("q", [HOME, MOTION.away, NEUTRAL], ids=["home", "away", "neutral"])
 def test_working_postures_are_allowed(q):
     check_self_collision(np.array([q]), CLEARANCE)
+    assert self_distances(np.array([q])).min() >= CLEARANCE
 
 
 def test_the_shipping_posture_is_allowed():
@@ -189,12 +190,14 @@ def test_picks_all_over_the_arena_are_allowed_from_away_and_back(x, y):
     # `Moves` refuses what `check_commands` refuses.
     down = MOVES.down(x, y, 0.4, MOTION.grasp_m)
     MOVES.above(MOVES.away_q, x, y, 0.4)
-    MOVES.away(MOVES.up(down[-1])[-1])
+    back = MOVES.away(MOVES.up(down[-1])[-1])
+    np.testing.assert_allclose(back[-1], MOVES.away_q, atol=1e-6)
 
 
 @pytest.mark.parametrize("start", [(0.0, -0.245), (-0.3, 0.245)], ids=["nearest", "farthest"])
 def test_sweeps_from_the_border_are_allowed(start):
-    MOVES.sweep(MOVES.away_q, start, (0.0, 0.0))
+    above, down, across = MOVES.sweep(MOVES.away_q, start, (0.0, 0.0))
+    assert min(self_distances(path, CLEARANCE).min() for path in (above, down, across)) >= CLEARANCE
 
 
 @pytest.mark.parametrize(
