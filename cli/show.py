@@ -10,6 +10,7 @@ from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
+from tabletop_interaction.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Show:
         from tabletop_interaction.reports.films import write_interaction_film
         from tabletop_interaction.reports.sheets import write_interaction_sheets
 
-        if self.rows < 1 or self.sheets < 1:
-            raise InvalidConfiguration(f"--rows {self.rows} and --sheets {self.sheets} must be positive")
+        check_range("--rows", self.rows, 1)
+        check_range("--sheets", self.sheets, 1)
         table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")

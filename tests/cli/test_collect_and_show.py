@@ -166,6 +166,12 @@ def test_show_names_the_views_there_are(records, capsys):
     assert "view_0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--rows", "--sheets"])
+def test_show_blames_only_the_option_that_is_wrong(records, option, capsys):
+    assert main(["show", str(records), option, "0"]) == 1
+    assert f"error: {option} is 0; accepted is 1 or more" in capsys.readouterr().err
+
+
 def test_show_of_nothing_is_an_error(tmp_path, capsys):
     assert main(["show", str(tmp_path / "nowhere")]) == 1
     assert "nowhere" in capsys.readouterr().err
