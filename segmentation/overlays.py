@@ -1,6 +1,7 @@
 """Masks and words drawn into pictures: outlines, or tints with scores."""
 
 import colorsys
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,10 +61,20 @@ def write_words(picture: Picture, words: str, start_xy: tuple[int, int], size: f
 
 
 def overlay_names(pictures: Sequence[Path]) -> list[str]:
-    """Return a file name for each picture: its own with .png, after its number where two are equal."""
+    """Return a different file name for each picture: its own with .png, after its number where names are shared.
+
+    Names that differ only in case or in Unicode composition count as equal, as some file systems treat them. If a
+    numbered name is that of another picture, all are numbered.
+    """
     names = [f"{path.stem}.png" for path in pictures]
-    shared = {name for name, count in Counter(names).items() if count > 1}
-    return [f"{number}-{name}" if name in shared else name for number, name in enumerate(names, start=1)]
+    counts = Counter(map(_as_stored, names))
+    numbered = [f"{number}-{name}" for number, name in enumerate(names, start=1)]
+    mixed = [new if counts[_as_stored(name)] > 1 else name for name, new in zip(names, numbered, strict=True)]
+    return mixed if len(set(map(_as_stored, mixed))) == len(mixed) else numbered
+
+
+def _as_stored(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 def _write_score(picture: Picture, text: str, centre_xy: tuple[float, float], size: float) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 from tabletop_interaction.arrays import Picture
@@ -157,5 +159,20 @@ def test_objects_are_found_up_to_the_share_of_the_photo_that_was_asked_for(
     assert shares == [limit]
 
 
-def test_photos_of_one_name_get_overlays_of_two() -> None:
-    assert overlay_names((Path("a/x.jpg"), Path("b/x.png"), Path("y.png"))) == ["1-x.png", "2-x.png", "y.png"]
+@pytest.mark.parametrize(
+    ("pictures", "names"),
+    [
+        (["a/x.jpg", "b/x.png", "y.png"], ["1-x.png", "2-x.png", "y.png"]),
+        (["a/x.png", "b/x.png", "1-x.png"], ["1-x.png", "2-x.png", "3-1-x.png"]),
+        (["a/X.png", "b/x.png"], ["1-X.png", "2-x.png"]),
+        (["caf\u00e9.png", "cafe\u0301.png"], ["1-caf\u00e9.png", "2-cafe\u0301.png"]),
+    ],
+)
+def test_photos_that_share_a_name_get_numbered_overlays(pictures: list[str], names: list[str]) -> None:
+    assert overlay_names([Path(picture) for picture in pictures]) == names
+
+
+@given(st.lists(st.from_regex(r"[12]?-?[12]?-?[xX]", fullmatch=True)))
+def test_no_overlay_overwrites_another(stems: list[str]) -> None:
+    names = overlay_names([Path(str(number)) / f"{stem}.png" for number, stem in enumerate(stems)])
+    assert len({name.lower() for name in names}) == len(stems)
