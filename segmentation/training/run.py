@@ -26,7 +26,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from tabletop_interaction.errors import DamagedState, ForeignFolder, TrainingError
-from tabletop_interaction.files import check_request, disk_full_named, write_json
+from tabletop_interaction.files import check_request, disk_full_named, lock_file, write_json
 from tabletop_interaction.segmentation.checkpoints import (
     SEGMENTATION,
     NetworkKind,
@@ -90,8 +90,17 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
         Raises:
             TrainingError: the state is damaged, or the training diverges.
             ForeignFolder: the folder holds something else, or a run with other examples or another configuration.
+            FolderInUse: another process trains in the folder.
             DiskFull: no space is left.
         """
+        # A lock is a file, too: foreign folders and finished runs get none.
+        check_run_folder(out, self.trainer.config, self.fingerprint, any_steps=False)
+        if is_finished(out):
+            return out / _MODEL
+        with lock_file(out / ".lock", blocking=False):
+            return self._complete(out, options, callback)
+
+    def _complete(self, out: Path, options: RunOptions, callback: StepCallback[ReportT] | None) -> Path:
         config, model = self.trainer.config, out / _MODEL
         is_new = check_run_folder(out, config, self.fingerprint, any_steps=False) is None
         if is_finished(out):

@@ -8,6 +8,7 @@ import math
 import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tabletop_interaction.errors import DiskFull, ForeignFolder, NoExamples, TrainingError
+from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, NoExamples, TrainingError
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.training import run as training_run
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
@@ -131,6 +132,22 @@ def test_shown_and_refreshing_crops_are_not_learned_from(small: TrainingConfig) 
     for seed in (training_run._REFRESH_SEED, training_run._SHOWN_SEED):
         with pytest.raises(TrainingError, match="seed"):
             replace(small, seed=seed)
+
+
+def test_a_second_training_in_the_same_folder_is_refused_and_the_first_one_finishes(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    refusals: list[BaseException | None] = []
+
+    def start_again(number: int, steps: int, report: StepReport) -> None:
+        if number == 2:
+            with ThreadPoolExecutor(1) as other:
+                refusals.append(other.submit(train, discs(), tmp_path, small).exception())
+
+    model = train(discs(), tmp_path, small, callback=start_again)
+    assert [type(error) for error in refusals] == [FolderInUse]
+    assert f"another process works in {tmp_path}" in str(refusals[0])
+    assert same(model, finished_run / "model.safetensors")
 
 
 def test_another_run_or_a_foreign_folder_is_refused(
