@@ -78,7 +78,7 @@ def each_object(backend: TruthfulBackend) -> Iterator[tuple[ObjectState, GraspPo
 
 
 def random_object(states: Sequence[ObjectState], arena: Arena, rng: np.random.Generator) -> GraspPoint:
-    """The grasp of a random object inside the arena, of which there is one or more."""
+    """The grasp of a random object inside the arena; at least one object has to be there."""
     inside = inside_arena(states, arena)
     return grasp_from_truth(inside[int(rng.integers(len(inside)))])
 

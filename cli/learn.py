@@ -19,7 +19,7 @@ class Learn:
 
     Example: tabletop learn --backend sawyer --config lab.yaml --interactions 200 --out runs/robot-learn
 
-    The same command resumes a run, however it ended.
+    The same command resumes a run that was stopped or killed.
     """
 
     out: Path

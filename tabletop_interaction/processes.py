@@ -131,6 +131,7 @@ class _Worker(Generic[Job, Result]):
         self.given = 0
 
     def give(self, job: Job) -> Future[Result]:
+        """Let the process do a job; a process that has died gives a future with BrokenProcessPool."""
         self.job, self.given = job, self.given + 1
         try:
             return self._executor.submit(_do, job)

@@ -127,7 +127,7 @@ class Rearranger:
         return self.decision.pick_place.to_action(self._arena)
 
     def _goal_pictures(self, observation: Observation) -> dict[str, Picture]:
-        """By name of the view; those of which there is none are missing."""
+        """Goal pictures by view name; views without a goal are left out."""
         pictures = {view.name: observation.get(goal_key(number)) for number, view in enumerate(self._views)}
         goals = {name: one for name, one in pictures.items() if one is not None and one.min() < one.max()}
         if not goals:
@@ -180,7 +180,7 @@ class Rearranger:
     def _action_of(
         self, move: Move, objects: Sequence[TableObject], view: View, observation: Observation
     ) -> tuple[GraspPoint | None, PickPlace]:
-        """Grasp and action of a move; the object is carried by its centroid's displacement, wherever it is held."""
+        """Grasp and action of a move: the place point is the pick point moved by the displacement of the centroid."""
         if move.object is None or move.place is None:
             x, y = (float(value) for value in emptiest_point(objects, self._arena))
             return None, PickPlace(x, y, 0.0, x, y)

@@ -4,7 +4,7 @@ Run: python -m tabletop_interaction.benchmarks.accuracy.motion_quality --pushes 
 
 The IoU of a mask is its best one with an object that moved right before or after the mask's frame, as seen in that
 frame; a mask of something that did not move has IoU 0. Two objects that move while they touch give one mask, with an
-IoU of about one half with each. Recall counts every moved object of which 300 px or more are seen, in each frame and
+IoU of about one half with each. Recall counts every moved object with 300 visible px or more, in each frame and
 view. The segmentation gets only the pictures. Times are of one core.
 """
 

@@ -178,6 +178,7 @@ def open_player(
     world: RememberingSimulation
 
     def play_episode(key: EpisodeKey) -> PlayedEpisode:
+        """Play one episode; open another simulation first where the kind of scene differs."""
         nonlocal scenes, env, world
         if key.scenes != scenes:
             opened.close()

@@ -123,7 +123,7 @@ def timed(config: LearningConfig, workers: int) -> RunOutcome:
 
 
 def with_a_dying_node(config: LearningConfig) -> RunOutcome:
-    """A run on a simulated cluster of an idle head and three nodes, one of which is killed half-way."""
+    """A run on a simulated cluster with an idle head and three nodes; one node is killed half-way."""
     from ray.cluster_utils import Cluster
 
     cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})

@@ -35,7 +35,7 @@ class LossSpeedOptions:
     threads: int = 1
     """Threads of torch."""
     repeats: int = 20
-    """Timings, of which the shortest counts."""
+    """Number of timings; the shortest one counts."""
     seed: int = 0
     """Seed of the random logits and masks."""
 

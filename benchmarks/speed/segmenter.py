@@ -33,7 +33,7 @@ class SegmenterSpeedOptions:
     mask_branch: MaskBranch = "refining"
     """Mask branch of the network."""
     repeats: int = 5
-    """Timings, of which the shortest counts."""
+    """Number of timings; the shortest one counts."""
     batch: int = 4
     """Pictures in a batch."""
     seed: int = 0

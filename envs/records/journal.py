@@ -1,4 +1,4 @@
-"""Record rows, each of which survives a kill, into Parquet shards.
+"""Record rows into Parquet shards; each row survives a kill.
 
 A row is appended to a journal (an Arrow IPC stream) and made durable before `append` returns. A full journal is sealed:
 its rows are written as a shard, and only then is it removed. After a kill at any time, each acknowledged row is in a

@@ -180,6 +180,7 @@ def train(
         _draw_crops(trainer, sampler, board)
 
     def finish() -> dict[str, Any]:
+        """Refresh the batch statistics; returns what the checkpoint says about the examples."""
         numbers = range(min(_REFRESH_BATCHES, config.steps))
         refresh = (sampler.batch(_REFRESH_SEED, number, config.batch_size) for number in numbers)
         refresh_statistics(network, (batch.images.to(trainer.device) for batch in refresh))

@@ -17,7 +17,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 
 
 class Drawn(gym.Env):
-    """A table of random pictures, of which a policy sees two."""
+    """A table of random pictures; a policy sees two of them."""
 
     def __init__(self, shape=(350, 430, 3)):
         self.observation_space = gym.spaces.Dict(

@@ -20,7 +20,7 @@ from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 
 @pytest.fixture(scope="module")
 def recorded(painted_table: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two scenes of five interactions, each of which carries the square to the other side."""
+    """Two scenes of five interactions; each one carries the square to the other side."""
     backend, folder = painted_table(), tmp_path_factory.mktemp("recorded")
     env = RecordInteractions(TabletopInteraction(backend, episodes_per_scene=1), folder)
     for seed in (0, None):

@@ -33,6 +33,6 @@ def record_picks(painted_table: Callable[..., Any]) -> Callable[..., None]:
 
 @pytest.fixture
 def folder(record_picks: Callable[..., None], tmp_path: Path) -> Path:
-    """Three interactions, of which the first and the last grasp the square."""
+    """Three interactions; the first and the last one grasp the square."""
     record_picks(tmp_path / "rows", "hmh")
     return tmp_path / "rows"
