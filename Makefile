@@ -7,7 +7,7 @@ DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
-.PHONY: help demo test test-ros lint format type pictures clean
+.PHONY: help demo test test-faults test-ros lint format type pictures clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,6 +19,9 @@ demo: $(VENV)/installed  ## Learn what objects are from scratch with the simulat
 
 test: $(VENV)/installed-dev  ## Run all tests
 	$(BIN)/python -m pytest -n auto
+
+test-faults: $(VENV)/installed-dev  ## Try all attacks (damage, kills, full disks, wrong input) and print their counts
+	$(BIN)/python -m pytest -n auto --all-faults tests/faults
 
 test-ros: $(ROS_VENV)/made  ## Run the tests of cameras and robot on a real ROS 1 master; needs Debian's ROS 1
 	@$(ROS_VENV)/bin/python -c 'import netifaces, rosmaster, rospy, sensor_msgs.msg' || { echo \

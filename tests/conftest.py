@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["attack"]
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
