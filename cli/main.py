@@ -15,7 +15,14 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction import __version__
-from tabletop_interaction.cli.options import Refused
+from tabletop_interaction.cli.refused import Refused
+from tabletop_interaction.cli.streams import (
+    READER_GONE,
+    discard,
+    open_standard_streams,
+    reader_has_gone,
+    terminating_cleanly,
+)
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 
 COMMANDS = (
@@ -40,14 +47,36 @@ _INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run; an error of this package ends in one line, without a traceback."""
+    open_standard_streams()
     try:
-        _parsed(sys.argv[1:] if arguments is None else arguments).run()
+        with terminating_cleanly():
+            try:
+                return _run(sys.argv[1:] if arguments is None else arguments)
+            finally:
+                # Here, because Python's own flush at its end reports errors with a traceback.
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads the output any more, as after `| head`.
+        discard(sys.stdout, sys.stderr)
+        return READER_GONE
+    except OSError as error:
+        discard(sys.stdout)
+        return _report(f"standard output: {error.strerror or error}; free space, or write it elsewhere")
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        _parsed(arguments).run()
     except Refused as refused:
         return _report(str(refused.__cause__))
     except TabletopError as error:
         return _report(str(error))
+    except ImportError as error:
+        return _report(f"a package cannot be imported ({error}); `tabletop doctor` checks the installation")
     except OSError as error:
-        return _report(f"{error.filename or 'a file'}: {error.strerror or error}; check path and rights")
+        if isinstance(error, BrokenPipeError) and reader_has_gone():
+            raise
+        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; check path and rights")
     except KeyboardInterrupt:
         print("stopped; everything that was finished is on disk", file=sys.stderr)
         return _INTERRUPTED

@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from tabletop_interaction.cli.refused import Refused
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.segmentation.config import FAST, Device, ProposalConfig
 
@@ -24,10 +25,6 @@ SetName = Literal[
     "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"
 ]
 SET_NAMES: tuple[SetName, ...] = get_args(SetName)
-
-
-class Refused(Exception):
-    """Carries the error of a configuration, its cause, through tyro, which would show any ValueError as its own."""
 
 
 def options(kind: type, *names: str, **values: Any) -> Any:

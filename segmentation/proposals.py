@@ -11,6 +11,7 @@ Boxes are x0 y0 x1 y1 in pixels, x1 and y1 exclusive: a mask of one pixel at (5,
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,10 @@ from tabletop_interaction.segmentation.network import DeepMask, Features, MaskGr
 
 # Pictures in one pass; each takes about 40 MB at the paper's scales.
 GPU_BATCH = 16
+
+# oneDNN's limits of the instruction set, the first one first, and their values below native bfloat16.
+_ISA_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+_ISAS_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +107,10 @@ def fast_autocast_dtype(device: torch.device) -> torch.dtype | None:
     """Return bfloat16 if the device computes it faster than float32, else None."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    # The tests below ask the processor, not oneDNN, which computes the convolutions.
+    limit = next((value for name in _ISA_LIMITS if (value := os.environ.get(name))), "")
+    if limit.upper() in _ISAS_WITHOUT_BFLOAT16:
+        return None
     # These names are private until torch 2.13; without them only speed is lost.
     tests = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
     return torch.bfloat16 if any(test() for test in tests if test is not None) else None

@@ -16,7 +16,7 @@ from tabletop_interaction.errors import CheckpointError
 from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.config import FAST, PAPER_SCALES, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask, Features
-from tabletop_interaction.segmentation.proposals import Segmenter, Segments
+from tabletop_interaction.segmentation.proposals import Segmenter, Segments, fast_autocast_dtype
 from tabletop_interaction.segmentation.training.config import CropConfig
 
 ONE_SCALE = ProposalConfig(scales=(1.0,), min_score=0.5)
@@ -193,3 +193,27 @@ def test_a_network_in_training_mode_is_refused() -> None:
 def test_invalid_settings_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         ProposalConfig(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_fast"),
+    [
+        ({}, True),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, False),
+        ({"ONEDNN_MAX_CPU_ISA": "avx512_core_vnni"}, False),
+        ({"DNNL_MAX_CPU_ISA": "AVX2"}, False),
+        ({"ONEDNN_MAX_CPU_ISA": "", "DNNL_MAX_CPU_ISA": "AVX2"}, False),
+        ({"ONEDNN_MAX_CPU_ISA": "ALL", "DNNL_MAX_CPU_ISA": "AVX2"}, True),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}, True),
+        ({"ONEDNN_MAX_CPU_ISA": "unknown"}, True),
+    ],
+)
+def test_bfloat16_is_not_used_below_the_limit_of_onednn(
+    limits: dict[str, str], is_fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in limits.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert fast_autocast_dtype(torch.device("cpu")) == (torch.bfloat16 if is_fast else None)

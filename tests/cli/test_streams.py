@@ -1,0 +1,80 @@
+"""Standard streams never end a command: closed, narrow, full, without a reader; SIGTERM ends what a block holds."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tabletop_interaction.cli.streams import READER_GONE, terminating_cleanly
+
+_MAIN = "import sys; from tabletop_interaction.cli.main import main; sys.exit(main(sys.argv[1:]))"
+# Opens a file first, as a library does, and writes to it through libc's standard output.
+_WRITE_TO_ONE = """
+import os, sys
+from tabletop_interaction.cli.streams import open_standard_streams
+open_standard_streams()
+file = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
+os.write(1, b"a library's chatter")
+os.write(file, b"data")
+print("chatter", file=sys.stdout)
+"""
+
+
+def _closing(*numbers):
+    return lambda: [os.close(number) for number in numbers]
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_file_does_not_take_the_number_of_a_closed_stream(closed: tuple[int, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _WRITE_TO_ONE, str(tmp_path / "data")]
+    assert subprocess.run(command, preexec_fn=_closing(*closed), stdout=subprocess.DEVNULL).returncode == 0
+    assert (tmp_path / "data").read_bytes() == b"data"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: list[str], unbuffered: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", _MAIN, *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (READER_GONE, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_the_output_is_one_line(unbuffered: str) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", _MAIN, "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert "No space left on device" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_character_that_the_output_lacks_is_escaped() -> None:
+    code = (
+        "from tabletop_interaction.cli.streams import open_standard_streams; open_standard_streams(); print('\\xb1 1')"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert (ended.returncode, ended.stdout) == (0, b"\\xb1 1\n")
+
+
+def test_sigterm_leaves_a_block_as_an_exception_does() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended, terminating_cleanly():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
