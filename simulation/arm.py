@@ -54,7 +54,7 @@ class SimulatedArm:
     def __init__(self, client: BulletClient, on_step: Callable[[], None] | None = None) -> None:
         self._client = client
         self._on_step = on_step
-        self.body = load_arm(client)
+        self.body = load_arm(client, visible=False)
         joints = _indices_by_name(client, self.body, _JOINT_NAME)
         self._arm_joints = [joints[name] for name in ARM_JOINT_NAMES]
         self.fingers = [joints[name] for name in FINGER_JOINT_NAMES]
@@ -216,12 +216,13 @@ class SimulatedArm:
         self._client.changeConstraint(rack, gearRatio=1, maxForce=_RACK_FORCE_N, erp=_RACK_STIFFNESS)
 
 
-def load_arm(client: BulletClient) -> int:
-    """Load the Sawyer at its place beside the table; returns its PyBullet id."""
+def load_arm(client: BulletClient, *, visible: bool = True) -> int:
+    """Load the Sawyer at its place beside the table, for pictures if `visible`; returns its PyBullet id."""
+    flags = 0 if visible else pybullet.URDF_IGNORE_VISUAL_SHAPES
     orientation = pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW])
     with tempfile.TemporaryDirectory() as folder:
         urdf = write_sawyer_urdf(Path(folder) / "sawyer.urdf")
-        return int(client.loadURDF(str(urdf), BASE_XYZ, orientation, useFixedBase=True))
+        return int(client.loadURDF(str(urdf), BASE_XYZ, orientation, useFixedBase=True, flags=flags))
 
 
 def _indices_by_name(client: BulletClient, body: int, name_field: int) -> dict[str, int]:

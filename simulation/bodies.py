@@ -1,6 +1,8 @@
 """PyBullet bodies of objects and table tops: visual and collision shapes, made from models in memory."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -85,12 +87,16 @@ def _rectangle(client: BulletClient, width: float, depth: float) -> int:
     return int(shape)
 
 
-def collision_shape(client: BulletClient, model: ObjectModel) -> int:
-    """PyBullet id of a compound of the model's convex pieces, loaded from a file with one group per piece."""
+@contextmanager
+def collision_shape(client: BulletClient, model: ObjectModel) -> Iterator[int]:
+    """PyBullet id of a compound of the model's convex pieces, loaded from a file with one group per piece.
+
+    Create the body inside the context: PyBullet then reads the file again.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pieces.obj"
         path.write_text(_obj_of_pieces(model.collision))
-        return int(client.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
+        yield int(client.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
 
 
 def _obj_of_pieces(pieces: tuple[Floats32, ...]) -> str:

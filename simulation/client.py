@@ -17,6 +17,8 @@ class BulletClient:
 
     def __init__(self) -> None:
         self.id = int(pybullet.connect(pybullet.DIRECT))
+        # PyBullet would keep every mesh file that it reads until the process ends, and ours never have the same name.
+        self.setPhysicsEngineParameter(enableFileCaching=0)
 
     def __getattr__(self, name: str) -> Any:
         """The PyBullet function of this name, bound to this client; looked up once."""

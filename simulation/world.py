@@ -170,14 +170,15 @@ class World:
         self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)
 
     def _create_object(self, model: ObjectModel, placement: Placement) -> int:
-        body = self.client.createMultiBody(
-            model.mass,
-            collision_shape(self.client, model),
-            -1,
-            *_resting_pose(model, placement),
-            useMaximalCoordinates=1,
-            flags=pybullet.URDF_ENABLE_SLEEPING,
-        )
+        with collision_shape(self.client, model) as shape:
+            body = self.client.createMultiBody(
+                model.mass,
+                shape,
+                -1,
+                *_resting_pose(model, placement),
+                useMaximalCoordinates=1,
+                flags=pybullet.URDF_ENABLE_SLEEPING,
+            )
         self.client.changeDynamics(
             body,
             -1,

@@ -26,9 +26,11 @@ from rich.table import Table
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
+from tabletop_interaction.envs.records.folder import list_shards
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
+from tabletop_interaction.ranges import check_range
 from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
@@ -46,6 +48,7 @@ from tabletop_interaction.simulation.world import World
 import pybullet
 
 _EPISODE = 25
+_EARLY = 500
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,14 @@ class InteractionSpeedOptions:
     interactions: int = 60
     """Interactions to time in each row."""
     memory_interactions: int = 0
-    """Interactions of the run that measures memory, 0 for none; 2000 takes about ten minutes."""
+    """Interactions of the run that measures memory, 0 for none; 10000 take about half an hour and 4 GB of disk."""
     seed: int = 0
     """Seed of the random numbers."""
+
+    def __post_init__(self) -> None:
+        check_range("interactions", self.interactions, 1)
+        if self.memory_interactions:
+            check_range("memory_interactions", self.memory_interactions, _EARLY + 1)
 
 
 @dataclass(frozen=True)
@@ -139,11 +147,11 @@ def main(options: InteractionSpeedOptions) -> None:
     one, two = (workers_rate(number, options) for number in (1, 2))
     print(f"workers: one {one:.2f}/s, two {two:.2f}/s, ratio {two / one:.2f}")
     if options.memory_interactions:
-        early, late = memory_growth(options.memory_interactions, options.seed)
-        print(
-            f"resident memory after {options.memory_interactions // 4} interactions {early:.0f} MB, after "
-            f"{options.memory_interactions} {late:.0f} MB, growth {late - early:+.0f} MB"
-        )
+        marks = []
+        for number, resident in memory_marks(options.memory_interactions, options.seed):
+            print(f"resident memory after {number} interactions: {resident:.0f} MB", flush=True)
+            marks.append(resident)
+        print(f"growth after the first {_EARLY}: {marks[-1] - marks[0]:+.0f} MB")
 
 
 def measure(interactions: int, seed: int, *, plain: bool) -> Timing:
@@ -171,15 +179,17 @@ def workers_rate(workers: int, options: InteractionSpeedOptions) -> float:
     return sum(do_in_processes(partial(_open_rate, options.interactions), jobs, workers))
 
 
-def memory_growth(interactions: int, seed: int) -> tuple[float, float]:
-    """Resident memory, MB, after a quarter of a run and at its end."""
-    with _recording(plain=False) as env:
-        marks = [
-            resident_mb()
-            for number, _ in enumerate(_steps(env, interactions, seed))
-            if number in (interactions // 4, interactions)
-        ]
-    return marks[0], marks[1]
+def memory_marks(interactions: int, seed: int) -> Iterator[tuple[int, float]]:
+    """Interactions so far and resident memory, MB: after 500, after every 1,000 and at the end.
+
+    Every episode of 25 interactions has a new scene. Shards are removed at every mark, which bounds the disk.
+    """
+    with _recording(plain=False, episodes_per_scene=1) as env:
+        for number, _ in enumerate(_steps(env, interactions, seed)):
+            if number in (_EARLY, interactions) or (number and number % 1000 == 0):
+                yield number, resident_mb()
+                for _, _, shard in list_shards(env.folder):
+                    shard.unlink()
 
 
 def resident_mb() -> float:
@@ -200,12 +210,12 @@ def one_core(core: int | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _recording(plain: bool) -> Iterator[RecordInteractions]:
+def _recording(plain: bool, episodes_per_scene: int = 2) -> Iterator[RecordInteractions]:
     """An environment that records to a temporary folder."""
     views = arena_views(ARENA)
     renderer = PlainRenderer(views) if plain else ComposedRenderer(views)
     backend = SimulationBackend("train", SimulationConfig(), World(), renderer, views)
-    env = gym.wrappers.TimeLimit(TabletopInteraction(backend), _EPISODE)
+    env = gym.wrappers.TimeLimit(TabletopInteraction(backend, episodes_per_scene=episodes_per_scene), _EPISODE)
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(RecordInteractions(env, Path(folder) / "records")) as recording,

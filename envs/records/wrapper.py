@@ -1,9 +1,9 @@
 """RecordInteractions: an environment wrapper that writes every interaction to disk."""
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -35,6 +35,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         rows_per_shard: interactions per shard.
 
     Attributes:
+        folder: absolute path of the records' folder.
         last_interaction: the row of the last step, None before the first step.
 
     Raises:
@@ -51,8 +52,10 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         metadata: Mapping[str, Any] | None = None,
         rows_per_shard: int = 64,
     ) -> None:
+        # Absolute, so that rows and copies made from the spec go to one folder wherever the process works later.
+        self.folder = Path(folder).absolute()
         RecordConstructorArgs.__init__(
-            self, folder=os.fspath(folder), writer=writer, metadata=metadata, rows_per_shard=rows_per_shard
+            self, folder=str(self.folder), writer=writer, metadata=metadata, rows_per_shard=rows_per_shard
         )
         gym.Wrapper.__init__(self, env)
         if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
@@ -63,7 +66,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self.last_interaction: Interaction | None = None
         self._views = tuple(env.get_wrapper_attr("views"))
         self._writer = open_writer(
-            folder,
+            self.folder,
             split=env.get_wrapper_attr("split"),
             views=[view.name for view in self._views],
             metadata={**env.get_wrapper_attr("metadata_for_records"), **(metadata or {})},

@@ -5,6 +5,7 @@ so the package contains no pictures. The test split has families that occur in n
 map, plaid, flowers, slate, camouflage, comics), and two of the training families in other colours.
 """
 
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.splits import CATALOGUE
 from tabletop_interaction.sim_assets.tables import cloths, materials, prints, woods
-from tabletop_interaction.sim_assets.tables.surfaces import PX_PER_MM, plain, worn
+from tabletop_interaction.sim_assets.tables.surfaces import PX_PER_MM, SHAPE, plain, worn
 
 BACKGROUND_PX_PER_M = round(PX_PER_MM * 1000)
 
@@ -133,9 +134,10 @@ def background_names(split: str) -> tuple[str, ...]:
     return tuple(name for name in _PAINTERS if name.startswith(f"{split}_"))
 
 
-@lru_cache(maxsize=len(_PAINTERS))
 def load_background(name: str) -> Picture:
     """The table top `name`, seen from above.
+
+    It is painted once and kept compressed: unpacking takes a tenth of the time, and 1.4 MB instead of 2.4 stay.
 
     Returns:
         uint8 (840, 960, 3) RGB, read-only: 0.8 x 0.7 m of the table at `BACKGROUND_PX_PER_M`. This is more than the
@@ -146,9 +148,13 @@ def load_background(name: str) -> Picture:
     """
     if name not in _PAINTERS:
         raise ValueError(f"unknown background {name!r}; accepted are the names of background_names(split)")
+    return np.frombuffer(zlib.decompress(_compressed(name)), np.uint8).reshape(*SHAPE, 3)
+
+
+@lru_cache(maxsize=len(_PAINTERS))
+def _compressed(name: str) -> bytes:
     rng = np.random.default_rng(list(name.encode()))
     picture = worn(rng, _PAINTERS[name](rng))
     # Blurred slightly, so that no edge is sharper than in a camera's picture.
     finished = np.rint(cv2.GaussianBlur(picture, (0, 0), 0.6)).clip(0, 255).astype(np.uint8)
-    finished.setflags(write=False)
-    return finished
+    return zlib.compress(finished.tobytes(), level=1)

@@ -3,6 +3,9 @@
 import pybullet
 import pytest
 
+from tabletop_interaction.benchmarks.speed.interactions import resident_mb
+from tabletop_interaction.sim_assets import load_object, object_names
+from tabletop_interaction.simulation.bodies import collision_shape
 from tabletop_interaction.simulation.client import BulletClient
 
 
@@ -32,4 +35,21 @@ def test_an_unknown_function_is_an_attribute_error():
     client = BulletClient()
     with pytest.raises(AttributeError, match="stepTheSimulation"):
         client.stepTheSimulation()
+    client.close()
+
+
+def test_the_meshes_of_earlier_scenes_leave_nothing_in_memory():
+    """PyBullet would keep 4 KiB of each mesh file."""
+    client, models = BulletClient(), [load_object(name) for name in object_names("train")[:6]]
+
+    def scenes(count):
+        for _ in range(count):
+            client.resetSimulation()
+            for model in models:
+                with collision_shape(client, model) as shape:
+                    client.createMultiBody(model.mass, shape)
+        return resident_mb()
+
+    before = scenes(20)
+    assert scenes(200) - before < 2
     client.close()
