@@ -9,9 +9,11 @@ class TabletopError(Exception):
 
     Attributes:
         recoverable: whether the backend can continue with the next call as if this one had not been made.
+        setting: name of the setting that was refused, with which the message begins; empty for other errors.
     """
 
     recoverable: bool = True
+    setting: str = ""
 
 
 # Environments and backends.
