@@ -4,14 +4,13 @@ World frame = arena frame. Free-space transits set the joints at once, since the
 Every motion that may touch something is simulated step by step.
 """
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pybullet
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.files import scratch_path
 from tabletop_interaction.sawyer.kinematics import HOME, forward, straight_down_path
 from tabletop_interaction.sawyer.model import (
     ARM_JOINT_NAMES,
@@ -220,8 +219,8 @@ def load_arm(client: BulletClient, *, visible: bool = True) -> int:
     """Load the Sawyer at its place beside the table, for pictures if `visible`; returns its PyBullet id."""
     flags = 0 if visible else pybullet.URDF_IGNORE_VISUAL_SHAPES
     orientation = pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW])
-    with tempfile.TemporaryDirectory() as folder:
-        urdf = write_sawyer_urdf(Path(folder) / "sawyer.urdf")
+    with scratch_path(".urdf") as urdf:
+        write_sawyer_urdf(urdf)
         return int(client.loadURDF(str(urdf), BASE_XYZ, orientation, useFixedBase=True, flags=flags))
 
 

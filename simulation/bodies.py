@@ -1,14 +1,13 @@
 """PyBullet bodies of objects and table tops: visual and collision shapes, made from models in memory."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import cv2
 import pybullet
 
 from tabletop_interaction.arrays import Floats32, Picture
+from tabletop_interaction.files import scratch_path
 from tabletop_interaction.sim_assets import ObjectModel, load_background
 from tabletop_interaction.simulation.client import BulletClient
 
@@ -54,9 +53,10 @@ class VisualBodies:
 
 def _load_texture(client: BulletClient, texture: Picture) -> int:
     """PyBullet id of a texture, uint8 (H, W, 3) RGB; PyBullet reads textures from files only."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "texture.png"
-        cv2.imwrite(str(path), texture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    done, encoded = cv2.imencode(".png", texture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done, "OpenCV encodes every uint8 picture"
+    with scratch_path(".png") as path:
+        path.write_bytes(encoded.tobytes())
         return int(client.loadTexture(str(path)))
 
 
@@ -93,8 +93,7 @@ def collision_shape(client: BulletClient, model: ObjectModel) -> Iterator[int]:
 
     Create the body inside the context: PyBullet then reads the file again.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pieces.obj"
+    with scratch_path(".obj") as path:
         path.write_text(_obj_of_pieces(model.collision))
         yield int(client.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
 

@@ -7,14 +7,18 @@ folder is claimed before its content begins, by a mark (`claim_folder`) or by th
 """
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
+import secrets
 import stat
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
@@ -28,7 +32,7 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 MARK = ".tabletop"
 """Name of the file that says which command made a folder."""
 
-_TEMPORARY, _LOCK = ".tmp-", ".lock"
+_TEMPORARY, _LOCK, _SCRATCH = ".tmp-", ".lock", "tabletop-scratch-"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What Rust, ffmpeg and torch say instead of raising an OSError with a number.
 _NO_SPACE_TEXTS = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
@@ -67,6 +71,21 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+@contextmanager
+def scratch_path(suffix: str) -> Iterator[Path]:
+    """An empty file in the system's folder for temporary files, for a library that reads nothing but files.
+
+    It is removed when the block ends; what a killed process left is removed by the next one.
+
+    Raises:
+        DiskFull: no space is left.
+    """
+    folder = Path(tempfile.gettempdir())
+    _remove_abandoned_scratch(folder)
+    with disk_full_named(folder / f"{_SCRATCH}{suffix}"), _own_file(folder, _SCRATCH, suffix) as (path, _):
+        yield path
 
 
 def write_file(path: AnyPath, content: str | bytes) -> None:
@@ -126,12 +145,17 @@ def sync_folder(folder: AnyPath) -> None:
 
 @contextmanager
 def disk_full_named(path: AnyPath, kept: str = "nothing of it was written") -> Iterator[None]:
-    """Raise DiskFull in place of what any library raises when no space is left; `kept` says what holds after it."""
+    """Raise DiskFull in place of what any library raises when no space is left; `kept` says what holds after it.
+
+    Another error of the system gets the path's name if it has none.
+    """
     try:
         yield
     except Exception as error:
         typed = isinstance(error, TabletopError) and not isinstance(error, DiskFull)
         if typed or (reason := _no_space_reason(error, Path(path))) is None:
+            if isinstance(error, OSError) and error.errno and error.filename is None:
+                error.filename = os.fspath(path)
             raise
         raise DiskFull(f"no space is left for {path} ({reason}); {kept}; free space and repeat the command") from error
 
@@ -291,6 +315,42 @@ def keep_json_lines(path: AnyPath, lines: Sequence[Any]) -> None:
     write_file(path, "".join(json.dumps(line, default=_plain_leaf) + "\n" for line in lines))
 
 
+@contextmanager
+def _own_file(folder: Path, prefix: str, suffix: str = "") -> Iterator[tuple[Path, int]]:
+    """A new file with a name of its own, and a descriptor to append by; it is removed when the block ends.
+
+    The descriptor's lock says that its process is alive; see `_remove_abandoned`.
+    """
+    while True:
+        path = folder / f"{prefix}{secrets.token_hex(4)}{suffix}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Between the two calls another process may have taken it for abandoned.
+        if os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)
+    try:
+        yield path, descriptor
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove what `_own_file` made in processes that were killed."""
+    for path in folder.glob(f"{prefix}*"):
+        # Those of other users cannot be opened, and those in use are locked.
+        with suppress(OSError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+@cache
+def _remove_abandoned_scratch(folder: Path) -> None:
+    """Once in each process: a scene loads a dozen files."""
+    _remove_abandoned(folder, _SCRATCH)
+
+
 def _plain_leaf(value: Any) -> Any:
     """What `json` cannot write by itself, one level of it."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -337,24 +397,24 @@ def _maker(folder: Path) -> str | None:
 
 def _write_mark(folder: Path, maker: str) -> str | None:
     """Claim a folder; the command that has claimed it now, which is another one if that was faster."""
-    mark, pending = folder / MARK, folder / f"{MARK}-{os.getpid()}"
+    mark, pending_name = folder / MARK, f"{_TEMPORARY}{MARK}-"
     if mark.is_file() and _maker(folder) is None:
         mark.unlink(missing_ok=True)
-    try:
-        with disk_full_named(mark, "the folder is not claimed"):
-            write_file(pending, f"{maker}\n")
-        with suppress(FileExistsError):
-            try:
-                os.link(pending, mark)
-            except FileExistsError:
-                raise
-            except OSError:
-                # A file system without hard links; a kill after `touch` leaves a mark without a maker.
-                mark.touch(exist_ok=False)
-                pending.replace(mark)
-        sync_folder(folder)
-    finally:
-        pending.unlink(missing_ok=True)
+    with disk_full_named(mark, "the folder is not claimed"):
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder, pending_name)
+        with _own_file(folder, pending_name) as (pending, descriptor):
+            append_bytes(descriptor, f"{maker}\n".encode())
+            with suppress(FileExistsError):
+                try:
+                    os.link(pending, mark)
+                except FileExistsError:
+                    raise
+                except OSError:
+                    # A file system without hard links; a kill after `touch` leaves a mark without a maker.
+                    mark.touch(exist_ok=False)
+                    pending.replace(mark)
+            sync_folder(folder)
     return _maker(folder)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["attack"]
+pytest_plugins = ["attack", "small_commands"]
 
 
 @pytest.fixture
