@@ -2,29 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from rich.table import Table
 
 from tabletop_interaction.envs import Split
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Seed, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneOptions:
-    """Options of a figure that is measured on simulated scenes; those in `counts` are 1 or more."""
+    """Options of a figure that is measured on simulated scenes."""
 
-    counts: ClassVar[tuple[str, ...]] = ()
     split: Split = "train"
     """Objects and table tops."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random numbers."""
 
     def __post_init__(self) -> None:
-        for name in self.counts:
-            check_range(name, getattr(self, name), 1)
+        check_fields(self)
 
 
 def figures_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> Table:

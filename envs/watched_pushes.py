@@ -10,13 +10,14 @@ Frame: the arena's, in metres.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena, Backend, Pictures
 from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Count, Range, check_fields
 
 _MAX_LINES = 100
 
@@ -32,14 +33,12 @@ class PushingConfig:
         pushes_per_scene: Pushes before a new scene.
     """
 
-    strokes: int = 5
-    stroke_m: float = 0.05
-    pushes_per_scene: int = 5
+    strokes: Annotated[int, Range(1, 1000)] = 5
+    stroke_m: Annotated[float, Range(0, 10, above=True, unit="m")] = 0.05
+    pushes_per_scene: Count = 5
 
     def __post_init__(self) -> None:
-        check_range("strokes", self.strokes, 1)
-        check_range("stroke_m", self.stroke_m, 0, above=True, unit="m")
-        check_range("pushes_per_scene", self.pushes_per_scene, 1)
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import check_choice, check_range
+from tabletop_interaction.ranges import Range, Share, check_fields
 
 STRIDE = 16
 PAPER_SCALES = tuple(2.0 ** (0.25 * i - 1.25) for i in range(7))
@@ -29,14 +29,12 @@ class NetworkConfig:
     """
 
     mask_branch: MaskBranch = "refining"
-    end_channels: int = 64
-    code_channels: int = 512
-    refining_channels: int = 32
+    end_channels: Annotated[int, Range(2, 2**16)] = 64
+    code_channels: Annotated[int, Range(2, 2**16)] = 512
+    refining_channels: Annotated[int, Range(2, 2**16)] = 32
 
     def __post_init__(self) -> None:
-        check_choice("mask_branch", self.mask_branch, get_args(MaskBranch))
-        for name in ("end_channels", "code_channels", "refining_channels"):
-            check_range(name, getattr(self, name), 2)
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -54,25 +52,19 @@ class ProposalConfig:
         min_score: Smallest score of a mask, a probability.
     """
 
-    scales: tuple[float, ...] = PAPER_SCALES
-    candidates_per_scale: int = 40
-    max_masks: int = 40
-    mask_threshold: float = 0.5
-    nms_iou: float = 0.4
-    min_area: int = 100
-    max_area_share: float = 0.1
-    min_score: float = 0.0
+    scales: tuple[Annotated[float, Range(0, 4, above=True)], ...] = PAPER_SCALES
+    candidates_per_scale: Annotated[int, Range(1, 10**6)] = 40
+    max_masks: Annotated[int, Range(1, 10**6)] = 40
+    mask_threshold: Annotated[float, Range(1e-6, 1 - 1e-6)] = 0.5
+    nms_iou: Share = 0.4
+    min_area: Annotated[int, Range(0, 10**9)] = 100
+    max_area_share: Annotated[float, Range(0, 1, above=True)] = 0.1
+    min_score: Share = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.scales:
             raise InvalidConfiguration("scales are empty; give at least one")
-        for scale in self.scales:
-            check_range("scales", scale, 0, 4, above=True)
-        check_range("candidates_per_scale", self.candidates_per_scale, 1)
-        check_range("max_masks", self.max_masks, 1)
-        check_range("mask_threshold", self.mask_threshold, 1e-6, 1 - 1e-6)
-        check_range("min_score", self.min_score, 0, 1)
-        check_range("max_area_share", self.max_area_share, 0, 1, above=True)
 
 
 # Half an octave apart: objects of 45 to 128 px are at most a quarter octave from one of these scales, and training

@@ -17,6 +17,7 @@ Pictures are uint8 (H, W, 3) RGB; pixels are (x, y) with integer coordinates at 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from numpy.typing import ArrayLike
 from tabletop_interaction.arrays import Bytes, FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
-from tabletop_interaction.ranges import check_picture, check_range
+from tabletop_interaction.ranges import Range, Share, check_fields, check_picture
 
 Blob = Bytes
 """(h, w), 1 inside and 0 outside: OpenCV's morphology does not accept bool."""
@@ -50,28 +51,23 @@ class FrameDifferenceConfig:
         least_noise: least noise of a difference, grey levels.
     """
 
-    window: int = 240
-    min_area: int = 1000
-    change_z: float = 4.0
-    shift_z: float = 2.0
-    shadow_misfit: float = 3.0
-    shadow_slack: float = 0.03
-    darkest_shadow: float = 0.33
-    close_px: int = 7
-    open_px: int = 5
-    reach_px: float = 45.0
-    rim_px: int = 2
-    least_noise: float = 1.5
+    window: Annotated[int, Range(2, 10**5)] = 240
+    min_area: Annotated[int, Range(0, 10**9)] = 1000
+    change_z: Annotated[float, Range(0, 1000)] = 4.0
+    shift_z: Annotated[float, Range(0, 1000)] = 2.0
+    shadow_misfit: Annotated[float, Range(0, 10**9, above=True)] = 3.0
+    shadow_slack: Annotated[float, Range(0, 1000)] = 0.03
+    darkest_shadow: Annotated[float, Range(1e-3, 1 - 1e-3)] = 0.33
+    close_px: Annotated[int, Range(1, 10**4)] = 7
+    open_px: Annotated[int, Range(1, 10**4)] = 5
+    reach_px: Annotated[float, Range(0, 10**9, above=True)] = 45.0
+    rim_px: Annotated[int, Range(1, 10**4)] = 2
+    least_noise: Annotated[float, Range(0, 1000, above=True)] = 1.5
 
     def __post_init__(self) -> None:
-        if self.window < 2 or self.window % 2:
+        check_fields(self)
+        if self.window % 2:
             raise ValueError(f"window is {self.window}; accepted is an even number of pixels, 2 or more")
-        check_range("min_area", self.min_area, 0)
-        for name in ("close_px", "open_px", "rim_px"):
-            check_range(name, getattr(self, name), 1)
-        check_range("darkest_shadow", self.darkest_shadow, 1e-3, 1 - 1e-3)
-        for name in ("reach_px", "least_noise", "shadow_misfit"):
-            check_range(name, getattr(self, name), 0, above=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from tabletop_interaction import sim_assets
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import SPLITS, Arena
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Range, check_fields
 
 _BORDER_M = 0.05
 _GAP_M = 0.012
@@ -36,22 +37,21 @@ class SimulationConfig:
         backgrounds: Table tops to draw from, instead of the split's.
     """
 
-    objects_min: int = 4
-    objects_max: int = 8
-    noise_sigma: float = 1.0
-    exposure_jitter: float = 0.01
+    objects_min: Annotated[int, Range(1, 12)] = 4
+    objects_max: Annotated[int, Range(1, 12)] = 8
+    noise_sigma: Annotated[float, Range(0, 50, unit="grey levels")] = 1.0
+    exposure_jitter: Annotated[float, Range(0, 0.2)] = 0.01
     shadows: bool = True
     object_names: tuple[str, ...] | None = None
     backgrounds: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.objects_min <= self.objects_max <= 12:
+        check_fields(self)
+        if self.objects_min > self.objects_max:
             raise InvalidConfiguration(
                 f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
                 "1 <= objects_min <= objects_max <= 12 (more do not fit on the table)"
             )
-        check_range("noise_sigma", self.noise_sigma, 0, 50, unit="grey levels")
-        check_range("exposure_jitter", self.exposure_jitter, 0, 0.2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -170,7 +170,8 @@ def _misfit(value: object, hint: Any) -> str | None:
         return None if None in misfits else " or ".join(dict.fromkeys(filter(None, misfits)))
     if origin is Literal:
         fits = any(value == part and isinstance(value, type(part)) for part in parts)
-        return None if fits else ", ".join(map(str, parts))
+        words = ", ".join(map(str, parts))
+        return None if fits else words if len(parts) == 1 else f"one of {words}"
     if origin is tuple:
         return _misfit_tuple(value, parts)
     kind = origin or hint

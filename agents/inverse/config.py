@@ -1,9 +1,10 @@
 """Settings of the inverse model and of its training; importing them does not import torch."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Count, Pixels, Range, Seed, Share, check_fields
 from tabletop_interaction.segmentation.training.config import OptimiserConfig, RunOptions
 
 CELL_PX = 8
@@ -23,15 +24,16 @@ class InverseModelConfig:
         angles: Bins of the angle over half a circle.
     """
 
-    height: int = 176
-    width: int = 216
-    channels: int = 64
-    angles: int = 18
+    height: Annotated[int, Range(1, 10_000)] = 176
+    width: Annotated[int, Range(1, 10_000)] = 216
+    channels: Annotated[int, Range(1, 4096)] = 64
+    angles: Annotated[int, Range(1, 3600)] = 18
 
     def __post_init__(self) -> None:
-        for name, unit in (("height", CELL_PX), ("width", CELL_PX), ("channels", CHANNEL_GROUPS), ("angles", 1)):
+        check_fields(self)
+        for name, unit in (("height", CELL_PX), ("width", CELL_PX), ("channels", CHANNEL_GROUPS)):
             value = getattr(self, name)
-            if value < 1 or value % unit:
+            if value % unit:
                 raise InvalidConfiguration(f"{name} is {value}; it must be a positive multiple of {unit}")
 
     @property
@@ -59,13 +61,16 @@ class Augmentation:
         exposure: Standard deviation of the logarithm of each picture's own gain.
     """
 
-    mirror: float = 0.5
-    turn_deg: float = 25.0
-    zoom: float = 0.1
-    shift_px: float = 12.0
-    colour: float = 0.15
-    exchange: float = 0.5
-    exposure: float = 0.02
+    mirror: Share = 0.5
+    turn_deg: Annotated[float, Range(0, 360)] = 25.0
+    zoom: Share = 0.1
+    shift_px: Pixels = 12.0
+    colour: Annotated[float, Range(0, 10)] = 0.15
+    exchange: Share = 0.5
+    exposure: Annotated[float, Range(0, 10)] = 0.02
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -81,18 +86,17 @@ class InverseTrainingConfig(OptimiserConfig):
         augmentation: How pairs are changed.
     """
 
-    steps: int = 1500
-    batch_size: int = 16
-    warm_up_steps: int = 20
-    span: int = 1
-    held_out: float = 0.1
+    steps: Count = 1500
+    batch_size: Annotated[int, Range(1, 10_000)] = 16
+    warm_up_steps: Annotated[int, Range(0, 10**8)] = 20
+    span: Annotated[int, Range(1, 10_000)] = 1
+    held_out: Annotated[float, Range(0, 1, above=True)] = 0.1
     model: InverseModelConfig = field(default_factory=InverseModelConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("span", self.span, 1, error=TrainingError)
-        if not 0 < self.held_out < 1:
+        if self.held_out == 1:
             raise TrainingError(f"held_out is {self.held_out}; accepted is a share between 0 and 1")
 
 

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from tabletop_interaction.envs.views import View
 from tabletop_interaction.envs.watched_pushes import Clip, PushingConfig, check_fits, watch_pushes
 from tabletop_interaction.errors import UnreadableRecords
 from tabletop_interaction.files import check_request, read_json, write_json
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Range, Seed, check_fields
 from tabletop_interaction.segmentation.motion.masks import Motion, MotionConfig, segment_motion
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
@@ -58,15 +59,14 @@ class PassiveConfig:
         motion: How moving objects are segmented, see `MotionConfig`.
     """
 
-    pushes: int = 150
-    seed: int = 0
+    pushes: Annotated[int, Range(1, 10**7)] = 150
+    seed: Seed = 0
     split: Split = "train"
     pushing: PushingConfig = field(default_factory=PushingConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
 
     def __post_init__(self) -> None:
-        check_range("pushes", self.pushes, 1)
-        check_range("seed", self.seed, 0)
+        check_fields(self)
 
     @property
     def scenes(self) -> list[int]:

@@ -2,11 +2,10 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from tabletop_interaction.envs import Split
-from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Count, Range, Seed, Share, check_fields
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 ChoiceName = Literal["score", "random", "uncertainty"]
@@ -44,40 +43,29 @@ class LearningConfig:
         training: How a training step is made; its steps and its seed are not read.
     """
 
-    interactions: int = 200
-    seed: int = 0
+    interactions: Count = 200
+    seed: Seed = 0
     backend: str = "simulation"
     config: str | None = None
     split: Split = "train"
-    episodes_per_scene: int = 1
+    episodes_per_scene: Count = 1
     policy: PolicyName = "hypothesis"
     choice: ChoiceName = "score"
-    random_share: float = 0.1
-    follow_share: float = 0.7
-    least_belief: float = 0.3
-    update_interval: int = 25
-    steps_per_interaction: int = 3
-    growth: float = 0.7
-    pushes: int = 0
-    pretraining_steps: int = 150
+    random_share: Share = 0.1
+    follow_share: Share = 0.7
+    least_belief: Share = 0.3
+    update_interval: Count = 25
+    steps_per_interaction: Annotated[int, Range(1, 10_000)] = 3
+    growth: Annotated[float, Range(0, 100, above=True)] = 0.7
+    pushes: Annotated[int, Range(0, 10**7)] = 0
+    pretraining_steps: Annotated[int, Range(0, 10**7)] = 150
     model: str | None = None
     carry_labels: bool = True
-    average: float = 0.98
+    average: Share = 0.98
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        for name in ("interactions", "update_interval", "steps_per_interaction", "episodes_per_scene"):
-            check_range(name, getattr(self, name), 1)
-        for name in ("seed", "pushes", "pretraining_steps"):
-            check_range(name, getattr(self, name), 0)
-        for name in ("random_share", "follow_share", "least_belief", "average"):
-            check_range(name, getattr(self, name), 0, 1)
-        check_range("growth", self.growth, 0, above=True)
-        for name, names in (("policy", get_args(PolicyName)), ("choice", get_args(ChoiceName))):
-            if getattr(self, name) not in names:
-                raise InvalidConfiguration(
-                    f"{name} {getattr(self, name)!r} is unknown; accepted are {', '.join(names)}"
-                )
+        check_fields(self)
 
     def steps_until(self, interactions: int) -> int:
         """Training steps that are due when so many interactions have been made."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tabletop_interaction.agents.grasp import GraspPoint, minor_axis_angle
 from tabletop_interaction.agents.rearranging.planning import Clearance
 from tabletop_interaction.arrays import Floats, Points
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Range, check_fields
 
 SAME_OBJECT_M = 0.03
 """Two points nearer to each other than this are taken to be on the same object."""
@@ -47,18 +47,15 @@ class GripperShape:
         reach_beyond_m: Distance outside the arena up to which a grasp is made at the arena's border, metres.
     """
 
-    opening_m: float = 0.057
-    finger_m: float = 0.014
-    pad_m: float = 0.016
-    same_place_m: float = 0.012
-    same_angle_rad: float = np.pi / 9
-    reach_beyond_m: float = 0.01
+    opening_m: Annotated[float, Range(0, 10, above=True, unit="m")] = 0.057
+    finger_m: Annotated[float, Range(0, 10, above=True, unit="m")] = 0.014
+    pad_m: Annotated[float, Range(0, 10, above=True, unit="m")] = 0.016
+    same_place_m: Annotated[float, Range(0, 10, unit="m")] = 0.012
+    same_angle_rad: Annotated[float, Range(0, 2 * np.pi)] = np.pi / 9
+    reach_beyond_m: Annotated[float, Range(0, 10, unit="m")] = 0.01
 
     def __post_init__(self) -> None:
-        for name in ("opening_m", "finger_m", "pad_m"):
-            check_range(name, getattr(self, name), 0, above=True, unit="m")
-        for name in ("same_place_m", "same_angle_rad", "reach_beyond_m"):
-            check_range(name, getattr(self, name), 0)
+        check_fields(self)
 
 
 def choose_grasps(

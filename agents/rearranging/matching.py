@@ -9,7 +9,7 @@ Pixels are (x, y) with integers at pixel centres.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from tabletop_interaction.agents.features import DescribesSegments
 from tabletop_interaction.arrays import Bools, Floats, Masks, Picture, Points
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
 from tabletop_interaction.segmentation.frame_difference import differing_pixels
 
 _SAME_IOU = 0.3
@@ -81,19 +81,15 @@ class MatchingConfig:
             that looks mostly the same has not left.
     """
 
-    least_similarity: float = 0.6
-    distance_weight: float = 0.1
-    place_bonus: float = 0.15
-    place_px: float = 15.0
-    most_changed: float = 0.1
-    least_left: float = 0.5
+    least_similarity: Annotated[float, Range(-1, 1)] = 0.6
+    distance_weight: Annotated[float, Range(0, 1000)] = 0.1
+    place_bonus: Annotated[float, Range(0, 1000)] = 0.15
+    place_px: Pixels = 15.0
+    most_changed: Share = 0.1
+    least_left: Share = 0.5
 
     def __post_init__(self) -> None:
-        check_range("least_similarity", self.least_similarity, -1, 1)
-        for name in ("distance_weight", "place_bonus", "place_px"):
-            check_range(name, getattr(self, name), 0)
-        for name in ("most_changed", "least_left"):
-            check_range(name, getattr(self, name), 0, 1)
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

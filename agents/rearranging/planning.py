@@ -10,13 +10,14 @@ Frame: the arena's, metres, on the plane on which masks are laid.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Floats, Ints, Points
 from tabletop_interaction.envs import Arena
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Pixels, Range, check_fields
 
 _PARKING_STEP_M = 0.01
 _REST_BORDER_M = 0.03
@@ -37,15 +38,14 @@ class PlanningConfig:
         border_m: Distance from the arena's border of the centroid of a parked object, metres.
     """
 
-    within_px: float = 15.0
-    aim_px: float = 8.0
-    goal_gap_m: float = 0.004
-    parking_gap_m: float = 0.02
-    border_m: float = 0.05
+    within_px: Pixels = 15.0
+    aim_px: Pixels = 8.0
+    goal_gap_m: Annotated[float, Range(0, 10, unit="m")] = 0.004
+    parking_gap_m: Annotated[float, Range(0, 10, unit="m")] = 0.02
+    border_m: Annotated[float, Range(0, 10, unit="m")] = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("within_px", "aim_px", "goal_gap_m", "parking_gap_m", "border_m"):
-            check_range(name, getattr(self, name), 0)
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

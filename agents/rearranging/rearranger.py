@@ -39,6 +39,7 @@ from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import NoGoal
+from tabletop_interaction.ranges import Share, check_fields
 
 # Share of an unmatched segment that must change before it counts as an object in the way.
 _LEAST_IN_WAY = 0.5
@@ -57,6 +58,9 @@ class RearrangerConfig:
     segments: SegmentConfig = field(default_factory=SegmentConfig)
     planning: PlanningConfig = field(default_factory=PlanningConfig)
     gripper: GripperShape = field(default_factory=GripperShape)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ Frame: pixels of a view, and the arena's metres on the plane on which masks are 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from tabletop_interaction.agents.grasp import TYPICAL_HALF_HEIGHT_M, grasp_from_
 from tabletop_interaction.agents.rearranging.matching import SegmentedPicture
 from tabletop_interaction.arrays import Floats, Mask, Picture, Points
 from tabletop_interaction.envs import Arena, View
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Range, Share, check_fields
 
 _FOOTPRINT_CELL_M = 0.003
 
@@ -27,14 +28,12 @@ class SegmentConfig:
         beyond_m: Distance outside the arena up to which a centroid may lie, metres.
     """
 
-    least_score: float = 0.8
-    most_covered: float = 0.5
-    beyond_m: float = 0.02
+    least_score: Share = 0.8
+    most_covered: Share = 0.5
+    beyond_m: Annotated[float, Range(0, 10, unit="m")] = 0.02
 
     def __post_init__(self) -> None:
-        check_range("least_score", self.least_score, 0, 1)
-        check_range("most_covered", self.most_covered, 0, 1)
-        check_range("beyond_m", self.beyond_m, 0, unit="m")
+        check_fields(self)
 
 
 def segment_table(

@@ -14,6 +14,7 @@ another split.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -27,6 +28,7 @@ from tabletop_interaction.envs.backend import Arranging, ObjectState, Split
 from tabletop_interaction.envs.goals import Arrangement, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.ranges import Count, Pixels, Range
 from tabletop_interaction.simulation import open_simulation
 
 
@@ -36,12 +38,11 @@ class JudgeOptions(SceneOptions):
 
     split: Split = "test"
     """Objects and table tops."""
-    counts = ("scenes",)
-    scenes: int = 50
+    scenes: Count = 50
     """Scenes, each with a goal and a seed of its own; seeds count up."""
-    offsets_px: tuple[float, ...] = (0, 5, 10, 14, 16, 20, 40)
+    offsets_px: tuple[Pixels, ...] = (0, 5, 10, 14, 16, 20, 40)
     """Distances of one object from its goal, pixels of view_0."""
-    turn_deg: float = 10.0
+    turn_deg: Annotated[float, Range(-360, 360)] = 10.0
     """Angle by which displaced objects are turned, degrees."""
 
 

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -38,6 +39,7 @@ from tabletop_interaction.benchmarks.ground_truth import (
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, write_json
+from tabletop_interaction.ranges import Count, Range
 from tabletop_interaction.reports.sheets import write_sheet
 from tabletop_interaction.segmentation.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.overlays import outlined, write_words
@@ -59,14 +61,13 @@ time   {ms_per_pair:.1f} ms a pair on one core
 class LabelQualityOptions(SceneOptions):
     """Options of the benchmark of labels."""
 
-    counts = ("interactions", "interactions_per_scene")
     out: Path
     """Folder for summary.json and errors.jpg; new or empty."""
-    interactions: int = 100
+    interactions: Count = 100
     """Picks to make."""
-    interactions_per_scene: int = 6
+    interactions_per_scene: Count = 6
     """Picks before a new scene is drawn."""
-    errors_of_a_kind: int = 8
+    errors_of_a_kind: Annotated[int, Range(0, 10**6)] = 8
     """Rows on the sheet for each of: false positives, false negatives, worst masks."""
 
 

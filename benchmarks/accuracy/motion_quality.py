@@ -26,6 +26,7 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table,
 from tabletop_interaction.benchmarks.ground_truth import Snapshot, TruthfulBackend, take_snapshot, was_moved
 from tabletop_interaction.envs.backend import Backend, Pictures
 from tabletop_interaction.envs.watched_pushes import watch_pushes
+from tabletop_interaction.ranges import Count
 from tabletop_interaction.segmentation.motion.masks import FrameMasks, segment_motion
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation
@@ -38,8 +39,7 @@ _USEFUL, _GOOD = 0.5, 0.75
 class MotionOptions(SceneOptions):
     """Options of the benchmark of masks from motion."""
 
-    counts = ("pushes",)
-    pushes: int = 150
+    pushes: Count = 150
     """Pushes to watch."""
 
 

@@ -27,6 +27,7 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import Count
 
 _MOVED_M = 0.005
 
@@ -37,8 +38,7 @@ Env = gym.Env[Any, Any]
 class TwinOptions(SceneOptions):
     """Options of the comparison of twin and simulation."""
 
-    counts = ("interactions",)
-    interactions: int = 36
+    interactions: Count = 36
     """Interactions, each in a scene of its own; seeds count up."""
     config: Path = Path("twin")
     """Lab file of a twin; the word twin for the one of the package."""

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Annotated, Literal
 
 from tabletop_interaction.envs import SPLITS
-from tabletop_interaction.envs.goals import MAX_DISPLACED
-from tabletop_interaction.ranges import check_choice, check_range
+from tabletop_interaction.ranges import Range, check_choice, check_fields
 
 MOST_INTERACTIONS = 10
 """As the registration of TabletopRearrangement-v0 has it."""
@@ -32,12 +31,11 @@ class Setting:
     fast: bool = True
     features: str = "efficientnet-lite0"
     displaced: Literal[1, 2, 3] | None = None
-    most_interactions: int = MOST_INTERACTIONS
+    most_interactions: Annotated[int, Range(1, 1000)] = MOST_INTERACTIONS
     inverse_model: str | None = None
 
     def __post_init__(self) -> None:
-        if self.displaced is not None:
-            check_range("displaced", self.displaced, 1, MAX_DISPLACED)
+        check_fields(self)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ on tensors of the same shapes. The target is a ratio of the medians of 1.15 or l
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 import tyro
 
 from tabletop_interaction.agents.labelling.examples import recorded_examples
+from tabletop_interaction.ranges import Count, Range, Seed, check_fields
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import Batch, batches
@@ -32,12 +34,15 @@ class FeedingOptions:
 
     data: Path
     """Folder of interactions."""
-    steps: int = 20
+    steps: Count = 20
     """Steps of each kind."""
-    threads: int | None = None
+    threads: Annotated[int, Range(1, 1024)] | None = None
     """Threads of torch; its own choice by default."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random numbers."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def main(options: FeedingOptions) -> None:

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium as gym
 import numpy as np
@@ -30,7 +30,7 @@ from tabletop_interaction.envs.records.folder import list_shards
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Count, Range, Seed, check_fields, check_range
 from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
@@ -55,15 +55,15 @@ _EARLY = 500
 class InteractionSpeedOptions:
     """Options of the benchmark of interactions a second."""
 
-    interactions: int = 60
+    interactions: Count = 60
     """Interactions to time in each row."""
-    memory_interactions: int = 0
+    memory_interactions: Annotated[int, Range(0, 10**8)] = 0
     """Interactions of the run that measures memory, 0 for none; 10000 take about half an hour and 4 GB of disk."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random numbers."""
 
     def __post_init__(self) -> None:
-        check_range("interactions", self.interactions, 1)
+        check_fields(self)
         if self.memory_interactions:
             check_range("memory_interactions", self.memory_interactions, _EARLY + 1)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -26,6 +26,7 @@ from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFold
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.files import read_json_lines
+from tabletop_interaction.ranges import Count, Processes, Range, Seed, check_fields
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 
@@ -33,16 +34,19 @@ from tabletop_interaction.segmentation.training.config import TrainingConfig
 class LearningSpeedOptions:
     """Options of the benchmark of learning."""
 
-    interactions: int = 60
+    interactions: Count = 60
     """Interactions of each run."""
-    steps_per_interaction: int = 1
+    steps_per_interaction: Count = 1
     """Training steps for each interaction; `tabletop learn` makes 3."""
-    batch_size: int = TrainingConfig.batch_size
+    batch_size: Annotated[int, Range(1, 10_000)] = TrainingConfig.batch_size
     """Crops in a training step."""
-    workers: tuple[int, ...] = (0, 1, 2)
+    workers: tuple[Processes, ...] = (0, 1, 2)
     """Actors at once, one run for each number; 0 alternates acting and learning in one process."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random numbers."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ import platform
 import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import tyro
 from torch import Tensor
 from torch.nn import functional
 
+from tabletop_interaction.ranges import Count, Range, Seed, check_fields
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.robust_set_loss import (
@@ -32,12 +34,15 @@ CROPS, CROP_PX, MASKS_A_CROP = 12, 256, 2
 class LossSpeedOptions:
     """Options of the benchmark of the robust set loss."""
 
-    threads: int = 1
+    threads: Annotated[int, Range(1, 1024)] = 1
     """Threads of torch."""
-    repeats: int = 20
+    repeats: Count = 20
     """Number of timings; the shortest one counts."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random logits and masks."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def best_ms(act: Callable[[], object], repeats: int) -> float:

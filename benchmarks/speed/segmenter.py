@@ -9,12 +9,14 @@ trained network. Each time is the shortest of several.
 import platform
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 import torch
 import tyro
 
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
+from tabletop_interaction.ranges import Count, Range, Seed, check_fields
 from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype
@@ -26,18 +28,21 @@ HEIGHT, WIDTH = 350, 430
 class SegmenterSpeedOptions:
     """Options of the benchmark of the segmenter."""
 
-    threads: int = 2
+    threads: Annotated[int, Range(1, 1024)] = 2
     """Threads of torch."""
     device: str = "cpu"
     """Device of the network: cpu or cuda."""
     mask_branch: MaskBranch = "refining"
     """Mask branch of the network."""
-    repeats: int = 5
+    repeats: Count = 5
     """Number of timings; the shortest one counts."""
-    batch: int = 4
+    batch: Annotated[int, Range(1, 10_000)] = 4
     """Pictures in a batch."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and pictures."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def main(options: SegmenterSpeedOptions) -> None:

@@ -3,27 +3,23 @@
 Metres, radians, seconds, newtons; heights above the table in the arena's frame.
 """
 
+import math
 from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple, get_type_hints
+from typing import Annotated
 
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Range, check_fields, check_range
 
-JointAngles = tuple[float, float, float, float, float, float, float]
-ArenaPoint = tuple[float, float, float]
+Metres = Annotated[float, Range(-10, 10)]
+Angle = Annotated[float, Range(-2 * math.pi, 2 * math.pi)]
+JointAngles = tuple[Angle, Angle, Angle, Angle, Angle, Angle, Angle]
+ArenaPoint = tuple[Metres, Metres, Metres]
 
 FULL_OPENING_M = 0.041667
 """Largest opening that the gripper reports, both fingers together."""
 
 RATE_HZ = 100
 """Joint commands per second; the robot expects this rate."""
-
-
-class Range(NamedTuple):
-    """The accepted values of a setting, both ends included."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class MotionSettings:
     settle_s: Annotated[float, Range(0.1, 10.0)] = 2.0
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -92,13 +88,13 @@ class SafetySettings:
     max_table_tilt_rad: Annotated[float, Range(0.0, 0.05)] = 0.02
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for axis, low, high in zip("xyz", self.workspace_low, self.workspace_high, strict=True):
             if not low < high:
                 raise InvalidConfiguration(
                     f"workspace: {axis} runs from {low} to {high} m; the first must be the lower"
                 )
         check_range("workspace_low z", self.workspace_low[2], 0.002, 0.1)
-        _check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ class GripperSettings:
     timeout_s: Annotated[float, Range(0.5, 10.0)] = 3.0
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -128,10 +124,3 @@ class SawyerSettings:
     motion: MotionSettings = field(default_factory=MotionSettings)
     safety: SafetySettings = field(default_factory=SafetySettings)
     gripper: GripperSettings = field(default_factory=GripperSettings)
-
-
-def _check_ranges(settings: object) -> None:
-    """Check every field that is annotated with a `Range`."""
-    for name, hint in get_type_hints(type(settings), include_extras=True).items():
-        for accepted in getattr(hint, "__metadata__", ()):
-            check_range(name, getattr(settings, name), accepted.low, accepted.high)

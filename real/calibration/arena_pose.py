@@ -6,6 +6,7 @@ arena's frame.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import CalibrationRejected
+from tabletop_interaction.ranges import Range, check_fields
 from tabletop_interaction.real.calibration.charuco import Board, Corners, board_pose
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
 from tabletop_interaction.real.calibration.rigid import rigid
@@ -41,10 +43,13 @@ class BoardPlace:
         thickness: height of the printed side above the table, metres.
     """
 
-    x: float = 0.0
-    y: float = 0.0
-    turn: float = 0.0
-    thickness: float = 0.0
+    x: Annotated[float, Range(-10, 10, unit="m")] = 0.0
+    y: Annotated[float, Range(-10, 10, unit="m")] = 0.0
+    turn: Annotated[float, Range(-10, 10)] = 0.0
+    thickness: Annotated[float, Range(-10, 10, unit="m")] = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def arena_from_board(board: Board, place: BoardPlace) -> Floats:

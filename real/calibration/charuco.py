@@ -6,12 +6,14 @@ paper, metres. Inner corners are numbered row by row from the top left.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats, Ints, Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
+from tabletop_interaction.ranges import Range, check_fields
 from tabletop_interaction.real.calibration.rigid import rigid
 
 DICTIONARIES = ("DICT_4X4_50", "DICT_4X4_100", "DICT_5X5_50", "DICT_5X5_100", "DICT_6X6_100")
@@ -55,16 +57,15 @@ class Board:
         dictionary: OpenCV's name of the markers.
     """
 
-    columns: int = 9
-    rows: int = 6
-    square_mm: float = 28.0
-    marker_mm: float = 21.0
+    columns: Annotated[int, Range(3, 1000)] = 9
+    rows: Annotated[int, Range(3, 1000)] = 6
+    square_mm: Annotated[float, Range(0, 10_000, above=True, unit="mm")] = 28.0
+    marker_mm: Annotated[float, Range(0, 10_000, above=True, unit="mm")] = 21.0
     dictionary: str = "DICT_4X4_50"
 
     def __post_init__(self) -> None:
-        if self.columns < 3 or self.rows < 3:
-            raise InvalidConfiguration(f"a board of {self.columns} x {self.rows} squares came; 3 x 3 is the minimum")
-        if not 0 < self.marker_mm < self.square_mm:
+        check_fields(self)
+        if self.marker_mm >= self.square_mm:
             raise InvalidConfiguration(
                 f"markers of {self.marker_mm} mm in squares of {self.square_mm} mm came; markers must be smaller"
             )

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-from msgspec import Meta
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import BlankPicture, CameraFault, InvalidConfiguration
+from tabletop_interaction.ranges import Range, check_fields
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.cameras.device import open_device_camera
 from tabletop_interaction.real.cameras.frames import Camera, Frame
@@ -42,9 +42,12 @@ class CameraSettings:
     """
 
     kind: Literal["device", "ros"]
-    source: str | int
-    width: Annotated[int, Meta(ge=16)]
-    height: Annotated[int, Meta(ge=16)]
+    source: str | Annotated[int, Range(0, 10**6)]
+    width: Annotated[int, Range(1, 10**5)]
+    height: Annotated[int, Range(1, 10**5)]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class CameraArray:

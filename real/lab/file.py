@@ -19,6 +19,7 @@ from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import write_file
+from tabletop_interaction.ranges import Range, check_fields
 from tabletop_interaction.real.arm.settings import GripperSettings, MotionSettings, SafetySettings, SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics, check_shape
@@ -60,8 +61,11 @@ _RIGID_TOLERANCE = 1e-6
 class PictureSize:
     """Section "picture": size of the views' pictures, pixels."""
 
-    width: Annotated[int, Meta(ge=16)] = 430
-    height: Annotated[int, Meta(ge=16)] = 350
+    width: Annotated[int, Range(16, 10**4)] = 430
+    height: Annotated[int, Range(16, 10**4)] = 350
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

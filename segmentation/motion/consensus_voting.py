@@ -15,6 +15,7 @@ Ours, because few frames of a still table hold less motion than a video:
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from scipy.spatial import cKDTree
 from skimage.segmentation import slic
 
 from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ints
+from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
 
 _SLIC_ROUNDS = 5
 _BLUR_PX = 0.8
@@ -48,18 +50,21 @@ class VotingConfig:
         most_shift: largest shift of a pixel's votes between the walks.
     """
 
-    superpixel_px: int = 8
-    compactness: float = 0.1
-    neighbours: int = 40
-    place_px: float = 30.0
-    place_weight: float = 10.0
-    lightness_weight: float = 0.7
-    spread_weight: float = 0.7
-    own_place_px: float = 10.0
-    steps: int = 20
-    still_trust: float = 0.9
-    moved_trust: float = 0.4
-    most_shift: float = 0.25
+    superpixel_px: Annotated[int, Range(1, 10**4)] = 8
+    compactness: Annotated[float, Range(0, 10**6, above=True)] = 0.1
+    neighbours: Annotated[int, Range(1, 10**6)] = 40
+    place_px: Annotated[float, Range(0, 10**5, above=True)] = 30.0
+    place_weight: Annotated[float, Range(0, 10**6)] = 10.0
+    lightness_weight: Annotated[float, Range(0, 10**6)] = 0.7
+    spread_weight: Annotated[float, Range(0, 10**6)] = 0.7
+    own_place_px: Pixels = 10.0
+    steps: Annotated[int, Range(0, 10**6)] = 20
+    still_trust: Share = 0.9
+    moved_trust: Share = 0.4
+    most_shift: Share = 0.25
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def consensus(frames: Bytes, votes: Floats32, trust: Floats32, config: VotingConfig) -> Floats32:

@@ -11,13 +11,14 @@ adds nothing.
 """
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Masks
 from tabletop_interaction.errors import InvalidClip
-from tabletop_interaction.ranges import check_picture
+from tabletop_interaction.ranges import Range, Share, check_fields, check_picture
 from tabletop_interaction.segmentation.frame_difference import Blob, morphed
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
 from tabletop_interaction.segmentation.motion.saliency import SaliencyConfig, motion_saliency
@@ -43,16 +44,19 @@ class MotionConfig:
         voting: see `VotingConfig`.
     """
 
-    least_vote: float = 0.5
-    least_area_px: int = 300
-    most_area: float = 0.05
-    least_solidity: float = 0.6
-    least_moving: float = 0.3
-    close_px: int = 7
-    open_px: int = 3
-    context_px: int = 40
+    least_vote: Share = 0.5
+    least_area_px: Annotated[int, Range(0, 10**9)] = 300
+    most_area: Share = 0.05
+    least_solidity: Share = 0.6
+    least_moving: Share = 0.3
+    close_px: Annotated[int, Range(1, 10**4)] = 7
+    open_px: Annotated[int, Range(1, 10**4)] = 3
+    context_px: Annotated[int, Range(0, 10**4)] = 40
     saliency: SaliencyConfig = field(default_factory=SaliencyConfig)
     voting: VotingConfig = field(default_factory=VotingConfig)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

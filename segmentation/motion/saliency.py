@@ -12,11 +12,13 @@ it uncovers or covers differs from one only. A pixel that never changes belongs 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats32, Masks, Picture
+from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
 from tabletop_interaction.segmentation.frame_difference import changed_pixels, morphed
 
 _FLOW_CONTEXT_PX = 24
@@ -39,13 +41,16 @@ class SaliencyConfig:
         twice_trust: trust in a pixel that moves before and after.
     """
 
-    least_change_px: int = 100
-    least_flow_px: float = 1.5
-    flow_mismatch: float = 0.3
-    gap_px: int = 31
-    still_px: int = 4
-    once_trust: float = 0.27
-    twice_trust: float = 0.72
+    least_change_px: Annotated[int, Range(0, 10**9)] = 100
+    least_flow_px: Pixels = 1.5
+    flow_mismatch: Annotated[float, Range(0, 1000)] = 0.3
+    gap_px: Annotated[int, Range(1, 10**4)] = 31
+    still_px: Annotated[int, Range(0, 10**4)] = 4
+    once_trust: Share = 0.27
+    twice_trust: Share = 0.72
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,19 +1,16 @@
 """Settings of a training; importing them does not import torch."""
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Count, Pixels, Range, Seed, Share, check_fields, check_range
 from tabletop_interaction.segmentation.config import STRIDE, Device, NetworkConfig
 
 Loss = Literal["cross-entropy", "robust-set"]
 
 SEEDS = 2**63
 """Seeds of runs are smaller; larger ones are for crops that no step learns from."""
-
-# An upper limit that refuses infinity.
-_ANY = 1e9
 
 
 @dataclass(frozen=True)
@@ -41,34 +38,30 @@ class CropConfig:
         colour_share: Share of the crops whose colours are exchanged; the paper has none.
     """
 
-    crop_px: int = 192
-    object_px: float = 64.0
-    scale_jitter: float = 0.25
-    off_scale_share: float = 0.15
-    off_scale_octaves: float = 0.6
-    turn_deg: float = 15.0
-    reach_px: float = 40.0
-    margin_px: int = 32
-    positive_px: float = 12.0
-    negative_px: float = 40.0
-    background_share: float = 0.15
-    paste_share: float = 0.7
-    most_pasted: int = 3
-    shadow_share: float = 0.6
-    print_share: float = 0.4
-    colour_share: float = 0.5
+    crop_px: Annotated[int, Range(64, 4096)] = 192
+    object_px: Annotated[float, Range(8, 2048)] = 64.0
+    scale_jitter: Annotated[float, Range(0, 8)] = 0.25
+    off_scale_share: Share = 0.15
+    off_scale_octaves: Annotated[float, Range(0, 8)] = 0.6
+    turn_deg: Annotated[float, Range(0, 360)] = 15.0
+    reach_px: Pixels = 40.0
+    margin_px: Annotated[int, Range(0, 2048)] = 32
+    positive_px: Annotated[float, Range(0, 10**5, above=True)] = 12.0
+    negative_px: Pixels = 40.0
+    background_share: Share = 0.15
+    paste_share: Share = 0.7
+    most_pasted: Annotated[int, Range(1, 100)] = 3
+    shadow_share: Share = 0.6
+    print_share: Share = 0.4
+    colour_share: Share = 0.5
 
     def __post_init__(self) -> None:
-        if self.crop_px < 64 or self.crop_px % STRIDE:
+        check_fields(self)
+        if self.crop_px % STRIDE:
             raise InvalidConfiguration(f"crop_px is {self.crop_px}; accepted is a multiple of {STRIDE}, 64 or more")
-        for share in ("background", "paste", "off_scale", "shadow", "print", "colour"):
-            check_range(f"{share}_share", getattr(self, f"{share}_share"), 0, 1)
-        for name in ("scale_jitter", "off_scale_octaves", "turn_deg", "reach_px"):
-            check_range(name, getattr(self, name), 0, _ANY)
         check_range("margin_px", self.margin_px, 0, self.crop_px / 2 - 1)
         check_range("object_px", self.object_px, 8, self.crop_px / 2)
         check_range("positive_px", self.positive_px, 0, self.negative_px, above=True)
-        check_range("most_pasted", self.most_pasted, 1)
 
 
 @dataclass(frozen=True)
@@ -85,23 +78,16 @@ class OptimiserConfig:
         seed: Seed of the first weights and of the batches.
     """
 
-    steps: int = 1000
-    batch_size: int = 12
-    learning_rate: float = 1e-3
-    warm_up_steps: int = 50
-    weight_decay: float = 0.02
-    most_gradient: float = 5.0
-    seed: int = 0
+    steps: Count = 1000
+    batch_size: Annotated[int, Range(1, 10_000)] = 12
+    learning_rate: Annotated[float, Range(0, 1000, above=True)] = 1e-3
+    warm_up_steps: Annotated[int, Range(0, 10**8)] = 50
+    weight_decay: Annotated[float, Range(0, 1000)] = 0.02
+    most_gradient: Annotated[float, Range(0, 10**9, above=True)] = 5.0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size"):
-            check_range(name, getattr(self, name), 1, error=TrainingError)
-        for name in ("learning_rate", "most_gradient"):
-            check_range(name, getattr(self, name), 0, _ANY, above=True, error=TrainingError)
-        for name in ("warm_up_steps", "weight_decay"):
-            check_range(name, getattr(self, name), 0, error=TrainingError)
-        if not 0 <= self.seed < SEEDS:
-            raise TrainingError(f"seed is {self.seed}; accepted is 0 to 2**63 - 1")
+        check_fields(self, TrainingError)
 
 
 @dataclass(frozen=True)
@@ -122,19 +108,11 @@ class TrainingConfig(OptimiserConfig):
     """
 
     loss: Loss = "cross-entropy"
-    iou_bound: float = 0.75
-    score_weight: float = 1.0
-    mask_weight: float = 2.0
+    iou_bound: Share = 0.75
+    score_weight: Annotated[float, Range(0, 10**9)] = 1.0
+    mask_weight: Annotated[float, Range(0, 10**9)] = 2.0
     crops: CropConfig = field(default_factory=CropConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.loss not in get_args(Loss):
-            raise TrainingError(f"loss {self.loss!r} is unknown; choose one of {get_args(Loss)}")
-        check_range("iou_bound", self.iou_bound, 0, 1, error=TrainingError)
-        for name in ("score_weight", "mask_weight"):
-            check_range(name, getattr(self, name), 0, error=TrainingError)
 
 
 @dataclass(frozen=True)
@@ -151,6 +129,9 @@ class RunOptions:
     """
 
     data: str = ""
-    checkpoint_every: int = 100
+    checkpoint_every: Count = 100
     device: Device = "cpu"
     half: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)

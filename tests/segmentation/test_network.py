@@ -199,5 +199,5 @@ def test_bad_input_is_named() -> None:
         net.mask_logits(features, torch.tensor([[0, 3, 0]]))
     with pytest.raises(ValueError, match="give \\(N, 3\\)"):
         net.mask_logits(features, torch.tensor([[0, 1]]))
-    with pytest.raises(ValueError, match="unknown mask_branch 'fancy'; accepted are refining, deepmask"):
+    with pytest.raises(ValueError, match="mask_branch is 'fancy'; accepted is one of refining, deepmask"):
         NetworkConfig("fancy")  # type: ignore[arg-type]

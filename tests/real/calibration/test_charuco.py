@@ -99,7 +99,7 @@ def test_corners_in_one_row_are_refused():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"columns": 2}, "3 x 3 is the minimum"),
+        ({"columns": 2}, "columns is 2; accepted is 3 to 1000"),
         ({"marker_mm": 30.0}, "markers must be smaller"),
         ({"dictionary": "DICT_9"}, "accepted are DICT_4X4_50"),
         ({"columns": 20, "rows": 10}, "needs 100 markers"),

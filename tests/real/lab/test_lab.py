@@ -107,7 +107,7 @@ def _set(section, *keys):
         (_set("arena", "x_mni", 5.0), r"unknown field `x_mni` - at `arena`, accepted are x_min, x_max, y_min, y_max"),
         (_set("arena", "x_min", "left"), r"Expected `float`, got `str` - at `arena.x_min`"),
         (_set("cameras", "view_1", "kind", "usb"), r"'usb' - at `cameras.view_1.kind`; cameras takes .*device or ros"),
-        (_set("cameras", "view_1", "width", -4), r"at `cameras.view_1.width`"),
+        (_set("cameras", "view_1", "width", -4), r"width is -4; accepted is 1 to 100,000 - at `cameras.view_1`"),
         (lambda raw: raw.update(cameras={}), r"section cameras has no entries"),
         (
             lambda raw: raw["intrinsics"].pop("view_1"),
