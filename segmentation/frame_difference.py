@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from tabletop_interaction.arrays import Bytes, FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
-from tabletop_interaction.ranges import Range, Share, check_fields, check_picture
+from tabletop_interaction.ranges import Range, check_fields, check_picture
 
 Blob = Bytes
 """(h, w), 1 inside and 0 outside: OpenCV's morphology does not accept bool."""

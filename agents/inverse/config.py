@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from tabletop_interaction.errors import InvalidConfiguration, TrainingError
-from tabletop_interaction.ranges import Count, Pixels, Range, Seed, Share, check_fields
+from tabletop_interaction.ranges import Count, Pixels, Range, Share, check_fields
 from tabletop_interaction.segmentation.training.config import OptimiserConfig, RunOptions
 
 CELL_PX = 8

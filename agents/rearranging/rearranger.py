@@ -39,7 +39,7 @@ from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import NoGoal
-from tabletop_interaction.ranges import Share, check_fields
+from tabletop_interaction.ranges import check_fields
 
 # Share of an unmatched segment that must change before it counts as an object in the way.
 _LEAST_IN_WAY = 0.5

@@ -24,7 +24,7 @@ from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.envs.backend import Arena, ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
-from tabletop_interaction.ranges import Count, Share, check_choice
+from tabletop_interaction.ranges import Count, check_choice
 from tabletop_interaction.simulation import open_simulation
 from tabletop_interaction.simulation.scene import Placement, free_placement
 
