@@ -11,7 +11,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.segmentation.coco import Detections
-from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.segmentation.rle import box_from_rle
 
 Colour = tuple[int, int, int]
 
@@ -32,22 +32,24 @@ def distinct_colours(count: int) -> list[Colour]:
 def outlined(picture: Picture, mask: Mask, colour: Colour, thickness: int = 1) -> Picture:
     """Copy a picture (H, W, 3) and draw the outline of a mask (H, W), holes included."""
     drawn = picture.copy()
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(drawn, contours, -1, colour, thickness, cv2.LINE_AA)
+    _draw_outline(drawn, mask, (0, 0), colour, thickness)
     return drawn
 
 
 def overlay(picture: Picture, detections: Detections) -> Picture:
-    """Copy a picture (H, W, 3) and tint, outline and mark each detection with its score."""
+    """Copy a picture (H, W, 3) and tint, outline and mark each detection with its score.
+
+    Only the boxes of the masks are read and drawn, so that a large photo costs no more than its objects.
+    """
     drawn = picture.copy()
     scale = max(1.0, max(picture.shape[:2]) / _DESIGNED_FOR_PX)
     colours = distinct_colours(len(detections.rles))
     # The best is drawn last, on top.
     order = np.argsort(detections.scores, kind="stable")
     for index in order:
-        mask = mask_from_rle(detections.rles[index])
-        drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * np.array(colours[index])
-        drawn = outlined(drawn, mask, colours[index], round(1.5 * scale))
+        mask, corner_xy = box_from_rle(detections.rles[index])
+        _tint(drawn, mask, corner_xy, colours[index])
+        _draw_outline(drawn, mask, corner_xy, colours[index], round(1.5 * scale))
     for index in order:
         x, y = detections.rles[index].centre_xy
         _write_score(drawn, f"{detections.scores[index]:.2f}", (x + 0.5, y + 0.5), 0.36 * scale)
@@ -75,6 +77,20 @@ def overlay_names(pictures: Sequence[Path]) -> list[str]:
 
 def _as_stored(name: str) -> str:
     return unicodedata.normalize("NFC", name.casefold())
+
+
+def _tint(picture: Picture, mask: Mask, corner_xy: tuple[int, int], colour: Colour) -> None:
+    """Blend a colour into the pixels of a mask that begins at pixel x, y."""
+    x, y = corner_xy
+    part = picture[y : y + mask.shape[0], x : x + mask.shape[1]]
+    values = np.arange(256)[:, None] * (1 - _TINT) + _TINT * np.array(colour)
+    np.copyto(part, cv2.LUT(part, values.astype(np.uint8)[None]), where=mask[..., None])
+
+
+def _draw_outline(picture: Picture, mask: Mask, corner_xy: tuple[int, int], colour: Colour, thickness: int) -> None:
+    """Draw the outline of a mask that begins at pixel x, y."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=corner_xy)
+    cv2.drawContours(picture, contours, -1, colour, thickness, cv2.LINE_AA)
 
 
 def _write_score(picture: Picture, text: str, centre_xy: tuple[float, float], size: float) -> None:

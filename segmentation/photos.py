@@ -19,7 +19,7 @@ from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import Detections
-from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
+from tabletop_interaction.segmentation.rle import Rle, rle_from_mask, rle_from_part
 
 if TYPE_CHECKING:
     from tabletop_interaction.segmentation.proposals import Segments
@@ -127,11 +127,24 @@ def coco_results(image_id: int, file_name: str, detections: Detections) -> list[
 
 
 def _resized_rle(mask: Mask, size: tuple[int, int]) -> Rle:
-    if mask.shape == size[::-1]:
+    """Resize a mask to a size (width, height)."""
+    width, height = size
+    if mask.shape == (height, width):
         return rle_from_mask(mask)
-    interpolation = cv2.INTER_LINEAR if size[0] > mask.shape[1] else cv2.INTER_AREA
-    grey = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=interpolation)
-    return rle_from_mask(np.asarray(grey, np.uint8) > 127)
+    if width <= mask.shape[1] or not mask.any():
+        grey = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+        return rle_from_mask(np.asarray(grey, np.uint8) > 127)
+    # Beyond its last row and column the mask is empty after resizing, too. To cut off the first ones would move the
+    # grid by a rounding error.
+    last_row, last_column = (int(np.flatnonzero(mask.any(axis=axis))[-1]) for axis in (1, 0))
+    grey = cv2.resize(
+        mask[: last_row + 2, : last_column + 2].astype(np.uint8) * 255,
+        None,
+        fx=width / mask.shape[1],
+        fy=height / mask.shape[0],
+        interpolation=cv2.INTER_LINEAR,
+    )
+    return rle_from_part(np.asarray(grey, np.uint8) > 127, height, width)
 
 
 def _is_deep(path: Path) -> bool:

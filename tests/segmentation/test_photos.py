@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.overlays import distinct_colours, overlay
-from tabletop_interaction.segmentation.photos import check_pictures, coco_results, detect, read_picture
+from tabletop_interaction.segmentation.photos import _resized_rle, check_pictures, coco_results, detect, read_picture
 from tabletop_interaction.segmentation.proposals import Segments
 from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 
@@ -59,6 +62,20 @@ def test_masks_that_vanish_at_the_photos_size_are_dropped() -> None:
             return Segments(masks, np.zeros((1, 4), np.float32), np.ones(1, np.float32))
 
     assert detect(OnePixel(), np.zeros((40, 50, 3), np.uint8)).rles == ()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(8, 40), st.integers(8, 40), st.floats(0.3, 12))
+@settings(max_examples=50, deadline=None)
+def test_masks_are_resized_as_whole_pictures(seed: int, height: int, width: int, ratio: float) -> None:
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((height, width), np.bool_)
+    top, left = rng.integers(0, height), rng.integers(0, width)
+    mask[top : top + rng.integers(1, height), left : left + rng.integers(1, width)] = True
+    mask &= rng.random(mask.shape) < 0.9
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    interpolation = cv2.INTER_LINEAR if size[0] > width else cv2.INTER_AREA
+    whole = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=interpolation) > 127
+    assert mask_from_rle(_resized_rle(mask, size)).tolist() == whole.tolist()
 
 
 def test_an_invalid_side_is_refused() -> None:
