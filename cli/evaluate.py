@@ -13,6 +13,7 @@ from tabletop_interaction.cli.options import NetworkOptions, SetName, print_resu
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device
+from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, check_longer_side
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Evaluate:
     """COCO JSON of other labelled pictures, instead of --set; needs --images."""
     images: Path | None = None
     """Folder of the pictures of --data."""
+    orientation: Orientation | None = None
+    """Orientation of the labels of --data where their size fits a picture both as stored and upright; by default that
+    of the set's other pictures with an EXIF orientation, or upright."""
     out: Path = Path("runs/evaluation")
     """Folder of results.json, curves, detections and pictures."""
     fast: bool = False
@@ -60,7 +64,9 @@ class Evaluate:
         }
         foreign = None
         if self.data is not None and self.images is not None:
-            foreign = evaluation.foreign_set(self.data, self.images)
+            foreign = evaluation.foreign_set(self.data, self.images, self.orientation)
+            if note := foreign.label_set.orientations.note():
+                print(note)
         claim_folder(self.out, "evaluate")
         name = self.set_name or "test"
         if foreign is None and not (self.sets_dir / name / "labels.json").exists():
@@ -80,6 +86,7 @@ class Evaluate:
             raise InvalidConfiguration("--model came without a checkpoint; name at least one")
         check_longer_side(self.longer_side)
         if self.data is None:
+            refuse_ignored(self, "without --data", "orientation")
             return
         if self.set_name is not None:
             raise InvalidConfiguration(f"--data {self.data} and --set {self.set_name} came; give one of them")

@@ -12,16 +12,15 @@ from rich.progress import track
 from tabletop_interaction.cli.options import NetworkOptions, options
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import claim_folder, write_file
+from tabletop_interaction.picture_files import check_decodable, check_pictures, read_picture
 from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.overlays import overlay, overlay_names
 from tabletop_interaction.segmentation.photos import (
     LONGER_SIDE,
     PictureSegmenter,
     check_longer_side,
-    check_pictures,
     coco_results,
     detect,
-    read_picture,
 )
 
 
@@ -30,6 +29,8 @@ class Segment:
     """Find the objects in photos of any size: an overlay (PNG) for each, and all masks as COCO results (JSON).
 
     Example: tabletop segment kitchen.jpg desk.jpg --out runs/segments
+
+    Photos are turned upright by their EXIF orientation; overlays and masks lie in the upright photo.
 
     Objects of 40 to 200 px after rescaling are found best: a tenth to a half of the photo at --longer-side 430; choose
     860 for smaller ones. An object of 200 px at 430 covers up to a quarter of the photo; the benchmark, on its own
@@ -54,7 +55,7 @@ class Segment:
         segmenter = self.network.load(self.proposals)
         for path in track(self.pictures, description="checking"):
             # A damaged picture is reported now and not after an hour of others.
-            read_picture(path, upright=True)
+            check_decodable(path)
         claim_folder(self.out, "segment")
         overlays = overlay_names(self.pictures)
         results = self._segment(segmenter, overlays)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tabletop_interaction.cli.options import check_device, check_run_path, options, refuse_ignored
 from tabletop_interaction.cli.progress import ShowBar, StepBar, progress_bars
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Train:
     """COCO JSON with the masks of every object, instead of --data."""
     images: Path | None = None
     """Folder of the pictures of --coco."""
+    orientation: Orientation | None = None
+    """Orientation of the labels of --coco where their size fits a picture both as stored and upright; by default that
+    of the set's other pictures with an EXIF orientation, or upright."""
     minutes: float | None = None
     """Approximate training time in minutes, instead of --steps."""
     carry_labels: bool = False
@@ -88,6 +92,8 @@ class Train:
             raise InvalidConfiguration("give either --data FOLDER, or --coco LABELS.json together with --images FOLDER")
         if self.coco is not None:
             refuse_ignored(self, "with --coco", "carry_labels")
+        else:
+            refuse_ignored(self, "with --data", "orientation")
         if self.minutes is not None:
             refuse_ignored(self.training, "with --minutes", "steps")
         check_run_path(self.out)
@@ -109,4 +115,7 @@ class Train:
         assert self.coco is not None, "checked before"
         # A run's folder may not exist before the run has been checked, and the pictures' folder is not ours.
         out = self.out.resolve()
-        return examples_from_label_set(load_label_set(self.coco, self.images), out.with_name(out.name + "-pictures"))
+        label_set = load_label_set(self.coco, self.images, self.orientation)
+        if note := label_set.orientations.note():
+            print(note)
+        return examples_from_label_set(label_set, out.with_name(out.name + "-pictures"))

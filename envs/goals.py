@@ -20,6 +20,7 @@ from tabletop_interaction.arrays import Bytes, Floats, Picture, Points
 from tabletop_interaction.envs.backend import Arena, Arranging, ObjectState, Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.picture_files import read_header, read_picture
 
 MAX_DISPLACED = 3
 MIN_DISPLACEMENT_M = 0.08
@@ -143,12 +144,15 @@ def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
     """Read a goal from picture files.
 
     Args:
-        paths: a file that OpenCV reads (PNG, JPEG, ...) for the first view, or one file each for the first views, in
-            order. Views without a file get a black picture.
+        paths: a picture file for the first view, or one file each for the first views, in order. Views without a file
+            get a black picture. A picture is turned upright by its EXIF orientation only where its stored size does
+            not fit its view.
         views: the cameras that took the pictures.
 
     Raises:
-        InvalidConfiguration: a file is missing, unreadable or of another size than its view, or there are too many.
+        InvalidConfiguration: a picture has another size than its view, or an EXIF orientation with which it fits both
+            as stored and upright; or there are too many.
+        InvalidPicture: a file is missing or unreadable.
     """
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not 1 <= len(files) <= len(views):
@@ -213,12 +217,16 @@ def _distances(places: Floats, state: ObjectState) -> Floats:
 
 
 def _read_picture(path: Path, view: View) -> Picture:
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
-    if bgr is None:
-        raise InvalidConfiguration(f"the goal's picture {path} cannot be read; accepted is a PNG or JPEG file")
-    if bgr.shape[:2] != (view.height, view.width):
+    size, header = (view.height, view.width), read_header(path)
+    fitting = {upright for upright in (False, True) if header.size(upright=upright) == size}
+    if not fitting:
         raise InvalidConfiguration(
-            f"the goal's picture {path} has {bgr.shape[1]} x {bgr.shape[0]} px; {view.name} has {view.width} x "
+            f"the goal's picture {path} has {header.width} x {header.height} px; {view.name} has {view.width} x "
             f"{view.height} px; take the picture with this camera"
         )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    if len(fitting) > 1 and header.orientation != 1:
+        raise InvalidConfiguration(
+            f"the goal's picture {path} has EXIF orientation {header.orientation} and fits {view.name} both as stored "
+            "and turned upright; save it as the camera sees the table, without an orientation"
+        )
+    return read_picture(path, upright=True in fitting)

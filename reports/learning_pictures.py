@@ -20,11 +20,11 @@ from tabletop_interaction.envs.records.folder import is_record_folder
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import InvalidPicture
+from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_run import HeldOutFigures, LearningRun
 from tabletop_interaction.reports.page import encode_jpeg, jpeg_uri
 from tabletop_interaction.reports.sheets import PICK_COLOUR, PLACE_COLOUR, evenly_chosen, with_cross
 from tabletop_interaction.segmentation.overlays import outlined
-from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 Show = Callable[[HistoryLine], "ShownAttempt"]

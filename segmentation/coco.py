@@ -1,6 +1,7 @@
 """Label sets: pictures and the masks of their objects, as COCO JSON on disk and as checked values in memory.
 
-Pixels are rows and columns of the picture as it is stored; boxes are x, y, width, height in pixels.
+Pixels are rows and columns of the picture, as it is stored or turned upright by its EXIF orientation: see
+`segmentation.orientation`. Boxes are x, y, width, height in pixels.
 
 An evaluation ignores crowd objects. pycocotools overwrites an annotation's `ignore` with its `iscrowd`, so only
 `iscrowd` counts, here too. A crowd object cannot be missed, and a detection whose share of pixels in it reaches the
@@ -11,20 +12,26 @@ without `iscrowd` has no effect.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
-import imageio.v3 as iio
 import msgspec
 import numpy as np
 from msgspec import Meta
 from pycocotools import mask as coco_mask
 
-from tabletop_interaction.arrays import Floats, Masks
-from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.arrays import Floats, Masks, Picture
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet, InvalidPicture
 from tabletop_interaction.files import write_file
+from tabletop_interaction.picture_files import PictureHeader, read_header, read_picture
+from tabletop_interaction.segmentation.orientation import (
+    Orientation,
+    Orientations,
+    choose_orientations,
+    fitting_orientations,
+)
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 MIN_OBJECT_AREA = 100
@@ -58,11 +65,18 @@ class LabelSet:
         images: at least one; a picture may have no objects.
         objects: at least one; each mask has a pixel and the size of its picture.
         images_dir: the pictures' folder; None when only the labels were read.
+        orientations: which pictures are turned upright.
     """
 
     images: tuple[LabelledImage, ...]
     objects: tuple[LabelledObject, ...]
     images_dir: Path | None = None
+    orientations: Orientations = field(default_factory=Orientations)
+
+    def read(self, image: LabelledImage) -> Picture:
+        """Decode a picture in the orientation of its labels, uint8 (H, W, 3); InvalidPicture if it is damaged."""
+        assert self.images_dir is not None, "loaded with its pictures"
+        return read_picture(self.images_dir / image.file_name, upright=image.image_id in self.orientations.upright)
 
     def objects_in(self, image_id: int) -> tuple[LabelledObject, ...]:
         """Return the objects of one picture, crowd objects included."""
@@ -147,12 +161,13 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Iterable[Masks
     write_file(path, json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n")
 
 
-def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
+def load_label_set(json_path: Path, images_dir: Path | None = None, orientation: Orientation | None = None) -> LabelSet:
     """Read and check COCO JSON with RLE (compressed or not) or polygon masks.
 
     Categories are not read. Areas and boxes are computed from the masks.
 
-    With the pictures' folder `images_dir`, each picture must be there in the size that the file says.
+    With the pictures' folder `images_dir`, each picture must be there in the size that the file says, as stored or
+    upright. Where both fit, `orientation` decides; see `choose_orientations` for the default.
 
     Raises:
         InvalidLabelSet: the file is missing or not COCO JSON; an id is missing, doubled or unknown; a mask is damaged,
@@ -164,6 +179,7 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
     _check_unique("image id", [image.image_id for image in document.images])
     _check_unique("file name", [image.file_name for image in document.images])
     _check_unique("annotation id", [entry.id for entry in document.annotations])
+    turned: dict[int, frozenset[Orientation]] = {}
     # Before the masks, whose memory depends on the size that the file says.
     for image in document.images:
         if not image.file_name or PurePath(image.file_name).is_absolute():
@@ -171,12 +187,15 @@ def load_label_set(json_path: Path, images_dir: Path | None = None) -> LabelSet:
                 f'image {image.image_id} has "file_name" {image.file_name!r}; a relative path is needed'
             )
         if images_dir is not None:
-            _check_picture(image, Path(images_dir))
+            header = _checked_header(image, Path(images_dir))
+            if header.orientation != 1:
+                turned[image.image_id] = fitting_orientations(header, (image.height, image.width))
     objects = [_object(entry, images) for entry in document.annotations]
     return LabelSet(
         images=tuple(images[image_id] for image_id in sorted(images)),
         objects=tuple(sorted(objects, key=lambda found: found.object_id)),
         images_dir=None if images_dir is None else Path(images_dir),
+        orientations=choose_orientations(turned, orientation),
     )
 
 
@@ -282,16 +301,15 @@ def _rle_from_polygons(polygons: list[list[float]], image: LabelledImage, what: 
     return Rle(image.height, image.width, merged["counts"].decode("ascii"))
 
 
-def _check_picture(image: LabelledImage, images_dir: Path) -> None:
+def _checked_header(image: LabelledImage, images_dir: Path) -> PictureHeader:
     path = images_dir / image.file_name
-    if not path.is_file():
-        raise InvalidLabelSet(f"image {image.image_id} is missing: {path}; check the folder of the pictures")
     try:
-        height, width = iio.improps(path, plugin="pillow", index=0).shape[:2]
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InvalidLabelSet(f"image {image.image_id} cannot be read: {path} ({error})") from None
-    if (height, width) != (image.height, image.width):
+        header = read_header(path)
+    except InvalidPicture as error:
+        raise InvalidLabelSet(f"image {image.image_id}: {error}; check the folder of the pictures") from None
+    if not fitting_orientations(header, (image.height, image.width)):
         raise InvalidLabelSet(
-            f"image {image.image_id}, {path}, is {height} x {width} px, but the label set says "
+            f"image {image.image_id}, {path}, is {header.height} x {header.width} px, but the label set says "
             f"{image.height} x {image.width}; labels and pictures must be of one size"
         )
+    return header

@@ -1,4 +1,4 @@
-"""Photos of any size: read them, and find objects at the scale that the network is trained for.
+"""Photos of any size: find objects at the scale that the network is trained for.
 
 Training pictures have a longer side of 430 px, and an object spans a tenth to a half of it. A photo is shrunk or
 enlarged to such a side, and its masks are resized back to its own pixels.
@@ -6,14 +6,10 @@ enlarged to such a side, and its masks are resized back to its own pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
-import imageio.v3 as iio
 import numpy as np
-from PIL import Image as PilImage
 
 from tabletop_interaction.arrays import Mask, Picture
 from tabletop_interaction.errors import InvalidPicture
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
 LONGER_SIDE = 430
 """Longer side of the pictures that the networks are trained on, pixels."""
 
-_UNREADABLE = (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError)
-
 
 class PictureSegmenter(Protocol):
     """Finds objects in a picture (H, W, 3) uint8 RGB, as a `Segmenter` does."""
@@ -36,47 +30,6 @@ class PictureSegmenter(Protocol):
     def segment(self, image: Picture) -> Segments:
         """Return the objects, best first."""
         ...
-
-
-def check_pictures(paths: Sequence[Path]) -> None:
-    """Check the headers of picture files.
-
-    Raises:
-        InvalidPicture: no file is given, or one is missing, a folder or not a picture.
-    """
-    if not paths:
-        raise InvalidPicture("no picture was given; name at least one file")
-    for path in paths:
-        if path.is_dir():
-            raise InvalidPicture(f"{path} is a folder; name the pictures in it, such as {path}/*.jpg")
-        if not path.is_file():
-            raise InvalidPicture(f"{path} does not exist; name a picture file")
-        try:
-            iio.improps(path, plugin="pillow")
-        except _UNREADABLE as error:
-            raise _unreadable(path, error) from None
-
-
-def read_picture(path: Path, *, upright: bool) -> Picture:
-    """Read a picture as uint8 (H, W, 3) RGB, without transparency, of an animation the first frame.
-
-    Grey of 16 bits becomes 8 bits, 65535 becomes 255; Pillow would clip it to white.
-
-    Args:
-        path: any format that Pillow reads.
-        upright: rotate it as its camera says; otherwise pixels are as stored.
-
-    Raises:
-        InvalidPicture: it cannot be decoded.
-    """
-    try:
-        if _is_deep(path):
-            grey = iio.imread(path, plugin="pillow", index=0, rotate=upright).astype(np.uint32)
-            return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)
-        picture = iio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=upright)
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from None
-    return np.ascontiguousarray(picture, np.uint8)
 
 
 def check_longer_side(longer_side: int) -> None:
@@ -145,13 +98,3 @@ def _resized_rle(mask: Mask, size: tuple[int, int]) -> Rle:
         interpolation=cv2.INTER_LINEAR,
     )
     return rle_from_part(np.asarray(grey, np.uint8) > 127, height, width)
-
-
-def _is_deep(path: Path) -> bool:
-    """Return whether a picture is grey of 16 bits; older versions of Pillow open such PNGs as 32 bits."""
-    with PilImage.open(path) as opened:
-        return opened.mode.startswith("I;16") or (opened.mode, opened.format) == ("I", "PNG")
-
-
-def _unreadable(path: Path, error: Exception) -> InvalidPicture:
-    return InvalidPicture(f"{path} cannot be read as a picture ({error}); give JPEG, PNG or another common format")

@@ -19,7 +19,7 @@ import numpy as np
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, render
 from tabletop_interaction.files import read_json, write_json
-from tabletop_interaction.segmentation.photos import read_picture
+from tabletop_interaction.picture_files import read_picture
 
 PUBLISHED = Path(__file__).with_name("checksums.json")
 

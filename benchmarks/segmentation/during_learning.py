@@ -22,13 +22,14 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import plain, write_file, write_json
+from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_page import write_report
 from tabletop_interaction.reports.learning_run import IOUS
 from tabletop_interaction.segmentation.coco import Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import precision_recall
 from tabletop_interaction.segmentation.overlays import overlay
-from tabletop_interaction.segmentation.photos import detect, read_picture
+from tabletop_interaction.segmentation.photos import detect
 from tabletop_interaction.segmentation.proposals import Segmenter
 
 CURVE_IOUS = (0.3, 0.5)

@@ -21,10 +21,12 @@ from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, 
 from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
 from tabletop_interaction.errors import InvalidLabelSet
 from tabletop_interaction.files import plain
+from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
-from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegmenter, detect, read_picture
+from tabletop_interaction.segmentation.orientation import Orientation
+from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegmenter, detect
 
 SHOWN_IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds in tables and curves."""
@@ -59,6 +61,7 @@ class EvaluationSet:
             "images": str(self.images_dir),
             "renderer": self.renderer,
             "standing": self.standing,
+            "pictures_turned_upright": len(self.label_set.orientations.upright),
         }
 
 
@@ -85,8 +88,10 @@ def benchmark_set(name: str, sets_dir: Path, workers: int = 1) -> EvaluationSet:
     return EvaluationSet(name, folder.load(), folder.renderer, standing)
 
 
-def foreign_set(labels: Path, images: Path) -> EvaluationSet:
+def foreign_set(labels: Path, images: Path, orientation: Orientation | None = None) -> EvaluationSet:
     """Open a COCO JSON and its pictures, and check that each picture can be decoded.
+
+    `orientation`: see `load_label_set`.
 
     Raises:
         InvalidLabelSet: labels and pictures do not match.
@@ -94,10 +99,10 @@ def foreign_set(labels: Path, images: Path) -> EvaluationSet:
     """
     if not images.is_dir():
         raise InvalidLabelSet(f"{images} is no folder; give the one that contains the pictures that {labels} names")
-    label_set = load_label_set(labels, images)
+    label_set = load_label_set(labels, images, orientation)
     for labelled in track(label_set.images, description="checking"):
         # Damaged pixels behind an intact header are found before the evaluation starts, which may take an hour.
-        read_picture(images / labelled.file_name, upright=False)
+        check_decodable(images / labelled.file_name)
     return EvaluationSet(str(labels), label_set)
 
 
@@ -111,7 +116,7 @@ def evaluate(
     detections: dict[int, Detections] = {}
     seconds = []
     for labelled in track(data.label_set.images, description=f"{model} on {data.name}"):
-        picture = read_picture(data.images_dir / labelled.file_name, upright=False)
+        picture = data.label_set.read(labelled)
         start = time.perf_counter()
         detections[labelled.image_id] = detect(segmenter, picture, longer_side)
         seconds.append(time.perf_counter() - start)

@@ -33,7 +33,7 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     precision_recall,
 )
 from tabletop_interaction.segmentation.overlays import outlined
-from tabletop_interaction.segmentation.photos import coco_results, read_picture
+from tabletop_interaction.segmentation.photos import coco_results
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 _CHART = (336, 346)
@@ -131,8 +131,7 @@ def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, A
 
 def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str) -> Picture:
     labelled = data.label_set.images[number]
-    picture = read_picture(data.images_dir / labelled.file_name, upright=False)
-    drawn = _with_outlines(picture, evaluation, data, number)
+    drawn = _with_outlines(data.label_set.read(labelled), evaluation, data, number)
     tile = with_margin(_fitted(drawn), top=_CAPTION_PX, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
     objects = int(evaluation.figures.matches.objects[number])
     text = f"{caption}   {labelled.file_name}   {objects} objects"

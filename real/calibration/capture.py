@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from tabletop_interaction import picture_files
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.files import write_file
@@ -106,17 +107,21 @@ def picture_paths(folder: Path, views: Iterable[str]) -> dict[str, tuple[Path, .
 
 
 def read_picture(path: Path, settings: CameraSettings) -> Picture:
-    """A camera's full picture, uint8 (H, W, 3) RGB; InvalidConfiguration if its size is not the camera's."""
-    # The orientation tag is ignored: pixels stay where the sensor has them.
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None:
-        raise InvalidConfiguration(f"{path} cannot be read as a picture; remove it")
-    if bgr.shape[:2] != (settings.height, settings.width):
+    """Read a camera's full picture, uint8 (H, W, 3) RGB.
+
+    Its EXIF orientation is ignored: pixels stay where the sensor has them.
+
+    Raises:
+        InvalidConfiguration: its size is not the camera's.
+        InvalidPicture: it cannot be read.
+    """
+    picture = picture_files.read_picture(path, upright=False)
+    if picture.shape[:2] != (settings.height, settings.width):
         raise InvalidConfiguration(
-            f"{path} is {bgr.shape[1]} x {bgr.shape[0]} px, its camera {settings.width} x {settings.height}; take "
-            "pictures in the camera's full size, or correct width and height in the lab file"
+            f"{path} is {picture.shape[1]} x {picture.shape[0]} px, its camera {settings.width} x {settings.height}; "
+            "take pictures in the camera's full size, or correct width and height in the lab file"
         )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return picture
 
 
 def write_picture(picture: Picture, folder: Path, view: str, number: int) -> Path:

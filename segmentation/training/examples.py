@@ -16,7 +16,6 @@ from pathlib import Path
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.segmentation.coco import LabelSet
-from tabletop_interaction.segmentation.photos import read_picture
 from tabletop_interaction.segmentation.rle import Rle
 from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
 
@@ -111,10 +110,11 @@ def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathL
     source = Path(label_set.images_dir)
     store = open_pictures(pictures_folder)
     keys = {image.image_id: _picture_key(source, image.file_name) for image in label_set.images}
+    # A store may hold the same picture as stored.
+    keys |= {image_id: f"{keys[image_id]} upright" for image_id in label_set.orientations.upright}
     missing = [image for image in label_set.images if keys[image.image_id] not in store]
     if missing:
-        decoded = ((keys[one.image_id], read_picture(source / one.file_name, upright=False)) for one in missing)
-        store = add_pictures(pictures_folder, decoded)
+        store = add_pictures(pictures_folder, ((keys[one.image_id], label_set.read(one)) for one in missing))
     examples = []
     ignored: dict[str, tuple[Rle, ...]] = {}
     for labelled in label_set.objects:

@@ -252,7 +252,7 @@ def test_without_a_ros_master_or_rethinks_sdk_nothing_is_written(
         ([], "--backend sawyer came without --goal"),
         (["--goal", "goal.png", "--displaced", "2"], "--displaced 2 has no effect with --goal"),
         (["--goal", "goal.png", "--agent", "oracle"], "--agent oracle came with --goal"),
-        (["--goal", "nowhere.png"], "nowhere.png cannot be read"),
+        (["--goal", "nowhere.png"], "nowhere.png does not exist"),
     ],
 )
 def test_a_goal_is_a_picture_on_a_robot(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 
+from tabletop_interaction import picture_files
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.files import claim_folder
@@ -108,10 +109,10 @@ def test_a_photo_with_broken_pixels_is_named_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_picture_larger_than_pillow_decodes_is_named(
+def test_a_picture_of_too_many_pixels_is_named(
     photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PilImage, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(picture_files, "MAX_PIXELS", 1000)
     assert main(["segment", str(photos[0]), "--out", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
     assert str(photos[0]) in error

@@ -204,7 +204,7 @@ def test_a_missing_file_and_invalid_json_are_refused(tmp_path: Path) -> None:
 
 def test_missing_unreadable_and_resized_pictures_are_refused(tmp_path: Path) -> None:
     path = write_json(tmp_path / "set.json", valid_document())
-    with pytest.raises(InvalidLabelSet, match="is missing"):
+    with pytest.raises(InvalidLabelSet, match="does not exist"):
         load_label_set(path, tmp_path)
     for name in ("a.png", "b.png"):
         iio.imwrite(tmp_path / name, np.zeros((HEIGHT, WIDTH, 3), np.uint8))

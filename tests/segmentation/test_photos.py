@@ -1,6 +1,4 @@
-"""Photos are decoded, segmented at the network's scale, and get masks in their own pixels."""
-
-from pathlib import Path
+"""Photos are segmented at the network's scale, and get masks in their own pixels."""
 
 import cv2
 import numpy as np
@@ -8,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image as PilImage
 
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.overlays import distinct_colours, overlay
-from tabletop_interaction.segmentation.photos import _resized_rle, check_pictures, coco_results, detect, read_picture
+from tabletop_interaction.segmentation.photos import _resized_rle, coco_results, detect
 from tabletop_interaction.segmentation.proposals import Segments
 from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 
@@ -83,43 +80,6 @@ def test_an_invalid_side_is_refused() -> None:
         detect(BrightPart(), np.zeros((40, 50, 3), np.uint8), 5000)
 
 
-def test_a_photo_is_rotated_upright_on_request_only(tmp_path: Path) -> None:
-    exif = PilImage.Exif()
-    exif[0x0112] = 6
-    PilImage.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
-    assert read_picture(tmp_path / "turned.jpg", upright=True).shape == (40, 20, 3)
-    assert read_picture(tmp_path / "turned.jpg", upright=False).shape == (20, 40, 3)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
-def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
-    PilImage.new(mode, (40, 20)).save(path)
-    picture = read_picture(path, upright=True)
-    assert (picture.shape, picture.dtype) == ((20, 40, 3), np.uint8)
-
-
-def test_unreadable_pictures_are_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(InvalidPicture, match="no picture was given"):
-        check_pictures([])
-    with pytest.raises(InvalidPicture, match="is a folder"):
-        check_pictures([tmp_path])
-    with pytest.raises(InvalidPicture, match="does not exist"):
-        check_pictures([tmp_path / "gone.png"])
-    with pytest.raises(InvalidPicture, match=r"notes\.txt cannot be read"):
-        check_pictures([tmp_path / "notes.txt"])
-
-
-def test_a_truncated_picture_is_named(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
-    PilImage.fromarray(noise).save(tmp_path / "whole.png")
-    content = (tmp_path / "whole.png").read_bytes()
-    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises(InvalidPicture, match=r"cut\.png cannot be read"):
-        read_picture(tmp_path / "cut.png", upright=True)
-
-
 def test_results_carry_the_pictures_name_and_its_boxes() -> None:
     masks = np.zeros((1, 20, 30), np.bool_)
     masks[0, 5:10, 7:19] = True
@@ -141,21 +101,3 @@ def test_an_overlay_changes_a_copy_on_the_masks_only() -> None:
 
 def test_forty_colours_are_distinct() -> None:
     assert len(set(distinct_colours(40))) == 40
-
-
-@pytest.mark.parametrize("ending", ["png", "tif"])
-def test_grey_of_16_bits_keeps_its_shades(tmp_path: Path, ending: str) -> None:
-    shades = np.linspace(0, 65535, 20 * 30).reshape(20, 30).round().astype(np.uint16)
-    PilImage.fromarray(shades).save(tmp_path / f"deep.{ending}")
-    read = read_picture(tmp_path / f"deep.{ending}", upright=False)
-    assert read.shape == (20, 30, 3)
-    assert (np.abs(read - shades[..., None] / 257) <= 0.5).all()
-
-
-def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    PilImage.new("RGB", (30, 20)).save(tmp_path / "bomb.png")
-    monkeypatch.setattr(PilImage, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(InvalidPicture, match=r"bomb\.png"):
-        check_pictures([tmp_path / "bomb.png"])
-    with pytest.raises(InvalidPicture, match=r"bomb\.png"):
-        read_picture(tmp_path / "bomb.png", upright=False)

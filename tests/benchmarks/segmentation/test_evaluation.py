@@ -170,5 +170,5 @@ def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, square
 def test_a_label_file_without_its_pictures_is_refused(squares: EvaluationSet, tmp_path: Path) -> None:
     with pytest.raises(InvalidLabelSet, match="no folder"):
         foreign_set(Path(squares.name), tmp_path / "nowhere")
-    with pytest.raises(InvalidLabelSet, match="missing"):
+    with pytest.raises(InvalidLabelSet, match="does not exist"):
         foreign_set(Path(squares.name), tmp_path)

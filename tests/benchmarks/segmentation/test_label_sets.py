@@ -29,7 +29,7 @@ from tabletop_interaction.benchmarks.segmentation.label_sets import (
     render,
 )
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
-from tabletop_interaction.segmentation.photos import read_picture
+from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 from tabletop_interaction.sim_assets import background_names
 

@@ -55,11 +55,11 @@ def test_other_files_of_the_same_names_are_other_pictures(a_picture: Callable[..
 
 def test_a_truncated_picture_of_a_label_set_is_named(a_picture: Callable[..., Any], tmp_path: Path) -> None:
     picture, mask = a_picture()
-    write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
-    iio.imwrite(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8))
-    whole = (tmp_path / "a.png").read_bytes()
-    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InvalidPicture, match=r"a\.png"):
+    write_label_set(tmp_path / "labels.json", ["a.jpg"], [mask[None]])
+    iio.imwrite(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8))
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidPicture, match=r"a\.jpg"):
         examples_from_label_set(load_label_set(tmp_path / "labels.json", tmp_path), tmp_path / "store")
 
 
