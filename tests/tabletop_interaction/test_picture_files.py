@@ -79,7 +79,7 @@ def test_exif_behind_the_pixels_of_a_png_counts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture(tmp_path / "x.png", upright=True), upright(drawn(), 6))
 
 
-@pytest.mark.parametrize("data", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0garbage", os.urandom(60)])
+@pytest.mark.parametrize("data", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0garbage", bytes(range(60))])
 def test_damaged_exif_leaves_a_picture_as_it_is_stored(tmp_path: Path, data: bytes) -> None:
     PilImage.fromarray(drawn()).save(tmp_path / "x.jpg", exif=data)
     assert read_header(tmp_path / "x.jpg").orientation == 1
