@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from tabletop_interaction.arrays import Floats, Floats32
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import InvalidAction
+from tabletop_interaction.ranges import shown
 
 ACTION_SIZE = 5
 _ROUNDING = 1e-6
@@ -72,9 +73,15 @@ def _range_of(arena: Arena) -> tuple[Floats, Floats]:
 
 def _checked_box(action: ArrayLike) -> Floats:
     try:
-        box = np.asarray(action, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidAction(f"action {action!r} is not an array of numbers; nothing was moved") from error
+        given = np.asarray(action)
+    # RuntimeError: torch, for a tensor with a gradient.
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidAction(f"action {shown(action)} is not an array of numbers; nothing was moved") from error
+    if given.dtype.kind not in "iuf":
+        raise InvalidAction(
+            f"action {shown(action)} is not an array of numbers but of {given.dtype}; nothing was moved"
+        )
+    box = given.astype(np.float64)
     if box.shape != (ACTION_SIZE,):
         raise InvalidAction(
             f"action has shape {box.shape}; accepted is ({ACTION_SIZE},): pick x, pick y, angle, place x, place y; "

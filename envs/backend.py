@@ -195,7 +195,8 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
     Args:
         name: "simulation", "sawyer", or an object with the Backend protocol.
         split: objects and backgrounds of a simulation: "train", "val" or "test".
-        config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file, or "twin".
+        config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file, or "twin". Also
+            the plain form of a `SimulationConfig` or a `Lab`: its fields as a dict, as JSON reads them.
 
     Raises:
         InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.

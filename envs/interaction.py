@@ -13,7 +13,7 @@ from gymnasium.utils import EzPickle
 from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome
 from tabletop_interaction.envs.pick_place_env import Info, Observation, PickPlaceEnv
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Count, check_value
 
 SWEEP_POINTS = 8
 
@@ -69,7 +69,7 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
     |---|---|---|
     | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol |
     | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"` or `"test"` |
-    | `config` | `None` | the backend's configuration, e.g. a `SimulationConfig` |
+    | `config` | `None` | the backend's configuration: a `SimulationConfig`, or its fields as a dict |
     | `episodes_per_scene` | 2 | episodes before a new scene is drawn |
     | `render_mode` | `None` | `"rgb_array"`: a third-person picture with the arm, or view_0 if the backend has none |
 
@@ -86,7 +86,7 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         render_mode: str | None = None,
     ) -> None:
         EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode)
-        check_range("episodes_per_scene", episodes_per_scene, 1)
+        check_value("episodes_per_scene", episodes_per_scene, Count)
         PickPlaceEnv.__init__(self, backend, split, config, render_mode)
         self.episodes_per_scene = episodes_per_scene
         # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
@@ -99,21 +99,25 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         return {**super().metadata_for_records, "episodes_per_scene": self.episodes_per_scene}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
-        """Start an episode; see Starting State."""
-        super().reset(seed=seed)
+        """Start an episode; see Starting State.
+
+        Raises:
+            InvalidConfiguration: a seed that is no whole number from 0 to 2**63 - 1, or a wrong option; nothing was
+                moved.
+        """
+        options = self._begin(seed, options, {"new_scene": bool})
         if seed is not None:
             self._episode, self._scene = -1, -1
         episode = self._episode + 1
-        asked = bool(options and options.get("new_scene"))
-        new_scene = asked or self._scene < 0 or episode % self.episodes_per_scene == 0
+        new_scene = options.get("new_scene", False) or self._scene < 0 or episode % self.episodes_per_scene == 0
         self._pictures = {}
         if not new_scene:
             self.backend.place(*self.arena.centre)
             for point in border_points(self.arena, SWEEP_POINTS):
                 self.backend.sweep(point, self.arena.centre)
-        self._returned = self.backend.reset(self.np_random, new_scene=new_scene)
+        self._returned = self.backend.reset(self.np_random, new_scene=bool(new_scene))
         # Counted after success: if the backend raises, the next reset repeats the same request.
-        self._episode, self._scene = episode, self._scene + new_scene
+        self._episode, self._scene = episode, self._scene + int(new_scene)
         rested = self._rested()
         return dict(rested.after), self._info(rested)
 

@@ -3,17 +3,23 @@
 Episodes, rewards and ends are defined by each environment.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, Pictures, ThirdPerson, open_backend
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import BlankPicture, InvalidConfiguration, UnreachableTarget
+from tabletop_interaction.errors import BlankPicture, UnreachableTarget
+from tabletop_interaction.files import plain
+from tabletop_interaction.ranges import check_choice, check_seed, check_value
+
+_PLAIN_ARGUMENTS = ("config", "goal")
 
 Observation = Pictures
 Info = dict[str, Any]
@@ -39,17 +45,19 @@ class Interacted:
 class PickPlaceEnv(gym.Env[Observation, Floats32]):
     """An open backend with spaces, rendering and one interaction; subclasses implement `reset` and `step`.
 
-    Arguments are those of `TabletopInteraction`.
+    Arguments are those of `TabletopInteraction`. `spec` holds a configuration in its plain form, so that it can be
+    written as JSON.
 
     Raises:
         InvalidConfiguration: unknown render mode, or as `open_backend`; nothing was opened.
     """
 
+    _spec: EnvSpec | None = None
+
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012 (Gymnasium's convention)
 
     def __init__(self, backend: str | Backend, split: str, config: Any, render_mode: str | None) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise InvalidConfiguration(f"unknown render_mode {render_mode!r}; accepted are None and 'rgb_array'")
+        check_value("render_mode", render_mode, Literal["rgb_array"] | None)
         self.render_mode = render_mode
         self.backend = open_backend(backend, split=split, config=config)
         # A Backend object has its own split, which recorded rows must state.
@@ -58,6 +66,18 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         self._pictures: Pictures = {}
         self._scene = -1
         self._returned = 0
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """What `gym.make` made the environment from; None without `gym.make`."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        if spec is not None:
+            described = {name: plain(spec.kwargs[name]) for name in _PLAIN_ARGUMENTS if name in spec.kwargs}
+            spec = replace(spec, kwargs={**spec.kwargs, **described})
+        self._spec = spec
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -92,6 +112,25 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
     def close(self) -> None:
         """Close the backend."""
         self.backend.close()
+
+    def _begin(
+        self, seed: int | None, options: Mapping[str, Any] | None, accepted: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Check the arguments of `reset`, then seed the generator; returns the options.
+
+        Args:
+            accepted: the type of each option, by its name.
+
+        Raises:
+            InvalidConfiguration: a seed or an option of a wrong type or value, or an unknown option; nothing was moved.
+        """
+        seed = check_seed(seed)
+        check_value("options", options, Mapping | None)
+        for name, value in (options or {}).items():
+            check_choice("option", name, accepted)
+            check_value(f"option {name}", value, accepted[name])
+        super().reset(seed=seed)
+        return dict(options or {})
 
     def _picture_spaces(self) -> dict[str, gym.Space[Any]]:
         """One uint8 (H, W, 3) box per view, by the view's name."""

@@ -1,6 +1,7 @@
 """TabletopRearrangement: bring the table to the state of a goal's pictures, one pick-and-place per step."""
 
-from typing import Any, cast
+import os
+from typing import Annotated, Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -12,9 +13,10 @@ from tabletop_interaction.envs.goals import MAX_DISPLACED, Goal, GoalPaths, lay_
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
 from tabletop_interaction.envs.pick_place_env import Info, Interacted, Observation, PickPlaceEnv
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import check_choice
+from tabletop_interaction.ranges import Range, check_value, shown
 
-_OPTIONS = ("displaced", "goal")
+_DISPLACED = Annotated[int, Range(1, MAX_DISPLACED)] | None
+_GOAL = str | os.PathLike[str] | tuple[str | os.PathLike[str], ...] | None
 _NO_VERDICT = Verdict(False, 0.0, 1.0, np.zeros(0), np.zeros(0))
 
 
@@ -75,7 +77,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     |---|---|---|
     | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol; drawn goals need `Arranging` |
     | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"` or `"test"` |
-    | `config` | `None` | the backend's configuration, e.g. a `SimulationConfig` |
+    | `config` | `None` | the backend's configuration: a `SimulationConfig`, or its fields as a dict |
     | `displaced` | `None` | number of displaced objects: 1, 2, 3, or None for a uniform draw |
     | `goal` | `None` | None for drawn goals, or a picture file of the goal in view_0, or files of the first views in order |
     | `judge` | `"auto"` | `"truth"`, `"pictures"`, None, or a `JudgeMaker`; `"auto"`: truth for a drawn goal, else pictures |
@@ -96,10 +98,12 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         render_mode: str | None = None,
     ) -> None:
         EzPickle.__init__(self, backend, split, config, displaced, goal, judge, render_mode)
-        _check_displaced(displaced)
-        if not (judge is None or judge == "auto" or judge in JUDGES or callable(judge)):
+        check_value("displaced", displaced, _DISPLACED)
+        check_value("goal", goal, _GOAL)
+        if not (judge is None or callable(judge) or (isinstance(judge, str) and judge in ("auto", *JUDGES))):
             raise InvalidConfiguration(
-                f"unknown judge {judge!r}; accepted are 'auto', {', '.join(map(repr, JUDGES))}, None and a JudgeMaker"
+                f"unknown judge {shown(judge)}; accepted are 'auto', {', '.join(map(repr, JUDGES))}, None and a "
+                "JudgeMaker"
             )
         PickPlaceEnv.__init__(self, backend, split, config, render_mode)
         self.displaced = displaced
@@ -123,14 +127,11 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         """Start an episode with a new scene and goal; see Starting State.
 
         Raises:
-            InvalidConfiguration: an unknown option, or a goal that cannot be read, drawn or judged.
+            InvalidConfiguration: a seed that is no whole number from 0 to 2**63 - 1, a wrong option, or a goal that
+                cannot be read, drawn or judged.
         """
-        super().reset(seed=seed)
-        options = options or {}
-        for name in options:
-            check_choice("option", name, _OPTIONS)
+        options = self._begin(seed, options, {"displaced": _DISPLACED, "goal": _GOAL})
         displaced, files = options.get("displaced", self.displaced), options.get("goal", self.goal)
-        _check_displaced(displaced)
         loaded = load_goal(files, self.views) if files is not None else None
         self._pictures = {}
         self._scene = 0 if seed is not None else self._scene + 1
@@ -214,8 +215,3 @@ def _padded(distances: Floats) -> Floats32:
     padded = np.full(MAX_DISPLACED, -1.0, np.float32)
     padded[: len(distances)] = distances
     return padded
-
-
-def _check_displaced(displaced: Any) -> None:
-    if displaced is not None and displaced not in range(1, MAX_DISPLACED + 1):
-        raise InvalidConfiguration(f"displaced is {displaced!r}; accepted are 1 to {MAX_DISPLACED} and None")

@@ -9,6 +9,7 @@ from typing import Any
 
 from tabletop_interaction.envs.backend import GroundTruth
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import shown
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import SawyerDriver
@@ -17,16 +18,18 @@ from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.backend import SawyerBackend, SawyerWithTruth
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array
-from tabletop_interaction.real.lab.lab import Lab, load_lab
+from tabletop_interaction.real.lab.lab import Lab, lab_from_plain, load_lab
 from tabletop_interaction.real.operator import BesideTwin, Operator, Unattended
 
 
-def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator | None = None) -> SawyerBackend:
+def open_sawyer(
+    split: str, config: str | Path | Lab | Mapping[str, Any] | None, operator: Operator | None = None
+) -> SawyerBackend:
     """The connected Sawyer of a lab file; nothing moves before the first reset.
 
     Args:
         split: the objects that a twin draws; a real table ignores it.
-        config: a lab file, a `Lab`, or "twin" for the twin's own lab file.
+        config: a lab file, a `Lab`, its fields as JSON reads them, or "twin" for the twin's own lab file.
         operator: lays the table and answers after a fault; None if nobody is there. A twin lays its own table.
 
     Raises:
@@ -46,15 +49,17 @@ def open_sawyer(split: str, config: str | Path | Lab | None, operator: Operator 
         raise
 
 
-def lab_of(config: str | Path | Lab | None) -> Lab:
+def lab_of(config: str | Path | Lab | Mapping[str, Any] | None) -> Lab:
     """The laboratory that `open_sawyer` opens for `config`; InvalidConfiguration if there is none."""
     if isinstance(config, Lab):
         return config
+    if isinstance(config, Mapping):
+        return lab_from_plain(config)
     if isinstance(config, str | Path):
         return load_lab(config)
     raise InvalidConfiguration(
-        f"config is {config!r}; the Sawyer takes the path of a lab file: make one with `tabletop calibrate start`, or "
-        "give 'twin' for a simulated robot"
+        f"config is {shown(config)}; the Sawyer takes the path of a lab file: make one with `tabletop calibrate "
+        "start`, or give 'twin' for a simulated robot"
     )
 
 

@@ -20,6 +20,7 @@ from tabletop_interaction.simulation.scene import (
     Scene,
     SimulationConfig,
     check_names,
+    config_from_plain,
     draw_scene,
     free_placement,
 )
@@ -272,17 +273,20 @@ class SimulationBackend:
             )
 
 
-def open_simulation(split: str, config: SimulationConfig | None) -> SimulationBackend:
-    """A simulation backend with the composed renderer.
+def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | None) -> SimulationBackend:
+    """A simulation backend with the composed renderer; `config` may have the plain form of a SimulationConfig.
 
     Raises:
         InvalidConfiguration: `config` is not a SimulationConfig, or has unknown names; nothing was opened.
     """
+    if isinstance(config, Mapping):
+        config = config_from_plain(config)
     if config is None:
         config = SimulationConfig()
     if not isinstance(config, SimulationConfig):
         raise InvalidConfiguration(
-            f"config is a {type(config).__name__}; accepted for the simulation are a SimulationConfig and None"
+            f"config is a {type(config).__name__}; accepted for the simulation are a SimulationConfig, its fields as a "
+            "dict, and None"
         )
     check_names(split, config)
     views = arena_views(ARENA)

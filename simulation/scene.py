@@ -1,8 +1,8 @@
 """A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tabletop_interaction import sim_assets
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import SPLITS, Arena
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import Range, check_fields
+from tabletop_interaction.ranges import Range, check_choice, check_fields
 
 _BORDER_M = 0.05
 _GAP_M = 0.012
@@ -52,6 +52,19 @@ class SimulationConfig:
                 f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
                 "1 <= objects_min <= objects_max <= 12 (more do not fit on the table)"
             )
+
+
+def config_from_plain(plain: Mapping[str, Any]) -> SimulationConfig:
+    """A configuration from its fields, as JSON reads them.
+
+    Raises:
+        InvalidConfiguration: an unknown field, or a value that is not accepted.
+    """
+    names = [field.name for field in fields(SimulationConfig)]
+    for name in plain:
+        check_choice("field of the simulation's config", name, names)
+    # JSON has lists in place of tuples.
+    return SimulationConfig(**{name: tuple(each) if isinstance(each, list) else each for name, each in plain.items()})
 
 
 @dataclass(frozen=True, eq=False)

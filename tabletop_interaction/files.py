@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from functools import cache
 from pathlib import Path, PurePath
@@ -112,7 +113,7 @@ def read_json(path: AnyPath) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON reads it back: dataclasses become dicts, tuples and arrays lists, paths text, enums their values.
+    """A value as JSON reads it: dataclasses are dicts, tuples and arrays lists, paths and times text, enums values.
 
     Raises:
         TypeError: JSON cannot hold it.
@@ -363,6 +364,8 @@ def _plain_leaf(value: Any) -> Any:
         return value.value
     if isinstance(value, PurePath):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be written as JSON; give plain values")
 
 

@@ -1,6 +1,7 @@
 """Checks with one message each: a setting of the wrong type or range, an unknown name, an array that is no picture."""
 
 import math
+import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
@@ -20,6 +21,7 @@ _WORDS: Mapping[object, str] = {
     str: "text",
     NoneType: "None",
     Path: "a path",
+    os.PathLike: "a path",
 }
 
 
@@ -89,14 +91,24 @@ def check_value(name: str, value: object, hint: Any, error: type[TabletopError] 
         raise _refusal(name, f"{name} is {shown(value)}; accepted is {accepted}", error)
 
 
-def check_choice(name: str, value: str, accepted: Collection[str]) -> None:
+def check_seed(seed: object) -> int | None:
+    """The seed of a reset: None, or a whole number as Python's int.
+
+    Raises:
+        InvalidConfiguration: it is no whole number, negative, or too large for a record.
+    """
+    check_value("seed", seed, Seed | None)
+    return None if seed is None else int(seed)  # type: ignore[call-overload, no-any-return]
+
+
+def check_choice(name: str, value: object, accepted: Collection[str]) -> None:
     """Refuse a `value` of the setting `name` that is none of the accepted ones.
 
     Raises:
         InvalidConfiguration: says the value and what is accepted.
     """
-    if value not in accepted:
-        raise InvalidConfiguration(f"unknown {name} {value!r}; accepted are {', '.join(accepted)}")
+    if not isinstance(value, str) or value not in accepted:
+        raise InvalidConfiguration(f"unknown {name} {shown(value)}; accepted are {', '.join(accepted)}")
 
 
 def check_range(
@@ -141,7 +153,8 @@ def shown(value: object) -> str:
     if isinstance(value, Integral) and abs(int(value)) >= 10**_SHOWN:
         # Python converts no more than 4,300 digits to text.
         return f"a number of {int(value).bit_length()} bits"
-    text = str(value) if isinstance(value, Real) else repr(value)
+    # An array's text has several lines.
+    text = " ".join((str(value) if isinstance(value, Real) else repr(value)).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

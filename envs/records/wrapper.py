@@ -1,6 +1,7 @@
 """RecordInteractions: an environment wrapper that writes every interaction to disk."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,19 +17,23 @@ from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.journal import open_writer
 from tabletop_interaction.envs.records.png import PngPictures, encode_picture
 from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
-from tabletop_interaction.files import AnyPath
+from tabletop_interaction.files import AnyPath, plain
+from tabletop_interaction.ranges import check_seed, check_value, shown
 
 ENCODING_THREADS = 4
 _ATTRIBUTES = ("views", "split", "background", "metadata_for_records")
 _INFO_KEYS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place", "scene")
+_REMEDY = "wrap the environment in RecordInteractions first, and in the other wrapper outside it"
 
 
 class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Write a row for each step; when `step` returns, the row survives a kill.
 
     Args:
-        env: an environment of this package, or a wrapper around one that does not change its pictures.
+        env: an environment of this package, or a wrapper around one that does not change its pictures. It may change
+            actions: a row holds the executed pick-and-place.
         folder: new, empty, or with interactions of the same split, views, backend and renderer.
         writer: name of this writer; None takes the first of w0, w1, ... that was never used in the folder.
         metadata: plain JSON that is added to the environment's metadata in meta.json.
@@ -39,7 +44,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         last_interaction: the row of the last step, None before the first step.
 
     Raises:
-        InvalidConfiguration: the environment lacks an attribute that a row needs.
+        InvalidConfiguration: the environment lacks an attribute that a row needs, its observation space is not that of
+            its views, or an argument is wrong; nothing was opened.
         ForeignFolder, FolderInUse, DiskFull: as `open_writer`.
     """
 
@@ -52,10 +58,15 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         metadata: Mapping[str, Any] | None = None,
         rows_per_shard: int = 64,
     ) -> None:
+        if not isinstance(env, gym.Env):
+            raise InvalidConfiguration(
+                f"env is a {type(env).__name__}; accepted is one gymnasium.Env; of a vector, wrap each environment"
+            )
+        check_value("folder", folder, str | os.PathLike)
         # Absolute, so that rows and copies made from the spec go to one folder wherever the process works later.
         self.folder = Path(folder).absolute()
         RecordConstructorArgs.__init__(
-            self, folder=str(self.folder), writer=writer, metadata=metadata, rows_per_shard=rows_per_shard
+            self, folder=str(self.folder), writer=writer, metadata=_plain(metadata), rows_per_shard=rows_per_shard
         )
         gym.Wrapper.__init__(self, env)
         if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
@@ -65,11 +76,12 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             )
         self.last_interaction: Interaction | None = None
         self._views = tuple(env.get_wrapper_attr("views"))
+        _check_space(env.observation_space, self._views)
         self._writer = open_writer(
             self.folder,
             split=env.get_wrapper_attr("split"),
             views=[view.name for view in self._views],
-            metadata={**env.get_wrapper_attr("metadata_for_records"), **(metadata or {})},
+            metadata={**env.get_wrapper_attr("metadata_for_records"), **_plain(metadata)},
             writer=writer,
             rows_per_shard=rows_per_shard,
         )
@@ -81,11 +93,17 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """Reset the environment; nothing is written.
 
         Raises:
-            InvalidConfiguration: `info` lacks what a row needs.
+            InvalidConfiguration: a seed that is no whole number from 0 to 2**63 - 1, before anything moves; or, after
+                the reset, a wrapper below changes the pictures or drops what a row needs.
         """
+        seed = check_seed(seed)
+        self._before = None
         observation, info = self.env.reset(seed=seed, options=options)
-        if missing := [key for key in _INFO_KEYS if key not in info]:
-            raise InvalidConfiguration(f"info has no {missing[0]!r}; recording needs {', '.join(_INFO_KEYS)}")
+        self._check_result(observation, info)
+        for name in (view.name for view in self._views):
+            # After a reset both are the same picture, and a wrapper changes the observation only.
+            if not np.array_equal(observation[name], info["held"][name]):
+                raise InvalidConfiguration(f"a wrapper below changes the picture {name}; {_REMEDY}")
         if seed is not None:
             self._seed, self._episode = seed, -1
         self._episode += 1
@@ -98,6 +116,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
         Raises:
             DiskFull: the interaction was made but not written; later ones can be recorded.
+            InvalidConfiguration: as `reset`; the interaction was made but not written.
         """
         if self._before is None:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
@@ -107,6 +126,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         except InvalidAction:
             self._before = before
             raise
+        self._check_result(observation, info)
         held, after = self._encoded(info["held"], observation)
         interaction = self._interaction(before, held, after, info)
         self._before = after
@@ -121,6 +141,18 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         finally:
             self._encoders.shutdown()
             super().close()
+
+    def _check_result(self, observation: Any, info: Mapping[str, Any]) -> None:
+        """Refuse pictures of another size than the views', and an `info` without what a row needs."""
+        if missing := [key for key in _INFO_KEYS if key not in info]:
+            raise InvalidConfiguration(
+                f"info has no {missing[0]!r}; recording needs {', '.join(_INFO_KEYS)}; {_REMEDY}"
+            )
+        for what, pictures in (("the observation", observation), ("info['held']", info["held"])):
+            if not isinstance(pictures, Mapping):
+                raise InvalidConfiguration(f"{what} is a {type(pictures).__name__}, no dict of pictures; {_REMEDY}")
+            for view in self._views:
+                _check_picture(what, pictures.get(view.name), view)
 
     def _encoded(self, *moments: Mapping[str, Picture]) -> list[PngPictures]:
         """Pictures of the views as PNG, encoded in parallel; an array that occurs twice is encoded once."""
@@ -150,3 +182,31 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             scene=int(info["scene"]),
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
+
+
+def _check_space(space: gym.Space[Any], views: Sequence[View]) -> None:
+    """Refuse an observation space without a uint8 picture of each view in its size."""
+    spaces = space.spaces if isinstance(space, gym.spaces.Dict) else {}
+    for view in views:
+        found = spaces.get(view.name)
+        shape = (view.height, view.width, 3)
+        if found is None or found.shape != shape or found.dtype != np.uint8:
+            raise InvalidConfiguration(
+                f"the observation space has {shown(found)} for {view.name}; accepted is uint8 {shape}; {_REMEDY}"
+            )
+
+
+def _check_picture(what: str, picture: object, view: View) -> None:
+    shape = (view.height, view.width, 3)
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == shape:
+        return
+    came = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+    raise InvalidConfiguration(f"{what} has {came} for {view.name}; accepted is uint8 {shape}; {_REMEDY}")
+
+
+def _plain(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    check_value("metadata", metadata, Mapping | None)
+    try:
+        return dict(plain(metadata or {}))
+    except (TypeError, ValueError) as error:
+        raise InvalidConfiguration(f"metadata cannot be written as JSON: {error}") from error

@@ -216,8 +216,7 @@ class LabFile:
     def _convert(self, plain: Any, type_: type[T], where: str) -> T:
         section = where.split(".")[0]
         try:
-            _check_names(plain, type_, where)
-            return msgspec.convert(plain, type_, dec_hook=_to_array)
+            return from_plain(plain, type_, where)
         except ValueError as error:
             # msgspec writes the place as `$.field`, relative to the converted value.
             message = str(error).replace("`$", f"`{where}")
@@ -287,6 +286,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(datetime, lambda dumper, time: dumper.represent_str(time.isoformat(timespec="seconds")))
+
+
+def from_plain(plain: Any, type_: type[T], where: str) -> T:
+    """Convert plain lists, dicts and numbers to a type; ValueError says the place and what is accepted."""
+    _check_names(plain, type_, where)
+    return msgspec.convert(plain, type_, dec_hook=_to_array)
 
 
 def _check_names(plain: Any, type_: Any, where: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
@@ -12,7 +13,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop, framed_view
-from tabletop_interaction.real.lab.file import DriverName, LabFile, in_utc, read_lab_file
+from tabletop_interaction.real.lab.file import DriverName, LabFile, from_plain, in_utc, read_lab_file
 
 TWIN_LAB = Path(__file__).parents[1] / "twin" / "lab.yaml"
 """The lab file of the twin: the simulation's table and cameras as if they had been calibrated."""
@@ -81,6 +82,18 @@ def load_lab(path: str | Path) -> Lab:
         settings=file.settings,
         calibrations=_calibrations(file),
     )
+
+
+def lab_from_plain(plain: Mapping[str, Any]) -> Lab:
+    """A laboratory from its fields, as JSON reads them.
+
+    Raises:
+        InvalidConfiguration: a field is missing, unknown or wrong.
+    """
+    try:
+        return from_plain(plain, Lab, "config")
+    except ValueError as error:
+        raise InvalidConfiguration(f"config describes no laboratory: {error}; give the path of a lab file") from error
 
 
 def _check_order(file: LabFile) -> None:

@@ -186,6 +186,132 @@ def test_an_environment_that_cannot_be_recorded_is_refused(tmp_path: Path) -> No
     env.close()
 
 
+class Untouched(TinyTable):
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Pictures, Any]:
+        raise AssertionError("moved")
+
+
+@pytest.mark.parametrize("seed", [2**63, pytest.param(10**5000, id="long"), -1, 1.0, True, "3", np.array([1])])
+def test_a_seed_that_a_row_cannot_hold_is_refused_before_anything_moves(tmp_path: Path, seed: Any) -> None:
+    env = RecordInteractions(Untouched(), tmp_path)
+    with pytest.raises(InvalidConfiguration, match=r"seed is .*; accepted is .*2\*\*63 - 1") as refused:
+        env.reset(seed=seed)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 200
+    env.close()
+
+
+def test_the_largest_seed_and_seeds_of_numpy_are_recorded(tmp_path: Path) -> None:
+    env = RecordInteractions(TinyTable(), tmp_path)
+    for seed in (2**63 - 1, np.int64(7), np.uint8(8)):
+        env.reset(seed=seed)
+        env.step(np.zeros(5))
+    env.close()
+    assert [row.seed for row in read_interactions(tmp_path, columns=())] == [2**63 - 1, 7, 8]
+
+
+CHANGES_OF_THE_SPACE = {
+    "resized": lambda env: gym.wrappers.TransformObservation(
+        env,
+        lambda seen: {name: picture[::2] for name, picture in seen.items()},
+        gym.spaces.Dict({name: gym.spaces.Box(0, 255, (2, 5, 3), np.uint8) for name in env.observation_space}),
+    ),
+    "dropped": lambda env: gym.wrappers.FilterObservation(env, ["view_0"]),
+    "stacked": lambda env: gym.wrappers.FrameStackObservation(env, 2),
+    "flattened": gym.wrappers.FlattenObservation,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_THE_SPACE.values(), ids=CHANGES_OF_THE_SPACE.keys())
+def test_a_wrapper_below_that_changes_the_observation_space_is_refused_before_a_folder_is_made(
+    tmp_path: Path, change: Any
+) -> None:
+    with pytest.raises(InvalidConfiguration, match=r"for view_.*; accepted is uint8 .*first"):
+        RecordInteractions(change(TinyTable()), tmp_path / "rows")
+    assert not (tmp_path / "rows").exists()
+
+
+CHANGES_OF_PICTURES = {
+    "resized": (lambda seen: {name: picture[::2] for name, picture in seen.items()}, "uint8 .2, 5, 3"),
+    "dropped": (lambda seen: {"view_0": seen["view_0"]}, "NoneType for view_1"),
+    "renamed": (lambda seen: {f"left_{name}": picture for name, picture in seen.items()}, "NoneType for view_0"),
+    "transposed": (lambda seen: {n: p.transpose(1, 0, 2) for n, p in seen.items()}, "uint8 .5, 4, 3"),
+    "scaled": (lambda seen: {n: p.astype(np.float32) / 255 for n, p in seen.items()}, "float32"),
+    "mirrored": (lambda seen: {name: picture[:, ::-1] for name, picture in seen.items()}, "changes the picture view_0"),
+    "as a list": (lambda seen: list(seen.values()), "a list, no dict"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES_OF_PICTURES.values(), ids=CHANGES_OF_PICTURES.keys())
+def test_a_wrapper_below_that_changes_pictures_is_refused_at_reset(tmp_path: Path, change: Any, message: str) -> None:
+    below = gym.wrappers.TransformObservation(TinyTable(), change, TinyTable.observation_space)
+    env = RecordInteractions(below, tmp_path)
+    with pytest.raises(InvalidConfiguration, match=f"{message}.*first"):
+        env.reset()
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(np.zeros(5))
+    env.close()
+    assert list(read_interactions(tmp_path)) == []
+
+
+def test_what_a_step_lacks_is_named_and_the_next_episode_is_recorded(tmp_path: Path) -> None:
+    class Forgetful(TinyTable):
+        def step(self, action: Any) -> Any:
+            *result, info = super().step(action)
+            if self.steps == 1:
+                del info["held"]
+            return *result, info
+
+    env = RecordInteractions(Forgetful(), tmp_path)
+    env.reset()
+    with pytest.raises(InvalidConfiguration, match="info has no 'held'"):
+        env.step(np.zeros(5))
+    env.reset()
+    env.step(np.zeros(5))
+    env.close()
+    assert len(list(read_interactions(tmp_path))) == 1
+
+
+def test_a_wrapper_below_may_change_actions_for_a_row_holds_the_executed_one(tmp_path: Path) -> None:
+    low, high = np.zeros(5, np.float32), np.full(5, 10, np.float32)
+    env = RecordInteractions(gym.wrappers.RescaleAction(TinyTable(), low, high), tmp_path)
+    env.reset()
+    env.step(np.full(5, 7.5, np.float32))  # 0.5 in [-1, 1], of which TinyTable executes half
+    env.close()
+    (row,) = read_interactions(tmp_path)
+    assert row.pick_place.to_array().tolist() == [0.25] * 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"env": "TinyTable"}, "env is a str"),
+        ({"folder": 5}, "folder is 5; accepted is text or a path"),
+        ({"metadata": 5}, "metadata is 5"),
+        ({"metadata": {"camera": object()}}, "cannot be written as JSON"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_a_folder_is_made(
+    tmp_path: Path, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidConfiguration, match=message):
+        RecordInteractions(**{"env": TinyTable(), "folder": tmp_path / "rows", **arguments})
+    assert not (tmp_path / "rows").exists()
+
+
+def test_a_relative_folder_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    env = RecordInteractions(TinyTable(), "rows", rows_per_shard=1)
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        monkeypatch.chdir(folder)
+        env.reset()
+        env.step(np.zeros(5))
+    env.close()
+    assert len(list(read_interactions(tmp_path / "rows"))) == 2
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_folder_of_another_renderer_is_refused(tmp_path: Path) -> None:
     RecordInteractions(TinyTable(), tmp_path).close()
     other = TinyTable()
