@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabletop_interaction.files import claim_folder
+from tabletop_interaction.files import claimed_folder
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Assets:
         from tabletop_interaction.benchmarks.ground_truth import AimedAgent
         from tabletop_interaction.reports.assets import write_arm_film, write_asset_sheets
 
-        claim_folder(self.out, "assets")
-        for path in (*write_asset_sheets(self.out), write_arm_film(self.out / "arm.gif", AimedAgent, seed=self.seed)):
-            print(path)
+        with claimed_folder(self.out, "assets"):
+            sheets = write_asset_sheets(self.out)
+            film = write_arm_film(self.out / "arm.gif", AimedAgent, seed=self.seed)
+        print(*sheets, film, sep="\n")

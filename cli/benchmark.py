@@ -16,7 +16,7 @@ from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options,
 from tabletop_interaction.cli.rearrange import refuse_unused_parts
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claim_folder, write_file, write_json
+from tabletop_interaction.files import claimed_folder, write_file, write_json
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class MeasureGeneralisation:
         from tabletop_interaction.benchmarks.segmentation.evaluation import evaluate_generalisation
 
         segmenter = self.network.load()
-        claim_folder(self.out, "benchmark generalisation")
-        result = evaluate_generalisation(segmenter, self.network.model, self.sets_dir, self.workers)
-        print_result(Console(), result.table(), result.footnotes())
         path = self.out / "results.json"
-        write_json(path, result.document())
+        with claimed_folder(self.out, "benchmark generalisation"):
+            result = evaluate_generalisation(segmenter, self.network.model, self.sets_dir, self.workers)
+            write_json(path, result.document())
+        print_result(Console(), result.table(), result.footnotes())
         print(path)
 
 
@@ -112,11 +112,11 @@ class ActivePassive:
         )
 
         comparison = compare_runs(named_folders(self.runs))
-        claim_folder(self.out, "benchmark active-passive")
-        print_result(Console(), comparison.table(), comparison.footnotes())
         results, curves = self.out / "results.json", self.out / "curves.svg"
-        write_json(results, comparison.document())
-        write_file(curves, comparison_svg(comparison))
+        with claimed_folder(self.out, "benchmark active-passive"):
+            write_json(results, comparison.document())
+            write_file(curves, comparison_svg(comparison))
+        print_result(Console(), comparison.table(), comparison.footnotes())
         print(results, curves, sep="\n")
 
 
@@ -134,7 +134,7 @@ class CompareRearrangement:
     """
 
     out: Path = Path("runs/rearrangement")
-    """Folder of results.html, results.json and episodes.csv."""
+    """Folder of results.html, results.json and episodes.csv, which cover every episode that it holds."""
     episodes: int = 20
     """Episodes of each agent in each kind of scene."""
     agents: tuple[str, ...] = ("full", "oracle", "random")
@@ -166,20 +166,19 @@ class CompareRearrangement:
         load = NetworkOptions(self.setting.model, self.setting.fast, self.device).load
         make_parts = partial(LearnedParts.loaded_by, load, self.setting.features, inverse_model)
         make_parts()
-        claim_folder(self.out, "benchmark rearrangement")
         seeds = range(self.seed, self.seed + self.episodes)
-        scenes = scenes_of(self.split, self.tables)
-        keys = episode_keys(self.agents, scenes, seeds)
+        keys = episode_keys(self.agents, scenes_of(self.split, self.tables), seeds)
         console = Console()
-        missing = len(run.missing_episodes(self.out, keys))
-        played = run.run_benchmark(
-            self.out, keys, self.setting, make_parts, self.workers, partial(_report_death, console)
-        )
-        for _ in track(played, "episodes", missing, console=console):
-            pass
-        scores = run.write_results(self.out, keys, self.setting)
-        kinds = ", ".join(one.name for one in scenes)
-        title = f"rearrangement, {kinds}, seeds {seeds[0]} to {seeds[-1]}; 95 % Wilson intervals"
+        with claimed_folder(self.out, "benchmark rearrangement"):
+            missing = len(run.missing_episodes(self.out, keys))
+            played = run.run_benchmark(
+                self.out, keys, self.setting, make_parts, self.workers, partial(_report_death, console)
+            )
+            for _ in track(played, "episodes", missing, console=console):
+                pass
+            scores, document = run.write_results(self.out, keys, self.setting)
+        kinds, played_seeds = ", ".join(document["scenes"]), document["seeds"]
+        title = f"rearrangement, {kinds}, seeds {played_seeds[0]} to {played_seeds[-1]}; 95 % Wilson intervals"
         console.print(scores.table(title))
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
 

@@ -10,7 +10,7 @@ from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_
 from tabletop_interaction.cli.options import check_device, options, refuse_ignored
 from tabletop_interaction.cli.progress import StepBar, progress_bars
 from tabletop_interaction.errors import InvalidConfiguration, NoExamples
-from tabletop_interaction.files import claim_folder, write_file
+from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
 
 _STEPS = 400
@@ -42,8 +42,7 @@ class Bootstrap:
 
         self._check()
         pushes = self.watching.pushes
-        claim_folder(self.out, "bootstrap")
-        with progress_bars() as show:
+        with claimed_folder(self.out, "bootstrap"), progress_bars() as show:
             examples = passive_examples(
                 self.backend,
                 self.out / "watched",
@@ -62,10 +61,10 @@ class Bootstrap:
                 minutes=self.minutes,
                 callback=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
             )
-        model = self.out / trained.name
-        # The weights last: a network is there once both files are.
-        for source in (trained.with_suffix(".json"), trained):
-            write_file(self.out / source.name, source.read_bytes())
+            model = self.out / trained.name
+            # The weights last: a network is there once both files are.
+            for source in (trained.with_suffix(".json"), trained):
+                write_file(self.out / source.name, source.read_bytes())
         pictures = len(examples.objects_by_picture)
         print(f"{model} learned from {len(examples.objects)} masks in {pictures} pictures of {pushes} pushes")
         print(f"what it learned from: {sheet}")

@@ -15,7 +15,7 @@ from tabletop_interaction.cli.options import options, refuse_ignored
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claim_folder, write_file
+from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.real.calibration import capture
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
@@ -31,7 +31,14 @@ from tabletop_interaction.real.calibration.tables import (
 )
 from tabletop_interaction.real.cameras.array import CameraSettings
 from tabletop_interaction.real.lab import steps
-from tabletop_interaction.real.lab.file import LabFile, PictureSize, read_lab_file, to_plain, update_lab_file
+from tabletop_interaction.real.lab.file import (
+    LabFile,
+    PictureSize,
+    begin_lab_file,
+    read_lab_file,
+    to_plain,
+    update_lab_file,
+)
 
 _LAB = Path("lab.yaml")
 # Fits into every square; the given marker, or the one that follows from the square, replaces it.
@@ -62,8 +69,6 @@ class Start:
 
     def run(self) -> None:
         """Write the file, after its content was checked."""
-        if self.lab.exists():
-            raise InvalidConfiguration(f"{self.lab} is there already; edit it, or name another file with --lab")
         # OpenCV takes a device's number as a number only.
         sources = [int(source) if source.isdigit() else source for source in self.sources]
         settings = [CameraSettings(self.kind, source, self.width, self.height) for source in sources]
@@ -78,7 +83,7 @@ class Start:
         )
         checked = LabFile(self.lab, sections)
         _ = checked.arena, checked.cameras
-        update_lab_file(self.lab, sections)
+        begin_lab_file(self.lab, sections)
         print(f"{self.lab}; next: tabletop calibrate board --lab {self.lab}")
 
 
@@ -108,9 +113,9 @@ class PrintBoard:
         page = draw_page(board, self.paper)
         if self.lab is not None:
             read_lab_file(self.lab)
-        claim_folder(self.out, "calibrate board")
         path = self.out / page_name(board, self.paper, f".{self.format}")
-        write_page(page, path)
+        with claimed_folder(self.out, "calibrate board"):
+            write_page(page, path)
         if self.lab is not None:
             update_lab_file(self.lab, {"board": board})
         width, height = PAPERS_MM[self.paper]
@@ -165,8 +170,8 @@ class Cameras(_PictureStep):
         steps.check_views(dict.fromkeys(self.views), cameras)
         chosen, folder = {view: cameras[view] for view in self.views or cameras}, self.pictures
         if folder is None:
-            claim_folder(self.out, "calibrate cameras")
-            folder = capture.take_boards(chosen, file.board, self.out, self.wanted, self.timeout_s)
+            with claimed_folder(self.out, "calibrate cameras"):
+                folder = capture.take_boards(chosen, file.board, self.out, self.wanted, self.timeout_s)
         found = capture.find_boards(folder, chosen, file.board)
         fitted = steps.calibrate_cameras(self.lab, found, self.max_rms_px)
         table = Table("view", "pictures", "error (px)", "focal length (px)", "principal point (px)")
@@ -204,12 +209,16 @@ class LayArena(_PictureStep):
         file = read_lab_file(self.lab)
         cameras, _ = file.cameras, file.intrinsics
         place = BoardPlace(*self.centre_xy, np.deg2rad(self.turn_deg), self.thickness_mm / 1000)
-        folder = self.pictures
-        if folder is None:
-            claim_folder(self.out, "calibrate arena")
-            folder = capture.take_boards(cameras, file.board, self.out, 1, self.timeout_s)
-        pictures = capture.read_one_each(folder, cameras)
-        claim_folder(self.out, "calibrate arena")
+        pictures = None if self.pictures is None else capture.read_one_each(self.pictures, cameras)
+        with claimed_folder(self.out, "calibrate arena"):
+            if pictures is None:
+                taken = capture.take_boards(cameras, file.board, self.out, 1, self.timeout_s)
+                pictures = capture.read_one_each(taken, cameras)
+            self._lay(file.board, cameras, pictures, place)
+
+    def _lay(
+        self, board: Board, cameras: Mapping[str, CameraSettings], pictures: Mapping[str, Picture], place: BoardPlace
+    ) -> None:
         poses, overlays = steps.calibrate_arena(self.lab, pictures, place, self.max_rms_px)
         table = Table("view", "error (px)", "camera at x y z (m)")
         for name, pose in poses.items():
@@ -217,7 +226,7 @@ class LayArena(_PictureStep):
             table.add_row(name, f"{pose.rms_px:.3f}", " ".join(f"{value:.3f}" for value in eye))
         Console().print(table)
         _write_overlays(self.out, overlays)
-        points = steps.points_to_touch(file.board, place)
+        points = steps.points_to_touch(board, place)
         template = self.out / "points_to_touch.csv"
         write_touch_template(template, list(points), np.array(list(points.values())))
         print(f"{template}: touch these; next: tabletop calibrate robot --touch {template} --lab {self.lab}")
@@ -265,15 +274,15 @@ class Robot:
         _ = file.full_views
         if self.touch is not None:
             points = read_touch_template(self.touch)
-            claim_folder(self.out, "calibrate robot")
-            fit = self._by_touch(capture.touch_now(file.settings, points, self.out))
+            with claimed_folder(self.out, "calibrate robot"):
+                fit = self._by_touch(capture.touch_now(file.settings, points, self.out))
         elif self.touched is not None:
             fit = self._by_touch(read_touched_points(self.touched))
         elif self.pictures is not None and self.poses is not None:
             fit = self._by_sight(file, self.pictures, read_hand_poses(self.poses))
         else:
-            claim_folder(self.out, "calibrate robot")
-            fit = self._by_sight(file, *capture.look_now(file.settings, file.cameras, self.hand_poses, self.out))
+            with claimed_folder(self.out, "calibrate robot"):
+                fit = self._by_sight(file, *capture.look_now(file.settings, file.cameras, self.hand_poses, self.out))
         x, y, z = fit[:3, 3]
         print(f"the arena's origin lies at {x:.4f} {y:.4f} {z:.4f} m in the robot's base frame; written to {self.lab}")
 
@@ -326,8 +335,8 @@ class Check(_PictureStep):
         else:
             pictures = capture.read_one_each(self.pictures, cameras)
         overlays = steps.lab_overlays(self.lab, pictures)
-        claim_folder(self.out, "calibrate check")
-        _write_overlays(self.out, overlays)
+        with claimed_folder(self.out, "calibrate check"):
+            _write_overlays(self.out, overlays)
 
 
 @dataclass(frozen=True)

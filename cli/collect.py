@@ -12,7 +12,7 @@ from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import refuse_ignored
 from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.envs import Backend, Split
-from tabletop_interaction.envs.records.folder import is_record_folder, read_meta
+from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
 from tabletop_interaction.files import check_new_folder
@@ -29,7 +29,8 @@ class Collect:
 
     Example: tabletop collect --backend sawyer --config lab.yaml --interactions 20 --out runs/robot
 
-    The same command resumes after a stop.
+    The same command resumes after a stop. Only one process at a time collects into a folder, because --interactions
+    counts all rows in it; programs that record side by side use RecordInteractions, each with a writer of its own.
     """
 
     out: Path
@@ -51,14 +52,16 @@ class Collect:
     def run(self) -> None:
         """Collect what the folder lacks, with a progress bar."""
         self._check()
-        there = count_interactions(self.out) if is_record_folder(self.out) else 0
-        missing = self.interactions - there
-        if missing <= 0:
-            print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
-            return
-        terminal = Terminal()
-        with self.world.opened(self.split, terminal) as backend:
-            _show_progress(self._collect(missing, there, backend), missing, there, terminal)
+        # Before a robot is opened, which takes its time.
+        with collecting_alone(self.out):
+            there = count_interactions(self.out) if is_record_folder(self.out) else 0
+            missing = self.interactions - there
+            if missing <= 0:
+                print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
+                return
+            terminal = Terminal()
+            with self.world.opened(self.split, terminal) as backend:
+                _show_progress(self._collect(missing, there, backend), missing, there, terminal)
         print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
 
     def _check(self) -> None:
@@ -69,7 +72,13 @@ class Collect:
                 raise InvalidConfiguration(f"--{name} {getattr(self, name)} must not be negative")
         if self.policy == "random":
             refuse_ignored(self, "with --policy random", "model")
+        else:
+            from tabletop_interaction.segmentation import Segmenter
+
+            # Each collector loads it again, after the folder was made.
+            Segmenter.load(self.model)
         self.world.check(self.workers)
+        _refuse_records_of_a_run(self.out)
         if not is_record_folder(self.out):
             check_new_folder(self.out, "records")
             return
@@ -95,6 +104,15 @@ class Collect:
         alone = replace(collection, seed=session_seed(self.seed, there))
         for info in collect(alone, missing):
             yield CollectionProgress(1, int(info["grasped"]))
+
+
+def _refuse_records_of_a_run(out: Path) -> None:
+    """Refuse the records of a learning run, which would take the new rows for its own."""
+    if (out.resolve().parent / "learn.json").exists() and out.resolve().name == "records":
+        raise ForeignFolder(
+            f"{out} holds the records of the learning run {out.resolve().parent}; `tabletop learn` adds to them, "
+            "collect into another folder"
+        )
 
 
 def _show_progress(steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +12,13 @@ from rich.console import Console
 
 from tabletop_interaction.cli.options import NetworkOptions, SetName, print_result, refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claim_folder
+from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, check_longer_side
 
 if TYPE_CHECKING:
+    from tabletop_interaction.benchmarks.segmentation.evaluation import EvaluationSet
     from tabletop_interaction.segmentation.proposals import Segmenter
 
 
@@ -67,7 +69,13 @@ class Evaluate:
             foreign = evaluation.foreign_set(self.data, self.images, self.orientation)
             if note := foreign.label_set.orientations.note():
                 print(note)
-        claim_folder(self.out, "evaluate")
+        with claimed_folder(self.out, "evaluate"):
+            self._evaluate(segmenters, foreign)
+
+    def _evaluate(self, segmenters: Mapping[str, Segmenter], foreign: EvaluationSet | None) -> None:
+        """Evaluate on the foreign set, or else on the benchmark's, print the table and write the report."""
+        from tabletop_interaction.benchmarks.segmentation import evaluation, page
+
         name = self.set_name or "test"
         if foreign is None and not (self.sets_dir / name / "labels.json").exists():
             print(f"the set {name} is not in {self.sets_dir} yet: rendering it")

@@ -15,7 +15,7 @@ from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import NetworkOptions, options, refuse_ignored
 from tabletop_interaction.envs import Split, TabletopRearrangement, load_goal
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claim_folder
+from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Rearrange:
             if self.goal:
                 # Pictures of the goal are checked before anything is written or moved.
                 load_goal(self.goal, env.views)
-            claim_folder(self.out, "rearrange")
-            print(film_episode(env, make, self.seed, self.out))
+            with claimed_folder(self.out, "rearrange"):
+                print(film_episode(env, make, self.seed, self.out))
         print(self.out / FILM)
 
     def _check(self) -> None:

@@ -11,7 +11,7 @@ from rich.progress import track
 
 from tabletop_interaction.cli.options import NetworkOptions, options
 from tabletop_interaction.envs.records.png import encode_picture
-from tabletop_interaction.files import claim_folder, write_file
+from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.picture_files import check_decodable, check_pictures, read_picture
 from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.overlays import overlay, overlay_names
@@ -56,9 +56,9 @@ class Segment:
         for path in track(self.pictures, description="checking"):
             # A damaged picture is reported now and not after an hour of others.
             check_decodable(path)
-        claim_folder(self.out, "segment")
         overlays = overlay_names(self.pictures)
-        results = self._segment(segmenter, overlays)
+        with claimed_folder(self.out, "segment"):
+            results = self._segment(segmenter, overlays)
         counts = Counter(entry["image_id"] for entry in results)
         for number, (path, name) in enumerate(zip(self.pictures, overlays, strict=True), start=1):
             print(f"{path}: {counts[number]} objects, {self.out / name}")

@@ -9,7 +9,7 @@ import tyro
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claim_folder
+from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.ranges import check_range
 
 
@@ -43,10 +43,10 @@ class Show:
         table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
-        claim_folder(out, "show")
-        paths = write_interaction_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
-        for path in (*paths, write_interaction_film(table, chosen, self.view, out / "film.mp4")):
-            print(path)
+        with claimed_folder(out, "show"):
+            sheets = write_interaction_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
+            film = write_interaction_film(table, chosen, self.view, out / "film.mp4")
+        print(*sheets, film, sep="\n")
 
     def _chosen(self) -> list[int]:
         """Numbers of the rows to show, found without reading a picture."""

@@ -2,7 +2,7 @@
 
 A file is whole, or as it was before, wherever a kill, a power cut or a full disk interrupts: it is written under a
 hidden name `.tmp-<name>`, made durable and renamed. Libraries write through the path that `atomic_path` gives. A
-folder is claimed before its content begins, by a mark (`claim_folder`) or by the request that its content answers
+folder is claimed before its content begins, by a mark (`claimed_folder`) or by the request that its content answers
 (`check_request`, then `write_json`).
 """
 
@@ -34,6 +34,7 @@ MARK = ".tabletop"
 """Name of the file that says which command made a folder."""
 
 _TEMPORARY, _LOCK, _SCRATCH = ".tmp-", ".lock", "tabletop-scratch-"
+_PENDING_MARK = f"{_TEMPORARY}{MARK}-"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What Rust, ffmpeg and torch say instead of raising an OSError with a number.
 _NO_SPACE_TEXTS = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
@@ -201,6 +202,21 @@ def claim_folder(folder: AnyPath, maker: str) -> None:
         found = _write_mark(folder, maker) or "something else"
     if found != maker:
         raise ForeignFolder(f"{folder} is not empty and was made by {found}; name a new folder with --out")
+    # A kill right after the claim leaves what the mark was linked from.
+    _remove_abandoned(folder, _PENDING_MARK)
+
+
+@contextmanager
+def claimed_folder(folder: AnyPath, maker: str) -> Iterator[None]:
+    """Claim a folder for a command, and be the only process that writes to it in this block.
+
+    Raises:
+        ForeignFolder, DiskFull: as `claim_folder`.
+        FolderInUse: the same command works in the folder now; nothing was written.
+    """
+    claim_folder(folder, maker)
+    with lock_file(Path(folder) / _LOCK, blocking=False):
+        yield
 
 
 def check_new_folder(folder: AnyPath, kind: str) -> None:
@@ -400,13 +416,12 @@ def _maker(folder: Path) -> str | None:
 
 def _write_mark(folder: Path, maker: str) -> str | None:
     """Claim a folder; the command that has claimed it now, which is another one if that was faster."""
-    mark, pending_name = folder / MARK, f"{_TEMPORARY}{MARK}-"
+    mark = folder / MARK
     if mark.is_file() and _maker(folder) is None:
         mark.unlink(missing_ok=True)
     with disk_full_named(mark, "the folder is not claimed"):
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder, pending_name)
-        with _own_file(folder, pending_name) as (pending, descriptor):
+        with _own_file(folder, _PENDING_MARK) as (pending, descriptor):
             append_bytes(descriptor, f"{maker}\n".encode())
             with suppress(FileExistsError):
                 try:

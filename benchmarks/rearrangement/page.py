@@ -38,6 +38,7 @@ def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document:
         essentials=[_essential(name, one.success) for name, one in scores.agents.items()],
         scenes=document["scenes"],
         seeds=document["seeds"],
+        same_for_all=_same_for_all(episodes),
         agents=list(scores.agents),
         rows=scores.rows(),
         caption=CAPTION,
@@ -102,6 +103,13 @@ def _failures(episodes: Sequence[Episode]) -> list[Examples]:
         if failed:
             found.append((f"Failed by {cause}: {len(failed)}", cause.meaning, agents_in_turn[:_FAILURES_A_CAUSE]))
     return found
+
+
+def _same_for_all(episodes: Sequence[Episode]) -> bool:
+    """Whether every agent played every kind of scene with every seed."""
+    of_agents = [{(one.key.scenes, one.seed) for one in of_agent} for of_agent in _by_agent(episodes)]
+    scenes, seeds = ({one.key.scenes for one in episodes}, {one.seed for one in episodes})
+    return all(len(played) == len(scenes) * len(seeds) for played in of_agents)
 
 
 def _by_agent(episodes: Iterable[Episode]) -> list[list[Episode]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode, PlayedEpisode, open_player
@@ -25,7 +26,7 @@ from tabletop_interaction.benchmarks.rearrangement.folder import (
     write_table,
 )
 from tabletop_interaction.benchmarks.rearrangement.page import write_page
-from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Setting
+from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Scenes, Setting
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
 from tabletop_interaction.files import plain, repair_json_lines, write_json
 from tabletop_interaction.processes import WorkerDeath, do_in_processes
@@ -74,23 +75,40 @@ def run_benchmark(
             yield episode
 
 
-def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> Scores:
-    """Write episodes.csv, results.json and results.html of episodes that the folder holds; return their figures."""
-    played = {one.key: one for one in read_episodes(out)}
-    chosen = [played[key] for key in keys]
-    scores, there = Scores.of(chosen), read_settings(out)
+def write_results(out: Path, keys: Sequence[EpisodeKey], setting: Setting) -> tuple[Scores, dict[str, Any]]:
+    """Write episodes.csv, results.json and results.html of all episodes that the folder holds.
+
+    Args:
+        keys: episodes whose agents and kinds of scene stand first.
+
+    Returns:
+        the figures, and the content of results.json.
+    """
+    episodes, there = _in_order(read_episodes(out), keys), read_settings(out)
+    scores = Scores.of(episodes)
     document = {
-        "setting": plain(setting),
+        "setting": {**plain(setting), **{name: there[name] for name in plain(setting) if name in there}},
         "made_by": there.get("made_by"),
         "weights": there.get("weights"),
-        "scenes": list(dict.fromkeys(key.scenes.name for key in keys)),
-        "seeds": list(dict.fromkeys(key.seed for key in keys)),
+        "scenes": list(dict.fromkeys(one.key.scenes.name for one in episodes)),
+        "seeds": sorted({one.seed for one in episodes}),
         "agents": scores.agents,
     }
-    write_table(out, chosen)
+    write_table(out, episodes)
     write_json(out / "results.json", document)
-    write_page(out, chosen, scores, document)
-    return scores
+    write_page(out, episodes, scores, document)
+    return scores, document
+
+
+def _in_order(episodes: Sequence[Episode], keys: Sequence[EpisodeKey]) -> list[Episode]:
+    """The episodes by agent, kind of scene and seed; agents and kinds of scene of `keys` first, in their order."""
+    played = {one.key: one for one in episodes}
+    agents: dict[str, int] = {}
+    scenes: dict[Scenes, int] = {}
+    for key in (*keys, *played):
+        agents.setdefault(key.agent, len(agents))
+        scenes.setdefault(key.scenes, len(scenes))
+    return [played[key] for key in sorted(played, key=lambda key: (agents[key.agent], scenes[key.scenes], key.seed))]
 
 
 def _play_here(open_worker: OpenPlayer, keys: Sequence[EpisodeKey]) -> Generator[PlayedEpisode]:

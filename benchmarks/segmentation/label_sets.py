@@ -12,8 +12,8 @@ labels.json             COCO JSON; file names start from images/; written last
 ```
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,8 +26,8 @@ from rich.progress import track
 
 from tabletop_interaction.arrays import Bytes, Ids, Masks, Picture
 from tabletop_interaction.envs.backend import Split
-from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import check_request, read_json, write_file, write_json
+from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
+from tabletop_interaction.files import check_request, lock_file, read_json, write_file, write_json
 from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import LabelSet, load_label_set, write_label_set
@@ -134,7 +134,7 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     """Make a set, or the missing part of it: whole pictures are kept, so that the call resumes an interrupted one.
 
     The set's folder is made in `sets_dir` and named after the set. `workers` processes render; with 1, up to 25
-    pictures are rendered in this process.
+    pictures are rendered in this process. While another process makes the set, this one waits.
 
     Raises:
         InvalidConfiguration: workers is below 1; nothing was written.
@@ -142,16 +142,27 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     """
     check_range("workers", workers, 1)
     folder = SetFolder(spec, sets_dir / spec.name)
-    _begin(folder)
-    missing = [index for index in range(spec.pictures) if not _is_whole(folder, index)]
-    if missing:
+    with open_simulation(spec.objects, None) as backend:
+        made_by = {key: backend.metadata[key] for key in ("renderer", "versions")}
+    # A finished set may be read-only, and a foreign folder gets no lock.
+    if _has_begun(folder, made_by) and folder.labels.exists() and not _missing(folder):
+        return folder
+    with _only_maker(folder):
+        _make(folder, made_by, workers)
+    return folder
+
+
+def _make(folder: SetFolder, made_by: Mapping[str, Any], workers: int) -> None:
+    spec = folder.spec
+    if not _has_begun(folder, made_by):
+        write_json(folder.path / _DESCRIPTION, {"schema_version": SCHEMA_VERSION, **asdict(spec), **made_by})
+    if missing := _missing(folder):
         for _ in track(_rendered(folder, missing, workers), f"{spec.name} pictures", total=len(missing)):
             pass
     if not folder.labels.exists():
         names = [folder.picture(index).name for index in range(spec.pictures)]
         maps = (cv2.imread(str(folder.instances(index)), cv2.IMREAD_UNCHANGED) for index in range(spec.pictures))
         write_label_set(folder.labels, names, (masks_of(np.asarray(instances)) for instances in maps))
-    return folder
 
 
 def render(spec: SetSpec, index: int) -> tuple[Picture, Ids]:
@@ -169,14 +180,27 @@ def masks_of(instances: NDArray[np.integer[Any]]) -> Masks:
     return instances[None] == np.arange(1, int(instances.max()) + 1)[:, None, None]
 
 
-def _begin(folder: SetFolder) -> None:
-    """Write set.json, or check that the folder holds this set; versions of libraries may differ."""
-    with open_simulation(folder.spec.objects, None) as backend:
-        metadata = backend.metadata
-    request = {"schema_version": SCHEMA_VERSION, **asdict(folder.spec), "renderer": metadata["renderer"]}
-    description = folder.path / _DESCRIPTION
-    if check_request(description, request, "a benchmark set") is None:
-        write_json(description, {**request, "versions": metadata["versions"]})
+@contextmanager
+def _only_maker(folder: SetFolder) -> Iterator[None]:
+    """Be the only process that makes a set: another one waits, and then finds it finished."""
+    lock = folder.path / ".lock"
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock_file(lock, blocking=False))
+        except FolderInUse:
+            print(f"another process makes {folder.path}: waiting for it")
+            held.enter_context(lock_file(lock))
+        yield
+
+
+def _has_begun(folder: SetFolder, made_by: Mapping[str, Any]) -> bool:
+    """Whether set.json is there; it must describe this set, but versions of libraries may differ."""
+    request = {"schema_version": SCHEMA_VERSION, **asdict(folder.spec), "renderer": made_by["renderer"]}
+    return check_request(folder.path / _DESCRIPTION, request, "a benchmark set") is not None
+
+
+def _missing(folder: SetFolder) -> list[int]:
+    return [index for index in range(folder.spec.pictures) if not _is_whole(folder, index)]
 
 
 def _is_whole(folder: SetFolder, index: int) -> bool:

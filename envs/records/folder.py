@@ -6,6 +6,7 @@ meta.json                       schema version, split, views, and what made the 
 data/part-<writer>-<n>.parquet  shards, whole or absent
 .journal-<writer>-<n>.arrows    rows of the next shard, one journal per writer
 .lock, .lock-<writer>           locked while the folder is opened, and while a writer is open
+.collecting                     locked while `tabletop collect` adds to the folder
 ```
 The kernel releases a lock when its process ends, so a writer whose lock is free has ended.
 """
@@ -14,13 +15,14 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
+from tabletop_interaction.errors import FolderInUse, ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import check_new_folder, lock_file, read_json, sync_folder, write_file, write_json
 
 SCHEMA_VERSION = 1
@@ -28,7 +30,8 @@ SCHEMA_VERSION = 1
 
 _SHARD = re.compile(r"part-(?P<writer>.+)-(?P<number>\d+)\.parquet")
 _JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.arrows")
-_LOCK, _LOCK_PREFIX = ".lock", ".lock-"
+_LOCK, _LOCK_PREFIX, _COLLECTING = ".lock", ".lock-", ".collecting"
+_ORPHANS_END_S, _POLL_S = 10.0, 0.1
 _FROM_ONE_SOURCE = ("backend", "driver", "renderer", "config")
 
 _CARD = """---
@@ -173,6 +176,35 @@ def writer_lock(folder: Path, writer: str) -> Iterator[None]:
         yield
         # Not in a `finally`, which would also run when a forked child ends.
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def collecting_alone(folder: Path) -> Iterator[None]:
+    """Be the only process that counts the rows of a folder and adds what is missing; begins without open writers.
+
+    Programs may open writers of their own meanwhile.
+
+    Raises:
+        FolderInUse: another process collects or records there; nothing was written.
+    """
+    with lock_file(folder / _COLLECTING, blocking=False):
+        _wait_for_writers(folder)
+        yield
+
+
+def _wait_for_writers(folder: Path) -> None:
+    """Wait a little for open writers: workers of a process that was killed end soon after it."""
+    end = time.monotonic() + _ORPHANS_END_S
+    while list_locks(folder):
+        try:
+            with folder_lock(folder):
+                for writer in list_locks(folder):
+                    with writer_lock(folder, writer):
+                        pass
+        except FolderInUse:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_POLL_S)
 
 
 def folder_lock(folder: Path) -> AbstractContextManager[None]:

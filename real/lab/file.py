@@ -4,6 +4,7 @@ Every calibration step owns one section and replaces only that section. Comments
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import write_file
+from tabletop_interaction.files import lock_file, write_file
 from tabletop_interaction.ranges import Range, check_fields
 from tabletop_interaction.real.arm.settings import GripperSettings, MotionSettings, SafetySettings, SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board
@@ -263,8 +264,30 @@ def update_lab_file(path: Path, sections: Mapping[str, Any]) -> None:
     Raises:
         InvalidConfiguration: the existing file is not a lab file; nothing was written.
     """
-    before = read_lab_file(path).plain if path.exists() else {"schema_version": SCHEMA_VERSION}
-    after = to_plain({**before, **sections})
+    with _locked(path):
+        before = read_lab_file(path).plain if path.exists() else {}
+        _write(path, {**before, **sections})
+
+
+def begin_lab_file(path: Path, sections: Mapping[str, Any]) -> None:
+    """Make a lab file; sections as in `update_lab_file`.
+
+    Raises:
+        InvalidConfiguration: the file exists; nothing was written.
+    """
+    with _locked(path):
+        if path.exists():
+            raise InvalidConfiguration(f"{path} is there already; edit it, or name another file with --lab")
+        _write(path, sections)
+
+
+def _locked(path: Path) -> AbstractContextManager[None]:
+    """Hold a lab file while it is read and replaced, so that no section of another process is lost."""
+    return lock_file(path.with_name(f".{path.name}.lock"))
+
+
+def _write(path: Path, sections: Mapping[str, Any]) -> None:
+    after = to_plain({"schema_version": SCHEMA_VERSION, **sections})
     ordered = {name: after[name] for name in SECTIONS if name in after}
     # Without a fixed style, each row of a matrix is on its own line.
     write_file(path, yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, width=120, default_flow_style=None))

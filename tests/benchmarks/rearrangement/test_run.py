@@ -127,7 +127,7 @@ def test_an_old_folder_with_one_kind_of_scene_resumes_with_that_kind(folder, tmp
         del line["objects"], line["tables"]
     (tmp_path / "episodes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert _played(tmp_path, _keys("oracle")) == []
-    assert write_results(tmp_path, _keys("oracle"), SETTING).agents["oracle"].success.hits == 2
+    assert write_results(tmp_path, _keys("oracle"), SETTING)[0].agents["oracle"].success.hits == 2
 
 
 def test_a_folder_of_other_settings_is_refused(folder):
@@ -157,18 +157,29 @@ def test_a_network_that_cannot_be_loaded_leaves_nothing_behind(tmp_path):
 
 
 def test_files_hold_a_row_an_episode_and_the_figures(folder):
-    scores = write_results(folder, _keys("oracle", "full"), SETTING)
+    scores, _ = write_results(folder, _keys("oracle", "full"), SETTING)
     with open(folder / "episodes.csv") as file:
         rows = list(csv.DictReader(file))
     assert [(row["agent"], row["seed"]) for row in rows] == [
-        ("oracle", "200"), ("oracle", "201"), ("full", "200"), ("full", "201"),
+        ("oracle", "200"), ("oracle", "201"), ("full", "200"), ("full", "201"), ("random", "200"), ("random", "201"),
     ]  # fmt: skip
     document = json.loads((folder / "results.json").read_text())
     assert document["setting"] == asdict(SETTING)
     assert document["made_by"]["renderer"] == "composed-tinyrenderer-1"
     assert document["agents"]["full"]["causes"] == {"segmentation": 2}
     assert document["agents"]["oracle"]["success"]["hits"] == scores.agents["oracle"].success.hits == 2
-    assert (folder / "results.html").read_text().count("data:image/jpeg;base64,") == 4
+    page = (folder / "results.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 6
+    assert "2 episodes for each agent" in page
+
+
+def test_results_keep_the_episodes_that_were_not_asked_for(folder, tmp_path):
+    lines = (folder / "episodes.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "episodes.jsonl").write_bytes(b"".join(lines[:5]))
+    asked, document = write_results(tmp_path, _keys("full", seeds=(201,)), SETTING)
+    assert {name: one.success.trials for name, one in asked.agents.items()} == {"full": 2, "oracle": 2, "random": 1}
+    assert (document["seeds"], list(document["agents"])) == ([200, 201], ["full", "oracle", "random"])
+    assert "The agents played different episodes" in (tmp_path / "results.html").read_text()
 
 
 def test_a_users_own_agent_plays_the_same_episodes(tmp_path):

@@ -142,7 +142,7 @@ def test_a_set_is_claimed_before_its_first_picture(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(label_sets, "render", killed)
     with pytest.raises(KeyboardInterrupt):
         make_set(TINY, tmp_path)
-    assert [path.name for path in (tmp_path / "tiny").rglob("*")] == ["set.json"]
+    assert [path.name for path in (tmp_path / "tiny").rglob("[!.]*")] == ["set.json"]
 
 
 def test_another_set_in_the_folder_is_refused(tiny: SetFolder, tmp_path: Path) -> None:
