@@ -173,6 +173,8 @@ class InteractionWriter:
         if self._journal is None:
             return
         _seal_journal(self._folder, self.writer, self._number)
+        # Arrow would keep the 50 MB that a shard takes while it is written.
+        pa.default_memory_pool().release_unused()
         os.close(self._journal)
         self._journal, self._rows = None, 0
         self._number += 1

@@ -4,14 +4,20 @@ import hashlib
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import tabletop_interaction
+from tabletop_interaction.envs import RecordInteractions, read_interactions
+from tabletop_interaction.errors import InvalidAction
+from tabletop_interaction.sim_assets import object_names
+from tabletop_interaction.simulation import SimulationConfig
 
 ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
 
@@ -87,6 +93,9 @@ def test_two_environments_run_in_worker_processes(small_scenes):
         _, rewards, _, truncated, infos = envs.step(envs.action_space.sample())
         assert rewards.shape == truncated.shape == infos["pick_outcome"].shape == (2,)
         assert infos["held"]["view_3"].shape == (2, 350, 430, 3)
+        # A worker's error reaches the caller with its class and message.
+        with pytest.raises(InvalidAction, match="nothing was moved"), warnings.catch_warnings(action="ignore"):
+            envs.step(np.full((2, 5), np.nan, np.float32))
     finally:
         envs.close()
 
@@ -102,5 +111,30 @@ def test_record_video_films_the_third_person_view(tmp_path):
     assert (tmp_path / "rl-video-episode-0.mp4").stat().st_size > 1000
 
 
-def test_the_registration_can_be_written_as_json():
-    assert "TabletopInteraction-v0" in gym.spec("TabletopInteraction-v0").to_json()
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("TabletopInteraction-v0", {"episodes_per_scene": 3}), ("TabletopRearrangement-v0", {"displaced": 1})],
+)
+def test_a_spec_written_as_json_makes_the_same_environment(name, arguments):
+    config = SimulationConfig(2, 3, object_names=object_names("train")[:5], backgrounds=("train_07_natural_linen",))
+    with gym.make(f"tabletop_interaction:{name}", config=config, **arguments) as env:
+        spec = EnvSpec.from_json(env.spec.to_json())
+        with gym.make(spec) as again:
+            assert again.spec == env.spec
+            assert again.unwrapped.backend.metadata == env.unwrapped.backend.metadata
+            assert _digest(again.reset(seed=3)[0]) == _digest(env.reset(seed=3)[0])
+
+
+def test_a_spec_with_a_recorder_makes_a_second_writer_of_the_same_folder(tmp_path, monkeypatch, small_scenes):
+    monkeypatch.chdir(tmp_path)
+    env = RecordInteractions(gym.make(ID, config=small_scenes), "rows", metadata={"lens": Path("lens.yaml")})
+    spec = EnvSpec.from_json(env.spec.to_json())
+    monkeypatch.chdir(tmp_path.parent)
+    again = gym.make(spec)
+    for each in (env, again):
+        each.reset(seed=3)
+        each.step(ACTIONS[0])
+        each.close()
+    rows = list(read_interactions(tmp_path / "rows"))
+    assert [row.writer for row in rows] == ["w0", "w1"]
+    assert rows[0].after == rows[1].after
