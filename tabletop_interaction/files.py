@@ -9,6 +9,7 @@ folder is claimed before its content begins, by a mark (`claimed_folder`) or by 
 import errno
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -134,6 +135,19 @@ def checksum(path: AnyPath) -> str:
     """BLAKE2b of a file's content, 16 bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def move_aside(path: AnyPath, name: str) -> Path:
+    """Rename a file within its folder and never replace another: "-2", "-3", ... is added to a name that is taken.
+
+    Only one process at a time may do this in a folder.
+    """
+    path = Path(path)
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    target = next(each for each in map(path.with_name, names) if not each.exists())
+    path.rename(target)
+    sync_folder(path.parent)
+    return target
 
 
 def sync_folder(folder: AnyPath) -> None:

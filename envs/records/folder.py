@@ -1,64 +1,44 @@
 """Layout of a folder of interactions: file names, meta.json, dataset card and locks.
 
 ```
-README.md                       card for Hugging Face `datasets`; says which files are data
-meta.json                       schema version, split, views, and what made the pictures
-data/part-<writer>-<n>.parquet  shards, whole or absent
-.journal-<writer>-<n>.arrows    rows of the next shard, one journal per writer
-.lock, .lock-<writer>           locked while the folder is opened, and while a writer is open
-.collecting                     locked while `tabletop collect` adds to the folder
+README.md                         card for Hugging Face `datasets`; says which files are data
+meta.json                         schema version, split, views, what made the pictures, and its own checksum
+data/part-<writer>-<n>.parquet    shards, whole or absent
+.journal-<writer>-<n>.frames      rows of the next shard, one journal per writer; earlier versions wrote .arrows
+.damaged-journal-<writer>-<n>...  a journal of which not every row could be read; its whole rows are in a shard
+.lock, .lock-<writer>             locked while the folder changes, and while a writer is open
+.collecting                       locked while `tabletop collect` adds to the folder
 ```
 The kernel releases a lock when its process ends, so a writer whose lock is free has ended.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tabletop_interaction.envs.records.card import refresh
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, UnreadableRecords
-from tabletop_interaction.files import check_new_folder, lock_file, read_json, sync_folder, write_file, write_json
+from tabletop_interaction.files import check_new_folder, lock_file, plain, read_json, sync_folder, write_json
 
 SCHEMA_VERSION = 1
 """Version of the rows that are written; this version and all earlier ones can be read."""
 
 _SHARD = re.compile(r"part-(?P<writer>.+)-(?P<number>\d+)\.parquet")
-_JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.arrows")
+_JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.(frames|arrows)")
+_DAMAGED = re.compile(r"\.damaged-journal-(?P<writer>.+?)-(?P<number>\d{5,})\b.*")
 _LOCK, _LOCK_PREFIX, _COLLECTING = ".lock", ".lock-", ".collecting"
 _ORPHANS_END_S, _POLL_S = 10.0, 0.1
+_CHECKSUM = "checksum"
 _FROM_ONE_SOURCE = ("backend", "driver", "renderer", "config")
-
-_CARD = """---
-configs:
-- config_name: default
-  data_files:
-  - split: {split}
-    path: data/*.parquet
----
-# Interactions of a gripper with a table
-
-Each row is one pick-and-place: the pictures of every view before it, while something is held and after it
-(`view_0_before`, `view_0_held`, `view_0_after`, ...), what was done (`pick_x`, `pick_y`, `place_x`, `place_y`
-in metres, `angle` in radians), the pixel acted on in each view (`pick_xy`, `place_xy`), whether the gripper
-held something (`grasped`, `pick_outcome`), the cameras (`views`, JSON), and where the row comes from (`seed`,
-`episode`, `step`, `scene`, `background`, `split`, `time`, `writer`). What made the pictures stands in
-`meta.json`.
-
-```python
-from datasets import load_dataset
-rows = load_dataset("path/of/this/folder", split="{split}")
-
-from tabletop_interaction.envs import read_interactions
-for interaction in read_interactions("path/of/this/folder"):
-    picture = interaction.before["view_0"]
-```
-"""
 
 
 @dataclass(frozen=True)
@@ -95,7 +75,12 @@ def shard_path(folder: Path, writer: str, number: int) -> Path:
 
 def journal_path(folder: Path, writer: str, number: int) -> Path:
     """Path of the journal that becomes the `number`-th shard of a writer."""
-    return folder / f".journal-{writer}-{number:05d}.arrows"
+    return folder / f".journal-{writer}-{number:05d}.frames"
+
+
+def is_unframed(journal: Path) -> bool:
+    """Whether an earlier version wrote a journal."""
+    return journal.suffix == ".arrows"
 
 
 def list_shards(folder: Path) -> list[tuple[str, int, Path]]:
@@ -106,6 +91,11 @@ def list_shards(folder: Path) -> list[tuple[str, int, Path]]:
 def list_journals(folder: Path) -> list[tuple[str, int, Path]]:
     """(writer, number, path) of every journal, whether its writer is open or has ended."""
     return _numbered(folder, _JOURNAL)
+
+
+def list_damaged_journals(folder: Path) -> list[tuple[str, int, Path]]:
+    """(writer, number, path) of every damaged journal that was moved aside."""
+    return _numbered(folder, _DAMAGED)
 
 
 def list_locks(folder: Path) -> list[str]:
@@ -136,9 +126,14 @@ def read_meta(folder: Path) -> FolderMeta:
         raise ForeignFolder(f"{folder} holds no meta.json; give a folder with recorded interactions")
     content = read_json(path)
     try:
-        return FolderMeta(**{**content, "views": tuple(content["views"])})
-    except (TypeError, KeyError) as error:
+        # Earlier versions wrote none.
+        known = content.pop(_CHECKSUM, None)
+        meta = FolderMeta(**{**content, "views": tuple(content["views"])})
+    except (TypeError, LookupError, AttributeError) as error:
         raise ForeignFolder(f"{path} describes no interactions; give a folder with recorded interactions") from error
+    if known not in (None, _checksum_of(content)):
+        raise UnreadableRecords(f"{path} is damaged (its checksum does not hold); restore it from a copy")
+    return meta
 
 
 def check_folder(folder: Path, meta: FolderMeta) -> None:
@@ -154,12 +149,12 @@ def check_folder(folder: Path, meta: FolderMeta) -> None:
 
 
 def prepare_folder(folder: Path, meta: FolderMeta) -> None:
-    """Write meta.json and the card where they are missing; the folder was checked and is locked."""
+    """Write meta.json where it is missing, and the card where it is outdated; the folder was checked and is locked."""
     # meta.json claims the folder, so it comes first.
     if not (folder / "meta.json").exists():
-        write_json(folder / "meta.json", meta)
-    if not (folder / "README.md").exists():
-        write_file(folder / "README.md", _CARD.format(split=meta.split))
+        content = plain(meta)
+        write_json(folder / "meta.json", {**content, _CHECKSUM: _checksum_of(content)})
+    refresh(folder, meta.split, [path for *_, path in list_shards(folder)])
     (folder / "data").mkdir(exist_ok=True)
     sync_folder(folder)
 
@@ -210,6 +205,10 @@ def _wait_for_writers(folder: Path) -> None:
 def folder_lock(folder: Path) -> AbstractContextManager[None]:
     """Hold a folder while writers open and close; waits for the process that has the lock."""
     return lock_file(folder / _LOCK)
+
+
+def _checksum_of(content: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(content, sort_keys=True).encode()):08x}"
 
 
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, int, Path]]:

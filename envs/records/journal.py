@@ -1,30 +1,34 @@
 """Record rows into Parquet shards; each row survives a kill.
 
-A row is appended to a journal (an Arrow IPC stream) and made durable before `append` returns. A full journal is sealed:
-its rows are written as a shard, and only then is it removed. After a kill at any time, each acknowledged row is in a
-shard or in a journal; the next process that opens the folder seals the journals of writers that have ended.
+A row is appended to a journal as a frame with checksums and made durable before `append` returns. A full journal is
+sealed: its rows are written as a shard, and only then is it removed. After a kill at any time, each acknowledged row is
+in a shard or in a journal; the next process that opens the folder seals the journals of writers that have ended. A
+journal of which damage has cost rows is kept under another name.
 """
 
 from __future__ import annotations
 
-import os
+import gc
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
-from itertools import chain, count, islice
+from io import FileIO
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tabletop_interaction.envs.backend import SPLITS
+from tabletop_interaction.envs.records.card import begin_change, end_change
 from tabletop_interaction.envs.records.folder import (
     FolderMeta,
     check_folder,
     folder_lock,
     journal_path,
+    list_damaged_journals,
     list_journals,
     list_locks,
     list_shards,
@@ -32,7 +36,9 @@ from tabletop_interaction.envs.records.folder import (
     shard_path,
     writer_lock,
 )
-from tabletop_interaction.envs.records.reading import journal_rows
+from tabletop_interaction.envs.records.frames import frame_bytes
+from tabletop_interaction.envs.records.journal_rows import JournalRows, open_journal
+from tabletop_interaction.envs.records.parquet import write_parquet
 from tabletop_interaction.envs.records.row import (
     SMALL_COLUMNS,
     Interaction,
@@ -41,7 +47,15 @@ from tabletop_interaction.envs.records.row import (
     schema_of,
 )
 from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
-from tabletop_interaction.files import AnyPath, append_bytes, atomic_path, disk_full_named, plain, sync_folder
+from tabletop_interaction.files import (
+    AnyPath,
+    append_bytes,
+    atomic_path,
+    disk_full_named,
+    move_aside,
+    plain,
+    sync_folder,
+)
 from tabletop_interaction.ranges import check_choice, check_range
 
 ROWS_PER_GROUP = 8
@@ -77,22 +91,20 @@ def open_writer(
         DiskFull: no space is left.
     """
     _check_arguments(split, writer, rows_per_shard)
-    folder, meta = Path(folder), FolderMeta(split, tuple(views), plain(metadata or {}))
+    # Absolute, so that os.chdir does not lead the next shard elsewhere.
+    folder, meta = Path(folder).absolute(), FolderMeta(split, tuple(views), plain(metadata or {}))
     check_folder(folder, meta)
-    lock = ExitStack()
     with _disk_full_named(folder), folder_lock(folder):
         check_folder(folder, meta)
         prepare_folder(folder, meta)
-        _seal_abandoned_journals(folder)
+        _seal_abandoned_journals(folder, meta)
         name = writer or _unused_name(folder)
-        try:
-            lock.enter_context(writer_lock(folder, name))
-        except FolderInUse as error:
-            raise FolderInUse(
-                f"an open writer records into {folder} as {name!r}; give another name, or none"
-            ) from error
-    number = 1 + max((n for each, n, _ in list_shards(folder) if each == name), default=-1)
-    return InteractionWriter(folder, meta, name, lock, number=number, rows_per_shard=rows_per_shard)
+        lock = _take_name(folder, name)
+        # Names of rows that damage has cost are not given again: labels may know them.
+        numbers = [n for each, n, _ in _numbers_used(folder) if each == name]
+    return InteractionWriter(
+        folder, meta, name, lock, number=max(numbers, default=-1) + 1, rows_per_shard=rows_per_shard
+    )
 
 
 class InteractionWriter:
@@ -113,8 +125,9 @@ class InteractionWriter:
         self._lock: ExitStack | None = lock
         self._number = number
         self._rows_per_shard = rows_per_shard
-        # Descriptor of the open journal, and its rows.
-        self._journal: int | None = None
+        # The open journal, and its rows. A writer that is dropped closes it and releases its name; the next writer of
+        # the folder seals it.
+        self._journal: FileIO | None = None
         self._rows = 0
 
     def append(self, interaction: Interaction) -> Interaction:
@@ -136,11 +149,10 @@ class InteractionWriter:
             if self._rows >= self._rows_per_shard:
                 self._seal()
             if self._journal is None:
-                path = journal_path(self._folder, self.writer, self._number)
-                self._journal = _begin_journal(path, self._schema)
+                self._journal = _begin_journal(journal_path(self._folder, self.writer, self._number))
             row_id = f"{self.writer}-{self._number:05d}-{self._rows:03d}"
             written = replace(interaction, interaction_id=row_id, writer=self.writer)
-            append_bytes(self._journal, memoryview(batch_from_interaction(written, self._schema).serialize()))
+            append_bytes(self._journal.fileno(), frame_bytes(self._rows, batch_from_interaction(written, self._schema)))
             self._rows += 1
         return written
 
@@ -158,7 +170,7 @@ class InteractionWriter:
                 self._seal()
         finally:
             if self._journal is not None:
-                os.close(self._journal)
+                self._journal.close()
             with folder_lock(self._folder):
                 self._lock.close()
             self._lock = None
@@ -172,61 +184,97 @@ class InteractionWriter:
     def _seal(self) -> None:
         if self._journal is None:
             return
-        _seal_journal(self._folder, self.writer, self._number)
+        journal = journal_path(self._folder, self.writer, self._number)
+        shard = shard_path(self._folder, self.writer, self._number)
+        with folder_lock(self._folder):
+            _seal_journal(self._folder, self._meta, journal, shard, acknowledged=self._rows)
         # Arrow would keep the 50 MB that a shard takes while it is written.
         pa.default_memory_pool().release_unused()
-        os.close(self._journal)
+        self._journal.close()
         self._journal, self._rows = None, 0
         self._number += 1
 
 
-def _begin_journal(path: Path, schema: pa.Schema) -> int:
-    """Descriptor of a new journal without rows."""
-    # A header without rows, which a full disk leaves, is overwritten.
-    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND, 0o666)
-    try:
-        append_bytes(descriptor, memoryview(schema.serialize()))
-        sync_folder(path.parent)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+def _begin_journal(path: Path) -> FileIO:
+    """A new journal without rows."""
+    # What a full disk left is overwritten.
+    with atomic_path(path):
+        pass
+    return open(path, "ab", buffering=0)
 
 
-def _seal_journal(folder: Path, writer: str, number: int) -> None:
-    """Turn a journal into its shard; a kill at any time leaves each whole row in one of them or in both."""
-    journal, shard = journal_path(folder, writer, number), shard_path(folder, writer, number)
+def _seal_journal(folder: Path, meta: FolderMeta, journal: Path, shard: Path, acknowledged: int = 0) -> None:
+    """Turn a journal into its shard; a kill at any time leaves each whole row in one of them or in both.
+
+    The folder is locked.
+
+    Args:
+        acknowledged: rows that are known to have been in it.
+    """
+    rows = open_journal(journal, meta.views)
     # A shard that exists is whole: a kill came before its journal was removed.
-    if not shard.exists():
-        with pa.OSFile(str(journal)) as source:
-            rows = (row for _, row in journal_rows(source, journal))
-            if (first := next(rows, None)) is not None:
-                _write_shard(shard, first.schema, chain([first], rows))
-    journal.unlink()
+    if rows.ids and not shard.exists():
+        _write_shard(folder, meta, shard, rows)
+    lost = rows.damage or (f"{acknowledged - len(rows.ids)}" if acknowledged > len(rows.ids) else None)
+    if lost is None:
+        journal.unlink()
+    else:
+        kept = move_aside(journal, f".damaged{journal.name}")
+        warnings.warn(
+            f"{journal.name} in {folder} was damaged: its {len(rows.ids)} whole rows are sealed, {lost} are lost; it "
+            f"is kept as {kept.name}",
+            stacklevel=2,
+        )
     sync_folder(folder)
 
 
-def _write_shard(shard: Path, schema: pa.Schema, rows: Iterator[pa.RecordBatch]) -> None:
-    """Write rows as Parquet, eight per row group."""
+def _write_shard(folder: Path, meta: FolderMeta, shard: Path, rows: JournalRows) -> None:
+    """Write rows as Parquet, eight per row group, and let `datasets` see them."""
     options = {"compression": "none", "use_dictionary": False, "write_statistics": list(SMALL_COLUMNS)}
-    with atomic_path(shard) as temporary, pq.ParquetWriter(temporary, schema, **options) as file:
-        while group := list(islice(rows, ROWS_PER_GROUP)):
-            file.write_table(pa.Table.from_batches(group), row_group_size=ROWS_PER_GROUP)
+    numbers = iter(range(len(rows.ids)))
+    groups = iter(lambda: [rows.read(number) for number in islice(numbers, ROWS_PER_GROUP)], [])
+    with atomic_path(shard) as temporary:
+        write_parquet(temporary, rows.schema, map(pa.Table.from_batches, groups), **options)
+        begin_change(folder, meta.split)
+    end_change(folder, meta.split, [path for *_, path in list_shards(folder)])
 
 
-def _seal_abandoned_journals(folder: Path) -> None:
+def _seal_abandoned_journals(folder: Path, meta: FolderMeta) -> None:
     """Seal the journals of all writers that have ended; the folder is locked."""
     journals = list_journals(folder)
     for writer in sorted({name for name, *_ in journals} | set(list_locks(folder))):
         with suppress(FolderInUse), writer_lock(folder, writer):
-            for name, number, _ in journals:
+            for name, number, path in journals:
                 if name == writer:
-                    _seal_journal(folder, writer, number)
+                    _seal_journal(folder, meta, path, shard_path(folder, name, number))
+
+
+def _take_name(folder: Path, name: str) -> ExitStack:
+    """Hold a writer's name; the folder is locked.
+
+    Raises:
+        FolderInUse: an open writer has the name.
+    """
+    lock = ExitStack()
+    try:
+        try:
+            lock.enter_context(writer_lock(folder, name))
+        except FolderInUse:
+            # A writer that was dropped within a reference cycle holds its name until it is collected.
+            gc.collect()
+            lock.enter_context(writer_lock(folder, name))
+    except FolderInUse as error:
+        raise FolderInUse(f"an open writer records into {folder} as {name!r}; give another name, or none") from error
+    return lock
+
+
+def _numbers_used(folder: Path) -> list[tuple[str, int, Path]]:
+    return list_shards(folder) + list_damaged_journals(folder)
 
 
 def _unused_name(folder: Path) -> str:
     """The first of w0, w1, ... that no writer has or had; the folder is locked and holds no abandoned journals."""
-    used = {name for name, *_ in list_shards(folder)} | set(list_locks(folder))
+    used = {name for name, *_ in _numbers_used(folder)} | set(list_locks(folder))
     return next(name for number in count() if (name := f"w{number}") not in used)
 
 

@@ -6,20 +6,26 @@ its journal is read once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tabletop_interaction.arrays import Ints
-from tabletop_interaction.envs.records.folder import SCHEMA_VERSION, list_journals, list_shards, read_meta
-from tabletop_interaction.envs.records.row import SMALL_COLUMNS, Interaction, interaction_from_row, picture_columns
+from tabletop_interaction.envs.records.folder import list_journals, list_shards, read_meta, shard_path
+from tabletop_interaction.envs.records.journal_rows import JournalRows, open_journal
+from tabletop_interaction.envs.records.parquet import CheckedParquet, damage_named, open_parquet
+from tabletop_interaction.envs.records.row import (
+    SMALL_COLUMNS,
+    Interaction,
+    check_columns,
+    interaction_from_row,
+    picture_columns,
+)
 from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
 from tabletop_interaction.files import AnyPath
 
@@ -27,24 +33,27 @@ from tabletop_interaction.files import AnyPath
 def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> InteractionTable:
     """All interactions of a folder as it is now, for reading at random.
 
+    Rows that damage to a journal has cost are counted in a warning; a damaged shard is an error.
+
     Args:
         columns: picture columns to read, e.g. `["view_0_before", "view_0_held"]`; None reads all. The small columns
             are always read.
 
     Raises:
-        UnreadableRecords: a shard is damaged or newer than this reader, or there is no such folder.
+        UnreadableRecords: a shard or meta.json is damaged or newer than this reader, or there is no such folder.
         ForeignFolder: the folder does not hold interactions.
         InvalidConfiguration: there is no such picture column.
     """
-    folder = Path(folder)
-    all_pictures = picture_columns(read_meta(folder).views)
+    # Absolute, so that the table reads the same folder after os.chdir.
+    folder = Path(folder).absolute()
+    views = read_meta(folder).views
+    all_pictures = picture_columns(views)
     wanted = all_pictures if columns is None else tuple(columns)
     if unknown := [name for name in wanted if name not in all_pictures]:
         raise InvalidConfiguration(f"no picture column {unknown[0]!r}; accepted are {', '.join(all_pictures)}")
-    # Journals first: a journal that is sealed meanwhile is then read twice instead of missed, and an open file can be
-    # read after its name is removed.
-    journals = [journal for *_, path in list_journals(folder) if (journal := _open_journal(path))]
-    sources: list[_Shard | _JournalRows] = [*(_open_shard(path) for *_, path in list_shards(folder)), *journals]
+    # Journals first: a journal that is sealed meanwhile is then read twice instead of missed.
+    journals = [journal for each in list_journals(folder) if (journal := _open_journal(folder, *each, views))]
+    sources: list[_Shard | _Journal] = [*(_open_shard(path, views) for *_, path in list_shards(folder)), *journals]
     return InteractionTable(sources, _index_of(sources), [*SMALL_COLUMNS, *wanted])
 
 
@@ -62,9 +71,10 @@ class InteractionTable:
     """Interactions by number, 0 to `len(table) - 1`, in a fixed order; made by `open_interactions`.
 
     Neighbours share a row group, which is read once when they are read in sequence. Not safe to use from two threads.
+    Pickled tables read the same rows in other processes, also after a journal was sealed.
     """
 
-    def __init__(self, sources: Sequence[_Shard | _JournalRows], index: Ints, columns: Sequence[str]) -> None:
+    def __init__(self, sources: Sequence[_Shard | _Journal], index: Ints, columns: Sequence[str]) -> None:
         self._sources = sources
         self._index = index
         self._columns = list(columns)
@@ -83,8 +93,8 @@ class InteractionTable:
         if not -len(self) <= number < len(self):
             raise IndexError(f"there is no interaction {number} among {len(self)}")
         source, group, row = (int(value) for value in self._index[number])
-        table = self._group(source, group)
-        return interaction_from_row(table.slice(row, 1).to_pylist()[0])
+        with damage_named(self._sources[source].path):
+            return interaction_from_row(self._group(source, group).slice(row, 1).to_pylist()[0])
 
     @property
     def ids(self) -> list[str]:
@@ -104,82 +114,75 @@ class InteractionTable:
 class _Shard:
     """A Parquet file; `ids` are by row group and row."""
 
-    path: Path
-    footer: pq.FileMetaData
+    file: CheckedParquet
     ids: Sequence[Sequence[str]]
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
 
     def read_group(self, group: int, columns: list[str]) -> pa.Table:
         # Opened for each group, so that a thousand shards need no open files; the footer in memory makes this cheap.
-        with _damage_named(self.path), pq.ParquetFile(self.path, metadata=self.footer, memory_map=True) as file:
-            return file.read_row_group(group, columns=columns)
+        return self.file.read(columns, [group])
 
 
 @dataclass(frozen=True)
-class _JournalRows:
-    """An open journal; each row is a group of its own, at `extents` in bytes."""
+class _Journal:
+    """An open journal, each row a group of its own; `ids` are by row group and row, `shard` is what it becomes."""
 
-    file: pa.OSFile
-    schema: pa.Schema | None
-    extents: Sequence[tuple[int, int]]
-    ids: Sequence[Sequence[str]]
+    rows: JournalRows
+    shard: Path
+
+    @property
+    def path(self) -> Path:
+        return self.rows.path
+
+    @property
+    def ids(self) -> Sequence[Sequence[str]]:
+        return [[row_id] for row_id in self.rows.ids]
 
     def read_group(self, group: int, columns: list[str]) -> pa.Table:
-        start, end = self.extents[group]
-        message = pa.ipc.read_message(pa.py_buffer(self.file.read_at(end - start, start)))
-        return pa.Table.from_batches([pa.ipc.read_record_batch(message, self.schema)]).select(columns)
+        try:
+            return pa.Table.from_batches([self.rows.read(group)]).select(columns)
+        except FileNotFoundError:
+            return self._read_sealed(self.rows.ids[group], columns)
+
+    def _read_sealed(self, row_id: str, columns: list[str]) -> pa.Table:
+        try:
+            shard = _open_shard(self.shard)
+            group, row = next((n, ids.index(row_id)) for n, ids in enumerate(shard.ids) if row_id in ids)
+        except (FileNotFoundError, StopIteration):
+            raise UnreadableRecords(
+                f"{self.rows.path} and its row {row_id} were removed since the folder was opened; open it again"
+            ) from None
+        return shard.read_group(group, columns).slice(row, 1)
 
 
-def journal_rows(file: pa.NativeFile, path: Path) -> Iterator[tuple[tuple[int, int], pa.RecordBatch]]:
-    """((start, end) in bytes, row) of every whole row of a journal, up to a torn tail.
-
-    Raises:
-        UnreadableRecords: the journal has an unknown schema version.
-    """
-    if (schema := _whole(lambda: pa.ipc.read_schema(file))) is None:
-        return
-    _check_version(schema.metadata, path)
-    start = file.tell()
-    while (row := _whole(lambda: pa.ipc.read_record_batch(pa.ipc.read_message(file), schema))) is not None:
-        yield (start, file.tell()), row
-        start = file.tell()
-
-
-def _whole(read: Callable[[], Any]) -> Any:
-    """The result of `read`, or None at a torn tail."""
+def _open_journal(folder: Path, writer: str, number: int, path: Path, view_names: Sequence[str]) -> _Journal | None:
+    """Open a journal, and warn when rows of it are lost; None when it was sealed meanwhile."""
     try:
-        return read()
-    except (EOFError, pa.ArrowInvalid):
-        return None
-    except OSError as error:
-        # With an error number the disk fails; without one Arrow found too few bytes.
-        if error.errno:
-            raise
-        return None
-
-
-def _open_journal(path: Path) -> _JournalRows | None:
-    """Open a journal; None when it was sealed meanwhile."""
-    try:
-        file = pa.OSFile(str(path))
+        rows = open_journal(path, view_names)
     except FileNotFoundError:
         return None
-    extents, ids, schema = [], [], None
-    for extent, row in journal_rows(file, path):
-        extents.append(extent)
-        ids.append(row.column("interaction_id").to_pylist())
-        schema = row.schema
-    return _JournalRows(file, schema, extents, ids)
+    if rows.damage is not None:
+        warnings.warn(
+            f"{path} is damaged: its {len(rows.ids)} whole rows are read, {rows.damage} are lost; restore it from a "
+            "copy, or record into the folder to seal the whole rows",
+            stacklevel=3,
+        )
+    return _Journal(rows, shard_path(folder, writer, number))
 
 
-def _open_shard(path: Path) -> _Shard:
-    with _damage_named(path), pq.ParquetFile(path, memory_map=True) as file:
-        _check_version(file.schema_arrow.metadata, path)
-        ids = iter(file.read(columns=["interaction_id"])["interaction_id"].to_pylist())
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
-        return _Shard(path, file.metadata, [list(islice(ids, size)) for size in sizes])
+def _open_shard(path: Path, view_names: Sequence[str] | None = None) -> _Shard:
+    file = open_parquet(path)
+    if view_names is not None:
+        check_columns(file.schema, view_names, path)
+    with damage_named(path):
+        ids = iter(file.read(["interaction_id"])["interaction_id"].to_pylist())
+    return _Shard(file, [list(islice(ids, size)) for size in file.group_sizes])
 
 
-def _index_of(sources: Sequence[_Shard | _JournalRows]) -> Ints:
+def _index_of(sources: Sequence[_Shard | _Journal]) -> Ints:
     """(rows, 3): source, group and row of the first occurrence of every interaction."""
     seen: dict[str, tuple[int, int, int]] = {}
     for number, source in enumerate(sources):
@@ -187,24 +190,3 @@ def _index_of(sources: Sequence[_Shard | _JournalRows]) -> Ints:
             for row, interaction_id in enumerate(ids):
                 seen.setdefault(interaction_id, (number, group, row))
     return np.array(list(seen.values()), np.int64).reshape(-1, 3)
-
-
-def _check_version(metadata: Mapping[bytes, bytes] | None, path: Path) -> None:
-    version = (metadata or {}).get(b"schema_version", b"none").decode()
-    if version not in {str(known) for known in range(1, SCHEMA_VERSION + 1)}:
-        raise UnreadableRecords(
-            f"{path} has schema version {version}; accepted are 1 to {SCHEMA_VERSION}; install a newer "
-            "tabletop-interaction to read it"
-        )
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        if getattr(error, "errno", None):
-            raise
-        raise UnreadableRecords(
-            f"{path} is damaged ({error}); restore it from a copy, or move it out of the folder to read the rest"
-        ) from error

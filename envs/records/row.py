@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION
 from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
 
 MOMENTS = ("before", "held", "after")
 """When a row's pictures were taken: before the pick, between pick and place, after the place."""
@@ -116,6 +117,25 @@ def schema_of(view_names: Sequence[str]) -> pa.Schema:
             "huggingface": json.dumps({"info": {"features": features}}),
         },
     )
+
+
+def check_columns(found: pa.Schema, view_names: Sequence[str], path: Path) -> None:
+    """Check that a file has rows of a known version with the columns of a folder with these views.
+
+    Raises:
+        UnreadableRecords: it has not.
+    """
+    version = (found.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
+    if version not in {str(known) for known in range(1, SCHEMA_VERSION + 1)}:
+        raise UnreadableRecords(
+            f"{path} has schema version {version}; accepted are 1 to {SCHEMA_VERSION}; install a newer "
+            "tabletop-interaction to read it"
+        )
+    if missing := [name for name in (*SMALL_COLUMNS, *picture_columns(view_names)) if name not in found.names]:
+        raise UnreadableRecords(
+            f"{path} has no column {missing[0]!r}, which meta.json asks for; restore meta.json from a copy, or move "
+            "the file to the folder it belongs to"
+        )
 
 
 def batch_from_interaction(interaction: Interaction, schema: pa.Schema) -> pa.RecordBatch:
