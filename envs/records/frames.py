@@ -27,7 +27,7 @@ _SEARCHED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Frame:
+class WholeRow:
     """A whole row of a journal.
 
     Attributes:
@@ -63,7 +63,7 @@ def frame_bytes(number: int, row: pa.RecordBatch) -> bytes:
     return header + _CHECK.pack(isal_zlib.crc32(header)) + content
 
 
-def read_frames(file: BinaryIO) -> Iterator[Frame | Gap]:
+def read_frames(file: BinaryIO) -> Iterator[WholeRow | Gap]:
     """All frames of a journal in order of their place, and the gaps between and after them."""
     start, size = 0, os.fstat(file.fileno()).st_size
     while start < size:
@@ -76,7 +76,7 @@ def read_frames(file: BinaryIO) -> Iterator[Frame | Gap]:
         start = following or size
 
 
-def read_frame(file: BinaryIO, start: int) -> Frame | None:
+def read_frame(file: BinaryIO, start: int) -> WholeRow | None:
     """The frame at a place; None where no whole one is."""
     if (header := _read_header(file, start)) is None:
         return None
@@ -88,7 +88,7 @@ def read_frame(file: BinaryIO, start: int) -> Frame | None:
     content = os.pread(file.fileno(), length, start + _HEADER_BYTES)
     if len(content) < length or isal_zlib.crc32(content) != crc:
         return None
-    return Frame(start, end, pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch(), number)
+    return WholeRow(start, end, pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch(), number)
 
 
 def places_of(mark: bytes, file: BinaryIO, start: int) -> Iterator[int]:

@@ -18,6 +18,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 1
 _BITS, _RGB, _DEFLATE, _FILTERED_ROWS, _NOT_INTERLACED = 8, 2, 0, 0, 0
 _FILTER_UP = 2
+# Length, kind and checksum of a chunk.
+_CHUNK_FRAME_BYTES = 12
 
 
 class PngPictures(Mapping[str, Picture]):
@@ -75,12 +77,25 @@ def decode_picture(png: bytes) -> Picture:
     """Inverse of `encode_picture`.
 
     Raises:
-        UnreadableRecords: the bytes are no PNG.
+        UnreadableRecords: the bytes are no PNG, or one of its checksums does not hold.
     """
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB) if png else None
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB) if _is_whole(png) else None
     if picture is None:
-        raise UnreadableRecords(f"a picture of {len(png)} bytes is no PNG; restore the shard from a copy")
+        raise UnreadableRecords(f"a picture of {len(png)} bytes is no PNG or damaged; restore the shard from a copy")
     return np.asarray(picture, np.uint8)
+
+
+def _is_whole(png: bytes) -> bool:
+    """Whether the checksum of every chunk holds; OpenCV decodes damaged pictures too."""
+    start, kind = len(_SIGNATURE), b""
+    while png.startswith(_SIGNATURE) and kind != b"IEND" and start + _CHUNK_FRAME_BYTES <= len(png):
+        (length,) = struct.unpack_from(">I", png, start)
+        end = start + _CHUNK_FRAME_BYTES + length
+        kind = png[start + 4 : start + 8]
+        if isal_zlib.crc32(png[start + 4 : end - 4]).to_bytes(4, "big") != png[end - 4 : end]:
+            return False
+        start = end
+    return kind == b"IEND"
 
 
 def _differences_from_above(picture: Picture) -> Bytes:

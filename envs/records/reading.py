@@ -177,9 +177,13 @@ def _open_shard(path: Path, view_names: Sequence[str] | None = None) -> _Shard:
     file = open_parquet(path)
     if view_names is not None:
         check_columns(file.schema, view_names, path)
+    sizes = file.group_sizes
     with damage_named(path):
-        ids = iter(file.read(["interaction_id"])["interaction_id"].to_pylist())
-    return _Shard(file, [list(islice(ids, size)) for size in file.group_sizes])
+        ids = file.read(["interaction_id"])["interaction_id"].to_pylist()
+        if len(ids) != sum(sizes):
+            raise ValueError(f"it has {len(ids)} of {sum(sizes)} ids")
+    rest = iter(ids)
+    return _Shard(file, [list(islice(rest, size)) for size in sizes])
 
 
 def _index_of(sources: Sequence[_Shard | _Journal]) -> Ints:

@@ -13,13 +13,13 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from tabletop_interaction.envs.records.frames import Frame, Gap, places_of
+from tabletop_interaction.envs.records.frames import WholeRow, Gap, places_of
 
 _MARK = b"\xff\xff\xff\xff"
 _PREFIX = struct.Struct("<4si")
 
 
-def read_unframed(file: BinaryIO, schema: pa.Schema) -> Iterator[Frame | Gap]:
+def read_unframed(file: BinaryIO, schema: pa.Schema) -> Iterator[WholeRow | Gap]:
     """All rows of a journal in order of their place, and the gaps between and after them.
 
     An incomplete last row counts as a gap that is not torn: a killed writer left it, or damage to a length.
@@ -40,7 +40,7 @@ def read_unframed(file: BinaryIO, schema: pa.Schema) -> Iterator[Frame | Gap]:
         start = following or size
 
 
-def read_unframed_row(file: BinaryIO, start: int, schema: pa.Schema) -> Frame | None:
+def read_unframed_row(file: BinaryIO, start: int, schema: pa.Schema) -> WholeRow | None:
     """The row at a place; None where no whole one is."""
     try:
         if (found := _message(file, start)) is None or found[0].type != "record batch":
@@ -50,7 +50,7 @@ def read_unframed_row(file: BinaryIO, start: int, schema: pa.Schema) -> Frame | 
         row.validate(full=True)
     except (pa.ArrowException, OSError):
         return None
-    return Frame(start, end, row) if row.num_rows == 1 else None
+    return WholeRow(start, end, row) if row.num_rows == 1 else None
 
 
 def _end_of_schema(file: BinaryIO) -> int | None:
