@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from tabletop_interaction.envs.records.frames import WholeRow, Gap, places_of
+from tabletop_interaction.envs.records.frames import Gap, WholeRow, places_of
 
 _MARK = b"\xff\xff\xff\xff"
 _PREFIX = struct.Struct("<4si")
