@@ -1,12 +1,15 @@
 """Films as MP4 or GIF, and the film of recorded interactions."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import InteractionTable
@@ -19,16 +22,43 @@ _MOST_INTERACTIONS = 60
 
 def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) -> Path:
     """Write a film as .mp4, or as .gif, which repeats for ever; frames are uint8 (H, W, 3), all of one size."""
-    options: dict[str, Any] = {"fps": frames_per_second, "macro_block_size": 2}
-    if path.suffix == ".gif":
-        options = {"duration": round(1000 / frames_per_second), "loop": 0}
+    write = _write_gif if path.suffix == ".gif" else _write_mp4
     with atomic_path(path) as temporary:
-        writer: Any = imageio.get_writer(temporary, **options)
-        # The writer's own context leaves ffmpeg running after an error.
-        with closing(writer):
-            for frame in frames:
-                writer.append_data(np.ascontiguousarray(frame))
+        write(temporary, (np.ascontiguousarray(frame) for frame in frames), frames_per_second)
     return path
+
+
+def _write_gif(path: Path, frames: Iterator[Picture], frames_per_second: float) -> None:
+    writer: Any = imageio.get_writer(path, duration=round(1000 / frames_per_second), loop=0)
+    with closing(writer):
+        for frame in frames:
+            writer.append_data(frame)
+
+
+def _write_mp4(path: Path, frames: Iterator[Picture], frames_per_second: float) -> None:
+    """Encode with ffmpeg. imageio's own writer does not ask ffmpeg whether it has written the film.
+
+    Raises:
+        OSError: ffmpeg could not write it.
+    """
+    first = next(frames)
+    height, width = first.shape[:2]
+    # The encoder takes even sizes only.
+    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {frames_per_second} -i -"
+    wanted = f"-an -vf scale={width + width % 2}:{height + height % 2} -vcodec libx264 -pix_fmt yuv420p -crf 25"
+    command = [get_ffmpeg_exe(), "-y", "-v", "error", *given.split(), *wanted.split(), str(path)]
+    # In a group of its own: Ctrl-C is for the command that writes the film.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0) as encoder:
+        try:
+            with suppress(BrokenPipeError):
+                for frame in chain([first], frames):
+                    encoder.stdin.write(frame.data)  # type: ignore[union-attr]
+            said = encoder.communicate()[1].decode(errors="replace")
+        except BaseException:
+            encoder.kill()
+            raise
+    if encoder.returncode:
+        raise OSError(f"ffmpeg: {said.strip().splitlines()[-1] if said.strip() else encoder.returncode}")
 
 
 def write_interaction_film(table: InteractionTable, numbers: Sequence[int], view: str, path: Path) -> Path:

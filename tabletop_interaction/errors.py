@@ -119,6 +119,10 @@ class DiskFull(TabletopError, OSError):
     """No space is left; what was written before is whole and stays readable."""
 
 
+class UnwritableFile(TabletopError, OSError):
+    """A file cannot be written, for another reason than a full disk; it is as before."""
+
+
 class ForeignFolder(TabletopError, ValueError):
     """A folder holds something else than what was to be written to it or read from it."""
 

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from filelock import FileLock, Timeout
 
-from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords
+from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords, UnwritableFile
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 
@@ -37,8 +37,8 @@ MARK = ".tabletop"
 _TEMPORARY, _LOCK, _SCRATCH = ".tmp-", ".lock", "tabletop-scratch-"
 _PENDING_MARK = f"{_TEMPORARY}{MARK}-"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What Rust, ffmpeg and torch say instead of raising an OSError with a number.
-_NO_SPACE_TEXTS = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
+# What Rust, ffmpeg and others say instead of raising an OSError with a number.
+_NO_SPACE_TEXTS = {text: number for number in _NO_SPACE for text in (os.strerror(number), f"os error {number})")}
 _LOCK_POLL_S = 0.02
 
 
@@ -164,13 +164,24 @@ def disk_full_named(path: AnyPath, kept: str = "nothing of it was written") -> I
     """Raise DiskFull in place of what any library raises when no space is left; `kept` says what holds after it.
 
     Another error of the system gets the path's name if it has none.
+
+    Raises:
+        DiskFull: no space is left.
+        UnwritableFile: a library could not write, without a number of the system's errors.
     """
     try:
         yield
     except Exception as error:
         typed = isinstance(error, TabletopError) and not isinstance(error, DiskFull)
         if typed or (reason := _no_space_reason(error, Path(path))) is None:
-            if isinstance(error, OSError) and error.errno and error.filename is None:
+            if typed or not isinstance(error, OSError):
+                raise
+            if not error.errno:
+                first_line = str(error).partition("\n")[0]
+                raise UnwritableFile(
+                    f"{path} cannot be written ({first_line}); check the disk and repeat the command"
+                ) from error
+            if error.filename is None:
                 error.filename = os.fspath(path)
             raise
         raise DiskFull(f"no space is left for {path} ({reason}); {kept}; free space and repeat the command") from error
@@ -209,6 +220,7 @@ def claim_folder(folder: AnyPath, maker: str) -> None:
     """
     folder = Path(folder)
     _refuse_file(folder)
+    _remove_abandoned(folder, _PENDING_MARK)
     found = _maker(folder)
     if found is None and _first_content(folder, hidden=True) is not None:
         found = "something else"
@@ -405,8 +417,9 @@ def _no_space_reason(error: Exception, path: Path) -> str | None:
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
             return os.strerror(cause.errno)
-        if any(text in str(cause) for text in _NO_SPACE_TEXTS):
-            return os.strerror(errno.ENOSPC)
+        for text, number in _NO_SPACE_TEXTS.items():
+            if text in str(cause):
+                return os.strerror(number)
         cause = cause.__cause__ or cause.__context__
     # Some libraries report a failed write without its reason.
     if isinstance(error, OSError | RuntimeError) and not getattr(error, "errno", None) and _is_full(path.parent):
