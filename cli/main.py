@@ -7,6 +7,7 @@ import ast
 import difflib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tabletop_interaction import __version__
 from tabletop_interaction.cli.refused import Refused
 from tabletop_interaction.cli.streams import (
     READER_GONE,
+    Stopped,
     discard,
     open_standard_streams,
     reader_has_gone,
@@ -77,9 +79,11 @@ def _run(arguments: list[str]) -> int:
         if isinstance(error, BrokenPipeError) and reader_has_gone():
             raise
         return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; check path and rights")
-    except KeyboardInterrupt:
-        print("stopped; everything that was finished is on disk", file=sys.stderr)
-        return _INTERRUPTED
+    except KeyboardInterrupt as stop:
+        # After SIGHUP there may be no terminal.
+        with suppress(OSError):
+            print("stopped; everything that was finished is on disk", file=sys.stderr)
+        return stop.status if isinstance(stop, Stopped) else _INTERRUPTED
     return 0
 
 

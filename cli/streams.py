@@ -1,4 +1,4 @@
-"""Standard streams that never end a command: closed ones, narrow encodings, readers that have gone, and SIGTERM."""
+"""Standard streams that never end a command: closed ones, narrow encodings, readers that have gone; and signals."""
 
 import io
 import os
@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
+_AGAIN_S = 0.05
 READER_GONE = 128 + signal.SIGPIPE
 """Exit status when the reader of the output has gone, as a shell reports it."""
 
@@ -50,18 +51,65 @@ def discard(*streams: TextIO) -> None:
             stream.flush()
 
 
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP asks the command to end.
+
+    Attributes:
+        status: exit status, as a shell reports the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.status = 128 + number
+
+
 @contextmanager
 def terminating_cleanly() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit in this block: worker processes end, and locks and semaphores are released."""
+    """Let SIGTERM and SIGHUP raise Stopped in this block: worker processes end, and locks and semaphores are released.
+
+    The first one counts; Ctrl-C may still interrupt what ends the command. SIGHUP stays ignored under nohup.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handled = [number for number, handler in before.items() if handler != signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    for number in handled:
+        signal.signal(number, end)
+    try:
+        with _raised_again():
+            yield
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+@contextmanager
+def _raised_again() -> Iterator[None]:
+    """Raise a KeyboardInterrupt again that a destructor or a callback of a library has swallowed."""
+    swallowed: list[BaseException] = []
+
+    def see(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            swallowed.append(unraisable.exc_value)
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+        else:
+            hook(unraisable)
+
+    def again(number: int, frame: FrameType | None) -> None:
+        raise swallowed.pop()
+
+    hook, before = sys.unraisablehook, signal.signal(signal.SIGALRM, again)
+    sys.unraisablehook = see
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = hook
+        signal.signal(signal.SIGALRM, before)

@@ -27,7 +27,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from filelock import FileLock, Timeout
 
-from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords, UnwritableFile
+from tabletop_interaction.errors import (
+    DiskFull,
+    FolderInUse,
+    ForeignFolder,
+    TabletopError,
+    UnreadableRecords,
+    UnwritableFile,
+)
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 

@@ -270,13 +270,16 @@ def update_lab_file(path: Path, sections: Mapping[str, Any]) -> None:
 
 
 def begin_lab_file(path: Path, sections: Mapping[str, Any]) -> None:
-    """Make a lab file; sections as in `update_lab_file`.
+    """Make a lab file; sections as in `update_lab_file`. One that holds the same stays as it is.
 
     Raises:
-        InvalidConfiguration: the file exists; nothing was written.
+        InvalidConfiguration: the file exists and holds something else; nothing was written.
     """
     with _locked(path):
         if path.exists():
+            # The same command was interrupted after it wrote the file.
+            if read_lab_file(path).plain == to_plain({"schema_version": SCHEMA_VERSION, **sections}):
+                return
             raise InvalidConfiguration(f"{path} is there already; edit it, or name another file with --lab")
         _write(path, sections)
 

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tabletop_interaction.cli.streams import READER_GONE, terminating_cleanly
+from tabletop_interaction.cli.streams import READER_GONE, Stopped, terminating_cleanly
 
 _MAIN = "import sys; from tabletop_interaction.cli.main import main; sys.exit(main(sys.argv[1:]))"
 # Opens a file first, as a library does, and writes to it through libc's standard output.
@@ -72,9 +73,30 @@ def test_a_character_that_the_output_lacks_is_escaped() -> None:
     assert (ended.returncode, ended.stdout) == (0, b"\\xb1 1\n")
 
 
-def test_sigterm_leaves_a_block_as_an_exception_does() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as ended, terminating_cleanly():
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert ended.value.code == 128 + signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) == before
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_a_block_as_an_exception_does(number: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as ended, terminating_cleanly():
+        os.kill(os.getpid(), number)
+    assert ended.value.status == 128 + number
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with terminating_cleanly():
+        os.kill(os.getpid(), signal.SIGHUP)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_during_a_destructor_is_not_lost() -> None:
+    class Owner:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def drop_and_wait() -> None:
+        Owner()
+        time.sleep(10)
+
+    with pytest.raises(Stopped), terminating_cleanly():
+        drop_and_wait()

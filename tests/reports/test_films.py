@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.arrays import Picture
+from tabletop_interaction.errors import UnwritableFile
 from tabletop_interaction.reports.films import write_film
 
 
@@ -39,3 +40,10 @@ def test_a_film_whose_frames_fail_leaves_the_old_file(name: str, tmp_path: Path)
         write_film(path, failing(), 4)
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_an_encoder_that_fails_is_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tabletop_interaction.reports.films.get_ffmpeg_exe", lambda: "false")
+    with pytest.raises(UnwritableFile, match=r"film\.mp4 cannot be written \(ffmpeg: 1\)"):
+        write_film(tmp_path / "film.mp4", (frame(level) for level in (20, 120)), 4)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,72 @@
+"""SIGTERM, Ctrl-C and SIGHUP end a command within seconds and in one line; the same command then succeeds."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attack import Attack, Ended, Outcome, outcome_of
+from small_commands import COMMANDS, Workplace, differences
+
+pytestmark = pytest.mark.usefixtures("small_sets")
+
+_STATUS = {128 + number: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+_SAID = "stopped; everything that was finished is on disk"
+_END_S = 10.0
+_SECONDS = 3.0
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", list(COMMANDS) if metafunc.config.getoption("--all-faults") else ["show"])
+
+
+def test_a_signal_ends_a_command_in_one_line(
+    name: str, workplace: Workplace, attack: Callable[[str], Attack], samples: Callable[..., Any]
+) -> None:
+    workplace.begin(name)
+    start = time.monotonic()
+    assert workplace.run(name).code == 0
+    seconds, wanted = min(time.monotonic() - start, _SECONDS), workplace.content()
+    times = random.Random(name)
+    with attack(f"signal: {name}") as one:
+        for number in samples([*_STATUS.values()] * 5, short=3):
+            after = times.uniform(0, seconds)
+            workplace.begin(name)
+            start = time.monotonic()
+            ended = workplace.run(name, lambda number=number, after=after: _send_later(number, after))
+            wrong = _faults(ended, time.monotonic() - start - after) + workplace.left_behind()
+            again = workplace.run(name)
+            wrong += differences(workplace.content(), wanted)
+            outcome = outcome_of(again, lambda _, wrong=wrong: not wrong)
+            outcome = Outcome.WRONG if outcome == Outcome.CLEAR else outcome
+            detail = f"exit {ended.code}: {ended.err}; then {again.code}: {again.err}\n" + "\n".join(wrong)
+            one.note(outcome, f"{name}, signal {number} after {after:.2f} s", detail)
+
+
+def _send_later(number: int, after: float) -> None:
+    """Send a signal as `kill` does, or a terminal, to the whole group of processes."""
+
+    def send() -> None:
+        time.sleep(after)
+        if number == signal.SIGTERM:
+            os.kill(os.getpid(), number)
+        else:
+            os.killpg(0, number)
+
+    threading.Thread(target=send, daemon=True).start()
+
+
+def _faults(ended: Ended, seconds: float) -> list[str]:
+    found = []
+    if ended.code and (ended.code not in _STATUS or ended.err.strip() != _SAID):
+        found.append(f"exit {ended.code}, {ended.err[-2000:]!r}")
+    if ended.left:
+        found.append("processes stayed alive")
+    if seconds > _END_S:
+        found.append(f"ended after {seconds:.0f} s")
+    return found
