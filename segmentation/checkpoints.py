@@ -1,11 +1,17 @@
 """Networks and states of trainings on disk.
 
 A checkpoint is two files: weights in `NAME.safetensors`, and beside it `NAME.json` with `schema_version`, `kind` (not
-for segmentation networks), `network` (the fields of its configuration) and `metadata` (seed, steps, data, figures). A
-state is what a training needs to resume, in one file of torch. Loading runs no code.
+for segmentation networks), `network` (the fields of its configuration), `metadata` (seed, steps, data, figures),
+`weights` (checksum of the weights' file) and a seal (`seals`). A state is what a training needs to resume, in one file
+of torch that ends with its checksum. Loading runs no code and finds every flipped bit. Files of earlier versions have
+no checksums and are read without them.
+
+A kill between the two files of a checkpoint leaves the new description with the old weights: until its weights are
+written, a description also holds the `previous` one, which is the one that counts then.
 """
 
-import json
+import hashlib
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,12 +24,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tabletop_interaction.errors import CheckpointError, DamagedState
-from tabletop_interaction.files import atomic_path, plain, write_json
+from tabletop_interaction.errors import CheckpointError, DamagedState, UnreadableRecords
+from tabletop_interaction.files import atomic_path, checksum, plain
+from tabletop_interaction.seals import check_run_id, read_sealed, write_sealed
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 
 SCHEMA_VERSION = 1
+
+# A state ends as a zip file without a comment, or with its checksum as the comment.
+_ZIP_END, _ZIP_END_BYTES, _CHECKSUM_BYTES = b"PK\x05\x06", 22, 32
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -57,15 +67,15 @@ def save_checkpoint(
     half: bool = False,
     metadata: Mapping[str, Any] | None = None,
     kind: NetworkKind[Any] = SEGMENTATION,
+    run: str | None = None,
 ) -> None:
-    """Write a network that has a `config`; each file is whole or as before, even after a kill.
-
-    The description is written first, so that weights always have one.
+    """Write a network that has a `config`; a kill at any moment leaves the old network or the new one.
 
     Args:
         path: ends in `.safetensors`; its folder is made if need be.
         half: write weights as float16, half the size; BatchNorm's running statistics stay float32.
         metadata: anything that JSON can hold.
+        run: id of the run that makes it.
 
     Raises:
         CheckpointError: the path ends otherwise, or the metadata is not JSON; nothing was written.
@@ -85,7 +95,11 @@ def save_checkpoint(
     }
     with atomic_path(weights) as temporary:
         save_file(tensors, temporary)
-        write_json(description, content)
+        content["weights"] = checksum(temporary)
+        previous = _previous(weights, description)
+        write_sealed(description, {**content, **previous}, run)
+    if previous:
+        write_sealed(description, content, run)
 
 
 def load_checkpoint(path: str | Path) -> DeepMask:
@@ -100,7 +114,8 @@ def load_network(path: str | Path, kind: NetworkKind[NetworkT]) -> NetworkT:
         CheckpointError: says which file is missing or damaged, or which of its entries do not fit or are not finite.
     """
     weights, _ = _pair(path)
-    config = _network_config(path, kind)
+    description = _description(path, kind)
+    config = _network_config(path, description, kind)
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError) as error:
@@ -116,28 +131,61 @@ def load_network(path: str | Path, kind: NetworkKind[NetworkT]) -> NetworkT:
 
 
 def checkpoint_metadata(path: str | Path, kind: NetworkKind[Any] = SEGMENTATION) -> dict[str, Any]:
-    """Return the metadata of a checkpoint without reading its weights; errors as of `load_network`."""
+    """Return the metadata of a checkpoint without loading its weights; errors as of `load_network`."""
     return dict(_description(path, kind)["metadata"])
 
 
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
+def is_checkpoint_of(path: str | Path, run: str | None, kind: NetworkKind[Any] = SEGMENTATION) -> bool:
+    """Return whether a checkpoint is there and whole.
+
+    Raises:
+        ForeignFolder: another run has made it.
+    """
+    try:
+        found = _description(path, kind).get("run")
+    except CheckpointError:
+        return False
+    check_run_id(found, run, path)
+    return True
+
+
+def save_state(path: Path, state: Mapping[str, Any], run: str | None = None) -> None:
     """Write tensors and plain values; the file is whole or as before, even after a kill. Raises DiskFull."""
     with atomic_path(path) as temporary:
-        torch.save(dict(state), temporary)
+        torch.save({**state, **({} if run is None else {"run": run})}, temporary)
+        with open(temporary, "r+b") as file:
+            # The length of the zip file's comment, and the comment.
+            file.seek(-2, io.SEEK_END)
+            file.write(_CHECKSUM_BYTES.to_bytes(2, "little"))
+            file.seek(0)
+            found = hashlib.file_digest(file, _digest).hexdigest()
+            file.write(found.encode())
 
 
-def load_state(path: Path) -> dict[str, Any] | None:
+def load_state(path: Path, run: str | None = None) -> dict[str, Any] | None:
     """Read what `save_state` wrote, onto the CPU from any device; None if there is no file.
 
     Raises:
         DamagedState: the file is damaged.
+        ForeignFolder: another run has written it.
     """
     if not path.exists():
         return None
+    content = path.read_bytes()
+    if content[-_ZIP_END_BYTES:][:4] != _ZIP_END:
+        whole, found = memoryview(content)[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
+        if _digest(whole).hexdigest().encode() != found:
+            raise DamagedState(f"{path} is damaged (its checksum differs)")
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
+        state = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # torch has no class of its own for this error.
-        raise DamagedState(f"{path} is damaged ({error})") from error
+        raise DamagedState(f"{path} is damaged ({shorten(str(error), 200)})") from error
+    check_run_id(state.pop("run", None), run, path)
+    return state
+
+
+def _digest(content: bytes | memoryview = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(content, digest_size=_CHECKSUM_BYTES // 2)
 
 
 def _pair(path: str | Path) -> tuple[Path, Path]:
@@ -147,17 +195,48 @@ def _pair(path: str | Path) -> tuple[Path, Path]:
     return weights, weights.with_suffix(".json")
 
 
+def _previous(weights: Path, description: Path) -> dict[str, Any]:
+    """What a new description says about the weights that are still there: the entry `previous`, or nothing."""
+    try:
+        described = _matching(weights, description)
+    except (UnreadableRecords, OSError):
+        return {}
+    return {"previous": {"weights": checksum(weights), **described}} if described else {}
+
+
+def _matching(weights: Path, description: Path) -> dict[str, Any]:
+    """The description of the weights that are there, with the id of their run; empty where neither fits.
+
+    Raises:
+        UnreadableRecords: the description is damaged.
+    """
+    content, run = read_sealed(description)
+    previous = content.pop("previous", None)
+    content |= {} if run is None else {"run": run}
+    if "weights" not in content:
+        return content
+    found = checksum(weights)
+    fitting = [one for one in (content, previous) if isinstance(one, dict) and one.get("weights") == found]
+    return fitting[0] if fitting else {}
+
+
 def _description(path: str | Path, kind: NetworkKind[Any]) -> dict[str, Any]:
+    """The description of the weights that are there, whose checksum fits."""
     weights, description = _pair(path)
     for file in (weights, description):
         if not file.is_file():
             raise CheckpointError(f"there is no {file}; {kind.how_to_train}")
     try:
-        content = json.loads(description.read_text(encoding="utf-8"))
-        version = content["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{description} is no description of a checkpoint ({error!r})") from error
-    if version != SCHEMA_VERSION:
+        # A run may replace the checkpoint meanwhile.
+        content = _matching(weights, description) or _matching(weights, description)
+    except UnreadableRecords as error:
+        raise CheckpointError(f"{error}, or {kind.how_to_train}") from error
+    if not content:
+        raise CheckpointError(
+            f"{weights} is damaged, or {description} belongs to other weights (the checksum differs); copy both again "
+            f"or {kind.how_to_train}"
+        )
+    if (version := content.get("schema_version")) != SCHEMA_VERSION:
         raise CheckpointError(
             f"{description} has schema version {version} and this release reads {SCHEMA_VERSION}; "
             "load it with the release that wrote it"
@@ -168,11 +247,11 @@ def _description(path: str | Path, kind: NetworkKind[Any]) -> dict[str, Any]:
     for name in ("network", "metadata"):
         if not isinstance(content.get(name), dict):
             raise CheckpointError(f"{name} in {description} is {content.get(name)!r}; it must be a JSON object")
-    return dict(content)
+    return content
 
 
-def _network_config(path: str | Path, kind: NetworkKind[Any]) -> Any:
-    given = _description(path, kind)["network"]
+def _network_config(path: str | Path, description: Mapping[str, Any], kind: NetworkKind[Any]) -> Any:
+    given = description["network"]
     known = {field.name for field in fields(kind.config)}
     if unknown := sorted(given.keys() - known):
         raise CheckpointError(f"{path} describes a network with {unknown}; known are {sorted(known)}")

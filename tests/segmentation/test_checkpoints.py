@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,15 +13,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tabletop_interaction.errors import CheckpointError, DamagedState, DiskFull
+from tabletop_interaction.errors import CheckpointError, DamagedState, DiskFull, ForeignFolder
+from tabletop_interaction.files import checksum
 from tabletop_interaction.segmentation.checkpoints import (
     checkpoint_metadata,
+    is_checkpoint_of,
     load_checkpoint,
     load_state,
     save_checkpoint,
     save_state,
 )
-from tabletop_interaction.segmentation.config import NetworkConfig
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 
 
@@ -35,6 +38,15 @@ def saved(tmp_path: Path) -> Path:
     path = tmp_path / "made" / "model.safetensors"
     save_checkpoint(network(), path, metadata={"seed": 3, "steps": 400})
     return path
+
+
+@pytest.fixture
+def without_checksums(saved: Path) -> Path:
+    """As an earlier version saved it."""
+    description = saved.with_suffix(".json")
+    content = json.loads(description.read_text())
+    description.write_text(json.dumps({name: content[name] for name in ("schema_version", "network", "metadata")}))
+    return saved
 
 
 def test_a_saved_network_loads_in_evaluation_mode(saved: Path) -> None:
@@ -71,7 +83,8 @@ def test_missing_files_are_named(tmp_path: Path, saved: Path) -> None:
         load_checkpoint(saved)
 
 
-def test_weights_that_do_not_fit_are_named(saved: Path) -> None:
+def test_weights_that_do_not_fit_are_named(without_checksums: Path) -> None:
+    saved = without_checksums
     tensors = load_file(saved)
     tensors["surplus"] = tensors.pop("score_end.bias")
     tensors["score_end.weight"] = torch.zeros(2, 2)
@@ -103,7 +116,8 @@ def test_weights_that_do_not_fit_are_named(saved: Path) -> None:
         ({"metadata": None}, "metadata in .* is None"),
     ],
 )
-def test_invalid_descriptions_are_named(saved: Path, change: dict[str, object], message: str) -> None:
+def test_invalid_descriptions_are_named(without_checksums: Path, change: dict[str, object], message: str) -> None:
+    saved = without_checksums
     description = saved.with_suffix(".json")
     description.write_text(json.dumps(json.loads(description.read_text()) | change))
     with pytest.raises(CheckpointError, match=message):
@@ -118,7 +132,8 @@ def test_damaged_descriptions_are_named(saved: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_named(saved: Path, value: float) -> None:
+def test_weights_that_are_not_finite_are_named(without_checksums: Path, value: float) -> None:
+    saved = without_checksums
     # Such a network scores nothing anywhere, which reads like a picture without objects.
     tensors = load_file(saved)
     tensors["score_end.bias"][0] = value
@@ -127,23 +142,61 @@ def test_weights_that_are_not_finite_are_named(saved: Path, value: float) -> Non
         load_checkpoint(saved)
 
 
-def test_a_kill_between_the_files_leaves_no_weights_without_description(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@cache
+def other_network() -> DeepMask:
+    torch.manual_seed(1)
+    return DeepMask(NetworkConfig("refining", end_channels=2, code_channels=8, refining_channels=2))
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("count", range(1, 5))
+def test_a_kill_leaves_the_old_network_or_the_new_one(
+    saved: Path, killed_at: Callable[[str, int, Callable[[], object]], bool], count: int
 ) -> None:
-    replaced: list[str] = []
+    # Made here: a forked child must not compute.
+    network_after = other_network()
+    was_killed = killed_at(
+        "pathlib.Path.replace", count, lambda: save_checkpoint(network_after, saved, metadata={"seed": 4})
+    )
+    assert was_killed is (count <= 3)
+    is_new = count >= 2
+    expected = network_after if is_new else network()
+    assert checkpoint_metadata(saved) == ({"seed": 4} if is_new else {"seed": 3, "steps": 400})
+    loaded = load_checkpoint(saved).state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in expected.state_dict().items())
+    # A later save starts from what the kill left.
+    save_checkpoint(network(), saved)
+    assert load_checkpoint(saved).config == network().config
+    assert "previous" not in json.loads(saved.with_suffix(".json").read_text())
 
-    def killed_after_one(_: Path, target: Path) -> None:
-        if replaced:
-            raise KeyboardInterrupt
-        replaced.append(target.name)
 
-    monkeypatch.setattr(Path, "replace", killed_after_one)
-    with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(network(), tmp_path / "model.safetensors")
-    assert replaced == ["model.json"]
+@pytest.mark.usefixtures("one_thread")
+def test_a_kill_leaves_the_old_network_of_an_earlier_version(
+    without_checksums: Path, killed_at: Callable[[str, int, Callable[[], object]], bool]
+) -> None:
+    network_after = other_network()
+    assert killed_at("pathlib.Path.replace", 1, lambda: save_checkpoint(network_after, without_checksums))
+    assert load_checkpoint(without_checksums).config == network().config
 
 
-def test_damaged_weights_are_named(saved: Path) -> None:
+def test_a_checkpoint_of_another_run_is_refused(saved: Path) -> None:
+    assert is_checkpoint_of(saved, None)
+    with pytest.raises(ForeignFolder, match=r"model\.safetensors belongs to a run without an id, .* to run abc;"):
+        is_checkpoint_of(saved, "abc")
+    save_checkpoint(network(), saved, run="abc")
+    assert is_checkpoint_of(saved, "abc")
+    saved.write_bytes(saved.read_bytes()[:-1])
+    assert not is_checkpoint_of(saved, "abc")
+
+
+def test_the_shipped_network_has_checksums() -> None:
+    content = json.loads(DEFAULT_CHECKPOINT.with_suffix(".json").read_text())
+    assert content["weights"] == checksum(DEFAULT_CHECKPOINT)
+    assert checkpoint_metadata(DEFAULT_CHECKPOINT)["interactions"] == 5000
+
+
+def test_damaged_weights_are_named(without_checksums: Path) -> None:
+    saved = without_checksums
     saved.write_bytes(saved.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(saved)
@@ -195,7 +248,7 @@ def test_a_state_replaces_the_one_before(tmp_path):
 def test_states_are_loaded_on_the_cpu(tmp_path, monkeypatch):
     asked = {}
     monkeypatch.setattr(torch, "load", lambda path, **options: asked.update(options) or {})
-    (tmp_path / "state.pt").touch()
+    save_state(tmp_path / "state.pt", {})
     load_state(tmp_path / "state.pt")
     assert asked == {"map_location": "cpu", "weights_only": True}
 
@@ -204,3 +257,24 @@ def test_a_damaged_state_is_named(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"torn")
     with pytest.raises(DamagedState, match=r"state\.pt is damaged"):
         load_state(tmp_path / "state.pt")
+
+
+def test_every_flipped_bit_of_a_state_is_found(tmp_path):
+    path = tmp_path / "state.pt"
+    save_state(path, {"step": 1, "weights": torch.arange(3)}, "abc")
+    whole = path.read_bytes()
+    for bit in range(0, 8 * len(whole), 61):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedState):
+            load_state(path, "abc")
+
+
+def test_a_state_of_another_run_is_refused_and_one_of_an_earlier_version_is_read(tmp_path):
+    path = tmp_path / "state.pt"
+    save_state(path, {"step": 1}, "abc")
+    with pytest.raises(ForeignFolder, match=r"state\.pt belongs to run abc, and its folder to run def;"):
+        load_state(path, "def")
+    torch.save({"step": 1}, path)
+    assert load_state(path) == {"step": 1}
