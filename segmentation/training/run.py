@@ -1,12 +1,13 @@
 """A training run on disk, for any network: it can be stopped at any time and resumes to the same result.
 
 ```
-training.json       the request: configuration and fingerprint of the examples; written first, it claims the folder
+training.json       the request: configuration, fingerprint of the examples and id; written first, it claims the folder
 state.pt            network, optimiser and step; replaced every few steps
 tensorboard/        losses, rates and pictures
 model.safetensors   the network, with model.json beside it; a finished run has both
 ```
-The batch of step k depends on the seed and k only, so the state needs no random streams.
+The batch of step k depends on the seed and k only, so the state needs no random streams. State and network carry the
+run's id (`seals`). A network that is missing or damaged is made again from the state.
 """
 
 import math
@@ -26,10 +27,18 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from tabletop_interaction.errors import DamagedState, ForeignFolder, TrainingError
-from tabletop_interaction.files import check_request, disk_full_named, lock_file, write_json
+from tabletop_interaction.files import disk_full_named, lock_file
+from tabletop_interaction.seals import (
+    check_sealed_request,
+    new_run_id,
+    run_id_of,
+    warn_without_id,
+    write_sealed,
+)
 from tabletop_interaction.segmentation.checkpoints import (
     SEGMENTATION,
     NetworkKind,
+    is_checkpoint_of,
     load_state,
     save_checkpoint,
     save_state,
@@ -51,7 +60,7 @@ from tabletop_interaction.segmentation.training.trainer import (
 )
 
 _SCHEMA_VERSION = 1
-_REQUEST, _STATE, _MODEL, _DESCRIPTION = "training.json", "state.pt", "model.safetensors", "model.json"
+_REQUEST, _STATE, _MODEL = "training.json", "state.pt", "model.safetensors"
 _REFRESH_BATCHES = 10
 _PROBED_STEPS = 12
 _PROBE_WARM_UP = 3
@@ -89,13 +98,15 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
 
         Raises:
             TrainingError: the state is damaged, or the training diverges.
-            ForeignFolder: the folder holds something else, or a run with other examples or another configuration.
+            ForeignFolder: the folder holds something else, a run with other examples or another configuration, or a
+                file of another run.
+            UnreadableRecords: training.json is damaged.
             FolderInUse: another process trains in the folder.
             DiskFull: no space is left.
         """
         # A lock is a file, too: foreign folders and finished runs get none.
         check_run_folder(out, self.trainer.config, self.fingerprint, any_steps=False)
-        if is_finished(out):
+        if is_finished(out, self.kind):
             return out / _MODEL
         with lock_file(out / ".lock", blocking=False):
             return self._complete(out, options, callback)
@@ -103,15 +114,17 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
     def _complete(self, out: Path, options: RunOptions, callback: StepCallback[ReportT] | None) -> Path:
         config, model = self.trainer.config, out / _MODEL
         is_new = check_run_folder(out, config, self.fingerprint, any_steps=False) is None
-        if is_finished(out):
+        if is_finished(out, self.kind):
             return model
         if is_new:
             autocast = fast_autocast_dtype(torch.device(options.device))
             name = None if autocast is None else str(autocast).removeprefix("torch.")
             began_on = {"device": options.device, "autocast": name}
-            write_json(out / _REQUEST, {**_request(config, self.fingerprint), "began_on": began_on})
+            write_sealed(out / _REQUEST, {**_request(config, self.fingerprint), "began_on": began_on}, new_run_id())
+        if (run := run_id_of(out / _REQUEST)) is None:
+            warn_without_id(out)
         with disk_full_named(out, kept="the run resumes from its last state"):
-            seconds = self._steps(out, options, callback)
+            seconds = self._steps(out, run, options, callback)
         metadata = {
             "data": options.data,
             **self.finish(),
@@ -119,13 +132,15 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
             "training": config,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
-        save_checkpoint(self.trainer.network, model, half=options.half, metadata=metadata, kind=self.kind)
+        save_checkpoint(self.trainer.network, model, half=options.half, metadata=metadata, kind=self.kind, run=run)
         return model
 
-    def _steps(self, out: Path, options: RunOptions, callback: StepCallback[ReportT] | None) -> float:
+    def _steps(
+        self, out: Path, run: str | None, options: RunOptions, callback: StepCallback[ReportT] | None
+    ) -> float:
         """Make the missing steps; returns CPU seconds of the whole run."""
         trainer, config = self.trainer, self.trainer.config
-        earlier = _restore(out / _STATE, trainer) - time.process_time()
+        earlier = _restore(out / _STATE, run, trainer) - time.process_time()
         first = trainer.step_number
         with SummaryWriter(str(out / "tensorboard"), purge_step=first) as board, until_interrupted() as interrupted:
             for batch in batches(self.sampler, config.seed, range(first, config.steps), config.batch_size):
@@ -136,7 +151,7 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
                     callback(done, config.steps, report)
                 if interrupted.is_set() or done % options.checkpoint_every == 0 or done == config.steps:
                     seconds = earlier + time.process_time()
-                    save_state(out / _STATE, {"trainer": trainer.state_dict(), "cpu_seconds": seconds})
+                    save_state(out / _STATE, {"trainer": trainer.state_dict(), "cpu_seconds": seconds}, run)
                     if interrupted.is_set():
                         raise KeyboardInterrupt
                     self.show(board)
@@ -193,9 +208,14 @@ def train(
     return TrainingRun(trainer, sampler, fingerprint, SEGMENTATION, show, finish).complete(out, options, callback)
 
 
-def is_finished(out: Path) -> bool:
-    """Return whether the run of a folder is complete; a kill may leave the weights without their description."""
-    return all((out / name).is_file() for name in (_MODEL, _DESCRIPTION))
+def is_finished(out: Path, kind: NetworkKind[Any] = SEGMENTATION) -> bool:
+    """Return whether the run of a folder has made its network, and both its files are whole.
+
+    Raises:
+        ForeignFolder: the network is of another run.
+        UnreadableRecords: training.json is damaged.
+    """
+    return is_checkpoint_of(out / _MODEL, run_id_of(out / _REQUEST), kind)
 
 
 def check_minutes(minutes: float | None) -> None:
@@ -211,9 +231,10 @@ def check_run_folder(out: Path, config: OptimiserConfig, fingerprint: str | None
 
     Raises:
         ForeignFolder: it holds something else or another run.
+        UnreadableRecords: training.json is damaged.
     """
     ignoring = [name for name, skip in (("examples", fingerprint is None), ("config.steps", any_steps)) if skip]
-    begun = check_request(out / _REQUEST, _request(config, fingerprint), "a training", ignoring)
+    begun = check_sealed_request(out / _REQUEST, _request(config, fingerprint), "a training", ignoring)
     try:
         return None if begun is None else int(begun["config"]["steps"])
     except (KeyError, TypeError, ValueError) as error:
@@ -273,18 +294,22 @@ def _request(config: OptimiserConfig, fingerprint: str | None) -> dict[str, Any]
     return {"schema_version": _SCHEMA_VERSION, "examples": fingerprint, "config": config}
 
 
-def _restore(path: Path, trainer: NetworkTrainer[Any, Any, Any]) -> float:
+def _restore(path: Path, run: str | None, trainer: NetworkTrainer[Any, Any, Any]) -> float:
     """Resume a trainer, on any device, from a state, if there is one; returns CPU seconds until then."""
     try:
-        state = load_state(path)
+        state = load_state(path, run)
         if state is None:
             return 0.0
+        if state["trainer"]["step_number"] > trainer.config.steps:
+            raise ForeignFolder(f"{path} has more than the {trainer.config.steps} steps of this run; remove it")
         trainer.load_state_dict(state["trainer"])
         return float(state["cpu_seconds"])
+    except ForeignFolder:
+        raise
     except DamagedState as error:
-        raise TrainingError(f"{error}; remove {path.parent} and train again") from error
+        raise TrainingError(f"{error}; remove it, and the run trains again from its beginning") from error
     except Exception as error:  # torch has no class of its own for the state of another network.
-        raise TrainingError(f"{path} is damaged ({error}); remove {path.parent} and train again") from error
+        raise TrainingError(f"{path} is damaged ({error!r}); remove it, and the run trains again from its beginning") from error
 
 
 def _draw_crops(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:
