@@ -14,6 +14,7 @@ Shrunk pictures and the interactions that moved something are kept beside the re
 inverse-176x216/judged.jsonl   a line for each interaction that held something: its id, and whether something moved
 inverse-176x216/pictures/      see segmentation.training.pictures
 ```
+Both carry the id of the run that recorded the interactions (`seals`). Lost pictures are made again.
 """
 
 import os
@@ -29,10 +30,12 @@ from tabletop_interaction.agents.labelling.examples import picture_key
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs import View
 from tabletop_interaction.envs.judges import differing_regions
+from tabletop_interaction.envs.records.folder import record_run_id
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction, picture_columns
-from tabletop_interaction.errors import NoExamples
-from tabletop_interaction.files import keep_json_lines, lock_file, read_json_lines
+from tabletop_interaction.errors import NoExamples, UnreadableRecords
+from tabletop_interaction.files import lock_file
+from tabletop_interaction.seals import keep_sealed_lines, read_sealed_lines
 from tabletop_interaction.segmentation.training.pictures import PictureStore, add_pictures, open_pictures
 
 FEWEST_MOVES = 8
@@ -92,7 +95,8 @@ def inverse_examples(
         progress: called with the number of judged interactions and the number of all that held something.
 
     Raises:
-        UnreadableRecords, ForeignFolder: as `open_interactions`.
+        UnreadableRecords, ForeignFolder: as `open_interactions`, or what is kept beside the records is damaged or of
+            another run.
         NoExamples: too few interactions moved something.
         InvalidPictureStore: the folder of shrunk pictures holds something else.
     """
@@ -103,7 +107,7 @@ def inverse_examples(
     moves = [row for row in held if row.interaction_id in moved]
     _check_enough(folder, len(moves), "moved something")
     examples = tuple(one for episode in _by_episode(moves) for one in _examples_of(episode, size, span))
-    return InverseExamples(examples, open_pictures(place / "pictures"))
+    return InverseExamples(examples, open_pictures(place / "pictures", record_run_id(Path(folder))))
 
 
 def split_by_scene(
@@ -146,19 +150,32 @@ def _judged(
     """Return ids of the interactions that moved something; their pictures are in the store."""
     place.mkdir(parents=True, exist_ok=True)
     with lock_file(place / ".lock"):
-        lines = place / "judged.jsonl"
-        known = {line["interaction_id"]: bool(line["moved"]) for line in read_json_lines(lines)}
+        lines, run = place / "judged.jsonl", record_run_id(Path(folder))
+        known = _known(lines, run)
+        store = open_pictures(place / "pictures", run)
+        for row in held:
+            keys = {picture_key(row, row.views[0].name, moment) for moment in ("before", "after")}
+            if known.get(row.interaction_id) and not keys <= store.keys():
+                del known[row.interaction_id]
         missing = iter([row.interaction_id for row in held if row.interaction_id not in known])
         table: InteractionTable | None = None
         while chunk := set(islice(missing, _CHUNK)):
             table = table or open_interactions(folder, picture_columns([held[0].views[0].name]))
             found: dict[str, bool] = {}
             # Pictures first: judged interactions have them, even after a kill between the two.
-            add_pictures(place / "pictures", _pictures(table, chunk, size, found))
+            add_pictures(place / "pictures", _pictures(table, chunk, size, found), run)
             known |= found
-            keep_json_lines(lines, [{"interaction_id": id_, "moved": moved} for id_, moved in known.items()])
+            keep_sealed_lines(lines, [{"interaction_id": id_, "moved": moved} for id_, moved in known.items()], run)
             progress(len(known), len(held))
     return {id_ for id_, moved in known.items() if moved}
+
+
+def _known(lines: Path, run: str | None) -> dict[str, bool]:
+    """Return verdicts by id from disk."""
+    try:
+        return {line["interaction_id"]: bool(line["moved"]) for line in read_sealed_lines(lines, run)}
+    except (UnreadableRecords, KeyError) as error:
+        raise UnreadableRecords(f"{lines} is damaged ({error}); remove it, it will be made again") from error
 
 
 def _pictures(

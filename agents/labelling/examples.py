@@ -15,6 +15,7 @@ from tabletop_interaction.agents.labelling.carried import carry_masks
 from tabletop_interaction.agents.labelling.frame_labels import PairLabel
 from tabletop_interaction.agents.labelling.label_table import label_folder
 from tabletop_interaction.arrays import Picture
+from tabletop_interaction.envs.records.folder import record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
@@ -36,6 +37,7 @@ class ExampleBuilder:
         pictures: folder of the decoded pictures, 0.45 MB each.
         carry: use a mask in every picture in which its object still stands (`carry_masks`); the paper does not. This
             decodes every picture.
+        run: id of the run that recorded the interactions.
 
     Attributes:
         labelled: the examples as they were labelled.
@@ -43,7 +45,7 @@ class ExampleBuilder:
         store: the decoded pictures.
     """
 
-    def __init__(self, records: Path, pictures: Path, *, carry: bool) -> None:
+    def __init__(self, records: Path, pictures: Path, *, carry: bool, run: str | None = None) -> None:
         self._records = records
         self._pictures = pictures
         self._carry = carry
@@ -52,7 +54,8 @@ class ExampleBuilder:
         self._carried: dict[str, list[Example]] = {}
         self.labelled: list[Example] = []
         self.background: list[Example] = []
-        self.store = open_pictures(pictures)
+        self._run = run
+        self.store = open_pictures(pictures, run)
 
     def add(self, labels: Mapping[str, Sequence[PairLabel]], progress: Progress | None = None) -> None:
         """Add interactions whose rows are on disk.
@@ -74,7 +77,7 @@ class ExampleBuilder:
                 missing[id_] = new
                 known |= new.keys()
         if missing:
-            self.store = add_pictures(self._pictures, self._decoded(missing, progress))
+            self.store = add_pictures(self._pictures, self._decoded(missing, progress), self._run)
 
     def objects(self) -> list[Example]:
         """The examples with an object, by episode and view; carried to other pictures if so configured."""
@@ -150,7 +153,7 @@ def recorded_examples(
         carried: as `carry` of `ExampleBuilder`.
 
     Raises:
-        UnreadableRecords, ForeignFolder: as `label_folder`.
+        UnreadableRecords, ForeignFolder: as `label_folder`, or the pictures are of another run.
         InvalidPictureStore: the folder of the pictures holds something else.
     """
     on_progress = progress or (lambda what, done, total: None)
@@ -162,7 +165,8 @@ def recorded_examples(
     for label in [*objects, *spread(background, len(objects))]:
         if label.interaction_id in chosen:
             chosen[label.interaction_id].append(label)
-    builder = ExampleBuilder(Path(folder), Path(folder) / "pictures", carry=carried)
+    run = record_run_id(Path(folder))
+    builder = ExampleBuilder(Path(folder), Path(folder) / "pictures", carry=carried, run=run)
     builder.add(chosen, progress)
     examples = [*builder.background, *builder.objects()] if carried else builder.labelled
     return ExampleSet(tuple(examples), builder.store)

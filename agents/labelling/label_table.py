@@ -9,6 +9,7 @@ file; the file's metadata has the id of the run that recorded the interactions, 
 (`record_run_id`). Files of earlier versions have no checksum in their name and no id.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -23,11 +24,12 @@ from tabletop_interaction.agents.labelling.frame_labels import LABELLER, PairLab
 from tabletop_interaction.envs.records.folder import record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.errors import UnreadableRecords
-from tabletop_interaction.files import atomic_path, checksum, lock_file
+from tabletop_interaction.files import checksum, lock_file, write_file
 from tabletop_interaction.seals import check_run_id
 from tabletop_interaction.segmentation.rle import Rle
 
 _PER_FILE = 128
+_RUN, _CHECKSUM_DIGITS = b"run", 32
 _SAME_NAMES = ("interaction_id", "view", "pair", "labeller", "label")
 _SCHEMA = pa.schema(
     {
@@ -133,7 +135,8 @@ def _write(folder: Path, labels: Sequence[PairLabel], run: str | None) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist([_to_row(label) for label in labels], schema=schema), sink)
     content = sink.getvalue().to_pybytes()
-    write_file(folder / f"part-{LABELLER}-{number:05d}-{checksum_of(content)}.parquet", content)
+    digest = hashlib.blake2b(content, digest_size=_CHECKSUM_DIGITS // 2).hexdigest()
+    write_file(folder / f"part-{LABELLER}-{number:05d}-{digest}.parquet", content)
 
 
 def _to_row(label: PairLabel) -> dict[str, Any]:

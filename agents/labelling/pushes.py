@@ -14,7 +14,8 @@ passive.json               the request; written first, it claims the folder
 scenes/scene-00000.json    the examples of one scene, written when all its pushes are segmented
 pictures/                  their pictures, decoded (`segmentation.training.pictures`), 0.45 MB each
 ```
-Files are whole or absent; after a kill the next call resumes with the first missing scene.
+Files are whole or absent; after a kill the next call resumes with the first missing scene. All carry the id of their
+run (`seals`). A scene whose pictures are missing is watched again.
 """
 
 import os
@@ -32,9 +33,17 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import Backend, Split, open_backend
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.envs.watched_pushes import Clip, PushingConfig, check_fits, watch_pushes
-from tabletop_interaction.errors import UnreadableRecords
-from tabletop_interaction.files import check_request, read_json, write_json
+from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
+from tabletop_interaction.files import read_json
 from tabletop_interaction.ranges import Range, Seed, check_fields
+from tabletop_interaction.seals import (
+    check_run_id,
+    check_sealed_request,
+    new_run_id,
+    run_id_of,
+    unsealed,
+    write_sealed,
+)
 from tabletop_interaction.segmentation.motion.masks import Motion, MotionConfig, segment_motion
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
@@ -80,6 +89,7 @@ def passive_examples(
     out: str | os.PathLike[str],
     config: PassiveConfig | None = None,
     on_pushes: OnPushes | None = None,
+    run: str | None = None,
 ) -> ExampleSet:
     """Watch pushes, segment what moves, and return the examples; finished scenes are read from disk.
 
@@ -87,37 +97,45 @@ def passive_examples(
         backend: a name for `open_backend`, or an open Backend, which stays open.
         out: folder of the examples; new, empty, or begun with the same configuration.
         on_pushes: called with the number of finished pushes, of all pushes, and of masks so far.
+        run: id of the run that learns from them; by default they get an id of their own.
 
     Returns:
         objects and at most as many background examples; no objects when no push moved anything.
 
     Raises:
-        ForeignFolder: `out` holds something else or was begun with another configuration; nothing was written.
+        ForeignFolder: `out` holds something else, was begun with another configuration, or has files of another run;
+            nothing was written.
         UnreadableRecords: a file of examples is damaged.
         InvalidConfiguration: as `open_backend`, or a push is longer than the arena; nothing was written.
     """
     out, config = Path(out), config or PassiveConfig()
     name = backend if isinstance(backend, str) else type(backend).__name__
     request = {"schema_version": _SCHEMA_VERSION, "backend": name, **asdict(config)}
-    begun = check_request(out / _REQUEST, request, "watched pushes") is not None
+    begun = check_sealed_request(out / _REQUEST, request, "watched pushes") is not None
+    found_run = run_id_of(out / _REQUEST) if begun else run or new_run_id()
+    if run is not None:
+        check_run_id(found_run, run, out / _REQUEST)
+    store = open_pictures(out / "pictures", found_run)
     examples: list[Example] = []
     with ExitStack() as stack:
         opened: Backend | None = None
         for number, pushes in enumerate(config.scenes):
             path = out / "scenes" / f"scene-{number:05d}.json"
-            if not path.exists():
+            scene = _read_scene(path, number, found_run) if path.exists() else None
+            if scene is None or any(example.picture not in store for example in scene):
                 opened = opened or _opened(backend, config, stack)
                 if not begun:
-                    write_json(out / _REQUEST, request)
+                    write_sealed(out / _REQUEST, request, found_run)
                     begun = True
-                write_json(path, _watched_scene(opened, number, pushes, config, out / "pictures"), indent=None)
-            examples += _read_scene(path)
+                scene = _watched_scene(opened, number, pushes, config, out / "pictures", found_run)
+                write_sealed(path, {"scene": number, "examples": scene}, found_run, indent=None)
+            examples += scene
             if on_pushes is not None:
                 masks = sum(example.mask is not None for example in examples)
                 on_pushes(sum(config.scenes[: number + 1]), config.pushes, masks)
     objects = [example for example in examples if example.mask is not None]
     background = [example for example in examples if example.mask is None]
-    return ExampleSet((*objects, *spread(background, len(objects))), open_pictures(out / "pictures"))
+    return ExampleSet((*objects, *spread(background, len(objects))), open_pictures(out / "pictures", found_run))
 
 
 def clip_examples(
@@ -152,7 +170,7 @@ def _opened(backend: str | Backend, config: PassiveConfig, stack: ExitStack) -> 
 
 
 def _watched_scene(
-    backend: Backend, scene: int, pushes: int, config: PassiveConfig, pictures_folder: Path
+    backend: Backend, scene: int, pushes: int, config: PassiveConfig, pictures_folder: Path, run: str | None
 ) -> list[Example]:
     """Watch the pushes of one scene and store the pictures of their examples."""
     rng = np.random.default_rng(np.random.SeedSequence([config.seed, scene]))
@@ -167,7 +185,7 @@ def _watched_scene(
                 examples.append(example)
                 pictures[example.picture] = picture
         if pictures:
-            add_pictures(pictures_folder, pictures.items())
+            add_pictures(pictures_folder, pictures.items(), run)
     return examples
 
 
@@ -190,11 +208,18 @@ def _example(name: str, number: int, picture: Picture, click_xy: tuple[float, fl
     return Example(f"{name}/{number}-{zlib.crc32(np.ascontiguousarray(picture).data):08x}", click_xy, mask)
 
 
-def _read_scene(path: Path) -> list[Example]:
+def _read_scene(path: Path, number: int, run: str | None) -> list[Example]:
     try:
-        return [
+        content = read_json(path)
+        # Earlier versions wrote the list of the examples alone.
+        content, found = ({"examples": content}, None) if isinstance(content, list) else unsealed(content, path)
+        examples = [
             Example(row["picture"], tuple(row["click_xy"]), Rle(**row["mask"]) if row["mask"] else None)
-            for row in read_json(path)
+            for row in content["examples"]
         ]
     except (UnreadableRecords, KeyError, TypeError) as error:
         raise UnreadableRecords(f"{path} is damaged ({error!r}); remove it, and its scene is watched again") from error
+    check_run_id(found, run, path)
+    if content.get("scene", number) != number:
+        raise ForeignFolder(f"{path} holds scene {content['scene']}; remove it, and its scene is watched again")
+    return examples

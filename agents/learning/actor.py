@@ -273,7 +273,8 @@ def open_actor(
     follow_share = config.follow_share if config.policy == "hypothesis" else 0.0
     agent = HypothesisAgent(None, views, arena, rng, config.choice, config.random_share, follow_share)
     try:
-        env = RecordInteractions(plain, folder.records, metadata={"policy": "learning", "seed": config.seed})
+        metadata = {"policy": "learning", "seed": config.seed, **({} if folder.run is None else {"run": folder.run})}
+        env = RecordInteractions(plain, folder.records, metadata=metadata)
     except BaseException:
         plain.close()
         raise

@@ -26,6 +26,7 @@ from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.seals import new_run_id
 
 # Many weak hypotheses together would be chosen more often than the few strong ones.
 _LEAST_SCORE = 0.3
@@ -57,7 +58,8 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
     plain = gym.make(ENVIRONMENT_ID, backend=collection.backend, split=collection.split)
     with closing(plain):
         agent = _make_agent(collection, plain, rng)
-        metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed}
+        # Of the folder's first writer, whose metadata is kept.
+        metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed, "run": new_run_id()}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
         with closing(RecordInteractions(plain, collection.out, metadata=metadata)) as env:

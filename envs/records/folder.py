@@ -136,6 +136,16 @@ def read_meta(folder: Path) -> FolderMeta:
     return meta
 
 
+def record_run_id(folder: Path) -> str | None:
+    """The id of the run that records in a folder (`seals`), from its metadata; None if nothing gave one.
+
+    Raises:
+        UnreadableRecords, ForeignFolder: as `read_meta`.
+    """
+    found = read_meta(folder).metadata.get("run")
+    return None if found is None else str(found)
+
+
 def check_folder(folder: Path, meta: FolderMeta) -> None:
     """Check that a folder is absent, empty, or holds rows of this kind.
 
