@@ -9,8 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
-from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history
-from tabletop_interaction.files import read_json_lines
+from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history, read_updates
 
 _AVERAGED = 50
 _SHARES = ("moved", "grasped")
@@ -29,7 +28,7 @@ class LearningDisplay:
             TimeElapsedColumn(),
             TextColumn("{task.fields[beside]}"),
         )
-        history, updates = read_history(folder), read_json_lines(folder.updates)
+        history, updates = read_history(folder), read_updates(folder)
         self._recent: deque[HistoryLine] = deque(history[-_AVERAGED:], maxlen=_AVERAGED)
         self.progress = Progress(*columns)
         self._interactions = self.progress.add_task(

@@ -19,10 +19,16 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.agents.learning.learner import Update
-from tabletop_interaction.agents.learning.run_folder import SCHEMA_VERSION, HistoryLine, RunFolder, read_history
+from tabletop_interaction.agents.learning.run_folder import (
+    SCHEMA_VERSION,
+    HistoryLine,
+    RunFolder,
+    read_history,
+    read_updates,
+)
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
-from tabletop_interaction.files import read_json, read_json_lines
+from tabletop_interaction.files import read_json
 
 IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds at which an evaluation gives average precision."""
@@ -103,7 +109,7 @@ def read_learning_run(folder: Path) -> LearningRun:
         attempts = tuple(read_history(run))
     with _content_of(run.updates):
         names = [field.name for field in fields(Update)]
-        updates = tuple(Update(**{name: line[name] for name in names}) for line in read_json_lines(run.updates))
+        updates = tuple(Update(**{name: line[name] for name in names}) for line in read_updates(run))
     return LearningRun(
         folder=folder,
         seed=int(request.get("seed", 0)),

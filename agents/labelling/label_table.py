@@ -80,9 +80,7 @@ def label_folder(
     return tuple(sorted(found, key=lambda label: order[label.interaction_id]))
 
 
-def add_labels(
-    labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel], run: str | None = None
-) -> None:
+def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel], run: str | None = None) -> None:
     """Write labels that this labeller made elsewhere; readers ignore those of interactions that have labels already.
 
     `run` is the id of the run that recorded the interactions.

@@ -6,10 +6,11 @@ mid-run the weights themselves fluctuate. Its BatchNorm statistics are recompute
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,24 @@ from tabletop_interaction.agents.labelling.frame_labels import PairLabel
 from tabletop_interaction.agents.labelling.label_table import add_labels, read_labels
 from tabletop_interaction.agents.labelling.pushes import OnPushes, PassiveConfig, passive_examples
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.agents.learning.run_folder import LabelledInteraction, RunFolder, label_again, read_history
+from tabletop_interaction.agents.learning.run_folder import (
+    LabelledInteraction,
+    RunFolder,
+    label_again,
+    read_history,
+    read_updates,
+)
 from tabletop_interaction.envs import Backend
-from tabletop_interaction.errors import DamagedState, UnreadableRecords
-from tabletop_interaction.files import append_json_line, keep_json_lines, read_json_lines
-from tabletop_interaction.segmentation.checkpoints import load_checkpoint, load_state, save_checkpoint, save_state
+from tabletop_interaction.errors import DamagedState, ForeignFolder, UnreadableRecords
+from tabletop_interaction.seals import append_sealed_line, keep_sealed_lines
+from tabletop_interaction.segmentation.checkpoints import (
+    checkpoint_metadata,
+    is_checkpoint_of,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_state,
+)
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.segmentation.network import DeepMask, refresh_statistics
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
@@ -81,7 +95,7 @@ class Learner:
         self._config = config
         self._folder = folder
         self._passive = passive
-        self._examples = ExampleBuilder(folder.records, folder.pictures, carry=config.carry_labels)
+        self._examples = ExampleBuilder(folder.records, folder.pictures, carry=config.carry_labels, run=folder.run)
         self._average = deepcopy(network).eval().requires_grad_(False)
         self._trainer = Trainer(network, config.schedule)
         self._recent: deque[Tensor] = deque(maxlen=_REFRESH_BATCHES)
@@ -104,7 +118,7 @@ class Learner:
             on_step: called after each step with steps made and steps planned.
         """
         if interactions:
-            add_labels(self._folder.labels, [label for one in interactions for label in one.labels])
+            add_labels(self._folder.labels, [label for one in interactions for label in one.labels], self._folder.run)
             self._examples.add({one.id: one.labels for one in interactions})
         self.interactions += len(interactions)
         examples = self._examples.example_set(self._passive)
@@ -117,23 +131,49 @@ class Learner:
         """Resume from the state on disk, if there is one.
 
         Raises:
-            UnreadableRecords: it is damaged.
+            UnreadableRecords: it is damaged, or counts interactions or updates that are not on disk.
+            ForeignFolder: it is of another run.
         """
+        folder = self._folder
+        remedy = f"remove {folder.state}, and the run learns again from the interactions on disk"
         try:
-            state = load_state(self._folder.state)
-        except DamagedState as error:
-            raise UnreadableRecords(
-                f"{error}; remove it, and the run learns again from the interactions on disk"
-            ) from error
-        self.interactions = 0 if state is None else int(state["interactions"])
-        lines = [line for line in read_json_lines(self._folder.updates) if line["interactions"] <= self.interactions]
-        keep_json_lines(self._folder.updates, [] if state is None else lines)
+            state = load_state(folder.state, folder.run)
+            updates = self._restored(state) if state else []
+        except (DamagedState, KeyError, TypeError, ValueError, RuntimeError) as error:
+            if isinstance(error, ForeignFolder):
+                raise
+            raise UnreadableRecords(f"{folder.state} is damaged ({shorten(str(error), 200)}); {remedy}") from error
+        keep_sealed_lines(folder.updates, updates, folder.run)
         if state is None:
             return
+        history = read_history(folder)
+        if self.interactions > len(history):
+            raise UnreadableRecords(
+                f"{folder.state} counts {self.interactions} interactions, and {folder.history} has {len(history)}; "
+                f"{remedy}"
+            )
+        if not updates or updates[-1]["interactions"] != self.interactions:
+            raise UnreadableRecords(f"{folder.updates} lacks the last update of {folder.state}; {remedy}")
+        self.last_update = Update(**updates[-1])
+        self._examples.add(_labels_of(folder, [line.id for line in history[: self.interactions]]))
+        self._repair_model(self.last_update)
+
+    def _restored(self, state: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Restore networks, optimiser and counters; returns the lines of the updates that the state counts."""
+        self.interactions = int(state["interactions"])
         self._trainer.load_state_dict(state["trainer"])
         self._average.load_state_dict(state["average"])
-        self.last_update = Update(**lines[-1])
-        self._examples.add(_labels_of(self._folder, self.interactions))
+        # States of earlier versions do not hold the updates.
+        updates = state.get("updates") or read_updates(self._folder)
+        return [line for line in updates if line["interactions"] <= self.interactions]
+
+    def _repair_model(self, update: Update) -> None:
+        """Write the newest network again where its files are missing, damaged or of another update."""
+        model = self._folder.model
+        if self.network is None:
+            return
+        if not is_checkpoint_of(model, self._folder.run) or checkpoint_metadata(model)["step"] != update.step:
+            save_checkpoint(self.network, model, metadata=self._metadata(update), run=self._folder.run)
 
     def _learn(self, examples: ExampleSet, on_step: OnStep | None) -> Iterator[StepReport]:
         """Make the steps that are due."""
@@ -183,15 +223,17 @@ class Learner:
 
     def _save(self, update: Update) -> None:
         """Write the update, the network and the state; the state comes last, since it counts what is on disk."""
-        append_json_line(self._folder.updates, asdict(update))
+        run = self._folder.run
+        append_sealed_line(self._folder.updates, asdict(update), run)
         if self.network is not None:
-            save_checkpoint(self.network, self._folder.model, metadata=self._metadata(update))
+            save_checkpoint(self.network, self._folder.model, metadata=self._metadata(update), run=run)
         state = {
             "interactions": self.interactions,
+            "updates": read_updates(self._folder),
             "trainer": self._trainer.state_dict(),
             "average": self._average.state_dict(),
         }
-        save_state(self._folder.state, state)
+        save_state(self._folder.state, state, run)
 
     def _metadata(self, update: Update) -> dict[str, Any]:
         return {
@@ -209,7 +251,7 @@ def open_learner(
 
     Raises:
         CheckpointError: the network to start from is missing or does not fit.
-        UnreadableRecords: the state is damaged.
+        UnreadableRecords, ForeignFolder: as `Learner.restore`.
     """
     learner = Learner(config, folder, first_network(config).to(device), watched(config, folder, backend=backend))
     learner.restore()
@@ -226,7 +268,7 @@ def watched(
     if config.pushes == 0:
         return None
     passive = PassiveConfig(pushes=config.pushes, seed=config.seed, split=config.split)
-    return passive_examples(backend or config.backend, folder.watched, passive, on_pushes)
+    return passive_examples(backend or config.backend, folder.watched, passive, on_pushes, folder.run)
 
 
 def first_network(config: LearningConfig) -> DeepMask:
@@ -236,11 +278,10 @@ def first_network(config: LearningConfig) -> DeepMask:
     return load_checkpoint(DEFAULT_CHECKPOINT if config.model == "default" else config.model)
 
 
-def _labels_of(folder: RunFolder, interactions: int) -> dict[str, Sequence[PairLabel]]:
-    """The labels by id of the first interactions of the history, made again where they are missing."""
+def _labels_of(folder: RunFolder, ids: Sequence[str]) -> dict[str, Sequence[PairLabel]]:
+    """The labels of interactions by id, made again where they are missing."""
     labels: dict[str, list[PairLabel]] = {}
-    for label in read_labels(folder.labels):
+    for label in read_labels(folder.labels, folder.run):
         labels.setdefault(label.interaction_id, []).append(label)
-    ids = [line.id for line in read_history(folder)[:interactions]]
     again = {one.id: one.labels for one in label_again(folder, set(ids) - labels.keys())}
     return {id_: again.get(id_) or labels[id_] for id_ in ids}

@@ -1,7 +1,7 @@
 """A learning run on disk. Every file is whole after a kill, and the run resumes from them.
 
 ```
-learn.json           the request; written first, it claims the folder
+learn.json           the request and the run's id; written first, it claims the folder
 watched/             examples of the pushes that are watched first (`passive_examples`)
 records/             the interactions; a row is durable before the next interaction begins
 choices/<seed>.jsonl the reason for each interaction of a session; written before the interaction
@@ -13,10 +13,14 @@ pictures/            decoded pictures, made again when they are missing
 ```
 What a kill can leave behind, and how it is repaired:
 
+Every file carries the run's id and a checksum (`seals`): a file of another run, or a damaged one, is refused or, where
+others hold the same, made again.
+
 - A row without a line in the history gets one, in the order of time, with its reason from `choices`.
 - The learner first learns from the lines of the history that its state does not count, in the same portions: an
   update that is made again is the same update.
-- Lines of the updates that the state does not count are dropped: those updates are made again.
+- Lines of the updates that the state does not count are dropped: those updates are made again. The state also holds
+  the lines that it counts, and the newest network.
 
 A session (each start of the run, and each actor in it) begins a new scene with a seed made from the run's seed and the
 number of interactions so far; crops depend on the run's seed and the step alone. So no random stream is stored.
@@ -24,30 +28,38 @@ number of interactions so far; crops depend on the run's seed and the step alone
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tabletop_interaction.agents.labelling.frame_labels import PairLabel, label_interactions
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.envs.records.folder import is_record_folder
+from tabletop_interaction.envs.records.folder import is_record_folder, record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
-from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import (
-    append_json_line,
-    check_request,
-    lock_file,
-    read_json_lines,
-    repair_json_lines,
-    write_json,
+from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
+from tabletop_interaction.files import lock_file, repair_json_lines
+from tabletop_interaction.seals import (
+    append_sealed_line,
+    check_run_id,
+    check_sealed_request,
+    keep_sealed_lines,
+    new_run_id,
+    read_sealed_lines,
+    run_id_of,
+    warn_without_id,
+    write_sealed,
 )
 
 SCHEMA_VERSION = 1
+
+_LOG = logging.getLogger(__name__)
 
 _RANDOM = {"policy": "random", "view": None, "score": None, "hypotheses": 0}
 
@@ -128,6 +140,11 @@ class RunFolder:
         self.pictures = path / "pictures"
         self.evaluations = path / "evaluations"
 
+    @cached_property
+    def run(self) -> str | None:
+        """The run's id; None for a run of an earlier version, and before one has begun. Raises UnreadableRecords."""
+        return run_id_of(self.request)
+
     def choices(self, session: int) -> Path:
         """The reasons for the interactions of a session."""
         return self.path / "choices" / f"{session}.jsonl"
@@ -144,8 +161,9 @@ def check_run(path: Path, config: LearningConfig, *, resume: bool = False) -> bo
     Raises:
         InvalidConfiguration: `resume`, and there is no run.
         ForeignFolder: the folder holds something else, or a run with another configuration.
+        UnreadableRecords: learn.json is damaged.
     """
-    exists = check_request(RunFolder(path).request, _request(config), "a learning run") is not None
+    exists = check_sealed_request(RunFolder(path).request, _request(config), "a learning run") is not None
     if resume and not exists:
         raise InvalidConfiguration(f"there is no run in {path} to resume; leave --resume out to begin one")
     return exists
@@ -160,34 +178,58 @@ def open_run(path: Path, config: LearningConfig, others: Mapping[str, Any] | Non
         others: settings that change nothing that is learned; kept from the first session.
 
     Raises:
-        ForeignFolder: the folder holds something else, or a run with another configuration; nothing was written.
+        ForeignFolder: the folder holds something else, a run with another configuration, or a file of another run.
+        UnreadableRecords: a file is damaged and cannot be made again.
     """
     folder = RunFolder(path)
     if not check_run(path, config):
-        write_json(folder.request, {**_request(config), **(others or {})})
-    for file in (folder.history, folder.updates):
+        write_sealed(folder.request, {**_request(config), **(others or {})}, new_run_id())
+    if folder.run is None:
+        warn_without_id(path)
+    for file in (folder.history, folder.updates, *(path / "choices").glob("*.jsonl")):
         repair_json_lines(file)
+    _repair_updates(folder)
     _complete_history(folder)
-    seconds = [line["seconds"] for file in (folder.history, folder.updates) for line in read_json_lines(file)[-1:]]
+    seconds = [line.seconds for line in read_history(folder)[-1:]]
+    seconds += [line["seconds"] for line in read_updates(folder)[-1:]]
     folder.began = time.time() - max(seconds, default=0.0)
     return folder
 
 
 def read_history(folder: RunFolder) -> list[HistoryLine]:
-    """The history so far."""
-    return [HistoryLine(**line) for line in read_json_lines(folder.history)]
+    """The history so far.
+
+    Raises:
+        UnreadableRecords: it is damaged.
+        ForeignFolder: it is of another run.
+    """
+    remedy = f"restore {folder.history} from a copy, or remove it, and it is made again from the records"
+    try:
+        history = [HistoryLine(**line) for line in read_sealed_lines(folder.history, folder.run)]
+    except (UnreadableRecords, TypeError) as error:
+        raise UnreadableRecords(f"{folder.history} is damaged ({error}); {remedy}") from error
+    if [line.number for line in history] != list(range(1, len(history) + 1)):
+        raise UnreadableRecords(f"lines of {folder.history} are missing or in another order; {remedy}")
+    if len({line.id for line in history}) < len(history):
+        raise UnreadableRecords(f"{folder.history} names an interaction twice; {remedy}")
+    return history
+
+
+def read_updates(folder: RunFolder) -> list[dict[str, Any]]:
+    """The updates so far; errors as `read_history`."""
+    return read_sealed_lines(folder.updates, folder.run)
 
 
 def append_to_history(folder: RunFolder, line: HistoryLine, number: int, seconds: float) -> HistoryLine:
     """Add an interaction's line to the history; returns it as it is written."""
     line = replace(line, number=number, seconds=round(seconds, 2))
-    append_json_line(folder.history, asdict(line))
+    append_sealed_line(folder.history, asdict(line), folder.run)
     return line
 
 
 def append_choice(folder: RunFolder, session: int, episode: int, step: int, reason: Mapping[str, Any]) -> None:
     """Write down the reason for an attempt before it is made."""
-    append_json_line(folder.choices(session), {"episode": episode, "step": step, **reason})
+    append_sealed_line(folder.choices(session), {"episode": episode, "step": step, **reason}, folder.run)
 
 
 def unknown_interactions(folder: RunFolder, known: Collection[str]) -> Iterator[LabelledInteraction]:
@@ -205,7 +247,9 @@ def label_again(folder: RunFolder, ids: Collection[str]) -> Iterator[LabelledInt
     number_of = {id_: number for number, id_ in enumerate(table.ids)}
     small = open_interactions(folder.records, columns=())
     rows = {row.interaction_id: row for row in sorted(small, key=lambda row: row.time) if row.interaction_id in ids}
-    choices = {session: _choices(folder.choices(session)) for session in {row.seed for row in rows.values()}}
+    choices = {session: _choices(folder, session) for session in {row.seed for row in rows.values()}}
+    if lost := sum((row.episode, row.step) not in choices[row.seed] for row in rows.values()):
+        _LOG.warning("%s lacks the reasons for %d interactions; they count as random", folder.path / "choices", lost)
     labels = label_interactions(table[number_of[id_]] for id_ in rows)
     for id_, found in groupby(labels, key=lambda label: label.interaction_id):
         row = rows[id_]
@@ -219,10 +263,34 @@ def _request(config: LearningConfig) -> dict[str, Any]:
 def _complete_history(folder: RunFolder) -> None:
     """Add lines to the history for interactions that a kill left without one."""
     history = read_history(folder)
+    ids: set[str] = set()
+    if is_record_folder(folder.records):
+        check_run_id(record_run_id(folder.records), folder.run, folder.records / "meta.json")
+        ids = set(open_interactions(folder.records, columns=()).ids)
+    if lost := [line.id for line in history if line.id not in ids]:
+        raise UnreadableRecords(
+            f"{folder.history} names {len(lost)} interactions that {folder.records} lacks (the first is {lost[0]}); "
+            f"restore {folder.records} from a copy"
+        )
     seconds = history[-1].seconds if history else 0.0
     for found in unknown_interactions(folder, {line.id for line in history}):
         history.append(append_to_history(folder, found.line, len(history) + 1, seconds))
 
 
-def _choices(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
-    return {(line["episode"], line["step"]): line for line in read_json_lines(path)}
+def _repair_updates(folder: RunFolder) -> None:
+    """Drop damaged lines of the updates; the learner adds those that its state counts."""
+    try:
+        read_updates(folder)
+    except UnreadableRecords as error:
+        _LOG.warning("%s; its lines are made again from the state", error)
+        keep_sealed_lines(folder.updates, [], folder.run)
+
+
+def _choices(folder: RunFolder, session: int) -> dict[tuple[int, int], dict[str, Any]]:
+    try:
+        lines = read_sealed_lines(folder.choices(session), folder.run)
+        return {(line["episode"], line["step"]): line for line in lines}
+    except (UnreadableRecords, KeyError) as error:
+        raise UnreadableRecords(
+            f"{folder.choices(session)} is damaged ({error}); remove it, and its interactions count as random"
+        ) from error

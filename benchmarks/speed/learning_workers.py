@@ -22,10 +22,9 @@ from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.loop import NewestNetwork, Workers, learn, open_one_process
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
-from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, open_run
+from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, open_run, read_history, read_updates
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.envs.records.reading import count_interactions
-from tabletop_interaction.files import read_json_lines
 from tabletop_interaction.ranges import Count, Processes, Range, Seed, check_fields
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -155,8 +154,8 @@ def _learned(config: LearningConfig, folder: RunFolder, workers: Workers, watch:
     learn(config, folder, workers, watch)
     assert watch.first is not None, "interactions were made"
     seconds, deaths = time.monotonic() - watch.first, workers.deaths
-    ids = [line["id"] for line in read_json_lines(folder.history)]
-    updates = tuple(line["interactions"] for line in read_json_lines(folder.updates))
+    ids = [line.id for line in read_history(folder)]
+    updates = tuple(line["interactions"] for line in read_updates(folder))
     return RunOutcome(seconds, deaths, len(ids), len(set(ids)), count_interactions(folder.records), updates)
 
 

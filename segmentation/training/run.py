@@ -135,9 +135,7 @@ class TrainingRun(Generic[NetworkT, BatchT, ReportT]):
         save_checkpoint(self.trainer.network, model, half=options.half, metadata=metadata, kind=self.kind, run=run)
         return model
 
-    def _steps(
-        self, out: Path, run: str | None, options: RunOptions, callback: StepCallback[ReportT] | None
-    ) -> float:
+    def _steps(self, out: Path, run: str | None, options: RunOptions, callback: StepCallback[ReportT] | None) -> float:
         """Make the missing steps; returns CPU seconds of the whole run."""
         trainer, config = self.trainer, self.trainer.config
         earlier = _restore(out / _STATE, run, trainer) - time.process_time()
@@ -309,7 +307,9 @@ def _restore(path: Path, run: str | None, trainer: NetworkTrainer[Any, Any, Any]
     except DamagedState as error:
         raise TrainingError(f"{error}; remove it, and the run trains again from its beginning") from error
     except Exception as error:  # torch has no class of its own for the state of another network.
-        raise TrainingError(f"{path} is damaged ({error!r}); remove it, and the run trains again from its beginning") from error
+        raise TrainingError(
+            f"{path} is damaged ({error!r}); remove it, and the run trains again from its beginning"
+        ) from error
 
 
 def _draw_crops(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:

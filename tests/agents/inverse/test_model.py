@@ -1,7 +1,5 @@
 """The inverse model: its parts, predictions, targets and checkpoints."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -21,6 +19,7 @@ from tabletop_interaction.agents.inverse.model import (
     shares_of_cells,
 )
 from tabletop_interaction.errors import CheckpointError
+from tabletop_interaction.seals import read_sealed, write_sealed
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, save_checkpoint
 
 SMALL = InverseModelConfig(height=64, width=80, channels=8, angles=6)
@@ -99,7 +98,8 @@ def test_a_saved_model_loads_with_the_same_predictions(model, tmp_path):
 
 def change_json(folder, **changes):
     path = folder / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    content, run = read_sealed(path)
+    write_sealed(path, {**content, **changes}, run)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def change_json(folder, **changes):
     [
         (lambda folder: (folder / "model.safetensors").unlink(), "there is no .*model.safetensors; train one"),
         (lambda folder: (folder / "model.json").unlink(), "there is no .*model.json"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "cannot be read"),
-        (lambda folder: (folder / "model.json").write_text("[]"), "is no description"),
-        (lambda folder: (folder / "model.json").write_text("{"), "is no description"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "is damaged, or"),
+        (lambda folder: (folder / "model.json").write_text("[]"), "is damaged"),
+        (lambda folder: (folder / "model.json").write_text("{"), "is damaged"),
         (lambda folder: change_json(folder, kind=None), "describes another network"),
         (lambda folder: change_json(folder, schema_version=9), "schema version 9"),
         (lambda folder: change_json(folder, network={"channels": 16}), "do not fit the network"),

@@ -30,6 +30,7 @@ from tabletop_interaction.agents.inverse.run import (
 )
 from tabletop_interaction.envs.actions import pick_place_from_action
 from tabletop_interaction.errors import ForeignFolder, TrainingError
+from tabletop_interaction.seals import run_id_of
 from tabletop_interaction.segmentation.checkpoints import load_state, save_state
 from tabletop_interaction.segmentation.training.trainer import learning_rate
 
@@ -101,9 +102,10 @@ def test_a_state_of_an_earlier_version_is_resumed(tiny, tmp_path):
 
     with pytest.raises(RuntimeError, match="killed"):
         train_inverse(tiny, tmp_path / "run", TINY, InverseRunOptions(checkpoint_every=2), callback=killed_after_two)
-    state = load_state(tmp_path / "run" / "state.pt")
+    run = run_id_of(tmp_path / "run" / "training.json")
+    state = load_state(tmp_path / "run" / "state.pt", run)
     state["trainer"]["model"] = state["trainer"].pop("network")
-    save_state(tmp_path / "run" / "state.pt", state)
+    save_state(tmp_path / "run" / "state.pt", state, run)
     steps = []
     resumed = train_inverse(tiny, tmp_path / "run", TINY, callback=lambda step, *_: steps.append(step))
     assert steps == [3, 4]
@@ -117,7 +119,8 @@ def test_ctrl_c_saves_the_current_step(tiny, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train_inverse(tiny, tmp_path / "run", TINY, callback=interrupted)
-    assert load_state(tmp_path / "run" / "state.pt")["trainer"]["step_number"] == 3
+    run = run_id_of(tmp_path / "run" / "training.json")
+    assert load_state(tmp_path / "run" / "state.pt", run)["trainer"]["step_number"] == 3
 
 
 def test_a_finished_run_has_held_out_errors_and_is_not_changed(tiny, tmp_path):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, NoExamples, TrainingError
+from tabletop_interaction.seals import read_sealed, write_sealed
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
 from tabletop_interaction.segmentation.training import run as training_run
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
@@ -118,12 +119,12 @@ def test_another_schema_is_refused_and_another_device_accepted(
 ) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
     request = tmp_path / "run" / "training.json"
-    kept = json.loads(request.read_text())
+    kept, run = read_sealed(request)
     assert kept["began_on"]["device"] == "cpu"
     assert kept["began_on"]["autocast"] in (None, "bfloat16")
-    request.write_text(json.dumps({**kept, "began_on": {"device": "cuda", "autocast": "bfloat16"}}))
+    write_sealed(request, {**kept, "began_on": {"device": "cuda", "autocast": "bfloat16"}}, run)
     train(discs(), tmp_path / "run", small)
-    request.write_text(json.dumps({**kept, "schema_version": 99}))
+    write_sealed(request, {**kept, "schema_version": 99}, run)
     with pytest.raises(ForeignFolder, match="schema_version 99"):
         train(discs(), tmp_path / "run", small)
 
@@ -221,6 +222,7 @@ def test_a_run_of_an_earlier_version_resumes_with_settings_in_any_order(
 ) -> None:
     request = json.loads((finished_run / "training.json").read_text())
     backwards = {**request, "config": dict(reversed(request["config"].items()))}
+    del backwards["run"], backwards["checksum"]
     (tmp_path / "training.json").write_text(json.dumps(backwards))
     assert same(train(discs(), tmp_path, small), finished_run / "model.safetensors")
 
