@@ -61,6 +61,7 @@ from tabletop_interaction.segmentation.training.trainer import (
 
 _SCHEMA_VERSION = 1
 _REQUEST, _STATE, _MODEL = "training.json", "state.pt", "model.safetensors"
+_REMEDY = "remove it, and the run trains again from its beginning"
 _REFRESH_BATCHES = 10
 _PROBED_STEPS = 12
 _PROBE_WARM_UP = 3
@@ -305,11 +306,9 @@ def _restore(path: Path, run: str | None, trainer: NetworkTrainer[Any, Any, Any]
     except ForeignFolder:
         raise
     except DamagedState as error:
-        raise TrainingError(f"{error}; remove it, and the run trains again from its beginning") from error
+        raise TrainingError(f"{error}; {_REMEDY}") from error
     except Exception as error:  # torch has no class of its own for the state of another network.
-        raise TrainingError(
-            f"{path} is damaged ({error!r}); remove it, and the run trains again from its beginning"
-        ) from error
+        raise TrainingError(f"{path} is damaged ({error!r}); {_REMEDY}") from error
 
 
 def _draw_crops(trainer: Trainer, sampler: CropSampler, board: SummaryWriter) -> None:

@@ -190,7 +190,7 @@ def test_a_folder_of_something_else_and_damaged_lines_are_named(
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
     run = learning_run(tmp_path / "run", [{"number": 1}])
-    with pytest.raises(UnreadableRecords, match=r"history\.jsonl lacks"):
+    with pytest.raises(UnreadableRecords, match=r"history\.jsonl is damaged"):
         write_report(run)
     (run / "history.jsonl").write_text("{torn\n{}\n")
     with pytest.raises(UnreadableRecords, match=r"history\.jsonl is damaged"):
