@@ -34,6 +34,8 @@ _HAVE_TRUE_MATCHES = ("true-matches", "oracle")
 class MakesAgent(Protocol):
     """The class of your own agent: it is called once for each episode, so that episodes are independent.
 
+    Naming it as `module:Class` imports the module and calls the class: its code runs with your rights.
+
     Load what is slow at the module's level. The `info` that `act` gets has `held`, `grasped`, `pick_outcome`,
     `pick_xy`, `place_xy` and `pick_place`, and nothing that only a judge knows. If the agent has an attribute
     `decision`, a `rearranger.Decision`, the benchmark also names the causes of its failures.
@@ -125,7 +127,7 @@ def _imported(name: str) -> MakesAgent:
         )
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # The last two for "." and no module.
         raise InvalidConfiguration(
             f"the agent {name!r} cannot be imported ({error}); run where Python finds the module, or set PYTHONPATH"
         ) from error

@@ -65,7 +65,7 @@ def new_or_begun(path, env, options):
     size = {"n_steps": options.rollout, "batch_size": min(64, options.rollout * options.workers)}
     if not path.exists():
         return PPO("CnnPolicy", env, seed=options.seed, tensorboard_log=str(options.out), verbose=1, **size)
-    model = PPO.load(path, env, **size)
+    model = PPO.load(path, env, **size)  # this unpickles: only a file of your own
     model.set_random_seed(options.seed + model.num_timesteps)  # other scenes than in the first session
     return model
 

@@ -3,9 +3,11 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Box
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.torch_layers import NatureCNN
 
 from tabletop_interaction.agents.stable_baselines import (
     POLICY_VARIABLE,
@@ -35,8 +37,13 @@ class Drawn(gym.Env):
         return self.observation_space.sample(), 0.0, False, False, {}
 
 
-def _saved(path, seed=0):
-    PPO("CnnPolicy", with_policy_pictures(Drawn()), n_steps=2, batch_size=2, seed=seed, device="cpu").save(path)
+class OwnFeatures(NatureCNN):
+    pass
+
+
+def _saved(path, seed=0, policy="CnnPolicy", **options):
+    table = with_policy_pictures(Drawn())
+    PPO(policy, table, n_steps=2, batch_size=2, seed=seed, device="cpu", **options).save(path)
 
 
 def _agent():
@@ -77,6 +84,28 @@ def test_it_acts_as_the_saved_policy_and_reads_a_changed_file_again(path):
     assert not np.array_equal(*actions)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"policy_kwargs": {"net_arch": [16, 8], "activation_fn": torch.nn.ELU}},
+        {"policy": "MlpPolicy", "use_sde": True},
+        {"policy_kwargs": {"optimizer_class": torch.optim.SGD}},
+    ],
+    ids=["layers", "another kind of network", "another optimiser"],
+)
+def test_a_network_of_other_sizes_acts_as_it_was_saved(options, path):
+    _saved(path, **options)
+    picture = policy_picture(Drawn().reset(seed=1)[0])
+    expected, _ = PPO.load(path).predict(picture, deterministic=True)
+    np.testing.assert_array_equal(_agent()._policy.predict(picture, deterministic=True)[0], expected)
+
+
+def test_settings_that_only_code_could_restore_are_named(path):
+    _saved(path, policy_kwargs={"features_extractor_class": OwnFeatures})
+    with pytest.raises(InvalidConfiguration, match="sets features_extractor_class of its network, and restoring"):
+        _agent()
+
+
 def test_a_missing_policy_is_named_with_what_to_do(path):
     with pytest.raises(InvalidConfiguration, match=r"no policy .*policy\.zip; train one with .*TABLETOP_POLICY"):
         _agent()
@@ -98,14 +127,16 @@ def _other_task(path):
 
 
 def _other_algorithm(path):
-    SAC("MlpPolicy", "Pendulum-v1", buffer_size=2, device="cpu").save(path)
+    SAC("MlpPolicy", with_policy_pictures(Drawn()), policy_kwargs={"net_arch": [2]}, buffer_size=2, device="cpu").save(
+        path
+    )
 
 
 @pytest.mark.parametrize(
     ("write", "said"),
     [
-        (lambda path: path.write_bytes(b"no zip"), "no policy that PPO can load"),
-        (_other_algorithm, "no policy that PPO can load"),
+        (lambda path: path.write_bytes(b"no zip"), "no policy of PPO or A2C"),
+        (_other_algorithm, "no policy of PPO or A2C"),
         (_other_pictures, r"not \(6, 70, 86\) into \(5,\)"),
         (_other_task, r"turns \(4,\) into \(\)"),
     ],
