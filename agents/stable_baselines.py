@@ -82,8 +82,8 @@ class StableBaselinesAgent:
     The benchmark stores episodes by the agent's name: use another `--out` for another policy.
 
     The policy is read from the path in the environment variable `TABLETOP_POLICY`, or from
-    `runs/stable-baselines/policy.zip`. Only weights and plain numbers are read, so that a file from others runs no code,
-    which `PPO.load` would. Policies with classes of their own are refused.
+    `runs/stable-baselines/policy.zip`. Only weights and plain values are read: a file from others runs no code, as it
+    would in `PPO.load`. Policies with classes of their own are refused.
 
     Args:
         views, arena, rng: from the benchmark; not used.

@@ -146,10 +146,10 @@ def _unknown(name: str) -> str:
 
 
 def _report(message: str) -> int:
-    # Paths may hold brackets, which rich would take for markup.
+    # Messages of libraries may have several lines, and paths brackets, which rich would take for markup.
     console = Console(stderr=True)
     console.print("error: ", style="bold red", end="")
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(" ".join(message.splitlines()), markup=False, highlight=False, soft_wrap=True)
     return 1
 
 

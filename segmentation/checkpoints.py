@@ -179,7 +179,8 @@ def load_state(path: Path, run: str | None = None) -> dict[str, Any] | None:
     try:
         state = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # torch has no class of its own for this error.
-        raise DamagedState(f"{path} is damaged ({shorten(str(error), 200)})") from error
+        # Its message advises to run the code in the file.
+        raise DamagedState(f"{path} is damaged, or no state of a training ({type(error).__name__})") from error
     check_run_id(state.pop("run", None), run, path)
     return state
 
