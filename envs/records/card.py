@@ -60,22 +60,27 @@ def end_change(folder: Path, split: str, shards: Sequence[Path]) -> None:
 
 def refresh(folder: Path, split: str, shards: Sequence[Path]) -> None:
     """Write the card unless it is one for exactly these shards. The folder is locked."""
-    front, _ = _parts(folder / CARD)
+    front, body = _parts(folder / CARD)
     try:
         known = str(front["configs"][0]["description"])
     except (LookupError, TypeError):
         known = ""
     described, _, token = known.rpartition(", ")
-    if described != _state(shards) or front.get("configs") != [_entry(split, known)] or not token:
+    if described != _state(shards) or not token or _read(folder / CARD) != _card(front, split, known, body):
         end_change(folder, split, shards)
 
 
 def _write(folder: Path, split: str, description: str) -> None:
-    """Replace the description; other front matter and the text, which a user may have written, stay."""
     front, body = _parts(folder / CARD)
-    front = {**front, "configs": [_entry(split, description)]}
-    text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
-    write_file(folder / CARD, f"---\n{text}---\n{body or _BODY.format(split=split)}")
+    write_file(folder / CARD, _card(front, split, description, body))
+
+
+def _card(front: Mapping[str, Any], split: str, description: str, body: str) -> bytes:
+    """A card; other front matter and the text, which a user may have written, stay."""
+    text = yaml.safe_dump(
+        {**front, "configs": [_entry(split, description)]}, sort_keys=False, allow_unicode=True, width=1000
+    )
+    return f"---\n{text}---\n{body or _BODY.format(split=split)}".encode()
 
 
 def _entry(split: str, description: str) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def _state(shards: Sequence[Path]) -> str:
 
 def _parts(path: Path) -> tuple[Mapping[str, Any], str]:
     """Front matter and text of a card; both empty where they are missing, front matter also where it is damaged."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    text = _read(path).decode(errors="replace")
     match = _FRONT.match(text)
     if match is None:
         return {}, text
@@ -103,3 +108,7 @@ def _parts(path: Path) -> tuple[Mapping[str, Any], str]:
     except (yaml.YAMLError, ValueError, RecursionError):
         front = None
     return (front if isinstance(front, dict) else {}), text[match.end() :]
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -34,7 +34,7 @@ SCHEMA_VERSION = 1
 
 _SHARD = re.compile(r"part-(?P<writer>.+)-(?P<number>\d+)\.parquet")
 _JOURNAL = re.compile(r"\.journal-(?P<writer>.+)-(?P<number>\d+)\.(frames|arrows)")
-_DAMAGED = re.compile(r"\.damaged-journal-(?P<writer>.+?)-(?P<number>\d{5,})\b.*")
+_DAMAGED = re.compile(r"\.damaged-journal-(?P<writer>.+)-(?P<number>\d+)\.(frames|arrows)(-\d+)?")
 _LOCK, _LOCK_PREFIX, _COLLECTING = ".lock", ".lock-", ".collecting"
 _ORPHANS_END_S, _POLL_S = 10.0, 0.1
 _CHECKSUM = "checksum"

@@ -219,10 +219,9 @@ def _seal_journal(folder: Path, meta: FolderMeta, journal: Path, shard: Path, ac
     if lost is None:
         journal.unlink()
     else:
-        kept = move_aside(journal, f".damaged{journal.name}")
+        kept = move_aside(journal, f".damaged-{journal.name.removeprefix('.')}")
         warnings.warn(
-            f"{journal.name} in {folder} was damaged: its {len(rows.ids)} whole rows are sealed, {lost} are lost; it "
-            f"is kept as {kept.name}",
+            f"{journal} was damaged; rows sealed: {len(rows.ids)}, rows lost: {lost}; it is kept as {kept.name}",
             stacklevel=2,
         )
     sync_folder(folder)

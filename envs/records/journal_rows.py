@@ -89,4 +89,4 @@ def _lost(gaps: Sequence[Gap], numbers: Collection[int], size: int) -> str | Non
 
 
 def _lost_unframed(gaps: Sequence[Gap]) -> str | None:
-    return f"{len(gaps)} or more, one of them perhaps unfinished," if gaps else None
+    return f"{len(gaps)} or more, the last perhaps never finished" if gaps else None
