@@ -99,7 +99,7 @@ def open_writer(
         prepare_folder(folder, meta)
         _seal_abandoned_journals(folder, meta)
         name = writer or _unused_name(folder)
-        lock = _take_name(folder, name)
+        lock = _take_name(folder, meta, name)
         # Names of rows that damage has cost are not given again: labels may know them.
         numbers = [n for each, n, _ in _numbers_used(folder) if each == name]
     return InteractionWriter(
@@ -248,7 +248,7 @@ def _seal_abandoned_journals(folder: Path, meta: FolderMeta) -> None:
                     _seal_journal(folder, meta, path, shard_path(folder, name, number))
 
 
-def _take_name(folder: Path, name: str) -> ExitStack:
+def _take_name(folder: Path, meta: FolderMeta, name: str) -> ExitStack:
     """Hold a writer's name; the folder is locked.
 
     Raises:
@@ -261,6 +261,7 @@ def _take_name(folder: Path, name: str) -> ExitStack:
         except FolderInUse:
             # A writer that was dropped within a reference cycle holds its name until it is collected.
             gc.collect()
+            _seal_abandoned_journals(folder, meta)
             lock.enter_context(writer_lock(folder, name))
     except FolderInUse as error:
         raise FolderInUse(f"an open writer records into {folder} as {name!r}; give another name, or none") from error
@@ -268,7 +269,8 @@ def _take_name(folder: Path, name: str) -> ExitStack:
 
 
 def _numbers_used(folder: Path) -> list[tuple[str, int, Path]]:
-    return list_shards(folder) + list_damaged_journals(folder)
+    # A writer that was killed just now may have left a journal.
+    return list_shards(folder) + list_damaged_journals(folder) + list_journals(folder)
 
 
 def _unused_name(folder: Path) -> str:

@@ -166,8 +166,8 @@ def _open_journal(folder: Path, writer: str, number: int, path: Path, view_names
         return None
     if rows.damage is not None:
         warnings.warn(
-            f"{path} is damaged; rows read: {len(rows.ids)}, rows lost: {rows.damage}; restore it from a copy, or record "
-            "into the folder to seal its whole rows",
+            f"{path} is damaged; rows read: {len(rows.ids)}, rows lost: {rows.damage}; restore it from a copy, or "
+            "record into the folder to seal its whole rows",
             stacklevel=3,
         )
     return _Journal(rows, shard_path(folder, writer, number))
