@@ -1,9 +1,10 @@
 """`tabletop assets`: pictures of the simulation's parts: every object, every table top, the arm at work."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.files import claimed_folder
+from tabletop_interaction.ranges import Seed
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class Assets:
     Example: tabletop assets --out docs/pictures
     """
 
-    out: Path
+    out: NewFolder
     """Folder of objects.jpg, backgrounds.jpg and arm.gif."""
-    seed: int = 3
+    seed: Seed = 3
     """Seed of the film's scene."""
 
     def run(self) -> None:

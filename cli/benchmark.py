@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import track
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
+from tabletop_interaction.cli.arguments import NewFile, NewFolder
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
 from tabletop_interaction.cli.rearrange import refuse_unused_parts
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder, write_file, write_json
+from tabletop_interaction.ranges import Processes, Range, Seed, check_value
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
@@ -33,13 +35,13 @@ class MakeSets:
     The same command resumes after a stop.
     """
 
-    out: Path = Path("runs/sets")
+    out: NewFolder = Path("runs/sets")
     """Folder of the sets, each in a folder of its own."""
     sets: tuple[str, ...] = SET_NAMES
     """Sets to make; all 2,100 pictures take some ten minutes on one core."""
-    workers: int = 1
+    workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that render."""
-    record: Path | None = None
+    record: NewFile | None = None
     """JSON file for the checksums; for maintainers."""
 
     def run(self) -> None:
@@ -71,11 +73,11 @@ class MeasureGeneralisation:
     """
 
     network: NetworkOptions = field(default_factory=NetworkOptions)
-    sets_dir: Path = Path("runs/sets")
+    sets_dir: NewFolder = Path("runs/sets")
     """Folder of the benchmark's sets; missing sets are made there."""
-    out: Path = Path("runs/generalisation")
+    out: NewFolder = Path("runs/generalisation")
     """Folder of results.json."""
-    workers: int = 1
+    workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that make missing sets."""
 
     def run(self) -> None:
@@ -100,7 +102,7 @@ class ActivePassive:
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Folders of `tabletop learn`, two or more; name=folder names a run differently from its folder."""
-    out: Path = Path("runs/active-passive")
+    out: NewFolder = Path("runs/active-passive")
     """Folder of results.json and curves.svg."""
 
     def run(self) -> None:
@@ -133,9 +135,9 @@ class CompareRearrangement:
     --split train test --tables train test plays the four kinds of generalisation: both objects on both table tops.
     """
 
-    out: Path = Path("runs/rearrangement")
+    out: NewFolder = Path("runs/rearrangement")
     """Folder of results.html, results.json and episodes.csv, which cover every episode that it holds."""
-    episodes: int = 20
+    episodes: Annotated[int, Range(1, 10**6)] = 20
     """Episodes of each agent in each kind of scene."""
     agents: tuple[str, ...] = ("full", "oracle", "random")
     """Agents that play."""
@@ -146,9 +148,9 @@ class CompareRearrangement:
     setting: Annotated[Setting, options(Setting, "displaced", "model", "features", "fast", "inverse_model")]
     device: Device = "cpu"
     """Device of the networks."""
-    workers: int = 0
+    workers: Processes = 0
     """Processes that play at once; 0 or 1 plays in this one. The rows are the same but for the times."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first episode; the next ones count up."""
 
     def run(self) -> None:
@@ -183,11 +185,8 @@ class CompareRearrangement:
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
 
     def _check(self) -> None:
-        if self.episodes < 1 or self.seed < 0 or self.workers < 0:
-            raise InvalidConfiguration(
-                f"--episodes {self.episodes} must be positive, --seed {self.seed} and --workers {self.workers} not "
-                "negative"
-            )
+        # Seeds count up.
+        check_value("--seed", self.seed + self.episodes - 1, Seed)
         if not self.split:
             raise InvalidConfiguration("--split names no split; accepted are one or more of train, val and test")
 

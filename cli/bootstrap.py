@@ -1,16 +1,17 @@
 """`tabletop bootstrap`: a first network from watching random pushes, before the agent acts at all."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_examples
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.options import check_device, options, refuse_ignored
 from tabletop_interaction.cli.progress import StepBar, progress_bars
-from tabletop_interaction.errors import InvalidConfiguration, NoExamples
+from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.files import claimed_folder, write_file
+from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
 
 _STEPS = 400
@@ -25,10 +26,10 @@ class Bootstrap:
     The same command resumes. `tabletop learn --model runs/bootstrap/model.safetensors` starts from the network.
     """
 
-    out: Path
+    out: NewFolder
     """Folder of the watched pushes, the training, masks.jpg and model.safetensors; new, or one of this command."""
     watching: Annotated[PassiveConfig, options(PassiveConfig, "pushes", "split", "seed")]
-    minutes: float | None = None
+    minutes: Annotated[float, Range(0, 525_600, above=True)] | None = None
     """Approximate training time in minutes, instead of --steps."""
     training: Annotated[TrainingConfig, options(TrainingConfig, "steps", "loss", steps=_STEPS)]
     backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = "simulation"
@@ -71,7 +72,5 @@ class Bootstrap:
 
     def _check(self) -> None:
         if self.minutes is not None:
-            if not self.minutes > 0:
-                raise InvalidConfiguration(f"--minutes {self.minutes} must be positive")
             refuse_ignored(self.training, "with --minutes", steps=_STEPS)
         check_device(self.session.device)

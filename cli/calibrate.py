@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.cli.arguments import File, Folder, NewFile, NewFolder
 from tabletop_interaction.cli.options import options, refuse_ignored
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder, write_file
+from tabletop_interaction.ranges import Range
 from tabletop_interaction.real.calibration import capture
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
@@ -41,6 +43,9 @@ from tabletop_interaction.real.lab.file import (
 )
 
 _LAB = Path("lab.yaml")
+Metres = Annotated[float, Range(-10, 10, unit="m")]
+Seconds = Annotated[float, Range(0, 10**6, above=True, unit="s")]
+MaxError = Annotated[float, Range(0, 10**4, above=True, unit="px")]
 # Fits into every square; the given marker, or the one that follows from the square, replaces it.
 _ANY_MARKER_MM = 1e-6
 
@@ -54,17 +59,17 @@ class Start:
 
     sources: tuple[str, ...]
     """Capture device or ROS topic for view_0, view_1, ...; view_0 stands on the robot's side."""
-    lab: Path = _LAB
+    lab: NewFile = _LAB
     """Lab file to make."""
     kind: Literal["device", "ros"] = "device"
     """device: what OpenCV captures from. ros: topics of sensor_msgs/Image (rgb8 or bgr8)."""
     driver: Literal["intera", "twin"] = "intera"
     """intera: the robot. twin: its simulation."""
-    width: int = 1280
+    width: Annotated[int, Range(16, 10**5)] = 1280
     """Width of the cameras' full pictures, pixels."""
-    height: int = 720
+    height: Annotated[int, Range(16, 10**5)] = 720
     """Height of the cameras' full pictures, pixels."""
-    arena: tuple[float, float, float, float] = (-0.30, 0.30, -0.245, 0.245)
+    arena: tuple[Metres, Metres, Metres, Metres] = (-0.30, 0.30, -0.245, 0.245)
     """x_min x_max y_min y_max of what robot and cameras reach, metres from the table's centre."""
 
     def run(self) -> None:
@@ -95,15 +100,15 @@ class PrintBoard:
     """
 
     board: Annotated[Board, options(Board, "columns", "rows", "square_mm", "dictionary", marker_mm=_ANY_MARKER_MM)]
-    marker_mm: float | None = None
+    marker_mm: Annotated[float, Range(0, 10**4, above=True, unit="mm")] | None = None
     """Side of a marker, millimetres; three quarters of a square by default."""
     paper: Paper = "a4"
     """Paper size; the page is in landscape."""
     format: Literal["pdf", "png"] = "pdf"
     """File format; both carry their size in millimetres."""
-    lab: Path | None = None
+    lab: NewFile | None = None
     """Lab file that gets this board."""
-    out: Path = Path("runs/board")
+    out: NewFolder = Path("runs/board")
     """Folder of the page."""
 
     def run(self) -> None:
@@ -126,13 +131,13 @@ class PrintBoard:
 class _PictureStep:
     """Options of a step that uses pictures of every camera."""
 
-    lab: Path = _LAB
+    lab: NewFile = _LAB
     """Lab file; a step replaces its own section only."""
-    pictures: Path | None = None
+    pictures: Folder | None = None
     """Folder with a folder of pictures for each view, in the cameras' full size; by default they are taken live."""
-    out: Path = Path("runs")
+    out: NewFolder = Path("runs")
     """Folder of what the step writes besides the lab file, and of pictures that are taken live."""
-    timeout_s: float = 60.0
+    timeout_s: Seconds = 60.0
     """Longest wait for live pictures, seconds."""
 
     def _check(self, *live_only: str) -> None:
@@ -153,13 +158,13 @@ class Cameras(_PictureStep):
     and far, tilted to all sides, and hold it still for a second at each place. They stay in --out, for --pictures.
     """
 
-    out: Path = Path("runs/calibrate-cameras")
-    timeout_s: float = 900.0
+    out: NewFolder = Path("runs/calibrate-cameras")
+    timeout_s: Seconds = 900.0
     views: tuple[str, ...] = ()
     """Views to calibrate; all by default."""
-    wanted: int = 20
+    wanted: Annotated[int, Range(1, 10**4)] = 20
     """Live pictures of each camera."""
-    max_rms_px: float = MAX_RMS_PX
+    max_rms_px: MaxError = MAX_RMS_PX
     """Largest accepted reprojection error, pixels."""
 
     def run(self) -> None:
@@ -193,14 +198,14 @@ class LayArena(_PictureStep):
     points to touch in the next step, listed in points_to_touch.csv in --out.
     """
 
-    out: Path = Path("runs/calibrate-arena")
-    centre_xy: tuple[float, float] = (0.0, 0.0)
+    out: NewFolder = Path("runs/calibrate-arena")
+    centre_xy: tuple[Metres, Metres] = (0.0, 0.0)
     """Position of the board's centre, metres."""
-    turn_deg: float = 0.0
+    turn_deg: Annotated[float, Range(-360, 360)] = 0.0
     """Turn of the board, degrees counter-clockwise from "arrow away from the robot"."""
-    thickness_mm: float = 0.0
+    thickness_mm: Annotated[float, Range(-1000, 1000, unit="mm")] = 0.0
     """Height of its printed side above the table, millimetres."""
-    max_rms_px: float = 1.0
+    max_rms_px: MaxError = 1.0
     """Largest accepted reprojection error, pixels."""
 
     def run(self) -> None:
@@ -248,23 +253,23 @@ class Robot:
     is kept in --out, for the other two.
     """
 
-    lab: Path = _LAB
+    lab: NewFile = _LAB
     """Lab file; its section "robot" is replaced."""
-    touch: Path | None = None
+    touch: File | None = None
     """CSV of points to touch now, from `tabletop calibrate arena`."""
-    hand_poses: int = 0
+    hand_poses: Annotated[int, Range(0, 10**4)] = 0
     """Poses of the hand to look at now, with the lab's board fixed to it; tilt it to all sides."""
-    touched: Path | None = None
+    touched: File | None = None
     """CSV of touched points: point, arena_x, arena_y, arena_z, base_x, base_y, base_z (the tip), metres."""
-    pictures: Path | None = None
+    pictures: Folder | None = None
     """Folder with a folder of pictures of the board on the hand for each view, each named after its pose."""
-    poses: Path | None = None
+    poses: File | None = None
     """CSV of the poses of right_hand in base: picture, x, y, z, qx, qy, qz, qw; metres. Goes with --pictures."""
     method: Method = "park"
     """OpenCV's hand-eye solver that starts the fit; shah and li are those of calibrateRobotWorldHandEye."""
-    max_residual_mm: float = 3.0
+    max_residual_mm: Annotated[float, Range(0, 1000, above=True, unit="mm")] = 3.0
     """Largest accepted error of a touched point, or root mean square error of the board's corners, millimetres."""
-    out: Path = Path("runs/calibrate-robot")
+    out: NewFolder = Path("runs/calibrate-robot")
     """Folder of what is read from the robot."""
 
     def run(self) -> None:
@@ -323,8 +328,8 @@ class Check(_PictureStep):
     Example: tabletop calibrate check --lab lab.yaml --out runs/calibrate-check
     """
 
-    out: Path = Path("runs/calibrate-check")
-    timeout_s: float = 10.0
+    out: NewFolder = Path("runs/calibrate-check")
+    timeout_s: Seconds = 10.0
 
     def run(self) -> None:
         """Read or take one picture of each view and write the overlays."""

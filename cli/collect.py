@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import refuse_ignored
 from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
 from tabletop_interaction.envs.records.reading import count_interactions
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import check_new_folder
+from tabletop_interaction.ranges import Count, Processes, Seed
 
 if TYPE_CHECKING:
     from tabletop_interaction.agents.learning.collecting import CollectionProgress
@@ -33,9 +35,9 @@ class Collect:
     counts all rows in it; programs that record side by side use RecordInteractions, each with a writer of its own.
     """
 
-    out: Path
+    out: NewFolder
     """Folder of the records; new, or one that this command made."""
-    interactions: int = 100
+    interactions: Count = 100
     """Interactions to reach in total, including existing ones."""
     policy: Literal["random", "hypothesis"] = "random"
     """random: uniform picks. hypothesis: picks of what a network takes for an object."""
@@ -44,9 +46,9 @@ class Collect:
     split: Split = "train"
     """Split of the objects and table tops."""
     world: BackendOptions = field(default_factory=BackendOptions)
-    workers: int = 0
+    workers: Processes = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of scenes and picks."""
 
     def run(self) -> None:
@@ -65,11 +67,6 @@ class Collect:
         print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
 
     def _check(self) -> None:
-        if self.interactions <= 0:
-            raise InvalidConfiguration(f"--interactions {self.interactions} must be positive")
-        for name in ("workers", "seed"):
-            if getattr(self, name) < 0:
-                raise InvalidConfiguration(f"--{name} {getattr(self, name)} must not be negative")
         if self.policy == "random":
             refuse_ignored(self, "with --policy random", "model")
         else:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 from rich.console import Console
 
 from tabletop_interaction.cli.options import refuse_ignored
 from tabletop_interaction.envs import open_backend
 from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
+from tabletop_interaction.ranges import Range, Seed
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, Finding
 from tabletop_interaction.real.checks.examination import SLOW_RATIO, examine, go_away, opened_equipment
@@ -36,11 +38,11 @@ class Doctor:
 
     config: Path | None = None
     """Lab file, or "twin" for the simulated laboratory that comes with the package."""
-    max_age_days: float = MAX_AGE_DAYS
+    max_age_days: Annotated[float, Range(0, 10**7, unit="days")] = MAX_AGE_DAYS
     """Largest accepted age of a calibration, days."""
     move: bool = False
     """Bring the arm out of every view at a tenth of its speed, when all checks passed and "move" was typed."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the scene that is rendered without --config."""
 
     def run(self) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.console import Console
 
+from tabletop_interaction.cli.arguments import File, Folder, NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, SetName, print_result, refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder
+from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device
 from tabletop_interaction.segmentation.orientation import Orientation
-from tabletop_interaction.segmentation.photos import LONGER_SIDE, check_longer_side
+from tabletop_interaction.segmentation.photos import LONGER_SIDE
 
 if TYPE_CHECKING:
     from tabletop_interaction.benchmarks.segmentation.evaluation import EvaluationSet
@@ -35,24 +37,24 @@ class Evaluate:
     """Checkpoints; several give a column each."""
     set_name: Annotated[SetName | None, tyro.conf.arg(name="set")] = None
     """Set of the benchmark, test if none is named; it is made first where it is missing."""
-    sets_dir: Path = Path("runs/sets")
+    sets_dir: NewFolder = Path("runs/sets")
     """Folder of the benchmark's sets; missing sets are made there."""
-    data: Path | None = None
+    data: File | None = None
     """COCO JSON of other labelled pictures, instead of --set; needs --images."""
-    images: Path | None = None
+    images: Folder | None = None
     """Folder of the pictures of --data."""
     orientation: Orientation | None = None
     """Orientation of the labels of --data where their size fits a picture both as stored and upright; by default that
     of the set's other pictures with an EXIF orientation, or upright."""
-    out: Path = Path("runs/evaluation")
+    out: NewFolder = Path("runs/evaluation")
     """Folder of results.json, curves, detections and pictures."""
     fast: bool = False
     """Three scales of the picture instead of seven: about two thirds of the time."""
-    longer_side: int = LONGER_SIDE
+    longer_side: Annotated[int, Range(64, 4096, unit="px")] = LONGER_SIDE
     """Longer side of a picture after rescaling, pixels; see `tabletop segment --help`."""
     device: Device = "cpu"
     """Device of the network."""
-    workers: int = 1
+    workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that make a missing set."""
 
     def run(self) -> None:
@@ -92,7 +94,6 @@ class Evaluate:
             raise InvalidConfiguration("--data and --images come together: the label file and its pictures' folder")
         if not self.model:
             raise InvalidConfiguration("--model came without a checkpoint; name at least one")
-        check_longer_side(self.longer_side)
         if self.data is None:
             refuse_ignored(self, "without --data", "orientation")
             return

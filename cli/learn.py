@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions
 from tabletop_interaction.cli.options import LearnSession, options
 
@@ -22,7 +23,7 @@ class Learn:
     The same command resumes a run that was stopped or killed.
     """
 
-    out: Path
+    out: NewFolder
     """Folder of the run: records, network, history, evaluations, curves and report.html."""
     learning: Annotated[
         LearningConfig,
@@ -50,7 +51,7 @@ class Learn:
     ]
     world: BackendOptions = field(default_factory=BackendOptions)
     session: LearnSession = field(default_factory=LearnSession)
-    sets_dir: Path = Path("runs/sets")
+    sets_dir: NewFolder = Path("runs/sets")
     """Folder of the benchmark's sets; missing sets are made there."""
     resume: bool = False
     """Refuse to begin a new run: the folder has to hold one to resume."""

@@ -16,6 +16,7 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction import __version__
+from tabletop_interaction.cli.arguments import check_arguments, check_options
 from tabletop_interaction.cli.refused import Refused
 from tabletop_interaction.cli.streams import (
     READER_GONE,
@@ -68,7 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        _parsed(arguments).run()
+        check_arguments(arguments)
+        command = _parsed(arguments)
+        check_options(command)
+        command.run()
     except Refused as refused:
         return _report(str(refused.__cause__))
     except TabletopError as error:
@@ -146,10 +150,12 @@ def _unknown(name: str) -> str:
 
 
 def _report(message: str) -> int:
-    # Messages of libraries may have several lines, and paths brackets, which rich would take for markup.
+    # Messages of libraries may have several lines, and names of files may hold codes that a terminal obeys.
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(message.splitlines()))
+    # Paths may hold brackets, which rich would take for markup.
     console = Console(stderr=True)
     console.print("error: ", style="bold red", end="")
-    console.print(" ".join(message.splitlines()), markup=False, highlight=False, soft_wrap=True)
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1
 
 

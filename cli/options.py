@@ -14,8 +14,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from tabletop_interaction.cli.arguments import as_typed
 from tabletop_interaction.cli.refused import Refused
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.ranges import Count, Processes
 from tabletop_interaction.segmentation.config import FAST, Device, ProposalConfig
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def options(kind: type, *names: str, **values: Any) -> Any:
         try:
             return _made(kind, names, given, {name: values[name] for name in values if name not in given})
         except TabletopError as error:
-            raise Refused from error
+            raise Refused from as_typed(error, names)
 
     parameters = list(_parameters(kind, names, values))
     construct.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -133,26 +135,21 @@ class NetworkOptions:
 class LearnSession:
     """How a session of `tabletop learn` acts, trains and evaluates; a resumed run may change it."""
 
-    workers: int = 0
+    workers: Processes = 0
     """Actors at once, through Ray, beside a learner in its own process; 0 acts and learns in turn in this process."""
     address: str | None = None
     """Address of a Ray cluster whose nodes all see --out under the same path; without it Ray starts here."""
-    evaluate_every: int = 50
+    evaluate_every: Count = 50
     """Interactions between two evaluations."""
     set_name: Annotated[Literal["val", "test"], tyro.conf.arg(name="set")] = "val"
     """Held-out set of the evaluations; it is made first where it is missing."""
-    pictures: int = 30
+    pictures: Count = 30
     """Pictures of the set that are evaluated."""
     device: Device = "cpu"
     """Device of the training."""
 
     def check(self) -> None:
-        """Raises InvalidConfiguration when a value is out of range, or CUDA is asked for and not there."""
-        for name in ("evaluate_every", "pictures"):
-            if getattr(self, name) < 1:
-                raise InvalidConfiguration(f"--{name.replace('_', '-')} {getattr(self, name)} must be 1 or more")
-        if self.workers < 0:
-            raise InvalidConfiguration(f"--workers {self.workers} must not be negative")
+        """Raises InvalidConfiguration when options do not go together, or CUDA is asked for and not there."""
         if self.address is not None and self.workers == 0:
             raise InvalidConfiguration("--address names a cluster, which is for --workers 1 or more")
         if self.address is None:

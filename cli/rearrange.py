@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import NetworkOptions, options, refuse_ignored
 from tabletop_interaction.envs import Split, TabletopRearrangement, load_goal
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder
+from tabletop_interaction.ranges import Seed
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Rearrange:
     and film.mp4. Without --goal the simulation draws a goal and judges by the truth; with it, pictures are judged.
     """
 
-    out: Path = Path("runs/rearranged")
+    out: NewFolder = Path("runs/rearranged")
     """Folder of the pictures."""
     agent: Annotated[str, tyro.conf.arg(metavar="NAME|module:Class")] = "full"
     """full: from pictures alone. true-masks, true-matches, oracle: with parts that a simulation knows. inverse, random:
@@ -57,7 +59,7 @@ class Rearrange:
     setting: Annotated[Setting, options(Setting, "displaced", "model", "fast", "inverse_model")]
     device: Device = "cpu"
     """Device of the network."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of scene and goal, as in the table of `tabletop benchmark rearrangement`."""
 
     def run(self) -> None:

@@ -9,16 +9,17 @@ from typing import Annotated, Any
 import tyro
 from rich.progress import track
 
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, options
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.picture_files import check_decodable, check_pictures, read_picture
+from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.overlays import overlay, overlay_names
 from tabletop_interaction.segmentation.photos import (
     LONGER_SIDE,
     PictureSegmenter,
-    check_longer_side,
     coco_results,
     detect,
 )
@@ -40,9 +41,9 @@ class Segment:
     pictures: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Picture files."""
     network: NetworkOptions = field(default_factory=NetworkOptions)
-    out: Path = Path("runs/segments")
+    out: NewFolder = Path("runs/segments")
     """Folder of the overlays and of segments.json."""
-    longer_side: int = LONGER_SIDE
+    longer_side: Annotated[int, Range(64, 4096, unit="px")] = LONGER_SIDE
     """Longer side of a photo after rescaling, pixels."""
     proposals: Annotated[
         ProposalConfig, options(ProposalConfig, "max_area_share", "min_score", max_area_share=0.3, min_score=0.5)
@@ -50,7 +51,6 @@ class Segment:
 
     def run(self) -> None:
         """Segment each picture and write the masks."""
-        check_longer_side(self.longer_side)
         check_pictures(self.pictures)
         segmenter = self.network.load(self.proposals)
         for path in track(self.pictures, description="checking"):

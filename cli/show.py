@@ -1,16 +1,16 @@
 """`tabletop show`: pictures and a film of recorded interactions."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from tabletop_interaction.cli.arguments import Folder, NewFolder
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder
-from tabletop_interaction.ranges import check_range
+from tabletop_interaction.ranges import Range
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Show:
     Example: tabletop show runs/first --out runs/first-pictures
     """
 
-    folder: Annotated[Path, tyro.conf.Positional]
+    folder: Annotated[Folder, tyro.conf.Positional]
     """Folder that `tabletop collect` made."""
-    out: Path | None = None
+    out: NewFolder | None = None
     """Folder of the pictures; by default the records' name with "-pictures"."""
     view: str = "view_0"
     """View that is shown."""
-    rows: int = 8
+    rows: Annotated[int, Range(1, 1000)] = 8
     """Interactions on a sheet."""
-    sheets: int = 4
+    sheets: Annotated[int, Range(1, 10_000)] = 4
     """Largest number of sheets; they are spread over the records."""
     grasped_only: bool = False
     """Show only interactions in which something was held."""
@@ -38,8 +38,6 @@ class Show:
         from tabletop_interaction.reports.films import write_interaction_film
         from tabletop_interaction.reports.sheets import write_interaction_sheets
 
-        check_range("--rows", self.rows, 1)
-        check_range("--sheets", self.sheets, 1)
         table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")

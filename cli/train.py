@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from tabletop_interaction.cli.arguments import File, Folder, NewFolder
 from tabletop_interaction.cli.options import check_device, check_run_path, options, refuse_ignored
 from tabletop_interaction.cli.progress import ShowBar, StepBar, progress_bars
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
 
@@ -25,18 +26,18 @@ class Train:
     The same command resumes a run that was stopped.
     """
 
-    out: Path
+    out: NewFolder
     """Folder of the run: state, TensorBoard curves and model.safetensors."""
-    data: Path | None = None
+    data: Folder | None = None
     """Folder that `tabletop collect` made; labels and decoded pictures are kept in it."""
-    coco: Path | None = None
+    coco: File | None = None
     """COCO JSON with the masks of every object, instead of --data."""
-    images: Path | None = None
+    images: Folder | None = None
     """Folder of the pictures of --coco."""
     orientation: Orientation | None = None
     """Orientation of the labels of --coco where their size fits a picture both as stored and upright; by default that
     of the set's other pictures with an EXIF orientation, or upright."""
-    minutes: float | None = None
+    minutes: Annotated[float, Range(0, 525_600, above=True)] | None = None
     """Approximate training time in minutes, instead of --steps."""
     carry_labels: bool = False
     """Use a mask in every picture in which its object still stands, not only in the picture that it was labelled in."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tabletop_interaction.agents.inverse.config import InverseRunOptions, InverseTrainingConfig
+from tabletop_interaction.cli.arguments import Folder, NewFolder
 from tabletop_interaction.cli.options import check_device, check_run_path, options
 from tabletop_interaction.cli.progress import StepBar, progress_bars
 
@@ -19,9 +20,9 @@ class TrainInverse:
     runs/inverse/model.safetensors
     """
 
-    data: Path
+    data: Folder
     """Folder that `tabletop collect` made, or the records of `tabletop learn`; small pictures are kept in it."""
-    out: Path
+    out: NewFolder
     """Folder of the run: state, TensorBoard curves, model.safetensors, and model.json with the held-out errors."""
     training: Annotated[
         InverseTrainingConfig, options(InverseTrainingConfig, "steps", "batch_size", "span", "held_out", "seed")

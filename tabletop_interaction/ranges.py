@@ -203,7 +203,7 @@ def _misfit_tuple(value: object, parts: Sequence[Any]) -> str | None:
         if len(kinds) == len(value):
             misfits = [_misfit(each, kind) for each, kind in zip(value, kinds, strict=True)]
             found = next(filter(None, misfits), None)
-            return None if found is None else f"a tuple of {found}"
+            return None if found is None else f"{found}, for each value"
     words = _WORDS.get(parts[0], "values")
     return f"a tuple of {words}" if several else f"a tuple of {len(parts)} values"
 

@@ -124,3 +124,6 @@ class SawyerSettings:
     motion: MotionSettings = field(default_factory=MotionSettings)
     safety: SafetySettings = field(default_factory=SafetySettings)
     gripper: GripperSettings = field(default_factory=GripperSettings)
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -40,8 +40,8 @@ def test_generalisation_makes_its_sets_and_reports_the_drops(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--workers", "-1"], "--workers -1 not negative"),
-        (["--episodes", "0"], "--episodes 0 must be positive"),
+        (["--workers", "-1"], "--workers is -1; accepted is 0 to 1024"),
+        (["--episodes", "0"], "--episodes is 0; accepted is 1 to 1,000,000"),
         (["--features", "smell"], "unknown features 'smell'"),
         (["--agents", "random", "random"], "each once"),
     ],

@@ -39,7 +39,7 @@ def test_pushes_become_a_network_and_the_same_command_finds_it_done(
     ("arguments", "said"),
     [
         (["--pushes", "0"], "pushes is 0"),
-        (["--minutes", "0"], "--minutes 0"),
+        (["--minutes", "0"], "--minutes is 0.0; accepted is above 0"),
         (["--steps", "0"], "steps is 0"),
         (["--seed", "-1"], "seed is -1"),
     ],

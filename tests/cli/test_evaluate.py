@@ -45,7 +45,7 @@ def test_a_missing_set_is_made_and_announced(
         (["--model"], "name at least one"),
         (["--data", "x.json", "--images", ".", "--set", "test"], "--data x.json and --set test came"),
         (["--data", "x.json"], "--data and --images come together"),
-        (["--longer-side", "3"], "longer side is 3; accepted is 64 to 4096 px"),
+        (["--longer-side", "3"], "--longer-side is 3; accepted is 64 to 4096 px"),
     ],
 )
 def test_mistakes_end_in_one_line(

@@ -82,10 +82,10 @@ def test_a_run_begun_with_settings_that_are_refused_today_resumes(
         (["--resume"], "no run"),
         (["--backend", "gazebo"], "unknown backend 'gazebo'"),
         (["--model", "nowhere.safetensors"], "nowhere.safetensors"),
-        (["--workers", "-1"], "--workers -1"),
+        (["--workers", "-1"], "--workers is -1"),
         (["--address", "10.0.0.1:6379"], "--workers 1 or more"),
-        (["--pictures", "0"], "--pictures 0"),
-        (["--random-share", "2"], "random_share is 2"),
+        (["--growth", "0"], "--growth is 0.0; accepted is above 0 to 100"),
+        (["--random-share", "2"], "--random-share is 2.0"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_written(

@@ -85,9 +85,9 @@ def test_finding_nothing_is_said(
         (["gone.jpg"], "gone.jpg does not exist"),
         ([str(Path(__file__))], "cannot be read as a picture"),
         ([str(Path(__file__).parent)], "is a folder"),
-        (["x.jpg", "--min-score", "3"], "min_score is 3.0; accepted is 0 to 1"),
-        (["x.jpg", "--max-area-share", "0"], "max_area_share is 0.0; accepted is above 0 to 1"),
-        (["x.jpg", "--longer-side", "3"], "longer side is 3; accepted is 64 to 4096 px"),
+        (["x.jpg", "--min-score", "3"], "--min-score is 3.0; accepted is 0 to 1"),
+        (["x.jpg", "--max-area-share", "0"], "--max-area-share is 0.0; accepted is above 0 to 1"),
+        (["x.jpg", "--longer-side", "3"], "--longer-side is 3; accepted is 64 to 4096 px"),
     ],
 )
 def test_mistakes_end_in_one_line_before_anything_is_written(
