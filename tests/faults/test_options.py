@@ -9,17 +9,18 @@ import dataclasses
 import inspect
 import pkgutil
 import types
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 import tyro
-from attack import Attack
+from attack import Attack, Outcome, outcome_of, run_command
 
 import tabletop_interaction
+from tabletop_interaction.cli.main import COMMANDS, command_class
 from tabletop_interaction.ranges import Range, shown
 
 Samples = Callable[..., list[Any]]
@@ -104,14 +105,17 @@ def test_configurations_refuse_wrong_values(attack: Callable[[str], Attack], sam
     ]
     with attack("options: wrong values of a configuration's fields") as one:
         for kind, name, value in samples(cases, short=400):
-            one.call(
-                # Values that are no wrong ones, such as 0.5 for a share, have the right type.
-                lambda: is_of(
-                    getattr(dataclasses.replace(_made(kind), **{name: value}), name), get_type_hints(kind)[name]
-                ),
-                bool,
-                what=f"{kind.__name__}.{name} = {shown(value)}",
-            )
+            # Values that are no wrong ones, such as 0.5 for a share, have the right type.
+            right = partial(_has_type, name=name, hint=get_type_hints(kind)[name])
+            one.call(partial(_with_value, kind, name, value), right, what=f"{kind.__name__}.{name} = {shown(value)}")
+
+
+def _with_value(kind: type, name: str, value: object) -> Any:
+    return dataclasses.replace(_made(kind), **{name: value})
+
+
+def _has_type(made: Any, name: str, hint: Any) -> bool:
+    return is_of(getattr(made, name), hint)
 
 
 def is_of(value: Any, hint: Any) -> bool:
@@ -203,11 +207,8 @@ def wrong_arguments() -> Iterator[tuple[Option, list[str]]]:
             base = [*command, *(part for each in others for part in (each.typed, _right(each)) if part)]
             names = [option.typed] if option.typed else []
             texts = {text for each in option.kinds for text in WRONG_TEXTS[_kind(each)]}
-            count = (
-                1
-                if get_origin(_inner(option.hint)) is not tuple or Ellipsis in get_args(_inner(option.hint))
-                else (len(get_args(_inner(option.hint))))
-            )
+            parts = get_args(_inner(option.hint))
+            count = len(parts) if get_origin(_inner(option.hint)) is tuple and Ellipsis not in parts else 1
             for text in sorted(texts):
                 if bool not in option.kinds:
                     yield option, [*base, *names, *[text] * count]
@@ -243,7 +244,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_commands_refuse_wrong_options(attack: Callable[[str], Attack], samples: Samples, world: Path) -> None:
     before = sorted(world.rglob("*"))
     with attack("options: wrong options of every command") as one:
-        for option, arguments in samples(list(wrong_arguments()), short=25):
+        for arguments in samples([each for _, each in wrong_arguments()], short=25):
             ended = run_command(arguments, timeout_s=20)
             outcome = outcome_of(ended, lambda _: False)
             if outcome == Outcome.CLEAR and sorted(world.rglob("*")) != before:
