@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from enum import Flag, auto
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
 import tyro
 
@@ -18,21 +17,20 @@ _LONGEST_ARGUMENT, _LONGEST_NAME = 4000, 240
 _PACKAGE = __package__
 
 
-class Kind(Flag):
-    """What the path of an option leads to."""
+class Leads(NamedTuple):
+    """What the path of an option leads to; part of the option's type."""
 
-    FILE = auto()
-    FOLDER = auto()
-    WRITTEN = auto()
+    wanted: Literal["file", "folder"]
+    is_written: bool
 
 
-File = Annotated[Path, Kind.FILE]
+File = Annotated[Path, Leads("file", is_written=False)]
 """A file that is read."""
-Folder = Annotated[Path, Kind.FOLDER]
+Folder = Annotated[Path, Leads("folder", is_written=False)]
 """A folder that is read."""
-NewFile = Annotated[Path, Kind.FILE | Kind.WRITTEN]
+NewFile = Annotated[Path, Leads("file", is_written=True)]
 """A file that the command writes."""
-NewFolder = Annotated[Path, Kind.FOLDER | Kind.WRITTEN]
+NewFolder = Annotated[Path, Leads("folder", is_written=True)]
 """A folder in which the command writes."""
 
 
@@ -90,7 +88,7 @@ def check_options(command: Any) -> None:
         check_value(option, value, hint)
         for path in value if isinstance(value, tuple) else (value,):
             if isinstance(path, Path):
-                _check_path(option, path, _kind(hint))
+                _check_path(option, path, _leads(hint))
 
 
 def as_typed(error: TabletopError, names: Sequence[str]) -> TabletopError:
@@ -106,31 +104,31 @@ def as_typed(error: TabletopError, names: Sequence[str]) -> TabletopError:
 
 def _option(name: str, hint: Any = None) -> str:
     marks = getattr(hint, "__metadata__", ())
-    given = next((mark.name for mark in marks if not isinstance(mark, Kind) and getattr(mark, "name", None)), name)
+    given = next((mark.name for mark in marks if getattr(mark, "name", None)), name)
     return given.upper() if tyro.conf.Positional in marks else f"--{given.replace('_', '-')}"
 
 
-def _kind(hint: Any) -> Kind:
+def _leads(hint: Any) -> Leads | None:
     """What the paths of an option lead to, by its type."""
-    if isinstance(hint, Kind):
+    if isinstance(hint, Leads):
         return hint
     parts = (*get_args(hint), *getattr(hint, "__metadata__", ()))
-    return next((kind for part in parts if (kind := _kind(part))), Kind(0))
+    return next((leads for part in parts if (leads := _leads(part))), None)
 
 
-def _check_path(option: str, path: Path, kind: Kind) -> None:
+def _check_path(option: str, path: Path, leads: Leads | None) -> None:
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.parts):
         raise InvalidConfiguration(
             f"{option} is {shown(str(path))}; accepted are names of {_LONGEST_NAME} bytes at most"
         )
     if path.is_symlink() and not path.exists():
         raise InvalidConfiguration(f"{option} is {path}, a symbolic link to a missing file; mend the link or remove it")
-    if path.exists():
-        wanted = "file" if kind & Kind.FILE else "folder"
-        if kind & (Kind.FILE | Kind.FOLDER) and path.is_dir() != bool(kind & Kind.FOLDER):
-            raise InvalidConfiguration(f"{option} is {path}, which is no {wanted}; name a {wanted}")
     above = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
     if above != path and not above.is_dir():
         raise InvalidConfiguration(f"{option} is {path}, but {above} is a file; name a path in a folder")
-    if kind & Kind.WRITTEN and not os.access(above, os.W_OK):
+    if leads is None:
+        return
+    if above == path and not (path.is_dir() if leads.wanted == "folder" else path.is_file()):
+        raise InvalidConfiguration(f"{option} is {path}, which is no {leads.wanted}; name a {leads.wanted}")
+    if leads.is_written and not os.access(above, os.W_OK):
         raise InvalidConfiguration(f"{option} is {path}, but {above} cannot be written; change its rights or the path")

@@ -210,9 +210,8 @@ def wrong_arguments() -> Iterator[tuple[Option, list[str]]]:
             parts = get_args(_inner(option.hint))
             count = len(parts) if get_origin(_inner(option.hint)) is tuple and Ellipsis not in parts else 1
             for text in sorted(texts):
-                if bool not in option.kinds:
-                    yield option, [*base, *names, *[text] * count]
-                yield option, [*base, f"{option.typed}={text}"] if option.typed else [*base, text]
+                is_single = option.typed and (count == 1 or bool in option.kinds)
+                yield option, [*base, *([f"{option.typed}={text}"] if is_single else [*names, *[text] * count])]
             if option.typed:
                 yield option, [*base, option.typed, *(["1"] if bool not in option.kinds else []), option.typed, "1"]
                 yield option, [*base, f"{option.typed}-x", "1"]
