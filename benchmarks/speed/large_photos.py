@@ -16,6 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from rich.console import Console
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.speed.interactions import one_core
+from tabletop_interaction.ranges import Count, Range, Seed, check_fields
 from tabletop_interaction.segmentation.overlays import distinct_colours
 
 _ASPECT = 4 / 3
@@ -35,14 +37,17 @@ _NOISE_ROWS = 322
 class LargePhotosOptions:
     """Options of the benchmark of large photos."""
 
-    megapixels: tuple[float, ...] = (0.1, 12, 50)
+    megapixels: tuple[Annotated[float, Range(0, 1000, above=True)], ...] = (0.1, 12, 50)
     """Sizes of the photos."""
-    objects: int = 30
+    objects: Annotated[int, Range(1, 10**4)] = 30
     """Ellipses in a photo; not all of them are found."""
-    repeats: int = 3
+    repeats: Count = 3
     """Runs of the command; the shortest one counts."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the photos."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def main(options: LargePhotosOptions) -> None:
