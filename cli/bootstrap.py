@@ -7,8 +7,9 @@ import tyro
 
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_examples
 from tabletop_interaction.cli.arguments import NewFolder
-from tabletop_interaction.cli.options import check_device, options, refuse_ignored
+from tabletop_interaction.cli.options import check_device, options
 from tabletop_interaction.cli.progress import StepBar, progress_bars
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.ranges import Range

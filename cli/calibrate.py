@@ -12,7 +12,8 @@ from rich.table import Table
 
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.cli.arguments import File, Folder, NewFile, NewFolder
-from tabletop_interaction.cli.options import options, refuse_ignored
+from tabletop_interaction.cli.options import options
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import InvalidConfiguration

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
-from tabletop_interaction.cli.options import refuse_ignored
 from tabletop_interaction.cli.progress import progress_bars
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
 from tabletop_interaction.envs.records.reading import count_interactions

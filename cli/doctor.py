@@ -9,15 +9,10 @@ from typing import Annotated
 
 from rich.console import Console
 
-from tabletop_interaction.cli.options import refuse_ignored
-from tabletop_interaction.envs import open_backend
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
+from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by
 from tabletop_interaction.ranges import Range, Seed
-from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.checks.diagnosis import MAX_AGE_DAYS, Finding
-from tabletop_interaction.real.checks.examination import SLOW_RATIO, examine, go_away, opened_equipment
-from tabletop_interaction.real.checks.installation import installed, rendered
-from tabletop_interaction.real.lab.lab import load_lab
 
 _CONFIRMATION = "move"
 
@@ -56,9 +51,14 @@ class Doctor:
             if self.move:
                 raise InvalidConfiguration("--move came without --config; name the lab file; nothing was moved")
             refuse_ignored(self, "without --config", "max_age_days")
-            _report([rendered(partial(open_backend, "simulation"), self.seed)], installed())
+            from tabletop_interaction.installation import installed
+
+            _report(installed(), found_by("simulation", lambda: [_rendered(self.seed)]))
             return
         refuse_ignored(self, "with --config", "seed")
+        from tabletop_interaction.real import TWIN_LAB
+        from tabletop_interaction.real.checks.examination import examine
+
         path = TWIN_LAB if self.config == Path("twin") else self.config
         _report(examine(path, datetime.now(UTC), self.max_age_days))
         if self.move:
@@ -78,6 +78,14 @@ def _report(*findings: Iterable[Finding]) -> None:
     console.print(f"all {total} checks passed")
 
 
+def _rendered(seed: int) -> Finding:
+    # Imported as late as this, because a broken package would end the checks before it.
+    from tabletop_interaction.envs import open_backend
+    from tabletop_interaction.real.checks.rendering import rendered
+
+    return rendered(partial(open_backend, "simulation"), seed)
+
+
 def _print(console: Console, finding: Finding) -> None:
     # Paths and messages may hold brackets, which rich would take for markup.
     console.print("ok  " if finding.ok else "MEND", style="green" if finding.ok else "bold red", end="")
@@ -92,6 +100,9 @@ def _move(path: Path) -> None:
     Raises:
         InvalidConfiguration: it was not confirmed; nothing was moved.
     """
+    from tabletop_interaction.real.checks.examination import SLOW_RATIO, go_away, opened_equipment
+    from tabletop_interaction.real.lab.lab import load_lab
+
     print(
         f"The arm will rise and leave every view at {100 * SLOW_RATIO:.0f} % of its rated speed; it does not let go of "
         "what it grips. Clear its way, keep everybody out of its reach, and hold the stop button."

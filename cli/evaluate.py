@@ -11,7 +11,8 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction.cli.arguments import File, Folder, NewFolder
-from tabletop_interaction.cli.options import NetworkOptions, SetName, print_result, refuse_ignored
+from tabletop_interaction.cli.options import NetworkOptions, SetName, print_result
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.ranges import Range

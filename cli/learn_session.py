@@ -19,7 +19,8 @@ from tabletop_interaction.agents.learning.run_folder import (
 )
 from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
-from tabletop_interaction.cli.options import LearnSession, refuse_ignored
+from tabletop_interaction.cli.options import LearnSession
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.reports import learning_page
 from tabletop_interaction.reports.learning_display import Curves, LearningDisplay

@@ -83,28 +83,6 @@ def _made(kind: type, names: Iterable[str], given: Mapping[str, Any], hidden: Ma
     return kind(**own, **{outer: _made(hints[outer], inner, given, {}) for outer, inner in nested.items()})
 
 
-def refuse_ignored(given: Any, where: str, *names: str, **defaults: Any) -> None:
-    """Refuse options that have no effect beside another one.
-
-    Args:
-        given: dataclass of options.
-        where: the option beside which they have none, such as "with --policy random".
-        names: fields that are to have their class' defaults.
-        defaults: fields that are to have these values.
-
-    Raises:
-        InvalidConfiguration: one of them has another value.
-    """
-    defaults |= {field.name: field.default for field in dataclasses.fields(given) if field.name in names}
-    for name, default in defaults.items():
-        if (value := getattr(given, name)) != default:
-            option = name.replace("_", "-")
-            shown = f"--{option} {value}"
-            if isinstance(value, bool):
-                shown = f"--{option}" if value else f"--no-{option}"
-            raise InvalidConfiguration(f"{shown} has no effect {where}; leave it out")
-
-
 @dataclass(frozen=True)
 class NetworkOptions:
     """Which network finds the objects, and how."""

@@ -13,7 +13,8 @@ import tyro
 from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
-from tabletop_interaction.cli.options import NetworkOptions, options, refuse_ignored
+from tabletop_interaction.cli.options import NetworkOptions, options
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Split, TabletopRearrangement, load_goal
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from tabletop_interaction.cli.arguments import File, Folder, NewFolder
-from tabletop_interaction.cli.options import check_device, check_run_path, options, refuse_ignored
+from tabletop_interaction.cli.options import check_device, check_run_path, options
 from tabletop_interaction.cli.progress import ShowBar, StepBar, progress_bars
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.orientation import Orientation

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
+from tabletop_interaction.installation import check_ray_folder
 
 DIED = object()
 """In place of the result of a call whose process died."""
@@ -21,7 +22,7 @@ def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
         address: of a cluster; None starts Ray here.
 
     Raises:
-        InvalidConfiguration: Ray, which is an extra, is not installed.
+        InvalidConfiguration: Ray, which is an extra, is not installed, or has no folder for its sockets.
     """
     try:
         import ray
@@ -30,6 +31,8 @@ def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
             "more than one worker needs Ray, which is not installed; pip install 'tabletop-interaction[ray]', or "
             "use --workers 0"
         ) from error
+    if address is None:
+        check_ray_folder()
     # Without "local" Ray would join any cluster that it finds on this machine.
     here = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
     ray.init(log_to_driver=False, configure_logging=False, **(here if address is None else {"address": address}))

@@ -13,7 +13,8 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.errors import TabletopError, UnreachableTarget
+from tabletop_interaction.errors import UnreachableTarget
+from tabletop_interaction.findings import MAX_AGE_DAYS, Finding
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
 from tabletop_interaction.real.arm.gripping import grips
 from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop
@@ -23,30 +24,10 @@ from tabletop_interaction.real.lab.lab import Calibration
 from tabletop_interaction.sawyer.kinematics import HIGHEST, LOWEST
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
-MAX_AGE_DAYS = 30.0
-"""Age in days above which a calibration should be checked: cameras and tables get moved."""
-
 ANGLES = tuple(math.radians(degrees) for degrees in (-90, -45, 0, 45))
 """Gripper angles at which the whole arena must be in reach, radians; they repeat after half a turn."""
 
 _OPENING_SLACK_M = 0.002
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of a check.
-
-    Attributes:
-        name: of the checked part.
-        ok: whether the check passed.
-        said: the measured values.
-        remedy: what to do; empty if the check passed.
-    """
-
-    name: str
-    ok: bool
-    said: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,12 +53,6 @@ _ARM_REMEDIES = {
     MotionOutcome.STALE_STATE: "check network and robot: `rostopic hz /robot/joint_states` must show a steady rate",
     MotionOutcome.COLLISION: "free the arm by hand where it is stuck",
 }
-
-
-def refusal(name: str, error: TabletopError) -> Finding:
-    """An error as a finding: its message up to the first semicolon is `said`, the rest is the remedy."""
-    said, _, remedy = str(error).partition("; ")
-    return Finding(name, False, said, remedy or "see docs/hardware.md")
 
 
 def judge_calibrations(

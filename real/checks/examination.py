@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,7 @@ from typing import TypeVar
 
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration, NoAnswer, TabletopError
+from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by, refusal
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState, SawyerDriver
@@ -26,7 +28,6 @@ from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array, wait_until_still
 from tabletop_interaction.real.checks import diagnosis
-from tabletop_interaction.real.checks.diagnosis import Finding, refusal
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 
@@ -75,7 +76,7 @@ def opened_equipment(lab: Lab) -> Iterator[Equipment]:
     )
 
 
-def examine(path: Path, now: datetime, max_age_days: float = diagnosis.MAX_AGE_DAYS) -> Iterator[Finding]:
+def examine(path: Path, now: datetime, max_age_days: float = MAX_AGE_DAYS) -> Iterator[Finding]:
     """Check the laboratory of a lab file at the time `now` in UTC; a wrong file is the only finding."""
     try:
         lab = load_lab(path)
@@ -92,12 +93,13 @@ def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: flo
     """Check calibration, reach, cameras, ROS master, robot and gripper, in this order."""
     settings = lab.settings
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
-    yield _level(lab)
-    yield from diagnosis.judge_calibrations(lab.calibrations, now, None if equipment.simulated else max_age_days)
-    yield _reach(lab, moves)
+    yield from found_by("table level", lambda: [_level(lab)])
+    oldest = None if equipment.simulated else max_age_days
+    yield from found_by("calibration", lambda: diagnosis.judge_calibrations(lab.calibrations, now, oldest))
+    yield from found_by("reach", lambda: [_reach(lab, moves)])
     for view in lab.views:
-        yield _camera(view, equipment)
-    yield from _robot(settings, moves, equipment)
+        yield from found_by(f"camera {view.name}", partial(_camera, view, equipment))
+    yield from found_by("robot", lambda: _robot(settings, moves, equipment))
 
 
 def within(seconds: float, what: str, look: Callable[[], T]) -> T:
@@ -158,10 +160,7 @@ def slowed(settings: SawyerSettings) -> SawyerSettings:
 
 
 def _level(lab: Lab) -> Finding:
-    try:
-        check_level(lab.base_from_arena, lab.settings.safety)
-    except InvalidConfiguration as error:
-        return refusal("table level", error)
+    check_level(lab.base_from_arena, lab.settings.safety)
     return Finding("table level", True, f"within {lab.settings.safety.max_table_tilt_rad} rad of the arm's base")
 
 
@@ -172,7 +171,7 @@ def _reach(lab: Lab, moves: Moves) -> Finding:
     return diagnosis.judge_reach(lab.arena, moves)
 
 
-def _camera(view: View, equipment: Equipment) -> Finding:
+def _camera(view: View, equipment: Equipment) -> Iterator[Finding]:
     name = f"camera {view.name}"
 
     def look() -> float:
@@ -182,11 +181,8 @@ def _camera(view: View, equipment: Equipment) -> Finding:
             assert picture.shape == (view.height, view.width, 3), "a camera array gives pictures of its views' size"
             return monotonic() - start
 
-    try:
-        took = within(CAMERA_S, name, look)
-    except TabletopError as error:
-        return refusal(name, error)
-    return Finding(name, True, f"still and new, {view.width} x {view.height} px, after {took:.1f} s")
+    took = within(CAMERA_S, name, look)
+    yield Finding(name, True, f"still and new, {view.width} x {view.height} px, after {took:.1f} s")
 
 
 def _robot(settings: SawyerSettings, moves: Moves, equipment: Equipment) -> Iterator[Finding]:

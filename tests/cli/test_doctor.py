@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tabletop_interaction import installation
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.real import TWIN_LAB
-from tabletop_interaction.real.checks import installation
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
 
@@ -67,7 +67,7 @@ def test_the_arm_moves_only_after_the_typed_word(answer, status, shown, monkeypa
         return answer
 
     monkeypatch.setattr("builtins.input", ask)
-    monkeypatch.setattr("tabletop_interaction.cli.doctor.examine", lambda *arguments: iter(()))
+    monkeypatch.setattr("tabletop_interaction.real.checks.examination.examine", lambda *arguments: iter(()))
     assert main(["doctor", "--config", "twin", "--move"]) == status
     printed = capsys.readouterr()
     assert shown in printed.out + printed.err
@@ -107,15 +107,17 @@ def test_blank_pictures_are_reported(quick_render, capsys):
 
 
 def test_a_missing_dependency_is_reported_with_its_command(quick_render, monkeypatch, capsys):
+    real = installation.version
+
     def version(name):
         if name == "scipy":
             raise PackageNotFoundError(name)
-        return "1.0"
+        return real(name)
 
     monkeypatch.setattr(installation, "version", version)
     assert main(["doctor"]) == 1
     shown = capsys.readouterr()
-    assert "MEND  scipy: not installed\n      -> `pip install scipy`" in shown.out
+    assert "MEND  scipy: not installed\n      -> `pip install 'scipy>=1.13'`" in shown.out
     assert "checks failed: scipy;" in shown.err
 
 

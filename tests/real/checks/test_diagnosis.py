@@ -14,6 +14,7 @@ import pytest
 from tabletop_interaction.cli.calibrate import Robot
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import NoAnswer, RobotFault, RobotUnavailable
+from tabletop_interaction.findings import refusal
 from tabletop_interaction.real.arm.driver import GripperState
 from tabletop_interaction.real.arm.motion import MotionOutcome
 from tabletop_interaction.real.arm.moves import Moves
@@ -32,7 +33,6 @@ from tabletop_interaction.real.checks.diagnosis import (
     judge_calibrations,
     judge_gripper,
     judge_reach,
-    refusal,
 )
 from tabletop_interaction.real.checks.examination import Equipment, examine, examine_lab, go_away, slowed, within
 from tabletop_interaction.real.lab import steps as calibration

@@ -8,8 +8,8 @@ import pytest
 
 from tabletop_interaction.cli.doctor import Doctor
 from tabletop_interaction.errors import ChecksFailed
+from tabletop_interaction.findings import Finding
 from tabletop_interaction.real.checks import examination
-from tabletop_interaction.real.checks.diagnosis import Finding
 from tabletop_interaction.real.checks.examination import examine_lab, opened_equipment
 from tabletop_interaction.real.twin import open_twin
 from tabletop_interaction.real.twin.stand_ins import intera_stand_in
