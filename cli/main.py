@@ -6,6 +6,7 @@ Only the file of the given command is imported, and what it needs of torch and P
 import ast
 import difflib
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -52,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run; an error of this package ends in one line, without a traceback."""
     open_standard_streams()
     try:
-        with terminating_cleanly():
+        with terminating_cleanly(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             try:
                 return _run(sys.argv[1:] if arguments is None else arguments)
             finally:
@@ -150,13 +152,22 @@ def _unknown(name: str) -> str:
 
 
 def _report(message: str) -> int:
+    _print_line("error: ", "bold red", message)
+    return 1
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """In place of Python's own way, which prints the source of the warning too."""
+    _print_line("warning: ", "bold yellow", str(message))
+
+
+def _print_line(kind: str, style: str, message: str) -> None:
     # Messages of libraries may have several lines, and names of files may hold codes that a terminal obeys.
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(message.splitlines()))
     # Paths may hold brackets, which rich would take for markup.
     console = Console(stderr=True)
-    console.print("error: ", style="bold red", end="")
+    console.print(kind, style=style, end="")
     console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return 1
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def _open_journal(folder: Path, writer: str, number: int, path: Path, view_names
         warnings.warn(
             f"{path} is damaged; rows read: {len(rows.ids)}, rows lost: {rows.damage}; restore it from a copy, or "
             "record into the folder to seal its whole rows",
-            stacklevel=3,
+            stacklevel=2,
         )
     return _Journal(rows, shard_path(folder, writer, number))
 

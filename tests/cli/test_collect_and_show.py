@@ -187,3 +187,17 @@ def _wait_until(condition, process, seconds=120):
         assert process.poll() is None, "the collector ended by itself"
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_damaged_journal_is_one_line_and_the_rest_is_shown(sample, tmp_path, capsys):
+    out = sample.writer(tmp_path / "records")
+    for number in range(3):
+        out.append(sample.interaction(number))
+    (journal,) = (tmp_path / "records").glob(".journal-*")
+    content = bytearray(journal.read_bytes())
+    content[2000] ^= 1
+    journal.write_bytes(content)
+    assert main(["show", str(tmp_path / "records"), "--rows", "1"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: ")
+    assert "rows read: 2, rows lost: 1;" in line
