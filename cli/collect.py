@@ -14,6 +14,7 @@ from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
+from tabletop_interaction.envs.records.journal import seal_journals
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import check_new_folder
@@ -59,6 +60,8 @@ class Collect:
             there = count_interactions(self.out) if is_record_folder(self.out) else 0
             missing = self.interactions - there
             if missing <= 0:
+                # The command may have been killed before the end of its journal.
+                seal_journals(self.out)
                 print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
                 return
             terminal = Terminal()

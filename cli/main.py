@@ -5,6 +5,7 @@ Only the file of the given command is imported, and what it needs of torch and P
 
 import ast
 import difflib
+import errno
 import sys
 import warnings
 from collections.abc import Callable
@@ -47,6 +48,7 @@ COMMANDS = (
 """In the order of the help. `two-words` is the class TwoWords in two_words.py, whose first line is its summary."""
 
 _INTERRUPTED = 130
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,7 +86,8 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and reader_has_gone():
             raise
-        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; check path and rights")
+        remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
+        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}")
     except KeyboardInterrupt as stop:
         # After SIGHUP there may be no terminal.
         with suppress(OSError):
@@ -164,10 +167,16 @@ def _show_warning(message: Warning | str, *_: object) -> None:
 def _print_line(kind: str, style: str, message: str) -> None:
     # Messages of libraries may have several lines, and names of files may hold codes that a terminal obeys.
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(message.splitlines()))
-    # Paths may hold brackets, which rich would take for markup.
+    # Paths may hold brackets and colons, which rich would take for markup and pictures. It imports as it prints, which
+    # fails where no file can be opened: nothing is printed until both parts are ready.
     console = Console(stderr=True)
-    console.print(kind, style=style, end="")
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    try:
+        with console.capture() as printed:
+            console.print(kind, style=style, end="", markup=False, emoji=False, highlight=False)
+            console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        print(printed.get(), end="", file=sys.stderr)
+    except (OSError, ImportError):
+        print(f"{kind}{line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

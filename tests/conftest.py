@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """A mounted disk of 64 KiB that can be filled to its last byte."""
+    """A mounted disk, of 64 KiB at first, that can be filled to its last byte."""
 
     folder: Path
 
@@ -43,6 +43,15 @@ class SmallDisk:
 
     def free(self) -> None:
         (self.folder / "filler").unlink()
+
+    def used(self) -> int:
+        """Bytes that its files take."""
+        disk = os.statvfs(self.folder)
+        return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+
+    def resize(self, size: int) -> None:
+        """Give it another size in bytes, not less than it holds."""
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from tabletop_interaction.envs.records.folder import (
     list_locks,
     list_shards,
     prepare_folder,
+    read_meta,
     shard_path,
     writer_lock,
 )
@@ -105,6 +106,19 @@ def open_writer(
     return InteractionWriter(
         folder, meta, name, lock, number=max(numbers, default=-1) + 1, rows_per_shard=rows_per_shard
     )
+
+
+def seal_journals(folder: AnyPath) -> None:
+    """Seal the journals of writers that ended without closing, as the next writer of the folder would.
+
+    Raises:
+        UnreadableRecords, ForeignFolder: the folder holds no interactions.
+        DiskFull: no space is left; the rows stay readable.
+    """
+    folder = Path(folder)
+    meta = read_meta(folder)
+    with _disk_full_named(folder), folder_lock(folder):
+        _seal_abandoned_journals(folder, meta)
 
 
 class InteractionWriter:

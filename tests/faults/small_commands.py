@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -47,7 +48,9 @@ COMMANDS: Mapping[str, str] = {
 """Command lines by name; paths are relative to a workplace."""
 
 _OF_TIME = {"seconds", "cpu_seconds", "cpu_minutes", "time", "date", "id"}
-_VARYING = (".html", ".csv", ".pt")
+_VARYING = (".html", ".csv", ".pt", ".md")
+# torch's folder for compiled code, and the file by which Python finds out where it can write.
+_OF_LIBRARIES = re.compile(r"tmp/(torchinductor_.*|[a-z0-9_]{8})")
 
 
 @dataclass(frozen=True)
@@ -90,16 +93,18 @@ class Workplace:
     def left_behind(self) -> list[str]:
         """Names of temporary files."""
         names = [str(path.relative_to(self.folder)) for path in self.folder.rglob("*")]
-        return [name for name in names if ".tmp-" in name or name.startswith("tmp/")]
+        ours = (name for name in names if not _OF_LIBRARIES.fullmatch(name))
+        return [name for name in ours if ".tmp-" in name or name.startswith("tmp/")]
 
     def content(self) -> dict[str, str]:
         """What the files hold, by name, without times and without what depends on the number of sessions."""
         found: dict[str, str] = {}
         for path in sorted(self.folder.rglob("*")):
             name = str(path.relative_to(self.folder))
-            if path.is_symlink() or not path.is_file() or "tensorboard" in name or path.name.startswith(".lock"):
+            passed = "tensorboard" in name or name.startswith("tmp/") or path.name.endswith(".lock") or ".lock-" in name
+            if passed or path.is_symlink() or not path.is_file():
                 continue
-            if path.suffix == ".parquet":
+            if path.suffix == ".parquet" and not path.name.startswith("."):
                 found[f"{path.parent.relative_to(self.folder)}, rows"] = _rows_in(path.parent)
             else:
                 found[name] = _content_of(path)
@@ -152,9 +157,9 @@ def _make_set(path: Path) -> None:
 def _make_picture(path: Path) -> None:
     import cv2
 
-    from tabletop_interaction.sim_assets import load_background
+    from tabletop_interaction.sim_assets import background_names, load_background
 
-    cv2.imwrite(str(path), cv2.resize(load_background("test_00_wood"), (215, 175)))
+    cv2.imwrite(str(path), cv2.resize(load_background(background_names("test")[0]), (215, 175)))
 
 
 def _make_rows(path: Path) -> None:
@@ -193,7 +198,7 @@ _MAKERS: Mapping[str, Callable[[Path], None]] = {
 def _rows_in(folder: Path) -> str:
     import pyarrow.parquet as pq
 
-    shards = [pq.read_table(path).to_pylist() for path in sorted(folder.glob("*.parquet"))]
+    shards = [pq.read_table(path).to_pylist() for path in sorted(folder.glob("[!.]*.parquet"))]
     rows = [row for shard in shards for row in shard]
     names = ("seed", "episode", "step") if "seed" in rows[0] else ("interaction_id", "view", "pair")
     return f"{len(rows)}, {len({tuple(row[name] for name in names) for row in rows})} of them different"

@@ -11,10 +11,13 @@ import platform
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from small_commands import Workplace
 
 # Numbers of x86-64, and the place of the path among the arguments: (folder's descriptor or None, path).
 _WITH_PATH = {
@@ -83,6 +86,7 @@ Decide = Callable[[SystemCall], type[Kill] | int | None]
 """What happens to a call: `Kill`, a number of errno with which it fails, or None."""
 
 
+@cache
 def can_trace() -> bool:
     """Whether system calls can be traced on this machine."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
@@ -113,6 +117,48 @@ def trace(decide: Decide) -> None:
         signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+@cache
+def undisturbed(name: str, workplace: Workplace) -> tuple[Sequence[tuple[int, SystemCall]], dict[str, str]]:
+    """Moments of a command, and the content of its result.
+
+    A moment is the number, from 0, of the call before which a state of the folder is first there, and this call. Of the
+    writes to one file in a row, only the first two and the last one count.
+    """
+    log = workplace.folder.parent / "calls.txt"
+    log.write_text("")
+    states: set[object] = set()
+    count = 0
+
+    def see(call: SystemCall) -> None:
+        nonlocal count
+        if (state := _state(workplace.folder)) not in states:
+            states.add(state)
+            with log.open("a") as file:
+                file.write(f"{count}\t{call.name}\t{call.path}\n")
+        count += 1
+
+    workplace.begin(name)
+    ended = workplace.run(name, (lambda: trace(see)) if can_trace() else lambda: None)
+    assert ended.code == 0, ended.err
+    lines = [line.split("\t") for line in log.read_text().splitlines()]
+    found = [(int(number), SystemCall(*call)) for number, *call in lines]
+    calls = [call for _, call in found]
+    moments = [
+        one
+        for place, one in enumerate(found)
+        if not (calls[place] == calls[max(place - 2, 0)] and calls[place : place + 2] == [calls[place]] * 2)
+    ]
+    return moments, workplace.content()
+
+
+def _state(folder: Path) -> object:
+    found = []
+    for place, names, files in os.walk(folder):
+        stats = [(name, os.stat(os.path.join(place, name), follow_symlinks=False)) for name in files]
+        found.append((place, *names, *((name, stat.st_size, stat.st_mtime_ns, stat.st_nlink) for name, stat in stats)))
+    return frozenset(found)
 
 
 def _follow(command: int, decide: Decide) -> int:
