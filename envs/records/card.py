@@ -94,7 +94,7 @@ def _entry(split: str, description: str) -> dict[str, Any]:
 def _state(shards: Sequence[Path]) -> str:
     """Number of shards, and a digest of their names, sizes and times."""
     files = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in shards)
-    return f"{len(files)} shards, {hashlib.blake2b(repr(files).encode(), digest_size=8).hexdigest()}"
+    return f"{len(files)} shard{'s' * (len(files) != 1)}, {hashlib.blake2b(repr(files).encode(), digest_size=8).hexdigest()}"
 
 
 def _parts(path: Path) -> tuple[Mapping[str, Any], str]:

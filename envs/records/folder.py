@@ -14,13 +14,14 @@ The kernel releases a lock when its process ends, so a writer whose lock is free
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,9 +213,23 @@ def _wait_for_writers(folder: Path) -> None:
             time.sleep(_POLL_S)
 
 
-def folder_lock(folder: Path) -> AbstractContextManager[None]:
-    """Hold a folder while writers open and close; waits for the process that has the lock."""
-    return lock_file(folder / _LOCK)
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder while its files change; waits for the process that has the lock."""
+    with lock_file(folder / _LOCK), _without_garbage_collection():
+        yield
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Gymnasium closes vector environments that the collector finds; their recorders would wait for our own lock."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _checksum_of(content: Mapping[str, Any]) -> str:

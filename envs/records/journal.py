@@ -47,7 +47,7 @@ from tabletop_interaction.envs.records.row import (
     check_row,
     schema_of,
 )
-from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
+from tabletop_interaction.errors import FolderInUse, InvalidConfiguration, UnreadableRecords
 from tabletop_interaction.files import (
     AnyPath,
     append_bytes,
@@ -95,17 +95,13 @@ def open_writer(
     # Absolute, so that os.chdir does not lead the next shard elsewhere.
     folder, meta = Path(folder).absolute(), FolderMeta(split, tuple(views), plain(metadata or {}))
     check_folder(folder, meta)
-    with _disk_full_named(folder), folder_lock(folder):
-        check_folder(folder, meta)
-        prepare_folder(folder, meta)
-        _seal_abandoned_journals(folder, meta)
-        name = writer or _unused_name(folder)
-        lock = _take_name(folder, meta, name)
-        # Names of rows that damage has cost are not given again: labels may know them.
-        numbers = [n for each, n, _ in _numbers_used(folder) if each == name]
-    return InteractionWriter(
-        folder, meta, name, lock, number=max(numbers, default=-1) + 1, rows_per_shard=rows_per_shard
-    )
+    try:
+        name, number, lock = _begin_writing(folder, meta, writer)
+    except FolderInUse:
+        # A writer that was dropped within a reference cycle holds its name until it is collected.
+        gc.collect()
+        name, number, lock = _begin_writing(folder, meta, writer)
+    return InteractionWriter(folder, meta, name, lock, number=number, rows_per_shard=rows_per_shard)
 
 
 def seal_journals(folder: AnyPath) -> None:
@@ -200,8 +196,13 @@ class InteractionWriter:
             return
         journal = journal_path(self._folder, self.writer, self._number)
         shard = shard_path(self._folder, self.writer, self._number)
-        with folder_lock(self._folder):
-            _seal_journal(self._folder, self._meta, journal, shard, acknowledged=self._rows)
+        try:
+            with folder_lock(self._folder):
+                _seal_journal(self._folder, self._meta, journal, shard, acknowledged=self._rows)
+        except FileNotFoundError as error:
+            raise UnreadableRecords(
+                f"{journal} was moved or removed while rows were written to it; its {self._rows} rows are only there"
+            ) from error
         # Arrow would keep the 50 MB that a shard takes while it is written.
         pa.default_memory_pool().release_unused()
         self._journal.close()
@@ -262,24 +263,27 @@ def _seal_abandoned_journals(folder: Path, meta: FolderMeta) -> None:
                     _seal_journal(folder, meta, path, shard_path(folder, name, number))
 
 
-def _take_name(folder: Path, meta: FolderMeta, name: str) -> ExitStack:
-    """Hold a writer's name; the folder is locked.
+def _begin_writing(folder: Path, meta: FolderMeta, writer: str | None) -> tuple[str, int, ExitStack]:
+    """Name of a writer, number of its next shard, and what holds the name.
 
     Raises:
         FolderInUse: an open writer has the name.
     """
     lock = ExitStack()
-    try:
+    with _disk_full_named(folder), folder_lock(folder):
+        check_folder(folder, meta)
+        prepare_folder(folder, meta)
+        _seal_abandoned_journals(folder, meta)
+        name = writer or _unused_name(folder)
         try:
             lock.enter_context(writer_lock(folder, name))
-        except FolderInUse:
-            # A writer that was dropped within a reference cycle holds its name until it is collected.
-            gc.collect()
-            _seal_abandoned_journals(folder, meta)
-            lock.enter_context(writer_lock(folder, name))
-    except FolderInUse as error:
-        raise FolderInUse(f"an open writer records into {folder} as {name!r}; give another name, or none") from error
-    return lock
+        except FolderInUse as error:
+            raise FolderInUse(
+                f"an open writer records into {folder} as {name!r}; give another name, or none"
+            ) from error
+        # Numbers of rows that damage has cost are not given again: labels may know them.
+        numbers = [number for each, number, _ in _numbers_used(folder) if each == name]
+    return name, max(numbers, default=-1) + 1, lock
 
 
 def _numbers_used(folder: Path) -> list[tuple[str, int, Path]]:

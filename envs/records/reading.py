@@ -132,14 +132,11 @@ class _Journal:
 
     rows: JournalRows
     shard: Path
+    ids: Sequence[Sequence[str]]
 
     @property
     def path(self) -> Path:
         return self.rows.path
-
-    @property
-    def ids(self) -> Sequence[Sequence[str]]:
-        return [[row_id] for row_id in self.rows.ids]
 
     def read_group(self, group: int, columns: list[str]) -> pa.Table:
         try:
@@ -170,7 +167,7 @@ def _open_journal(folder: Path, writer: str, number: int, path: Path, view_names
             "record into the folder to seal its whole rows",
             stacklevel=2,
         )
-    return _Journal(rows, shard_path(folder, writer, number))
+    return _Journal(rows, shard_path(folder, writer, number), [[row_id] for row_id in rows.ids])
 
 
 def _open_shard(path: Path, view_names: Sequence[str] | None = None) -> _Shard:

@@ -227,3 +227,13 @@ def test_a_journal_that_a_writer_leaves_while_its_name_is_taken_is_not_overwritt
     with sample.writer(folder, writer="w0") as out:
         assert out.append(sample.interaction(5)).interaction_id == "w0-00001-000"
     assert sorted(row.step for row in read_interactions(folder)) == [0, 1, 5]
+
+
+def test_a_journal_that_was_removed_from_its_writer_is_named(sample: Any, tmp_path: Path) -> None:
+    out = sample.writer(tmp_path)
+    out.append(sample.interaction(0))
+    (journal,) = tmp_path.glob(".journal-*")
+    journal.unlink()
+    with pytest.raises(UnreadableRecords, match="was moved or removed while rows were written to it; its 1 rows"):
+        out.close()
+    assert sample.record(tmp_path, 1, writer="w0") == ["w0-00000-000"]

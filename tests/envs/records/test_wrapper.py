@@ -163,6 +163,17 @@ def test_vector_environments_record_into_one_folder(tmp_path: Path) -> None:
     assert [(row.writer, row.seed) for row in read_interactions(tmp_path)] == [("w0", 1), ("w1", 2)]
 
 
+def test_recorders_of_a_vector_environment_that_was_dropped_give_up_their_names(tmp_path: Path) -> None:
+    envs = gym.vector.SyncVectorEnv([lambda: RecordInteractions(TinyTable(), tmp_path, writer="w0")])
+    envs.reset(seed=1)
+    envs.step(np.zeros((1, 5), np.float32))
+    # A cycle keeps it until the garbage collector runs, which closes it.
+    envs.itself = envs  # type: ignore[attr-defined]
+    del envs
+    RecordInteractions(TinyTable(), tmp_path, writer="w0").close()
+    assert len(list(read_interactions(tmp_path))) == 1
+
+
 def test_a_step_before_reset_is_refused_and_moves_nothing(tmp_path: Path) -> None:
     env = RecordInteractions(TinyTable(), tmp_path)
     with pytest.raises(gym.error.ResetNeeded):
