@@ -94,12 +94,13 @@ def _entry(split: str, description: str) -> dict[str, Any]:
 def _state(shards: Sequence[Path]) -> str:
     """Number of shards, and a digest of their names, sizes and times."""
     files = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in shards)
-    return f"{len(files)} shard{'s' * (len(files) != 1)}, {hashlib.blake2b(repr(files).encode(), digest_size=8).hexdigest()}"
+    digest = hashlib.blake2b(repr(files).encode(), digest_size=8).hexdigest()
+    return f"{len(files)} shard{'s' * (len(files) != 1)}, {digest}"
 
 
 def _parts(path: Path) -> tuple[Mapping[str, Any], str]:
     """Front matter and text of a card; both empty where they are missing, front matter also where it is damaged."""
-    text = _read(path).decode(errors="replace")
+    text = _read(path).decode("utf-8-sig", errors="replace")
     match = _FRONT.match(text)
     if match is None:
         return {}, text
