@@ -47,7 +47,8 @@ COMMANDS: Mapping[str, str] = {
 }
 """Command lines by name; paths are relative to a workplace."""
 
-_OF_TIME = {"seconds", "cpu_seconds", "cpu_minutes", "time", "date", "id"}
+_OF_TIME = {"seconds", "cpu_seconds", "cpu_minutes", "time", "date", "id", "checksum", "run"}
+# Cards of records name the random id of their folder.
 _VARYING = (".html", ".csv", ".pt", ".md")
 # torch's folder for compiled code, and the file by which Python finds out where it can write.
 _OF_LIBRARIES = re.compile(r"tmp/(torchinductor_.*|[a-z0-9_]{8})")
