@@ -25,6 +25,7 @@ from tabletop_interaction.files import (
     write_json,
 )
 
+_REMEDY = "restore it from a copy"
 _RUN, _CHECKSUM, _ALGORITHM = "run", "checksum", "blake2b-"
 
 
@@ -39,23 +40,24 @@ def sealed(content: Mapping[str, Any], run: str | None) -> dict[str, Any]:
     return {**whole, _CHECKSUM: _checksum(whole)}
 
 
-def unsealed(value: Any, name: AnyPath) -> tuple[dict[str, Any], str | None]:
+def unsealed(value: Any, name: AnyPath, remedy: str = _REMEDY) -> tuple[dict[str, Any], str | None]:
     """Content without its seal, and the id of its run; content of earlier versions is returned as it is.
 
     Args:
         name: of the file, and the line, for messages.
+        remedy: what to do about damage, for messages.
 
     Raises:
         UnreadableRecords: it is no JSON object, or was changed after it was sealed.
     """
     if not isinstance(value, dict):
-        raise UnreadableRecords(f"{name} is damaged (no JSON object); restore it from a copy")
+        raise UnreadableRecords(f"{name} is damaged (no JSON object); {remedy}")
     content = dict(value)
     found = content.pop(_CHECKSUM, None)
     # A seal whose name is damaged must not look like an earlier version's lack of one.
     has_lost_seal = found is None and (_RUN in content or any(map(_is_checksum, content.values())))
     if has_lost_seal or (found is not None and found != _checksum(content)):
-        raise UnreadableRecords(f"{name} is damaged (its checksum differs); restore it from a copy")
+        raise UnreadableRecords(f"{name} is damaged (its checksum differs); {remedy}")
     run = content.pop(_RUN, None)
     return content, run
 
@@ -89,16 +91,22 @@ def keep_sealed_lines(path: AnyPath, lines: Sequence[Mapping[str, Any]], run: st
     keep_json_lines(path, [sealed(line, run) for line in lines])
 
 
-def read_sealed_lines(path: AnyPath, run: str | None) -> list[dict[str, Any]]:
+def read_sealed_lines(path: AnyPath, run: str | None, remedy: str = _REMEDY) -> list[dict[str, Any]]:
     """The lines of a file without their seals and without a torn last one; none where there is no file.
+
+    `remedy` says what to do about damage, for messages.
 
     Raises:
         UnreadableRecords: another line is damaged.
         ForeignFolder: a line is not of this run.
     """
+    try:
+        whole = read_json_lines(path)
+    except UnreadableRecords as error:
+        raise UnreadableRecords(f"{path} is damaged ({error.__cause__}); {remedy}") from error
     lines = []
-    for number, line in enumerate(read_json_lines(path), start=1):
-        content, found = unsealed(line, f"line {number} of {path}")
+    for number, line in enumerate(whole, start=1):
+        content, found = unsealed(line, f"line {number} of {path}", remedy)
         check_run_id(found, run, f"line {number} of {path}")
         lines.append(content)
     return lines

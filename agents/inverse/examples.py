@@ -172,10 +172,11 @@ def _judged(
 
 def _known(lines: Path, run: str | None) -> dict[str, bool]:
     """Return verdicts by id from disk."""
+    remedy = "remove it, it will be made again"
     try:
-        return {line["interaction_id"]: bool(line["moved"]) for line in read_sealed_lines(lines, run)}
-    except (UnreadableRecords, KeyError) as error:
-        raise UnreadableRecords(f"{lines} is damaged ({error}); remove it, it will be made again") from error
+        return {line["interaction_id"]: bool(line["moved"]) for line in read_sealed_lines(lines, run, remedy)}
+    except KeyError as error:
+        raise UnreadableRecords(f"{lines} is damaged (a line has no {error}); {remedy}") from error
 
 
 def _pictures(

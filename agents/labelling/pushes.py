@@ -209,17 +209,21 @@ def _example(name: str, number: int, picture: Picture, click_xy: tuple[float, fl
 
 
 def _read_scene(path: Path, number: int, run: str | None) -> list[Example]:
+    remedy = "remove it, and its scene is watched again"
     try:
         content = read_json(path)
-        # Earlier versions wrote the list of the examples alone.
-        content, found = ({"examples": content}, None) if isinstance(content, list) else unsealed(content, path)
+    except UnreadableRecords as error:
+        raise UnreadableRecords(f"{path} is damaged ({error.__cause__}); {remedy}") from error
+    # Earlier versions wrote the list of the examples alone.
+    content, found = ({"examples": content}, None) if isinstance(content, list) else unsealed(content, path, remedy)
+    try:
         examples = [
             Example(row["picture"], tuple(row["click_xy"]), Rle(**row["mask"]) if row["mask"] else None)
             for row in content["examples"]
         ]
-    except (UnreadableRecords, KeyError, TypeError) as error:
-        raise UnreadableRecords(f"{path} is damaged ({error!r}); remove it, and its scene is watched again") from error
+    except (KeyError, TypeError) as error:
+        raise UnreadableRecords(f"{path} is damaged ({error!r}); {remedy}") from error
     check_run_id(found, run, path)
     if content.get("scene", number) != number:
-        raise ForeignFolder(f"{path} holds scene {content['scene']}; remove it, and its scene is watched again")
+        raise ForeignFolder(f"{path} holds scene {content['scene']}; {remedy}")
     return examples

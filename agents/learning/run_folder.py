@@ -11,10 +11,11 @@ state.pt             the learner after its last update: network, average, optimi
 model.safetensors    the newest network
 pictures/            decoded pictures, made again when they are missing
 ```
-What a kill can leave behind, and how it is repaired:
+Every file carries the run's id and a checksum (`seals`): one of another run is refused, and a damaged one is refused
+or, where others hold the same, made again. A run of an earlier version has no id and gets none; opening it logs one
+warning.
 
-Every file carries the run's id and a checksum (`seals`): a file of another run, or a damaged one, is refused or, where
-others hold the same, made again.
+What a kill can leave behind, and how it is repaired:
 
 - A row without a line in the history gets one, in the order of time, with its reason from `choices`.
 - The learner first learns from the lines of the history that its state does not count, in the same portions: an
@@ -205,8 +206,8 @@ def read_history(folder: RunFolder) -> list[HistoryLine]:
     """
     remedy = f"restore {folder.history} from a copy, or remove it, and it is made again from the records"
     try:
-        history = [HistoryLine(**line) for line in read_sealed_lines(folder.history, folder.run)]
-    except (UnreadableRecords, TypeError) as error:
+        history = [HistoryLine(**line) for line in read_sealed_lines(folder.history, folder.run, remedy)]
+    except TypeError as error:
         raise UnreadableRecords(f"{folder.history} is damaged ({error}); {remedy}") from error
     if [line.number for line in history] != list(range(1, len(history) + 1)):
         raise UnreadableRecords(f"lines of {folder.history} are missing or in another order; {remedy}")
@@ -280,17 +281,15 @@ def _complete_history(folder: RunFolder) -> None:
 def _repair_updates(folder: RunFolder) -> None:
     """Drop damaged lines of the updates; the learner adds those that its state counts."""
     try:
-        read_updates(folder)
+        read_sealed_lines(folder.updates, folder.run, "its lines are made again from the state")
     except UnreadableRecords as error:
-        _LOG.warning("%s; its lines are made again from the state", error)
+        _LOG.warning("%s", error)
         keep_sealed_lines(folder.updates, [], folder.run)
 
 
 def _choices(folder: RunFolder, session: int) -> dict[tuple[int, int], dict[str, Any]]:
+    path, remedy = folder.choices(session), "remove it, and its interactions count as random"
     try:
-        lines = read_sealed_lines(folder.choices(session), folder.run)
-        return {(line["episode"], line["step"]): line for line in lines}
-    except (UnreadableRecords, KeyError) as error:
-        raise UnreadableRecords(
-            f"{folder.choices(session)} is damaged ({error}); remove it, and its interactions count as random"
-        ) from error
+        return {(line["episode"], line["step"]): line for line in read_sealed_lines(path, folder.run, remedy)}
+    except KeyError as error:
+        raise UnreadableRecords(f"{path} is damaged (a line has no {error}); {remedy}") from error

@@ -1,7 +1,7 @@
 """The folder of a rearrangement benchmark: every episode is written when it ends, and played once.
 
 ```
-settings.json           how the episodes are played; other settings or weights need another folder
+settings.json           how the episodes are played, and the folder's id; other settings or weights need another folder
 episodes.jsonl          the episodes, one a line, in the order in which they ended
 pictures/               start, goal and end of each episode
 episodes.csv            the episodes by agent, kind of scene and seed
@@ -22,15 +22,19 @@ from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Setting
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import (
-    append_json_line,
     atomic_path,
     check_request,
     checksum,
     plain,
-    read_json,
-    read_json_lines,
     write_file,
-    write_json,
+)
+from tabletop_interaction.seals import (
+    append_sealed_line,
+    new_run_id,
+    read_sealed,
+    read_sealed_lines,
+    run_id_of,
+    write_sealed,
 )
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
 from tabletop_interaction.simulation import open_simulation
@@ -69,29 +73,37 @@ def keep_setting(out: Path, setting: Setting) -> None:
     if not there:
         with open_simulation("test", None) as backend:
             made_by = {key: backend.metadata[key] for key in ("renderer", "versions")}
-        write_json(out / _SETTINGS, {**plain(setting), "made_by": made_by, _WEIGHTS: _checksums(setting)})
+        content = {**plain(setting), "made_by": made_by, _WEIGHTS: _checksums(setting)}
+        write_sealed(out / _SETTINGS, content, new_run_id())
     elif setting.inverse_model is not None and there.get(_OPTIONAL) is None:
         added = {name: found for name, found in _checksums(setting).items() if name == _OPTIONAL}
         weights = {**there.get(_WEIGHTS, {}), **added}
-        write_json(out / _SETTINGS, {**there, _OPTIONAL: setting.inverse_model, _WEIGHTS: weights})
+        content = {**there, _OPTIONAL: setting.inverse_model, _WEIGHTS: weights}
+        write_sealed(out / _SETTINGS, content, run_id_of(out / _SETTINGS))
 
 
 def read_settings(out: Path) -> dict[str, Any]:
     """Content of settings.json; empty if there is none. Raises UnreadableRecords when it is damaged."""
     path = out / _SETTINGS
-    return dict(read_json(path)) if path.exists() else {}
+    return read_sealed(path)[0] if path.exists() else {}
 
 
 def keep_episode(out: Path, episode: Episode, jpeg: bytes) -> None:
     """Add an episode and its picture; when this returns, both survive a kill."""
     write_file(picture_path(out, episode.key), jpeg)
-    append_json_line(out / EPISODES, episode)
+    append_sealed_line(out / EPISODES, plain(episode), run_id_of(out / _SETTINGS))
 
 
 def read_episodes(out: Path) -> list[Episode]:
-    """The episodes of a folder, in the order in which they ended; none without a file. Raises UnreadableRecords."""
+    """The episodes of a folder, in the order in which they ended; none without a file.
+
+    Raises:
+        UnreadableRecords: a file is damaged.
+        ForeignFolder: an episode is of another folder.
+    """
     split = read_settings(out).get("split", "test")
-    return [Episode(**{"objects": split, "tables": split, **line}) for line in read_json_lines(out / EPISODES)]
+    lines = read_sealed_lines(out / EPISODES, run_id_of(out / _SETTINGS))
+    return [Episode(**{"objects": split, "tables": split, **line}) for line in lines]
 
 
 def picture_path(out: Path, key: EpisodeKey) -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import asdict, replace
 from functools import partial
 from types import SimpleNamespace
@@ -17,7 +18,8 @@ from tabletop_interaction.benchmarks.rearrangement.folder import read_episodes
 from tabletop_interaction.benchmarks.rearrangement.run import run_benchmark, write_results
 from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting, episode_keys
 from tabletop_interaction.envs import PickPlace
-from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords
+from tabletop_interaction.seals import read_sealed, write_sealed
 
 MORTAL = """
 import os
@@ -112,10 +114,23 @@ def test_a_row_does_not_depend_on_what_was_played_before(folder, tmp_path):
 
 
 def test_episodes_on_disk_are_kept_and_one_with_a_torn_line_is_played_again(folder, tmp_path):
+    shutil.copy(folder / "settings.json", tmp_path)
     lines = (folder / "episodes.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "episodes.jsonl").write_bytes(b"".join(lines[:1]) + lines[1][:20])
     assert [(one.agent, one.seed) for one in _played(tmp_path, _keys("oracle"))] == [("oracle", 201)]
     assert [one.seed for one in read_episodes(tmp_path)] == [200, 201]
+
+
+def test_episodes_of_another_folder_and_changed_ones_are_refused(folder, tmp_path):
+    shutil.copy(folder / "episodes.jsonl", tmp_path)
+    write_sealed(tmp_path / "settings.json", read_sealed(folder / "settings.json")[0], "abc")
+    with pytest.raises(ForeignFolder, match=r"line 1 of .*episodes\.jsonl belongs to run .* to run abc;"):
+        _played(tmp_path, _keys("oracle"))
+    shutil.copy(folder / "settings.json", tmp_path)
+    lines = (folder / "episodes.jsonl").read_text()
+    (tmp_path / "episodes.jsonl").write_text(lines.replace('"success": true', '"success": false'))
+    with pytest.raises(UnreadableRecords, match=r"line \d of .*episodes\.jsonl is damaged"):
+        _played(tmp_path, _keys("oracle"))
 
 
 def test_an_old_folder_with_one_kind_of_scene_resumes_with_that_kind(folder, tmp_path):
@@ -174,6 +189,7 @@ def test_files_hold_a_row_an_episode_and_the_figures(folder):
 
 
 def test_results_keep_the_episodes_that_were_not_asked_for(folder, tmp_path):
+    shutil.copy(folder / "settings.json", tmp_path)
     lines = (folder / "episodes.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "episodes.jsonl").write_bytes(b"".join(lines[:5]))
     asked, document = write_results(tmp_path, _keys("full", seeds=(201,)), SETTING)
