@@ -12,6 +12,7 @@ written, a description also holds the `previous` one, which is the one that coun
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -177,6 +178,11 @@ def load_state(path: Path, run: str | None = None) -> dict[str, Any] | None:
         if _digest(whole).hexdigest().encode() != found:
             raise DamagedState(f"{path} is damaged (its checksum differs)")
     try:
+        if content[-_ZIP_END_BYTES:][:4] == _ZIP_END:
+            # torch does not ask the checksums of its zip files.
+            with zipfile.ZipFile(io.BytesIO(content)) as file:
+                if damaged := file.testzip():
+                    raise zipfile.BadZipFile(damaged)
         state = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # torch has no class of its own for this error.
         # Its message advises to run the code in the file.

@@ -7,7 +7,7 @@ files are read unchecked, and those that it writes now are sealed without an id.
 
 import hashlib
 import json
-import logging
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,9 +133,10 @@ def run_id_of(path: AnyPath) -> str | None:
 
 
 def warn_without_id(folder: AnyPath) -> None:
-    """Log that files in a run of an earlier version cannot be told from those of another run."""
-    logging.getLogger(__name__).warning(
-        "%s was begun by an earlier version: without an id, its files cannot be told from those of another run", folder
+    """Warn that files in a run of an earlier version cannot be told from those of another run."""
+    warnings.warn(
+        f"{folder} was begun by an earlier version: without an id, its files cannot be told from those of another run",
+        stacklevel=2,
     )
 
 

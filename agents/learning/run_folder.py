@@ -12,7 +12,7 @@ model.safetensors    the newest network
 pictures/            decoded pictures, made again when they are missing
 ```
 Every file carries the run's id and a checksum (`seals`): one of another run is refused, and a damaged one is refused
-or, where others hold the same, made again. A run of an earlier version has no id and gets none; opening it logs one
+or, where others hold the same, made again. A run of an earlier version has no id and gets none; opening it gives one
 warning.
 
 What a kill can leave behind, and how it is repaired:
@@ -29,8 +29,8 @@ number of interactions so far; crops depend on the run's seed and the step alone
 
 from __future__ import annotations
 
-import logging
 import time
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -59,8 +59,6 @@ from tabletop_interaction.seals import (
 )
 
 SCHEMA_VERSION = 1
-
-_LOG = logging.getLogger(__name__)
 
 _RANDOM = {"policy": "random", "view": None, "score": None, "hypotheses": 0}
 
@@ -250,7 +248,9 @@ def label_again(folder: RunFolder, ids: Collection[str]) -> Iterator[LabelledInt
     rows = {row.interaction_id: row for row in sorted(small, key=lambda row: row.time) if row.interaction_id in ids}
     choices = {session: _choices(folder, session) for session in {row.seed for row in rows.values()}}
     if lost := sum((row.episode, row.step) not in choices[row.seed] for row in rows.values()):
-        _LOG.warning("%s lacks the reasons for %d interactions; they count as random", folder.path / "choices", lost)
+        warnings.warn(
+            f"{folder.path / 'choices'} lacks the reasons for {lost} interactions; they count as random", stacklevel=2
+        )
     labels = label_interactions(table[number_of[id_]] for id_ in rows)
     for id_, found in groupby(labels, key=lambda label: label.interaction_id):
         row = rows[id_]
@@ -283,7 +283,7 @@ def _repair_updates(folder: RunFolder) -> None:
     try:
         read_sealed_lines(folder.updates, folder.run, "its lines are made again from the state")
     except UnreadableRecords as error:
-        _LOG.warning("%s", error)
+        warnings.warn(str(error), stacklevel=2)
         keep_sealed_lines(folder.updates, [], folder.run)
 
 

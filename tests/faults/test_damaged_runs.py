@@ -336,14 +336,15 @@ def test_a_learning_run_of_mixed_files_is_refused(
 
 
 def test_a_run_of_an_earlier_version_resumes_with_one_warning(
-    kinds: dict[str, Kind], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    kinds: dict[str, Kind], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without an id, as earlier versions began runs; their states and lines are read without checksums in other tests.
     monkeypatch.setattr("tabletop_interaction.agents.learning.run_folder.new_run_id", lambda: None)
-    kinds["learning"].begin(tmp_path / "run")
-    caplog.clear()
-    kinds["learning"].resume(tmp_path / "run")
-    assert [record.message.count("without an id") for record in caplog.records] == [1]
+    with pytest.warns(UserWarning, match="without an id"):
+        kinds["learning"].begin(tmp_path / "run")
+    with pytest.warns(UserWarning, match="without an id") as warned:
+        kinds["learning"].resume(tmp_path / "run")
+    assert len(warned) == 1
     history = tmp_path / "run" / "history.jsonl"
     history.write_text(history.read_text().replace('"moved": true', '"moved": false'))
     with pytest.raises(UnreadableRecords, match=r"history\.jsonl is damaged"):
