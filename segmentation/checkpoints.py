@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tabletop_interaction.errors import CheckpointError, DamagedState, UnreadableRecords
-from tabletop_interaction.files import atomic_path, checksum, plain
+from tabletop_interaction.files import atomic_path, checksum, plain, write_file
 from tabletop_interaction.seals import check_run_id, read_sealed, write_sealed
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
@@ -152,15 +152,14 @@ def is_checkpoint_of(path: str | Path, run: str | None, kind: NetworkKind[Any] =
 
 def save_state(path: Path, state: Mapping[str, Any], run: str | None = None) -> None:
     """Write tensors and plain values; the file is whole or as before, even after a kill. Raises DiskFull."""
-    with atomic_path(path) as temporary:
-        torch.save({**state, **({} if run is None else {"run": run})}, temporary)
-        with open(temporary, "r+b") as file:
-            # The length of the zip file's comment, and the comment.
-            file.seek(-2, io.SEEK_END)
-            file.write(_CHECKSUM_BYTES.to_bytes(2, "little"))
-            file.seek(0)
-            found = hashlib.file_digest(file, _digest).hexdigest()
-            file.write(found.encode())
+    # In memory: torch hides why it cannot write to a disk.
+    buffer = io.BytesIO()
+    torch.save({**state, **({} if run is None else {"run": run})}, buffer)
+    # The length of the zip file's comment, and the comment.
+    buffer.seek(-2, io.SEEK_END)
+    buffer.write(_CHECKSUM_BYTES.to_bytes(2, "little"))
+    buffer.write(_digest(buffer.getvalue()).hexdigest().encode())
+    write_file(path, buffer.getvalue())
 
 
 def load_state(path: Path, run: str | None = None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -223,10 +224,10 @@ def test_a_full_disk_is_named_and_changes_nothing(saved: Path, monkeypatch: pyte
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     def no_space_for_states(*_: object) -> None:
-        raise RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("tabletop_interaction.segmentation.checkpoints.save_file", no_space_for_weights)
-    monkeypatch.setattr("torch.save", no_space_for_states)
+    monkeypatch.setattr(Path, "write_bytes", no_space_for_states)
     with pytest.raises(DiskFull, match=r"no space is left for .*model\.safetensors"):
         save_checkpoint(network(), saved)
     with pytest.raises(DiskFull, match=r"no space is left for .*state\.pt"):
