@@ -77,7 +77,7 @@ def _checked_box(action: ArrayLike) -> Floats:
     # RuntimeError: torch, for a tensor with a gradient.
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidAction(f"action {shown(action)} is not an array of numbers; nothing was moved") from error
-    if given.dtype.kind not in "iuf":
+    if given.dtype.kind not in "iuf" or np.ma.is_masked(action):
         raise InvalidAction(
             f"action {shown(action)} is not an array of numbers but of {given.dtype}; nothing was moved"
         )

@@ -57,10 +57,10 @@ from tabletop_interaction.files import (
     plain,
     sync_folder,
 )
-from tabletop_interaction.ranges import check_choice, check_range
+from tabletop_interaction.ranges import Count, check_choice, check_value, shown
 
 ROWS_PER_GROUP = 8
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def open_writer(
@@ -303,8 +303,8 @@ def _disk_full_named(folder: Path) -> AbstractContextManager[None]:
 
 def _check_arguments(split: str, writer: str | None, rows_per_shard: int) -> None:
     check_choice("split", split, SPLITS)
-    if writer is not None and not _NAME.fullmatch(writer):
+    if writer is not None and not (isinstance(writer, str) and _NAME.fullmatch(writer)):
         raise InvalidConfiguration(
-            f"writer {writer!r} is no name; accepted are letters, digits, '_' and '-', such as 'w0'"
+            f"writer {shown(writer)} is no name; accepted are up to 64 letters, digits, '_' and '-', such as 'w0'"
         )
-    check_range("rows_per_shard", rows_per_shard, 1)
+    check_value("rows_per_shard", rows_per_shard, Count)

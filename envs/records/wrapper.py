@@ -63,6 +63,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
                 f"env is a {type(env).__name__}; accepted is one gymnasium.Env; of a vector, wrap each environment"
             )
         check_value("folder", folder, str | os.PathLike)
+        if not os.fspath(folder):
+            raise InvalidConfiguration("folder is ''; give the path of a new folder, or of one with interactions")
         # Absolute, so that rows and copies made from the spec go to one folder wherever the process works later.
         self.folder = Path(folder).absolute()
         RecordConstructorArgs.__init__(

@@ -41,6 +41,10 @@ def test_any_gripper_angle_fits_the_box_up_to_half_a_turn(angle):
         ([0, 0, 0, 0], "shape"),
         (np.zeros((1, 5)), "shape"),
         ("left a bit", "not an array of numbers"),
+        ([1j] * 5, "not an array of numbers but of complex"),
+        ([True] * 5, "not an array of numbers but of bool"),
+        (["0.5"] * 5, "not an array of numbers"),
+        (np.ma.masked_all(5), "not an array of numbers"),
     ],
 )
 def test_bad_actions_are_refused_with_their_value(action, message):

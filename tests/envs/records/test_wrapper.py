@@ -310,6 +310,15 @@ def test_wrong_arguments_are_refused_before_a_folder_is_made(
     assert not (tmp_path / "rows").exists()
 
 
+def test_a_recorder_that_is_dropped_lets_its_name_go_and_keeps_its_row(tmp_path: Path) -> None:
+    for _ in range(2):
+        env = RecordInteractions(TinyTable(), tmp_path, writer="robot")
+        env.reset()
+        env.step(np.zeros(5))
+        del env
+    assert [row.writer for row in read_interactions(tmp_path)] == ["robot", "robot"]
+
+
 def test_a_relative_folder_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)

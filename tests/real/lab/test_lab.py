@@ -1,5 +1,6 @@
 """The lab file: read as a whole, checked field by field, and updated by section."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import plain
 from tabletop_interaction.real.arm.settings import MotionSettings, SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
@@ -17,6 +19,7 @@ from tabletop_interaction.real.cameras.array import CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop
 from tabletop_interaction.real.lab.file import RobotBase, ViewPose, read_lab_file, update_lab_file
 from tabletop_interaction.real.lab.lab import load_lab
+from tabletop_interaction.real.opening import lab_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MATRIX = np.array([[900.0, 0, 640.5], [0, 898.0, 361.0], [0, 0, 1]])
@@ -72,6 +75,17 @@ def test_a_lab_is_read_as_it_was_written(lab):
         ("base of the robot", 1.2, "mm"),
     ]
     assert {each.calibrated_at for each in read.calibrations} == {NOW}
+
+
+def test_a_lab_written_as_json_is_read_as_it_was():
+    lab = load_lab("twin")
+    written = json.dumps(plain(lab))
+    read = lab_of(json.loads(written))
+    assert json.dumps(plain(read)) == written
+    assert (read.settings, read.calibrations, read.cameras) == (lab.settings, lab.calibrations, lab.cameras)
+    assert read.views[0].intrinsics.dtype == np.float64
+    with pytest.raises(InvalidConfiguration, match=r"unknown field `speed` - at `config`"):
+        lab_of({**json.loads(written), "speed": 3})
 
 
 def test_the_views_intrinsics_are_those_of_the_crop(lab):
