@@ -48,7 +48,8 @@ _FRONT = re.compile(r"\A---\r?\n(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL 
 def begin_change(folder: Path, split: str) -> None:
     """Make cached rows outdated, before shards change; `end_change` comes after. The folder is locked.
 
-    A process that is killed between the two leaves a description under which nothing is cached.
+    A process that is killed between the two leaves a description under which nothing is cached, unless another one
+    loads the folder in these milliseconds; the next writer replaces it.
     """
     _write(folder, split, f"shards are being added, {secrets.token_hex(8)}")
 

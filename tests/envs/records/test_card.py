@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,21 @@ def test_load_dataset_gives_the_rows_on_disk_after_a_kill(
     assert load(folder) == rows
     sample.writer(folder).close()
     assert load(folder) == [0, 9]
+
+
+def test_cards_of_folders_with_shards_of_the_same_names_sizes_and_times_differ(sample: Any, tmp_path: Path) -> None:
+    states = []
+    for run, seed in (("a", 1), ("b", 2)):
+        with sample.writer(tmp_path / run / "records") as out:
+            out.append(sample.interaction(0, seed=seed))
+        shard = tmp_path / run / "records" / "data" / "part-w0-00000.parquet"
+        os.utime(shard, ns=(0, 0))
+        sample.writer(tmp_path / run / "records").close()
+        states.append((shard.stat().st_size, front_matter(tmp_path / run / "records")["configs"][0]["description"]))
+    (one_size, one), (other_size, other) = states
+    assert one_size == other_size
+    assert one.rpartition(", ")[0] == other.rpartition(", ")[0]
+    assert one != other
 
 
 def test_a_card_is_written_only_when_shards_changed(sample: Any, tmp_path: Path) -> None:
