@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image as PilImage
 
 from tabletop_interaction.cli.main import main
+from tests.picture_zoo import exif
 
 
 def test_evaluating_two_models_writes_a_report(
@@ -24,6 +26,18 @@ def test_evaluating_two_models_writes_a_report(
     assert [model["training"] for model in results["models"]] == [{"steps": 0}, {"steps": 0}]
     assert len(results["models"][0]["proposal_settings"]["scales"]) == 3
     assert len(list((tmp_path / "out").glob("*.jpg"))) == 2
+
+
+def test_one_line_says_how_pictures_that_fit_both_ways_are_read(
+    untrained: Path, labelled_picture: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, images = labelled_picture
+    (picture,) = images.iterdir()
+    PilImage.open(picture).save(tmp_path / picture.name, exif=exif(3))
+    data = ["--data", str(labels), "--images", str(tmp_path), "--orientation", "stored", "--out", str(tmp_path / "out")]
+    assert main(["evaluate", "--model", str(untrained), *data, "--fast"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "--orientation" in line]
+    assert "both as stored and upright: 1; read as stored;" in line
 
 
 @pytest.mark.usefixtures("tiny_sets")
@@ -45,6 +59,7 @@ def test_a_missing_set_is_made_and_announced(
         (["--model"], "name at least one"),
         (["--data", "x.json", "--images", ".", "--set", "test"], "--data x.json and --set test came"),
         (["--data", "x.json"], "--data and --images come together"),
+        (["--orientation", "stored"], "--orientation stored has no effect without --data"),
         (["--longer-side", "3"], "--longer-side is 3; accepted is 64 to 4096 px"),
     ],
 )

@@ -19,6 +19,7 @@ from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.overlays import overlay_names
 from tabletop_interaction.segmentation.photos import PictureSegmenter, detect
 from tabletop_interaction.segmentation.proposals import Segmenter
+from tests.picture_zoo import exif
 
 
 @pytest.fixture
@@ -96,6 +97,19 @@ def test_mistakes_end_in_one_line_before_anything_is_written(
     assert main(["segment", *arguments, "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_masks_lie_in_the_upright_photo(untrained: Path, photos: list[Path], tmp_path: Path) -> None:
+    PilImage.open(photos[0]).rotate(90, expand=True).save(tmp_path / "turned.png", exif=exif(6))
+    written = []
+    for photo in (photos[0], tmp_path / "turned.png"):
+        out = tmp_path / f"{photo.stem} out"
+        arguments = ["--model", str(untrained), "--out", str(out), "--min-score", "0", "--fast"]
+        assert main(["segment", str(photo), *arguments]) == 0
+        results = json.loads((out / "segments.json").read_text())
+        written.append((np.asarray(PilImage.open(out / f"{photo.stem}.png")), [one["segmentation"] for one in results]))
+    np.testing.assert_array_equal(written[0][0], written[1][0])
+    assert written[0][1] == written[1][1] != []
 
 
 def test_a_photo_with_broken_pixels_is_named_before_anything_is_written(

@@ -11,10 +11,12 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PilImage
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 from tabletop_interaction.segmentation import Segmenter, write_label_set
+from tests.picture_zoo import exif
 
 
 def record(backend: Any, folder: Path, *, hit: bool) -> None:
@@ -122,6 +124,17 @@ def test_what_is_wrong_is_found_before_pictures_are_decoded(
     assert main(["train", *source, *arguments, "--steps", "1"]) == 1
     assert said in capsys.readouterr().err.replace("\n", " ")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_one_line_says_how_pictures_that_fit_both_ways_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = labelled_box(tmp_path)
+    picture = tmp_path / "pictures" / "a.png"
+    PilImage.open(picture).save(picture, exif=exif(2))
+    assert main(["train", *source, "--out", str(tmp_path / "run"), "--steps", "1", "--batch-size", "2"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "both as stored and upright" in line]
+    assert "1; read upright;" in line
 
 
 def test_a_truncated_picture_is_named_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

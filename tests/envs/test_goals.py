@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tabletop_interaction.envs import Arena, ObjectState
 from tabletop_interaction.envs.goals import draw_arrangement, load_goal
 from tabletop_interaction.errors import InvalidConfiguration, InvalidPicture
+from tests.picture_zoo import exif
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 HALF = 0.03
@@ -72,6 +74,18 @@ def test_files_give_the_first_views_and_the_others_are_black(tmp_path, painted_t
     np.testing.assert_array_equal(goal.pictures["view_0"], picture)
     assert not goal.pictures["view_1"].any()
     assert goal.arrangement is None
+
+
+def test_a_goal_is_turned_upright_only_where_its_stored_size_does_not_fit(tmp_path, painted_table):
+    view = painted_table().views[0]
+    right = np.random.default_rng(0).integers(0, 256, (view.height, view.width, 3), np.uint8)
+    Image.fromarray(np.rot90(right)).save(tmp_path / "lying.png", exif=exif(6))
+    Image.fromarray(right).save(tmp_path / "stored.png", exif=exif(6))
+    Image.fromarray(right).save(tmp_path / "mirrored.png", exif=exif(2))
+    for name in ("lying.png", "stored.png"):
+        np.testing.assert_array_equal(load_goal(tmp_path / name, [view]).pictures["view_0"], right)
+    with pytest.raises(InvalidConfiguration, match="EXIF orientation 2"):
+        load_goal(tmp_path / "mirrored.png", [view])
 
 
 def test_pictures_that_cannot_be_the_goal_are_refused(tmp_path, painted_table):

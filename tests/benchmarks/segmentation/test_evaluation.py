@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as PilImage
 from pycocotools.coco import COCO
 
 from tabletop_interaction.benchmarks.segmentation.evaluation import (
@@ -30,6 +31,7 @@ from tabletop_interaction.benchmarks.segmentation.page import (
 from tabletop_interaction.errors import InvalidLabelSet
 from tabletop_interaction.segmentation.coco import write_label_set
 from tabletop_interaction.segmentation.proposals import Segments
+from tests.picture_zoo import exif, upright
 
 SHAPE = (344, 430)
 
@@ -165,6 +167,24 @@ def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, square
     assert result.drop("generalisation-D", 0.5) == pytest.approx(60 / 101)
     assert result.document()["sets"]["generalisation-D"]["drop_from_a"]["0.5"] == pytest.approx(60 / 101)
     assert result.table().row_count == 4
+
+
+def test_labels_drawn_on_upright_pictures_are_scored_on_upright_pictures(tmp_path: Path) -> None:
+    stored, masks = np.full((*SHAPE, 3), 20, np.uint8), []
+    stored[100:160, 20:80] = 200
+    for orientation in (3, 6):
+        PilImage.fromarray(stored).save(tmp_path / f"{orientation}.png", exif=exif(orientation))
+        masks.append(upright(stored[..., 0] == 200, orientation)[None])
+    write_label_set(tmp_path / "labels.json", ["3.png", "6.png"], masks)
+    data = foreign_set(tmp_path / "labels.json", tmp_path)
+    perfect = evaluate(BrightSquares(), data, "m", longer_side=SHAPE[1])
+    assert perfect.figures.ap[0.75] == 1
+    assert data.describe()["pictures_turned_upright"] == 2
+    # The sheet shows the square, below its caption and right of its margin, where it is in the upright picture.
+    (best, *_), *_ = evaluation_rows(perfect, data)
+    assert (best[20 + 214, 6 + 380] == 200).all()
+    as_stored = foreign_set(tmp_path / "labels.json", tmp_path, "stored")
+    assert evaluate(BrightSquares(), as_stored, "m", longer_side=SHAPE[1]).figures.ap[0.75] < 0.6
 
 
 def test_a_label_file_without_its_pictures_is_refused(squares: EvaluationSet, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from tabletop_interaction.segmentation.coco import load_label_set, write_label_set
 from tabletop_interaction.segmentation.photos import InvalidPicture
@@ -17,6 +18,7 @@ from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples, examples_from_label_set
 from tabletop_interaction.segmentation.training.pictures import open_pictures
 from tabletop_interaction.segmentation.training.run import examples_fingerprint
+from tests.picture_zoo import exif, upright
 
 
 def test_a_label_set_gives_every_object_that_counts(a_picture: Callable[..., Any], tmp_path: Path) -> None:
@@ -50,6 +52,18 @@ def test_other_files_of_the_same_names_are_other_pictures(a_picture: Callable[..
     first, second, copy = read
     assert (second.pictures[second.objects[0].picture] == 255 - picture).all()
     assert examples_fingerprint(first) == examples_fingerprint(copy) != examples_fingerprint(second)
+    assert len(open_pictures(tmp_path / "store")) == 2
+
+
+def test_a_picture_is_learned_in_the_orientation_of_its_labels(a_picture: Callable[..., Any], tmp_path: Path) -> None:
+    picture, mask = a_picture()
+    PilImage.fromarray(picture).save(tmp_path / "a.png", exif=exif(3))
+    for orientation, right in (("stored", picture), ("upright", upright(picture, 3))):
+        (tmp_path / "labels.json").unlink(missing_ok=True)
+        write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
+        label_set = load_label_set(tmp_path / "labels.json", tmp_path, orientation)
+        examples = examples_from_label_set(label_set, tmp_path / "store")
+        np.testing.assert_array_equal(examples.pictures[examples.objects[0].picture], right)
     assert len(open_pictures(tmp_path / "store")) == 2
 
 
