@@ -211,11 +211,10 @@ class InteractionWriter:
 
 
 def _begin_journal(path: Path) -> FileIO:
-    """A new journal without rows."""
-    # What a full disk left is overwritten.
-    with atomic_path(path):
-        pass
-    return open(path, "ab", buffering=0)
+    """A new journal without rows, open for appending; an empty file is whole."""
+    file = open(path, "ab", buffering=0)  # noqa: SIM115
+    sync_folder(path.parent)
+    return file
 
 
 def _seal_journal(folder: Path, meta: FolderMeta, journal: Path, shard: Path, acknowledged: int = 0) -> None:
