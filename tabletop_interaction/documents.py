@@ -5,6 +5,7 @@ that YAML 1.1 takes for octal or for minutes, aliases that grow without bound.
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ def parse_json(
     Raises:
         TabletopError: of class `error`; it is no JSON, is nested too deeply, or gives a name twice.
     """
-    with _failing(f"{where} is damaged", error, remedy):
+    with one_error(f"{where} is damaged", error, remedy):
         return json.loads(content, object_pairs_hook=_unique)
 
 
@@ -60,28 +61,32 @@ def convert(
     Raises:
         TabletopError: of class `error`; says the place, what is there and what is expected.
     """
-    with _failing(f"{where} is damaged", error, remedy):
+    with one_error(f"{where} is damaged", error, remedy):
         return msgspec.convert(value, kind)
 
 
 def read_yaml(path: Path, *, error: type[TabletopError]) -> Any:
-    """The value of a YAML file: text, numbers, true, false, null and times, in sequences and mappings.
+    """The value of a YAML file: text, finite numbers, true, false, null and times, in sequences and mappings.
 
     Raises:
         TabletopError: of class `error`; it is no YAML, has other tags, gives a name twice, or is too large.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
-        content = file.read(_MOST_YAML_BYTES + 1)
+        return parse_yaml(file.read(_MOST_YAML_BYTES + 1), path, error=error)
+
+
+def parse_yaml(content: bytes | str, where: str | os.PathLike[str], *, error: type[TabletopError]) -> Any:
+    """The value of a YAML text; see `read_yaml`."""
     if len(content) > _MOST_YAML_BYTES:
-        raise error(f"{path} has more than {_MOST_YAML_BYTES:,} bytes; name a YAML file that is no larger")
-    with _failing(f"{path} is not YAML", error, "correct it there"):
+        raise error(f"{where} has more than {_MOST_YAML_BYTES:,} bytes; name a YAML file that is no larger")
+    with one_error(f"{where} cannot be read as YAML", error, "correct it there"):
         return yaml.load(content, Loader=_PlainLoader)
 
 
 @contextmanager
-def _failing(what: str, error: type[TabletopError], remedy: str) -> Iterator[None]:
-    """Raise `error`, in one line, for whatever a parser raises."""
+def one_error(what: str, error: type[TabletopError], remedy: str) -> Iterator[None]:
+    """Raise `error`, in one line, for whatever the parsing and checking of a document raises."""
     try:
         yield
         return
@@ -117,10 +122,13 @@ class _PlainLoader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, OverflowError) as failure:
             # Such as the 30th of February, or `!!int x`.
             raise _error(f"{shown(node.value)} cannot be read as {node.tag.removeprefix(_TAG)}", node) from failure
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _error(f"{shown(node.value)} is no finite number", node)
+        return value
 
 
 def _check_nodes(node: yaml.Node, sizes: dict[int, int]) -> int:

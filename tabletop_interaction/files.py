@@ -27,14 +27,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from filelock import FileLock, Timeout
 
+from tabletop_interaction.documents import convert, one_error, parse_json
 from tabletop_interaction.errors import (
     DiskFull,
     FolderInUse,
     ForeignFolder,
     TabletopError,
-    UnreadableRecords,
     UnwritableFile,
 )
+from tabletop_interaction.ranges import shown
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 
@@ -47,6 +48,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What Rust, ffmpeg and others say instead of raising an OSError with a number.
 _NO_SPACE_TEXTS = {text: number for number in _NO_SPACE for text in (os.strerror(number), f"os error {number})")}
 _LOCK_POLL_S = 0.02
+_PATH = 4096
 
 
 @contextmanager
@@ -109,16 +111,13 @@ def write_json(path: AnyPath, value: Any, indent: int | None = 2, *, sort_keys: 
     write_file(path, json.dumps(value, indent=indent, sort_keys=sort_keys, default=_plain_leaf) + "\n")
 
 
-def read_json(path: AnyPath) -> Any:
-    """The value in a JSON file.
+def read_json(path: AnyPath, kind: Any = Any) -> Any:
+    """The value in a JSON file, of a type that `documents.convert` accepts.
 
     Raises:
-        UnreadableRecords: the file is damaged.
+        UnreadableRecords: the file is damaged, or holds something else.
     """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UnreadableRecords(f"{path} is damaged ({error}); restore it from a copy") from error
+    return convert(parse_json(Path(path).read_bytes(), path), kind, path)
 
 
 def plain(value: Any) -> Any:
@@ -288,33 +287,32 @@ def check_request(
     if not path.exists():
         check_new_folder(path.parent, kind)
         return None
-    try:
-        found = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ForeignFolder(f"{path} does not describe {kind} ({error}); give a new folder") from error
-    there, wanted = dotted(found), dotted(plain(request))
+    remedy = "give a new folder"
+    with one_error(f"{path} does not describe {kind}", ForeignFolder, remedy):
+        found = convert(parse_json(path.read_bytes(), path), dict[str, Any], path)
+        there, wanted = dotted(found), dotted(plain(request))
     different = [
-        f"{key} {there.get(key)!r}, not {value!r}"
+        f"{key} is {shown(there.get(key), _PATH)} there and {shown(value, _PATH)} now"
         for key, value in wanted.items()
         if key not in ignoring and there.get(key) != value
     ]
     if different:
-        raise ForeignFolder(f"{path.parent} holds {kind} with {'; '.join(different[:3])}; give a new folder")
+        raise ForeignFolder(
+            f"{path.parent} holds {kind} with other settings: {'; '.join(different[:3])}; repeat those, or {remedy}"
+        )
     return found
 
 
-def read_json_lines(path: AnyPath) -> list[dict[str, Any]]:
-    """The lines of a file without a torn last one; none where there is no file.
+def read_json_lines(path: AnyPath, kind: Any = dict[str, Any]) -> list[Any]:
+    """The lines of a file, of a type, without a torn last one; none where there is no file.
 
     Raises:
-        UnreadableRecords: another line is damaged.
+        UnreadableRecords: another line is damaged, or holds something else.
     """
     path = Path(path)
     whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    try:
-        return [dict(json.loads(line)) for line in whole]
-    except (ValueError, TypeError) as error:
-        raise UnreadableRecords(f"{path} is damaged ({error}); restore it from a copy") from error
+    values = [parse_json(line, f"{path}, line {number},") for number, line in enumerate(whole, start=1)]
+    return convert(values, list[kind], path)
 
 
 def append_json_line(path: AnyPath, value: Any) -> None:

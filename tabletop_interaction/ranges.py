@@ -148,14 +148,14 @@ def check_picture(
     raise error(f"{name} is {came}; accepted is a uint8 array ({axes}), RGB, with at least one pixel")
 
 
-def shown(value: object) -> str:
-    """A value in a message: one line, not too long."""
+def shown(value: object, most: int = _SHOWN) -> str:
+    """A value in a message: one line of at most so many characters."""
     if isinstance(value, Integral) and abs(int(value)) >= 10**_SHOWN:
         # Python converts no more than 4,300 digits to text.
         return f"a number of {int(value).bit_length()} bits"
     # An array's text has several lines.
     text = " ".join((str(value) if isinstance(value, Real) else repr(value)).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 @cache

@@ -41,6 +41,7 @@ from typing import Any
 
 from tabletop_interaction.agents.labelling.frame_labels import PairLabel, label_interactions
 from tabletop_interaction.agents.learning.config import LearningConfig
+from tabletop_interaction.documents import convert
 from tabletop_interaction.envs.records.folder import is_record_folder, record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
@@ -203,10 +204,8 @@ def read_history(folder: RunFolder) -> list[HistoryLine]:
         ForeignFolder: it is of another run.
     """
     remedy = f"restore {folder.history} from a copy, or remove it, and it is made again from the records"
-    try:
-        history = [HistoryLine(**line) for line in read_sealed_lines(folder.history, folder.run, remedy)]
-    except TypeError as error:
-        raise UnreadableRecords(f"{folder.history} is damaged ({error}); {remedy}") from error
+    lines = read_sealed_lines(folder.history, folder.run, remedy)
+    history = convert(lines, list[HistoryLine], folder.history, remedy=remedy)
     if [line.number for line in history] != list(range(1, len(history) + 1)):
         raise UnreadableRecords(f"lines of {folder.history} are missing or in another order; {remedy}")
     if len({line.id for line in history}) < len(history):

@@ -16,7 +16,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import tyro
-import yaml
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -25,6 +24,7 @@ from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID
 from tabletop_interaction.arrays import Floats, Floats32
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
+from tabletop_interaction.documents import read_yaml
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Count
@@ -145,8 +145,8 @@ def _apart(one: tuple[ObjectState, ...], other: tuple[ObjectState, ...]) -> floa
 def _check_twin(config: Path) -> None:
     """Refuse the lab file of a robot; the backend says what else is wrong with a file."""
     try:
-        driver = yaml.safe_load(config.read_text())["driver"]
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        driver = read_yaml(config, error=InvalidConfiguration)["driver"]
+    except (OSError, TypeError, LookupError, InvalidConfiguration):
         return
     if driver != "twin":
         raise InvalidConfiguration(

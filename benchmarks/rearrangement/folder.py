@@ -20,6 +20,7 @@ from typing import Any
 
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Setting
+from tabletop_interaction.documents import convert
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import (
     atomic_path,
@@ -103,7 +104,7 @@ def read_episodes(out: Path) -> list[Episode]:
     """
     split = read_settings(out).get("split", "test")
     lines = read_sealed_lines(out / EPISODES, run_id_of(out / _SETTINGS))
-    return [Episode(**{"objects": split, "tables": split, **line}) for line in lines]
+    return convert([{"objects": split, "tables": split, **line} for line in lines], list[Episode], out / EPISODES)
 
 
 def picture_path(out: Path, key: EpisodeKey) -> Path:

@@ -18,6 +18,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, render
+from tabletop_interaction.documents import convert
 from tabletop_interaction.files import read_json, write_json
 from tabletop_interaction.picture_files import read_picture
 
@@ -59,7 +60,9 @@ def checksum_of_first(folder: SetFolder) -> Checksum:
 
 def published(path: Path = PUBLISHED) -> dict[str, dict[str, Any]]:
     """The entries of a checksum file by the names of their sets; none without a file."""
-    return dict(read_json(path)["sets"]) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    return convert(read_json(path, dict[str, Any]).get("sets"), dict[str, dict[str, Any]], path)
 
 
 def published_checksum(name: str, path: Path = PUBLISHED, of: str = "checksum") -> Checksum | None:

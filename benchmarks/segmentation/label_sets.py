@@ -114,7 +114,7 @@ class SetFolder:
     @cached_property
     def description(self) -> dict[str, Any]:
         """The content of set.json: specification, renderer, versions."""
-        return dict(read_json(self.path / _DESCRIPTION))
+        return read_json(self.path / _DESCRIPTION, dict[str, Any])
 
     @property
     def renderer(self) -> str:

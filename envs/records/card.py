@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from tabletop_interaction.documents import parse_yaml
+from tabletop_interaction.errors import UnreadableRecords
 from tabletop_interaction.files import write_file
 
 CARD = "README.md"
@@ -106,8 +108,8 @@ def _parts(path: Path) -> tuple[Mapping[str, Any], str]:
     if match is None:
         return {}, text
     try:
-        front = yaml.safe_load(match["yaml"])
-    except (yaml.YAMLError, ValueError, RecursionError):
+        front = parse_yaml(match["yaml"], path, error=UnreadableRecords)
+    except UnreadableRecords:
         front = None
     return (front if isinstance(front, dict) else {}), text[match.end() :]
 

@@ -5,7 +5,7 @@ Every calibration step owns one section and replaces only that section. Comments
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -16,11 +16,12 @@ import yaml
 from msgspec import Meta
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.documents import RESOLVERS, read_yaml
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import lock_file, write_file
-from tabletop_interaction.ranges import Range, check_fields
+from tabletop_interaction.ranges import Range, check_fields, shown
 from tabletop_interaction.real.arm.settings import GripperSettings, MotionSettings, SafetySettings, SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics, check_shape
@@ -56,6 +57,7 @@ _COMMANDS = {
     "robot": "calibrate robot",
 }
 _RIGID_TOLERANCE = 1e-6
+_REACHED_M = Range(-10, 10, unit="m")
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,9 @@ class LabFile:
     def arena(self) -> Arena:
         """Section "arena"."""
         arena = self._convert(self._section("arena"), Arena, "arena")
+        for name, value in asdict(arena).items():
+            if not _REACHED_M.holds(value):
+                raise self._error(f"arena: {name} is {shown(value)}; accepted is {_REACHED_M}")
         if not (arena.x_min < arena.x_max and arena.y_min < arena.y_max):
             raise self._error("arena: x_min must be less than x_max, and y_min less than y_max, metres")
         return arena
@@ -239,10 +244,7 @@ def read_lab_file(path: Path) -> LabFile:
         raise InvalidConfiguration(
             f"there is no lab file {path}; make one with `tabletop calibrate start --lab {path}`"
         )
-    try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    plain = read_yaml(path, error=InvalidConfiguration)
     if not isinstance(plain, dict):
         raise InvalidConfiguration(f"{path} has no sections; accepted are {', '.join(SECTIONS)}")
     if unknown := [str(name) for name in plain if name not in SECTIONS]:
@@ -308,7 +310,9 @@ def in_utc(time: datetime) -> datetime:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes times as text in ISO format."""
+    """Writes times as text in ISO format, and text in quotes where its reader would take it for something else."""
+
+    yaml_implicit_resolvers = RESOLVERS
 
 
 _Dumper.add_representer(datetime, lambda dumper, time: dumper.represent_str(time.isoformat(timespec="seconds")))
@@ -338,6 +342,8 @@ def _to_array(type_: Any, value: Any) -> Floats:
         raise ValueError("rows of different lengths came") from error
     if array.dtype.kind not in "iuf":
         raise ValueError("values that are not numbers came")
+    if not np.isfinite(array).all():
+        raise ValueError("values that are infinite or not a number came")
     return array.astype(np.float64)
 
 

@@ -32,7 +32,7 @@ def test_pushes_become_a_network_and_the_same_command_finds_it_done(
     assert main([*COMMAND, "--steps", "1", "--out", str(out)]) == 0
     assert (out / "training" / "model.safetensors").stat().st_mtime_ns == stamp
     assert main([*COMMAND, "--steps", "1", "--seed", "5", "--out", str(out)]) == 1
-    assert "seed 0, not 5" in capsys.readouterr().err.replace("\n", " ")
+    assert "seed is 0 there and 5 now" in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

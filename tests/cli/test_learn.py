@@ -50,7 +50,7 @@ def test_a_run_leaves_everything_that_the_report_needs(
     assert _learn(tmp_path, *arguments, "--resume") == 0
     assert len((out / "history.jsonl").read_text().splitlines()) == 4
     assert _learn(tmp_path, "--interactions", "5", "--model", str(untrained)) == 1
-    assert "interactions 4, not 5" in capsys.readouterr().err.replace("\n", " ")
+    assert "interactions is 4 there and 5 now" in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("tiny_sets")

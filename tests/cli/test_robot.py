@@ -113,8 +113,8 @@ def test_a_robot_learns_and_resumes_with_the_same_lab_file_only(
     assert main(command) == 1
     assert main([*command, "--backend", "sawyer", "--config", "twin"]) == 1
     said = capsys.readouterr().err.replace("\n", " ")
-    assert "backend 'sawyer', not 'simulation'" in said
-    assert f"config '{robot[-1]}', not 'twin'" in said
+    assert "backend is 'sawyer' there and 'simulation' now" in said
+    assert f"config is '{robot[-1]}' there and 'twin' now" in said
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,8 @@ def test_one_arm_has_one_collector(name: str, tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("arena: [", "is not YAML"), ("schema_version: 1\n", "arena"), ("walls: 4\n", "unknown section")]
+    ("text", "said"),
+    [("arena: [", "cannot be read as YAML"), ("schema_version: 1\n", "arena"), ("walls: 4\n", "unknown section")],
 )
 def test_a_wrong_lab_file_is_named(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lab = tmp_path / "lab.yaml"

@@ -56,7 +56,7 @@ def test_records_become_a_model_that_acts(
     assert main([*command, "--steps", "2"]) == 0
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == stamp
     assert main([*command, "--steps", "3"]) == 1
-    assert "holds a training with config.steps 2, not 3; give a new folder" in capsys.readouterr().err.replace(
+    assert "config.steps is 2 there and 3 now; repeat those, or give a new folder" in capsys.readouterr().err.replace(
         "\n", " "
     )
 

@@ -67,7 +67,7 @@ def test_a_damaged_request_is_not_taken_for_another_one(tmp_path: Path) -> None:
     assert check_sealed_request(path, CONTENT, "a run") is None
     write_sealed(path, CONTENT, "abc")
     assert check_sealed_request(path, CONTENT, "a run") is not None
-    with pytest.raises(ForeignFolder, match=r"rate 1\.5e-05, not 2"):
+    with pytest.raises(ForeignFolder, match=r"rate is 1\.5e-05 there and 2 now"):
         check_sealed_request(path, {**CONTENT, "rate": 2}, "a run")
     path.write_text(path.read_text().replace("1.5e-05", "2"))
     with pytest.raises(UnreadableRecords, match=r"learn\.json is damaged"):

@@ -139,10 +139,10 @@ def test_a_finished_run_has_held_out_errors_and_is_not_changed(tiny, tmp_path):
 
 def test_another_configuration_other_examples_and_foreign_folders_are_refused(tiny, tmp_path):
     train_inverse(tiny, tmp_path / "run", replace(TINY, steps=1))
-    with pytest.raises(ForeignFolder, match=r"holds a training with config\.seed 0, not 5"):
+    with pytest.raises(ForeignFolder, match=r"holds a training with other settings: config\.seed is 0 there and 5 now"):
         train_inverse(tiny, tmp_path / "run", replace(TINY, steps=1, seed=5))
     fewer = replace(tiny, examples=tiny.examples[:-2])
-    with pytest.raises(ForeignFolder, match="holds a training with examples '18-"):
+    with pytest.raises(ForeignFolder, match="other settings: examples is '18-"):
         train_inverse(fewer, tmp_path / "run", replace(TINY, steps=1))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")

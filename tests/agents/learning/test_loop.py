@@ -256,7 +256,7 @@ def test_interactions_are_repeated_after_a_passing_fault_and_end_with_a_lasting_
 def test_another_configuration_and_a_foreign_folder_are_refused(
     finished: tuple[RunFolder, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(ForeignFolder, match="update_interval 3, not 4"):
+    with pytest.raises(ForeignFolder, match="update_interval is 3 there and 4 now"):
         open_run(finished[0].path, replace(CONFIG, update_interval=4))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("chapter one")
@@ -272,7 +272,7 @@ def test_a_run_from_before_there_were_lab_files_resumes(tmp_path: Path) -> None:
     del asked["run"], asked["checksum"]
     folder.request.write_text(json.dumps(asked))
     open_run(tmp_path / "run", CONFIG)
-    with pytest.raises(ForeignFolder, match=r"config None, not 'lab\.yaml'"):
+    with pytest.raises(ForeignFolder, match=r"config is None there and 'lab\.yaml' now"):
         open_run(tmp_path / "run", replace(CONFIG, config="lab.yaml"))
 
 

@@ -18,7 +18,7 @@ def test_an_inverse_model_may_come_later_but_not_be_exchanged(tmp_path):
     check_setting(tmp_path, later)
     keep_setting(tmp_path, later)
     check_setting(tmp_path, SETTING)
-    with pytest.raises(ForeignFolder, match=r"'a.safetensors', not 'b.safetensors'"):
+    with pytest.raises(ForeignFolder, match=r"'a.safetensors' there and 'b.safetensors' now"):
         check_setting(tmp_path, replace(SETTING, inverse_model="b.safetensors"))
 
 

@@ -146,7 +146,7 @@ def test_an_old_folder_with_one_kind_of_scene_resumes_with_that_kind(folder, tmp
 
 
 def test_a_folder_of_other_settings_is_refused(folder):
-    with pytest.raises(ForeignFolder, match="features 'efficientnet-lite0', not 'trunk'"):
+    with pytest.raises(ForeignFolder, match="features is 'efficientnet-lite0' there and 'trunk' now"):
         _played(folder, _keys("random"), replace(SETTING, features="trunk"))
 
 

@@ -147,7 +147,7 @@ def test_a_set_is_claimed_before_its_first_picture(tmp_path: Path, monkeypatch: 
 
 def test_another_set_in_the_folder_is_refused(tiny: SetFolder, tmp_path: Path) -> None:
     folder = copy_of(tiny, tmp_path)
-    with pytest.raises(ForeignFolder, match="seed 7, not 8"):
+    with pytest.raises(ForeignFolder, match="seed is 7 there and 8 now"):
         make_set(SetSpec("tiny", 8, 3, "test", "train"), tmp_path)
     assert checksum_of(folder) == checksum_of(tiny)
 

@@ -141,7 +141,7 @@ def _set(section, *keys):
         ),
         (
             _set("intrinsics", "view_0", "distortion", [0, 0, 0, 0, float("nan")]),
-            r"distortion .*5 finite numbers are accepted - at `intrinsics.view_0`",
+            "'.nan' is no finite number in line",
         ),
         (
             _set("views", "view_0", "camera_from_arena", (2 * np.eye(4)).tolist()),
@@ -168,7 +168,7 @@ def test_a_wrong_or_missing_field_is_one_error_that_says_what_is_accepted(lab, c
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "is not YAML"), ("- 1\n", "has no sections"), ("", "no sections")]
+    ("text", "message"), [("a: [", "cannot be read as YAML"), ("- 1\n", "has no sections"), ("", "no sections")]
 )
 def test_a_file_that_is_no_lab_file_is_refused_and_kept(tmp_path, text, message):
     path = tmp_path / "lab.yaml"
