@@ -212,7 +212,7 @@ def test_one_arm_has_one_collector(name: str, tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("arena: [", "cannot be read as YAML"), ("schema_version: 1\n", "arena"), ("walls: 4\n", "unknown section")],
+    [("arena: [", "as YAML"), ("schema_version: 1\n", "arena"), ("walls: 4\n", "unknown section")],
 )
 def test_a_wrong_lab_file_is_named(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lab = tmp_path / "lab.yaml"
