@@ -45,7 +45,7 @@ from tabletop_interaction.documents import convert
 from tabletop_interaction.envs.records.folder import is_record_folder, record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
-from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
+from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords
 from tabletop_interaction.files import lock_file, repair_json_lines
 from tabletop_interaction.seals import (
     append_sealed_line,
@@ -74,6 +74,7 @@ class HistoryLine:
         grasped: whether the gripper reports that it held something.
         moved: whether the frame difference at the pick found something in any view.
         seconds: of work since the run began.
+        time: of the interaction's row, which tells it from one of another run; None in runs of earlier versions.
     """
 
     number: int
@@ -86,6 +87,7 @@ class HistoryLine:
     grasped: bool
     moved: bool
     seconds: float
+    time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class LabelledInteraction:
             grasped=row.grasped,
             moved=moved,
             seconds=0.0,
+            time=row.time,
         )
         return cls(line, tuple(labels))
 
@@ -263,14 +266,20 @@ def _request(config: LearningConfig) -> dict[str, Any]:
 def _complete_history(folder: RunFolder) -> None:
     """Add lines to the history for interactions that a kill left without one."""
     history = read_history(folder)
-    ids: set[str] = set()
+    times: dict[str, str] = {}
     if is_record_folder(folder.records):
         check_run_id(record_run_id(folder.records), folder.run, folder.records / "meta.json")
-        ids = set(open_interactions(folder.records, columns=()).ids)
-    if lost := [line.id for line in history if line.id not in ids]:
+        times = {row.interaction_id: row.time for row in open_interactions(folder.records, columns=())}
+    if lost := [line.id for line in history if line.id not in times]:
         raise UnreadableRecords(
             f"{folder.history} names {len(lost)} interactions that {folder.records} lacks (the first is {lost[0]}); "
             f"restore {folder.records} from a copy"
+        )
+    if others := [line for line in history if line.time not in (None, times[line.id])]:
+        id_, time_ = others[0].id, others[0].time
+        raise ForeignFolder(
+            f"{folder.records} holds interactions of another run: {id_} was made at {times[id_]}, not at {time_} as in "
+            f"{folder.history}; restore {folder.records} from a copy"
         )
     seconds = history[-1].seconds if history else 0.0
     for found in unknown_interactions(folder, {line.id for line in history}):

@@ -29,7 +29,7 @@ from tabletop_interaction.agents.learning.loop import learn, open_one_process
 from tabletop_interaction.agents.learning.run_folder import RunFolder, open_run
 from tabletop_interaction.envs import Arena, PickPlace, RecordInteractions, TabletopInteraction
 from tabletop_interaction.envs.watched_pushes import PushingConfig
-from tabletop_interaction.errors import UnreadableRecords
+from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.seals import new_run_id
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint, load_state
 from tabletop_interaction.segmentation.config import NetworkConfig
@@ -52,9 +52,7 @@ LEARNING = LearningConfig(
     steps_per_interaction=1,
     carry_labels=False,
     training=TRAINING,
-    least_belief=0.0,
-    random_share=0.0,
-    follow_share=1.0,
+    policy="random",
     seed=1,
 )
 PUSHES = PassiveConfig(pushes=4, seed=2, pushing=PushingConfig(strokes=2, stroke_m=0.1, pushes_per_scene=2))
@@ -309,6 +307,17 @@ def test_files_of_another_run_are_refused(
             if is_read and (kind, file.name) != ("finished training", "state.pt"):
                 assert outcome is Outcome.CLEAR, file
             shutil.rmtree(copy)
+
+
+def test_interactions_of_another_run_are_refused(
+    kinds: dict[str, Kind], begun: Callable[[str], Path], tmp_path: Path
+) -> None:
+    kinds["learning"].begin(tmp_path / "other")
+    run = copied(begun("learning"), tmp_path / "run")
+    shutil.rmtree(run / "records" / "data")
+    shutil.copytree(tmp_path / "other" / "records" / "data", run / "records" / "data")
+    with pytest.raises(ForeignFolder, match=r"records holds interactions of another run: w0-00000-000 was made at"):
+        kinds["learning"].resume(run)
 
 
 def test_a_learning_run_of_mixed_files_is_refused(
