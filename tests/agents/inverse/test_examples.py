@@ -154,3 +154,11 @@ def test_each_side_of_a_split_has_a_scene(examples, share):
 def test_a_single_scene_is_refused(examples):
     with pytest.raises(NoExamples, match="all 6 examples are of one scene"):
         split_by_scene([one for one in examples.examples if one.scene == examples.examples[0].scene], 0.5, seed=0)
+
+
+def test_lost_pictures_are_made_again(records):
+    whole = inverse_examples(records, SIZE)
+    shutil.rmtree(records / f"inverse-{SIZE[0]}x{SIZE[1]}" / "pictures")
+    again = inverse_examples(records, SIZE)
+    assert [(one.now, one.goal) for one in again.examples] == [(one.now, one.goal) for one in whole.examples]
+    assert all((again.pictures[one.now] == whole.pictures[one.now]).all() for one in whole.examples)

@@ -14,7 +14,7 @@ from tabletop_interaction.agents.labelling import label_table
 from tabletop_interaction.agents.labelling.frame_labels import LABELLER, label_interactions
 from tabletop_interaction.agents.labelling.label_table import label_folder, read_labels
 from tabletop_interaction.envs.records.reading import open_interactions
-from tabletop_interaction.errors import UnreadableRecords
+from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 
 
 def test_a_folder_is_labelled_once_and_its_rows_are_left_alone(
@@ -64,3 +64,31 @@ def _counted(rows: Any, seen: list[int]) -> Any:
     for row in rows:
         seen.append(1)
         yield row
+
+
+def test_a_changed_label_is_named(folder: Path) -> None:
+    label_folder(folder)
+    (path,) = (folder / "labels").glob("*.parquet")
+    content = path.read_bytes()
+    for place in range(0, len(content), 97):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        with pytest.raises(UnreadableRecords, match="remove it, its labels are made again"):
+            read_labels(folder / "labels")
+
+
+def test_labels_of_another_run_are_refused_and_those_of_an_earlier_version_are_read(folder: Path) -> None:
+    labels = label_folder(folder)
+    with pytest.raises(ForeignFolder, match=r"belongs to a run without an id, .* to run abc;"):
+        read_labels(folder / "labels", "abc")
+    (path,) = (folder / "labels").glob("*.parquet")
+    path.rename(path.with_name(f"part-{LABELLER}-00000.parquet"))
+    assert label_folder(folder) == labels
+
+
+def test_lost_labels_are_made_again_in_their_place(
+    folder: Path, record_picks: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_table, "_PER_FILE", 1)
+    labels = label_folder(folder)
+    sorted((folder / "labels").glob("*.parquet"))[0].unlink()
+    assert label_folder(folder) == labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,3 +143,21 @@ def test_background_is_where_a_stroke_went_through_and_changed_nothing(clip_and_
     middle = view.project(np.array([[0.04, 0.0, 0.0]]))[0]
     assert [example.picture.split("-")[0] for example in clicks] == ["a/2"]
     np.testing.assert_allclose(clicks[0].click_xy, middle, atol=1e-6)
+
+
+def test_a_scene_whose_pictures_are_lost_is_watched_again(pushed_table: Callable[..., Any], tmp_path: Path) -> None:
+    whole = passive_examples(pushed_table(), tmp_path, CONFIG)
+    shutil.rmtree(tmp_path / "pictures")
+    assert passive_examples(pushed_table(), tmp_path, CONFIG).examples == whole.examples
+
+
+def test_watched_pushes_of_another_run_or_another_scene_are_refused(
+    pushed_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    passive_examples(pushed_table(), tmp_path, CONFIG, run="abc")
+    with pytest.raises(ForeignFolder, match=r"passive\.json belongs to run abc, and its folder to run def;"):
+        passive_examples(pushed_table(), tmp_path, CONFIG, run="def")
+    first, second = sorted((tmp_path / "scenes").iterdir())
+    shutil.copy(first, second)
+    with pytest.raises(ForeignFolder, match=r"scene-00001\.json holds scene 0; remove it"):
+        passive_examples(pushed_table(), tmp_path, CONFIG, run="abc")

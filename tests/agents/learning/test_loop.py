@@ -288,3 +288,17 @@ def test_two_processes_do_not_learn_in_one_folder(tmp_path: Path) -> None:
 def test_settings_outside_their_range_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidConfiguration, match=said):
         LearningConfig(**wrong)
+
+
+def test_network_and_updates_that_are_lost_are_made_again_from_the_state(
+    finished: tuple[RunFolder, Path], small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0].path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    model, updates = folder.model.read_bytes(), folder.updates.read_bytes()
+    folder.model.write_bytes(model[:-1] + bytes([model[-1] ^ 1]))
+    folder.updates.write_bytes(updates.replace(b'"step"', b'"stop"', 1))
+    with pytest.warns(UserWarning, match=r"updates\.jsonl is damaged .* made again from the state"):
+        run(CONFIG, folder.path, small_table())
+    assert folder.model.read_bytes() == model
+    assert folder.updates.read_bytes() == updates

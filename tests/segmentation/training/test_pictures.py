@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.segmentation.training.pictures import InvalidPictureStore, add_pictures, open_pictures
 
 
@@ -50,3 +51,31 @@ def test_a_foreign_or_damaged_folder_is_refused(tmp_path: Path) -> None:
     (store / "pictures.json").write_text(json.dumps({"schema_version": 99, "places": {}}))
     with pytest.raises(InvalidPictureStore, match="version 99"):
         open_pictures(store)
+
+
+def test_a_changed_picture_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    pictures = {name: np.full((4, 5, 3), value, np.uint8) for name, value in (("a", 1), ("b", 2))}
+    add_pictures(tmp_path, pictures.items())
+    content = bytearray((tmp_path / "pictures.u8").read_bytes())
+    content[70] ^= 4
+    (tmp_path / "pictures.u8").write_bytes(content)
+    store = open_pictures(tmp_path)
+    assert (store["a"] == pictures["a"]).all()
+    with pytest.raises(InvalidPictureStore, match=r"picture 'b' in .* is damaged; remove .*, it will be made again"):
+        store["b"]
+    (tmp_path / "pictures.json").write_text((tmp_path / "pictures.json").read_text().replace("60", "61"))
+    with pytest.raises(InvalidPictureStore, match=r"pictures\.json is no index .*checksum differs"):
+        open_pictures(tmp_path)
+
+
+def test_pictures_of_another_run_are_refused_and_those_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    picture = np.full((4, 5, 3), 1, np.uint8)
+    add_pictures(tmp_path / "new", [("a", picture)], "abc")
+    assert list(open_pictures(tmp_path / "new", "abc")) == ["a"]
+    with pytest.raises(ForeignFolder, match="belongs to run abc, and its folder to run def"):
+        open_pictures(tmp_path / "new", "def")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "pictures.u8").write_bytes(picture.tobytes())
+    (tmp_path / "old" / "pictures.json").write_text('{"schema_version": 1, "places": {"a": [0, 4, 5]}}')
+    store = add_pictures(tmp_path / "old", [("b", picture + 1)])
+    assert [int(store[key].max()) for key in store] == [1, 2]
