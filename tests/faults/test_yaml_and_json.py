@@ -163,7 +163,7 @@ def test_any_value_in_a_lab_file_is_read_or_refused(
     attack: Callable[[str], Attack], samples: Samples, tmp_path: Path
 ) -> None:
     plain = yaml.safe_load(TWIN_LAB.read_text())
-    cases = [(place, change, scalar) for place, change in changed(plain) for scalar in WRONG_SCALARS]
+    cases = [(place, change, scalar) for place, change in changed(plain) for scalar in WRONG_SCALARS][::7]
     with attack("YAML: values in a lab file") as one:
         for place, change, scalar in samples(cases, short=25):
             text = yaml.safe_dump(change("PLACE"), sort_keys=False).replace("PLACE", scalar, 1)
