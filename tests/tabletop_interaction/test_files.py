@@ -27,6 +27,7 @@ from tabletop_interaction.files import (
     disk_full_named,
     keep_json_lines,
     lock_file,
+    move_aside,
     plain,
     read_json,
     read_json_lines,
@@ -471,3 +472,11 @@ def test_other_errors_stay_as_they_are(tmp_path, error):
     with pytest.raises(type(error)) as raised, disk_full_named(tmp_path / "a"):
         raise error
     assert raised.value is error
+
+
+def test_a_file_that_is_moved_aside_replaces_no_other(tmp_path):
+    for number in range(3):
+        (tmp_path / "journal").write_text(str(number))
+        move_aside(tmp_path / "journal", "kept")
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"kept": "0", "kept-2": "1", "kept-3": "2"}
