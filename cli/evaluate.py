@@ -70,7 +70,7 @@ class Evaluate:
         foreign = None
         if self.data is not None and self.images is not None:
             foreign = evaluation.foreign_set(self.data, self.images, self.orientation)
-            if note := foreign.label_set.orientations.note():
+            for note in foreign.label_set.notes:
                 print(note)
         with claimed_folder(self.out, "evaluate"):
             self._evaluate(segmenters, foreign)

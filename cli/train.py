@@ -118,6 +118,6 @@ class Train:
         # A run's folder may not exist before the run has been checked, and the pictures' folder is not ours.
         out = self.out.resolve()
         label_set = load_label_set(self.coco, self.images, self.orientation)
-        if note := label_set.orientations.note():
+        for note in label_set.notes:
             print(note)
         return examples_from_label_set(label_set, out.with_name(out.name + "-pictures"))

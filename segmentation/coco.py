@@ -10,41 +10,45 @@ without `iscrowd` has no effect.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
-from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec import Meta
-from pycocotools import mask as coco_mask
 
 from tabletop_interaction.arrays import Floats, Masks, Picture
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet, InvalidPicture
 from tabletop_interaction.files import write_file
 from tabletop_interaction.picture_files import PictureHeader, read_header, read_picture
+from tabletop_interaction.segmentation.label_faults import HARMLESS, Fault, FaultKind, listed, shown
+from tabletop_interaction.segmentation.label_files import AnnotationEntry, Key, read_label_file
+from tabletop_interaction.segmentation.label_masks import rle_from_segmentation
 from tabletop_interaction.segmentation.orientation import (
     Orientation,
     Orientations,
     choose_orientations,
     fitting_orientations,
 )
+from tabletop_interaction.segmentation.picture_search import find_picture, names_below
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 MIN_OBJECT_AREA = 100
 """Objects of fewer visible pixels are ignored: neither found nor missed."""
 
 
-class LabelledImage(msgspec.Struct, frozen=True, rename={"image_id": "id"}):
+@dataclass(frozen=True)
+class LabelledImage:
     """A picture: COCO id, file name relative to the pictures' folder, size in pixels."""
 
     image_id: int
     file_name: str
-    height: Annotated[int, Meta(ge=1)]
-    width: Annotated[int, Meta(ge=1)]
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,14 @@ class LabelSet:
         objects: at least one; each mask has a pixel and the size of its picture.
         images_dir: the pictures' folder; None when only the labels were read.
         orientations: which pictures are turned upright.
+        notes: lines for the user about what was skipped, numbered or turned.
     """
 
     images: tuple[LabelledImage, ...]
     objects: tuple[LabelledObject, ...]
     images_dir: Path | None = None
     orientations: Orientations = field(default_factory=Orientations)
+    notes: tuple[str, ...] = ()
 
     def read(self, image: LabelledImage) -> Picture:
         """Decode a picture in the orientation of its labels, uint8 (H, W, 3); InvalidPicture if it is damaged."""
@@ -80,7 +86,14 @@ class LabelSet:
 
     def objects_in(self, image_id: int) -> tuple[LabelledObject, ...]:
         """Return the objects of one picture, crowd objects included."""
-        return tuple(labelled for labelled in self.objects if labelled.image_id == image_id)
+        return self._objects_by_image.get(image_id, ())
+
+    @cached_property
+    def _objects_by_image(self) -> dict[int, tuple[LabelledObject, ...]]:
+        grouped: dict[int, list[LabelledObject]] = {}
+        for labelled in self.objects:
+            grouped.setdefault(labelled.image_id, []).append(labelled)
+        return {image_id: tuple(objects) for image_id, objects in grouped.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,154 +175,117 @@ def write_label_set(path: Path, file_names: Sequence[str], masks: Iterable[Masks
 
 
 def load_label_set(json_path: Path, images_dir: Path | None = None, orientation: Orientation | None = None) -> LabelSet:
-    """Read and check COCO JSON with RLE (compressed or not) or polygon masks.
+    """Read and check COCO JSON with RLE (compressed or not) or polygon masks, as labelling tools write it.
 
-    Categories are not read. Areas and boxes are computed from the masks.
+    Categories are not read. Areas and boxes are computed from the masks. Harmless faults are skipped and counted in the
+    set's notes; see `label_faults`.
 
     With the pictures' folder `images_dir`, each picture must be there in the size that the file says, as stored or
-    upright. Where both fit, `orientation` decides; see `choose_orientations` for the default.
+    upright. Where both fit, `orientation` decides; see `choose_orientations` for the default. `picture_search` says
+    which files a name fits.
 
     Raises:
-        InvalidLabelSet: the file is missing or not COCO JSON; an id is missing, doubled or unknown; a mask is damaged,
-            empty or of another size than its picture; a picture is missing or of another size; or there is no picture
-            or no object.
+        InvalidLabelSet: the file is missing or not COCO JSON; it has faults, of which all are counted; or no object is
+            left.
     """
-    document = _read_document(Path(json_path))
-    images = {image.image_id: image for image in document.images}
-    _check_unique("image id", [image.image_id for image in document.images])
-    _check_unique("file name", [image.file_name for image in document.images])
-    _check_unique("annotation id", [entry.id for entry in document.annotations])
-    turned: dict[int, frozenset[Orientation]] = {}
-    # Before the masks, whose memory depends on the size that the file says.
-    for image in document.images:
-        if not image.file_name or PurePath(image.file_name).is_absolute():
-            raise InvalidLabelSet(
-                f'image {image.image_id} has "file_name" {image.file_name!r}; a relative path is needed'
-            )
-        if images_dir is not None:
-            header = _checked_header(image, Path(images_dir))
-            if header.orientation != 1:
-                turned[image.image_id] = fitting_orientations(header, (image.height, image.width))
-    objects = [_object(entry, images) for entry in document.annotations]
+    file = read_label_file(Path(json_path))
+    faults = list(file.faults)
+    image_ids = dict(zip([one.key for one in file.images], _numbers([one.key for one in file.images]), strict=True))
+    images = {one.key: LabelledImage(image_ids[one.key], one.file_name, one.height, one.width) for one in file.images}
+    headers: dict[int, PictureHeader] = {}
+    if images_dir is not None:
+        # Before the masks, whose memory depends on the size that the file says.
+        images, headers = _with_pictures(images, Path(images_dir), faults)
+    _check_names(images.values(), faults)
+    objects = []
+    object_ids = _numbers([annotation.key for annotation in file.annotations])
+    for object_id, annotation in zip(object_ids, file.annotations, strict=True):
+        if (image := images.get(annotation.image)) is not None:
+            rle = _decoded_mask(annotation, image)
+            if isinstance(rle, Fault):
+                faults.append(rle)
+            else:
+                objects.append(LabelledObject(object_id, image.image_id, rle, annotation.is_crowd))
+    if fatal := [fault for fault in faults if fault.kind not in HARMLESS]:
+        raise InvalidLabelSet(f"{json_path} is refused: {listed(fatal)}; correct or remove these entries")
+    if not objects:
+        raise InvalidLabelSet(f"{json_path} has no mask: {listed(faults)}; at least one is needed")
+    orientations = choose_orientations(
+        {
+            image.image_id: fitting_orientations(headers[image.image_id], (image.height, image.width))
+            for image in images.values()
+            if image.image_id in headers and headers[image.image_id].orientation != 1
+        },
+        orientation,
+    )
     return LabelSet(
-        images=tuple(images[image_id] for image_id in sorted(images)),
+        images=tuple(sorted(images.values(), key=lambda image: image.image_id)),
         objects=tuple(sorted(objects, key=lambda found: found.object_id)),
         images_dir=None if images_dir is None else Path(images_dir),
-        orientations=choose_orientations(turned, orientation),
+        orientations=orientations,
+        notes=tuple(_notes(Path(json_path), faults, image_ids, orientations)),
     )
 
 
-class _Runs(msgspec.Struct):
-    size: tuple[int, int]
-    counts: str | list[Annotated[int, Meta(ge=0)]]
+def _numbers(keys: Sequence[Key | None]) -> list[int]:
+    """Return ids as they are if all are numbers, and otherwise 1, 2, 3, ..."""
+    numbers = [key for key in keys if isinstance(key, int)]
+    return numbers if len(numbers) == len(keys) else list(range(1, len(keys) + 1))
 
 
-class _ObjectEntry(msgspec.Struct):
-    id: int
-    image_id: int
-    segmentation: _Runs | list[list[float]]
-    iscrowd: Literal[0, 1] | bool = 0
+def _with_pictures(
+    images: Mapping[Key, LabelledImage], images_dir: Path, faults: list[Fault]
+) -> tuple[dict[Key, LabelledImage], dict[int, PictureHeader]]:
+    """Return the images that have a picture of their size, under their file's name, and the pictures' headers by id."""
+    names_in = names_below(images_dir)
+    folder = Path(os.path.abspath(images_dir)).as_posix()
+    found: dict[Key, LabelledImage] = {}
+    headers: dict[int, PictureHeader] = {}
+    for key, image in images.items():
+        what, fits = f"image {shown(key)}", find_picture(image.file_name, folder, names_in)
+        if len(fits) != 1:
+            kind = FaultKind.PICTURE_AMBIGUOUS if fits else FaultKind.PICTURE_MISSING
+            names = f" fits {' and '.join(map(shown, fits[:2]))}" if fits else ""
+            faults.append(Fault(kind, f"{what}: {shown(image.file_name)} in {images_dir}{names}"))
+            continue
+        try:
+            header = read_header(images_dir / fits[0])
+        except InvalidPicture as error:
+            faults.append(Fault(FaultKind.PICTURE_UNREADABLE, f"{what}: {error}"))
+            continue
+        if not fitting_orientations(header, (image.height, image.width)):
+            sizes = f"{header.height} x {header.width}, not {image.height} x {image.width} px"
+            faults.append(Fault(FaultKind.PICTURE_SIZE, f"{what}, {shown(fits[0])}, has {sizes}"))
+            continue
+        headers[image.image_id] = header
+        found[key] = replace(image, file_name=fits[0])
+    return found, headers
 
 
-class _Document(msgspec.Struct):
-    images: Annotated[list[LabelledImage], Meta(min_length=1)]
-    annotations: Annotated[list[_ObjectEntry], Meta(min_length=1)]
+def _check_names(images: Iterable[LabelledImage], faults: list[Fault]) -> None:
+    """Refuse two images of one picture: what one labels would be background in the other."""
+    first: dict[str, int] = {}
+    for image in images:
+        if first.setdefault(image.file_name, image.image_id) != image.image_id:
+            both = f"images {first[image.file_name]} and {image.image_id} are {shown(image.file_name)}"
+            faults.append(Fault(FaultKind.PICTURE_TWICE, both))
 
 
-def _read_document(json_path: Path) -> _Document:
+def _decoded_mask(annotation: AnnotationEntry, image: LabelledImage) -> Rle | Fault:
     try:
-        return msgspec.convert(json.loads(json_path.read_text(encoding="utf-8")), _Document)
-    except FileNotFoundError:
-        raise InvalidLabelSet(f"{json_path} does not exist; give the path of a COCO JSON file") from None
-    except msgspec.ValidationError as error:
-        raise InvalidLabelSet(
-            f'{json_path} is no COCO JSON: {error}; it needs "images" and "annotations", at least one of each'
-        ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InvalidLabelSet(f"{json_path} is not JSON ({error}); give a COCO JSON file") from None
+        segmentation = msgspec.json.decode(annotation.segmentation)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        return Fault(FaultKind.MASK_UNREADABLE, f"{annotation.name}: {error}")
+    mask = rle_from_segmentation(segmentation, image.height, image.width)
+    return Fault(mask.kind, f"{annotation.name}: {mask.example}") if isinstance(mask, Fault) else mask
 
 
-def _check_unique(what: str, names: list[Any]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise InvalidLabelSet(f"{what} {name!r} comes twice; each must be there once")
-
-
-def _object(entry: _ObjectEntry, images: Mapping[int, LabelledImage]) -> LabelledObject:
-    what = f"annotation {entry.id}"
-    if entry.image_id not in images:
-        raise InvalidLabelSet(
-            f'{what} names image {entry.image_id}, which is not among "images"; add it or drop the mask'
-        )
-    image = images[entry.image_id]
-    if isinstance(entry.segmentation, _Runs):
-        rle = _rle_from_runs(entry.segmentation, image, what)
-    else:
-        rle = _rle_from_polygons(entry.segmentation, image, what)
-    if rle.area == 0:
-        raise InvalidLabelSet(f"{what} covers no pixel of image {entry.image_id}; drop it or correct its mask")
-    return LabelledObject(entry.id, entry.image_id, rle, bool(entry.iscrowd))
-
-
-def _rle_from_runs(runs: _Runs, image: LabelledImage, what: str) -> Rle:
-    height, width = image.height, image.width
-    if runs.size != (height, width):
-        raise InvalidLabelSet(
-            f"{what} has a mask of size {runs.size}, but image {image.image_id} is {(height, width)} (height, width); "
-            "masks must have their picture's size"
-        )
-    counts = runs.counts
-    # pycocotools reads beyond a picture that the runs do not fill exactly.
-    lengths = _unpacked_runs(counts) if isinstance(counts, str) else counts
-    damaged = sum(lengths) != height * width or min(lengths) < 0
-    if damaged or (isinstance(counts, str) and not counts.isascii()):
-        raise InvalidLabelSet(
-            f"{what} has a damaged RLE: its runs have {sum(lengths)} px, image {image.image_id} has {height * width}; "
-            "write the mask again"
-        )
-    if isinstance(counts, str):
-        return Rle(height, width, counts)
-    packed = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    return Rle(height, width, packed["counts"].decode("ascii"))
-
-
-def _unpacked_runs(counts: str) -> list[int]:
-    """Unpack COCO's string: numbers of 5 bits a character, from the third on the difference to the last but one."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        bits = ord(character) - 48
-        value |= (bits & 31) << shift
-        shift += 5
-        if not bits & 32:
-            value -= (bits & 16) << (shift - 4)
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value = shift = 0
-    return runs
-
-
-def _rle_from_polygons(polygons: list[list[float]], image: LabelledImage, what: str) -> Rle:
-    # The way to a far point takes time and memory for each pixel.
-    reach = max(image.height, image.width)
-    for polygon in polygons or [[]]:
-        if len(polygon) < 6 or len(polygon) % 2 or not all(-reach <= value <= 2 * reach for value in polygon):
-            raise InvalidLabelSet(
-                f"{what} has polygon {str(polygon)[:60]}; a flat list x, y, x, y, ... of at least three "
-                "points in or near the picture is needed"
-            )
-    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, image.height, image.width))
-    return Rle(image.height, image.width, merged["counts"].decode("ascii"))
-
-
-def _checked_header(image: LabelledImage, images_dir: Path) -> PictureHeader:
-    path = images_dir / image.file_name
-    try:
-        header = read_header(path)
-    except InvalidPicture as error:
-        raise InvalidLabelSet(f"image {image.image_id}: {error}; check the folder of the pictures") from None
-    if not fitting_orientations(header, (image.height, image.width)):
-        raise InvalidLabelSet(
-            f"image {image.image_id}, {path}, is {header.height} x {header.width} px, but the label set says "
-            f"{image.height} x {image.width}; labels and pictures must be of one size"
-        )
-    return header
+def _notes(
+    json_path: Path, skipped: Sequence[Fault], image_ids: Mapping[Key, int], orientations: Orientations
+) -> Iterator[str]:
+    if skipped:
+        yield f"{json_path}, skipped: {listed(skipped)}"
+    if any(key != image_id for key, image_id in image_ids.items()):
+        yield f"{json_path} has image ids that are no numbers; images are numbered from 1 in the order of the file"
+    if note := orientations.note():
+        yield note
