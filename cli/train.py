@@ -120,4 +120,4 @@ class Train:
         label_set = load_label_set(self.coco, self.images, self.orientation)
         for note in label_set.notes:
             print(note)
-        return examples_from_label_set(label_set, out.with_name(out.name + "-pictures"))
+        return examples_from_label_set(label_set, out.with_name(out.name + "-pictures"), print)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.errors import NoExamples
-from tabletop_interaction.segmentation.coco import LabelSet
+from tabletop_interaction.errors import DiskFull, NoExamples
+from tabletop_interaction.segmentation.coco import LabelledImage, LabelSet
 from tabletop_interaction.segmentation.rle import Rle
 from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
 
@@ -94,16 +95,21 @@ class ExampleSet:
         return ExampleSet((*self.examples, *examples), pictures, self.complete, self.ignored)
 
 
-def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathLike[str]) -> ExampleSet:
+def examples_from_label_set(
+    label_set: LabelSet,
+    pictures_folder: str | os.PathLike[str],
+    callback: Callable[[str], object] = lambda line: None,
+) -> ExampleSet:
     """Turn every object of a label set into an example, and decode its pictures into `pictures_folder`.
 
     Crowd objects become ignored regions. A picture's key has a checksum of its file, so that another file of the same
-    name is another picture.
+    name is another picture. Before pictures are decoded, `callback` receives a line that says what disk they take.
 
     Raises:
         NoExamples: the set was read without its pictures' folder, or all its objects are crowd.
         InvalidPicture: a picture cannot be decoded; those before it are kept.
         InvalidPictureStore: the folder holds something else.
+        DiskFull: the decoded pictures take more than is free; nothing was written.
     """
     if label_set.images_dir is None:
         raise NoExamples("the label set was read without its pictures; give the folder that its file names start from")
@@ -114,6 +120,7 @@ def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathL
     keys |= {image_id: f"{keys[image_id]} upright" for image_id in label_set.orientations.upright}
     missing = [image for image in label_set.images if keys[image.image_id] not in store]
     if missing:
+        callback(_check_disk(missing, Path(pictures_folder)))
         store = add_pictures(pictures_folder, ((keys[one.image_id], label_set.read(one)) for one in missing))
     examples = []
     ignored: dict[str, tuple[Rle, ...]] = {}
@@ -126,6 +133,17 @@ def examples_from_label_set(label_set: LabelSet, pictures_folder: str | os.PathL
     if not examples:
         raise NoExamples("all objects of the label set are marked as crowd; label at least one object")
     return ExampleSet(tuple(examples), store, complete=True, ignored=ignored)
+
+
+def _check_disk(images: Sequence[LabelledImage], folder: Path) -> str:
+    """Return a line that says what the decoded pictures take, or raise DiskFull."""
+    needed = sum(3 * image.height * image.width for image in images)
+    present = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(present).free
+    said = f"{len(images)} decoded pictures take {needed / 1e9:.2f} GB in {folder}; free are {free / 1e9:.2f} GB"
+    if needed > free:
+        raise DiskFull(f"{said}; nothing was written; free space, or give a smaller set")
+    return said
 
 
 def _picture_key(folder: Path, name: str) -> str:

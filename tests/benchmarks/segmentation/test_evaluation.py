@@ -190,5 +190,5 @@ def test_labels_drawn_on_upright_pictures_are_scored_on_upright_pictures(tmp_pat
 def test_a_label_file_without_its_pictures_is_refused(squares: EvaluationSet, tmp_path: Path) -> None:
     with pytest.raises(InvalidLabelSet, match="no folder"):
         foreign_set(Path(squares.name), tmp_path / "nowhere")
-    with pytest.raises(InvalidLabelSet, match="does not exist"):
+    with pytest.raises(InvalidLabelSet, match="not in the folder"):
         foreign_set(Path(squares.name), tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
+from tabletop_interaction.errors import DiskFull
 from tabletop_interaction.segmentation.coco import load_label_set, write_label_set
 from tabletop_interaction.segmentation.photos import InvalidPicture
 from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
@@ -37,6 +39,25 @@ def test_a_label_set_gives_every_object_that_counts(a_picture: Callable[..., Any
     assert [mask_from_rle(crowd).tolist() for crowd in examples.ignored[key]] == [small.tolist()]
     with pytest.raises(NoExamples, match="pictures"):
         examples_from_label_set(load_label_set(tmp_path / "labels.json"), tmp_path / "store")
+
+
+def test_the_disk_is_compared_before_pictures_are_decoded(
+    a_picture: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, mask = a_picture()
+    iio.imwrite(tmp_path / "a.png", picture)
+    write_label_set(tmp_path / "labels.json", ["a.png"], [mask[None]])
+    label_set = load_label_set(tmp_path / "labels.json", tmp_path)
+    free = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free._replace(free=picture.size - 1))
+    with pytest.raises(DiskFull, match=r"1 decoded pictures take 0\.00 GB"):
+        examples_from_label_set(label_set, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free._replace(free=picture.size))
+    lines: list[str] = []
+    for _ in range(2):
+        examples_from_label_set(label_set, tmp_path / "store", lines.append)
+    assert len(lines) == 1
 
 
 def test_other_files_of_the_same_names_are_other_pictures(a_picture: Callable[..., Any], tmp_path: Path) -> None:
