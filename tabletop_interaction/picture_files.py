@@ -175,10 +175,12 @@ class _Opened:
         grey = np.asarray(self.image).astype(np.uint32)
         self._check_range(int(grey.max()))
         greatest = self.greatest or _DEEP
-        grey = (np.minimum(grey, greatest) * 255 + greatest // 2) // greatest
+        grey = (grey * 255 + greatest // 2) // greatest
         return PilImage.fromarray((255 - grey if self.is_inverted else grey).astype(np.uint8))
 
     def _check_range(self, found: int) -> None:
+        if self.greatest is not None and found > self.greatest:
+            raise ValueError(f"it has a value {found}, but says that {self.greatest} is the greatest")
         if self.greatest is None and found < _LEAST_OF_DEEP:
             raise ValueError(
                 f"it has 16 bits, but no value reaches {_LEAST_OF_DEEP}, so it may hold 10, 12 or 14 bits; scale its "
@@ -267,10 +269,11 @@ def _depth(image: ImageFile.ImageFile, png: "_Png | None", tags: Mapping[int, An
         greatest = [value for value in stated if value in {2**count - 1 for count in range(9, 16)}]
         return 8 < bits <= 16, 2**bits - 1 if bits < 16 else max(greatest, default=None)
     if image.format == "PPM" and image.mode in ("I", "RGB", "L"):
-        codec, *_, arguments = image.tile[0]
+        tile: Any = image.tile[0]
+        codec, _, _, arguments = tile
         # Pillow scales by the stated value; 65535 is also written for fewer bits.
-        greatest_value = arguments[-1] if codec.startswith("ppm") else _DEEP if image.mode == "I" else 255
-        return greatest_value > 255, None if greatest_value == _DEEP else _DEEP
+        stated_value = int(arguments[-1]) if codec.startswith("ppm") else _DEEP if image.mode == "I" else 255
+        return stated_value > 255, None if stated_value == _DEEP else _DEEP
     return False, None
 
 

@@ -113,6 +113,11 @@ def test_a_stated_greatest_value_becomes_white(tmp_path: Path, bits: int, tag: i
     assert np.abs(grey_of(tmp_path / "x.tif") - values / (2**bits - 1) * 255).max() <= 0.5
 
 
+def test_a_value_above_the_stated_greatest_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.tif").write_bytes(tiff(DEEP, 1, {281: 4095}))
+    assert "a value 65535, but says that 4095 is the greatest" in refusal(tmp_path / "x.tif")
+
+
 def test_twelve_packed_bits_and_a_pgm_of_twelve_bits_are_scaled(tmp_path: Path) -> None:
     values = DEEP >> 4
     first, second = values.reshape(-1, 2).T.astype(int)
