@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, str] = {
 }
 """Command lines by name; paths are relative to a workplace."""
 
+# Identities of runs and rows, and checksums over them, are new each time.
 _OF_TIME = {"seconds", "cpu_seconds", "cpu_minutes", "time", "date", "id", "checksum", "run"}
 # Cards of records name the random id of their folder.
 _VARYING = (".html", ".csv", ".pt", ".md")
@@ -212,7 +213,11 @@ def _content_of(path: Path) -> str:
         return json.dumps(_without_times(json.loads(path.read_text())), sort_keys=True)
     if path.suffix == ".jsonl":
         return json.dumps([_without_times(json.loads(line)) for line in path.read_text().splitlines()])
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    content = path.read_bytes()
+    if path.suffix == ".safetensors":
+        # Behind the header, which names the run.
+        content = content[8 + int.from_bytes(content[:8], "little") :]
+    return hashlib.sha256(content).hexdigest()
 
 
 def _without_times(value: Any) -> Any:
