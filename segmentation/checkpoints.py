@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from tabletop_interaction.errors import CheckpointError, DamagedState, UnreadableRecords
@@ -95,7 +95,8 @@ def save_checkpoint(
         for name, tensor in network.state_dict().items()
     }
     with atomic_path(weights) as temporary:
-        save_file(tensors, temporary)
+        # Not by save_file, whose errors are of another class than the system's.
+        temporary.write_bytes(save(tensors))
         content["weights"] = checksum(temporary)
         previous = _previous(weights, description)
         write_sealed(description, {**content, **previous}, run)

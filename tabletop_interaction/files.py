@@ -93,8 +93,9 @@ def scratch_path(suffix: str) -> Iterator[Path]:
 
     Raises:
         DiskFull: no space is left.
+        UnwritableFile: no folder for temporary files can be written.
     """
-    folder = Path(tempfile.gettempdir())
+    folder = _temporary_folder()
     _remove_abandoned_scratch(folder)
     with disk_full_named(folder / f"{_SCRATCH}{suffix}"), _own_file(folder, _SCRATCH, suffix) as (path, _):
         yield path
@@ -391,6 +392,13 @@ def _remove_abandoned(folder: Path, prefix: str) -> None:
         with suppress(OSError), open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise UnwritableFile(f"{error.strerror}; free space, or name a folder by TMPDIR") from error
 
 
 @cache

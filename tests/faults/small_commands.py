@@ -67,10 +67,14 @@ class Workplace:
     folder: Path
     inputs: Path
 
-    def begin(self, name: str) -> None:
-        """Empty the folder, and lay there what a command needs."""
+    def clear(self) -> None:
+        """Leave only the folder for temporary files."""
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder / "tmp").mkdir(parents=True)
+
+    def begin(self, name: str) -> None:
+        """Empty the folder, and lay there what a command needs."""
+        self.clear()
         for each, make in _MAKERS.items():
             if each in COMMANDS[name]:
                 if not (self.inputs / each).exists():
@@ -84,13 +88,13 @@ class Workplace:
     def run(self, name: str, before: Callable[[], object] = lambda: None, timeout_s: float = 60.0) -> Ended:
         """Run a command here; `before` as in `run_command`."""
 
-        def enter() -> None:
-            os.chdir(self.folder)
-            os.environ["TMPDIR"] = str(self.folder / "tmp")
-            tempfile.tempdir = None
-            before()
+        return run_command(COMMANDS[name].split(), timeout_s, lambda: (self.enter(), before()))
 
-        return run_command(COMMANDS[name].split(), timeout_s, enter)
+    def enter(self) -> None:
+        """Let this process work here."""
+        os.chdir(self.folder)
+        os.environ["TMPDIR"] = str(self.folder / "tmp")
+        tempfile.tempdir = None
 
     def left_behind(self) -> list[str]:
         """Names of temporary files."""
@@ -98,19 +102,20 @@ class Workplace:
         ours = (name for name in names if not _OF_LIBRARIES.fullmatch(name))
         return [name for name in ours if ".tmp-" in name or name.startswith("tmp/")]
 
-    def content(self) -> dict[str, str]:
-        """What the files hold, by name, without times and without what depends on the number of sessions."""
-        found: dict[str, str] = {}
-        for path in sorted(self.folder.rglob("*")):
-            name = str(path.relative_to(self.folder))
-            passed = "tensorboard" in name or name.startswith("tmp/") or path.name.endswith(".lock") or ".lock-" in name
-            if passed or path.is_symlink() or not path.is_file():
-                continue
-            if path.suffix == ".parquet" and not path.name.startswith("."):
-                found[f"{path.parent.relative_to(self.folder)}, rows"] = _rows_in(path.parent)
-            else:
-                found[name] = _content_of(path)
-        return found
+
+def contents(folder: Path) -> dict[str, str]:
+    """What the files of a folder hold, by name, without times and without what depends on the number of sessions."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        passed = "tensorboard" in name or name.startswith("tmp/") or path.name.endswith(".lock") or ".lock-" in name
+        if passed or path.is_symlink() or not path.is_file():
+            continue
+        if path.suffix == ".parquet" and not path.name.startswith("."):
+            found[f"{path.parent.relative_to(folder)}, rows"] = _rows_in(path.parent)
+        else:
+            found[name] = _content_of(path)
+    return found
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
@@ -164,14 +169,15 @@ def _make_picture(path: Path) -> None:
     cv2.imwrite(str(path), cv2.resize(load_background(background_names("test")[0]), (215, 175)))
 
 
-def _make_rows(path: Path) -> None:
+def record_rows(path: Path, number: int = 4) -> None:
+    """Record two scenes of so many interactions."""
     from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 
     backend = _module(TESTS.parent / "docs" / "example_backend.py").PaintedTable()
     with RecordInteractions(TabletopInteraction(backend, episodes_per_scene=1), path) as env:
         for seed in (0, None):
             env.reset(seed=seed)
-            for _ in range(4):
+            for _ in range(number):
                 env.step(PickPlace(*backend._square, 0.3, *-backend._square).to_action(backend.arena))
 
 
@@ -190,7 +196,7 @@ _MAKERS: Mapping[str, Callable[[Path], None]] = {
     "model.safetensors": _make_network,
     "val": _make_set,
     "small.png": _make_picture,
-    "rows": _make_rows,
+    "rows": record_rows,
     "a": _make_run,
     "b": _make_run,
     "lab.yaml": _make_lab,

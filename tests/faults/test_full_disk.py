@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from attack import Attack, Outcome, outcome_of
-from small_commands import COMMANDS, Workplace, differences
+from small_commands import COMMANDS, Workplace, contents, differences
 from tracing import Decide, Kill, SystemCall, can_trace, trace, undisturbed
 
 pytestmark = pytest.mark.usefixtures("small_sets")
@@ -36,6 +36,11 @@ class Cause:
     number: int
     calls: set[str]
     stays: bool = True
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether files can still be removed."""
+        return not (self.stays and self.calls & _REMOVING)
 
     def from_call(self, first: int) -> Decide:
         """Let the calls fail from the one with this number on, or that one only."""
@@ -85,7 +90,7 @@ def test_an_error_of_the_system_is_one_line(
                     lambda cause=cause, first=first: trace(cause.from_call(first)),
                     wanted,
                     f"from {call.name} {call.path} on",
-                    cleaned=not cause.calls & _REMOVING,
+                    cleaned=cause.leaves_nothing,
                 )
 
 
@@ -179,7 +184,7 @@ def _try(
     `cleaned`: temporary files can be removed; `named`: the line names a file; `whole`: success means the whole result.
     """
     ended = workplace.run(name, before)
-    outcome = outcome_of(ended, lambda _: not whole or not differences(workplace.content(), wanted))
+    outcome = outcome_of(ended, lambda _: not whole or not differences(contents(workplace.folder), wanted))
     wrong = workplace.left_behind() if cleaned else []
     mend()
     if outcome == Outcome.CLEAR and named and not _NAMED.search(ended.err.splitlines()[-1]):
@@ -187,7 +192,7 @@ def _try(
     if ended.left:
         wrong.append("processes stayed alive")
     again = workplace.run(name)
-    wrong += differences(workplace.content(), wanted) + workplace.left_behind()
+    wrong += differences(contents(workplace.folder), wanted) + workplace.left_behind()
     if outcome in (Outcome.CLEAR, Outcome.RIGHT) and (again.code or wrong):
         outcome = Outcome.WRONG
     detail = f"exit {ended.code}: {ended.err[-1200:]}\nthen {again.code}: {again.err[-300:]}\n" + "\n".join(wrong)

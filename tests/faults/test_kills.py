@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from attack import Attack, Outcome, outcome_of
-from small_commands import COMMANDS, Workplace, differences
+from small_commands import COMMANDS, Workplace, contents, differences
 from tracing import Kill, SystemCall, can_trace, trace, undisturbed
 
 pytestmark = [
@@ -33,7 +33,7 @@ def test_a_killed_command_can_be_repeated(
             workplace.begin(name)
             killed = workplace.run(name, lambda number=number: trace(_kill_at(number)))
             again = workplace.run(name)
-            wrong = differences(workplace.content(), wanted) + workplace.left_behind()
+            wrong = differences(contents(workplace.folder), wanted) + workplace.left_behind()
             if killed.left:
                 wrong.append("processes stayed alive")
             outcome = outcome_of(again, lambda _, wrong=wrong: not wrong)

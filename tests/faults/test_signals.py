@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attack import Attack, Ended, Outcome, outcome_of
-from small_commands import COMMANDS, Workplace, differences
+from small_commands import COMMANDS, Workplace, contents, differences
 
 pytestmark = pytest.mark.usefixtures("small_sets")
 
@@ -33,7 +33,7 @@ def test_a_signal_ends_a_command_in_one_line(
     workplace.begin(name)
     start = time.monotonic()
     assert workplace.run(name).code == 0
-    seconds, wanted = min(time.monotonic() - start, _SECONDS), workplace.content()
+    seconds, wanted = min(time.monotonic() - start, _SECONDS), contents(workplace.folder)
     times = random.Random(name)
     with attack(f"signal: {name}") as one:
         for number in samples([*_STATUS.values()] * 5, short=2):
@@ -43,7 +43,7 @@ def test_a_signal_ends_a_command_in_one_line(
             ended = workplace.run(name, lambda number=number, after=after: _send_later(number, after))
             wrong = _faults(ended, time.monotonic() - start - after) + workplace.left_behind()
             again = workplace.run(name)
-            wrong += differences(workplace.content(), wanted)
+            wrong += differences(contents(workplace.folder), wanted)
             outcome = outcome_of(again, lambda _, wrong=wrong: not wrong)
             outcome = Outcome.WRONG if outcome == Outcome.CLEAR else outcome
             detail = f"exit {ended.code}: {ended.err}; then {again.code}: {again.err}\n" + "\n".join(wrong)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from small_commands import Workplace
+from attack import Ended
+from small_commands import Workplace, contents
 
 # Numbers of x86-64, and the place of the path among the arguments: (folder's descriptor or None, path).
 _WITH_PATH = {
@@ -119,9 +120,18 @@ def trace(decide: Decide) -> None:
     os._exit(code)
 
 
+Moments = Sequence[tuple[int, SystemCall]]
+
+
 @cache
-def undisturbed(name: str, workplace: Workplace) -> tuple[Sequence[tuple[int, SystemCall]], dict[str, str]]:
-    """Moments of a command, and the content of its result.
+def undisturbed(name: str, workplace: Workplace) -> tuple[Moments, dict[str, str]]:
+    """Moments of a command, and the content of its result."""
+    workplace.begin(name)
+    return moments_of(lambda before: workplace.run(name, before), workplace), contents(workplace.folder)
+
+
+def moments_of(run: Callable[[Callable[[], object]], Ended], workplace: Workplace) -> Moments:
+    """Calls at which something that runs in a workplace is worth disturbing; none where calls cannot be traced.
 
     A moment is the number, from 0, of the call before which a state of the folder is first there, and this call. Of the
     writes to one file in a row, only the first two and the last one count.
@@ -139,18 +149,16 @@ def undisturbed(name: str, workplace: Workplace) -> tuple[Sequence[tuple[int, Sy
                 file.write(f"{count}\t{call.name}\t{call.path}\n")
         count += 1
 
-    workplace.begin(name)
-    ended = workplace.run(name, (lambda: trace(see)) if can_trace() else lambda: None)
+    ended = run((lambda: trace(see)) if can_trace() else lambda: None)
     assert ended.code == 0, ended.err
     lines = [line.split("\t") for line in log.read_text().splitlines()]
     found = [(int(number), SystemCall(*call)) for number, *call in lines]
     calls = [call for _, call in found]
-    moments = [
+    return [
         one
         for place, one in enumerate(found)
         if not (calls[place] == calls[max(place - 2, 0)] and calls[place : place + 2] == [calls[place]] * 2)
     ]
-    return moments, workplace.content()
 
 
 def _state(folder: Path) -> object:

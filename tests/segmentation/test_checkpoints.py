@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tabletop_interaction.errors import CheckpointError, DamagedState, DiskFull, ForeignFolder
@@ -217,22 +216,17 @@ def test_file_modes_follow_the_umask(saved: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in saved.parent.iterdir()} == {0o666 & ~umask}
 
 
-def test_a_full_disk_is_named_and_changes_nothing(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {file.name: file.read_bytes() for file in saved.parent.iterdir()}
-
-    def no_space_for_weights(*_: object) -> None:
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-    def no_space_for_states(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("tabletop_interaction.segmentation.checkpoints.save_file", no_space_for_weights)
-    monkeypatch.setattr(Path, "write_bytes", no_space_for_states)
+def test_a_full_disk_is_named_and_changes_nothing(small_disk: Any) -> None:
+    folder = small_disk.folder
     with pytest.raises(DiskFull, match=r"no space is left for .*model\.safetensors"):
-        save_checkpoint(network(), saved)
+        save_checkpoint(network(), folder / "model.safetensors")
+    save_state(folder / "state.pt", {"step": 1})
+    small_disk.fill()
     with pytest.raises(DiskFull, match=r"no space is left for .*state\.pt"):
-        save_state(saved.parent / "state.pt", {})
-    assert {file.name: file.read_bytes() for file in saved.parent.iterdir()} == before
+        save_state(folder / "state.pt", {"step": 2})
+    small_disk.free()
+    assert load_state(folder / "state.pt") == {"step": 1}
+    assert os.listdir(folder) == ["state.pt"]
 
 
 def test_a_state_replaces_the_one_before(tmp_path):
