@@ -169,15 +169,14 @@ def _make_picture(path: Path) -> None:
     cv2.imwrite(str(path), cv2.resize(load_background(background_names("test")[0]), (215, 175)))
 
 
-def record_rows(path: Path, number: int = 4) -> None:
-    """Record two scenes of so many interactions."""
+def _make_rows(path: Path) -> None:
     from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 
     backend = _module(TESTS.parent / "docs" / "example_backend.py").PaintedTable()
     with RecordInteractions(TabletopInteraction(backend, episodes_per_scene=1), path) as env:
         for seed in (0, None):
             env.reset(seed=seed)
-            for _ in range(number):
+            for _ in range(4):
                 env.step(PickPlace(*backend._square, 0.3, *-backend._square).to_action(backend.arena))
 
 
@@ -196,7 +195,7 @@ _MAKERS: Mapping[str, Callable[[Path], None]] = {
     "model.safetensors": _make_network,
     "val": _make_set,
     "small.png": _make_picture,
-    "rows": record_rows,
+    "rows": _make_rows,
     "a": _make_run,
     "b": _make_run,
     "lab.yaml": _make_lab,

@@ -1,6 +1,6 @@
 """Each writer of files, with an error of the system from each of its calls on: one line, nothing left, then success.
 
-The writers cover the libraries that write for us: torch, safetensors, Arrow, Pillow, ffmpeg, TensorBoard and Python.
+The writers cover what writes for us: Pillow, ffmpeg, torch, safetensors and Python itself. Rows have tests of their own.
 """
 
 import sys
@@ -67,12 +67,6 @@ def _pictures(folder: Path) -> None:
     add_pictures(folder / "pictures", [("a", _PICTURE), ("b", _PICTURE)])
 
 
-def _rows(folder: Path) -> None:
-    from small_commands import record_rows
-
-    record_rows(folder / "rows", 1)
-
-
 def _files(folder: Path) -> None:
     claim_folder(folder / "run", "tests")
     write_json(folder / "run" / "request.json", {"a": 1})
@@ -91,13 +85,12 @@ WRITERS: Mapping[str, Callable[[Path], None]] = {
     "pictures": _pictures,
     "sheet": _sheet,
     "page": _page,
-    "rows": _rows,
     "film": _film,
     "animation": lambda folder: _film(folder, "film.gif"),
     "state": _state,
     "checkpoint": _checkpoint,
 }
-_IN_SHORT = ("claim, request, lines", "pictures", "rows")
+_IN_SHORT = ("claim, request, lines", "pictures")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
