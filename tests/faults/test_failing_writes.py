@@ -1,6 +1,6 @@
 """Each writer of files, with an error of the system from each of its calls on: one line, nothing left, then success.
 
-The writers cover what writes for us: Pillow, ffmpeg, torch, safetensors and Python itself. Rows have tests of their own.
+The writers cover what writes for us: Pillow, ffmpeg, torch, safetensors and Python itself. Rows have their own tests.
 """
 
 import sys
