@@ -159,7 +159,7 @@ def save_state(path: Path, state: Mapping[str, Any], run: str | None = None) -> 
     # The length of the zip file's comment, and the comment.
     buffer.seek(-2, io.SEEK_END)
     buffer.write(_CHECKSUM_BYTES.to_bytes(2, "little"))
-    buffer.write(_digest(buffer.getvalue()).hexdigest().encode())
+    buffer.write(_digest(buffer.getbuffer()).hexdigest().encode())
     write_file(path, buffer.getvalue())
 
 

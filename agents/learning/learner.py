@@ -139,9 +139,11 @@ class Learner:
         try:
             state = load_state(folder.state, folder.run)
             updates = self._restored(state) if state else []
-        except (DamagedState, KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, ForeignFolder):
-                raise
+        except ForeignFolder:
+            raise
+        except DamagedState as error:
+            raise UnreadableRecords(f"{error}; {remedy}") from error
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UnreadableRecords(f"{folder.state} is damaged ({shorten(str(error), 200)}); {remedy}") from error
         keep_sealed_lines(folder.updates, updates, folder.run)
         if state is None:
