@@ -38,7 +38,7 @@ from tabletop_interaction.benchmarks.ground_truth import (
 )
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
-from tabletop_interaction.files import check_new_folder, write_json
+from tabletop_interaction.files import check_new_folder, lock_file, write_json
 from tabletop_interaction.ranges import Count, Range
 from tabletop_interaction.reports.sheets import write_sheet
 from tabletop_interaction.segmentation.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
@@ -119,8 +119,14 @@ class JudgedPair:
 
 
 def main(options: LabelQualityOptions) -> None:
-    """Interact, print the summary, write summary.json and errors.jpg."""
+    """Interact, print the summary, write summary.json and errors.jpg. Raises ForeignFolder, FolderInUse."""
     check_new_folder(options.out, "a summary of labels")
+    with lock_file(options.out / ".lock", blocking=False):
+        summary = _measure(options)
+    print(_text(summary, options))
+
+
+def _measure(options: LabelQualityOptions) -> dict[str, float]:
     cv2.setNumThreads(1)
     scores: list[PairScore] = []
     errors: dict[str, list[JudgedPair]] = {"false positive": [], "false negative": [], "true positive": []}
@@ -134,7 +140,7 @@ def main(options: LabelQualityOptions) -> None:
     strips = [_strip(judged) for kept in errors.values() for judged in kept]
     if strips:
         write_sheet(options.out / "errors.jpg", [[strip] for strip in strips], quality=90)
-    print(_text(summary, options))
+    return summary
 
 
 def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iterator[JudgedPair]:

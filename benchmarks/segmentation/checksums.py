@@ -19,7 +19,7 @@ import numpy as np
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, render
 from tabletop_interaction.documents import convert
-from tabletop_interaction.files import read_json, write_json
+from tabletop_interaction.files import lock_file, read_json, write_json
 from tabletop_interaction.picture_files import read_picture
 
 PUBLISHED = Path(__file__).with_name("checksums.json")
@@ -85,18 +85,21 @@ def verdict(name: str, found: Checksum, wanted: Checksum | None) -> str:
 
 def record_checksums(folders: list[SetFolder], path: Path) -> None:
     """Write the checksums of finished sets and their renderers into `path`; entries of other sets stay."""
-    known = published(path)
-    for folder in folders:
-        known[folder.spec.name] = {
-            "checksum": checksum_of(folder),
-            "first_picture": checksum_of_first(folder),
-            "seed": folder.spec.seed,
-            "pictures": folder.spec.pictures,
-            "objects": len(folder.load().objects),
-            "renderer": folder.description["renderer"],
-            "versions": folder.description["versions"],
-        }
-    write_json(path, {"sets": known}, sort_keys=True)
+    with lock_file(path.with_name(f".{path.name}.lock")):
+        known = published(path) | {folder.spec.name: _entry(folder) for folder in folders}
+        write_json(path, {"sets": known}, sort_keys=True)
+
+
+def _entry(folder: SetFolder) -> dict[str, Any]:
+    return {
+        "checksum": checksum_of(folder),
+        "first_picture": checksum_of_first(folder),
+        "seed": folder.spec.seed,
+        "pictures": folder.spec.pictures,
+        "objects": len(folder.load().objects),
+        "renderer": folder.description["renderer"],
+        "versions": folder.description["versions"],
+    }
 
 
 def _checksum(labels: bytes, pictures: Iterable[Picture]) -> Checksum:

@@ -47,8 +47,8 @@ COMMANDS: Mapping[str, str] = {
 }
 """Command lines by name; paths are relative to a workplace."""
 
-# Identities of runs and rows, and checksums over them, are new each time.
-_OF_TIME = {"seconds", "cpu_seconds", "cpu_minutes", "time", "date", "id", "checksum", "run"}
+# Identities of runs and rows, and checksums over them, are new each time; so is what names seconds.
+_OF_TIME = {"cpu_minutes", "time", "date", "id", "checksum", "run"}
 # Cards of records name the random id of their folder.
 _VARYING = (".html", ".csv", ".pt", ".md")
 # torch's folder for compiled code, and the file by which Python finds out where it can write.
@@ -227,7 +227,8 @@ def _content_of(path: Path) -> str:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_times(each) for key, each in value.items() if key not in _OF_TIME}
+        kept = {key: each for key, each in value.items() if key not in _OF_TIME and "seconds" not in key}
+        return {key: _without_times(each) for key, each in kept.items()}
     return [_without_times(each) for each in value] if isinstance(value, list) else value
 
 
