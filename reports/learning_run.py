@@ -12,7 +12,7 @@ evaluations/00200/       the same few held-out pictures each time, with the netw
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tabletop_interaction.agents.learning.run_folder import (
     read_updates,
 )
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.documents import convert
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import read_json
 
@@ -98,7 +99,9 @@ def read_learning_run(folder: Path) -> LearningRun:
     if not run.request.is_file():
         raise ForeignFolder(f"{folder} holds no learn.json; give the folder that `tabletop learn --out` named")
     with _content_of(run.request):
-        request = dict(read_json(run.request))
+        request = read_json(run.request, dict[str, Any])
+        seed = convert(request.get("seed", 0), int, run.request)
+        config = convert(request.get("config", {}), dict[str, Any], run.request)
     version = request.get("schema_version")
     if version != SCHEMA_VERSION:
         raise UnreadableRecords(
@@ -108,12 +111,11 @@ def read_learning_run(folder: Path) -> LearningRun:
     with _content_of(run.history):
         attempts = tuple(read_history(run))
     with _content_of(run.updates):
-        names = [field.name for field in fields(Update)]
-        updates = tuple(Update(**{name: line[name] for name in names}) for line in read_updates(run))
+        updates = convert(read_updates(run), tuple[Update, ...], run.updates)
     return LearningRun(
         folder=folder,
-        seed=int(request.get("seed", 0)),
-        config=request.get("config", {}),
+        seed=seed,
+        config=config,
         attempts=attempts,
         updates=updates,
         evaluations=tuple(_evaluation(path) for path in sorted(run.evaluations.glob("*.json"), key=_number)),
@@ -127,7 +129,7 @@ def _content_of(path: Path) -> Iterator[None]:
         yield
     except UnreadableRecords:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableRecords(
             f"{path} lacks what `tabletop learn` writes ({type(error).__name__}: {error}); restore it from a copy"
         ) from error

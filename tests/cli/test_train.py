@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image as PilImage
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
+from tabletop_interaction.seals import read_sealed, write_sealed
 from tabletop_interaction.segmentation import Segmenter, write_label_set
 from tests.picture_zoo import exif
 
@@ -88,9 +88,9 @@ def test_a_run_begun_with_settings_that_are_refused_today_resumes(
     command = ["train", *labelled_box(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1", "--batch-size", "2"]
     assert main(command) == 0
     # Earlier versions accepted and recorded the bound also without the robust set loss.
-    request = json.loads((tmp_path / "run" / "training.json").read_text())
+    request, run = read_sealed(tmp_path / "run" / "training.json")
     request["config"]["iou_bound"] = 0.5
-    (tmp_path / "run" / "training.json").write_text(json.dumps(request))
+    write_sealed(tmp_path / "run" / "training.json", request, run)
     capsys.readouterr()
     assert main([*command, "--iou-bound", "0.5"]) == 0
     assert "was finished already" in capsys.readouterr().out.replace("\n", " ")
