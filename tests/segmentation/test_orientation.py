@@ -72,7 +72,7 @@ def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "labels.json").read_text())
     document["images"][0]["width"] = 25
     (tmp_path / "labels.json").write_text(json.dumps(document))
-    with pytest.raises(InvalidLabelSet, match="is 24 x 40 px"):
+    with pytest.raises(InvalidLabelSet, match="has 24 x 40, not 40 x 25 px"):
         load_label_set(tmp_path / "labels.json", tmp_path)
 
 
