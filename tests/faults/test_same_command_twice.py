@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 import pytest
 from attack import Attack, Ended, Outcome, outcome_of, run_command
-from small_commands import COMMANDS, Workplace, differences
+from small_commands import COMMANDS, Workplace, contents, differences
 
 from tabletop_interaction.envs import read_interactions
 
@@ -33,13 +33,13 @@ def test_the_same_command_twice_leaves_what_one_leaves(
     workplace.begin(name)
     once = workplace.run(name)
     assert once.code == 0, once.err
-    wanted = workplace.content()
+    wanted = contents(workplace.folder)
     with attack(f"twice: {name}") as one:
         for number in samples(range(3), short=1):
             workplace.begin(name)
             at = time.time() + _START_S
             ended = _both(*[lambda: workplace.run(name, lambda: _sleep_until(at))] * 2)  # noqa: B023
-            wrong = differences(workplace.content(), wanted) + workplace.left_behind()
+            wrong = differences(contents(workplace.folder), wanted) + workplace.left_behind()
             _note(one, f"{name}, round {number}", ended, wrong)
 
 

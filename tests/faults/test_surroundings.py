@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from attack import Attack, Ended, outcome_of
-from small_commands import COMMANDS, Workplace, differences
+from small_commands import COMMANDS, Workplace, contents, differences
 
 pytestmark = pytest.mark.usefixtures("small_sets")
 
@@ -101,10 +101,10 @@ def test_a_command_gives_the_same_result_in_odd_surroundings(
             if name != before:
                 workplace.begin(name)
                 assert workplace.run(name).code == 0
-                wanted = workplace.content()
+                wanted = contents(workplace.folder)
             workplace.begin(name)
             ended = workplace.run(name, SURROUNDINGS[change])
-            wrong = differences(workplace.content(), wanted) if ended.code == 0 else []
+            wrong = differences(contents(workplace.folder), wanted) if ended.code == 0 else []
             detail = f"exit {ended.code}: {ended.err or ended.out}\n" + "\n".join(wrong)
             one.note(outcome_of(ended, lambda _, wrong=wrong: not wrong), f"{name}, {change}", detail)
 
