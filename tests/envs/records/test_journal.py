@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tabletop_interaction.benchmarks.speed.interactions import resident_mb
 from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.records.reading import count_interactions, open_interactions, read_interactions
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration
@@ -116,3 +119,16 @@ def test_a_closed_writer_refuses_rows(sample: Any, tmp_path: Path) -> None:
     out.close()
     with pytest.raises(ValueError, match="closed"):
         out.append(sample.interaction(0))
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_memory_that_encoding_threads_freed_goes_back_to_the_system_with_a_sealed_shard(
+    sample: Any, tmp_path: Path
+) -> None:
+    with sample.writer(tmp_path, rows_per_shard=1) as writer, ThreadPoolExecutor(1) as thread:
+        writer.append(sample.interaction(0))
+        blocks = thread.submit(lambda: [b"x" * 100_000 for _ in range(1000)]).result()
+        del blocks[:-1]  # the last one keeps the freed memory below it in the arena
+        before = resident_mb()
+        writer.append(sample.interaction(1))
+        assert resident_mb() < before - 30
