@@ -18,7 +18,7 @@ from tabletop_interaction.cli.rearrange import refuse_unused_parts
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder, write_file, write_json
-from tabletop_interaction.ranges import Processes, Range, Seed, check_value
+from tabletop_interaction.ranges import Processes, Range, Seed
 from tabletop_interaction.segmentation.config import Device
 
 if TYPE_CHECKING:
@@ -185,8 +185,10 @@ class CompareRearrangement:
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
 
     def _check(self) -> None:
-        # Seeds count up.
-        check_value("--seed", self.seed + self.episodes - 1, Seed)
+        if (last := self.seed + self.episodes - 1) >= 2**63:
+            raise InvalidConfiguration(
+                f"--seed {self.seed} with --episodes {self.episodes} counts up to {last}; accepted is below 2**63"
+            )
         if not self.split:
             raise InvalidConfiguration("--split names no split; accepted are one or more of train, val and test")
 
