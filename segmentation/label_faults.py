@@ -28,7 +28,7 @@ class FaultKind(StrEnum):
     CROWD_UNKNOWN = "annotations whose iscrowd is neither 0 nor 1"
     MASK_UNREADABLE = "masks that are neither polygons nor an RLE"
     COORDINATES = "polygons with coordinates that are not finite or far outside the picture"
-    MASK_SIZE = "masks that have not their picture's size"
+    MASK_SIZE = "masks of another size than their picture"
     RLE_DAMAGED = "damaged RLEs"
 
 
