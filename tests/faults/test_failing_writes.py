@@ -133,8 +133,7 @@ def _report(writer: str, workplace: Workplace, before: Callable[[], object]) -> 
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if not error.filename:
-            raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        # Python names no file where it finds no folder for temporary ones; the message lists them.
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         return 1
     return 0

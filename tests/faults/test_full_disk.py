@@ -39,8 +39,8 @@ class Cause:
 
     @property
     def leaves_nothing(self) -> bool:
-        """Whether files can still be removed."""
-        return not (self.stays and self.calls & _REMOVING)
+        """Whether files can be removed in spite of it."""
+        return not self.calls & _REMOVING
 
     def from_call(self, first: int) -> Decide:
         """Let the calls fail from the one with this number on, or that one only."""
