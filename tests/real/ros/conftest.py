@@ -11,61 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 
 import pytest
+from programs import PATIENCE_S, Program
+from sawyer_stand_in.laboratory import Laboratory
+from sawyer_stand_in.messages import generate_messages
 
 from tabletop_interaction.errors import MasterUnreachable
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import end_node
-
-_PATIENCE_S = 40.0
-
-
-@dataclass
-class Program:
-    """A running process and what it prints."""
-
-    process: subprocess.Popen[str]
-    lines: SimpleQueue[str] = field(default_factory=SimpleQueue)
-
-    def __post_init__(self) -> None:
-        Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip())
-        self.lines.put("(no more)")
-
-    def says(self, start: str) -> str:
-        """The next line that begins with `start`; lines before it are skipped."""
-        deadline, heard = time.monotonic() + _PATIENCE_S, []
-        while True:
-            try:
-                heard.append(self.lines.get(timeout=max(deadline - time.monotonic(), 0.0)))
-            except Empty:
-                heard.append("(no more in time)")
-            if heard[-1].startswith(start):
-                return heard[-1]
-            assert not heard[-1].startswith("(no more"), heard
-
-    def tell(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def ends(self, seconds: float = _PATIENCE_S) -> int:
-        return self.process.wait(seconds)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
 
 Start = Callable[..., Program]
 
@@ -89,14 +46,14 @@ def start(ros_environment: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts a program with the ROS master at `uri`; it ends with the tests."""
     running = []
 
-    def started(*command: str | Path, uri: str) -> Program:
+    def started(*command: str | Path, uri: str, **environment: str) -> Program:
         process = subprocess.Popen(
             [str(each) for each in command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "ROS_MASTER_URI": uri},
+            env={**os.environ, "ROS_MASTER_URI": uri, **environment},
         )
         running.append(Program(process))
         return running[-1]
@@ -113,17 +70,18 @@ class Master:
 
 
 @pytest.fixture(scope="session")
-def start_master(start: Start) -> Callable[[], Master]:
-    """Starts a master on a free port."""
+def start_master(start: Start) -> Callable[..., Master]:
+    """Starts a master on a free port, or on the port that is given."""
     if shutil.which("rosmaster") is None:
         pytest.skip("needs Debian's python3-rosmaster")
 
-    def started() -> Master:
+    def started(port: int = 0) -> Master:
         with socket.socket() as free:
-            free.bind(("localhost", 0))
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("localhost", port))
             port = free.getsockname()[1]
         master = Master(f"http://localhost:{port}", start("rosmaster", "--core", "-p", str(port), uri=""))
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 check_master(master.uri)
@@ -136,7 +94,7 @@ def start_master(start: Start) -> Callable[[], Master]:
 
 
 @pytest.fixture(scope="session")
-def master(start_master: Callable[[], Master], ros_environment: pytest.MonkeyPatch) -> Iterator[Master]:
+def master(start_master: Callable[..., Master], ros_environment: pytest.MonkeyPatch) -> Iterator[Master]:
     """The master of this process's own node; a process has one node."""
     import rospy
 
@@ -198,3 +156,19 @@ def twin_node(master: Master, start_twin: Callable[..., Program], lab_file: Path
 def ros_lab(twin_node: TwinNode, lab_file: Path) -> Lab:
     """The laboratory behind the node's topics."""
     return load_lab(lab_file)
+
+
+@pytest.fixture(scope="session")
+def laboratory(
+    start: Start,
+    start_master: Callable[..., Master],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Laboratory]:
+    """A stand-in robot at its own master, with our backend as a client in another process."""
+    pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
+    folder = tmp_path_factory.mktemp("messages")
+    generate_messages(folder)
+    opened = Laboratory(start, start_master, folder, sdk=request.config.getoption("sdk", False))
+    yield opened
+    opened.end()
