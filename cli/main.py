@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     open_standard_streams()
     try:
         with terminating_cleanly(), warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             try:
                 return _run(sys.argv[1:] if arguments is None else arguments)
             finally:

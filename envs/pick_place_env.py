@@ -68,7 +68,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         self._returned = 0
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+    def spec(self) -> EnvSpec | None:
         """What `gym.make` made the environment from; None without `gym.make`."""
         return self._spec
 

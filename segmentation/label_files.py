@@ -85,7 +85,8 @@ def read_label_file(path: Path) -> LabelFile:
             faults.append(Fault(FaultKind.ANNOTATION_ID_TWICE, annotation.name))
         else:
             annotations.append(annotation)
-            seen |= {annotation.key} - {None}
+            if annotation.key is not None:
+                seen.add(annotation.key)
     return LabelFile(tuple(images.values()), tuple(annotations), tuple(faults))
 
 

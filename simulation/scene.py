@@ -64,7 +64,8 @@ def config_from_plain(plain: Mapping[str, Any]) -> SimulationConfig:
     for name in plain:
         check_choice("field of the simulation's config", name, names)
     # JSON has lists in place of tuples.
-    return SimulationConfig(**{name: tuple(each) if isinstance(each, list) else each for name, each in plain.items()})
+    values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in plain.items()}
+    return SimulationConfig(**values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -167,7 +167,7 @@ class _Opened:
             # Pillow has made 8 bits of 16, of which few are left, and may have rounded up.
             if self.greatest is not None and self.greatest < _DEEP:
                 raise ValueError(f"its pixels are colours up to {self.greatest} in 16 bits; save them with 8 bits")
-            brightest = max(high for _, high in rgb.getextrema())
+            brightest = int(np.asarray(rgb).max())
             self._check_range((brightest - 1) * 256)
         return rgb
 

@@ -41,11 +41,11 @@ class Range(NamedTuple):
     above: bool = False
     unit: str = ""
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether the value is a number in the range."""
         return (
             isinstance(value, Real)
-            and self.low <= value <= self.high
+            and bool(self.low <= value <= self.high)  # type: ignore[operator]
             and abs(value) != math.inf
             and not (self.above and value == self.low)
         )
@@ -77,7 +77,8 @@ def check_fields(settings: Any, error: type[TabletopError] = InvalidConfiguratio
     Raises:
         TabletopError: of class `error`; says the field, the value and what is accepted.
     """
-    for name, hint in _hints(type(settings)).items():
+    kind: type = type(settings)
+    for name, hint in _hints(kind).items():
         check_value(name, getattr(settings, name), hint, error)
 
 
@@ -98,7 +99,7 @@ def check_seed(seed: object) -> int | None:
         InvalidConfiguration: it is no whole number, negative, or too large for a record.
     """
     check_value("seed", seed, Seed | None)
-    return None if seed is None else int(seed)  # type: ignore[call-overload, no-any-return]
+    return None if seed is None else int(seed)  # type: ignore[call-overload]
 
 
 def check_choice(name: str, value: object, accepted: Collection[str]) -> None:

@@ -50,7 +50,7 @@ class PictureStore(Mapping[str, Picture]):
         start, height, width, crc = self.places[key]
         picture = self.pixels[start : start + height * width * 3]
         if crc is not None and key not in self._checked:
-            if zlib.crc32(picture) != crc:
+            if zlib.crc32(picture.data) != crc:
                 raise InvalidPictureStore(
                     f"picture {key!r} in {self.folder} is damaged; remove {self.folder}, it will be made again"
                 )
