@@ -55,19 +55,23 @@ class Collect:
     def run(self) -> None:
         """Collect what the folder lacks, with a progress bar."""
         self._check()
-        # Before a robot is opened, which takes its time.
-        with collecting_alone(self.out):
-            there = count_interactions(self.out) if is_record_folder(self.out) else 0
-            missing = self.interactions - there
-            if missing <= 0:
-                # The command may have been killed before the end of its journal.
+        if self._count() >= self.interactions:
+            # The command may have been killed before the end of its journal.
+            with collecting_alone(self.out):
                 seal_journals(self.out)
-                print(f"{self.out} holds {there} interactions already; ask for more with --interactions")
-                return
-            terminal = Terminal()
-            with self.world.opened(self.split, terminal) as backend:
+            print(f"{self.out} holds {self._count()} interactions already; ask for more with --interactions")
+            return
+        terminal = Terminal()
+        # A folder is locked, and so made, only for a robot that is there.
+        with self.world.opened(self.split, terminal) as backend, collecting_alone(self.out):
+            there = self._count()
+            missing = self.interactions - there
+            if missing > 0:
                 _show_progress(self._collect(missing, there, backend), missing, there, terminal)
-        print(f"{self.out} holds {count_interactions(self.out)} interactions; look: tabletop show {self.out}")
+        print(f"{self.out} holds {self._count()} interactions; look: tabletop show {self.out}")
+
+    def _count(self) -> int:
+        return count_interactions(self.out) if is_record_folder(self.out) else 0
 
     def _check(self) -> None:
         if self.policy == "random":
@@ -78,6 +82,10 @@ class Collect:
             # Each collector loads it again, after the folder was made.
             Segmenter.load(self.model)
         self.world.check(self.workers)
+        if self.workers > 1:
+            from tabletop_interaction.agents.learning.ray_calls import check_ray
+
+            check_ray()
         _refuse_records_of_a_run(self.out)
         if not is_record_folder(self.out):
             check_new_folder(self.out, "records")

@@ -13,13 +13,8 @@ DIED = object()
 _MOST_DEATHS_IN_A_ROW = 5
 
 
-@contextmanager
-def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
-    """The module `ray`, with Ray started on this machine or connected to a cluster in this block.
-
-    Args:
-        cpus: number of processes on this machine.
-        address: of a cluster; None starts Ray here.
+def check_ray(address: str | None = None) -> Any:
+    """The module `ray`, after a check that it can be started here, or connect to a cluster; starts nothing.
 
     Raises:
         InvalidConfiguration: Ray, which is an extra, is not installed, or has no folder for its sockets.
@@ -33,6 +28,21 @@ def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
         ) from error
     if address is None:
         check_ray_folder()
+    return ray
+
+
+@contextmanager
+def ray_session(cpus: int, address: str | None = None) -> Iterator[Any]:
+    """The module `ray`, with Ray started on this machine or connected to a cluster in this block.
+
+    Args:
+        cpus: number of processes on this machine.
+        address: of a cluster; None starts Ray here.
+
+    Raises:
+        InvalidConfiguration: as `check_ray`.
+    """
+    ray = check_ray(address)
     # Without "local" Ray would join any cluster that it finds on this machine.
     here = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
     ray.init(log_to_driver=False, configure_logging=False, **(here if address is None else {"address": address}))

@@ -9,6 +9,7 @@ import pytest
 
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.files import claim_folder
+from tabletop_interaction.seals import read_sealed, write_sealed
 
 
 def test_an_episode_replaces_the_pictures_and_film_of_an_earlier_one(
@@ -45,6 +46,6 @@ def test_the_benchmark_prints_a_table_and_resumes(tmp_path: Path, capsys: pytest
     assert document["agents"]["oracle"]["success"]["trials"] == 2
     assert len((tmp_path / "out" / "episodes.jsonl").read_text().splitlines()) == 2
     # Earlier versions accepted and recorded settings of parts that no agent uses.
-    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
-    (tmp_path / "out" / "settings.json").write_text(json.dumps({**settings, "features": "trunk"}))
+    settings, run = read_sealed(tmp_path / "out" / "settings.json")
+    write_sealed(tmp_path / "out" / "settings.json", {**settings, "features": "trunk"}, run)
     assert main([*command, "--seed", "200", "--episodes", "2", "--features", "trunk"]) == 0

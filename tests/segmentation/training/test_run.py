@@ -125,7 +125,7 @@ def test_another_schema_is_refused_and_another_device_accepted(
     write_sealed(request, {**kept, "began_on": {"device": "cuda", "autocast": "bfloat16"}}, run)
     train(discs(), tmp_path / "run", small)
     write_sealed(request, {**kept, "schema_version": 99}, run)
-    with pytest.raises(ForeignFolder, match="schema_version 99"):
+    with pytest.raises(ForeignFolder, match="schema_version is 99 there and 1 now"):
         train(discs(), tmp_path / "run", small)
 
 
