@@ -9,13 +9,11 @@ from typing import Annotated
 
 from rich.console import Console
 
+from tabletop_interaction.cli.confirmed import confirm_motion
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by
 from tabletop_interaction.ranges import Range, Seed
-
-_CONFIRMATION = "move"
-
 
 @dataclass(frozen=True)
 class Doctor:
@@ -107,12 +105,7 @@ def _move(path: Path) -> None:
         f"The arm will rise and leave every view at {100 * SLOW_RATIO:.0f} % of its rated speed; it does not let go of "
         "what it grips. Clear its way, keep everybody out of its reach, and hold the stop button."
     )
-    try:
-        answer = input(f'Type "{_CONFIRMATION}" to start: ')
-    except EOFError:
-        answer = ""
-    if answer.strip() != _CONFIRMATION:
-        raise InvalidConfiguration(f'{answer!r} came; only "{_CONFIRMATION}" starts the arm; nothing was moved')
+    confirm_motion()
     lab = load_lab(path)
     with opened_equipment(lab) as equipment:
         moved = go_away(lab, equipment)

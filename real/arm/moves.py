@@ -83,6 +83,10 @@ class Moves:
         self.away(self.up(along[-1])[-1])
         return above, down, along
 
+    def check(self, commands: Floats) -> None:
+        """Refuse joint commands (T, 7) that were planned elsewhere and violate `safety`."""
+        check_commands(commands, self.base_from_arena, self.safety)
+
     def height_of(self, q: Floats) -> float:
         """Height of the gripper's tip above the table at joint angles `q` (7,), metres."""
         return float((np.linalg.inv(self.base_from_arena) @ forward(q))[2, 3])
@@ -122,7 +126,7 @@ class Moves:
 
     def _checked(self, path: Floats, min_seconds: float) -> Floats:
         commands = time_path(path, self._caps, min_seconds)
-        check_commands(commands, self.base_from_arena, self.safety)
+        self.check(commands)
         return commands
 
     def _base_point(self, x: float, y: float, z: float) -> tuple[float, float, float]:
