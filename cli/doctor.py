@@ -15,6 +15,7 @@ from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by
 from tabletop_interaction.ranges import Range, Seed
 
+
 @dataclass(frozen=True)
 class Doctor:
     """Report what is wrong in a laboratory and what to do about it; without --config, on this machine.
