@@ -38,8 +38,10 @@ class PaintedTable:
         self._held = bool(np.abs(self._square - (x, y)).max() < 0.04)
         return Grasp(PickOutcome.HELD if self._held else PickOutcome.NOTHING_THERE)
 
-    def place(self, x, y):
+    def place(self, x, y, angle=None):
         self._check(x, y)
+        if angle is not None and not np.isfinite(angle):
+            raise UnreachableTarget(f"angle {angle} rad is not finite; give a finite angle in radians")
         if self._held:
             self._square, self._held = np.array([x, y]), False
 

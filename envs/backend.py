@@ -113,8 +113,15 @@ class Backend(AbstractContextManager["Backend"], Protocol):
             AlreadyHolding: something is held; nothing was moved.
         """
 
-    def place(self, x: float, y: float) -> None:
-        """Put down the held object, if any, at (x, y) metres, open, and leave the views."""
+    def place(self, x: float, y: float, angle: float | None = None) -> None:
+        """Put down the held object, if any, at (x, y) metres, open, and leave the views.
+
+        With an `angle`, radians, the object has turned since the pick by `angle` minus the pick's angle. None keeps
+        the pick's closing axis; the gripper may then have turned by half a turn, and the object with it.
+
+        Raises:
+            UnreachableTarget: nothing was moved.
+        """
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
         """Drag the closed gripper over the table from one point to another, metres.

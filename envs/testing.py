@@ -14,7 +14,8 @@ _ROUND_TRIP_PX = 0.5
 def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0) -> None:
     """Run a backend through the whole Backend protocol and raise at the first broken rule.
 
-    The test opens the backend, resets it, observes, picks and places at `picks` random points, sweeps once and closes.
+    The test opens the backend, resets it, observes, picks and places at `picks` random points (every second
+    one at another angle), sweeps once and closes.
     On hardware this moves the arm: keep a hand on the emergency stop.
 
     Raises:
@@ -31,8 +32,8 @@ def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0)
         _require(isinstance(backend.background, str), f"background is {backend.background!r}; accepted is a str")
         _check_pictures(backend)
         _check_refusals(backend)
-        for _ in range(picks):
-            _check_pick_and_place(backend, rng)
+        for number in range(picks):
+            _check_pick_and_place(backend, rng, turned=number % 2 == 1)
         arena = backend.arena
         backend.sweep((arena.x_min, arena.y_min), arena.centre)
         backend.reset(rng, new_scene=False)
@@ -86,13 +87,15 @@ def _check_refusals(backend: Backend) -> None:
     for what, call in (
         ("pick", lambda: backend.pick(*outside, 0.0)),
         ("place", lambda: backend.place(*outside)),
+        ("turned place", lambda: backend.place(*outside, 0.5)),
         ("sweep", lambda: backend.sweep(outside, arena.centre)),
     ):
         error = _expect(UnreachableTarget, call, f"{what} a metre outside the arena")
         _require(error.recoverable, f"{what} outside the arena: the error must be recoverable")
+    _expect(UnreachableTarget, lambda: backend.place(*arena.centre, float("nan")), "place at an angle of NaN")
 
 
-def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
+def _check_pick_and_place(backend: Backend, rng: np.random.Generator, *, turned: bool) -> None:
     arena = backend.arena
     pick = rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
     place = rng.uniform([arena.x_min, arena.y_min], [arena.x_max, arena.y_max])
@@ -101,7 +104,7 @@ def _check_pick_and_place(backend: Backend, rng: np.random.Generator) -> None:
     _check_pictures(backend)
     if grasp.held:
         _check_refusals_while_holding(backend)
-    backend.place(float(place[0]), float(place[1]))
+    backend.place(float(place[0]), float(place[1]), float(rng.uniform(-np.pi, np.pi)) if turned else None)
     _check_pictures(backend)
 
 

@@ -17,7 +17,7 @@ from tabletop_interaction.arrays import Ids
 from tabletop_interaction.envs.backend import Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
 from tabletop_interaction.real.arm.arm import SawyerArm
-from tabletop_interaction.real.arm.safety import check_inside
+from tabletop_interaction.real.arm.safety import check_angle, check_inside
 from tabletop_interaction.real.cameras.array import CameraArray, wait_until_still
 from tabletop_interaction.real.lab.lab import Lab
 from tabletop_interaction.real.operator import Operator
@@ -54,6 +54,7 @@ class SawyerBackend:
         self._ready = False
         self._held = False
         self._held_angle = 0.0
+        self._held_turn = 0.0
         self._release = release
         self._closed = False
 
@@ -101,20 +102,23 @@ class SawyerBackend:
             arm.follow(above)
             blocked = not arm.press(down)
             between = arm.close()
-            self._held, self._held_angle = between, angle
+            self._held, self._held_angle, self._held_turn = between, angle, moves.half_turn(down[-1], angle)
             arm.leave()
             self._held = arm.grips()
         return Grasp(_outcome(held=self._held, between=between, blocked=blocked))
 
-    def place(self, x: float, y: float) -> None:
+    def place(self, x: float, y: float, angle: float | None = None) -> None:
         """See `Backend.place`."""
         self._check_ready("place")
         check_inside(self.arena, "place", x, y)
+        if angle is not None:
+            check_angle(angle)
         if not self._held:
             return
         arm, moves, motion = self._arm, self._arm.moves, self._settings.motion
-        above = moves.above(arm.here, x, y, self._held_angle)
-        down = moves.down(x, y, self._held_angle, motion.grasp_m + motion.release_above_m)
+        exact, angle = angle is not None, self._held_angle if angle is None else angle + self._held_turn
+        above = moves.above(arm.here, x, y, angle, exact=exact)
+        down = moves.down(x, y, angle, motion.grasp_m + motion.release_above_m, exact=exact)
         with self._acting("placing"):
             arm.follow(above)
             arm.press(down)

@@ -11,7 +11,7 @@ import pybullet
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.files import scratch_path
-from tabletop_interaction.sawyer.kinematics import HOME, forward, straight_down_path
+from tabletop_interaction.sawyer.kinematics import HOME, facing, forward, half_turn, straight_down_path
 from tabletop_interaction.sawyer.model import (
     ARM_JOINT_NAMES,
     FINGER_JOINT_NAMES,
@@ -83,14 +83,23 @@ class SimulatedArm:
         joints = range(self._client.getNumJoints(self.body))
         return [state[0] for state in self._client.getJointStates(self.body, joints)]
 
-    def vertical_path(self, x: float, y: float, angle: float, z_from: float, z_to: float) -> Floats:
+    def vertical_path(
+        self, x: float, y: float, angle: float, z_from: float, z_to: float, *, exact: bool = False
+    ) -> Floats:
         """Joint angles (n, 7) of a straight vertical path at (x, y), arena frame, metres.
+
+        Without `exact`, the fingers' line may lie half a turn from `angle`.
 
         Raises:
             UnreachableTarget: the arm cannot follow the path.
         """
-        base_z = BASE_XYZ[2]
-        return straight_down_path(y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle - _BASE_YAW, HOME)
+        base_z, angle = BASE_XYZ[2], angle - _BASE_YAW
+        path = straight_down_path(y - BASE_XYZ[1], -x, z_from - base_z, z_to - base_z, angle, HOME)
+        return facing(path, angle) if exact else path
+
+    def half_turn(self, q: Floats, angle: float) -> float:
+        """See `kinematics.half_turn`; `angle` in the arena's frame."""
+        return half_turn(q, angle - _BASE_YAW)
 
     def jump(self, q: Floats) -> None:
         """Set the arm's joints at once; the fingers keep their opening."""

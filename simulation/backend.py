@@ -68,6 +68,7 @@ class SimulationBackend:
         self._sensor: Sensor | None = None
         self._held: frozenset[int] = frozenset()
         self._held_angle = 0.0
+        self._held_turn = 0.0
 
     @property
     def arena(self) -> Arena:
@@ -120,13 +121,10 @@ class SimulationBackend:
         """See `Backend.pick`."""
         self._check_free("pick")
         self._check_inside("pick", x, y)
-        if not np.isfinite(angle):
-            raise UnreachableTarget(
-                f"pick angle {angle} rad is not finite; nothing was moved; accepted is a finite number of radians"
-            )
+        _check_angle("pick", angle)
         arm = self._world.arm
         path = arm.vertical_path(x, y, angle, _HOVER_M, _GRASP_M)
-        self._held_angle = angle
+        self._held_angle, self._held_turn = angle, arm.half_turn(path[-1], angle)
         arm.jump(path[0])
         blocked = not arm.follow(path, _DESCENT_S, stop=self._pressed)
         arm.close_fingers()
@@ -138,13 +136,18 @@ class SimulationBackend:
         self._leave()
         return Grasp(outcome)
 
-    def place(self, x: float, y: float) -> None:
+    def place(self, x: float, y: float, angle: float | None = None) -> None:
         """See `Backend.place`."""
         self._check_inside("place", x, y)
+        if angle is not None:
+            _check_angle("place", angle)
         if not self._held:
             return
-        arm = self._world.arm
-        path = arm.vertical_path(x, y, self._held_angle, _LIFT_M, _GRASP_M + _RELEASE_ABOVE_M)
+        arm, release_m = self._world.arm, _GRASP_M + _RELEASE_ABOVE_M
+        if angle is None:
+            path = arm.vertical_path(x, y, self._held_angle, _LIFT_M, release_m)
+        else:
+            path = arm.vertical_path(x, y, angle + self._held_turn, _LIFT_M, release_m, exact=True)
         self._world.carry(self._held, path[0])
         arm.hold(0.04)
         arm.follow(path, _LOWER_S, stop=self._pressed, squeeze=True)
@@ -291,6 +294,13 @@ def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | N
     check_names(split, config)
     views = arena_views(ARENA)
     return SimulationBackend(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
+
+
+def _check_angle(what: str, angle: float) -> None:
+    if not np.isfinite(angle):
+        raise UnreachableTarget(
+            f"{what} angle {angle} rad is not finite; nothing was moved; accepted is a finite number of radians"
+        )
 
 
 def _outcome(*, held: bool, between: bool, touched: bool, blocked: bool) -> PickOutcome:

@@ -12,10 +12,17 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import UnreachableTarget
-from tabletop_interaction.real.arm.safety import check_clearance, check_commands
+from tabletop_interaction.real.arm.safety import check_angle, check_clearance, check_commands
 from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
 from tabletop_interaction.real.arm.timing import JointCaps, caps_of, time_path
-from tabletop_interaction.sawyer.kinematics import HOME, forward, inverse_down, straight_down_path
+from tabletop_interaction.sawyer.kinematics import (
+    HOME,
+    facing,
+    forward,
+    half_turn,
+    inverse_down,
+    straight_down_path,
+)
 
 _MAX_TILT = 0.1
 _CLEARANCE_SLACK_M = 0.02
@@ -33,13 +40,20 @@ class Moves:
     motion: MotionSettings
     safety: SafetySettings
 
-    def above(self, here: Floats, x: float, y: float, angle: float) -> Floats:
-        """From joint angles `here` (7,) at the travelling height to the same height above a point."""
-        return self._across(here, self._down_path(x, y, angle, self.motion.grasp_m)[0])
+    def above(self, here: Floats, x: float, y: float, angle: float, *, exact: bool = False) -> Floats:
+        """From joint angles `here` (7,) at the travelling height to the same height above a point.
 
-    def down(self, x: float, y: float, angle: float, height: float) -> Floats:
-        """Straight down from the end of `above` at the travelling height."""
-        return self._slowly(self._down_path(x, y, angle, height), self.motion.descent_m_s)
+        Without `exact`, the gripper may lie half a turn from `angle`: both give the same grip.
+        """
+        return self._across(here, self._down_path(x, y, angle, self.motion.grasp_m, exact)[0])
+
+    def down(self, x: float, y: float, angle: float, height: float, *, exact: bool = False) -> Floats:
+        """Straight down from the end of `above`, with the same `exact`, at the travelling height."""
+        return self._slowly(self._down_path(x, y, angle, height, exact), self.motion.descent_m_s)
+
+    def half_turn(self, q: Floats, angle: float) -> float:
+        """See `kinematics.half_turn`; `angle` in the arena's frame."""
+        return half_turn(q, self._base_angle(angle))
 
     def up(self, here: Floats) -> Floats:
         """Straight up from joint angles `here` (7,) to the travelling height; no motion if it is that high.
@@ -104,15 +118,13 @@ class Moves:
     def _caps(self) -> JointCaps:
         return caps_of(self.motion)
 
-    def _down_path(self, x: float, y: float, angle: float, height: float) -> Floats:
+    def _down_path(self, x: float, y: float, angle: float, height: float, exact: bool) -> Floats:
         """Waypoints (n, 7) straight down along the base's z axis, ending at the point."""
-        if not math.isfinite(angle):
-            raise UnreachableTarget(
-                f"angle {angle} rad is not finite; nothing was moved; give a finite angle in radians"
-            )
+        check_angle(angle)
         base_x, base_y, base_z = self._base_point(x, y, height)
-        top = base_z + self.motion.transit_m - height
-        return straight_down_path(base_x, base_y, top, base_z, self._base_angle(angle), HOME)
+        top, angle = base_z + self.motion.transit_m - height, self._base_angle(angle)
+        path = straight_down_path(base_x, base_y, top, base_z, angle, HOME)
+        return facing(path, angle) if exact else path
 
     def _across(self, here: Floats, goal: Floats) -> Floats:
         commands = self._checked(np.array([here, goal]), 0.0)

@@ -32,6 +32,12 @@ def check_inside(arena: Arena, what: str, x: float, y: float) -> None:
         )
 
 
+def check_angle(angle: float) -> None:
+    """Refuse an angle that is not finite."""
+    if not math.isfinite(angle):
+        raise UnreachableTarget(f"angle {angle} rad is not finite; nothing was moved; give a finite angle in radians")
+
+
 def check_commands(commands: Floats, base_from_arena: Floats, safety: SafetySettings) -> None:
     """Refuse joint commands (T, 7) too near a joint limit or the arm itself, or outside the workspace.
 

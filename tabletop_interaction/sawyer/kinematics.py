@@ -161,6 +161,24 @@ def straight_down_path(x: float, y: float, z_from: float, z_to: float, angle: fl
     )
 
 
+def half_turn(q: Floats, angle: float) -> float:
+    """0 or pi: what is added to `angle` for the direction of the tip's y axis at `q` (7,), a solution at `angle`."""
+    closing = forward(q)[:2, 1]
+    return 0.0 if math.cos(angle) * closing[0] + math.sin(angle) * closing[1] >= 0 else math.pi
+
+
+def facing(path: Floats, angle: float) -> Floats:
+    """The path (n, 7), solutions at `angle`, with the tip's y axis at `angle` itself and not half a turn more.
+
+    The wrist joint j6 is turned by half a turn where needed, towards 0.
+    """
+    if not half_turn(path[-1], angle):
+        return path
+    turned = path.copy()
+    turned[:, 6] -= math.copysign(math.pi, path[-1, 6])
+    return turned
+
+
 class Solid(NamedTuple):
     """A coarse shape around a part of the arm, from the manufacturer's URDF.
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import open_backend
 from tabletop_interaction.envs.testing import check_backend
 from tabletop_interaction.errors import BackendContractError, InvalidConfiguration
@@ -14,6 +16,30 @@ def test_the_example_backend_of_the_docs_passes(painted_table):
 
 def test_the_simulation_passes():
     check_backend(lambda: open_backend("simulation"), picks=4)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.5, np.pi / 2, -3.0])
+def test_the_simulation_turns_a_placed_object_by_the_asked_angle(turn):
+    with open_backend("simulation") as backend:
+        backend.reset(np.random.default_rng(4), new_scene=True)
+        start = backend.object_states()[0]
+        grasp = grasp_from_truth(start)
+        assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+        backend.place(0.2, -0.15, grasp.angle + turn)
+        end = backend.object_states()[0]
+    turned = Rotation.from_quat(end.quaternion_xyzw) * Rotation.from_quat(start.quaternion_xyzw).inv()
+    error = turned * Rotation.from_euler("z", -turn)
+    assert error.magnitude() < 0.05
+    assert np.linalg.norm(end.position[:2] - (0.2, -0.15)) < 0.01
+
+
+def test_a_backend_that_places_at_an_angle_of_nan_is_refused(painted_table):
+    class AnyAngle(painted_table):
+        def place(self, x, y, angle=None):
+            super().place(x, y)
+
+    with pytest.raises(BackendContractError, match="angle of NaN must raise UnreachableTarget"):
+        check_backend(AnyAngle)
 
 
 def test_a_backend_with_float_pictures_is_refused(painted_table):

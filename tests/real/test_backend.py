@@ -6,6 +6,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import GroundTruth, PickOutcome, check_backend, open_backend
@@ -66,6 +67,16 @@ def test_friction_alone_holds_a_picked_object_until_it_is_placed(laid):
     after = laid.twin.table.object_states()[0].position
     assert np.linalg.norm(after[:2] - (0.2, -0.15)) < 0.03
     assert after[2] < 0.1
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.2, -3.0])
+def test_a_placed_object_is_turned_by_the_asked_angle(laid, turn):
+    grasp, start = _first(laid), laid.twin.table.object_states()[0]
+    assert laid.backend.pick(grasp.x, grasp.y, grasp.angle).held
+    laid.backend.place(0.2, -0.15, grasp.angle + turn)
+    end = laid.twin.table.object_states()[0]
+    turned = Rotation.from_quat(end.quaternion_xyzw) * Rotation.from_quat(start.quaternion_xyzw).inv()
+    assert (turned * Rotation.from_euler("z", -turn)).magnitude() < 0.1
 
 
 def test_a_pick_beside_all_objects_holds_nothing(laid):
@@ -165,7 +176,9 @@ def test_a_second_pick_or_a_sweep_while_holding_is_refused_and_nothing_moves(lai
     laid.backend.place(grasp.x, grasp.y)
 
 
-@pytest.mark.parametrize("call", [("pick", 0.31, 0.0, 0.0), ("pick", 0.0, 0.0, np.nan), ("place", 0.0, 0.3)])
+@pytest.mark.parametrize(
+    "call", [("pick", 0.31, 0.0, 0.0), ("pick", 0.0, 0.0, np.nan), ("place", 0.0, 0.3), ("place", 0.0, 0.0, np.nan)]
+)
 def test_an_unreachable_target_is_refused_before_anything_moves_and_leaves_no_fault(laid, call):
     name, *where = call
     time = laid.twin.clock.now()

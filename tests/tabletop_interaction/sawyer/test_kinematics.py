@@ -19,7 +19,9 @@ from tabletop_interaction.sawyer.kinematics import (
     HOME,
     LIMIT_MARGIN,
     down_pose,
+    facing,
     forward,
+    half_turn,
     inverse,
     inverse_down,
     straight_down_path,
@@ -211,3 +213,14 @@ def _assert_grips(pose: Floats, x: float, y: float, z: float, angle: float) -> N
     assert np.linalg.norm(pose[:3, 3] - (x, y, z)) < 1e-4
     assert pose[2, 2] == pytest.approx(-1, abs=1e-6)
     assert abs(pose[:2, 1] @ (np.cos(angle), np.sin(angle))) == pytest.approx(1, abs=1e-6)
+
+
+@given(st.tuples(st.floats(0.4, 0.8), st.floats(-0.25, 0.25)), st.floats(-7, 7))
+@settings(max_examples=15, deadline=None)
+def test_a_facing_path_closes_at_its_angle_and_not_half_a_turn_from_it(point: tuple, angle: float) -> None:
+    path = straight_down_path(*point, 0.0, -0.1, angle, HOME)
+    faced = facing(path, angle)
+    np.testing.assert_allclose(forward(faced[-1])[:2, 1], [np.cos(angle), np.sin(angle)], atol=1e-3)
+    np.testing.assert_array_equal(faced[:, :6], path[:, :6])
+    assert half_turn(faced[-1], angle) == 0.0
+    assert np.abs(faced[:, 6]).max() < 3.2
