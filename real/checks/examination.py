@@ -5,19 +5,16 @@ gripper that is not ready when it connects: then its fingers move.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
 from time import monotonic
-from typing import TypeVar
 
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration, NoAnswer, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by, refusal
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
@@ -30,8 +27,7 @@ from tabletop_interaction.real.cameras.array import CameraArray, open_camera_arr
 from tabletop_interaction.real.checks import diagnosis
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
-
-T = TypeVar("T")
+from tabletop_interaction.real.waiting import within
 
 CAMERA_S = 15.0
 """Time allowed for one camera to open and to give two equal pictures."""
@@ -100,33 +96,6 @@ def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: flo
     for view in lab.views:
         yield from found_by(f"camera {view.name}", partial(_camera, view, equipment))
     yield from found_by("robot", lambda: _robot(settings, moves, equipment))
-
-
-def within(seconds: float, what: str, look: Callable[[], T]) -> T:
-    """Run `look` in its own thread with a time limit, because drivers and devices may wait without one.
-
-    A late `look` is not interrupted; it must close what it opened.
-
-    Raises:
-        NoAnswer: it took longer.
-    """
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(look())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    Thread(target=run, name=f"checking {what}", daemon=True).start()
-    try:
-        return answer.result(timeout=seconds)
-    except TimeoutError:
-        if answer.done():
-            raise
-        raise NoAnswer(
-            f"{what} did not answer within {seconds:g} s; unplug it or switch it off and on, then check again"
-        ) from None
 
 
 def go_away(lab: Lab, equipment: Equipment) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.findings import Finding
-from tabletop_interaction.real.checks.examination import within
+from tabletop_interaction.real.waiting import within
 
 _RENDER_S = 60.0
 

@@ -5,9 +5,13 @@ minutes, also at the end of the process.
 """
 
 import atexit
+import logging
 from collections.abc import Callable
-from threading import Thread
+from contextlib import suppress
 from typing import Any
+
+from tabletop_interaction.errors import NoAnswer
+from tabletop_interaction.real.waiting import within
 
 INSTALLATION = (
     "install python3-rospy and python3-sensor-msgs and use a virtual environment made with /usr/bin/python3 -m venv "
@@ -27,21 +31,31 @@ def start_node(rospy: Any, name: str, *, anonymous: bool = True) -> None:
     if rospy.core.is_initialized():
         return
     rospy.init_node(name, anonymous=anonymous, disable_signals=True)
+    _keep_terminal_free()
     # Registered last, run first: rospy's own shutdown at the end of the process then has nothing to do.
     atexit.register(end_node, rospy)
 
 
 def end_node(rospy: Any) -> None:
     """Unregister the node; a second call does nothing."""
-    _run_for(UNREGISTER_S, lambda: rospy.signal_shutdown("done"))
+    _try(lambda: rospy.signal_shutdown("done"))
 
 
 def unsubscribe(subscriber: Any) -> None:
     """Unsubscribe; nothing is received afterwards, even if the master does not answer."""
-    _run_for(UNREGISTER_S, subscriber.unregister)
+    _try(subscriber.unregister)
 
 
-def _run_for(seconds: float, call: Callable[[], object]) -> None:
-    thread = Thread(target=call, name="unregistering at the ROS master", daemon=True)
-    thread.start()
-    thread.join(seconds)
+def _try(unregister: Callable[[], object]) -> None:
+    with suppress(NoAnswer):
+        within(UNREGISTER_S, "the ROS master", unregister)
+
+
+def _keep_terminal_free() -> None:
+    """Send what rospy and Rethink's SDK log to ROS's log file only: on a terminal it would mix with our questions.
+
+    The file lies in ROS_LOG_DIR, by default ~/.ros/log. What matters to the operator is raised as an error.
+    """
+    logger = logging.getLogger("rosout")
+    for handler in [each for each in logger.handlers if type(each).__name__ == "RosStreamHandler"]:
+        logger.removeHandler(handler)

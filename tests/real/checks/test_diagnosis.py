@@ -4,7 +4,6 @@ import inspect
 import math
 import re
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +12,7 @@ import pytest
 
 from tabletop_interaction.cli.calibrate import Robot
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.errors import NoAnswer, RobotFault, RobotUnavailable
+from tabletop_interaction.errors import RobotFault, RobotUnavailable
 from tabletop_interaction.findings import refusal
 from tabletop_interaction.real.arm.driver import GripperState
 from tabletop_interaction.real.arm.motion import MotionOutcome
@@ -34,7 +33,7 @@ from tabletop_interaction.real.checks.diagnosis import (
     judge_gripper,
     judge_reach,
 )
-from tabletop_interaction.real.checks.examination import Equipment, examine, examine_lab, go_away, slowed, within
+from tabletop_interaction.real.checks.examination import Equipment, examine, examine_lab, go_away, slowed
 from tabletop_interaction.real.lab import steps as calibration
 from tabletop_interaction.real.lab.lab import Calibration
 from tabletop_interaction.sawyer.kinematics import MAX_SPEED
@@ -168,24 +167,6 @@ def test_a_gripper_with_an_error_or_an_impossible_opening_fails(opening, error):
 def test_a_gripper_that_holds_something_passes_and_reports_it():
     assert "holds something" in judge_gripper(GripperState(0.02, 12.0, True, False), GRIPPER).said
     assert "holds" not in judge_gripper(GripperState(0.001, 12.0, True, False), GRIPPER).said
-
-
-def test_a_check_that_hangs_ends_at_its_time_limit():
-    start, released = time.monotonic(), threading.Event()
-    with pytest.raises(NoAnswer, match=r"the lamp did not answer within 0\.05 s"):
-        within(0.05, "the lamp", released.wait)
-    assert time.monotonic() - start < 2
-    released.set()
-
-
-@pytest.mark.parametrize("error", [TimeoutError("its own"), RobotFault("stopped"), KeyboardInterrupt()])
-def test_an_exception_of_a_check_reaches_the_caller(error):
-    def look():
-        raise error
-
-    with pytest.raises(type(error)) as caught:
-        within(5.0, "it", look)
-    assert caught.value is error
 
 
 @pytest.fixture
