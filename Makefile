@@ -7,7 +7,7 @@ DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
-.PHONY: help demo test test-faults test-ros lint format type pictures clean
+.PHONY: help demo test test-faults test-ros fault-table lint format type pictures clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,6 +27,9 @@ test-ros: $(ROS_VENV)/made  ## Run the tests of cameras and robot on a real ROS 
 	@$(ROS_VENV)/bin/python -c 'import netifaces, rosmaster, rospy, sensor_msgs.msg' || { echo \
 		"ROS 1 is missing; .ci/install_ros installs it from Debian"; exit 1; }
 	$(ROS_VENV)/bin/python -m pytest tests/real/ros
+
+fault-table: $(ROS_VENV)/made  ## Try the faults of a robot on a stand-in and print their table; SDK=1 takes Rethink's SDK
+	$(ROS_VENV)/bin/python -m pytest tests/real/ros/test_fault_table.py $(if $(SDK),--sdk)
 
 lint: $(VENV)/installed-dev  ## Check style and import layers
 	$(BIN)/ruff check .

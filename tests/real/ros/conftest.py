@@ -18,6 +18,7 @@ import pytest
 from programs import PATIENCE_S, Program
 from sawyer_stand_in.laboratory import Laboratory
 from sawyer_stand_in.messages import generate_messages
+from sawyer_stand_in.table import Row, lines_of
 
 from tabletop_interaction.errors import MasterUnreachable
 from tabletop_interaction.real.lab.lab import Lab, load_lab
@@ -61,6 +62,24 @@ def start(ros_environment: pytest.MonkeyPatch) -> Iterator[Start]:
     yield started
     for program in running:
         program.end()
+
+
+FAULT_TABLE = pytest.StashKey[list[Row]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sdk", action="store_true", help="try the faults with Rethink's SDK from the ROS workspace")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FAULT_TABLE] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table of faults, if they were tried."""
+    if rows := config.stash[FAULT_TABLE]:
+        terminalreporter.section("faults of the robot")
+        terminalreporter.write("\n".join([*lines_of(rows), ""]))
 
 
 @dataclass(frozen=True)
@@ -156,6 +175,12 @@ def twin_node(master: Master, start_twin: Callable[..., Program], lab_file: Path
 def ros_lab(twin_node: TwinNode, lab_file: Path) -> Lab:
     """The laboratory behind the node's topics."""
     return load_lab(lab_file)
+
+
+@pytest.fixture(scope="session")
+def fault_table(request: pytest.FixtureRequest) -> list[Row]:
+    """The rows that the summary prints."""
+    return request.config.stash[FAULT_TABLE]
 
 
 @pytest.fixture(scope="session")

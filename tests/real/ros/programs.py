@@ -17,6 +17,8 @@ class Program:
 
     process: subprocess.Popen[str]
     lines: SimpleQueue[str] = field(default_factory=SimpleQueue)
+    said: list[str] = field(default_factory=list)
+    """All lines so far."""
 
     def __post_init__(self) -> None:
         Thread(target=self._listen, daemon=True).start()
@@ -24,7 +26,8 @@ class Program:
     def _listen(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.lines.put(line.rstrip())
+            self.said.append(line.rstrip())
+            self.lines.put(self.said[-1])
         self.lines.put("(no more)")
 
     def says(self, start: str) -> str:

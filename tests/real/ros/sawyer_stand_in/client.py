@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sawyer_stand_in.robot import PICTURE_HW, VIEWS
+from sawyer_stand_in.robot import AWAY, PICTURE_HW, VIEWS
 from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
 from tabletop_interaction.real.cameras.array import CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop
@@ -20,13 +20,18 @@ from tabletop_interaction.real.lab.lab import Lab, load_lab
 
 
 def stand_in_lab() -> Lab:
-    """The twin's table with the stand-in's small pictures, behind ROS."""
+    """The twin's table with the stand-in's pictures, behind ROS; shorter moves and waits than on a robot."""
     lab, (height, width) = load_lab(TWIN_LAB), PICTURE_HW
+    motion, gripper = lab.settings.motion, lab.settings.gripper
+    settings = replace(
+        lab.settings, motion=replace(motion, away=AWAY, descent_m_s=0.2), gripper=replace(gripper, timeout_s=1.5)
+    )
     views = tuple(replace(view, width=width, height=height) for view in lab.views if view.name in VIEWS)
     return replace(
         lab,
         driver="intera",
         views=views,
+        settings=settings,
         cameras={name: CameraSettings("ros", f"/cameras/{name}/image_raw", width, height) for name in VIEWS},
         crops={name: ViewCrop(0, 0, width, height) for name in VIEWS},
     )
@@ -59,9 +64,11 @@ def main() -> None:
         try:
             returned = client.call(order["call"], order.get("args", []))
             answer["returned"] = "" if isinstance(returned, dict) else str(returned)
-        except (Exception, KeyboardInterrupt) as error:
+        except BaseException as error:
             answer.update(error=type(error).__name__, message=str(error))
         print(f"answer {json.dumps({**answer, 'ended': time.monotonic()})}", flush=True)
+        if answer["error"] == "SystemExit":
+            break
     if client.backend is not None:
         client.backend.close()
 

@@ -4,12 +4,13 @@ import rospy
 from intera_core_msgs.msg import JointCommand
 from sensor_msgs.msg import JointState
 
+from sawyer_stand_in.recording import INTRUDER
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 
 def main() -> None:
     """Send the first joint angles that arrive until the process is killed."""
-    rospy.init_node("sawyer_intruder", disable_signals=True)
+    rospy.init_node(INTRUDER, disable_signals=True)
     publisher = rospy.Publisher("/robot/limb/right/joint_command", JointCommand, queue_size=1)
     joints = rospy.wait_for_message("/robot/joint_states", JointState, timeout=10)
     by_name = dict(zip(joints.name, joints.position, strict=True))

@@ -44,6 +44,8 @@ class Laboratory:
         self.master = start_master()
         self.robot = self._run("node")
         self.client = self._run("client")
+        self.is_open, self.is_idle = False, True
+        """Whether the client's backend was opened, and whether its last call was answered."""
 
     def restart_master(self) -> None:
         """Start a master at the same address; nobody is registered there."""
@@ -58,7 +60,7 @@ class Laboratory:
     def restart_client(self) -> None:
         """Start our process again; nothing is open."""
         self.client.end()
-        self.client = self._run("client")
+        self.client, self.is_open, self.is_idle = self._run("client"), False, True
 
     def order(self, *orders: str) -> float:
         """Give the robot orders, see `sawyer_stand_in.node`; returns when the last was obeyed."""
@@ -78,12 +80,16 @@ class Laboratory:
         return Recording.from_log(json.loads(self.robot.says("log")[4:]))
 
     def begin(self, call: str, *args: float) -> None:
-        """Call the backend without waiting."""
+        """Call the backend, or `open` it, without waiting."""
+        self.is_idle = False
         self.client.tell(json.dumps({"call": call, "args": args}))
 
     def answer(self) -> Answer:
         """Wait for the end of the call."""
-        return Answer(**json.loads(self.client.says("answer")[7:]))
+        answer = Answer(**json.loads(self.client.says("answer")[7:]))
+        self.is_idle = True
+        self.is_open = self.is_open or (answer.call == "open" and not answer.error)
+        return answer
 
     def call(self, call: str, *args: float) -> Answer:
         """Call the backend and wait."""
@@ -93,18 +99,21 @@ class Laboratory:
     def wait_for_motion(self, radians: float = 0.1) -> None:
         """Return when the arm has moved this far since now."""
         start = time.monotonic()
-        while time.monotonic() - start < 20:
+        while self.recording(start - 0.1).travel() < radians:
+            assert time.monotonic() - start < 10, self.answer()
             time.sleep(0.05)
-            if self.recording(start - 0.1).travel() > radians:
-                return
-        raise AssertionError("the arm does not move")
+
+    def settle(self, *orders: str) -> None:
+        """Give orders and wait until the client has received the robot's new state."""
+        self.order(*orders)
+        time.sleep(0.2)
 
     @contextmanager
-    def intruder(self) -> Iterator[None]:
-        """Another process that commands the arm, too."""
-        program = self._run("intruder")
+    def other(self, module: str) -> Iterator[Program]:
+        """One more process: `intruder` commands the arm, too; `client` is ours."""
+        program = self._run(module)
         try:
-            yield
+            yield program
         finally:
             program.end()
 

@@ -180,7 +180,8 @@ class Node:
                 "q": self.robot.arm.q.tolist(),
             }
         )
-        if self.robot.motors and message.mode == JointCommand.POSITION_MODE:
+        takes = self.robot.motors and message.mode == JointCommand.POSITION_MODE
+        if takes and np.isfinite(message.position).all():
             by_name = dict(zip(message.names, message.position, strict=True))
             self.robot.arm.command(np.array([by_name[name] for name in ARM_JOINT_NAMES]), now)
 

@@ -5,7 +5,7 @@ Commands are judged per tick of 10 ms, as they are planned: if a tick is late, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 TIMEOUT_S = 0.2
 """Command timeout of the robot; after a longer gap the arm is at rest."""
+
+INTRUDER = "sawyer_intruder"
+"""Name of the node that is not ours."""
 
 _AT_REST = 0.01
 
@@ -45,7 +48,7 @@ class Recording:
         trace: (m, 7) where the arm was.
         opening: of the gripper at the end, metres.
         holds: whether the gripper holds an object at the end.
-        opened: how often a held object has been released since the robot's start.
+        opened: how often the object has been released.
         enabled: whether the motors are on at the end.
     """
 
@@ -79,6 +82,17 @@ class Recording:
             **{name: log[name] for name in ("opening", "holds", "opened", "enabled")},
         )
 
+    def before(self, time: float) -> Recording:
+        """The part before a time."""
+        here, there = self.times < time, self.trace_times < time
+        return replace(
+            self,
+            **{name: getattr(self, name)[here] for name in ("times", "sent", "numbers", "commands", "measured")},
+            senders=self.senders[: int(here.sum())],
+            trace_times=self.trace_times[there],
+            trace=self.trace[there],
+        )
+
     def travel(self) -> float:
         """Largest distance of a joint from where it began, radians."""
         return float(np.abs(self.trace - self.trace[:1]).max(initial=0.0))
@@ -90,14 +104,16 @@ class Recording:
         return float(max(moving[-1] - since, 0.0)) if len(moving) else 0.0
 
     def commands_after(self, since: float) -> int:
-        """Number of commands that came later than `since`."""
-        return int((self.times > since).sum())
+        """Number of our commands that came later than `since`."""
+        ours = np.array([INTRUDER not in sender for sender in self.senders], bool)
+        return int((ours & (self.times > since)).sum())
 
     def step_back(self, since: float) -> float:
         """How far a joint turned back after `since` against its direction of motion before, radians."""
-        before = (self.trace_times > since - 0.1) & (self.trace_times <= since)
-        direction = np.sign(np.ptp(self.trace[before], axis=0) * (self.trace[before][-1] - self.trace[before][0]))
-        along = (self.trace[self.trace_times > since] - self.trace[before][-1]) * direction
+        before = self.trace[(self.trace_times > since - 0.1) & (self.trace_times <= since)]
+        if len(before) < 2:
+            return 0.0
+        along = (self.trace[self.trace_times > since] - before[-1]) * np.sign(before[-1] - before[0])
         return float((np.maximum.accumulate(along, axis=0) - along).max(initial=0.0))
 
     def rates(self) -> Rates:
@@ -112,9 +128,9 @@ class Recording:
         return Rates(speed, acceleration, jerk)
 
     def jumps(self) -> float:
-        """Largest distance between the first command of a run and the arm at that moment, radians."""
-        starts = [0, *(np.flatnonzero(np.diff(self.sent) > TIMEOUT_S) + 1)] if len(self.sent) else []
-        return max((float(np.abs(self.commands[i] - self.measured[i]).max()) for i in starts), default=0.0)
+        """Largest distance between the arm and the first command after a gap, when it has come to rest, radians."""
+        starts = np.flatnonzero(np.diff(self.sent) > TIMEOUT_S) + 1
+        return float(np.abs(self.commands[starts] - self.measured[starts]).max(initial=0.0))
 
     def _runs(self) -> list[Floats]:
         """Runs of commands: a run ends at a gap, and where the sender's queue lost a command."""

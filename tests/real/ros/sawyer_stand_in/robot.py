@@ -15,6 +15,9 @@ VIEWS = ("view_0", "view_1")
 PICTURE_HW = (48, 64)
 """Cameras and the size of their pictures, pixels."""
 
+AWAY = (0.5, *MotionSettings().away[1:])
+"""Where the arm starts, radians: near the table, so that moves are short."""
+
 UP, PRESSED, RELEASED = 0, 1, 3
 """The stop button, as in RobotAssemblyState."""
 
@@ -77,7 +80,7 @@ class Arm:
     """Follows the newest position command with a lag, and holds when none came for the command timeout."""
 
     def __init__(self) -> None:
-        self.q = np.array(MotionSettings().away)
+        self.q = np.array(AWAY)
         self.velocity = np.zeros(7)
         self.speed_ratio = 0.3
         self.timeout_s = 0.2
@@ -116,7 +119,7 @@ class Gripper:
     object_m: float | None = None
     """Width of what lies between the fingers; they stop at it."""
     opened: int = 0
-    """How often an object that was held has been released."""
+    """How often an object that was held has been released since it was put there."""
     _calibrates_s: float = 0.0
 
     @property
@@ -221,8 +224,13 @@ class Robot:
         self.gripper.object_m = None
 
     def lay(self) -> None:
-        """Something 20 mm wide lies between the fingers wherever they close."""
+        """An object 20 mm wide lies wherever the fingers close."""
         self.gripper.object_m = 0.02
+
+    def grasp(self) -> None:
+        """The fingers hold an object 20 mm wide that was never released."""
+        self.lay()
+        self.gripper.goal, self.gripper.opening, self.gripper.opened = 0.0, 0.02, 0
 
     def shift(self) -> None:
         """Somebody pushes the arm by 0.1 rad."""
