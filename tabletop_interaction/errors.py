@@ -3,6 +3,8 @@
 A message says what happened, which values are accepted and what to do.
 """
 
+from typing import Any
+
 
 class TabletopError(Exception):
     """Base of all errors of this package.
@@ -98,6 +100,24 @@ class RobotUnavailable(TabletopError, RuntimeError):
 
 class MasterUnreachable(RobotUnavailable):
     """No ROS master answers at ROS_MASTER_URI."""
+
+
+class RobotInUse(RobotUnavailable):
+    """Another program commands the arm, or may command it; nothing was moved."""
+
+
+class GripperNotReady(RobotUnavailable):
+    """The gripper reports an error or is not calibrated; it was left as it is: calibrating opens its fingers."""
+
+
+class PreflightFailed(RobotUnavailable):
+    """Checks before the first move failed; nothing was moved.
+
+    Attributes:
+        findings: what every check found, `tabletop_interaction.findings.Finding`.
+    """
+
+    findings: tuple[Any, ...] = ()
 
 
 class NoAnswer(TabletopError, RuntimeError):

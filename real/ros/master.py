@@ -1,4 +1,7 @@
-"""Check that the ROS master answers, before any call that would wait for it without a limit."""
+"""Ask the ROS master with a time limit: whether it answers, who publishes a topic, and whether it knows a node.
+
+rospy's own calls wait for a master without a limit.
+"""
 
 import os
 import socket
@@ -10,6 +13,8 @@ from urllib.parse import urlsplit
 from tabletop_interaction.errors import MasterUnreachable
 
 _DEFAULT_URI = "http://localhost:11311"
+_CALLER = "/tabletop_interaction"
+_NO_ANSWER = (OSError, HTTPException, xmlrpc.client.Error, ValueError)
 
 
 def check_master(uri: str | None = None, timeout_s: float = 3.0) -> str:
@@ -25,15 +30,61 @@ def check_master(uri: str | None = None, timeout_s: float = 3.0) -> str:
             raise MasterUnreachable(f"ROS_MASTER_URI is {uri!r}; accepted is http://HOST:PORT, such as {_DEFAULT_URI}")
     except ValueError as error:
         raise MasterUnreachable(f"ROS_MASTER_URI is {uri!r}: {error}; accepted is http://HOST:PORT") from error
-    try:
-        # An open port may never answer, so the time limit applies to every read, too.
-        with xmlrpc.client.ServerProxy(uri, transport=_TimedTransport(timeout_s)) as master:
-            answer = master.getPid("/tabletop_interaction")
-    except (OSError, HTTPException, xmlrpc.client.Error, ValueError) as error:
-        raise MasterUnreachable(_no_answer(uri, timeout_s, error)) from error
-    if not isinstance(answer, list) or answer[:1] != [1]:
-        raise MasterUnreachable(_no_answer(uri, timeout_s, f"it answers {answer!r}"))
+    _ask(uri, timeout_s, "getPid")
     return uri
+
+
+def publishers_of(topic: str, uri: str, timeout_s: float = 3.0) -> tuple[str, ...]:
+    """The nodes that are registered as publishers of a topic, sorted; MasterUnreachable if the master does not answer.
+
+    A node that was killed stays registered; see `is_gone`.
+    """
+    publishers, *_ = _ask(uri, timeout_s, "getSystemState")
+    return tuple(sorted({node for name, nodes in publishers if name == topic for node in nodes}))
+
+
+def is_gone(node: str, uri: str, timeout_s: float = 1.0) -> bool:
+    """Whether nothing listens at a node's address any more; a node that does not answer may still run."""
+    address = address_of(node, uri)
+    if address is None:
+        return True
+    try:
+        _call(address, timeout_s, "getPid")
+    except ConnectionRefusedError:
+        return True
+    except _NO_ANSWER:
+        return False
+    return False
+
+
+def address_of(node: str, uri: str, timeout_s: float = 3.0) -> str | None:
+    """The address of a node, None if the master does not know it; MasterUnreachable if the master does not answer."""
+    answer = _answer(uri, timeout_s, "lookupNode", node)
+    return str(answer[2]) if answer[0] == 1 else None
+
+
+def _ask(uri: str, timeout_s: float, method: str, *arguments: str) -> Any:
+    answer = _answer(uri, timeout_s, method, *arguments)
+    if answer[0] != 1:
+        raise MasterUnreachable(_no_answer(uri, timeout_s, f"it answers {answer!r}"))
+    return answer[2]
+
+
+def _answer(uri: str, timeout_s: float, method: str, *arguments: str) -> list[Any]:
+    """Code, message and value; MasterUnreachable if there is no such answer."""
+    try:
+        answer = _call(uri, timeout_s, method, *arguments)
+    except _NO_ANSWER as error:
+        raise MasterUnreachable(_no_answer(uri, timeout_s, error)) from error
+    if not isinstance(answer, list) or len(answer) != 3:
+        raise MasterUnreachable(_no_answer(uri, timeout_s, f"it answers {answer!r}"))
+    return answer
+
+
+def _call(uri: str, timeout_s: float, method: str, *arguments: str) -> Any:
+    # An open port may never answer, so the time limit applies to every read, too.
+    with xmlrpc.client.ServerProxy(uri, transport=_TimedTransport(timeout_s)) as server:
+        return getattr(server, method)(_CALLER, *arguments)
 
 
 class _TimedTransport(xmlrpc.client.Transport):
