@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.cli.arguments import File, Folder, NewFile, NewFolder
+from tabletop_interaction.cli.confirmed import confirm_motion
 from tabletop_interaction.cli.options import options
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Arena
@@ -21,6 +22,7 @@ from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.real.calibration import capture
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace
+from tabletop_interaction.real.calibration.arm_response import ArmResponse, check_response
 from tabletop_interaction.real.calibration.board_page import PAPERS_MM, Paper, draw_page, page_name, write_page
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.hand_eye import Method
@@ -33,6 +35,7 @@ from tabletop_interaction.real.calibration.tables import (
     write_touch_template,
 )
 from tabletop_interaction.real.cameras.array import CameraSettings
+from tabletop_interaction.real.checks.examination import measure, opened_equipment
 from tabletop_interaction.real.lab import steps
 from tabletop_interaction.real.lab.file import (
     LabFile,
@@ -42,6 +45,8 @@ from tabletop_interaction.real.lab.file import (
     to_plain,
     update_lab_file,
 )
+from tabletop_interaction.real.lab.lab import TWIN_LAB, load_lab
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 _LAB = Path("lab.yaml")
 Metres = Annotated[float, Range(-10, 10, unit="m")]
@@ -323,6 +328,50 @@ class Robot:
 
 
 @dataclass(frozen=True)
+class Arm:
+    """Measure how the arm responds: lag, steady error, force noise, topics, command timeout, stop button.
+
+    Example: tabletop calibrate arm --lab lab.yaml
+
+    Example: tabletop calibrate arm --config twin
+
+    The arm moves. It leaves the table, then turns one joint at a time by at most 0.06 rad, slower than 6 % of the
+    rated speeds; this takes two minutes. Then you are asked to press the stop button while the gripper holds an object.
+    """
+
+    lab: NewFile = _LAB
+    """Lab file; its section "measured" is replaced."""
+    config: Literal["twin"] | None = None
+    """twin: rehearse on the simulated laboratory that comes with the package; nothing is written."""
+    stop_button: bool = True
+    """Whether to try the stop button while the gripper holds an object."""
+
+    def run(self) -> None:
+        """Ask, measure, write and print the figures.
+
+        Raises:
+            InvalidConfiguration: a wrong lab file, or the motion was not confirmed; nothing was moved.
+            CalibrationRejected: the measurement is useless; nothing was written.
+        """
+        if self.config is not None:
+            refuse_ignored(self, "with --config", "lab")
+        path = TWIN_LAB if self.config else self.lab
+        lab = load_lab(path)
+        print(
+            "The arm will leave the table, then move each joint a little. Empty the gripper, clear the arm's way, keep "
+            "everybody out of its reach, and hold the stop button."
+        )
+        confirm_motion()
+        with opened_equipment(lab) as equipment:
+            measured = measure(lab, equipment, stop_button=self.stop_button)
+        if self.config is None:
+            update_lab_file(self.lab, {"measured": measured})
+        _print_response(measured)
+        print("rehearsed; nothing was written" if self.config else f"written to {self.lab}")
+        check_response(measured, lab.settings)
+
+
+@dataclass(frozen=True)
 class Check(_PictureStep):
     """Draw the arena into present pictures, to see whether a camera was moved since its calibration.
 
@@ -347,7 +396,7 @@ class Check(_PictureStep):
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Calibrate a real table in six steps: start, board, cameras, arena, robot, check.
+    """Calibrate a real table in seven steps: start, board, cameras, arena, robot, check, arm.
 
     Example: tabletop calibrate start --sources /dev/video0 /dev/video2 /dev/video4 /dev/video6
     """
@@ -358,13 +407,32 @@ class Calibrate:
         | Annotated[Cameras, tyro.conf.subcommand("cameras")]
         | Annotated[LayArena, tyro.conf.subcommand("arena")]
         | Annotated[Robot, tyro.conf.subcommand("robot")]
-        | Annotated[Check, tyro.conf.subcommand("check")],
+        | Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[Arm, tyro.conf.subcommand("arm")],
         tyro.conf.arg(name=""),
     ]
 
     def run(self) -> None:
         """Run the chosen step."""
         self.step.run()
+
+
+def _print_response(measured: ArmResponse) -> None:
+    table = Table("joint", "lag (ms)", "steady error (rad)")
+    for joint, lag_s, error in zip(ARM_JOINT_NAMES, measured.lag_s, measured.steady_error_rad, strict=True):
+        table.add_row(joint, f"{1000 * lag_s:.0f}", f"{error:.4f}")
+    Console().print(table)
+    for name, force in (("at rest", measured.force_at_rest), ("moving", measured.force_moving)):
+        print(f"force {name}: {force.rms_n:.2f} N of noise, {force.change_n:.2f} N at most")
+    for topic, arrivals in measured.topics.items():
+        print(f"{topic}: {arrivals.rate_hz:.0f} Hz, at most {1000 * arrivals.gap_s:.0f} ms apart")
+    timeout_s = measured.command_timeout_s
+    print("the arm went on to the last command" if timeout_s is None else f"command timeout: {timeout_s:.2f} s")
+    if (button := measured.stop_button) is not None:
+        for when, grip in (("held", button.held), ("stopped", button.stopped), ("enabled", button.enabled)):
+            force_n = "unknown force" if grip.force_n is None else f"{grip.force_n:.1f} N"
+            print(f"gripper {when}: {1000 * grip.opening_m:.1f} mm, {force_n}, {'holds' if grip.gripping else 'empty'}")
+    print(f"max_force_change_n: {measured.smallest_force_limit_n:g} N or more suits this arm")
 
 
 def _write_overlays(out: Path, overlays: Mapping[str, Picture]) -> None:

@@ -87,7 +87,9 @@ def _rendered(seed: int) -> Finding:
 
 def _print(console: Console, finding: Finding) -> None:
     # Paths and messages may hold brackets, which rich would take for markup.
-    console.print("ok  " if finding.ok else "MEND", style="green" if finding.ok else "bold red", end="")
+    passed = ("NOTE", "yellow") if finding.remedy else ("ok  ", "green")
+    mark, style = passed if finding.ok else ("MEND", "bold red")
+    console.print(mark, style=style, end="")
     console.print(f"  {finding.name}: {finding.said}", markup=False, soft_wrap=True)
     if finding.remedy:
         console.print(f"      -> {finding.remedy}", markup=False, soft_wrap=True)

@@ -17,6 +17,7 @@ from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.backend import SawyerBackend, SawyerWithTruth
+from tabletop_interaction.real.calibration.arm_response import check_response
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array
 from tabletop_interaction.real.lab.lab import Lab, lab_from_plain, load_lab
 from tabletop_interaction.real.operator import BesideTwin, Operator, Unattended
@@ -33,13 +34,15 @@ def open_sawyer(
         operator: lays the table and answers after a fault; None if nobody is there. A twin lays its own table.
 
     Raises:
-        InvalidConfiguration: no lab file, a wrong one, or ruckig is missing; nothing was opened.
+        InvalidConfiguration: no lab file, a wrong one, settings that contradict what was measured on the arm, or ruckig
+            is missing; nothing was opened.
         CameraFault: a camera cannot be opened; nothing stays open.
         RobotUnavailable: the robot is not found; nothing stays open.
         RobotFault: the robot is not enabled, or stopped; nothing stays open.
     """
     lab = lab_of(config)
     check_level(lab.base_from_arena, lab.settings.safety)
+    check_response(lab.measured, lab.settings)
     _check_ruckig()
     opened = ExitStack()
     try:

@@ -20,7 +20,7 @@ class Finding:
         name: of the checked part.
         ok: whether the check passed.
         said: the measured values.
-        remedy: what to do; empty if the check passed.
+        remedy: what to do; of a passed check, what to know; empty if there is nothing.
     """
 
     name: str

@@ -19,7 +19,8 @@ from tabletop_interaction.real.arm.driver import ArmState, GripperState
 from tabletop_interaction.real.arm.gripping import grips
 from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop
 from tabletop_interaction.real.arm.moves import Moves
-from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings, SawyerSettings
+from tabletop_interaction.real.calibration.arm_response import ArmResponse, check_response
 from tabletop_interaction.real.lab.lab import Calibration
 from tabletop_interaction.sawyer.kinematics import HIGHEST, LOWEST
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
@@ -125,6 +126,41 @@ def judge_gripper(state: GripperState, settings: GripperSettings) -> Finding:
         )
     held = ", holds something: the first reset puts it down" if grips(state, settings) else ""
     return Finding("gripper", True, f"{said}{held}")
+
+
+def judge_response(measured: ArmResponse | None, settings: SawyerSettings, simulated: bool) -> Finding:
+    """Whether the settings fit what was measured on the arm; a robot that was not measured is a warning.
+
+    Raises:
+        InvalidConfiguration: a setting contradicts a measured figure.
+    """
+    name = "arm response"
+    if measured is None:
+        if simulated:
+            return Finding(name, True, "not measured; a twin needs no measurement")
+        return Finding(name, True, "not measured", "run `tabletop calibrate arm` before the first pick")
+    check_response(measured, settings)
+    lag, joint = measured.tracking_error(settings.motion.speed_ratio)
+    said = (
+        f"measured {measured.measured_at:%Y-%m-%d}: lag {1000 * max(measured.lag_s):.0f} ms, {lag:.3f} rad expected at "
+        f"{joint} ({settings.safety.max_tracking_error_rad:g} accepted), {measured.noise_n:.2f} N of noise "
+        f"({settings.safety.max_force_change_n:g} N stop it)"
+    )
+    return Finding(name, True, said, _warned(measured))
+
+
+def _warned(measured: ArmResponse) -> str:
+    """What an operator has to know of a measured arm; empty if there is nothing."""
+    warnings = []
+    if measured.command_timeout_s is None:
+        warnings.append("the arm does not stop by itself without commands: a dead program lets it finish its way")
+    if measured.stop_button is None:
+        warnings.append("the stop button was not tried with an object: run `tabletop calibrate arm`")
+    elif not measured.stop_button.stopped.gripping:
+        warnings.append("the stop button drops what the gripper holds")
+    elif not measured.stop_button.enabled.gripping:
+        warnings.append("enabling the motors after a stop drops what the gripper holds")
+    return "; ".join(warnings)
 
 
 def _judge_step(step: CalibrationStep, parts: list[Calibration], now: datetime, max_age_days: float | None) -> Finding:

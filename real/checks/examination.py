@@ -1,7 +1,7 @@
 """Measure the parts of a laboratory, each within a time limit, and judge them by the checks of `diagnosis`.
 
-Only `go_away` moves the arm; connecting sets its speed limit and command timeout. Rethink's SDK, however, calibrates a
-gripper that is not ready when it connects: then its fingers move.
+Only `go_away` and `measure` move the arm; connecting sets its speed limit and command timeout. Rethink's SDK, however,
+calibrates a gripper that is not ready when it connects: then its fingers move.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +23,9 @@ from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.calibration.arm_measuring import MEASURING_RATIO, measure_arm
+from tabletop_interaction.real.calibration.arm_response import ArmResponse
+from tabletop_interaction.real.calibration.stop_button import Assistant, by_person, try_stop_button
 from tabletop_interaction.real.cameras.array import CameraArray, open_camera_array, wait_until_still
 from tabletop_interaction.real.checks import diagnosis
 from tabletop_interaction.real.lab.lab import Lab, load_lab
@@ -46,12 +49,13 @@ _PAUSES_IN_AGES = 2.0
 @dataclass(frozen=True, eq=False)
 class Equipment:
     """How to open the camera of a view and the driver, the driver's clock, and whether all of it is simulated: a twin
-    needs no ROS master, and its calibration does not age."""
+    needs no ROS master, and its calibration does not age. `assistant` stands beside the robot."""
 
     open_camera: Callable[[View], CameraArray]
     open_driver: Callable[[SawyerSettings], SawyerDriver]
     clock: Clock
     simulated: bool
+    assistant: Assistant = by_person
 
 
 @contextmanager
@@ -62,7 +66,7 @@ def opened_equipment(lab: Lab) -> Iterator[Equipment]:
         from tabletop_interaction.real.twin import open_twin
 
         with closing(open_twin("train", lab.views)) as twin:
-            yield Equipment(twin.camera_of, twin.connect, twin.clock, simulated=True)
+            yield Equipment(twin.camera_of, twin.connect, twin.clock, simulated=True, assistant=twin.assistant)
         return
     yield Equipment(
         lambda view: open_camera_array({view.name: lab.cameras[view.name]}, (view,), lab.crops),
@@ -86,12 +90,13 @@ def examine(path: Path, now: datetime, max_age_days: float = MAX_AGE_DAYS) -> It
 
 
 def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: float) -> Iterator[Finding]:
-    """Check calibration, reach, cameras, ROS master, robot and gripper, in this order."""
+    """Check calibration, the arm's measured response, reach, cameras, ROS master, robot and gripper, in this order."""
     settings = lab.settings
     moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
     yield from found_by("table level", lambda: [_level(lab)])
     oldest = None if equipment.simulated else max_age_days
     yield from found_by("calibration", lambda: diagnosis.judge_calibrations(lab.calibrations, now, oldest))
+    yield from found_by("arm response", lambda: [diagnosis.judge_response(lab.measured, settings, equipment.simulated)])
     yield from found_by("reach", lambda: [_reach(lab, moves)])
     for view in lab.views:
         yield from found_by(f"camera {view.name}", partial(_camera, view, equipment))
@@ -116,12 +121,29 @@ def go_away(lab: Lab, equipment: Equipment) -> bool:
     return True
 
 
-def slowed(settings: SawyerSettings) -> SawyerSettings:
-    """The settings with the speeds limited to those of a first run."""
+def measure(lab: Lab, equipment: Equipment, *, stop_button: bool) -> ArmResponse:
+    """Move the arm away as `go_away`, measure how it responds, and try the stop button if asked.
+
+    Raises:
+        InvalidConfiguration, RobotUnavailable, RobotFault: as for `go_away`.
+        CalibrationRejected: the result would be useless.
+    """
+    go_away(lab, equipment)
+    settings = slowed(lab.settings, MEASURING_RATIO)
+    moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
+    with closing(equipment.open_driver(settings)) as driver:
+        measured = measure_arm(driver, equipment.clock, moves, settings)
+        if not stop_button:
+            return measured
+        return replace(measured, stop_button=try_stop_button(driver, equipment.clock, settings, equipment.assistant))
+
+
+def slowed(settings: SawyerSettings, speed_ratio: float = SLOW_RATIO) -> SawyerSettings:
+    """The settings with the speeds limited to `speed_ratio` of the rated joint speeds and to those of a first run."""
     motion = settings.motion
     slow = replace(
         motion,
-        speed_ratio=min(SLOW_RATIO, motion.speed_ratio),
+        speed_ratio=min(speed_ratio, motion.speed_ratio),
         descent_m_s=min(_SLOW_M_S, motion.descent_m_s),
         sweep_m_s=min(_SLOW_M_S, motion.sweep_m_s),
     )

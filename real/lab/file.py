@@ -23,6 +23,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import lock_file, write_file
 from tabletop_interaction.ranges import Range, check_fields, shown
 from tabletop_interaction.real.arm.settings import GripperSettings, MotionSettings, SafetySettings, SawyerSettings
+from tabletop_interaction.real.calibration.arm_response import ArmResponse
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics, check_shape
 from tabletop_interaction.real.cameras.array import CameraSettings
@@ -43,6 +44,7 @@ SECTIONS = {
     "intrinsics": "for each view matrix (3 x 3), distortion (5 numbers), rms_px, focal_std_px, pictures, calibrated_at",
     "views": "for each view camera_from_arena (4 x 4), crop, rms_px, calibrated_at",
     "robot": "base_from_arena (4 x 4, metres), method, rms_mm, calibrated_at",
+    "measured": "what `tabletop calibrate arm` measured: lag, noise of the force, topics, command timeout, stop button",
     "motion": "settings of the arm's motion, by name",
     "safety": "settings of the arm's safety, by name",
     "gripper": "settings of the gripper, by name",
@@ -188,6 +190,13 @@ class LabFile:
     def robot(self) -> RobotBase:
         """Section "robot"."""
         return self._convert(self._section("robot"), RobotBase, "robot")
+
+    @property
+    def measured(self) -> ArmResponse | None:
+        """Section "measured"; None if the arm was not measured."""
+        if "measured" not in self.plain:
+            return None
+        return self._convert(self.plain["measured"], ArmResponse, "measured")
 
     @property
     def settings(self) -> SawyerSettings:

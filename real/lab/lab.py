@@ -11,6 +11,7 @@ from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.calibration.arm_response import ArmResponse
 from tabletop_interaction.real.cameras.array import CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop, framed_view
 from tabletop_interaction.real.lab.file import DriverName, LabFile, from_plain, in_utc, read_lab_file
@@ -49,6 +50,7 @@ class Lab:
         crops: the part of each camera's full picture that becomes the view's picture, by the view's name.
         settings: of the arm.
         calibrations: time and residual of each part.
+        measured: how the arm responds; None if it was not measured.
     """
 
     driver: DriverName
@@ -59,6 +61,7 @@ class Lab:
     crops: Mapping[str, ViewCrop]
     settings: SawyerSettings
     calibrations: tuple[Calibration, ...]
+    measured: ArmResponse | None = None
 
 
 def load_lab(path: str | Path) -> Lab:
@@ -81,6 +84,7 @@ def load_lab(path: str | Path) -> Lab:
         crops={name: pose.crop for name, pose in poses.items()},
         settings=file.settings,
         calibrations=_calibrations(file),
+        measured=file.measured,
     )
 
 

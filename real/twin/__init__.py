@@ -13,6 +13,7 @@ from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop
+from tabletop_interaction.real.twin.assistant import TwinAssistant
 from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
 from tabletop_interaction.real.twin.stand_ins import TwinRospy, intera_stand_in
 from tabletop_interaction.real.twin.table import TwinCamera, TwinOperator, TwinShutter
@@ -39,6 +40,11 @@ class Twin:
     def connect(self, settings: SawyerSettings) -> InteraDriver:
         """The real robot's driver, connected to the twin; raises as `intera_connection.connect`."""
         return connect(self.modules, self.clock, settings, "twin")
+
+    @property
+    def assistant(self) -> TwinAssistant:
+        """Stands beside the robot while its stop button is tried."""
+        return TwinAssistant(self.robot)
 
     def camera_of(self, view: View) -> CameraArray:
         """The camera of one view."""

@@ -4,6 +4,7 @@ Each simulation step does what the robot's controller does: move towards the las
 allows, hold if stopped, press the fingers together.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ _STILL_M = 4e-5
 _OPENING_S = 0.12
 _GRIPPING_STEPS = 6
 _DEAD_ZONE_M = 0.001
+_TOUCH_M = 3e-4
 _LINK_NAME = 12
 
 
@@ -68,10 +70,15 @@ class TwinRobot:
         self.state = AssemblyState()
         self.faults = TwinFaults()
         self.speed_ratio = 0.3
+        self.command_timeout_s = math.inf
+        """Time without a command after which the arm stops on its way, seconds."""
+        self.held_out_m = 0.0
+        """Width of an object that a person holds between the fingers, metres; 0 without one."""
         self.time_s = 0.0
         self._debt_s = 0.0
         self._command = self._target = self.arm.joint_angles()
         self._slope = np.zeros(7)
+        self._commanded_at = 0.0
         self._goal_m = self._travel_m = self._start_m = self.arm.finger_travel()
         self._still_steps = self._opening_steps = 0
         self._forces: list[Floats] = []
@@ -99,6 +106,7 @@ class TwinRobot:
         """Set joint angles (7,), to be reached by the time of the next command; ignored if stopped."""
         if self.moves:
             limit = self.speed_ratio * MAX_SPEED
+            self._commanded_at = self.time_s
             self._command, self._slope = q, np.clip((q - self._target) * RATE_HZ, -limit, limit)
 
     def move_fingers(self, opening: float) -> None:
@@ -187,6 +195,8 @@ class TwinRobot:
 
     def _step(self) -> None:
         self._act_when_due()
+        if self.time_s - self._debt_s - self._commanded_at > self.command_timeout_s:
+            self._command = self._target
         gap = self._command - self._target
         change = np.where(np.abs(self._slope) * STEP_S < np.abs(gap), self._slope * STEP_S, gap)
         if (blocked := self.faults.blocked_joint) is not None:
@@ -201,7 +211,9 @@ class TwinRobot:
         travel = self.arm.finger_travel()
         self._still_steps = self._still_steps + 1 if abs(travel - self._travel_m) < _STILL_M else 0
         self._travel_m = travel
-        if travel > self._goal_m + 1e-4:
+        if self.held_out_m and travel <= self.held_out_m / 2 + _TOUCH_M:
+            self.arm.move_fingers(max(self._opened_m(), self.held_out_m / 2))
+        elif travel > self._goal_m + 1e-4:
             self.arm.squeeze()
         else:
             self.arm.move_fingers(self._opened_m())

@@ -105,8 +105,7 @@ def _limb(robot: TwinRobot) -> SimpleNamespace:
         tip_state=tip_state,
         has_collided=lambda: robot.faults.collided,
         set_joint_position_speed=set_joint_position_speed,
-        # The twin always holds its last command.
-        set_command_timeout=lambda timeout: None,
+        set_command_timeout=lambda timeout: setattr(robot, "command_timeout_s", float(timeout)),
         set_joint_positions=set_joint_positions,
     )
 

@@ -2,6 +2,9 @@
 
 import csv
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
 from types import SimpleNamespace
 
 import cv2
@@ -13,14 +16,26 @@ from scipy.spatial.transform import Rotation
 from tabletop_interaction.cli import calibrate
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real import TWIN_LAB
+from tabletop_interaction.real.calibration import arm_measuring
 from tabletop_interaction.real.calibration.arena_pose import BoardPlace, arena_from_board
+from tabletop_interaction.real.calibration.arm_response import ArmResponse, ForceNoise
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.tables import read_hand_poses, read_touch_template, write_hand_poses
 from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.real.cameras.frames import Frame
+from tabletop_interaction.real.checks.diagnosis import judge_response
+from tabletop_interaction.real.checks.examination import examine
+from tabletop_interaction.real.lab.file import update_lab_file
 from tabletop_interaction.real.lab.lab import load_lab
+from tabletop_interaction.real.opening import open_sawyer
 from tabletop_interaction.sawyer.kinematics import HOME, inverse, inverse_down
 
+SEVEN_ZEROS = (0.0,) * 7
+MEASURED = ArmResponse(
+    "twin", datetime(2026, 11, 20, tzinfo=UTC), SEVEN_ZEROS, SEVEN_ZEROS, ForceNoise(0.0, 0.0), ForceNoise(0.0, 0.0), {}
+)
 BOARD = Board()
 WIDTH, HEIGHT = 640, 480
 MATRIX = np.array([[640.0, 0, 318.4], [0, 638.0, 242.1], [0, 0, 1]])
@@ -309,7 +324,52 @@ def test_a_robot_that_is_off_is_refused_and_the_lab_file_kept(calibrated, lab, t
     assert lab.read_text() == before
 
 
-@pytest.mark.parametrize("step", ["start", "board", "cameras", "arena", "robot", "check"])
+@pytest.fixture
+def twins_lab(tmp_path, monkeypatch):
+    """A lab file of a twin, with somebody who confirms that the arm may move."""
+    monkeypatch.setattr("builtins.input", lambda question: "move")
+    path = tmp_path / "lab.yaml"
+    path.write_text(TWIN_LAB.read_text())
+    return path
+
+
+def test_measuring_the_arm_writes_its_section_which_doctor_shows(twins_lab, monkeypatch, capsys):
+    monkeypatch.setattr(arm_measuring.measure_arm, "__kwdefaults__", {"rest_s": 0.2, "joints": (0,)})
+    assert main(["calibrate", "arm", "--lab", str(twins_lab)]) == 0
+    shown = capsys.readouterr().out
+    assert "command timeout: 0." in shown
+    assert "gripper enabled: 20.0 mm, 20.0 N, holds" in shown
+    measured = load_lab(twins_lab).measured
+    assert measured.robot == "twin"
+    assert measured.command_timeout_s == pytest.approx(0.2, abs=0.02)
+    assert measured.stop_button.stopped.gripping
+    assert max(measured.lag_s) < 0.02
+    finding = judge_response(measured, load_lab(twins_lab).settings, simulated=True)
+    assert (finding.ok, finding.remedy) == (True, "")
+    assert finding.said.startswith(f"measured {measured.measured_at:%Y-%m-%d}: lag ")
+
+
+def test_settings_that_contradict_the_measured_arm_are_refused_where_it_is_opened(twins_lab):
+    measured = replace(MEASURED, force_moving=ForceNoise(2.0, 5.0))
+    update_lab_file(twins_lab, {"measured": measured, "safety": {"max_force_change_n": 5.0}})
+    with pytest.raises(InvalidConfiguration, match=r"max_force_change_n is 5 N.*accepted is 6\.0 N or more"):
+        open_sawyer("train", twins_lab)
+    (finding,) = [each for each in islice(examine(twins_lab, datetime.now(UTC)), 6) if each.name == "arm response"]
+    assert not finding.ok
+    assert finding.said.startswith("max_force_change_n is 5 N")
+
+
+@pytest.mark.parametrize(("answer", "options"), [("yes", []), ("move", ["--config", "twin"])])
+def test_an_arm_that_may_not_move_and_a_rehearsal_write_nothing(answer, options, twins_lab, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    monkeypatch.setattr(calibrate, "measure", lambda *_, **__: pytest.fail("moved") if answer == "yes" else MEASURED)
+    before = twins_lab.read_text()
+    assert main(["calibrate", "arm", *(options or ["--lab", str(twins_lab)])]) == (0 if options else 1)
+    assert "nothing was" in "".join(capsys.readouterr())
+    assert twins_lab.read_text() == before
+
+
+@pytest.mark.parametrize("step", ["start", "board", "cameras", "arena", "robot", "check", "arm"])
 def test_every_step_has_help_with_an_example(step, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["calibrate", step, "--help"])

@@ -16,7 +16,7 @@ from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 def test_the_packaged_laboratory_passes_every_check(capsys):
     assert main(["doctor", "--config", "twin"]) == 0
     out = capsys.readouterr().out
-    assert "all 12 checks passed" in out
+    assert "all 13 checks passed" in out
     assert "MEND" not in out
     for name in ("lab file", "camera poses", "reach", "camera view_3", "robot", "gripper"):
         assert f"ok    {name}: " in out
@@ -31,7 +31,7 @@ def test_each_failed_check_is_named_with_a_remedy(tmp_path, capsys):
     shown = capsys.readouterr()
     assert "MEND  reach: " in shown.out
     assert "      -> make the section arena" in shown.out
-    assert "1 of 12 checks failed: reach" in shown.err
+    assert "1 of 13 checks failed: reach" in shown.err
 
 
 def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_path, monkeypatch, capsys):
@@ -42,7 +42,7 @@ def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_p
     assert main(["doctor", "--config", str(lab), "--max-age-days", "1e6"]) == 1
     shown = capsys.readouterr()
     wrong = ["camera view_0", "camera view_1", "camera view_2", "camera view_3", "ROS master", "robot", "gripper"]
-    assert f"7 of 13 checks failed: {', '.join(wrong)};" in shown.err
+    assert f"7 of 14 checks failed: {', '.join(wrong)};" in shown.err
     assert "cannot be opened\n      -> run `v4l2-ctl --list-devices`" in shown.out
     assert main(["doctor", "--config", str(lab)]) == 1
     assert "MEND  robot base: " in capsys.readouterr().out

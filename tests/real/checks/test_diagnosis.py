@@ -24,6 +24,7 @@ from tabletop_interaction.real.arm.settings import (
     SafetySettings,
     SawyerSettings,
 )
+from tabletop_interaction.real.calibration.arm_response import ArmResponse, ForceNoise, Grip, StopButton
 from tabletop_interaction.real.calibration.intrinsics import MAX_RMS_PX
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.diagnosis import (
@@ -32,6 +33,7 @@ from tabletop_interaction.real.checks.diagnosis import (
     judge_calibrations,
     judge_gripper,
     judge_reach,
+    judge_response,
 )
 from tabletop_interaction.real.checks.examination import Equipment, examine, examine_lab, go_away, slowed
 from tabletop_interaction.real.lab import steps as calibration
@@ -40,6 +42,7 @@ from tabletop_interaction.sawyer.kinematics import MAX_SPEED
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SAFETY, GRIPPER = SafetySettings(), GripperSettings()
+GRIP = Grip(0.02, 12.0, True)
 
 
 def _calibrations(residual=0.5, days=3.0):
@@ -298,3 +301,35 @@ def test_slowed_settings_are_never_faster_than_the_laboratorys():
     assert slowed(slow).motion.descent_m_s == 0.01
     assert slowed(slow).motion.transit_m == 0.3
     assert slowed(SawyerSettings()).motion.speed_ratio == 0.1
+
+
+def _response(**changes):
+    values = {"lag_s": (0.05,) * 7, "steady_error_rad": (0.0,) * 7, "command_timeout_s": 0.2}
+    values |= {"stop_button": StopButton(GRIP, GRIP, GRIP)} | changes
+    noise = ForceNoise(0.8, 2.0)
+    return ArmResponse("Sawyer", NOW, force_at_rest=noise, force_moving=noise, topics={}, **values)
+
+
+def test_the_measured_arm_is_shown_with_its_date_and_limits():
+    finding = judge_response(_response(), SawyerSettings(), simulated=False)
+    assert finding.said == (
+        "measured 2026-11-20: lag 50 ms, 0.057 rad expected at right_j6 (0.15 accepted), 0.80 N of noise (15 N stop it)"
+    )
+    assert (finding.ok, finding.remedy) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("measured", "warning"),
+    [
+        (None, "run `tabletop calibrate arm` before the first pick"),
+        (_response(command_timeout_s=None), "does not stop by itself"),
+        (_response(stop_button=None), "stop button was not tried"),
+        (_response(stop_button=StopButton(GRIP, replace(GRIP, gripping=False), GRIP)), "the stop button drops"),
+        (_response(stop_button=StopButton(GRIP, GRIP, replace(GRIP, gripping=False))), "enabling the motors"),
+    ],
+)
+def test_what_an_operator_has_to_know_of_the_arm_is_a_warning(measured, warning):
+    finding = judge_response(measured, SawyerSettings(), simulated=False)
+    assert finding.ok
+    assert warning in finding.remedy
+    assert judge_response(None, SawyerSettings(), simulated=True).remedy == ""
