@@ -21,6 +21,7 @@ from intera_core_msgs.msg import (
     CollisionDetectionState,
     EndpointState,
     EndpointStates,
+    HeadPanCommand,
     HeadState,
     IOComponentCommand,
     IOComponentConfiguration,
@@ -133,6 +134,9 @@ class Node:
         subscribe("/robot/set_super_stop", Nothing, lambda _: self.robot.stop())
         subscribe("/robot/set_super_reset", Nothing, lambda _: self.robot.reset())
         subscribe("/robot/set_super_enable", Bool, lambda on: self.robot.enable() if on.data else self.robot.disable())
+        subscribe(
+            "/robot/head/command_head_pan", HeadPanCommand, lambda pan: setattr(self.robot.faults, "head", pan.target)
+        )
         subscribe(f"{_IO}/{_GRIPPER}/command", IOComponentCommand, self._set_gripper)
         services = "/ExternalTools/right/PositionKinematicsNode/"
         rospy.Service(f"{services}FKService", SolvePositionFK, _forward)
