@@ -1,6 +1,5 @@
 """What the recorder says about commands and motion that are known."""
 
-
 import numpy as np
 import pytest
 from sawyer_stand_in.recording import Recording
