@@ -97,6 +97,7 @@ class SawyerBackend:
         arm, moves = self._arm, self._arm.moves
         above = moves.above(arm.here, x, y, angle)
         down = moves.down(x, y, angle, self._settings.motion.grasp_m)
+        moves.carrying.leave(down[-1])
         with self._acting("picking"):
             arm.open()
             arm.follow(above)
@@ -117,8 +118,9 @@ class SawyerBackend:
             return
         arm, moves, motion = self._arm, self._arm.moves, self._settings.motion
         exact, angle = angle is not None, self._held_angle if angle is None else angle + self._held_turn
-        above = moves.above(arm.here, x, y, angle, exact=exact)
-        down = moves.down(x, y, angle, motion.grasp_m + motion.release_above_m, exact=exact)
+        above = moves.carrying.above(arm.here, x, y, angle, exact=exact)
+        down = moves.carrying.down(x, y, angle, motion.grasp_m + motion.release_above_m, exact=exact)
+        moves.leave(down[-1])
         with self._acting("placing"):
             arm.follow(above)
             arm.press(down)

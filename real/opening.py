@@ -14,7 +14,6 @@ from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import SawyerDriver
 from tabletop_interaction.real.arm.intera_connection import open_intera_driver
-from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.backend import SawyerBackend, SawyerWithTruth
 from tabletop_interaction.real.calibration.arm_response import check_response
@@ -81,9 +80,11 @@ def assemble(
     `about` is plain JSON for the records; `truth` is the true state of a twin's objects, None for a robot.
     """
     settings = lab.settings
-    arm = SawyerArm(driver, clock, Moves(lab.base_from_arena, settings.motion, settings.safety), settings)
+    arm = SawyerArm(driver, clock, lab.moves, settings)
     calibrations = [{**asdict(each), "calibrated_at": each.calibrated_at.isoformat()} for each in lab.calibrations]
     about = {**about, "base_from_arena": lab.base_from_arena.tolist(), "calibrations": calibrations}
+    if lab.obstacles:
+        about["obstacles"] = {name: asdict(box) for name, box in lab.obstacles.items()}
     parts = (lab, arm, cameras, operator, about, release)
     return SawyerBackend(*parts) if truth is None else SawyerWithTruth(*parts, truth=truth)
 

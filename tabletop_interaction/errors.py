@@ -50,6 +50,23 @@ class SelfCollision(UnreachableTarget):
         self.links, self.index, self.distance = links, index, distance
 
 
+class ObstacleCollision(UnreachableTarget):
+    """Planned joint commands bring the arm, or what it holds, too near to an obstacle or the table; nothing was moved.
+
+    Attributes:
+        obstacle: the obstacle's name in the lab file, or "table".
+        link: the part of the arm that comes too near.
+        index: number of the planned command, from 0.
+        distance: metres between the two on the way to or from that command; negative where they would overlap.
+    """
+
+    def __init__(
+        self, message: str, *, obstacle: str = "", link: str = "", index: int = 0, distance: float = 0.0
+    ) -> None:
+        super().__init__(message)
+        self.obstacle, self.link, self.index, self.distance = obstacle, link, index, distance
+
+
 class AlreadyHolding(TabletopError, RuntimeError):
     """A pick while something is held; place it first."""
 

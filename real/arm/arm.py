@@ -82,10 +82,9 @@ class SawyerArm:
         Raises:
             UnreachableTarget: there is no safe path from the present position.
         """
-        if self.moves.is_away(self.here):
-            return
-        self.follow(self.moves.up(self.here))
-        self.follow(self.moves.away(self.here))
+        moves = self.moves.carrying if self.grips() else self.moves
+        for commands in moves.leave(self.here):
+            self.follow(commands)
 
     def open(self) -> None:
         """Open the gripper."""

@@ -5,8 +5,9 @@ is float64 (T, 7), one row per 10 ms.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from tabletop_interaction.sawyer.kinematics import (
     inverse_down,
     straight_down_path,
 )
+from tabletop_interaction.sawyer.obstacles import Obstacle
 
 _MAX_TILT = 0.1
 _CLEARANCE_SLACK_M = 0.02
@@ -31,14 +33,22 @@ _SWEEP_SPACING_M = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """Plans moves for one table and one set of settings.
+    """Plans moves for one table and one set of settings, with an empty gripper; `carrying` plans with a held object.
 
-    Every move raises UnreachableTarget if it is out of reach or violates `safety`; nothing was moved then.
+    Every move raises UnreachableTarget if it is out of reach or violates `safety`, and its subclass ObstacleCollision
+    if it meets an obstacle; nothing was moved then.
     """
 
     base_from_arena: Floats
     motion: MotionSettings
     safety: SafetySettings
+    obstacles: tuple[Obstacle, ...] = ()
+    holding: bool = False
+
+    @cached_property
+    def carrying(self) -> Self:
+        """The same moves with an object in the gripper, which keeps clear of the obstacles, too."""
+        return replace(self, holding=True)
 
     def above(self, here: Floats, x: float, y: float, angle: float, *, exact: bool = False) -> Floats:
         """From joint angles `here` (7,) at the travelling height to the same height above a point.
@@ -79,12 +89,19 @@ class Moves:
         """From joint angles `here` (7,) at the travelling height out of every view."""
         return self._across(here, self.away_q)
 
+    def leave(self, here: Floats) -> tuple[Floats, ...]:
+        """From joint angles `here` (7,) straight up and out of every view, one move each; none if the arm is away."""
+        if self.is_away(here):
+            return ()
+        up = self.up(here)
+        return up, self.away(up[-1])
+
     def sweep(
         self, here: Floats, start_xy: tuple[float, float], end_xy: tuple[float, float]
     ) -> tuple[Floats, Floats, Floats]:
         """Above the start, down to the sweeping height, and along the table to the end; the fingers' line is across.
 
-        The path back from the end is checked, too.
+        The ways out of every view are checked, too: the sweep may end early.
         """
         height = self.motion.sweep_height_m
         angle = math.atan2(end_xy[1] - start_xy[1], end_xy[0] - start_xy[0]) + math.pi / 2
@@ -94,12 +111,13 @@ class Moves:
         for x, y in np.linspace(start_xy, end_xy, max(2, math.ceil(length / _SWEEP_SPACING_M) + 1))[1:].tolist():
             path.append(inverse_down(*self._base_point(x, y, height), self._base_angle(angle), path[-1]))
         along = self._checked(np.array(path), length / self.motion.sweep_m_s)
-        self.away(self.up(along[-1])[-1])
+        for q in path[1:] if self.obstacles else [along[-1]]:
+            self.leave(q)
         return above, down, along
 
     def check(self, commands: Floats) -> None:
         """Refuse joint commands (T, 7) that were planned elsewhere and violate `safety`."""
-        check_commands(commands, self.base_from_arena, self.safety)
+        check_commands(commands, self.base_from_arena, self.safety, self.obstacles, holding=self.holding)
 
     def height_of(self, q: Floats) -> float:
         """Height of the gripper's tip above the table at joint angles `q` (7,), metres."""

@@ -1,11 +1,12 @@
-"""Checks before the arm moves: points and paths outside the arena, the workspace or the joint limits, and
-self-collision.
+"""Checks before the arm moves: points and paths outside the arena, the workspace or the joint limits, self-collision,
+obstacles and the table.
 
 Pure functions that return nothing or raise UnreachableTarget with the reason and the place; a target is refused, never
 clipped. Nothing was moved then.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.real.arm.settings import SafetySettings
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, HIGHEST, LOWEST, forward
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
+from tabletop_interaction.sawyer.obstacles import Obstacle, check_obstacles, check_table
 from tabletop_interaction.sawyer.self_collision import check_self_collision
 
 # Gripper, hand, wrist and elbow: the origins of these links stay inside the workspace.
@@ -38,11 +40,21 @@ def check_angle(angle: float) -> None:
         raise UnreachableTarget(f"angle {angle} rad is not finite; nothing was moved; give a finite angle in radians")
 
 
-def check_commands(commands: Floats, base_from_arena: Floats, safety: SafetySettings) -> None:
-    """Refuse joint commands (T, 7) too near a joint limit or the arm itself, or outside the workspace.
+def check_commands(
+    commands: Floats,
+    base_from_arena: Floats,
+    safety: SafetySettings,
+    obstacles: Sequence[Obstacle] = (),
+    *,
+    holding: bool = False,
+) -> None:
+    """Refuse joint commands (T, 7) too near a joint limit, the arm itself or an obstacle, or outside the workspace.
+
+    `holding`: whether the gripper holds an object that obstacles keep clear of.
 
     Raises:
         SelfCollision: an UnreachableTarget that names the two links, the command and the distance.
+        ObstacleCollision: the same for an obstacle or the table, and a part of the arm.
     """
     _check_joints(commands, safety.joint_margin_rad)
     arena_from_base = np.linalg.inv(base_from_arena)
@@ -53,6 +65,8 @@ def check_commands(commands: Floats, base_from_arena: Floats, safety: SafetySett
             if link in _COLUMN_LINKS:
                 _check_column(link, base_from_link[:3, 3], safety.base_clearance_m)
     check_self_collision(commands, safety.self_clearance_m)
+    check_table(commands, base_from_arena, safety.table_clearance_m)
+    check_obstacles(commands, obstacles, safety.held_reach_m if holding else 0.0)
 
 
 def check_clearance(commands: Floats, base_from_arena: Floats, height: float) -> None:

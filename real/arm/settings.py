@@ -68,6 +68,8 @@ class SafetySettings:
         workspace_high: upper corner of that box.
         base_clearance_m: distance of hand and gripper from the vertical axis of the arm's base.
         self_clearance_m: distance of the arm's parts from each other, from the head and from the pedestal.
+        table_clearance_m: distance of the arm from the table's plane; the fingers may come to it.
+        held_reach_m: largest distance of a held object's points from the gripper's tip; obstacles keep clear of it.
         joint_margin_rad: distance of the joints from their limits.
         max_state_age_s: age above which a joint state stops the arm.
         max_tracking_error_rad: lag of a joint behind its command that is too large.
@@ -80,6 +82,8 @@ class SafetySettings:
     workspace_high: ArenaPoint = (0.90, 0.45, 0.95)
     base_clearance_m: Annotated[float, Range(0.2, 0.6)] = 0.25
     self_clearance_m: Annotated[float, Range(0.005, 0.1)] = 0.02
+    table_clearance_m: Annotated[float, Range(0.0, 0.1)] = 0.02
+    held_reach_m: Annotated[float, Range(0.0, 0.3)] = 0.08
     joint_margin_rad: Annotated[float, Range(0.02, 0.5)] = 0.05
     max_state_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
     max_tracking_error_rad: Annotated[float, Range(0.02, 0.5)] = 0.15

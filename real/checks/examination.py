@@ -91,8 +91,7 @@ def examine(path: Path, now: datetime, max_age_days: float = MAX_AGE_DAYS) -> It
 
 def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: float) -> Iterator[Finding]:
     """Check calibration, the arm's measured response, reach, cameras, ROS master, robot and gripper, in this order."""
-    settings = lab.settings
-    moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
+    settings, moves = lab.settings, lab.moves
     yield from found_by("table level", lambda: [_level(lab)])
     oldest = None if equipment.simulated else max_age_days
     yield from found_by("calibration", lambda: diagnosis.judge_calibrations(lab.calibrations, now, oldest))
@@ -109,11 +108,10 @@ def go_away(lab: Lab, equipment: Equipment) -> bool:
     Returns:
         whether it had to move. RobotUnavailable and RobotFault are raised as by `open_driver` and `SawyerArm`.
     """
-    settings = slowed(lab.settings)
-    check_level(lab.base_from_arena, settings.safety)
-    moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
-    with closing(equipment.open_driver(settings)) as driver:
-        arm = SawyerArm(driver, equipment.clock, moves, settings)
+    lab = replace(lab, settings=slowed(lab.settings))
+    check_level(lab.base_from_arena, lab.settings.safety)
+    with closing(equipment.open_driver(lab.settings)) as driver:
+        arm = SawyerArm(driver, equipment.clock, lab.moves, lab.settings)
         if arm.is_away():
             return False
         with arm.acting("moving away"):

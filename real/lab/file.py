@@ -22,6 +22,7 @@ from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import lock_file, write_file
 from tabletop_interaction.ranges import Range, check_fields, shown
+from tabletop_interaction.real.arm.obstacles import BoxInArena
 from tabletop_interaction.real.arm.settings import GripperSettings, MotionSettings, SafetySettings, SawyerSettings
 from tabletop_interaction.real.calibration.arm_response import ArmResponse
 from tabletop_interaction.real.calibration.charuco import Board
@@ -45,6 +46,8 @@ SECTIONS = {
     "views": "for each view camera_from_arena (4 x 4), crop, rms_px, calibrated_at",
     "robot": "base_from_arena (4 x 4, metres), method, rms_mm, calibrated_at",
     "measured": "what `tabletop calibrate arm` measured: lag, noise of the force, topics, command timeout, stop button",
+    "obstacles": "for each box, by name, centre and size, or two corners (x, y, z in the arena's frame, metres); "
+    "yaw_rad and clearance_m, if wanted",
     "motion": "settings of the arm's motion, by name",
     "safety": "settings of the arm's safety, by name",
     "gripper": "settings of the gripper, by name",
@@ -197,6 +200,11 @@ class LabFile:
         if "measured" not in self.plain:
             return None
         return self._convert(self.plain["measured"], ArmResponse, "measured")
+
+    @property
+    def obstacles(self) -> dict[str, BoxInArena]:
+        """Section "obstacles", by name; empty if it is missing."""
+        return self._entries("obstacles", BoxInArena) if self.plain.get("obstacles", {}) != {} else {}
 
     @property
     def settings(self) -> SawyerSettings:

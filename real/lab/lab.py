@@ -1,7 +1,7 @@
 """A whole laboratory from its lab file: cameras, calibrations and settings, checked together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.obstacles import BoxInArena, obstacles_of
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.calibration.arm_response import ArmResponse
 from tabletop_interaction.real.cameras.array import CameraSettings
@@ -51,6 +53,7 @@ class Lab:
         settings: of the arm.
         calibrations: time and residual of each part.
         measured: how the arm responds; None if it was not measured.
+        obstacles: the boxes that the arm keeps away from, by name.
     """
 
     driver: DriverName
@@ -62,6 +65,13 @@ class Lab:
     settings: SawyerSettings
     calibrations: tuple[Calibration, ...]
     measured: ArmResponse | None = None
+    obstacles: Mapping[str, BoxInArena] = field(default_factory=dict)
+
+    @property
+    def moves(self) -> Moves:
+        """Plans the arm's moves in this laboratory."""
+        obstacles = obstacles_of(self.obstacles, self.base_from_arena)
+        return Moves(self.base_from_arena, self.settings.motion, self.settings.safety, obstacles)
 
 
 def load_lab(path: str | Path) -> Lab:
@@ -85,6 +95,7 @@ def load_lab(path: str | Path) -> Lab:
         settings=file.settings,
         calibrations=_calibrations(file),
         measured=file.measured,
+        obstacles=file.obstacles,
     )
 
 

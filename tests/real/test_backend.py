@@ -10,8 +10,15 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import GroundTruth, PickOutcome, check_backend, open_backend
-from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.errors import (
+    AlreadyHolding,
+    InvalidConfiguration,
+    NotReset,
+    ObstacleCollision,
+    UnreachableTarget,
+)
 from tabletop_interaction.real import TWIN_LAB, SawyerBackend, open_sawyer
+from tabletop_interaction.real.arm.obstacles import BoxInArena
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 from tabletop_interaction.real.lab.lab import load_lab
@@ -196,6 +203,19 @@ def test_a_table_out_of_reach_is_refused_before_anything_moves(quick_lab):
         backend.reset(np.random.default_rng(0), new_scene=False)
         with pytest.raises(UnreachableTarget, match="cannot be brought"):
             backend.pick(0.0, 0.2, 0.0)
+
+
+def test_a_path_that_meets_an_obstacle_is_refused_before_anything_moves(quick_lab):
+    post = BoxInArena(centre=(0.1, 0.1, 0.1), size=(0.04, 0.04, 0.2))
+    with open_sawyer("train", replace(quick_lab, obstacles={"post": post})) as backend:
+        backend.reset(np.random.default_rng(0), new_scene=False)
+        moved_at, here = backend._arm.stopped_at, backend._arm.here
+        with pytest.raises(ObstacleCollision, match=r"from post .* nothing was moved") as caught:
+            backend.pick(0.12, 0.1, 0.0)
+        assert caught.value.recoverable
+        assert (backend._arm.stopped_at, backend._arm.here.tolist()) == (moved_at, here.tolist())
+        assert backend.metadata["obstacles"]["post"]["size"] == (0.04, 0.04, 0.2)
+        backend.pick(-0.2, -0.1, 0.0)
 
 
 def test_observing_and_moving_before_the_first_reset_are_refused(open_twin_table):

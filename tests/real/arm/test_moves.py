@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.errors import UnreachableTarget
+from tabletop_interaction.errors import ObstacleCollision, UnreachableTarget
 from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.obstacles import BoxInArena, obstacles_of
 from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
 from tabletop_interaction.sawyer.kinematics import forward
 
@@ -83,6 +84,45 @@ def test_a_gripper_that_does_not_point_down_cannot_rise_straight():
     q[5] += 0.3
     with pytest.raises(UnreachableTarget, match="does not point down"):
         MOVES.up(q)
+
+
+def _among(**boxes):
+    return Moves(BASE_FROM_ARENA, MOTION, SafetySettings(), obstacles_of(boxes, BASE_FROM_ARENA))
+
+
+def test_a_wall_between_the_away_posture_and_the_table_is_met_and_named():
+    moves = _among(
+        tray=BoxInArena(corners=((0.5, 0.5, 0), (0.6, 0.6, 0.1))),
+        wall=BoxInArena(corners=((-0.60, -0.7, 0.0), (-0.55, 0.1, 0.6))),
+    )
+    with pytest.raises(ObstacleCollision, match=r"m from wall in command \d+ of \d+; .* nothing was moved"):
+        moves.above(moves.away_q, 0.0, 0.0, 0.3)
+
+
+def test_a_box_beside_the_arm_changes_no_path():
+    moves = _among(post=BoxInArena(centre=(0.8, 0.6, 0.4), size=(0.05, 0.05, 0.8)))
+    np.testing.assert_array_equal(moves.above(moves.away_q, 0.1, 0.0, 0.3), MOVES.above(MOVES.away_q, 0.1, 0.0, 0.3))
+
+
+def test_what_hangs_from_the_gripper_is_kept_away_from_a_tray_that_the_empty_gripper_passes():
+    moves = _among(tray=BoxInArena(corners=((-0.5, -0.3, 0.0), (-0.36, 0.3, 0.12))))
+    start = moves.above(moves.away_q, 0.0, 0.0, 0.3)[-1]
+    moves.away(start)
+    with pytest.raises(ObstacleCollision, match=r"the held object would come to .* from tray"):
+        moves.carrying.away(start)
+
+
+def test_a_sweep_that_could_not_leave_wherever_it_ends_is_refused():
+    sign = BoxInArena(corners=((-0.05, 0.02, 0.35), (0.05, 0.05, 0.6)))
+    with pytest.raises(ObstacleCollision, match="sign"):
+        _among(sign=sign).sweep(MOVES.away_q, (-0.25, 0.0), (0.25, 0.0))
+
+
+def test_every_way_out_of_the_views_is_planned_before_the_first_part_of_it():
+    roof = _among(roof=BoxInArena(corners=((-0.9, -1.5, 0.55), (-0.5, 0.5, 0.6))))
+    with pytest.raises(ObstacleCollision, match="roof"):
+        roof.leave(MOVES.down(0.0, 0.0, 0.0, MOTION.grasp_m)[-1])
+    assert roof.leave(roof.away_q) == ()
 
 
 def test_a_point_out_of_reach_is_refused():

@@ -12,6 +12,7 @@ from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain
+from tabletop_interaction.real.arm.obstacles import BoxInArena
 from tabletop_interaction.real.arm.settings import MotionSettings, SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.intrinsics import Intrinsics
@@ -40,6 +41,10 @@ def _sections():
         "intrinsics": dict.fromkeys(POSES, LENS),
         "views": {name: ViewPose(pose, ViewCrop(200, 5, 860, 700), 0.31, NOW) for name, pose in POSES.items()},
         "robot": RobotBase(BASE, "touched points", 1.2, NOW),
+        "obstacles": {
+            "left post": BoxInArena(centre=(0.4, 0.3, 0.4), size=(0.05, 0.05, 0.8), yaw_rad=0.2),
+            "tray": {"corners": [[-0.5, 0.1, 0.0], [-0.35, 0.3, 0.08]], "clearance_m": 0.01},
+        },
         "motion": {"speed_ratio": 0.2},
     }
 
@@ -69,6 +74,11 @@ def test_a_lab_is_read_as_it_was_written(lab):
     assert read.cameras["view_1"] == CameraSettings("device", "/dev/video1", 1280, 720)
     assert read.crops["view_1"] == ViewCrop(200, 5, 860, 700)
     assert read.settings == SawyerSettings(MotionSettings(speed_ratio=0.2))
+    assert read.obstacles == {
+        "left post": BoxInArena(centre=(0.4, 0.3, 0.4), size=(0.05, 0.05, 0.8), yaw_rad=0.2),
+        "tray": BoxInArena(corners=((-0.5, 0.1, 0.0), (-0.35, 0.3, 0.08)), clearance_m=0.01),
+    }
+    assert [each.box.link for each in read.moves.obstacles] == ["left post", "tray"]
     assert [(each.what, each.residual, each.unit) for each in read.calibrations[::2]] == [
         ("intrinsics of view_0", 0.21, "px"),
         ("pose of view_0", 0.31, "px"),
@@ -77,12 +87,19 @@ def test_a_lab_is_read_as_it_was_written(lab):
     assert {each.calibrated_at for each in read.calibrations} == {NOW}
 
 
-def test_a_lab_written_as_json_is_read_as_it_was():
-    lab = load_lab("twin")
+def test_a_lab_without_obstacles_has_none(lab):
+    _change(lab, lambda raw: raw.pop("obstacles"))
+    assert load_lab(lab).obstacles == {}
+
+
+@pytest.mark.parametrize("name", ["twin", "with obstacles"])
+def test_a_lab_written_as_json_is_read_as_it_was(lab, name):
+    lab = load_lab("twin" if name == "twin" else lab)
     written = json.dumps(plain(lab))
     read = lab_of(json.loads(written))
     assert json.dumps(plain(read)) == written
     assert (read.settings, read.calibrations, read.cameras) == (lab.settings, lab.calibrations, lab.cameras)
+    assert read.obstacles == lab.obstacles
     assert read.views[0].intrinsics.dtype == np.float64
     with pytest.raises(InvalidConfiguration, match=r"unknown field `speed` - at `config`"):
         lab_of({**json.loads(written), "speed": 3})
@@ -155,6 +172,18 @@ def _set(section, *keys):
         (_set("robot", "rms_mm", -1), r"at `robot.rms_mm`"),
         (_set("robot", "calibrated_at", "yesterday"), r"at `robot.calibrated_at`"),
         (lambda raw: raw.update(motion=[1]), r"`array` - at `motion`; motion takes settings"),
+        (_set("obstacles", "tray", "height", 3), r"unknown field `height` - at `obstacles.tray`, accepted are centre"),
+        (
+            _set("obstacles", "tray", "clearance_m", "wide"),
+            r"at `obstacles.tray.clearance_m`; obstacles takes for each",
+        ),
+        (
+            _set("obstacles", "tray", "clearance_m", 3),
+            r"clearance_m is 3.0; accepted is 0\.005 to 0\.5 - at `obstacles.tray`",
+        ),
+        (_set("obstacles", "tray", "corners", [[0, 0, 0], [1, 1, 0]]), r"0\.0\] m apart .* at `obstacles.tray`"),
+        (_set("obstacles", "tray", "size", [1, 1, 1]), r"size and corners came; .* at `obstacles.tray`"),
+        (lambda raw: raw.update(obstacles=[1]), r"section obstacles has no entries"),
         (_set("views", "view_0", "crop", "lft", 3), r"unknown field `lft` - at `views.view_0.crop`"),
         (_set("robot", "base_from_arena", [["a"] * 4] * 4), r"not numbers came - at `robot.base_from_arena`"),
     ],
