@@ -128,7 +128,7 @@ def measure(lab: Lab, equipment: Equipment, *, stop_button: bool) -> ArmResponse
     """
     go_away(lab, equipment)
     settings = slowed(lab.settings, MEASURING_RATIO)
-    moves = Moves(lab.base_from_arena, settings.motion, settings.safety)
+    moves = replace(lab, settings=settings).moves
     with closing(equipment.open_driver(settings)) as driver:
         measured = measure_arm(driver, equipment.clock, moves, settings)
         if not stop_button:
