@@ -14,7 +14,15 @@ from tabletop_interaction.errors import RobotFault, UnreachableTarget
 from tabletop_interaction.real.arm.clock import Clock
 from tabletop_interaction.real.arm.driver import SawyerDriver
 from tabletop_interaction.real.arm.gripping import close_fingers, grips, open_fingers
-from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop, fault_of, follow, halted
+from tabletop_interaction.real.arm.motion import (
+    MotionOutcome,
+    Stop,
+    cause_to_stop,
+    fault_of,
+    follow,
+    halted,
+    wait_for_rest,
+)
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import SawyerSettings
 
@@ -32,6 +40,7 @@ class SawyerArm:
         self._settings = settings
         self._fault: RobotFault | None = None
         self._action = ""
+        self._follows = False
         self.moves = moves
         self.here = driver.state().positions
         """(7,) joint angles where the next move starts: the last command, or where the arm was stopped."""
@@ -65,16 +74,20 @@ class SawyerArm:
 
     def follow(self, commands: Floats) -> None:
         """Follow the commands to their end."""
-        outcome = self._follow(commands)
-        if outcome is not MotionOutcome.REACHED:
-            raise fault_of(outcome, self._action)
+        if (cause := self._follow(commands)) is not None:
+            raise fault_of(cause, self._action)
 
     def press(self, commands: Floats) -> bool:
         """Follow the commands until the gripper presses on something; returns whether they reached their end."""
-        outcome = self._follow(commands)
-        if outcome not in (MotionOutcome.REACHED, MotionOutcome.FORCE):
-            raise fault_of(outcome, self._action)
-        return outcome is MotionOutcome.REACHED
+        cause = self._follow(commands)
+        if cause is None:
+            return True
+        if cause.outcome is not MotionOutcome.FORCE:
+            raise fault_of(cause, self._action)
+        if (cause := wait_for_rest(self._driver, self.clock, self._settings)) is not None:
+            raise fault_of(cause, self._action)
+        self.here = self._driver.state().positions
+        return False
 
     def leave(self) -> None:
         """Rise straight to the travelling height and move out of every view; a held object stays in the gripper.
@@ -118,17 +131,19 @@ class SawyerArm:
         with self.acting("leaving after a fault"):
             self.leave()
 
-    def _follow(self, commands: Floats) -> MotionOutcome:
-        outcome = follow(self._driver, self.clock, commands, self._settings)
-        self.here = commands[-1] if outcome is MotionOutcome.REACHED else self._driver.state().positions
-        return outcome
+    def _follow(self, commands: Floats) -> Stop | None:
+        self._follows = True
+        cause = follow(self._driver, self.clock, commands, self._settings)
+        self._follows = False
+        self.here = commands[-1] if cause is None else self._driver.state().positions
+        return cause
 
     def _check_state(self) -> None:
         state = self._driver.state()
         if (cause := cause_to_stop(state, self.clock.now(), self._settings.safety)) is not None:
             raise fault_of(cause, self._action)
         # If it was moved by hand since the last motion, planned paths no longer start where it is.
-        if float(np.abs(state.positions - self.here).max()) > 2 * self._settings.motion.reached_rad:
+        if not float(np.abs(state.positions - self.here).max()) <= 2 * self._settings.motion.reached_rad:
             raise halted("the arm is no longer where the last motion ended", self._action)
 
     def _halt(self, error: BaseException) -> None:
@@ -137,4 +152,7 @@ class SawyerArm:
             self._fault = error
         else:
             self._fault = halted(f"interrupted by {type(error).__name__} {error}".rstrip(), self._action)
-        self._driver.hold()
+        # `follow` has let the arm come to rest; a second command would turn back an arm that still lags.
+        if not self._follows:
+            self._driver.hold()
+        self._follows = False

@@ -3,10 +3,29 @@
 Joint arrays are float64 (7,), radians, in the order right_j0 to right_j6; forces are newtons in the arm's base frame.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from tabletop_interaction.arrays import Floats
+
+JOINT_STATES_TOPIC = "/robot/joint_states"
+FORCE_TOPIC = "/robot/limb/right/endpoint_state"
+COLLISION_TOPIC = "/robot/limb/right/collision_detection_state"
+ROBOT_TOPIC = "/robot/state"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What arrived on a topic.
+
+    Attributes:
+        stamp: arrival of the newest usable message, seconds of the driver's clock.
+        refused: why the message after it was not usable; empty if none came after it.
+    """
+
+    stamp: float
+    refused: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +41,7 @@ class ArmState:
         error: whether the robot reports an error.
         estop_pressed: whether the stop button is down.
         collided: whether the robot reports a collision.
-        stamp: time of the joint measurement, seconds of the driver's clock.
+        heard: by topic, what arrived on every topic that protects: joint states, force, collisions and robot state.
     """
 
     positions: Floats
@@ -33,7 +52,12 @@ class ArmState:
     error: bool
     estop_pressed: bool
     collided: bool
-    stamp: float
+    heard: Mapping[str, Heard]
+
+    @property
+    def stamp(self) -> float:
+        """Time of the joint measurement, seconds of the driver's clock."""
+        return self.heard[JOINT_STATES_TOPIC].stamp
 
 
 @dataclass(frozen=True)
@@ -62,15 +86,22 @@ class SawyerDriver(Protocol):
         ...
 
     def state(self) -> ArmState:
-        """The newest state; `stamp` gives its age."""
+        """The newest state; `heard` gives its age."""
         ...
 
     def command(self, positions: Floats) -> None:
-        """Send one set of joint angles (7,); the arm moves there at once and stays when no more commands arrive."""
+        """Send one set of joint angles (7,); the arm moves there at once and stays when no more commands arrive.
+
+        Raises:
+            RobotFault: an angle is not finite; nothing was sent.
+        """
         ...
 
     def hold(self) -> None:
-        """Command the measured joint angles, or nothing if the measurement is old; the fingers keep their command."""
+        """Stop the arm as fast as it can brake without turning back, or send nothing if the joint states are old.
+
+        It never moves past the last command. The fingers keep their command.
+        """
         ...
 
     def gripper(self) -> GripperState:

@@ -17,15 +17,13 @@ import numpy as np
 
 from tabletop_interaction.errors import RobotFault, RobotUnavailable
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
-from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC, ArmJoints, InteraDriver, JointStates
+from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.arm.topics import ArmJoints, RobotTopics
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import start_node
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, forward
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
-
-_COMMAND_TIMEOUT_S = 0.2
-"""Time without a command after which the robot holds its position by itself."""
 
 _HEADROOM = 1.2
 """The robot's own speed limit over ours: with equal limits it would lag behind the streamed commands."""
@@ -42,11 +40,12 @@ _BRIDGE = "cv_bridge"
 
 @dataclass(frozen=True)
 class InteraModules:
-    """The modules `rospy` and `intera_interface`, and the class `sensor_msgs.msg.JointState`."""
+    """The modules `rospy`, `intera_interface` and `intera_core_msgs.msg`, and the class `sensor_msgs.msg.JointState`."""
 
     rospy: Any
     intera_interface: Any
     joint_state: Any
+    messages: Any
 
 
 def import_intera() -> InteraModules:
@@ -57,6 +56,7 @@ def import_intera() -> InteraModules:
                 rospy=importlib.import_module("rospy"),
                 intera_interface=importlib.import_module("intera_interface"),
                 joint_state=importlib.import_module("sensor_msgs.msg").JointState,
+                messages=importlib.import_module("intera_core_msgs.msg"),
             )
     except ImportError as error:
         raise RobotUnavailable(
@@ -96,19 +96,18 @@ def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name
     limb = _made(rospy, f"the arm of {name} does not answer", lambda: intera.Limb("right"))
     gripper = _made(rospy, f"{name} has no gripper", intera.get_current_gripper_interface)
     _check_gripper(gripper, name)
-    joints = _subscribe(modules, clock, name)
+    topics = _subscribe(modules, clock, name)
     try:
-        first = joints.newest
-        assert first is not None, "`_subscribe` waits for it"
+        first, _ = topics.joints.kept
         _check_tip(limb, first, name)
         _check_head(first, name)
     except RobotUnavailable:
-        joints.close()
+        topics.close()
         raise
     limb.set_joint_position_speed(min(1.0, _HEADROOM * settings.motion.speed_ratio))
-    limb.set_command_timeout(_COMMAND_TIMEOUT_S)
+    limb.set_command_timeout(settings.safety.command_timeout_s)
     gripper.set_cmd_velocity(settings.gripper.speed_m_s)
-    return InteraDriver(robot, limb, gripper, joints, clock, settings.safety.max_state_age_s, name)
+    return InteraDriver(robot, limb, gripper, topics, clock, settings.safety.max_state_age_s, name)
 
 
 def _check_parameters(rospy: Any, name: str) -> None:
@@ -143,17 +142,17 @@ def _check_gripper(gripper: Any, name: str) -> None:
         )
 
 
-def _subscribe(modules: InteraModules, clock: Clock, name: str) -> JointStates:
-    joints = JointStates(modules.rospy, modules.joint_state, clock)
+def _subscribe(modules: InteraModules, clock: Clock, name: str) -> RobotTopics:
+    topics = RobotTopics(modules.rospy, modules.joint_state, modules.messages, clock)
     deadline = clock.now() + _FIRST_STATE_S
-    while joints.newest is None:
+    while missing := topics.missing():
         if clock.now() > deadline:
-            joints.close()
+            topics.close()
             raise RobotUnavailable(
-                f"{name} sent nothing on {JOINT_STATES_TOPIC} within {_FIRST_STATE_S:.0f} s; {_HINT}"
+                f"{name} sent nothing usable on {', '.join(missing)} within {_FIRST_STATE_S:.0f} s; {_HINT}"
             )
         clock.sleep(0.02)
-    return joints
+    return topics
 
 
 def _check_tip(limb: Any, joints: ArmJoints, name: str) -> None:

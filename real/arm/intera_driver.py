@@ -1,10 +1,10 @@
-"""The Sawyer through Rethink's `intera_interface`, on ROS 1: the driver and the joint states it reads.
+"""The Sawyer through Rethink's `intera_interface`, on ROS 1: the driver.
 
-`intera_connection.connect` makes the driver after it has checked master, parameters and robot.
+`intera_connection.connect` makes the driver after it has checked master, parameters and robot. The SDK carries the
+commands; what the arm reports comes from subscribers of our own (`topics`), which know its age.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,116 +13,67 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.clock import Clock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
-from tabletop_interaction.real.ros.node import unsubscribe
+from tabletop_interaction.real.arm.topics import RobotTopics
+from tabletop_interaction.sawyer.kinematics import MAX_ACCELERATION
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
-JOINT_STATES_TOPIC = "/robot/joint_states"
-
-_HEAD = "head_pan"
-
-
-@dataclass(frozen=True, eq=False)
-class ArmJoints:
-    """The joints of the arm in one message.
-
-    Angles (7,) in radians, speeds (7,) in rad/s, the time of arrival in seconds of our clock, and the pan angle of the
-    head in radians, 0 ahead; None if the message does not contain it.
-    """
-
-    positions: Floats
-    velocities: Floats
-    stamp: float
-    head: float | None = None
-
-
-class JointStates:
-    """Keeps the newest joints of the arm with their age, which `intera_interface` does not report.
-
-    The robot's clock may differ from ours, so the age counts from the arrival of the message. A message with the same
-    time as the one before is a repetition and does not renew the joints. Messages without the arm's joints (head,
-    torso) are ignored. The node of `rospy` has started; `message_type` is `sensor_msgs.msg.JointState`.
-    """
-
-    def __init__(self, rospy: Any, message_type: Any, clock: Clock) -> None:
-        self._clock = clock
-        self._newest: ArmJoints | None = None
-        self._robot_time: float | None = None
-        self._subscriber = rospy.Subscriber(
-            JOINT_STATES_TOPIC, message_type, self._receive, queue_size=1, tcp_nodelay=True
-        )
-
-    @property
-    def newest(self) -> ArmJoints | None:
-        """The newest joints; None before the first message."""
-        return self._newest
-
-    def close(self) -> None:
-        """Unsubscribe."""
-        unsubscribe(self._subscriber)
-
-    def _receive(self, message: Any) -> None:
-        robot_time = float(message.header.stamp.to_sec())
-        if robot_time == self._robot_time or not set(ARM_JOINT_NAMES) <= set(message.name):
-            return
-        names = list(message.name)
-        columns = [names.index(name) for name in ARM_JOINT_NAMES]
-        self._robot_time = robot_time
-        # One assignment: the reader runs in another thread.
-        self._newest = ArmJoints(
-            positions=np.array(message.position, np.float64)[columns],
-            velocities=np.array(message.velocity, np.float64)[columns],
-            stamp=self._clock.now(),
-            head=float(message.position[names.index(_HEAD)]) if _HEAD in names else None,
-        )
+_ENABLED_S = 1.0
+"""Time allowed after the SDK has enabled the robot until our own topic says so."""
 
 
 class InteraDriver:
     """A connected Sawyer, see `SawyerDriver`.
 
     `robot`, `limb` and `gripper` are `RobotEnable`, `Limb` and `Gripper` of `intera_interface`. The first message of
-    `joints` has arrived, stamped by `clock`; `hold` does not command joints older than `max_age_s`.
+    each of `topics` has arrived, stamped by `clock`; `hold` does not use joints older than `max_age_s`.
     """
 
     def __init__(
-        self, robot: Any, limb: Any, gripper: Any, joints: JointStates, clock: Clock, max_age_s: float, name: str
+        self, robot: Any, limb: Any, gripper: Any, topics: RobotTopics, clock: Clock, max_age_s: float, name: str
     ) -> None:
         self.name = name
         self._robot = robot
         self._limb = limb
         self._gripper = gripper
-        self._joints = joints
+        self._topics = topics
         self._clock = clock
         self._max_age_s = max_age_s
         self._open = True
-        self._commanded = False
+        self._commanded: Floats | None = None
 
     def state(self) -> ArmState:
         """See `SawyerDriver.state`."""
-        joints, robot = self._newest(), self._robot.state()
-        force = self._limb.endpoint_effort().get("force")
+        topics = self._topics
+        (joints, _), (force, _), (collided, _), (robot, _) = (each.kept for each in topics.all)
         return ArmState(
             positions=joints.positions,
             velocities=joints.velocities,
-            tip_force=np.zeros(3) if force is None else np.array([force.x, force.y, force.z], np.float64),
-            enabled=bool(robot.enabled),
-            stopped=bool(robot.stopped),
-            error=bool(robot.error),
-            estop_pressed=robot.estop_button == 1,
-            collided=bool(self._limb.has_collided()),
-            stamp=joints.stamp,
+            tip_force=force,
+            enabled=robot.enabled,
+            stopped=robot.stopped,
+            error=robot.error,
+            estop_pressed=robot.estop_pressed,
+            collided=collided,
+            heard={each.topic: each.kept[1] for each in topics.all},
         )
 
     def command(self, positions: Floats) -> None:
         """See `SawyerDriver.command`."""
-        self._commanded = True
+        if positions.shape != (len(ARM_JOINT_NAMES),) or not np.isfinite(positions).all():
+            raise RobotFault(
+                f"the command {positions.tolist()} is not {len(ARM_JOINT_NAMES)} finite angles; it was not sent and the "
+                "arm keeps its position; report this as a defect of tabletop-interaction"
+            )
+        self._commanded = positions
         self._limb.set_joint_positions(dict(zip(ARM_JOINT_NAMES, positions.tolist(), strict=True)))
 
     def hold(self) -> None:
         """See `SawyerDriver.hold`."""
-        joints = self._newest()
+        joints, heard = self._topics.joints.kept
         # The arm may have moved on from old joint angles; without commands it stops by itself.
-        if self._clock.now() - joints.stamp <= self._max_age_s:
-            self.command(joints.positions)
+        if self._clock.now() - heard.stamp <= self._max_age_s:
+            last = joints.positions if self._commanded is None else self._commanded
+            self.command(rest_point(joints.positions, joints.velocities, last))
 
     def gripper(self) -> GripperState:
         """See `SawyerDriver.gripper`; a missing signal of the gripper counts as an error."""
@@ -146,16 +97,30 @@ class InteraDriver:
             raise RobotFault(
                 f"{self.name} cannot be enabled ({error}); release the stop button and read the robot's screen"
             ) from error
+        # The SDK has heard of it through a subscriber of its own, which may be a message ahead of ours.
+        deadline = self._clock.now() + _ENABLED_S
+        while self._off() and self._clock.now() < deadline:
+            self._clock.sleep(0.02)
+
+    def _off(self) -> bool:
+        robot, _ = self._topics.assembly.kept
+        return robot.stopped or not robot.enabled
 
     def close(self) -> None:
         """See `SawyerDriver.close`; an arm without commands holds by itself and gets none here."""
         if self._open:
             self._open = False
-            if self._commanded:
+            if self._commanded is not None:
                 self.hold()
-            self._joints.close()
+            self._topics.close()
 
-    def _newest(self) -> ArmJoints:
-        joints = self._joints.newest
-        assert joints is not None, "a driver is made after the first message"
-        return joints
+
+def rest_point(positions: Floats, velocities: Floats, commanded: Floats) -> Floats:
+    """(7,) where joints with these angles and speeds rest if they brake with their rated acceleration.
+
+    A moving arm lags behind its command and cannot stop at once: commanded to where it is, it would overshoot and turn
+    back. No joint rests past its last command.
+    """
+    braking = velocities * np.abs(velocities) / (2 * MAX_ACCELERATION)
+    ahead = commanded - positions
+    return np.asarray(positions + np.clip(braking, np.minimum(ahead, 0.0), np.maximum(ahead, 0.0)), np.float64)

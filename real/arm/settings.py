@@ -72,6 +72,10 @@ class SafetySettings:
         held_reach_m: largest distance of a held object's points from the gripper's tip; obstacles keep clear of it.
         joint_margin_rad: distance of the joints from their limits.
         max_state_age_s: age above which a joint state stops the arm.
+        max_force_age_s: age above which the force at the gripper's tip stops the arm.
+        max_collision_age_s: age above which the collision state stops the arm.
+        max_robot_age_s: age above which the robot's state (stopped, enabled, stop button) stops the arm.
+        command_timeout_s: time without a command after which the robot stops the arm by itself; the robot is told.
         max_tracking_error_rad: lag of a joint behind its command that is too large.
         tracking_ticks: commands in a row with too large a lag that stop the arm.
         max_force_change_n: rise of the force at the gripper's tip that stops the arm.
@@ -86,6 +90,10 @@ class SafetySettings:
     held_reach_m: Annotated[float, Range(0.0, 0.3)] = 0.08
     joint_margin_rad: Annotated[float, Range(0.02, 0.5)] = 0.05
     max_state_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
+    max_force_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
+    max_collision_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
+    max_robot_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
+    command_timeout_s: Annotated[float, Range(0.05, 1.0)] = 0.2
     max_tracking_error_rad: Annotated[float, Range(0.02, 0.5)] = 0.15
     tracking_ticks: Annotated[int, Range(1, 20)] = 3
     max_force_change_n: Annotated[float, Range(3.0, 50.0)] = 15.0

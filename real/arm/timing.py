@@ -53,6 +53,50 @@ def time_path(path: Floats, caps: JointCaps, min_seconds: float = 0.0) -> Floats
     return commands
 
 
+def braked(commands: Floats, at: int, caps: JointCaps) -> Floats:
+    """Commands (n, 7) that slow down along a path from its command number `at`, streamed last, to rest.
+
+    The commands (T, 7) are from rest to rest. The slowing alone takes up to 1.5 times the acceleration of `caps`, the
+    path's own acceleration not counted; it ends on the path.
+    """
+    if at == 0:
+        return commands[:0]
+    speed = np.abs(commands[at] - commands[at - 1]) * RATE_HZ
+    ticks = math.ceil(float((speed / caps.acceleration).max()) * RATE_HZ)
+    done = np.arange(1, ticks + 1) / max(ticks, 1)
+    return _played(commands, at + ticks * (done - done**3 + done**4 / 2))
+
+
+def restarted(commands: Floats, caps: JointCaps) -> Floats:
+    """Commands along the same path, from rest at the first to rest at the last, within `caps`.
+
+    The given commands (T, 7) stay within `caps` and may be in motion at the first. Played at half their speed they take
+    a quarter of their acceleration and an eighth of their jerk; the rest of both is left to speed up in the time that
+    the chain rule gives (see above), with s the number of the command.
+    """
+    if len(commands) < 2:
+        return commands[-1:].copy()
+    speed = np.abs(np.diff(commands, axis=0)).max(axis=0) * RATE_HZ
+    to_speed = speed / caps.acceleration
+    to_accelerate = caps.acceleration / caps.jerk
+    seconds = float(np.maximum.reduce([to_speed, 2.57 * to_accelerate, np.sqrt(6.86 * to_speed * to_accelerate)]).max())
+    ramp = math.ceil(seconds * RATE_HZ)
+    tick = np.arange(1, 2 * len(commands) + ramp + 1)
+    done = np.minimum(tick / ramp, 1.0)
+    at = 0.5 * (ramp * (done**3 - done**4 / 2) + np.maximum(tick - ramp, 0))
+    end = len(commands) - 1
+    return np.concatenate([_played(commands, at[at < end]), commands[-1:]])
+
+
+def _played(commands: Floats, at: Floats) -> Floats:
+    """The commands (T, 7) at fractions of their numbers, up to the last."""
+    if len(at) == 0:
+        return commands[:0]
+    first, last = max(math.floor(at[0]) - 5, 0), min(math.ceil(at[-1]) + 6, len(commands))
+    curve = CubicSpline(np.arange(first, last), commands[first:last])
+    return np.asarray(curve(np.minimum(at, len(commands) - 1)), np.float64)
+
+
 def _curve(path: Floats) -> CubicSpline:
     """q(s); with two waypoints the cubic is a straight line."""
     return CubicSpline(np.linspace(0, 1, len(path)), path, bc_type="natural" if len(path) > 2 else "not-a-knot")

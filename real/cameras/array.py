@@ -19,11 +19,12 @@ from tabletop_interaction.errors import BlankPicture, CameraFault, InvalidConfig
 from tabletop_interaction.ranges import Range, check_fields
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.cameras.device import open_device_camera
-from tabletop_interaction.real.cameras.frames import Camera, Frame
+from tabletop_interaction.real.cameras.frames import FROZEN_AFTER, Camera, Frame
 from tabletop_interaction.real.cameras.framing import ViewCrop, take_crop
 from tabletop_interaction.real.cameras.topic import open_ros_camera
 
 _READ_TIMEOUT_S = 3.0
+_MAX_AGE_S = 0.3
 _BLOCK_PX = 8
 
 _NOISE_LEVEL = 4.0
@@ -39,12 +40,14 @@ class CameraSettings:
         source: path, address or number of the device; name of the topic.
         width: columns of the full picture, pixels.
         height: rows of the full picture, pixels.
+        frozen_after: pictures in a row, equal to the last bit, that make a frozen camera; 0 for one without noise.
     """
 
     kind: Literal["device", "ros"]
     source: str | Annotated[int, Range(0, 10**6)]
     width: Annotated[int, Range(1, 10**5)]
     height: Annotated[int, Range(1, 10**5)]
+    frozen_after: Annotated[int, Range(0, 10**3)] = FROZEN_AFTER
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -78,6 +81,12 @@ class CameraArray:
             view.name: take_crop(frames[view.name].image, self._crops[view.name], view.width, view.height)
             for view in self._views
         }
+
+    def check(self) -> None:
+        """Raise CameraFault unless every camera gives new pictures; called before the arm moves."""
+        deadline = time.monotonic() + _READ_TIMEOUT_S
+        for camera in self._cameras.values():
+            camera.check(_MAX_AGE_S, max(deadline - time.monotonic(), 0.0))
 
     def close(self) -> None:
         """Release all cameras; calling it again does nothing."""
@@ -190,8 +199,8 @@ def largest_change(before: Picture, after: Picture) -> float:
 
 def _open_camera(name: str, settings: CameraSettings) -> Camera:
     if settings.kind == "ros":
-        return open_ros_camera(name, str(settings.source))
-    return open_device_camera(name, settings.source, settings.width, settings.height)
+        return open_ros_camera(name, str(settings.source), settings.frozen_after)
+    return open_device_camera(name, settings.source, settings.width, settings.height, settings.frozen_after)
 
 
 def _check_names(named: Mapping[str, object], views: tuple[View, ...]) -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.errors import CameraFault
-from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
+from tabletop_interaction.real.cameras.frames import FROZEN_AFTER, Frame, LatestFrame
 
 _LATENCY_S = 0.1
 """Longest time from exposure to arrival of a frame: exposure, read-out and transfer of a USB camera."""
@@ -26,10 +26,13 @@ class DeviceCamera(LatestFrame):
         name: view and device, for messages.
         capture: an open `cv2.VideoCapture`; `close` releases it.
         latency_s: subtracted from the time of arrival, so that no frame is stamped later than its exposure.
+        frozen_after: as for `LatestFrame`.
     """
 
-    def __init__(self, name: str, capture: Any, latency_s: float = _LATENCY_S) -> None:
-        super().__init__(name, _ADVICE)
+    def __init__(
+        self, name: str, capture: Any, latency_s: float = _LATENCY_S, frozen_after: int = FROZEN_AFTER
+    ) -> None:
+        super().__init__(name, _ADVICE, frozen_after)
         self._capture = capture
         self._latency_s = latency_s
         self._stop = threading.Event()
@@ -62,7 +65,9 @@ class DeviceCamera(LatestFrame):
             self.fail(CameraFault(f"camera {self.name} stopped giving pictures; {_ADVICE}"))
 
 
-def open_device_camera(name: str, source: str | int, width: int, height: int) -> DeviceCamera:
+def open_device_camera(
+    name: str, source: str | int, width: int, height: int, frozen_after: int = FROZEN_AFTER
+) -> DeviceCamera:
     """Open a capture device and request pictures of that size, pixels; CameraFault if OpenCV cannot open it."""
     capture = cv2.VideoCapture(source)
     if not capture.isOpened():
@@ -70,4 +75,4 @@ def open_device_camera(name: str, source: str | int, width: int, height: int) ->
         raise CameraFault(f"camera {name} cannot be opened; run `v4l2-ctl --list-devices` and correct its source")
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-    return DeviceCamera(name, capture)
+    return DeviceCamera(name, capture, frozen_after=frozen_after)

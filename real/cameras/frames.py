@@ -9,8 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import CameraFault, TabletopError
+
+FROZEN_AFTER = 5
+"""Equal pictures in a row that make a frozen camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,10 @@ class Camera(Protocol):
         """
         ...
 
+    def check(self, max_age_s: float, timeout_s: float) -> None:
+        """Raise CameraFault, as `read`, unless a frame is at most `max_age_s` seconds old or comes within `timeout_s`."""
+        ...
+
     def close(self) -> None:
         """Release the device or topic; calling it again does nothing."""
         ...
@@ -50,19 +59,25 @@ class Camera(Protocol):
 class LatestFrame:
     """The part that all cameras share: passes the newest frame from the receiving thread to the readers.
 
-    `advice` says in messages what to check if no frame comes.
+    `advice` says in messages what to check if no frame comes. Sensor noise makes every two pictures differ: `frozen_after`
+    equal ones in a row are a fault, until another picture comes; 0 accepts them, for cameras without noise.
     """
 
-    def __init__(self, name: str, advice: str) -> None:
+    def __init__(self, name: str, advice: str, frozen_after: int = FROZEN_AFTER) -> None:
         self.name = name
         self._advice = advice
+        self._frozen_after = frozen_after
+        self._equal = 1
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._fault: TabletopError | None = None
 
     def put(self, frame: Frame) -> None:
         """Replace the frame."""
+        before = self._frame
+        repeats = self._frozen_after > 0 and before is not None and np.array_equal(before.image, frame.image)
         with self._changed:
+            self._equal = self._equal + 1 if repeats else 1
             self._frame = frame
             self._changed.notify_all()
 
@@ -80,7 +95,17 @@ class LatestFrame:
                 raise self._fault
             if self._frame is None or not self._is_newer(newer_than):
                 raise CameraFault(self._late(timeout_s), recoverable=True)
+            if 0 < self._frozen_after <= self._equal:
+                raise CameraFault(
+                    f"camera {self.name} is frozen: its last {self._equal} pictures are equal to the last bit, which "
+                    f"sensor noise excludes; restart the camera or its node, then {self._advice}; set "
+                    "frozen_after: 0 in the lab file if it has no noise"
+                )
             return self._frame
+
+    def check(self, max_age_s: float, timeout_s: float) -> None:
+        """See `Camera.check`."""
+        self.read(time.monotonic() - max_age_s, timeout_s)
 
     def _is_newer(self, stamp: float) -> bool:
         return self._frame is not None and self._frame.stamp > stamp

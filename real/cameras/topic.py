@@ -7,7 +7,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.errors import CameraFault
-from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
+from tabletop_interaction.real.cameras.frames import FROZEN_AFTER, Frame, LatestFrame
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import INSTALLATION, start_node, unsubscribe
 
@@ -22,11 +22,14 @@ class RosCamera(LatestFrame):
     """Subscribes to a topic of pictures and keeps the newest frame.
 
     The header's time, converted to this machine's clock, stamps a frame. A header without a time gives the time of
-    arrival minus 0.1 s. The node of `rospy` has started; `image_type` is `sensor_msgs.msg.Image`.
+    arrival minus 0.1 s. The node of `rospy` has started; `image_type` is `sensor_msgs.msg.Image`; `frozen_after` is
+    that of `LatestFrame`.
     """
 
-    def __init__(self, name: str, rospy: Any, image_type: type, topic: str) -> None:
-        super().__init__(name, _ADVICE)
+    def __init__(
+        self, name: str, rospy: Any, image_type: type, topic: str, frozen_after: int = FROZEN_AFTER
+    ) -> None:
+        super().__init__(name, _ADVICE, frozen_after)
         self._rospy = rospy
         self._subscriber = rospy.Subscriber(
             topic, image_type, self._receive, queue_size=1, buff_size=_BUFFER_BYTES, tcp_nodelay=True
@@ -81,7 +84,7 @@ def rgb_from_message(message: Any) -> Picture:
     return pixels[:, :, ::-1].copy() if message.encoding == "bgr8" else pixels.copy()
 
 
-def open_ros_camera(name: str, topic: str) -> RosCamera:
+def open_ros_camera(name: str, topic: str, frozen_after: int = FROZEN_AFTER) -> RosCamera:
     """Subscribe to a topic; start this process's ROS node if none runs.
 
     Raises:
@@ -96,4 +99,4 @@ def open_ros_camera(name: str, topic: str) -> RosCamera:
     # Also if the node runs already: its master may have ended, and rospy would wait for it without a limit.
     check_master()
     start_node(rospy, "tabletop_cameras")
-    return RosCamera(name, rospy, Image, topic)
+    return RosCamera(name, rospy, Image, topic, frozen_after)

@@ -51,7 +51,6 @@ CALIBRATION_STEPS = (
 _ARM_REMEDIES = {
     MotionOutcome.ESTOP: "remove the cause, release the stop button, then `rosrun intera_interface enable_robot.py -e`",
     MotionOutcome.STOPPED: "read the robot's screen, then `rosrun intera_interface enable_robot.py -e`",
-    MotionOutcome.STALE_STATE: "check network and robot: `rostopic hz /robot/joint_states` must show a steady rate",
     MotionOutcome.COLLISION: "free the arm by hand where it is stuck",
 }
 
@@ -107,7 +106,7 @@ def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves)
     """
     cause = cause_to_stop(state, now, safety)
     if cause is not None:
-        return Finding("robot", False, cause.value, _ARM_REMEDIES[cause])
+        return Finding("robot", False, cause.said, _ARM_REMEDIES.get(cause.outcome, cause.remedy))
     where = "away from the table" if moves.is_away(state.positions) else "not away: the first reset moves it there"
     force = float(np.linalg.norm(state.tip_force))
     age_ms = 1000 * max(now - state.stamp, 0.0)

@@ -15,7 +15,7 @@ from tabletop_interaction.real.cameras.array import CameraArray, CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop
 from tabletop_interaction.real.twin.assistant import TwinAssistant
 from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
-from tabletop_interaction.real.twin.stand_ins import TwinRospy, intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import MESSAGES, TwinRospy, intera_stand_in
 from tabletop_interaction.real.twin.table import TwinCamera, TwinOperator, TwinShutter
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.renderer import ComposedRenderer
@@ -27,7 +27,7 @@ class Twin:
     """The parts of a backend on a simulated table.
 
     `table` has the true state of the objects, `robot` has the switches for faults, and `modules` are the stand-ins for
-    rospy and intera_interface.
+    rospy, intera_interface and its messages.
     """
 
     table: SimulationBackend
@@ -61,11 +61,11 @@ def open_twin(split: str, views: tuple[View, ...]) -> Twin:
     table.reset(np.random.default_rng(0), new_scene=True)
     robot = TwinRobot(table)
     rospy = TwinRospy(robot)
-    clock = TwinClock(robot, rospy.publish_joints)
+    clock = TwinClock(robot, rospy.publish)
     return Twin(
         table=table,
         robot=robot,
-        modules=InteraModules(rospy, intera_stand_in(robot), SimpleNamespace),
+        modules=InteraModules(rospy, intera_stand_in(robot), SimpleNamespace, MESSAGES),
         clock=clock,
         cameras=_cameras_of(views, TwinShutter(table, robot, clock)),
         operator=TwinOperator(table, robot),

@@ -32,7 +32,7 @@ from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.real.arm.clock import MonotonicClock, Ticks
-from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.arm.settings import RATE_HZ
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 from tabletop_interaction.real.lab.lab import TWIN_LAB, load_lab
@@ -118,7 +118,8 @@ def write_ros_lab(path: Path, now: datetime) -> None:
             **twin,
             "driver": "intera",
             "cameras": {
-                view: {**camera, "kind": "ros", "source": picture_topic(view)}
+                # Rendered pictures of a table at rest are equal.
+                view: {**camera, "kind": "ros", "source": picture_topic(view), "frozen_after": 0}
                 for view, camera in twin["cameras"].items()
             },
             "intrinsics": {view: {**entry, **calibrated} for view, entry in twin["intrinsics"].items()},

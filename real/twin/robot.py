@@ -42,7 +42,8 @@ class TwinFaults:
     """Switches for the faults of a robot; all are off at first.
 
     Attributes:
-        states_stall: /robot/joint_states is no longer published.
+        silent: topics that are no longer published.
+        not_finite: topics of numbers that are published with NaN.
         blocked_joint: number of a joint that no longer moves, or None.
         collided: the robot reports a collision.
         extra_force: (3,) N, added to the force at the tip, base frame.
@@ -52,7 +53,8 @@ class TwinFaults:
         unplugged_views: names of the cameras that give no more pictures.
     """
 
-    states_stall: bool = False
+    silent: set[str] = field(default_factory=set)
+    not_finite: set[str] = field(default_factory=set)
     blocked_joint: int | None = None
     collided: bool = False
     extra_force: Floats = field(default_factory=lambda: np.zeros(3))

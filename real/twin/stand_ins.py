@@ -1,13 +1,14 @@
 """The parts of `rospy` and `intera_interface` that the driver calls, with their names and behaviour, for the twin."""
 
 import errno
+import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.driver import COLLISION_TOPIC, FORCE_TOPIC, JOINT_STATES_TOPIC, ROBOT_TOPIC
 from tabletop_interaction.real.twin.robot import TwinRobot
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
@@ -27,8 +28,12 @@ class ROSException(Exception):
     """As rospy's."""
 
 
+MESSAGES = SimpleNamespace(EndpointState=object, CollisionDetectionState=object, RobotAssemblyState=object)
+"""The module `intera_core_msgs.msg`: the twin's messages have the fields and need no class."""
+
+
 class TwinRospy:
-    """`rospy` in one process and without a master: the topic of the robot's joints and a few parameters."""
+    """`rospy` in one process and without a master: the topics that protect, and a few parameters."""
 
     ROSException = ROSException
 
@@ -48,18 +53,35 @@ class TwinRospy:
         self._subscribed[key] = topic, callback
         return SimpleNamespace(unregister=lambda: self._subscribed.pop(key, None))
 
-    def publish_joints(self) -> None:
-        """Send the joints to all subscribers, unless the fault `states_stall` is on."""
-        if self._robot.faults.states_stall:
-            return
+    def publish(self) -> None:
+        """Send one message on every topic that the faults do not silence."""
+        for topic, make in (
+            (JOINT_STATES_TOPIC, self._joints),
+            (FORCE_TOPIC, self._endpoint),
+            (COLLISION_TOPIC, lambda: SimpleNamespace(collision_state=self._robot.faults.collided)),
+            (ROBOT_TOPIC, lambda: self._robot.state),
+        ):
+            if topic in self._robot.faults.silent:
+                continue
+            message = make()
+            for subscribed, callback in list(self._subscribed.values()):
+                if subscribed == topic:
+                    callback(message)
+
+    def _joints(self) -> SimpleNamespace:
         heads = (self._robot.faults.head_turn, 0.0, 0.0)
         columns = [[head, *values.tolist()] for head, values in zip(heads, self._robot.joints(), strict=True)]
+        if JOINT_STATES_TOPIC in self._robot.faults.not_finite:
+            columns[0][-1] = math.nan
         fields = dict(zip(("position", "velocity", "effort"), columns, strict=True))
         stamp = SimpleNamespace(to_sec=lambda time_s=self._robot.time_s: time_s)
-        message = SimpleNamespace(header=SimpleNamespace(stamp=stamp), name=list(PUBLISHED_JOINTS), **fields)
-        for topic, callback in list(self._subscribed.values()):
-            if topic == JOINT_STATES_TOPIC:
-                callback(message)
+        return SimpleNamespace(header=SimpleNamespace(stamp=stamp), name=list(PUBLISHED_JOINTS), **fields)
+
+    def _endpoint(self) -> SimpleNamespace:
+        force = self._robot.tip_force()
+        if FORCE_TOPIC in self._robot.faults.not_finite:
+            force = force * math.nan
+        return SimpleNamespace(wrench=SimpleNamespace(force=Xyz(*force.tolist())))
 
 
 class Xyz(NamedTuple):
@@ -101,9 +123,7 @@ def _limb(robot: TwinRobot) -> SimpleNamespace:
         robot.command(np.array([positions[name] for name in ARM_JOINT_NAMES]))
 
     return SimpleNamespace(
-        endpoint_effort=lambda: {"force": Xyz(*robot.tip_force().tolist())},
         tip_state=tip_state,
-        has_collided=lambda: robot.faults.collided,
         set_joint_position_speed=set_joint_position_speed,
         set_command_timeout=lambda timeout: setattr(robot, "command_timeout_s", float(timeout)),
         set_joint_positions=set_joint_positions,

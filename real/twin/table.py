@@ -26,14 +26,18 @@ class TwinShutter:
 
     def read(self, view: str, newer_than: float, timeout_s: float) -> Frame:
         """See `Camera.read`; returns at once, or raises CameraFault if the camera is unplugged."""
-        if view in self.robot.faults.unplugged_views:
-            raise CameraFault(
-                f"camera {view} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
-            )
+        self.check(view, timeout_s)
         if self._stamp <= newer_than:
             self.clock.sleep(_FRAME_S)
             self._pictures, self._stamp = self.table.observe(), time.monotonic()
         return Frame(self._pictures[view], self._stamp)
+
+    def check(self, view: str, timeout_s: float) -> None:
+        """Raise CameraFault if the camera is unplugged."""
+        if view in self.robot.faults.unplugged_views:
+            raise CameraFault(
+                f"camera {view} gave no new picture within {timeout_s:.1f} s; check its cable", recoverable=True
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,10 @@ class TwinCamera:
     def read(self, newer_than: float, timeout_s: float) -> Frame:
         """See `Camera.read`; returns at once."""
         return self.shutter.read(self.name, newer_than, timeout_s)
+
+    def check(self, max_age_s: float, timeout_s: float) -> None:
+        """Raise CameraFault if the camera is unplugged."""
+        self.shutter.check(self.name, timeout_s)
 
     def close(self) -> None:
         """There is nothing to release."""

@@ -19,7 +19,7 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import GroundTruth, count_interactions, read_interactions
 from tabletop_interaction.envs.records.folder import FolderMeta, read_meta
 from tabletop_interaction.real import TWIN_LAB, open_sawyer, twin
-from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.twin import Twin
 from tabletop_interaction.simulation.arm import AWAY
 

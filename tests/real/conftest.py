@@ -13,12 +13,22 @@ import pytest
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
-from tabletop_interaction.real.arm.driver import ArmState, GripperState
+from tabletop_interaction.real.arm.driver import (
+    COLLISION_TOPIC,
+    FORCE_TOPIC,
+    JOINT_STATES_TOPIC,
+    ROBOT_TOPIC,
+    ArmState,
+    GripperState,
+    Heard,
+)
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, MotionSettings, SawyerSettings
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.opening import assemble
 from tabletop_interaction.real.twin import Twin, open_twin
 from tabletop_interaction.real.twin.robot import AssemblyState, TwinFaults
+
+TOPICS = (JOINT_STATES_TOPIC, FORCE_TOPIC, COLLISION_TOPIC, ROBOT_TOPIC)
 
 
 class FakeClock:
@@ -43,7 +53,10 @@ class FakeClock:
 
 
 class FakeSawyer:
-    """A driver whose arm jumps to each command; `reported` and `grip` replace what it reports."""
+    """A driver whose arm jumps to each command; `reported` and `grip` replace what it reports.
+
+    `reported["stamps"]` are the arrivals of some topics.
+    """
 
     name = "fake"
 
@@ -58,9 +71,11 @@ class FakeSawyer:
         self.deaf = False
 
     def state(self) -> ArmState:
-        zeros = np.zeros(7)
-        healthy = ArmState(self.positions, zeros, np.zeros(3), True, False, False, False, False, self.clock.time)
-        return replace(healthy, **self.reported)
+        reported = dict(self.reported)
+        stamps = dict.fromkeys(TOPICS, self.clock.time) | reported.pop("stamps", {})
+        heard = {topic: Heard(stamp) for topic, stamp in stamps.items()}
+        healthy = ArmState(self.positions, np.zeros(7), np.zeros(3), True, False, False, False, False, heard)
+        return replace(healthy, **reported)
 
     def command(self, positions: Floats) -> None:
         self.positions = positions

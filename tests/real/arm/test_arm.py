@@ -8,6 +8,7 @@ import pytest
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction, read_interactions
 from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
 
 
@@ -61,7 +62,7 @@ def _assert_holds(table):
 @pytest.mark.parametrize(
     ("faults", "message", "bound_s"),
     [
-        ({"states_stall": True}, "joint states stopped arriving", 0.3),
+        ({"silent": {JOINT_STATES_TOPIC}}, "joint states stopped arriving", 0.3),
         ({"blocked_joint": 0}, "lags too far behind", 0.6),
         ({"collided": True}, "reports a collision", 0.03),
         ({"extra_force": np.array([0.0, 0.0, 25.0])}, "force at the gripper's tip", 0.03),

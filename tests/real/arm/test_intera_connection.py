@@ -11,7 +11,7 @@ import pytest
 from tabletop_interaction.errors import MasterUnreachable, RobotFault, RobotUnavailable
 from tabletop_interaction.real import open_sawyer
 from tabletop_interaction.real.arm.intera_connection import connect, import_intera
-from tabletop_interaction.real.arm.intera_driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
@@ -78,9 +78,9 @@ def test_a_gripper_in_error_is_refused(twin):
 
 
 def test_missing_joint_states_are_an_error_within_the_time_limit(twin):
-    twin.robot.faults.states_stall = True
+    twin.robot.faults.silent.add(JOINT_STATES_TOPIC)
     start = twin.clock.now()
-    with pytest.raises(RobotUnavailable, match=f"sent nothing on {JOINT_STATES_TOPIC}"):
+    with pytest.raises(RobotUnavailable, match=f"sent nothing usable on {JOINT_STATES_TOPIC}"):
         _connect(twin)
     assert twin.clock.now() - start < 6
 
@@ -127,6 +127,8 @@ def test_the_sdk_is_imported_although_cv_bridge_does_not_load(twin, quick_lab, m
         "intera_of_this_test": intera,
         "sensor_msgs": ModuleType("sensor_msgs"),
         "sensor_msgs.msg": messages,
+        "intera_core_msgs": ModuleType("intera_core_msgs"),
+        "intera_core_msgs.msg": twin.modules.messages,
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
     modules = import_intera()

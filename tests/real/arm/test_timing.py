@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabletop_interaction.real.arm.settings import RATE_HZ, MotionSettings
-from tabletop_interaction.real.arm.timing import caps_of, time_path
+from tabletop_interaction.real.arm.timing import caps_of, restarted, time_path
 from tabletop_interaction.sawyer.kinematics import HOME, MAX_SPEED, straight_down_path
 
 CAPS = caps_of(MotionSettings())
@@ -65,3 +65,18 @@ def test_a_path_takes_at_least_its_minimum_duration():
 def test_a_path_without_motion_is_one_command():
     here = np.full((3, 7), 0.3)
     assert time_path(here, CAPS).tolist() == [[0.3] * 7]
+
+
+@given(st.integers(0, 10**6), st.floats(0.0, 1.0))
+@settings(max_examples=30, deadline=None)
+def test_a_path_restarted_anywhere_keeps_the_limits_from_rest_to_rest(seed, where):
+    goal = np.random.default_rng(seed).uniform(-1, 1, 7)
+    commands = time_path(np.array([np.zeros(7), goal]), CAPS)
+    rest = commands[int(where * (len(commands) - 1)) :]
+    again = restarted(rest, CAPS)
+    assert again[-1] == pytest.approx(goal)
+    velocities = np.diff(np.concatenate([rest[:1], again]), axis=0) * RATE_HZ
+    accelerations = np.diff(velocities, axis=0, prepend=np.zeros((1, 7))) * RATE_HZ
+    assert (np.abs(velocities) <= 1.001 * CAPS.speed).all()
+    assert (np.abs(accelerations) <= 1.01 * CAPS.acceleration + 1e-6).all()
+    assert (np.abs(np.diff(accelerations, axis=0)) * RATE_HZ <= 1.1 * CAPS.jerk + 1e-3).all()

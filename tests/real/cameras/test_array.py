@@ -98,7 +98,7 @@ def device():
 def test_a_frame_is_newer_than_asked_for_and_rgb(device):
     bgr = np.zeros((100, 120, 3), np.uint8)
     bgr[:, :, 0] = 200
-    camera, _ = device(itertools.repeat(bgr), latency_s=0.0)
+    camera, _ = device(itertools.repeat(bgr), latency_s=0.0, frozen_after=0)
     asked = time.monotonic()
     frame = camera.read(asked, 10.0)
     assert frame.stamp > asked
@@ -106,7 +106,7 @@ def test_a_frame_is_newer_than_asked_for_and_rgb(device):
 
 
 def test_a_frame_that_may_be_older_than_asked_for_is_not_returned(device):
-    camera, _ = device(itertools.repeat(_picture()), latency_s=0.05)
+    camera, _ = device(itertools.repeat(_picture()), latency_s=0.05, frozen_after=0)
     asked = time.monotonic()
     camera.read(asked, 10.0)
     assert time.monotonic() - asked >= 0.05
@@ -147,6 +147,37 @@ def test_waiting_for_a_frame_is_bounded():
     assert time.monotonic() - start < 5
 
 
+def _put(latest, values):
+    for number, value in enumerate(values):
+        latest.put(Frame(_picture(value), float(number)))
+
+
+def test_five_equal_pictures_with_new_stamps_are_a_frozen_camera_until_another_comes():
+    latest = LatestFrame("view_0 (x)", "open the backend again")
+    _put(latest, [50, 100, 100, 100, 100])
+    assert latest.read(0.0, 0.1).stamp == 4.0
+    latest.put(Frame(_picture(100), 5.0))
+    with pytest.raises(CameraFault, match=r"view_0 \(x\) is frozen: its last 5 pictures are equal") as fault:
+        latest.read(0.0, 0.1)
+    assert not fault.value.recoverable
+    latest.put(Frame(_picture(101), 6.0))
+    assert latest.read(0.0, 0.1).stamp == 6.0
+
+
+def test_a_camera_without_noise_may_repeat_its_picture():
+    latest = LatestFrame("view_0 (x)", "check it", frozen_after=0)
+    _put(latest, [100] * 20)
+    assert latest.read(0.0, 0.1).stamp == 19.0
+
+
+def test_a_camera_without_a_recent_picture_fails_its_check():
+    latest = LatestFrame("view_0 (x)", "check it")
+    latest.put(Frame(_picture(), time.monotonic() - 0.2))
+    latest.check(10.0, 0.0)
+    with pytest.raises(CameraFault, match="gave no new picture"):
+        latest.check(0.1, 0.0)
+
+
 def test_a_reader_is_woken_by_the_frame_that_it_waits_for():
     latest = LatestFrame("view_0 (x)", "check it")
     threading.Timer(0.05, lambda: latest.put(Frame(_picture(), 5.0))).start()
@@ -170,7 +201,7 @@ def test_opencv_captures_from_a_file_as_from_a_device(tmp_path):
 def test_a_missing_device_is_an_error_and_closes_the_others(monkeypatch):
     first = FakeCamera([_picture()])
     monkeypatch.setattr(
-        "tabletop_interaction.real.cameras.array.open_ros_camera", lambda name, topic: first
+        "tabletop_interaction.real.cameras.array.open_ros_camera", lambda name, *settings: first
     )  # The ROS layer stands in for a camera that opens.
     settings = {"a": CameraSettings("ros", "/a", 9, 9), "b": CameraSettings("device", "/dev/no_such_video", 9, 9)}
     with pytest.raises(CameraFault, match=r"camera b \(/dev/no_such_video\) cannot be opened"):
