@@ -12,7 +12,7 @@ import numpy as np
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import RobotFault, UnreachableTarget
 from tabletop_interaction.real.arm.clock import Clock
-from tabletop_interaction.real.arm.driver import SawyerDriver
+from tabletop_interaction.real.arm.driver import ArmState, SawyerDriver
 from tabletop_interaction.real.arm.gripping import close_fingers, grips, open_fingers
 from tabletop_interaction.real.arm.motion import (
     MotionOutcome,
@@ -25,6 +25,9 @@ from tabletop_interaction.real.arm.motion import (
 )
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.arm.topics import age_limits
+
+_LOOK_S = 0.01
 
 
 class SawyerArm:
@@ -117,7 +120,7 @@ class SawyerArm:
 
     def needs_enabling(self) -> bool:
         """Whether the motors are off, or the robot stopped or reports an error."""
-        state = self._driver.state()
+        state = self._state_now()
         return state.stopped or state.error or not state.enabled
 
     def enable(self) -> None:
@@ -138,8 +141,19 @@ class SawyerArm:
         self.here = commands[-1] if cause is None else self._driver.state().positions
         return cause
 
+    def _state_now(self) -> ArmState:
+        """The state from messages that were sent after this call; an older one if a topic is silent."""
+        asked = self.clock.now()
+        longest_s = max(age_limits(self._settings.safety).values())
+        while True:
+            state = self._driver.state()
+            recent = all(heard.stamp > asked for heard in state.heard.values())
+            if recent or self.clock.now() - asked > longest_s:
+                return state
+            self.clock.sleep(_LOOK_S)
+
     def _check_state(self) -> None:
-        state = self._driver.state()
+        state = self._state_now()
         if (cause := cause_to_stop(state, self.clock.now(), self._settings.safety)) is not None:
             raise fault_of(cause, self._action)
         # If it was moved by hand since the last motion, planned paths no longer start where it is.

@@ -42,7 +42,6 @@ class MotionOutcome(Enum):
     FORCE = "the force at the gripper's tip changed by more than is allowed"
     STALE_STATE = "messages of the robot stopped arriving"
     TRACKING_ERROR = "a joint lags too far behind its command"
-    STALLED = "this computer stalled while the arm moved"
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,9 @@ _REMEDIES = {
     MotionOutcome.STALE_STATE: "check the network and the robot (`rostopic hz {topic}`), then call acknowledge()",
     MotionOutcome.TRACKING_ERROR: f"look at what blocks the arm; {_ACKNOWLEDGE}",
 }
+_STALLED = Stop(MotionOutcome.TIMEOUT, "this process stalled", _ACKNOWLEDGE)
+"""Ends a part of a motion, which then starts anew."""
+
 _WHAT = {
     JOINT_STATES_TOPIC: "joint states",
     FORCE_TOPIC: "force at the gripper's tip",
@@ -170,7 +172,7 @@ class _Run:
     def along(self, commands: Floats) -> Stop | None:
         """Follow the commands, from rest anew after each stall."""
         cause = self._stream(commands)
-        while cause is not None and cause.outcome is MotionOutcome.STALLED:
+        while cause is _STALLED:
             if (cause := wait_for_rest(self._driver, self._clock, self._settings)) is not None:
                 return cause
             rest = self._driver.state().positions
@@ -225,7 +227,7 @@ class _Run:
         """Why the next command must not be sent."""
         now = self._clock.now()
         if now - self._sent_at > self._settings.safety.command_timeout_s / 2:
-            return _stop(MotionOutcome.STALLED)
+            return _STALLED
         return self._monitor.judge(self._driver.state(), self._commanded, now)
 
     def _send(self, command: Floats, number: int) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.driver import (
     COLLISION_TOPIC,
     FORCE_TOPIC,
