@@ -40,7 +40,7 @@ _BRIDGE = "cv_bridge"
 
 @dataclass(frozen=True)
 class InteraModules:
-    """The modules `rospy`, `intera_interface` and `intera_core_msgs.msg`, and the class `sensor_msgs.msg.JointState`."""
+    """The modules `rospy`, `intera_interface` and `intera_core_msgs.msg`, and `sensor_msgs.msg.JointState`."""
 
     rospy: Any
     intera_interface: Any

@@ -61,8 +61,8 @@ class InteraDriver:
         """See `SawyerDriver.command`."""
         if positions.shape != (len(ARM_JOINT_NAMES),) or not np.isfinite(positions).all():
             raise RobotFault(
-                f"the command {positions.tolist()} is not {len(ARM_JOINT_NAMES)} finite angles; it was not sent and the "
-                "arm keeps its position; report this as a defect of tabletop-interaction"
+                f"the command {positions.tolist()} is not {len(ARM_JOINT_NAMES)} finite angles; it was not sent and "
+                "the arm keeps its position; report this as a defect of tabletop-interaction"
             )
         self._commanded = positions
         self._limb.set_joint_positions(dict(zip(ARM_JOINT_NAMES, positions.tolist(), strict=True)))

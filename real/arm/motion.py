@@ -281,10 +281,11 @@ def _silent(state: ArmState, now: float, safety: SafetySettings) -> Stop | None:
         return None
     topic = max(late, key=lambda each: ages[each])
     refused = state.heard[topic].refused
+    unusable = f"; the last message was unusable: {refused}" if refused else ""
     return Stop(
         MotionOutcome.STALE_STATE,
-        f"the robot's {_WHAT[topic]} stopped arriving ({topic} is {ages[topic]:.2f} s old, {limits[topic]:g} s is accepted"
-        f"{f'; the last message was unusable: {refused}' if refused else ''})",
+        f"the robot's {_WHAT[topic]} stopped arriving ({topic} is {ages[topic]:.2f} s old, {limits[topic]:g} s is "
+        f"accepted{unusable})",
         _REMEDIES[MotionOutcome.STALE_STATE].format(topic=topic),
     )
 

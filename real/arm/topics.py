@@ -142,9 +142,7 @@ class RobotTopics:
     def missing(self) -> list[str]:
         """The topics without a usable message so far, with the reason where a message came."""
         return [
-            f"{each.topic} ({each.refused})" if each.refused else each.topic
-            for each in self.all
-            if each.newest is None
+            f"{each.topic} ({each.refused})" if each.refused else each.topic for each in self.all if each.newest is None
         ]
 
     def close(self) -> None:

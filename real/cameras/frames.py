@@ -48,7 +48,7 @@ class Camera(Protocol):
         ...
 
     def check(self, max_age_s: float, timeout_s: float) -> None:
-        """Raise CameraFault, as `read`, unless a frame is at most `max_age_s` seconds old or comes within `timeout_s`."""
+        """Raise CameraFault, as `read`, unless a frame is at most `max_age_s` old or comes within `timeout_s` seconds."""
         ...
 
     def close(self) -> None:
@@ -59,8 +59,9 @@ class Camera(Protocol):
 class LatestFrame:
     """The part that all cameras share: passes the newest frame from the receiving thread to the readers.
 
-    `advice` says in messages what to check if no frame comes. Sensor noise makes every two pictures differ: `frozen_after`
-    equal ones in a row are a fault, until another picture comes; 0 accepts them, for cameras without noise.
+    `advice` says in messages what to check if no frame comes. Sensor noise makes every two pictures differ:
+    `frozen_after` equal ones in a row are a fault, until another picture comes; 0 accepts them, for cameras without
+    noise.
     """
 
     def __init__(self, name: str, advice: str, frozen_after: int = FROZEN_AFTER) -> None:

@@ -26,9 +26,7 @@ class RosCamera(LatestFrame):
     that of `LatestFrame`.
     """
 
-    def __init__(
-        self, name: str, rospy: Any, image_type: type, topic: str, frozen_after: int = FROZEN_AFTER
-    ) -> None:
+    def __init__(self, name: str, rospy: Any, image_type: type, topic: str, frozen_after: int = FROZEN_AFTER) -> None:
         super().__init__(name, _ADVICE, frozen_after)
         self._rospy = rospy
         self._subscriber = rospy.Subscriber(

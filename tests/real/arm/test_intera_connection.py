@@ -10,8 +10,8 @@ import pytest
 
 from tabletop_interaction.errors import MasterUnreachable, RobotFault, RobotUnavailable
 from tabletop_interaction.real import open_sawyer
-from tabletop_interaction.real.arm.intera_connection import connect, import_intera
 from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.intera_connection import connect, import_intera
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 

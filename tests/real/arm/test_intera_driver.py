@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabletop_interaction.errors import RobotFault
-from tabletop_interaction.real.arm.intera_connection import connect
-from tabletop_interaction.real.arm.topics import JointStates, UnusableMessage, read_joints
 from tabletop_interaction.real.arm.driver import (
     COLLISION_TOPIC,
     FORCE_TOPIC,
@@ -18,9 +16,11 @@ from tabletop_interaction.real.arm.driver import (
     ROBOT_TOPIC,
     Heard,
 )
+from tabletop_interaction.real.arm.intera_connection import connect
 from tabletop_interaction.real.arm.intera_driver import rest_point
 from tabletop_interaction.real.arm.motion import cause_to_stop
 from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.arm.topics import JointStates, UnusableMessage, read_joints
 from tabletop_interaction.sawyer.kinematics import forward
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.errors import RobotFault
-from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.driver import (
     COLLISION_TOPIC,
     FORCE_TOPIC,
@@ -143,7 +142,7 @@ def _interrupted(sawyer, error):
 
 
 def _smooth(sawyer):
-    return time_path(np.array([sawyer.positions, sawyer.positions + [0.9, 0.2, 0.3, 0, 0, 0, 0]]), CAPS)
+    return time_path(np.array([sawyer.positions, sawyer.positions + np.array([0.9, 0.2, 0.3, 0, 0, 0, 0])]), CAPS)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

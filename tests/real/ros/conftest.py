@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from programs import PATIENCE_S, Program
@@ -21,6 +24,7 @@ from sawyer_stand_in.messages import generate_messages
 from sawyer_stand_in.table import Row, lines_of
 
 from tabletop_interaction.errors import MasterUnreachable
+from tabletop_interaction.real.arm.driver import COLLISION_TOPIC, FORCE_TOPIC, ROBOT_TOPIC
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import end_node
@@ -197,3 +201,32 @@ def laboratory(
     opened = Laboratory(start, start_master, folder, sdk=request.config.getoption("sdk", False))
     yield opened
     opened.end()
+
+
+_AT_REST = {
+    FORCE_TOPIC: SimpleNamespace(wrench=SimpleNamespace(force=SimpleNamespace(x=0.0, y=0.0, z=0.0))),
+    COLLISION_TOPIC: SimpleNamespace(collision_state=False),
+    ROBOT_TOPIC: SimpleNamespace(enabled=True, stopped=False, error=False, estop_button=0),
+}
+
+
+@pytest.fixture
+def other_topics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The topics that the twin's node lacks, sent to subscribers within this process, of a robot at rest."""
+    import rospy
+
+    subscriber = rospy.Subscriber
+
+    def subscribe(topic: str, kind: Any, callback: Callable[[Any], None], **options: Any) -> Any:
+        if topic not in _AT_REST:
+            return subscriber(topic, kind, callback, **options)
+        over = Event()
+
+        def send() -> None:
+            while not over.wait(0.02):
+                callback(_AT_REST[topic])
+
+        Thread(target=send, daemon=True).start()
+        return SimpleNamespace(unregister=over.set)
+
+    monkeypatch.setattr(rospy, "Subscriber", subscribe)

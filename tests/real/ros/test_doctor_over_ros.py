@@ -12,7 +12,7 @@ from tabletop_interaction.findings import Finding
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.examination import examine_lab, opened_equipment
 from tabletop_interaction.real.twin import open_twin
-from tabletop_interaction.real.twin.stand_ins import intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import MESSAGES, intera_stand_in
 
 pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
 
@@ -23,10 +23,11 @@ def quick_reach(monkeypatch):
 
 
 @pytest.fixture
-def sdk(ros_lab, monkeypatch):
+def sdk(ros_lab, other_topics, monkeypatch):
     """A stand-in for Rethink's SDK, with its robot at rest in the posture of the node's."""
     twin = open_twin("train", ros_lab.views)
     monkeypatch.setitem(sys.modules, "intera_interface", intera_stand_in(twin.robot))
+    monkeypatch.setitem(sys.modules, "intera_core_msgs.msg", MESSAGES)
     yield
     twin.close()
 

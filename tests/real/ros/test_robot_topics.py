@@ -8,9 +8,9 @@ import pytest
 from tabletop_interaction.errors import RobotUnavailable
 from tabletop_interaction.real.arm.clock import MonotonicClock
 from tabletop_interaction.real.arm.intera_connection import InteraModules, connect
-from tabletop_interaction.real.arm.topics import JointStates
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.arm.topics import JointStates
 from tabletop_interaction.real.checks.diagnosis import judge_arm
 from tabletop_interaction.real.ros.node import start_node
 from tabletop_interaction.real.twin import open_twin
@@ -36,10 +36,10 @@ def robot(ros_lab):
 
 
 @pytest.fixture
-def modules(robot):
+def modules(robot, other_topics):
     from sensor_msgs.msg import JointState
 
-    return InteraModules(protecting(rospy), intera_stand_in(robot), JointState, MESSAGES)
+    return InteraModules(rospy, intera_stand_in(robot), JointState, MESSAGES)
 
 
 def _connected(modules):
