@@ -48,7 +48,7 @@ class Camera(Protocol):
         ...
 
     def check(self, max_age_s: float, timeout_s: float) -> None:
-        """Raise CameraFault, as `read`, unless a frame is at most `max_age_s` old or comes within `timeout_s` seconds."""
+        """Raise CameraFault unless a frame is at most `max_age_s` old or comes within `timeout_s` seconds."""
         ...
 
     def close(self) -> None:
