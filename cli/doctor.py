@@ -9,6 +9,7 @@ from typing import Annotated
 
 from rich.console import Console
 
+from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.confirmed import confirm_motion
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
@@ -34,6 +35,8 @@ class Doctor:
     """Lab file, or "twin" for the simulated laboratory that comes with the package."""
     max_age_days: Annotated[float, Range(0, 10**7, unit="days")] = MAX_AGE_DAYS
     """Largest accepted age of a calibration, days."""
+    out: NewFolder = Path("runs/doctor")
+    """Folder of the drawing of arm, obstacles and arena."""
     move: bool = False
     """Bring the arm out of every view at a tenth of its speed, when all checks passed and "move" was typed."""
     seed: Seed = 0
@@ -49,7 +52,7 @@ class Doctor:
         if self.config is None:
             if self.move:
                 raise InvalidConfiguration("--move came without --config; name the lab file; nothing was moved")
-            refuse_ignored(self, "without --config", "max_age_days")
+            refuse_ignored(self, "without --config", "max_age_days", "out")
             from tabletop_interaction.installation import installed
 
             _report(installed(), found_by("simulation", lambda: [_rendered(self.seed)]))
@@ -59,7 +62,7 @@ class Doctor:
         from tabletop_interaction.real.checks.examination import examine
 
         path = TWIN_LAB if self.config == Path("twin") else self.config
-        _report(examine(path, datetime.now(UTC), self.max_age_days))
+        _report(examine(path, datetime.now(UTC), self.max_age_days, self.out))
         if self.move:
             _move(path)
 

@@ -14,7 +14,7 @@ import numpy as np
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import UnreachableTarget
-from tabletop_interaction.findings import MAX_AGE_DAYS, Finding
+from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, refusal
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
 from tabletop_interaction.real.arm.gripping import grips
 from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop
@@ -97,6 +97,16 @@ def judge_reach(arena: Arena, moves: Moves) -> Finding:
     return Finding(
         "reach", True, f"all corners and sides at all angles; {joint} comes closest to its limit: {margin:.2f} rad"
     )
+
+
+def judge_obstacles(moves: Moves) -> Finding:
+    """Whether the arm keeps clear of the obstacles and the table when it is away."""
+    names = [each.box.link for each in moves.obstacles]
+    try:
+        moves.carrying.check(moves.away_q[None])
+    except UnreachableTarget as error:
+        return refusal("obstacles", error)
+    return Finding("obstacles", True, f"the table and {', '.join(names) or 'no box'}; clear of the arm away")
 
 
 def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves) -> Finding:

@@ -15,6 +15,7 @@ from time import monotonic
 
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by, refusal
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
@@ -76,8 +77,13 @@ def opened_equipment(lab: Lab) -> Iterator[Equipment]:
     )
 
 
-def examine(path: Path, now: datetime, max_age_days: float = MAX_AGE_DAYS) -> Iterator[Finding]:
-    """Check the laboratory of a lab file at the time `now` in UTC; a wrong file is the only finding."""
+def examine(
+    path: Path, now: datetime, max_age_days: float = MAX_AGE_DAYS, drawings: Path | None = None
+) -> Iterator[Finding]:
+    """Check the laboratory of a lab file at the time `now` in UTC, and draw it into the folder `drawings`, if any.
+
+    A wrong file is the only finding.
+    """
     try:
         lab = load_lab(path)
     except InvalidConfiguration as error:
@@ -87,6 +93,9 @@ def examine(path: Path, now: datetime, max_age_days: float = MAX_AGE_DAYS) -> It
     yield Finding("lab file", True, f"{path}: driver {lab.driver}, {len(lab.views)} views, arena {arena}")
     with opened_equipment(lab) as equipment:
         yield from examine_lab(lab, equipment, now, max_age_days)
+    yield from found_by("obstacles", lambda: [diagnosis.judge_obstacles(lab.moves)])
+    if drawings is not None:
+        yield from found_by("drawing", lambda: [_drawing(lab, drawings)])
 
 
 def examine_lab(lab: Lab, equipment: Equipment, now: datetime, max_age_days: float) -> Iterator[Finding]:
@@ -146,6 +155,17 @@ def slowed(settings: SawyerSettings, speed_ratio: float = SLOW_RATIO) -> SawyerS
         sweep_m_s=min(_SLOW_M_S, motion.sweep_m_s),
     )
     return replace(settings, motion=slow)
+
+
+def _drawing(lab: Lab, drawings: Path) -> Finding:
+    # matplotlib takes a second to import.
+    from tabletop_interaction.real.checks.drawing import draw_surroundings
+
+    path = drawings / "laboratory.png"
+    with claimed_folder(drawings, "doctor"):
+        write_file(path, draw_surroundings(lab.moves, lab.arena))
+    remedy = "look at it: add what the arm could meet and is not drawn to the section obstacles of the lab file"
+    return Finding("drawing", True, f"{path}: arm, obstacles and arena from above and from the side", remedy)
 
 
 def _level(lab: Lab) -> Finding:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from imageio.v3 import imread
 
 from tabletop_interaction import installation
 from tabletop_interaction.cli.main import main
@@ -13,13 +14,34 @@ from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """The drawing goes to a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_the_packaged_laboratory_passes_every_check(capsys):
     assert main(["doctor", "--config", "twin"]) == 0
     out = capsys.readouterr().out
-    assert "all 13 checks passed" in out
+    assert "all 15 checks passed" in out
     assert "MEND" not in out
     for name in ("lab file", "camera poses", "reach", "camera view_3", "robot", "gripper"):
         assert f"ok    {name}: " in out
+    assert "ok    obstacles: the table and no box; clear of the arm away" in out
+    assert "runs/doctor/laboratory.png: arm, obstacles and arena" in out
+    height, width, _ = imread("runs/doctor/laboratory.png").shape
+    assert (height, width) == (800, 1500)
+
+
+def test_a_box_around_the_arm_away_is_named(tmp_path, capsys):
+    lab = tmp_path / "lab.yaml"
+    box = {"rear wall": {"corners": [[-0.4, -1.2, 0.3], [-0.2, -1.0, 0.9]]}}
+    update_lab_file(lab, {**read_lab_file(TWIN_LAB).plain, "obstacles": box})
+    assert main(["doctor", "--config", str(lab), "--out", str(tmp_path / "drawn")]) == 1
+    shown = capsys.readouterr()
+    assert "from rear wall in command 0 of 1" in shown.out
+    assert "2 of 15 checks failed: reach, obstacles" in shown.err
+    assert (tmp_path / "drawn" / "laboratory.png").exists()
 
 
 def test_each_failed_check_is_named_with_a_remedy(tmp_path, capsys):
@@ -31,7 +53,7 @@ def test_each_failed_check_is_named_with_a_remedy(tmp_path, capsys):
     shown = capsys.readouterr()
     assert "MEND  reach: " in shown.out
     assert "      -> make the section arena" in shown.out
-    assert "1 of 13 checks failed: reach" in shown.err
+    assert "1 of 15 checks failed: reach" in shown.err
 
 
 def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_path, monkeypatch, capsys):
@@ -42,7 +64,7 @@ def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_p
     assert main(["doctor", "--config", str(lab), "--max-age-days", "1e6"]) == 1
     shown = capsys.readouterr()
     wrong = ["camera view_0", "camera view_1", "camera view_2", "camera view_3", "ROS master", "robot", "gripper"]
-    assert f"7 of 14 checks failed: {', '.join(wrong)};" in shown.err
+    assert f"7 of 16 checks failed: {', '.join(wrong)};" in shown.err
     assert "cannot be opened\n      -> run `v4l2-ctl --list-devices`" in shown.out
     assert main(["doctor", "--config", str(lab)]) == 1
     assert "MEND  robot base: " in capsys.readouterr().out
