@@ -45,6 +45,9 @@ class Interacted:
 class PickPlaceEnv(gym.Env[Observation, Floats32]):
     """An open backend with spaces, rendering and one interaction; subclasses implement `reset` and `step`.
 
+    Attributes:
+        interactions: how many were begun since the environment was made.
+
     Arguments are those of `TabletopInteraction`. `spec` holds a configuration in its plain form, so that it can be
     written as JSON.
 
@@ -63,6 +66,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         # A Backend object has its own split, which recorded rows must state.
         self.split = str(self.backend.metadata.get("split", split))
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self.interactions = 0
         self._pictures: Pictures = {}
         self._scene = -1
         self._returned = 0
@@ -148,6 +152,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         done = pick_place_from_action(action, self.arena)
         # After an error, the earlier pictures no longer show the table.
         self._pictures = {}
+        self.interactions += 1
         outcome = self._pick(done)
         held = self._look()
         after = held

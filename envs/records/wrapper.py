@@ -23,7 +23,7 @@ from tabletop_interaction.files import AnyPath, plain
 from tabletop_interaction.ranges import check_seed, check_value, shown
 
 ENCODING_THREADS = 4
-_ATTRIBUTES = ("views", "split", "background", "metadata_for_records")
+_ATTRIBUTES = ("views", "split", "background", "metadata_for_records", "interactions")
 _INFO_KEYS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place", "scene")
 _REMEDY = "wrap the environment in RecordInteractions first, and in the other wrapper outside it"
 
@@ -123,11 +123,15 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._before is None:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
         before, self._before = self._before, None
+        begun = self.env.get_wrapper_attr("interactions")
         try:
             observation, reward, terminated, truncated, info = self.env.step(action)
         except InvalidAction:
             self._before = before
             raise
+        if (made := self.env.get_wrapper_attr("interactions") - begun) != 1:
+            # Such as Autoreset, or a wrapper that repeats actions: its pictures are not those of one interaction.
+            raise InvalidConfiguration(f"a wrapper below made {made} interactions in one step; {_REMEDY}")
         self._check_result(observation, info)
         held, after = self._encoded(info["held"], observation)
         interaction = self._interaction(before, held, after, info)

@@ -32,6 +32,10 @@ class TinyTable(gym.Env[Pictures, Any]):
         self.noise = np.random.default_rng(0)
         self.steps = 0
 
+    @property
+    def interactions(self) -> int:
+        return self.steps
+
     def look(self) -> Pictures:
         return {view.name: self.noise.integers(0, 256, (4, 5, 3), dtype=np.uint8) for view in self.views}
 
@@ -281,6 +285,26 @@ def test_what_a_step_lacks_is_named_and_the_next_episode_is_recorded(tmp_path: P
     env.step(np.zeros(5))
     env.close()
     assert len(list(read_interactions(tmp_path))) == 1
+
+
+class Twice(gym.Wrapper[Any, Any, Any, Any]):
+    def step(self, action: Any) -> Any:
+        self.env.step(action)
+        return self.env.step(action)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda env: gym.wrappers.Autoreset(gym.wrappers.TimeLimit(env, 1)), lambda env: Twice(env)]
+)
+def test_a_step_that_is_not_one_interaction_becomes_no_row(tmp_path: Path, wrap: Any) -> None:
+    env = RecordInteractions(wrap(TinyTable()), tmp_path)
+    env.reset(seed=0)
+    with pytest.raises(InvalidConfiguration, match=r"a wrapper below made [02] interactions in one step"):
+        for _ in range(2):
+            env.step(env.action_space.sample())
+    env.close()
+    # Of Autoreset, the first step was one.
+    assert [row.step for row in read_interactions(tmp_path)] in ([], [0])
 
 
 def test_a_wrapper_below_may_change_actions_for_a_row_holds_the_executed_one(tmp_path: Path) -> None:
