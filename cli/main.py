@@ -6,16 +6,19 @@ Only the file of the given command is imported, and what it needs of torch and P
 import ast
 import difflib
 import errno
+import io
+import re
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import tyro
 from rich.console import Console
+from rich.text import Text
 
 from tabletop_interaction import __version__
 from tabletop_interaction.cli.arguments import check_arguments, check_options
@@ -47,7 +50,7 @@ COMMANDS = (
 )
 """In the order of the help. `two-words` is the class TwoWords in two_words.py, whose first line is its summary."""
 
-_INTERRUPTED = 130
+_MISTAKEN, _INTERRUPTED = 2, 130
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
@@ -111,10 +114,11 @@ def summary(name: str) -> str:
 
 
 def _parsed(arguments: list[str]) -> Any:
-    """The options of a command; --help, --version and mistakes in options end the program.
+    """The options of a command.
 
     Raises:
         InvalidConfiguration: there is no such command.
+        SystemExit: after --help and --version, and, with status 2, after a mistake that the parser finds.
     """
     first = arguments[0] if arguments else "--help"
     if first == "--version":
@@ -129,14 +133,30 @@ def _parsed(arguments: list[str]) -> Any:
         known = {name: _stand_in(name) for name in COMMANDS}
     else:
         raise InvalidConfiguration(_unknown(first))
-    return tyro.extras.subcommand_cli_from_dict(
-        known,
-        prog="tabletop",
-        description="Robots that teach themselves what an object is. `tabletop --version` prints the version.",
-        args=arguments or ["--help"],
-        sort_subcommands=False,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.extras.subcommand_cli_from_dict(
+                known,
+                prog="tabletop",
+                description="Robots that teach themselves what an object is. `tabletop --version` prints the version.",
+                args=arguments or ["--help"],
+                sort_subcommands=False,
+                config=(tyro.conf.OmitArgPrefixes,),
+            )
+    except SystemExit as end:
+        if end.code != _MISTAKEN:
+            raise
+        _print_line("error: ", "bold red", _line_of_box(said.getvalue()))
+        raise
+
+
+def _line_of_box(box: str) -> str:
+    """The text of the parser's box in one line."""
+    # Its first and last rows are borders and title.
+    rows = [row.strip("│| ") for row in Text.from_ansi(box).plain.splitlines()[1:-1]]
+    parts = re.split(r"[─-]{9,}", " ".join(rows))
+    return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part.strip())
 
 
 def _stand_in(name: str) -> Callable[..., Any]:

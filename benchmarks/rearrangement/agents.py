@@ -131,4 +131,8 @@ def _imported(name: str) -> MakesAgent:
         raise InvalidConfiguration(
             f"the agent {name!r} cannot be imported ({error}); run where Python finds the module, or set PYTHONPATH"
         ) from error
+    if not callable(found):
+        raise InvalidConfiguration(
+            f"the agent {name!r} is a {type(found).__name__}; accepted is a class, or a function that makes an agent"
+        )
     return cast(MakesAgent, found)

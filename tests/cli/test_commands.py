@@ -54,6 +54,28 @@ def test_an_unknown_command_is_answered_with_the_list(name, said, capsys):
     assert error.endswith(f"{', '.join(COMMANDS)}\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["collect", "--seed", "x", "--out", "new"], "Error parsing --seed: invalid literal for int()"),
+        (["collect", "--split", "all", "--out", "new"], "Expected one of ('train', 'val', 'test')"),
+        (["collect", "--sed", "3", "--out", "new"], "Unrecognized options: --sed, 3; Perhaps you meant: --seed INT"),
+        (["collect"], "Missing from tabletop collect: --out PATH"),
+        (["benchmark"], "Expected one of {make-sets, generalisation, active-passive, rearrangement}"),
+        (["--seed", "x"], "tabletop --help"),
+    ],
+)
+def test_a_mistake_that_the_parser_finds_is_one_line(arguments, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    printed, error = capsys.readouterr()
+    assert (printed, error.count("\n"), error.startswith("error: ")) == ("", 1, True)
+    assert said in error
+    assert "tabletop" in error.rpartition("; ")[2]
+    assert "│" not in error
+
+
 STARTED = """
 import contextlib, sys
 from tabletop_interaction.cli.main import main

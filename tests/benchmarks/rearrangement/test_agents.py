@@ -13,6 +13,7 @@ from tabletop_interaction.errors import InvalidConfiguration
         (("ful",), f"accepted are {', '.join(AGENTS)}"),
         (("nowhere_at_all:Agent",), "cannot be imported"),
         (("json:Agent",), "cannot be imported"),
+        (("os:path",), "'os:path' is a module; accepted is a class"),
         (("full", "full"), "each once"),
         ((), "one or more"),
     ],
