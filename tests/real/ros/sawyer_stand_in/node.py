@@ -213,7 +213,7 @@ class Node:
             message.velocity, message.effort = [*message.velocity[::-1], 0.0], [0.0] * len(message.name)
         if "joint_states" in faults.nan:
             message.position = [_NAN] * len(message.position)
-        message.header.stamp = self._now()
+        message.header.stamp = self._now() - rospy.Duration(faults.delay_s)
         return message
 
     def _assembly(self) -> Any:
