@@ -28,8 +28,8 @@ _PACKAGES = ("tabletop-interaction", "numpy", "opencv-python-headless", "ruckig"
 class SawyerBackend:
     """A Sawyer, its gripper and the cameras around its table.
 
-    Every call that moves the arm raises UnreachableTarget before it moves, or RobotFault if the arm stopped; the arm
-    then holds and keeps what it grips.
+    Every call that moves the arm raises UnreachableTarget or, if a camera gives no new pictures, CameraFault before it
+    moves, or RobotFault if the arm stopped; the arm then holds and keeps what it grips.
 
     The cameras have the names of the lab's views. `about` is plain JSON for the records: driver and calibration.
     `release` closes arm and cameras.
@@ -98,6 +98,7 @@ class SawyerBackend:
         above = moves.above(arm.here, x, y, angle)
         down = moves.down(x, y, angle, self._settings.motion.grasp_m)
         moves.carrying.leave(down[-1])
+        self._cameras.check()
         with self._acting("picking"):
             arm.open()
             arm.follow(above)
@@ -109,24 +110,43 @@ class SawyerBackend:
         return Grasp(_outcome(held=self._held, between=between, blocked=blocked))
 
     def place(self, x: float, y: float, angle: float | None = None) -> None:
-        """See `Backend.place`."""
+        """See `Backend.place`.
+
+        Raises:
+            RobotFault: the object was lost; the arm has left the table and the fault is recoverable.
+        """
         self._check_ready("place")
         check_inside(self.arena, "place", x, y)
         if angle is not None:
             check_angle(angle)
-        if not self._held:
-            return
+        if self._held and not self._put_down(x, y, angle):
+            raise RobotFault(
+                "placing: the gripper no longer reports the object that it held; the arm is out of every view with an "
+                "empty gripper; look for the object and put it back on the table; if this comes again, grip another "
+                "part of it or a harder object, then reset the environment",
+                recoverable=True,
+            )
+
+    def _put_down(self, x: float, y: float, angle: float | None) -> bool:
+        """Put down what is held; returns whether the gripper held it until it was there."""
         arm, moves, motion = self._arm, self._arm.moves, self._settings.motion
         exact, angle = angle is not None, self._held_angle if angle is None else angle + self._held_turn
         above = moves.carrying.above(arm.here, x, y, angle, exact=exact)
         down = moves.carrying.down(x, y, angle, motion.grasp_m + motion.release_above_m, exact=exact)
         moves.leave(down[-1])
+        self._cameras.check()
         with self._acting("placing"):
-            arm.follow(above)
-            arm.press(down)
+            arm.check_gripper()
+            if held := arm.grips():
+                arm.follow(above)
+                held = arm.grips()
+            if held:
+                arm.press(down)
+                held = not arm.holds_nothing()
             arm.open()
             self._held = False
             arm.leave()
+        return held
 
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
         """See `Backend.sweep`; it ends if the gripper presses on something too heavy to push.
@@ -139,6 +159,7 @@ class SawyerBackend:
         check_inside(self.arena, "sweep", *end_xy)
         arm = self._arm
         above, down, along = arm.moves.sweep(arm.here, start_xy, end_xy)
+        self._cameras.check()
         with self._acting("sweeping"):
             arm.close()
             arm.follow(above)
@@ -150,11 +171,13 @@ class SawyerBackend:
     def reset(self, rng: Generator, *, new_scene: bool) -> int:
         """See `Backend.reset`; the operator lays new scenes and puts back objects that left the arena."""
         self._arm.check()
+        self._cameras.check()
         if not self._ready:
             with self._acting("leaving the table"):
                 self._arm.leave()
             self._ready, self._held = True, self._arm.grips()
-        self.place(*self.arena.centre)
+        if self._held:
+            self._put_down(*self.arena.centre, None)
         with self._acting("opening"):
             self._arm.open()
         if new_scene:

@@ -3,9 +3,12 @@
 A fault is stored: until `acknowledge`, every call raises it again and nothing moves.
 """
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import numpy as np
 
@@ -13,7 +16,7 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import RobotFault, UnreachableTarget
 from tabletop_interaction.real.arm.clock import Clock
 from tabletop_interaction.real.arm.driver import ArmState, SawyerDriver
-from tabletop_interaction.real.arm.gripping import close_fingers, grips, open_fingers
+from tabletop_interaction.real.arm.gripping import close_fingers, closed, gripper_error, grips, open_fingers
 from tabletop_interaction.real.arm.motion import (
     MotionOutcome,
     Stop,
@@ -59,13 +62,16 @@ class SawyerArm:
     def acting(self, action: str) -> Iterator[None]:
         """Move in this block. Any exception, Ctrl-C included, halts the arm until the operator acknowledges it.
 
+        SIGTERM and SIGHUP raise SystemExit here where nothing else handles them.
+
         `action` is for messages, for example "picking".
         """
         self.check()
         self._action = action
         try:
-            self._check_state()
-            yield
+            with _ending_by_exception():
+                self._check_state()
+                yield
         except BaseException as error:
             self._halt(error)
             if isinstance(error, UnreachableTarget):
@@ -113,6 +119,15 @@ class SawyerArm:
     def grips(self) -> bool:
         """Whether the gripper reports that it holds something."""
         return grips(self._driver.gripper(), self._settings.gripper)
+
+    def holds_nothing(self) -> bool:
+        """Whether the fingers are closed on nothing; unlike `grips`, this is also certain while something is pressed."""
+        return closed(self._driver.gripper(), self._settings.gripper)
+
+    def check_gripper(self) -> None:
+        """Raise RobotFault if the gripper reports an error."""
+        if self._driver.gripper().error:
+            raise gripper_error(self._action)
 
     def is_away(self) -> bool:
         """Whether the measured joint angles put the arm out of every view."""
@@ -170,3 +185,26 @@ class SawyerArm:
         if not self._follows:
             self._driver.hold()
         self._follows = False
+
+
+@contextmanager
+def _ending_by_exception() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise SystemExit in this block instead of ending the process while the arm moves."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handled = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # A second one must not interrupt what brings the arm to rest.
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for each in handled:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in handled:
+            signal.signal(each, signal.SIG_DFL)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import GripperState, SawyerDriver
 from tabletop_interaction.real.arm.motion import cause_to_stop, fault_of, halted
@@ -26,15 +27,30 @@ def close_fingers(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) 
     Returns:
         whether something is between the fingers.
     """
-    closed = _Closed(settings.gripper, driver.gripper().opening)
+    at_rest = _Closed(settings.gripper, driver.gripper().opening)
     driver.move_fingers(settings.gripper.close_to_m)
-    _wait(driver, clock, settings, "closing the gripper", closed)
+    _wait(driver, clock, settings, "closing the gripper", at_rest)
     return grips(driver.gripper(), settings.gripper)
 
 
 def grips(state: GripperState, settings: GripperSettings) -> bool:
     """Whether the gripper reports an object: something stops the fingers before they are closed."""
-    return state.gripping and state.opening > settings.close_to_m + settings.empty_m
+    return state.gripping and not closed(state, settings)
+
+
+def closed(state: GripperState, settings: GripperSettings) -> bool:
+    """Whether the fingers are closed on nothing."""
+    return state.opening <= settings.close_to_m + settings.empty_m
+
+
+def gripper_error(action: str) -> RobotFault:
+    """The error for a gripper that reports an error during `action`."""
+    return halted(
+        "the gripper reports an error",
+        action,
+        "support what it holds, end this program and start it again: it asks before it calibrates the gripper, which "
+        "opens it; if the error comes again, check the gripper's plug and restart the robot",
+    )
 
 
 class _Closed:
@@ -49,8 +65,7 @@ class _Closed:
         self._still = self._still + 1 if abs(state.opening - self._last) < _STILL_M else 0
         self._last = state.opening
         moved = self._start - state.opening > _MOVED_M
-        at_goal = state.opening <= self._settings.close_to_m + self._settings.empty_m
-        return state.gripping or (self._still >= _STILL_TICKS and (moved or at_goal))
+        return state.gripping or (self._still >= _STILL_TICKS and (moved or closed(state, self._settings)))
 
 
 def _wait(
@@ -63,7 +78,7 @@ def _wait(
             raise fault_of(cause, action)
         state = driver.gripper()
         if state.error:
-            raise halted("the gripper reports an error", action, "reboot or calibrate it, then call acknowledge()")
+            raise gripper_error(action)
         if done(state):
             return
     raise halted(

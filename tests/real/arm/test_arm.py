@@ -1,5 +1,6 @@
 """Faults of arm, gripper and cameras: each is an error within its bound; the arm holds and waits for the operator."""
 
+import signal
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction, read_interactions
 from tabletop_interaction.errors import CameraFault, RobotFault
-from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.driver import COLLISION_TOPIC, FORCE_TOPIC, JOINT_STATES_TOPIC, ROBOT_TOPIC
 from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
 
 
@@ -199,6 +200,90 @@ def test_ctrl_c_holds_the_arm_and_reaches_the_caller(laid):
     laid.backend.observe()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_would_end_the_process_lets_the_arm_slow_down_and_hold(laid, number):
+    before, sent = signal.getsignal(number), []
+    command = laid.twin.robot.command
+    laid.twin.robot.command = lambda q: (sent.append(q), command(q))
+    laid.twin.robot.at(0.8, lambda: signal.raise_signal(number))
+    try:
+        with pytest.raises(SystemExit) as ended:
+            laid.backend.pick(*_grasp(laid))
+    finally:
+        del laid.twin.robot.command
+    assert ended.value.code == 128 + number
+    assert signal.getsignal(number) is before is signal.SIG_DFL
+    assert np.abs(sent[-1] - sent[-2]).max() < 1e-3
+    _assert_holds(laid)
+
+
+@pytest.mark.parametrize("topic", [FORCE_TOPIC, COLLISION_TOPIC, ROBOT_TOPIC])
+def test_a_topic_that_fell_silent_at_rest_is_named_before_anything_moves(laid, topic):
+    before = laid.twin.robot.arm.joint_angles()
+    laid.twin.robot.faults.silent = {topic}
+    with pytest.raises(RobotFault, match=f"stopped arriving .{topic} is"):
+        laid.backend.pick(*_grasp(laid))
+    assert laid.twin.robot.arm.joint_angles() == pytest.approx(before, abs=0.005)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.8])
+def test_an_object_that_is_lost_before_it_is_placed_is_a_recoverable_fault(laid, seconds):
+    assert laid.backend.pick(*_grasp(laid)).held
+    if seconds:
+        laid.twin.robot.at(seconds, lambda: _take_away(laid))
+    else:
+        _take_away(laid)
+        laid.twin.clock.sleep(0.5)
+    with pytest.raises(RobotFault, match="placing: the gripper no longer reports the object") as caught:
+        laid.backend.place(0.1, -0.1)
+    assert caught.value.recoverable
+    assert laid.backend._arm.is_away()
+    laid.backend.observe()
+    laid.backend.pick(0.25, 0.2, 0.0)
+    laid.backend.place(0.0, 0.0)
+
+
+def test_an_object_that_is_lost_before_a_reset_is_no_fault(laid):
+    assert laid.backend.pick(*_grasp(laid)).held
+    _take_away(laid)
+    laid.twin.clock.sleep(0.5)
+    laid.backend.reset(np.random.default_rng(4), new_scene=True)
+
+
+def _take_away(table):
+    """Lay the gripped object on the table; the fingers close."""
+    world = table.twin.table.world
+    position, quaternion = world.poses()[1]
+    world.put(1, (np.array([-0.2, -0.15, position[2] - 0.15]), quaternion))
+
+
+def test_a_gripper_in_error_is_reported_before_a_place_moves_the_arm(laid):
+    assert laid.backend.pick(*_grasp(laid)).held
+    before = laid.twin.robot.arm.joint_angles()
+    laid.twin.robot.faults.gripper_error = True
+    with pytest.raises(RobotFault, match=r"placing: the gripper reports an error.*start it again.*restart the robot"):
+        laid.backend.place(0.1, -0.1)
+    assert laid.twin.robot.arm.joint_angles() == pytest.approx(before, abs=0.005)
+    assert laid.twin.robot.gripping
+
+
+@pytest.mark.parametrize("move", ["pick", "place", "sweep", "reset"])
+def test_a_dead_camera_is_a_fault_before_anything_moves(laid, move):
+    if move == "place":
+        assert laid.backend.pick(*_grasp(laid)).held
+    laid.twin.robot.faults.unplugged_views.add("view_3")
+    start = laid.twin.clock.now()
+    calls = {
+        "pick": lambda: laid.backend.pick(0.0, 0.0, 0.0),
+        "place": lambda: laid.backend.place(0.0, 0.0),
+        "sweep": lambda: laid.backend.sweep((0.1, 0.1), (0.0, 0.0)),
+        "reset": lambda: laid.backend.reset(np.random.default_rng(0), new_scene=False),
+    }
+    with pytest.raises(CameraFault, match="view_3"):
+        calls[move]()
+    assert laid.twin.clock.now() == start
+
+
 def test_a_gripper_that_never_acknowledges_is_a_fault_in_time(laid):
     error, seconds = _pick_with(laid, 2.0, gripper_deaf=True)
     assert "closing the gripper: the fingers did not reach their goal" in str(error)
@@ -238,6 +323,7 @@ def test_a_frozen_camera_is_a_fault_within_the_time_limit(laid, monkeypatch):
     with pytest.raises(CameraFault, match=r"view_1 gave no new picture within 0\.\d s"):
         laid.backend.observe()
     assert time.monotonic() - start < 5
+    monkeypatch.undo()
     laid.backend.place(0.0, 0.0)
 
 
