@@ -121,7 +121,7 @@ class SawyerArm:
         return grips(self._driver.gripper(), self._settings.gripper)
 
     def holds_nothing(self) -> bool:
-        """Whether the fingers are closed on nothing; unlike `grips`, this is also certain while something is pressed."""
+        """Whether the fingers are closed on nothing; unlike `grips`, certain while the gripper presses on the table."""
         return closed(self._driver.gripper(), self._settings.gripper)
 
     def check_gripper(self) -> None:
