@@ -111,7 +111,7 @@ class Moves:
         for x, y in np.linspace(start_xy, end_xy, max(2, math.ceil(length / _SWEEP_SPACING_M) + 1))[1:].tolist():
             path.append(inverse_down(*self._base_point(x, y, height), self._base_angle(angle), path[-1]))
         along = self._checked(np.array(path), length / self.motion.sweep_m_s)
-        for q in path[1:] if self.obstacles else [along[-1]]:
+        for q in [*(path[2:-1:2] if self.obstacles else ()), along[-1]]:
             self.leave(q)
         return above, down, along
 

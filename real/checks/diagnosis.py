@@ -92,7 +92,8 @@ def judge_reach(arena: Arena, moves: Moves) -> Finding:
             "reach",
             False,
             f"{len(refused)} of {picks} picks are out of reach, the first {refused[0]}",
-            "make the section arena of the lab file smaller, move the table, or widen the section safety with care",
+            "make the section arena of the lab file smaller, move the table or what stands in the way, or widen the "
+            "section safety with care",
         )
     return Finding(
         "reach", True, f"all corners and sides at all angles; {joint} comes closest to its limit: {margin:.2f} rad"

@@ -2,16 +2,20 @@
 are."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tabletop_interaction import errors
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.real.arm.motion import MotionOutcome
+from tabletop_interaction.real.arm.obstacles import BoxInArena
 from tabletop_interaction.real.arm.settings import MotionSettings
 from tabletop_interaction.real.checks import diagnosis
-from tabletop_interaction.real.lab.file import SECTIONS
+from tabletop_interaction.real.lab.file import SECTIONS, from_plain
+from tabletop_interaction.real.lab.lab import load_lab
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hardware.md").read_text()
@@ -69,3 +73,11 @@ def test_the_settings_of_the_first_run_are_accepted_and_named_sections_are_secti
 
 def test_it_says_that_nothing_was_tried_on_hardware():
     assert "**Nothing here has been tried on hardware.**" in PAGE
+
+
+def test_the_pages_obstacles_leave_the_arena_in_reach():
+    (example,) = re.findall(r"```yaml\n(obstacles:.*?)```", PAGE, re.DOTALL)
+    boxes = {name: from_plain(box, BoxInArena, name) for name, box in yaml.safe_load(example)["obstacles"].items()}
+    lab = replace(load_lab("twin"), obstacles=boxes)
+    assert diagnosis.judge_obstacles(lab.moves).ok
+    lab.moves.carrying.leave(lab.moves.down(lab.arena.x_max, lab.arena.y_max, 0.0, 0.009)[-1])

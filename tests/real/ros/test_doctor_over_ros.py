@@ -39,9 +39,9 @@ def no_sdk(monkeypatch):
 
 @pytest.mark.usefixtures("ros_lab", "sdk")
 def test_all_checks_pass_with_a_node_and_an_sdk(lab_file, master, capsys):
-    Doctor(config=lab_file).run()
+    Doctor(config=lab_file, out=lab_file.parent / "drawn").run()
     told = capsys.readouterr().out
-    assert "all 14 checks passed" in told
+    assert "all 16 checks passed" in told
     assert f"ok  ROS master: {master.uri}" in told.replace("ok    ", "ok  ")
     assert "camera view_3: still and new, 430 x 350 px" in told
     assert "robot: enabled" in told
@@ -49,8 +49,8 @@ def test_all_checks_pass_with_a_node_and_an_sdk(lab_file, master, capsys):
 
 @pytest.mark.usefixtures("ros_lab", "no_sdk")
 def test_without_the_sdk_only_robot_and_gripper_fail(lab_file, capsys):
-    with pytest.raises(ChecksFailed, match=r"2 of 14 checks failed: robot, gripper;"):
-        Doctor(config=lab_file).run()
+    with pytest.raises(ChecksFailed, match=r"2 of 16 checks failed: robot, gripper;"):
+        Doctor(config=lab_file, out=lab_file.parent / "drawn").run()
     assert "MEND  robot: Rethink's SDK cannot be imported" in capsys.readouterr().out
 
 
