@@ -47,6 +47,7 @@ _PENDING_MARK = f"{_TEMPORARY}{MARK}-"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What Rust, ffmpeg and others say instead of raising an OSError with a number.
 _NO_SPACE_TEXTS = {text: number for number in _NO_SPACE for text in (os.strerror(number), f"os error {number})")}
+_IN_PLACE = "it is written, but a power cut may undo this"
 _LOCK_POLL_S = 0.02
 _PATH = 4096
 
@@ -60,7 +61,7 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     process at a time may write a path.
 
     Raises:
-        DiskFull: no space is left.
+        DiskFull: no space is left; its message says so if this was noticed after `path` was replaced.
     """
     path = Path(path)
     temporary = path.with_name(f"{_TEMPORARY}{path.name}")
@@ -82,6 +83,7 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+    with disk_full_named(path, _IN_PLACE):
         sync_folder(path.parent)
 
 
@@ -320,7 +322,7 @@ def append_json_line(path: AnyPath, value: Any) -> None:
     """Add `plain(value)` as a line; when this returns, the line survives a kill.
 
     Raises:
-        DiskFull: no space is left; the file is as before.
+        DiskFull: no space is left; the file is as before, unless the message says that the line is written.
     """
     path = Path(path)
     line = json.dumps(value, default=_plain_leaf).encode() + b"\n"
@@ -329,7 +331,8 @@ def append_json_line(path: AnyPath, value: Any) -> None:
         is_new = not path.exists()
         with open(path, "ab", buffering=0) as file:
             append_bytes(file.fileno(), line)
-        if is_new:
+    if is_new:
+        with disk_full_named(path, _IN_PLACE):
             sync_folder(path.parent)
 
 

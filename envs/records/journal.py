@@ -106,7 +106,7 @@ def open_writer(
 
 
 def seal_journals(folder: AnyPath) -> None:
-    """Seal the journals of writers that ended without closing, as the next writer of the folder would.
+    """Seal the journals of writers that ended without closing and refresh the card, as the next writer would.
 
     Raises:
         UnreadableRecords, ForeignFolder: the folder holds no interactions.
@@ -115,6 +115,7 @@ def seal_journals(folder: AnyPath) -> None:
     folder = Path(folder)
     meta = read_meta(folder)
     with _disk_full_named(folder), folder_lock(folder):
+        prepare_folder(folder, meta)
         _seal_abandoned_journals(folder, meta)
 
 
@@ -176,15 +177,15 @@ class InteractionWriter:
         """
         if self._lock is None:
             return
-        try:
-            with _disk_full_named(self._folder):
+        with _disk_full_named(self._folder):
+            try:
                 self._seal()
-        finally:
-            if self._journal is not None:
-                self._journal.close()
-            with folder_lock(self._folder):
-                self._lock.close()
-            self._lock = None
+            finally:
+                if self._journal is not None:
+                    self._journal.close()
+                with folder_lock(self._folder):
+                    self._lock.close()
+                self._lock = None
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabletop_interaction import files
 from tabletop_interaction.errors import DiskFull, FolderInUse, ForeignFolder, TabletopError, UnreadableRecords
 from tabletop_interaction.files import (
     append_json_line,
@@ -452,6 +453,17 @@ def test_a_line_on_a_full_disk_keeps_the_earlier_lines(small_disk):
     small_disk.free()
     append_json_line(path, {"n": 2})
     assert read_json_lines(path) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize("write", [write_json, append_json_line])
+def test_a_disk_that_is_full_for_the_name_only_is_said_not_to_cost_the_file(tmp_path, monkeypatch, write):
+    def full(folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "sync_folder", full)
+    with pytest.raises(DiskFull, match="it is written, but a power cut may undo this"):
+        write(tmp_path / "value.json", 5)
+    assert json.loads((tmp_path / "value.json").read_text()) == 5
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

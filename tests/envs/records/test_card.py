@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
+from tabletop_interaction.envs.records.journal import seal_journals
+
 OLD_CARD = """---
 configs:
 - config_name: default
@@ -108,6 +110,13 @@ def test_a_card_is_written_only_when_shards_changed(sample: Any, tmp_path: Path)
     (tmp_path / "data" / "part-w0-00000.parquet").unlink()
     sample.writer(tmp_path).close()
     assert (tmp_path / "README.md").read_text() != card
+
+
+def test_sealing_journals_refreshes_the_card(sample: Any, tmp_path: Path) -> None:
+    sample.record(tmp_path, 1)
+    (tmp_path / "README.md").write_text(OLD_CARD)
+    seal_journals(tmp_path)
+    assert front_matter(tmp_path)["configs"][0]["description"].startswith("1 shard, ")
 
 
 def test_a_card_of_an_earlier_version_gets_a_description_and_keeps_its_text(
