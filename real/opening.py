@@ -36,7 +36,9 @@ def open_sawyer(
         InvalidConfiguration: no lab file, a wrong one, settings that contradict what was measured on the arm, or ruckig
             is missing; nothing was opened.
         CameraFault: a camera cannot be opened; nothing stays open.
-        RobotUnavailable: the robot is not found; nothing stays open.
+        RobotUnavailable: the robot is not found, another program uses it, its gripper is not ready and the operator did
+            not agree to calibrate it, or checks before the first move failed; nothing stays open.
+        NoAnswer: the robot stopped answering while it was connected.
         RobotFault: the robot is not enabled, or stopped; nothing stays open.
     """
     lab = lab_of(config)
@@ -92,10 +94,11 @@ def assemble(
 def _open_robot(lab: Lab, operator: Operator | None, opened: ExitStack) -> SawyerBackend:
     cameras = open_camera_array(lab.cameras, lab.views, lab.crops)
     opened.callback(cameras.close)
-    driver = open_intera_driver(lab.settings)
+    operator = operator or Unattended()
+    driver = open_intera_driver(lab.settings, operator.may_calibrate)
     opened.callback(driver.close)
     about = {"driver": lab.driver, "robot": driver.name}
-    return assemble(lab, driver, MonotonicClock(), cameras, operator or Unattended(), about, opened.close)
+    return assemble(lab, driver, MonotonicClock(), cameras, operator, about, opened.close)
 
 
 def _open_twin(split: str, lab: Lab, person: Operator | None, opened: ExitStack) -> SawyerBackend:
@@ -104,7 +107,8 @@ def _open_twin(split: str, lab: Lab, person: Operator | None, opened: ExitStack)
 
     twin = open_twin(split, lab.views)
     opened.callback(twin.close)
-    driver = twin.connect(lab.settings)
+    operator = twin.operator if person is None else BesideTwin(twin.operator, person)
+    driver = twin.connect(lab.settings, operator.may_calibrate)
     opened.callback(driver.close)
     simulation = dict(twin.table.metadata)
     about = {
@@ -114,7 +118,6 @@ def _open_twin(split: str, lab: Lab, person: Operator | None, opened: ExitStack)
         "renderer": simulation["renderer"],
         "simulation": simulation,
     }
-    operator = twin.operator if person is None else BesideTwin(twin.operator, person)
     return assemble(lab, driver, twin.clock, twin.cameras, operator, about, opened.close, twin.table)
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.errors import GripperNotReady, RobotFault
 
 Ask = Callable[[str], str]
 """Asks a person and returns the answer; raises EOFError if nobody can answer."""
@@ -35,6 +35,10 @@ class Operator(Protocol):
         """Whether the cause of a fault is removed, so that the motors may be enabled and the arm may leave."""
         ...
 
+    def may_calibrate(self, error: GripperNotReady) -> bool:
+        """Whether the gripper may be calibrated, which opens its fingers and drops what they hold."""
+        ...
+
 
 class Unattended:
     """Nobody is there: the table stays as it is."""
@@ -51,6 +55,10 @@ class Unattended:
 
     def may_continue(self, fault: RobotFault) -> bool:
         """No: the arm waits for `SawyerBackend.acknowledge`."""
+        return False
+
+    def may_calibrate(self, error: GripperNotReady) -> bool:
+        """No: something may fall."""
         return False
 
 
@@ -77,16 +85,26 @@ class AtConsole:
 
     def may_continue(self, fault: RobotFault) -> bool:
         """Show the fault; only the whole word "yes" lets the arm continue; no answer means no."""
+        return self._agrees(
+            f"The arm stopped. {fault}\n"
+            f'Type "{_YES}" when the cause is removed and everybody is out of reach. This stands for enable() and '
+            "acknowledge(): the motors are enabled if they are off, and the arm rises and leaves the table. "
+            "Anything else ends the command. "
+        )
+
+    def may_calibrate(self, error: GripperNotReady) -> bool:
+        """Show the gripper's state; only the whole word "yes" lets it be calibrated; no answer means no."""
+        return self._agrees(
+            f"{error}\n"
+            f'Type "{_YES}" to calibrate it now, when your hand supports what it holds and is off its fingers. The arm '
+            "does not move. Anything else ends the command. "
+        )
+
+    def _agrees(self, question: str) -> bool:
         try:
-            answer = self._ask(
-                f"The arm stopped. {fault}\n"
-                f'Type "{_YES}" when the cause is removed and everybody is out of reach. This stands for enable() and '
-                "acknowledge(): the motors are enabled if they are off, and the arm rises and leaves the table. "
-                "Anything else ends the command. "
-            )
+            return self._ask(question).strip().lower() == _YES
         except EOFError:
             return False
-        return answer.strip().lower() == _YES
 
     def _answer(self, question: str) -> str:
         try:
@@ -106,6 +124,7 @@ class BesideTwin:
         self.lay_table = table.lay_table
         self.bring_back = table.bring_back
         self.may_continue = person.may_continue
+        self.may_calibrate = person.may_calibrate
 
     @property
     def background(self) -> str:

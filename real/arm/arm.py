@@ -144,6 +144,7 @@ class SawyerArm:
 
     def acknowledge(self) -> None:
         """Continue after a fault, on the operator's word: leave the table, keeping what is gripped."""
+        self._driver.check_connection()
         self._fault = None
         self.here = self._driver.state().positions
         with self.acting("leaving after a fault"):

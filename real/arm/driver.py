@@ -3,11 +3,12 @@
 Joint arrays are float64 (7,), radians, in the order right_j0 to right_j6; forces are newtons in the arm's base frame.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.findings import Finding
 
 JOINT_STATES_TOPIC = "/robot/joint_states"
 FORCE_TOPIC = "/robot/limb/right/endpoint_state"
@@ -42,6 +43,8 @@ class ArmState:
         estop_pressed: whether the stop button is down.
         collided: whether the robot reports a collision.
         heard: by topic, what arrived on every topic that protects: joint states, force, collisions and robot state.
+        head: pan angle of the head, radians, 0 ahead; None if it is not reported.
+        other_commander: the program that commands the arm besides this one; empty if none does.
     """
 
     positions: Floats
@@ -53,6 +56,8 @@ class ArmState:
     estop_pressed: bool
     collided: bool
     heard: Mapping[str, Heard]
+    head: float | None = 0.0
+    other_commander: str = ""
 
     @property
     def stamp(self) -> float:
@@ -83,6 +88,11 @@ class SawyerDriver(Protocol):
     @property
     def name(self) -> str:
         """Name of the robot, for messages and records."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What the checks before the first move found; all passed."""
         ...
 
     def state(self) -> ArmState:
@@ -117,6 +127,14 @@ class SawyerDriver(Protocol):
 
         Raises:
             RobotFault: the robot cannot be enabled, for example because the stop button is down.
+        """
+        ...
+
+    def check_connection(self) -> None:
+        """Check, in bounded time, that the robot was not restarted since it was connected.
+
+        Raises:
+            RobotFault: it was; only a new connection reaches it.
         """
         ...
 

@@ -1,36 +1,42 @@
 """Connect to a Sawyer: import Rethink's SDK, check master, parameters and robot, and make the driver.
 
-Each check has a time limit and its own message. Connecting never ends the process, never waits without a limit, and
-never enables the robot. It raises RobotUnavailable if the SDK is not installed, or if no Sawyer with an electric
-gripper is found or it differs from our model, and RobotFault if the robot is not enabled or stopped.
+Connecting never ends the process, never waits without a limit, never enables the robot, and moves no finger before the
+operator has agreed. Missing parts have an error each; what can be measured is judged by the checks of `preflight`.
 """
 
 import importlib
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tabletop_interaction.errors import RobotFault, RobotUnavailable
+from tabletop_interaction.errors import GripperNotReady, RobotFault, RobotUnavailable
+from tabletop_interaction.real.arm.claim import ForeignCommands, check_alone, check_known, locked_arm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
+from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
+from tabletop_interaction.real.arm.gripper_signals import calibrate as calibrate_gripper
+from tabletop_interaction.real.arm.gripper_signals import check_ready, find_gripper
 from tabletop_interaction.real.arm.intera_driver import InteraDriver
+from tabletop_interaction.real.arm.preflight import Measured, judge, require
 from tabletop_interaction.real.arm.settings import SawyerSettings
-from tabletop_interaction.real.arm.topics import ArmJoints, RobotTopics
+from tabletop_interaction.real.arm.topics import RobotTopics, age_limits
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import start_node
-from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, forward
+from tabletop_interaction.real.waiting import within
+from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 _HEADROOM = 1.2
 """The robot's own speed limit over ours: with equal limits it would lag behind the streamed commands."""
 
 _FIRST_STATE_S = 5.0
-_TIP_TOLERANCE_M = 0.005
-_MAX_HEAD_TURN = 0.1
+_LISTEN_S = 0.5
+_LOOK_S = 0.01
 _PARAMETER = "robot_config/right_config/joint_names"
 _HINT = (
     "nothing was moved; check that the robot is switched on, and that ROS_IP or ROS_HOSTNAME is set for this machine"
@@ -38,14 +44,29 @@ _HINT = (
 _BRIDGE = "cv_bridge"
 
 
+CONNECT_S = 60.0
+"""Time allowed to connect: the SDK waits up to 10 s for each of its parts."""
+
+MayCalibrate = Callable[[GripperNotReady], bool]
+"""Whether a gripper may be calibrated: its fingers open and drop what they hold."""
+
+
+def never(error: GripperNotReady) -> bool:
+    """Nobody is asked, so a gripper is not calibrated."""
+    return False
+
+
 @dataclass(frozen=True)
 class InteraModules:
-    """The modules `rospy`, `intera_interface` and `intera_core_msgs.msg`, and `sensor_msgs.msg.JointState`."""
+    """The modules `rospy`, `intera_interface`, `intera_core_msgs.msg`, `intera_io` and `std_msgs.msg`, and the class
+    `sensor_msgs.msg.JointState`."""
 
     rospy: Any
     intera_interface: Any
     joint_state: Any
     messages: Any
+    intera_io: Any
+    std_messages: Any
 
 
 def import_intera() -> InteraModules:
@@ -57,6 +78,8 @@ def import_intera() -> InteraModules:
                 intera_interface=importlib.import_module("intera_interface"),
                 joint_state=importlib.import_module("sensor_msgs.msg").JointState,
                 messages=importlib.import_module("intera_core_msgs.msg"),
+                intera_io=importlib.import_module("intera_io"),
+                std_messages=importlib.import_module("std_msgs.msg"),
             )
     except ImportError as error:
         raise RobotUnavailable(
@@ -80,34 +103,154 @@ def _without_cv_bridge() -> Iterator[None]:
             del sys.modules[_BRIDGE]
 
 
-def open_intera_driver(settings: SawyerSettings) -> InteraDriver:
-    """Connect to the robot at ROS_MASTER_URI; raises MasterUnreachable if no ROS master answers."""
-    uri = check_master()
-    return connect(import_intera(), MonotonicClock(), settings, f"Sawyer at {uri}")
+def open_intera_driver(settings: SawyerSettings, may_calibrate: MayCalibrate = never) -> InteraDriver:
+    """Connect to the robot at ROS_MASTER_URI within a minute, or refuse; nobody else on this machine uses the arm.
+
+    `may_calibrate` asks the operator before the fingers of a gripper that is not ready are opened.
+
+    Raises:
+        MasterUnreachable: no ROS master answers.
+        RobotInUse: another program commands the arm, or may.
+        NoAnswer: the robot or its master stopped answering meanwhile; what was opened is closed when it answers.
+        RobotUnavailable, RobotFault: as `connect`.
+    """
+    uri, modules = check_master(), import_intera()
+
+    def opened(*, calibrate: bool) -> InteraDriver:
+        with ExitStack() as held:
+            held.enter_context(locked_arm(uri))
+            driver = connect(modules, MonotonicClock(), settings, f"Sawyer at {uri}", uri=uri, calibrate=calibrate)
+            driver.released.push(held.pop_all())
+            return driver
+
+    def connected(*, calibrate: bool) -> InteraDriver:
+        return within(CONNECT_S, "the robot", partial(opened, calibrate=calibrate), late=InteraDriver.close)
+
+    return confirmed(connected, may_calibrate)
 
 
-def connect(modules: InteraModules, clock: Clock, settings: SawyerSettings, name: str) -> InteraDriver:
-    """Make a driver for the robot behind `modules`; the master is known to answer."""
+def confirmed(connected: Callable[..., InteraDriver], may_calibrate: MayCalibrate) -> InteraDriver:
+    """What `connected(calibrate=False)` returns; a gripper that is not ready is calibrated if the operator agrees."""
+    try:
+        return connected(calibrate=False)
+    except GripperNotReady as error:
+        if not may_calibrate(error):
+            raise
+    return connected(calibrate=True)
+
+
+def connect(
+    modules: InteraModules,
+    clock: Clock,
+    settings: SawyerSettings,
+    name: str,
+    *,
+    uri: str | None = None,
+    calibrate: bool = False,
+) -> InteraDriver:
+    """Make a driver for the robot behind `modules`; no finger moves unless `calibrate`, and the arm never does.
+
+    `uri` is the address of the master, which is known to answer; None for a twin without one.
+
+    Raises:
+        RobotUnavailable: a part is missing or of another type.
+        RobotInUse: another program may command the arm.
+        GripperNotReady: the gripper reports an error or is not calibrated; `calibrate` clears that.
+        PreflightFailed: other checks before the first move failed.
+        RobotFault: the robot is stopped, disabled or reports an error.
+    """
     rospy, intera = modules.rospy, modules.intera_interface
     start_node(rospy, "tabletop_sawyer")
+    alone = partial(check_alone, uri, rospy.get_name(), settings.safety.robot_nodes) if uri else _twin_is_alone
+    alone()
     _check_parameters(rospy, name)
-    robot = _made(rospy, f"{name} does not report its state", lambda: intera.RobotEnable(versioned=False))
-    _check_enabled(robot.state(), name)
-    limb = _made(rospy, f"the arm of {name} does not answer", lambda: intera.Limb("right"))
-    gripper = _made(rospy, f"{name} has no gripper", intera.get_current_gripper_interface)
-    _check_gripper(gripper, name)
-    topics = _subscribe(modules, clock, name)
-    try:
-        first, _ = topics.joints.kept
-        _check_tip(limb, first, name)
-        _check_head(first, name)
-    except RobotUnavailable:
-        topics.close()
-        raise
-    limb.set_joint_position_speed(min(1.0, _HEADROOM * settings.motion.speed_ratio))
-    limb.set_command_timeout(settings.safety.command_timeout_s)
-    gripper.set_cmd_velocity(settings.gripper.speed_m_s)
-    return InteraDriver(robot, limb, gripper, topics, clock, settings.safety.max_state_age_s, name)
+    with ExitStack() as opened:
+        robot = _made(rospy, f"{name} does not report its state", lambda: intera.RobotEnable(versioned=False))
+        _check_enabled(robot.state(), name)
+        _keep_switches(modules)
+        limb = _made(rospy, f"the arm of {name} does not answer", lambda: intera.Limb("right"))
+        # Of two programs that connect at the same time, each has registered before one of them looks here.
+        alone()
+        foreign = ForeignCommands(rospy, clock)
+        opened.callback(foreign.close)
+        gripper = _made(
+            rospy, f"{name} has no gripper", lambda: find_gripper(rospy, modules.intera_io, modules.messages, name)
+        )
+        if calibrate:
+            calibrate_gripper(gripper, clock, name)
+        check_ready(gripper, name)
+        topics = _subscribe(modules, clock, name)
+        opened.callback(topics.close)
+        known = partial(check_known, uri, rospy.get_name()) if uri else _twin_is_alone
+        driver = InteraDriver(
+            robot, limb, gripper, topics, clock, settings.safety.max_state_age_s, name, foreign, known
+        )
+        driver.findings = judge(
+            _measure(modules, clock, limb, driver, topics, foreign),
+            age_limits(settings.safety),
+            settings.safety.max_clock_difference_s,
+        )
+        require(driver.findings, name)
+        limb.set_joint_position_speed(min(1.0, _HEADROOM * settings.motion.speed_ratio))
+        limb.set_command_timeout(settings.safety.command_timeout_s)
+        gripper.set_cmd_velocity(settings.gripper.speed_m_s)
+        driver.released.push(opened.pop_all())
+        return driver
+
+
+def _twin_is_alone() -> None:
+    """A twin has no master, and lives and ends with this process."""
+
+
+def _keep_switches(modules: InteraModules) -> None:
+    """Advertise the robot's switches now, while the master answers.
+
+    The SDK advertises them when they are used; without a master that waits for ever, and would switch the motors on
+    whenever a master comes back. rospy registers a topic of one process once.
+    """
+    rospy, messages = modules.rospy, modules.std_messages
+    for topic, kind in (("enable", messages.Bool), ("reset", messages.Empty), ("stop", messages.Empty)):
+        rospy.Publisher(f"robot/set_super_{topic}", kind, queue_size=10)
+
+
+def _measure(
+    modules: InteraModules, clock: Clock, limb: Any, driver: InteraDriver, topics: RobotTopics, foreign: ForeignCommands
+) -> Measured:
+    """Listen to the topics for a moment."""
+    start, others = clock.now(), ""
+    arrivals: dict[str, list[float]] = {each.topic: [] for each in topics.all}
+    while clock.now() - start < _LISTEN_S:
+        clock.sleep(_LOOK_S)
+        others = others or foreign.sender
+        for each in topics.all:
+            arrived = each.kept[1].stamp - start
+            if arrived > max(arrivals[each.topic], default=0.0):
+                arrivals[each.topic].append(arrived)
+    seconds = clock.now() - start
+    joints, _ = topics.joints.kept
+    tip = limb.tip_state(GRIPPER_TIP)
+    return Measured(
+        seconds=seconds,
+        arrivals=arrivals,
+        refused={each.topic: each.refused for each in topics.all if each.refused},
+        clock_difference_s=_clock_difference(modules, driver.name),
+        others=others,
+        joints=joints.positions,
+        tip=None if tip is None else np.array([tip.pose.position.x, tip.pose.position.y, tip.pose.position.z]),
+        head=joints.head,
+        gripper=driver.gripper(),
+    )
+
+
+def _clock_difference(modules: InteraModules, name: str) -> float:
+    """This machine's clock minus the robot's, seconds, from a joint state that has just arrived."""
+    rospy = modules.rospy
+    message = _made(
+        rospy,
+        f"{name} stopped sending joint states",
+        lambda: rospy.wait_for_message(JOINT_STATES_TOPIC, modules.joint_state, _FIRST_STATE_S),
+    )
+    return float(rospy.get_time() - message.header.stamp.to_sec())
 
 
 def _check_parameters(rospy: Any, name: str) -> None:
@@ -130,18 +273,6 @@ def _check_enabled(state: Any, name: str) -> None:
     )
 
 
-def _check_gripper(gripper: Any, name: str) -> None:
-    if not hasattr(gripper, "set_position"):
-        raise RobotUnavailable(
-            f"{name} has a {type(gripper).__name__}; accepted is Rethink's electric parallel gripper; {_HINT}"
-        )
-    if gripper.has_error() or not gripper.is_calibrated():
-        raise RobotUnavailable(
-            f"the gripper of {name} is not ready (error {gripper.has_error()}, calibrated {gripper.is_calibrated()}); "
-            "remove what it holds and calibrate it: `rosrun intera_examples gripper_keyboard.py`"
-        )
-
-
 def _subscribe(modules: InteraModules, clock: Clock, name: str) -> RobotTopics:
     topics = RobotTopics(modules.rospy, modules.joint_state, modules.messages, clock)
     deadline = clock.now() + _FIRST_STATE_S
@@ -155,33 +286,11 @@ def _subscribe(modules: InteraModules, clock: Clock, name: str) -> RobotTopics:
     return topics
 
 
-def _check_tip(limb: Any, joints: ArmJoints, name: str) -> None:
-    """Fingers or a mount that differ from our model would make every height wrong."""
-    tip = limb.tip_state(GRIPPER_TIP)
-    if tip is None:
-        raise RobotUnavailable(f"{name} does not know {GRIPPER_TIP}; configure its gripper in Intera Studio; {_HINT}")
-    reported = np.array([tip.pose.position.x, tip.pose.position.y, tip.pose.position.z])
-    modelled = forward(joints.positions)[:3, 3]
-    if not float(np.linalg.norm(reported - modelled)) < _TIP_TOLERANCE_M:
-        raise RobotUnavailable(
-            f"{name} has its {GRIPPER_TIP} at {reported.round(4).tolist()} m, our model at "
-            f"{modelled.round(4).tolist()} m: more than {1000 * _TIP_TOLERANCE_M:.0f} mm apart; use the standard "
-            "narrow fingers in slot 2; nothing was moved"
-        )
-
-
-def _check_head(joints: ArmJoints, name: str) -> None:
-    """`self_collision` assumes a head that faces ahead; the edge of a head turned further stands out by 14 mm."""
-    if joints.head is not None and not abs(joints.head) <= _MAX_HEAD_TURN:
-        raise RobotUnavailable(
-            f"the head of {name} is turned by {joints.head:.2f} rad, where the arm may hit it; accepted is up to "
-            f"{_MAX_HEAD_TURN} rad; nothing was moved; turn it ahead: `intera_interface.Head().set_pan(0.0)`"
-        )
-
-
 def _made(rospy: Any, failure: str, make: Any) -> Any:
     """What `make` returns; the SDK reports a missing robot by the errors listed here."""
     try:
-        return make()
+        # What the SDK prints about the network must not mix with what the operator is asked.
+        with redirect_stdout(sys.stderr):
+            return make()
     except (OSError, KeyError, AttributeError, rospy.ROSException) as error:
         raise RobotUnavailable(f"{failure} ({type(error).__name__}: {error}); {_HINT}") from error

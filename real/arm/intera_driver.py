@@ -5,33 +5,57 @@ commands; what the arm reports comes from subscribers of our own (`topics`), whi
 """
 
 import math
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.errors import MasterUnreachable, NoAnswer, RobotFault
+from tabletop_interaction.findings import Finding
+from tabletop_interaction.real.arm.claim import ForeignCommands
 from tabletop_interaction.real.arm.clock import Clock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState
 from tabletop_interaction.real.arm.topics import RobotTopics
+from tabletop_interaction.real.waiting import within
 from tabletop_interaction.sawyer.kinematics import MAX_ACCELERATION
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 _ENABLED_S = 1.0
 """Time allowed after the SDK has enabled the robot until our own topic says so."""
 
+_ENABLE_S = 15.0
+"""Time allowed to enable: the SDK waits up to 5 s for a reset, then up to 5 s for the motors."""
+
 
 class InteraDriver:
     """A connected Sawyer, see `SawyerDriver`.
 
     `robot`, `limb` and `gripper` are `RobotEnable`, `Limb` and `Gripper` of `intera_interface`. The first message of
-    each of `topics` has arrived, stamped by `clock`; `hold` does not use joints older than `max_age_s`.
+    each of `topics` has arrived, stamped by `clock`; `hold` does not use joints older than `max_age_s`. `foreign` names
+    other programs that command the arm; `check_known` raises RobotFault if the master no longer knows this program.
     """
 
     def __init__(
-        self, robot: Any, limb: Any, gripper: Any, topics: RobotTopics, clock: Clock, max_age_s: float, name: str
+        self,
+        robot: Any,
+        limb: Any,
+        gripper: Any,
+        topics: RobotTopics,
+        clock: Clock,
+        max_age_s: float,
+        name: str,
+        foreign: ForeignCommands,
+        check_known: Callable[[], None],
     ) -> None:
         self.name = name
+        self.findings: tuple[Finding, ...] = ()
+        """What the checks before the first move found."""
+        self.released = ExitStack()
+        """What `close` closes last."""
+        self._foreign = foreign
+        self._check_known = check_known
         self._robot = robot
         self._limb = limb
         self._gripper = gripper
@@ -55,6 +79,8 @@ class InteraDriver:
             estop_pressed=robot.estop_pressed,
             collided=collided,
             heard={each.topic: each.kept[1] for each in topics.all},
+            head=joints.head,
+            other_commander=self._foreign.sender,
         )
 
     def command(self, positions: Floats) -> None:
@@ -90,10 +116,11 @@ class InteraDriver:
         self._gripper.set_position(opening)
 
     def enable(self) -> None:
-        """See `SawyerDriver.enable`; the SDK waits up to 5 s for an answer."""
+        """See `SawyerDriver.enable`."""
+        self.check_connection()
         try:
-            self._robot.enable()
-        except OSError as error:
+            within(_ENABLE_S, "the robot", self._robot.enable)
+        except (OSError, NoAnswer) as error:
             raise RobotFault(
                 f"{self.name} cannot be enabled ({error}); release the stop button and read the robot's screen"
             ) from error
@@ -101,6 +128,11 @@ class InteraDriver:
         deadline = self._clock.now() + _ENABLED_S
         while self._off() and self._clock.now() < deadline:
             self._clock.sleep(0.02)
+
+    def check_connection(self) -> None:
+        """See `SawyerDriver.check_connection`."""
+        with suppress(MasterUnreachable):
+            self._check_known()
 
     def _off(self) -> bool:
         robot, _ = self._topics.assembly.kept
@@ -112,7 +144,7 @@ class InteraDriver:
             self._open = False
             if self._commanded is not None:
                 self.hold()
-            self._topics.close()
+            self.released.close()
 
 
 def rest_point(positions: Floats, velocities: Floats, commanded: Floats) -> Floats:

@@ -22,6 +22,7 @@ from tabletop_interaction.real.arm.driver import (
     ArmState,
     SawyerDriver,
 )
+from tabletop_interaction.real.arm.preflight import judge_head
 from tabletop_interaction.real.arm.settings import RATE_HZ, SafetySettings, SawyerSettings
 from tabletop_interaction.real.arm.timing import braked, caps_of, restarted, time_path
 from tabletop_interaction.real.arm.topics import age_limits
@@ -42,6 +43,8 @@ class MotionOutcome(Enum):
     FORCE = "the force at the gripper's tip changed by more than is allowed"
     STALE_STATE = "messages of the robot stopped arriving"
     TRACKING_ERROR = "a joint lags too far behind its command"
+    HEAD = "the head is turned too far, or its angle is not reported"
+    FOREIGN = "another program commands the arm"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ _REMEDIES = {
     MotionOutcome.COLLISION: f"free the arm by hand where it is stuck; {_ACKNOWLEDGE}",
     MotionOutcome.FORCE: f"look at what the gripper touches; {_ACKNOWLEDGE}",
     MotionOutcome.STALE_STATE: "check the network and the robot (`rostopic hz {topic}`), then call acknowledge()",
+    MotionOutcome.FOREIGN: "end that program, then call acknowledge()",
     MotionOutcome.TRACKING_ERROR: f"look at what blocks the arm; {_ACKNOWLEDGE}",
 }
 _STALLED = Stop(MotionOutcome.TIMEOUT, "this process stalled", _ACKNOWLEDGE)
@@ -100,6 +104,11 @@ def cause_to_stop(state: ArmState, now: float, safety: SafetySettings) -> Stop |
         return _stop(MotionOutcome.ERROR)
     if (silent := _silent(state, now, safety)) is not None:
         return silent
+    if state.other_commander:
+        remedy = _REMEDIES[MotionOutcome.FOREIGN]
+        return Stop(MotionOutcome.FOREIGN, f"another program commands the arm: {state.other_commander}", remedy)
+    if not (head := judge_head(state.head)).ok:
+        return Stop(MotionOutcome.HEAD, head.said, f"{head.remedy}; then call acknowledge()")
     return _stop(MotionOutcome.COLLISION) if state.collided else None
 
 

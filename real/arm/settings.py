@@ -76,6 +76,9 @@ class SafetySettings:
         max_collision_age_s: age above which the collision state stops the arm.
         max_robot_age_s: age above which the robot's state (stopped, enabled, stop button) stops the arm.
         command_timeout_s: time without a command after which the robot stops the arm by itself; the robot is told.
+        max_clock_difference_s: difference between the clocks of robot and machine that is refused when it is connected.
+        robot_nodes: ROS nodes of the robot itself that may be registered as senders of joint commands; a command of
+            theirs stops the arm all the same.
         max_tracking_error_rad: lag of a joint behind its command that is too large.
         tracking_ticks: commands in a row with too large a lag that stop the arm.
         max_force_change_n: rise of the force at the gripper's tip that stops the arm.
@@ -94,6 +97,8 @@ class SafetySettings:
     max_collision_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
     max_robot_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
     command_timeout_s: Annotated[float, Range(0.05, 1.0)] = 0.2
+    max_clock_difference_s: Annotated[float, Range(0.01, 3600.0)] = 0.25
+    robot_nodes: tuple[str, ...] = ()
     max_tracking_error_rad: Annotated[float, Range(0.02, 0.5)] = 0.15
     tracking_ticks: Annotated[int, Range(1, 20)] = 3
     max_force_change_n: Annotated[float, Range(3.0, 50.0)] = 15.0

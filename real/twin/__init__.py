@@ -3,19 +3,20 @@ simulated time. Only this part of `real` imports the simulation.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.real.arm.intera_connection import InteraModules, connect
+from tabletop_interaction.real.arm.intera_connection import InteraModules, MayCalibrate, confirmed, connect, never
 from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.cameras.array import CameraArray, CameraSettings
 from tabletop_interaction.real.cameras.framing import ViewCrop
 from tabletop_interaction.real.twin.assistant import TwinAssistant
 from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
-from tabletop_interaction.real.twin.stand_ins import MESSAGES, TwinRospy, intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import MESSAGES, STD_MESSAGES, TwinRospy, intera_stand_in, io_stand_in
 from tabletop_interaction.real.twin.table import TwinCamera, TwinOperator, TwinShutter
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.renderer import ComposedRenderer
@@ -37,9 +38,9 @@ class Twin:
     cameras: CameraArray
     operator: TwinOperator
 
-    def connect(self, settings: SawyerSettings) -> InteraDriver:
+    def connect(self, settings: SawyerSettings, may_calibrate: MayCalibrate = never) -> InteraDriver:
         """The real robot's driver, connected to the twin; raises as `intera_connection.connect`."""
-        return connect(self.modules, self.clock, settings, "twin")
+        return confirmed(partial(connect, self.modules, self.clock, settings, "twin"), may_calibrate)
 
     @property
     def assistant(self) -> TwinAssistant:
@@ -65,7 +66,9 @@ def open_twin(split: str, views: tuple[View, ...]) -> Twin:
     return Twin(
         table=table,
         robot=robot,
-        modules=InteraModules(rospy, intera_stand_in(robot), SimpleNamespace, MESSAGES),
+        modules=InteraModules(
+            rospy, intera_stand_in(robot), SimpleNamespace, MESSAGES, io_stand_in(robot), STD_MESSAGES
+        ),
         clock=clock,
         cameras=_cameras_of(views, TwinShutter(table, robot, clock)),
         operator=TwinOperator(table, robot),

@@ -49,6 +49,7 @@ class TwinFaults:
         extra_force: (3,) N, added to the force at the tip, base frame.
         gripper_deaf: the gripper ignores commands.
         gripper_error: the gripper reports an error.
+        gripper_uncalibrated: the gripper has lost its calibration.
         head_turn: pan angle of the head, radians; 0 ahead.
         unplugged_views: names of the cameras that give no more pictures.
     """
@@ -60,6 +61,7 @@ class TwinFaults:
     extra_force: Floats = field(default_factory=lambda: np.zeros(3))
     gripper_deaf: bool = False
     gripper_error: bool = False
+    gripper_uncalibrated: bool = False
     head_turn: float = 0.0
     unplugged_views: set[str] = field(default_factory=set)
 
@@ -116,6 +118,15 @@ class TwinRobot:
         if self.moves and not self.faults.gripper_deaf:
             self._goal_m, self._still_steps = float(np.clip(opening, 0, FULL_OPENING_M)) / 2, 0
             self._start_m, self._opening_steps = min(self.arm.finger_travel(), self._goal_m), 0
+
+    def reboot_gripper(self) -> None:
+        """Clear the gripper's error; it loses its calibration."""
+        self.faults.gripper_error, self.faults.gripper_uncalibrated = False, True
+
+    def calibrate_gripper(self) -> None:
+        """Open the fingers, which drops what they hold."""
+        self.faults.gripper_uncalibrated = self.faults.gripper_error
+        self.move_fingers(FULL_OPENING_M)
 
     @property
     def moves(self) -> bool:

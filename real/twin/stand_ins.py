@@ -28,14 +28,20 @@ class ROSException(Exception):
     """As rospy's."""
 
 
-MESSAGES = SimpleNamespace(EndpointState=object, CollisionDetectionState=object, RobotAssemblyState=object)
+MESSAGES = SimpleNamespace(
+    EndpointState=object, CollisionDetectionState=object, RobotAssemblyState=object, IONodeStatus=object
+)
 """The module `intera_core_msgs.msg`: the twin's messages have the fields and need no class."""
+
+STD_MESSAGES = SimpleNamespace(Bool=object, Empty=object)
+"""The module `std_msgs.msg`."""
 
 
 class TwinRospy:
     """`rospy` in one process and without a master: the topics that protect, and a few parameters."""
 
     ROSException = ROSException
+    AnyMsg = object
 
     def __init__(self, robot: TwinRobot) -> None:
         self._robot = robot
@@ -46,6 +52,25 @@ class TwinRospy:
     def get_param(self, name: str, default: Any = None) -> Any:
         """A parameter, or the default."""
         return self.parameters.get(name, default)
+
+    def get_name(self) -> str:
+        """The name of this node."""
+        return "/twin"
+
+    def get_time(self) -> float:
+        """Simulated seconds, as in the stamps of the messages."""
+        return self._robot.time_s
+
+    def wait_for_message(self, topic: str, kind: Any, timeout: float) -> SimpleNamespace:
+        """The next message about the joints or the hand; ROSException on a silent topic."""
+        if topic in self._robot.faults.silent:
+            raise ROSException(f"timeout exceeded while waiting for message on topic {topic}")
+        if topic == JOINT_STATES_TOPIC:
+            return self._joints()
+        return SimpleNamespace(devices=[SimpleNamespace(name="right_gripper")])
+
+    def Publisher(self, topic: str, kind: Any, queue_size: int) -> None:
+        """Nothing listens to switches here: the twin's `RobotEnable` acts on the robot."""
 
     def Subscriber(self, topic: str, kind: Any, callback: Callable[[Any], None], **options: Any) -> SimpleNamespace:
         """Subscribe to a topic until `unregister` is called."""
@@ -97,7 +122,6 @@ def intera_stand_in(robot: TwinRobot) -> SimpleNamespace:
     return SimpleNamespace(
         RobotEnable=lambda versioned=False: _robot_enable(robot),
         Limb=lambda limb="right": _limb(robot),
-        get_current_gripper_interface=lambda: _gripper(robot),
     )
 
 
@@ -130,14 +154,24 @@ def _limb(robot: TwinRobot) -> SimpleNamespace:
     )
 
 
-def _gripper(robot: TwinRobot) -> SimpleNamespace:
-    return SimpleNamespace(
-        set_position=lambda position: robot.move_fingers(position),
+def io_stand_in(robot: TwinRobot) -> SimpleNamespace:
+    """The module `intera_io` in front of a robot's gripper."""
+    signals: Mapping[str, Callable[[], Any]] = {
+        "position_response_m": lambda: robot.opening,
+        "force_response_n": lambda: 20.0 if robot.gripping else 0.0,
+        "is_gripping": lambda: robot.gripping,
+        "has_error": lambda: robot.faults.gripper_error,
+        "is_calibrated": lambda: not robot.faults.gripper_uncalibrated,
+    }
+    commands: Mapping[str, Callable[[float], None]] = {
+        "position_m": robot.move_fingers,
         # The twin's fingers have one speed, and press with full force or not at all.
-        set_cmd_velocity=lambda speed: None,
-        get_position=lambda: robot.opening,
-        get_force=lambda: 20.0 if robot.gripping else 0.0,
-        is_gripping=lambda: robot.gripping,
-        has_error=lambda: robot.faults.gripper_error,
-        is_calibrated=lambda: True,
+        "speed_mps": lambda speed: None,
+        "reboot": lambda on: robot.reboot_gripper(),
+        "calibrate": lambda on: robot.calibrate_gripper(),
+    }
+    device = SimpleNamespace(
+        get_signal_value=lambda name: signals[name](),
+        set_signal_value=lambda name, value: commands[name](value),
     )
+    return SimpleNamespace(IODeviceInterface=lambda node, name: device)

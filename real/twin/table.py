@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tabletop_interaction.envs.backend import Pictures
-from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.errors import CameraFault, GripperNotReady, RobotFault
 from tabletop_interaction.real.cameras.frames import Frame
 from tabletop_interaction.real.twin.robot import TwinClock, TwinRobot
 from tabletop_interaction.simulation import SimulationBackend
@@ -82,4 +82,8 @@ class TwinOperator:
 
     def may_continue(self, fault: RobotFault) -> bool:
         """No: nobody is there; the arm waits for `SawyerBackend.acknowledge`."""
+        return False
+
+    def may_calibrate(self, error: GripperNotReady) -> bool:
+        """No: nobody is there."""
         return False

@@ -59,6 +59,7 @@ class FakeSawyer:
     """
 
     name = "fake"
+    findings = ()
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -93,6 +94,9 @@ class FakeSawyer:
 
     def enable(self) -> None:
         self.reported = {}
+
+    def check_connection(self) -> None:
+        pass
 
     def close(self) -> None:
         self.hold()
