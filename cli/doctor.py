@@ -27,8 +27,8 @@ class Doctor:
 
     Example: tabletop doctor
 
-    The arm does not move unless --move is given. A gripper that is not ready is calibrated by Rethink's SDK as soon as
-    it is connected: keep hands off its fingers. Exit status 0 means that all checks passed.
+    The arm does not move unless --move is given, and its fingers do not move at all. Exit status 0 means that all
+    checks passed.
     """
 
     config: Path | None = None

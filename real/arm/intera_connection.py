@@ -21,6 +21,7 @@ from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
 from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.arm.gripper_signals import calibrate as calibrate_gripper
 from tabletop_interaction.real.arm.gripper_signals import check_ready, find_gripper
+from tabletop_interaction.real.arm.gripping import grips
 from tabletop_interaction.real.arm.intera_driver import InteraDriver
 from tabletop_interaction.real.arm.preflight import Measured, judge, require
 from tabletop_interaction.real.arm.settings import SawyerSettings
@@ -186,7 +187,7 @@ def connect(
             robot, limb, gripper, topics, clock, settings.safety.max_state_age_s, name, foreign, known
         )
         driver.findings = judge(
-            _measure(modules, clock, limb, driver, topics, foreign),
+            _measure(modules, clock, settings, limb, driver, topics, foreign),
             age_limits(settings.safety),
             settings.safety.max_clock_difference_s,
         )
@@ -214,12 +215,20 @@ def _keep_switches(modules: InteraModules) -> None:
 
 
 def _measure(
-    modules: InteraModules, clock: Clock, limb: Any, driver: InteraDriver, topics: RobotTopics, foreign: ForeignCommands
+    modules: InteraModules,
+    clock: Clock,
+    settings: SawyerSettings,
+    limb: Any,
+    driver: InteraDriver,
+    topics: RobotTopics,
+    foreign: ForeignCommands,
 ) -> Measured:
-    """Listen to the topics for a moment."""
+    """Listen to the topics long enough to miss those that fell silent."""
+    clock_difference_s = _clock_difference(modules, driver.name)
     start, others = clock.now(), ""
+    listen_s = max(_LISTEN_S, 2 * max(age_limits(settings.safety).values()))
     arrivals: dict[str, list[float]] = {each.topic: [] for each in topics.all}
-    while clock.now() - start < _LISTEN_S:
+    while clock.now() - start < listen_s:
         clock.sleep(_LOOK_S)
         others = others or foreign.sender
         for each in topics.all:
@@ -228,17 +237,18 @@ def _measure(
                 arrivals[each.topic].append(arrived)
     seconds = clock.now() - start
     joints, _ = topics.joints.kept
-    tip = limb.tip_state(GRIPPER_TIP)
+    tip, gripper = limb.tip_state(GRIPPER_TIP), driver.gripper()
     return Measured(
         seconds=seconds,
         arrivals=arrivals,
         refused={each.topic: each.refused for each in topics.all if each.refused},
-        clock_difference_s=_clock_difference(modules, driver.name),
+        clock_difference_s=clock_difference_s,
         others=others,
         joints=joints.positions,
         tip=None if tip is None else np.array([tip.pose.position.x, tip.pose.position.y, tip.pose.position.z]),
         head=joints.head,
-        gripper=driver.gripper(),
+        gripper=gripper,
+        holds=grips(gripper, settings.gripper),
     )
 
 

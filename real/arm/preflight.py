@@ -38,6 +38,7 @@ class Measured:
         tip: (3,) position of the gripper's tip as the robot reports it, base frame; None if it knows no such tip.
         head: pan angle of the head, radians; None if it is not reported.
         gripper: the gripper's state.
+        holds: whether it holds something.
     """
 
     seconds: float
@@ -49,6 +50,7 @@ class Measured:
     tip: Floats | None
     head: float | None
     gripper: GripperState
+    holds: bool
 
 
 def judge(measured: Measured, age_limits: Mapping[str, float], max_clock_difference_s: float) -> tuple[Finding, ...]:
@@ -60,7 +62,7 @@ def judge(measured: Measured, age_limits: Mapping[str, float], max_clock_differe
         _judge_others(measured.others),
         _judge_tip(measured.tip, measured.joints),
         judge_head(measured.head),
-        judge_gripper(measured.gripper),
+        judge_gripper(measured.gripper, holds=measured.holds),
     )
 
 
@@ -89,11 +91,11 @@ def judge_head(head: float | None) -> Finding:
     )
 
 
-def judge_gripper(gripper: GripperState) -> Finding:
+def judge_gripper(gripper: GripperState, *, holds: bool) -> Finding:
     """Whether the gripper reports a possible opening and no error."""
     said = f"{1000 * gripper.opening:.1f} mm open, {gripper.force:.1f} N"
     if not gripper.error and -_OPENING_SLACK_M <= gripper.opening <= FULL_OPENING_M + _OPENING_SLACK_M:
-        return Finding("gripper", True, said)
+        return Finding("gripper", True, said + ", holds something: the first reset puts it down" * holds)
     return Finding(
         "gripper",
         False,

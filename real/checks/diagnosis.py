@@ -15,11 +15,10 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, refusal
-from tabletop_interaction.real.arm.driver import ArmState, GripperState
-from tabletop_interaction.real.arm.gripping import grips
+from tabletop_interaction.real.arm.driver import ArmState
 from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop
 from tabletop_interaction.real.arm.moves import Moves
-from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SafetySettings, SawyerSettings
+from tabletop_interaction.real.arm.settings import SafetySettings, SawyerSettings
 from tabletop_interaction.real.calibration.arm_response import ArmResponse, check_response
 from tabletop_interaction.real.lab.lab import Calibration
 from tabletop_interaction.sawyer.kinematics import HIGHEST, LOWEST
@@ -27,8 +26,6 @@ from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 ANGLES = tuple(math.radians(degrees) for degrees in (-90, -45, 0, 45))
 """Gripper angles at which the whole arena must be in reach, radians; they repeat after half a turn."""
-
-_OPENING_SLACK_M = 0.002
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ def judge_obstacles(moves: Moves) -> Finding:
 def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves) -> Finding:
     """Whether the arm may move at `now`, seconds of the driver's clock.
 
-    `state` is read after a pause that is long enough to show missing joint states.
+    `state` is read after the checks of `preflight`, which listen long enough to miss silent topics.
     """
     cause = cause_to_stop(state, now, safety)
     if cause is not None:
@@ -122,20 +119,6 @@ def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves)
     force = float(np.linalg.norm(state.tip_force))
     age_ms = 1000 * max(now - state.stamp, 0.0)
     return Finding("robot", True, f"enabled; joints {age_ms:.0f} ms old; {force:.1f} N at the tip; {where}")
-
-
-def judge_gripper(state: GripperState, settings: GripperSettings) -> Finding:
-    """Whether the gripper reports a possible opening and no error."""
-    said = f"{1000 * state.opening:.1f} mm open, {state.force:.1f} N"
-    if state.error or not -_OPENING_SLACK_M <= state.opening <= FULL_OPENING_M + _OPENING_SLACK_M:
-        return Finding(
-            "gripper",
-            False,
-            f"{said}, error {state.error}; {1000 * FULL_OPENING_M:.1f} mm is the largest opening",
-            "remove what it holds, switch it off and on, calibrate it: `rosrun intera_examples gripper_keyboard.py`",
-        )
-    held = ", holds something: the first reset puts it down" if grips(state, settings) else ""
-    return Finding("gripper", True, f"{said}{held}")
 
 
 def judge_response(measured: ArmResponse | None, settings: SawyerSettings, simulated: bool) -> Finding:

@@ -1,10 +1,9 @@
 """Measure the parts of a laboratory, each within a time limit, and judge them by the checks of `diagnosis`.
 
-Only `go_away` and `measure` move the arm; connecting sets its speed limit and command timeout. Rethink's SDK, however,
-calibrates a gripper that is not ready when it connects: then its fingers move.
+Only `go_away` and `measure` move the arm; connecting sets its speed limit and command timeout, and moves no finger.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,13 +13,13 @@ from pathlib import Path
 from time import monotonic
 
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import GripperNotReady, InvalidConfiguration, PreflightFailed, TabletopError
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by, refusal
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
-from tabletop_interaction.real.arm.driver import ArmState, GripperState, SawyerDriver
-from tabletop_interaction.real.arm.intera_connection import open_intera_driver
+from tabletop_interaction.real.arm.driver import ArmState, SawyerDriver
+from tabletop_interaction.real.arm.intera_connection import CONNECT_S, open_intera_driver
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.safety import check_level
 from tabletop_interaction.real.arm.settings import SawyerSettings
@@ -36,15 +35,14 @@ from tabletop_interaction.real.waiting import within
 CAMERA_S = 15.0
 """Time allowed for one camera to open and to give two equal pictures."""
 
-ROBOT_S = 45.0
-"""Time allowed to connect: the SDK waits up to 10 s for each of its parts."""
+ROBOT_S = CONNECT_S + 15.0
+"""Time allowed to connect and to close the connection."""
 
 SLOW_RATIO = 0.1
 """Fraction of the rated joint speeds in `go_away`."""
 
 _MASTER_S = 10.0
 _SLOW_M_S = 0.04
-_PAUSES_IN_AGES = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,20 +201,26 @@ def _robot(settings: SawyerSettings, moves: Moves, equipment: Equipment) -> Iter
             yield from _not_checked("the ROS master does not answer", "robot", "gripper")
             return
     try:
-        arm, gripper, now = within(ROBOT_S, "the robot", lambda: _read(settings, equipment))
+        findings, arm, now = within(ROBOT_S, "the robot", lambda: _read(settings, equipment))
+    except PreflightFailed as error:
+        yield from error.findings
+        yield from _not_checked("it must not move before the checks above pass", "robot")
+        return
+    except GripperNotReady as error:
+        yield refusal("gripper", error)
+        yield from _not_checked("its gripper is not ready", "robot")
+        return
     except TabletopError as error:
         yield refusal("robot", error)
         yield from _not_checked("the robot is not connected", "gripper")
         return
+    yield from findings
     yield diagnosis.judge_arm(arm, now, settings.safety, moves)
-    yield diagnosis.judge_gripper(gripper, settings.gripper)
 
 
-def _read(settings: SawyerSettings, equipment: Equipment) -> tuple[ArmState, GripperState, float]:
+def _read(settings: SawyerSettings, equipment: Equipment) -> tuple[Sequence[Finding], ArmState, float]:
     with closing(equipment.open_driver(settings)) as driver:
-        # Joint states that stopped arriving are noticed only when they are too old.
-        equipment.clock.sleep(_PAUSES_IN_AGES * settings.safety.max_state_age_s)
-        return driver.state(), driver.gripper(), equipment.clock.now()
+        return driver.findings, driver.state(), equipment.clock.now()
 
 
 def _not_checked(why: str, *names: str) -> Iterator[Finding]:

@@ -86,12 +86,14 @@ class TwinRospy:
             (COLLISION_TOPIC, lambda: SimpleNamespace(collision_state=self._robot.faults.collided)),
             (ROBOT_TOPIC, lambda: self._robot.state),
         ):
-            if topic in self._robot.faults.silent:
-                continue
-            message = make()
-            for subscribed, callback in list(self._subscribed.values()):
-                if subscribed == topic:
-                    callback(message)
+            if topic not in self._robot.faults.silent:
+                self.send(topic, make())
+
+    def send(self, topic: str, message: Any) -> None:
+        """Send one message on a topic."""
+        for subscribed, callback in list(self._subscribed.values()):
+            if subscribed == topic:
+                callback(message)
 
     def _joints(self) -> SimpleNamespace:
         heads = (self._robot.faults.head_turn, 0.0, 0.0)

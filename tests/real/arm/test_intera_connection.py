@@ -2,17 +2,30 @@
 
 import math
 import sys
+import threading
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tabletop_interaction.errors import MasterUnreachable, RobotFault, RobotUnavailable
+from tabletop_interaction.errors import (
+    GripperNotReady,
+    MasterUnreachable,
+    NoAnswer,
+    PreflightFailed,
+    RobotFault,
+    RobotInUse,
+    RobotUnavailable,
+)
 from tabletop_interaction.real import open_sawyer
-from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
-from tabletop_interaction.real.arm.intera_connection import connect, import_intera
-from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.arm import claim, intera_connection, intera_driver
+from tabletop_interaction.real.arm.claim import COMMAND_TOPIC, locked_arm
+from tabletop_interaction.real.arm.driver import COLLISION_TOPIC, FORCE_TOPIC, JOINT_STATES_TOPIC, ROBOT_TOPIC
+from tabletop_interaction.real.arm.gripper_signals import END_EFFECTOR_TOPIC
+from tabletop_interaction.real.arm.intera_connection import connect, import_intera, open_intera_driver
+from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop
+from tabletop_interaction.real.arm.settings import FULL_OPENING_M, SawyerSettings
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 
@@ -40,14 +53,18 @@ def test_the_robots_own_speed_limit_is_a_little_above_the_streamed_speed(twin):
     [
         ({"RobotEnable": _raising(TimeoutError("no state"))}, "does not report its state .*no state"),
         ({"Limb": _raising(OSError("no joint_states"))}, "the arm of robot does not answer"),
-        ({"get_current_gripper_interface": _raising(OSError("No gripper attached"))}, "robot has no gripper"),
-        ({"get_current_gripper_interface": lambda: object()}, "has a object"),
     ],
 )
 def test_a_missing_part_is_an_error(twin, intera, message):
     with pytest.raises(RobotUnavailable, match=message) as caught:
         _connect(twin, **intera)
     assert not caught.value.recoverable
+
+
+def test_a_missing_gripper_is_an_error(twin):
+    twin.robot.faults.silent.add(END_EFFECTOR_TOPIC)
+    with pytest.raises(RobotUnavailable, match=r"robot has no gripper .*timeout exceeded"):
+        _connect(twin)
 
 
 def test_missing_services_of_the_arm_are_an_error(twin):
@@ -71,10 +88,126 @@ def test_a_robot_that_is_not_ready_is_refused_and_not_enabled(twin, state):
     assert vars(twin.robot.state).items() >= state.items()
 
 
-def test_a_gripper_in_error_is_refused(twin):
-    twin.robot.faults.gripper_error = True
-    with pytest.raises(RobotUnavailable, match="the gripper of robot is not ready"):
+@pytest.fixture
+def fingers(twin, monkeypatch):
+    """Every opening that the twin's fingers are commanded."""
+    commanded = []
+    monkeypatch.setattr(twin.robot, "move_fingers", commanded.append)
+    return commanded
+
+
+@pytest.mark.parametrize("fault", ["gripper_error", "gripper_uncalibrated"])
+def test_connecting_leaves_a_gripper_that_is_not_ready_as_it_is(twin, fingers, fault):
+    setattr(twin.robot.faults, fault, True)
+    with pytest.raises(GripperNotReady, match=r"it was left as it is; calibrating opens the fingers"):
+        twin.connect(SawyerSettings(), lambda error: False)
+    assert fingers == []
+    assert getattr(twin.robot.faults, fault)
+
+
+@pytest.mark.parametrize("fault", ["gripper_error", "gripper_uncalibrated"])
+def test_a_gripper_is_calibrated_once_the_operator_agrees(twin, fingers, fault):
+    setattr(twin.robot.faults, fault, True)
+    asked = []
+    driver = twin.connect(SawyerSettings(), lambda error: not asked.append(str(error)))
+    assert len(asked) == 1
+    assert fingers == [FULL_OPENING_M]
+    assert not driver.gripper().error
+    driver.close()
+
+
+def test_a_connected_driver_has_what_the_checks_found(twin):
+    driver = _connect(twin)
+    assert [each.name for each in driver.findings] == [
+        ROBOT_TOPIC,
+        JOINT_STATES_TOPIC,
+        FORCE_TOPIC,
+        COLLISION_TOPIC,
+        *("clocks", "commanders", "tip", "head", "gripper"),
+    ]
+    assert all(each.ok for each in driver.findings)
+    driver.close()
+
+
+def test_every_failed_check_is_in_one_error_and_nothing_stays_subscribed(twin, monkeypatch):
+    lower, subscribed = twin.robot.tip_position() - [0, 0, 0.01], len(twin.modules.rospy._subscribed)
+    monkeypatch.setattr(twin.robot, "tip_position", lambda: lower)
+    twin.robot.faults.head_turn = 0.4
+    with pytest.raises(PreflightFailed, match=r"^2 of 9 checks of robot .*tip: .*; head: ") as caught:
         _connect(twin)
+    assert [each.name for each in caught.value.findings if not each.ok] == ["tip", "head"]
+    assert len(twin.modules.rospy._subscribed) == subscribed
+
+
+def test_a_topic_that_falls_silent_while_connecting_is_refused(twin):
+    twin.robot.at(0.1, lambda: twin.robot.faults.silent.add(FORCE_TOPIC))
+    with pytest.raises(PreflightFailed, match=rf"1 of 9 .*{FORCE_TOPIC}: .*rostopic hz {FORCE_TOPIC}"):
+        _connect(twin)
+
+
+def test_a_program_that_commands_the_arm_while_connecting_is_refused(twin):
+    send = SimpleNamespace(_connection_header={"callerid": "/teleop"})
+    twin.robot.at(0.3, lambda: twin.modules.rospy.send(COMMAND_TOPIC, send))
+    with pytest.raises(PreflightFailed, match="commanders: /teleop commands the arm, too"):
+        _connect(twin)
+
+
+def test_a_foreign_command_and_a_turned_head_stop_a_connected_arm(twin):
+    driver = _connect(twin)
+    twin.modules.rospy.send(COMMAND_TOPIC, SimpleNamespace(_connection_header={"callerid": "/teleop"}))
+    cause = cause_to_stop(driver.state(), twin.clock.now(), SawyerSettings().safety)
+    assert (cause.outcome, cause.said) == (MotionOutcome.FOREIGN, "another program commands the arm: /teleop")
+    twin.robot.faults.head_turn = -0.2
+    twin.clock.sleep(0.6)
+    cause = cause_to_stop(driver.state(), twin.clock.now(), SawyerSettings().safety)
+    assert cause.outcome is MotionOutcome.HEAD
+    assert "turned by -0.20 rad" in cause.said
+    driver.close()
+
+
+def test_a_connection_that_hangs_ends_and_frees_the_arm_when_it_answers(twin, monkeypatch, tmp_path):
+    released, freed = threading.Event(), threading.Event()
+
+    def hang(*arguments, **options):
+        released.wait(30)
+        driver = _connect(twin)
+        driver.released.callback(freed.set)
+        return driver
+
+    monkeypatch.setattr(intera_connection, "check_master", lambda: "http://localhost:11311")
+    monkeypatch.setattr(intera_connection, "import_intera", lambda: twin.modules)
+    monkeypatch.setattr(intera_connection, "connect", hang)
+    monkeypatch.setattr(intera_connection, "CONNECT_S", 0.1)
+    monkeypatch.setattr(claim, "lock_path", lambda uri: tmp_path / "arm.lock")
+    with pytest.raises(NoAnswer, match=r"the robot did not answer within 0\.1 s"):
+        open_intera_driver(SawyerSettings())
+    with pytest.raises(RobotInUse):
+        open_intera_driver(SawyerSettings())
+    released.set()
+    assert freed.wait(30)
+    with locked_arm("http://localhost:11311"):
+        pass
+
+
+def test_after_a_restart_of_the_robot_enabling_and_acknowledging_say_what_to_do(twin):
+    driver = _connect(twin)
+    driver._check_known = _raising(RobotFault("the robot was restarted"))
+    for call in (driver.enable, driver.check_connection):
+        with pytest.raises(RobotFault, match="restarted"):
+            call()
+    driver._check_known = _raising(MasterUnreachable("no master"))
+    driver.enable()
+    driver.close()
+
+
+def test_enabling_a_robot_that_hangs_is_a_fault_in_bounded_time(twin, monkeypatch):
+    driver, released = _connect(twin), threading.Event()
+    monkeypatch.setattr(intera_driver, "_ENABLE_S", 0.05)
+    monkeypatch.setattr(driver._robot, "enable", lambda: released.wait(30))
+    with pytest.raises(RobotFault, match=r"cannot be enabled \(the robot did not answer within 0.05 s"):
+        driver.enable()
+    released.set()
+    driver.close()
 
 
 def test_missing_joint_states_are_an_error_within_the_time_limit(twin):
@@ -95,7 +228,7 @@ def test_fingers_that_differ_from_the_model_are_refused(twin, monkeypatch):
 @pytest.mark.parametrize("head", [-0.4, 0.4, math.nan])
 def test_a_turned_head_is_refused(twin, head):
     twin.robot.faults.head_turn = head
-    with pytest.raises(RobotUnavailable, match="the head of robot is turned"):
+    with pytest.raises(RobotUnavailable, match="head: the head is turned"):
         _connect(twin)
 
 
@@ -129,6 +262,9 @@ def test_the_sdk_is_imported_although_cv_bridge_does_not_load(twin, quick_lab, m
         "sensor_msgs.msg": messages,
         "intera_core_msgs": ModuleType("intera_core_msgs"),
         "intera_core_msgs.msg": twin.modules.messages,
+        "intera_io": twin.modules.intera_io,
+        "std_msgs": ModuleType("std_msgs"),
+        "std_msgs.msg": twin.modules.std_messages,
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
     modules = import_intera()

@@ -24,6 +24,7 @@ HEALTHY = Measured(
     tip=forward(JOINTS)[:3, 3],
     head=0.0,
     gripper=GripperState(0.04, 0.0, gripping=False, error=False),
+    holds=False,
 )
 
 
@@ -37,6 +38,11 @@ def test_a_healthy_robot_passes_every_check():
     assert _failed(HEALTHY) == {}
     assert findings[0].said == "99 messages/s, 10 ms apart at most; 250 ms are accepted"
     require(findings, "robot")
+
+
+def test_what_the_gripper_holds_is_reported():
+    assert "holds something" in judge(replace(HEALTHY, holds=True), LIMITS, 0.25)[-1].said
+    assert "holds" not in judge(HEALTHY, LIMITS, 0.25)[-1].said
 
 
 @pytest.mark.parametrize(
@@ -57,6 +63,8 @@ def test_a_healthy_robot_passes_every_check():
         ({"head": None}, "head", "not reported"),
         ({"gripper": GripperState(math.nan, 0.0, gripping=False, error=False)}, "gripper", "nan"),
         ({"gripper": GripperState(0.02, 0.0, gripping=False, error=True)}, "gripper", "error True"),
+        ({"gripper": GripperState(0.05, 0.0, gripping=False, error=False)}, "gripper", "50.0 mm open"),
+        ({"gripper": GripperState(-0.01, 0.0, gripping=False, error=False)}, "gripper", "-10.0 mm open"),
     ],
 )
 def test_each_fault_fails_its_check_alone_with_a_remedy(change, name, said):
