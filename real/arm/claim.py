@@ -21,7 +21,7 @@ from tabletop_interaction.real.ros.node import unsubscribe
 
 COMMAND_TOPIC = "/robot/limb/right/joint_command"
 
-_RECENT_S = 0.5
+_RECENT_S = 0.2
 _ALONE = "end the other program, or wait for its end, then try again"
 
 
@@ -99,7 +99,7 @@ class ForeignCommands:
 
     @property
     def sender(self) -> str:
-        """The program that sent a command within the last half second besides this one; empty if none did."""
+        """The program that sent a command within the last 0.2 s besides this one; empty if none did."""
         last = self._last
         return last[0] if last is not None and self._clock.now() - last[1] <= _RECENT_S else ""
 

@@ -122,7 +122,7 @@ def test_names_of_one_address_share_a_lock():
     assert lock_path("http://localhost:11311") != lock_path("http://localhost:11312")
 
 
-def test_a_foreign_command_is_named_for_half_a_second_and_our_own_never(sawyer):
+def test_a_foreign_command_is_named_for_a_moment_and_our_own_never(sawyer):
     handlers = []
     rospy = SimpleNamespace(
         AnyMsg=object,
@@ -137,5 +137,5 @@ def test_a_foreign_command_is_named_for_half_a_second_and_our_own_never(sawyer):
     receive(SimpleNamespace(_connection_header={"callerid": "/teleop"}))
     receive(SimpleNamespace(_connection_header={"callerid": OWN}))
     assert commands.sender == "/teleop"
-    sawyer.clock.sleep(0.6)
+    sawyer.clock.sleep(0.3)
     assert commands.sender == ""
