@@ -25,6 +25,7 @@ from sawyer_stand_in.table import Row, lines_of
 
 from tabletop_interaction.errors import MasterUnreachable
 from tabletop_interaction.real.arm.driver import COLLISION_TOPIC, FORCE_TOPIC, ROBOT_TOPIC
+from tabletop_interaction.real.arm.gripper_signals import END_EFFECTOR_TOPIC
 from tabletop_interaction.real.lab.lab import Lab, load_lab
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import end_node
@@ -229,4 +230,10 @@ def other_topics(monkeypatch: pytest.MonkeyPatch) -> None:
         Thread(target=send, daemon=True).start()
         return SimpleNamespace(unregister=over.set)
 
+    wait, hand = rospy.wait_for_message, SimpleNamespace(devices=[SimpleNamespace(name="right_gripper")])
     monkeypatch.setattr(rospy, "Subscriber", subscribe)
+    monkeypatch.setattr(
+        rospy,
+        "wait_for_message",
+        lambda topic, *options: hand if topic == END_EFFECTOR_TOPIC else wait(topic, *options),
+    )

@@ -12,7 +12,7 @@ from tabletop_interaction.findings import Finding
 from tabletop_interaction.real.checks import examination
 from tabletop_interaction.real.checks.examination import examine_lab, opened_equipment
 from tabletop_interaction.real.twin import open_twin
-from tabletop_interaction.real.twin.stand_ins import MESSAGES, intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import MESSAGES, intera_stand_in, io_stand_in
 
 pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
 
@@ -28,6 +28,7 @@ def sdk(ros_lab, other_topics, monkeypatch):
     twin = open_twin("train", ros_lab.views)
     monkeypatch.setitem(sys.modules, "intera_interface", intera_stand_in(twin.robot))
     monkeypatch.setitem(sys.modules, "intera_core_msgs.msg", MESSAGES)
+    monkeypatch.setitem(sys.modules, "intera_io", io_stand_in(twin.robot))
     yield
     twin.close()
 
@@ -41,7 +42,7 @@ def no_sdk(monkeypatch):
 def test_all_checks_pass_with_a_node_and_an_sdk(lab_file, master, capsys):
     Doctor(config=lab_file, out=lab_file.parent / "drawn").run()
     told = capsys.readouterr().out
-    assert "all 16 checks passed" in told
+    assert "all 24 checks passed" in told
     assert f"ok  ROS master: {master.uri}" in told.replace("ok    ", "ok  ")
     assert "camera view_3: still and new, 430 x 350 px" in told
     assert "robot: enabled" in told

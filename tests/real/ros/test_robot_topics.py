@@ -14,7 +14,7 @@ from tabletop_interaction.real.arm.topics import JointStates
 from tabletop_interaction.real.checks.diagnosis import judge_arm
 from tabletop_interaction.real.ros.node import start_node
 from tabletop_interaction.real.twin import open_twin
-from tabletop_interaction.real.twin.stand_ins import MESSAGES, intera_stand_in
+from tabletop_interaction.real.twin.stand_ins import MESSAGES, intera_stand_in, io_stand_in
 
 rospy = pytest.importorskip("rospy", reason="needs Debian's ROS 1, see `make test-ros`")
 
@@ -37,9 +37,10 @@ def robot(ros_lab):
 
 @pytest.fixture
 def modules(robot, other_topics):
+    import std_msgs.msg
     from sensor_msgs.msg import JointState
 
-    return InteraModules(rospy, intera_stand_in(robot), JointState, MESSAGES)
+    return InteraModules(rospy, intera_stand_in(robot), JointState, MESSAGES, io_stand_in(robot), std_msgs.msg)
 
 
 def _connected(modules):
