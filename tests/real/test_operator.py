@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.errors import GripperNotReady, RobotFault
 from tabletop_interaction.real.operator import AtConsole, BesideTwin, Unattended, ask_at_terminal
 
 RNG = np.random.default_rng(0)
@@ -34,16 +34,20 @@ def test_only_the_whole_word_yes_lets_the_arm_continue(answer, goes_on):
     console = AtConsole(ask=lambda question: (asked.append(question), answer)[1])
     assert console.may_continue(RobotFault("picking: the robot reports a collision")) is goes_on
     assert "picking: the robot reports a collision" in asked[0]
+    assert console.may_calibrate(GripperNotReady("the gripper reports an error")) is goes_on
+    assert "the gripper reports an error" in asked[1]
 
 
 def test_without_an_answer_the_arm_does_not_continue():
     assert not Unattended().may_continue(RobotFault("stopped"))
+    assert not Unattended().may_calibrate(GripperNotReady("error"))
 
     def closed(question):
         raise EOFError
 
     console = AtConsole(ask=closed)
     assert not console.may_continue(RobotFault("stopped"))
+    assert not console.may_calibrate(GripperNotReady("error"))
     with pytest.raises(RobotFault, match="nobody answers"):
         console.lay_table(RNG)
     with pytest.raises(RobotFault, match="nobody answers"):

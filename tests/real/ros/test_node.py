@@ -1,5 +1,6 @@
 """A master that does not answer delays neither unsubscribing nor the end of a process."""
 
+import logging
 import subprocess
 import sys
 import time
@@ -38,6 +39,19 @@ def test_a_process_starts_its_node_once(monkeypatch):
     start_node(rospy, "first")
     start_node(rospy, "second")
     assert started == [("first", {"anonymous": True, "disable_signals": True})]
+
+
+def test_what_ros_logs_does_not_reach_the_terminal(monkeypatch):
+    class RosStreamHandler(logging.Handler):
+        emit = pytest.fail
+
+    logger, shown, kept = logging.getLogger("rosout"), RosStreamHandler(), logging.NullHandler()
+    monkeypatch.setattr(logger, "handlers", [shown, kept])
+    monkeypatch.setattr(ros_node.atexit, "register", lambda *arguments: None)
+    core = SimpleNamespace(is_initialized=lambda: False)
+    start_node(SimpleNamespace(core=core, init_node=lambda *arguments, **options: None), "node")
+    logger.error("Timed out waiting for command acknowledgment")
+    assert logger.handlers == [kept]
 
 
 def test_a_process_ends_although_unregistering_hangs():
