@@ -15,8 +15,7 @@ def check_backend(make: Callable[[], Backend], *, picks: int = 3, seed: int = 0)
     """Run a backend through the whole Backend protocol and raise at the first broken rule.
 
     The test opens the backend, resets it, observes, picks and places at `picks` random points (every second
-    one at another angle), sweeps once and closes.
-    On hardware this moves the arm: keep a hand on the emergency stop.
+    time at another angle), sweeps once and closes. On hardware this moves the arm: keep a hand on the emergency stop.
 
     Raises:
         BackendContractError: says which rule was broken, what came and what is accepted.

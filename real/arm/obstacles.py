@@ -63,7 +63,7 @@ class BoxInArena:
         cosine, sine = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
         pose = np.eye(4)
         pose[:2, :2] = [[cosine, -sine], [sine, cosine]]
-        pose[:3, 3] = np.mean(self.corners, axis=0) if self.corners is not None else self.centre
+        pose[:3, 3] = np.mean(self.corners, axis=0) if self.corners is not None else np.array(self.centre)
         return pose
 
 

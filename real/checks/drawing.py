@@ -42,7 +42,7 @@ def draw_surroundings(moves: Moves, arena: Arena) -> bytes:
 
 
 def _draw(axes: Axes, plane: tuple[int, int], moves: Moves, arena: Arena) -> None:
-    arena_from_base = np.linalg.inv(moves.base_from_arena)
+    arena_from_base = np.asarray(np.linalg.inv(moves.base_from_arena), np.float64)
     for block in BLOCKS:
         if block.joints == 0:
             _add(axes, plane, _moved(_corners(block), arena_from_base @ block.pose), "pedestal", _BASE)
@@ -101,7 +101,7 @@ def _moved(points: Floats, transform: Floats) -> Floats:
 
 def _add(axes: Axes, plane: tuple[int, int], points: Floats, label: str, colour: str, *, filled: bool = True) -> None:
     """The convex outline of points (N, 3), seen along the axis that is not in the plane."""
-    outline = cv2.convexHull(np.float32(points[:, plane]))[:, 0]
+    outline = np.asarray(cv2.convexHull(points[:, plane].astype(np.float32)), np.float64)[:, 0]
     face = colour if filled else "none"
     axes.add_patch(
         Polygon(outline, facecolor=face, edgecolor=colour, alpha=0.6, linestyle="-" if filled else "--", label=label)

@@ -60,7 +60,7 @@ def check_obstacles(commands: Floats, obstacles: Sequence[Obstacle], held_reach:
         reach = clearance + float(between.max())
         slacks.append(block_distances(box, frames, starts, vectors, parts.radii, reach) - between - clearance)
     worst, index, part = np.unravel_index(np.argmin(slacks), np.shape(slacks))
-    slack, (box, clearance) = float(slacks[worst][index, part]), obstacles[worst]
+    slack, (box, clearance) = float(slacks[int(worst)][index, part]), obstacles[int(worst)]
     if not slack >= 0:
         raise _collision(box.link, parts.links[part], int(index), len(commands), slack + clearance, clearance)
 
