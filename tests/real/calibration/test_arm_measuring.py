@@ -32,10 +32,10 @@ class _Follower:
     def state(self):
         clock, limit = self.sawyer.clock.time, 1.2 * MEASURING_RATIO * MAX_SPEED
         while self.time < clock - 1e-9:
-            self.time = min(self.time + 0.001, clock)
+            self.time = min(self.time + 0.002, clock)
             sent_at, goal = next(each for each in reversed(self.sent) if each[0] <= self.time - self.lag_s)
             if self.time - self.lag_s - sent_at < self.timeout_s:
-                self.target = self.target + np.clip(goal - self.target, -0.001 * limit, 0.001 * limit)
+                self.target = self.target + np.clip(goal - self.target, -0.002 * limit, 0.002 * limit)
         force = self.rng.normal((0, 0, 4.6), self.noise_n)
         self.sawyer.positions = self.target + self.error
         return replace(self.state_of(), tip_force=force)
