@@ -98,6 +98,16 @@ def test_an_arm_over_the_table_is_not_measured(sawyer, moves):
     assert sawyer.commands == []
 
 
+def test_every_command_was_checked_before(sawyer, moves, monkeypatch):
+    follower, checked = _Follower(sawyer), []
+    check = Moves.check
+    monkeypatch.setattr(Moves, "check", lambda self, commands: (checked.extend(commands), check(self, commands)))
+    _measure(sawyer, moves, joints=(0,))
+    known = {tuple(q) for q in checked}
+    assert len(follower.sent) > 1000
+    assert all(tuple(q) in known for _, q in follower.sent[1:])
+
+
 def test_a_motion_outside_the_workspace_is_refused(sawyer, moves):
     narrow = replace(moves, safety=SafetySettings(workspace_low=(-0.9, 0.4, 0.006)))
     with pytest.raises(RobotFault) as caught:
