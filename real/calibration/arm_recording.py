@@ -41,7 +41,10 @@ class RecordingDriver:
 
     def arrivals(self) -> dict[str, Arrivals]:
         """Rate and longest gap of the messages, by topic."""
-        return {"/robot/joint_states": arrivals_of(np.array([state.stamp for state in self.states]))}
+        return {
+            topic: arrivals_of(np.array([state.heard[topic].stamp for state in self.states]))
+            for topic in self.states[0].heard
+        }
 
     @property
     def name(self) -> str:

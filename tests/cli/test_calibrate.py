@@ -281,7 +281,7 @@ def test_live_cameras_take_the_pictures_by_themselves(lab, pictures, tmp_path, m
     paths = sorted((pictures / "cameras" / "view_0").iterdir())
     stage = _Theatre([cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths])
     opened = "tabletop_interaction.real.cameras.array.open_device_camera"
-    monkeypatch.setattr(opened, lambda name, source, width, height: stage)
+    monkeypatch.setattr(opened, lambda *_: stage)
     arguments = ["--views", "view_0", "--wanted", "8", "--out", str(tmp_path / "live")]
     assert main(["calibrate", "cameras", "--lab", str(lab), *arguments]) == 0
     assert len(list((tmp_path / "live").glob("taken-*/view_0/*.png"))) == 8

@@ -9,6 +9,7 @@ from tabletop_interaction.errors import CalibrationRejected, RobotFault, Unreach
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import RATE_HZ, SafetySettings, SawyerSettings
 from tabletop_interaction.real.calibration.arm_measuring import MEASURING_RATIO, measure_arm, swing
+from tabletop_interaction.real.calibration.arm_response import Arrivals
 from tabletop_interaction.real.calibration.stop_button import Task, try_stop_button
 from tabletop_interaction.real.checks.examination import slowed
 from tabletop_interaction.sawyer.kinematics import MAX_SPEED
@@ -59,7 +60,22 @@ def test_the_known_figures_of_an_arm_are_measured(sawyer, moves):
     assert measured.force_at_rest.rms_n == pytest.approx(0.5 * np.sqrt(3), rel=0.1)
     assert measured.force_moving.rms_n == pytest.approx(0.5 * np.sqrt(3), rel=0.1)
     assert measured.command_timeout_s == pytest.approx(0.2, abs=0.03)
+    assert len(measured.topics) == 4
     assert measured.topics["/robot/joint_states"].rate_hz == pytest.approx(200, rel=0.05)
+
+
+def test_a_topic_that_is_slow_is_recorded(sawyer, moves):
+    follower = _Follower(sawyer)
+    reported = follower.state_of
+
+    def slow():
+        stamp = np.floor(sawyer.clock.time / 0.1) * 0.1
+        sawyer.reported["stamps"] = {"/robot/limb/right/endpoint_state": stamp}
+        return reported()
+
+    follower.state_of = slow
+    topics = _measure(sawyer, moves, joints=(0,)).topics
+    assert topics["/robot/limb/right/endpoint_state"] == Arrivals(pytest.approx(10, abs=0.5), pytest.approx(0.1))
 
 
 def test_an_arm_without_a_command_timeout_is_reported(sawyer, moves):
