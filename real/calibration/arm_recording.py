@@ -1,10 +1,12 @@
 """A driver that passes every call on and keeps what was commanded and reported, with times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.findings import Finding
 from tabletop_interaction.real.arm.clock import Clock
 from tabletop_interaction.real.arm.driver import ArmState, GripperState, SawyerDriver
 from tabletop_interaction.real.calibration.arm_response import Arrivals, arrivals_of
@@ -51,6 +53,11 @@ class RecordingDriver:
         """See `SawyerDriver.name`."""
         return self.driver.name
 
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """See `SawyerDriver.findings`."""
+        return self.driver.findings
+
     def state(self) -> ArmState:
         """See `SawyerDriver.state`."""
         state = self.driver.state()
@@ -77,6 +84,10 @@ class RecordingDriver:
     def enable(self) -> None:
         """See `SawyerDriver.enable`."""
         self.driver.enable()
+
+    def check_connection(self) -> None:
+        """See `SawyerDriver.check_connection`."""
+        self.driver.check_connection()
 
     def close(self) -> None:
         """See `SawyerDriver.close`."""
