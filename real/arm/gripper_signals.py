@@ -31,23 +31,23 @@ class GripperSignals:
     def __init__(self, device: Any) -> None:
         self._device = device
 
-    def get_position(self) -> float | None:
+    def get_position(self) -> Any:
         """Opening of both fingers together, metres."""
         return self._device.get_signal_value("position_response_m")
 
-    def get_force(self) -> float | None:
+    def get_force(self) -> Any:
         """Force, N, as the gripper estimates it."""
         return self._device.get_signal_value("force_response_n")
 
-    def is_gripping(self) -> bool | None:
+    def is_gripping(self) -> Any:
         """Whether an object stops the fingers."""
         return self._device.get_signal_value("is_gripping")
 
-    def has_error(self) -> bool | None:
+    def has_error(self) -> Any:
         """Whether the gripper reports an error."""
         return self._device.get_signal_value("has_error")
 
-    def is_calibrated(self) -> bool | None:
+    def is_calibrated(self) -> Any:
         """Whether the gripper is calibrated."""
         return self._device.get_signal_value("is_calibrated")
 

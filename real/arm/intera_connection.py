@@ -162,7 +162,9 @@ def connect(
     """
     rospy, intera = modules.rospy, modules.intera_interface
     start_node(rospy, "tabletop_sawyer")
-    alone = partial(check_alone, uri, rospy.get_name(), settings.safety.robot_nodes) if uri else _twin_is_alone
+    alone: Callable[[], None] = (
+        partial(check_alone, uri, rospy.get_name(), settings.safety.robot_nodes) if uri else _twin_is_alone
+    )
     alone()
     _check_parameters(rospy, name)
     with ExitStack() as opened:
@@ -182,7 +184,7 @@ def connect(
         check_ready(gripper, name)
         topics = _subscribe(modules, clock, name)
         opened.callback(topics.close)
-        known = partial(check_known, uri, rospy.get_name()) if uri else _twin_is_alone
+        known: Callable[[], None] = partial(check_known, uri, rospy.get_name()) if uri else _twin_is_alone
         driver = InteraDriver(
             robot, limb, gripper, topics, clock, settings.safety.max_state_age_s, name, foreign, known
         )
