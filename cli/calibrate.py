@@ -426,6 +426,7 @@ def _print_response(measured: ArmResponse) -> None:
         print(f"force {name}: {force.rms_n:.2f} N of noise, {force.change_n:.2f} N at most")
     for topic, arrivals in measured.topics.items():
         print(f"{topic}: {arrivals.rate_hz:.0f} Hz, at most {1000 * arrivals.gap_s:.0f} ms apart")
+    print(f"clocks: {measured.clocks or 'not checked'}")
     timeout_s = measured.command_timeout_s
     print("the arm went on to the last command" if timeout_s is None else f"command timeout: {timeout_s:.2f} s")
     if (button := measured.stop_button) is not None:

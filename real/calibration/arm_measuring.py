@@ -88,6 +88,7 @@ def measure_arm(
         force_at_rest=_rounded(at_rest),
         force_moving=_rounded(force_noise(forces)),
         topics=topics,
+        clocks=next((each.said for each in driver.findings if each.name == "clocks"), ""),
         command_timeout_s=None if timeout_s is None else round(timeout_s, 3),
     )
 

@@ -94,6 +94,7 @@ class ArmResponse:
         force_at_rest: noise of the force while the arm holds.
         force_moving: noise of the force while the arm moves slowly in free space.
         topics: messages of each topic that protects, by its name.
+        clocks: difference of the clocks, as checked on connecting; empty if it was not checked.
         command_timeout_s: time after the last command at which the arm stopped by itself; None if it went on to that
             command.
         stop_button: None if it was not tried.
@@ -106,6 +107,7 @@ class ArmResponse:
     force_at_rest: ForceNoise
     force_moving: ForceNoise
     topics: dict[str, Arrivals]
+    clocks: str = ""
     command_timeout_s: Measure | None = None
     stop_button: StopButton | None = None
 

@@ -341,6 +341,7 @@ def test_measuring_the_arm_writes_its_section_which_doctor_shows(twins_lab, monk
     assert "gripper enabled: 20.0 mm, 20.0 N, holds" in shown
     measured = load_lab(twins_lab).measured
     assert measured.robot == "twin"
+    assert "s against the robot's" in measured.clocks
     assert measured.command_timeout_s == pytest.approx(0.2, abs=0.02)
     assert measured.stop_button.stopped.gripping
     assert max(measured.lag_s) < 0.02
