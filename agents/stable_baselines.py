@@ -7,6 +7,7 @@ A baseline without objects: it maps pixels to actions and learns from `TabletopR
 import io
 import json
 import os
+import pickle
 import re
 import zipfile
 from collections.abc import Mapping
@@ -117,6 +118,9 @@ def _loaded(path: Path, written_ns: int) -> ActorCriticPolicy:
         policy.load_state_dict(weights)
     except InvalidConfiguration as error:
         raise InvalidConfiguration(f"{path} {error}; {_HOW_TO_TRAIN}") from None
+    except pickle.UnpicklingError as error:
+        # torch's own message goes on with advice to run the file's code.
+        raise InvalidConfiguration(f"{path} holds other things than weights; {_HOW_TO_TRAIN}") from error
     except Exception as error:  # zipfile, json, torch and stable-baselines3 have dozens of classes for damaged files.
         reason = shorten(" ".join(f"{type(error).__name__}: {error}".split()), _LONGEST_REASON, placeholder=" ...")
         raise InvalidConfiguration(f"{path} holds no policy of PPO or A2C ({reason}); {_HOW_TO_TRAIN}") from error

@@ -19,6 +19,7 @@ from attack import Attack
 from stable_baselines3 import PPO
 
 from tabletop_interaction.agents.stable_baselines import POLICY_VARIABLE, StableBaselinesAgent, with_policy_pictures
+from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.segmentation.checkpoints import load_checkpoint, load_state
 
 
@@ -101,6 +102,11 @@ def test_a_policy_from_others_runs_no_code(
             _zip(path, evil[name])
             one.call(load, right=lambda _: not mark.exists(), what=name)
             assert not mark.exists(), name
+    # torch advises to load such a file with its code.
+    _zip(path, evil["policy.pth, torch's zip"])
+    with pytest.raises(InvalidConfiguration, match="other things than weights") as refusal:
+        load()
+    assert "weights_only" not in str(refusal.value)
 
 
 def _with(data: dict[str, Any], name: str, payload: dict[str, Any]) -> bytes:
