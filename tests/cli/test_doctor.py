@@ -23,7 +23,7 @@ def _elsewhere(tmp_path, monkeypatch):
 def test_the_packaged_laboratory_passes_every_check(capsys):
     assert main(["doctor", "--config", "twin"]) == 0
     out = capsys.readouterr().out
-    assert "all 15 checks passed" in out
+    assert "all 23 checks passed" in out
     assert "MEND" not in out
     for name in ("lab file", "camera poses", "reach", "camera view_3", "robot", "gripper"):
         assert f"ok    {name}: " in out
@@ -40,7 +40,7 @@ def test_a_box_around_the_arm_away_is_named(tmp_path, capsys):
     assert main(["doctor", "--config", str(lab), "--out", str(tmp_path / "drawn")]) == 1
     shown = capsys.readouterr()
     assert "from rear wall in command 0 of 1" in shown.out
-    assert "2 of 15 checks failed: reach, obstacles" in shown.err
+    assert "2 of 23 checks failed: reach, obstacles" in shown.err
     assert (tmp_path / "drawn" / "laboratory.png").exists()
 
 
@@ -53,7 +53,7 @@ def test_each_failed_check_is_named_with_a_remedy(tmp_path, capsys):
     shown = capsys.readouterr()
     assert "MEND  reach: " in shown.out
     assert "      -> make the section arena" in shown.out
-    assert "1 of 15 checks failed: reach" in shown.err
+    assert "1 of 23 checks failed: reach" in shown.err
 
 
 def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_path, monkeypatch, capsys):
