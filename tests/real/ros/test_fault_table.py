@@ -113,16 +113,8 @@ HARMLESS = [
 ]
 
 CAMERAS = [
-    Fault(
-        "a camera is dark",
-        "no new picture",
-        faults={"dark_views": ["view_0"]},
-    ),
-    Fault(
-        "a camera repeats its picture",
-        "same|identical|frozen",
-        faults={"frozen_views": ["view_0"]},
-    ),
+    Fault("a camera is dark", "no new picture", faults={"dark_views": ["view_0"]}),
+    Fault("a camera repeats its picture", "frozen", faults={"frozen_views": ["view_0"]}),
 ]
 
 _OTHER = "(?i)another|other program|foreign|locked|in use"
@@ -187,6 +179,7 @@ def _check_stop(fault: Fault, answer: Answer, recording: Recording, since: float
     assert np.isfinite(recording.commands).all()
     assert recording.step_back(since) < fault.back_rad
     assert recording.holds
+    _check_limits(recording.before(since))
 
 
 def _after(laboratory: Laboratory, answer: Answer, since: float) -> Recording:
