@@ -124,18 +124,24 @@ _OTHER = "(?i)another|other program|foreign|locked|in use"
 def ready(laboratory: Laboratory) -> Laboratory:
     """The backend open and at rest away from the table, its gripper holding an object."""
     laboratory.settle("heal")
-    if laboratory.is_open and laboratory.is_idle and not laboratory.call("enable").error:
-        laboratory.settle("grasp")
-        if not laboratory.call("acknowledge").error:
-            return laboratory
-    laboratory.restart_robot()
-    laboratory.restart_client()
-    for call in ("open", "reset"):
-        answer = laboratory.call(call)
-        assert not answer.error, answer
-    laboratory.settle("grasp")
-    assert not laboratory.call("acknowledge").error
+    if not laboratory.is_idle or not _made_ready(laboratory):
+        laboratory.restart_robot()
+        laboratory.restart_client()
+        assert _made_ready(laboratory), laboratory.client.said
     return laboratory
+
+
+def _made_ready(laboratory: Laboratory) -> bool:
+    """Open the backend unless it is, and give it an object; whether that went well."""
+    if not laboratory.is_open:
+        # Without an object there is nothing that the first reset has to put down.
+        laboratory.settle("lose")
+        if any(laboratory.call(call).error for call in ("open", "reset")):
+            return False
+    elif laboratory.call("enable").error:
+        return False
+    laboratory.settle("grasp")
+    return not laboratory.call("acknowledge").error
 
 
 def _cause(answer: Answer) -> str:
