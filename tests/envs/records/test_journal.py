@@ -122,13 +122,15 @@ def test_a_closed_writer_refuses_rows(sample: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
-def test_memory_that_encoding_threads_freed_goes_back_to_the_system_with_a_sealed_shard(
-    sample: Any, tmp_path: Path
+@pytest.mark.parametrize("rows_per_shard", [1, 64])
+def test_memory_that_encoding_threads_freed_goes_back_to_the_system_with_shards_and_every_eighth_row(
+    sample: Any, tmp_path: Path, rows_per_shard: int
 ) -> None:
-    with sample.writer(tmp_path, rows_per_shard=1) as writer, ThreadPoolExecutor(1) as thread:
-        writer.append(sample.interaction(0))
+    with sample.writer(tmp_path, rows_per_shard=rows_per_shard) as writer, ThreadPoolExecutor(1) as thread:
+        for number in range(7):
+            writer.append(sample.interaction(number))
         blocks = thread.submit(lambda: [b"x" * 100_000 for _ in range(1000)]).result()
         del blocks[:-1]  # the last one keeps the freed memory below it in the arena
         before = resident_mb()
-        writer.append(sample.interaction(1))
+        writer.append(sample.interaction(7))
         assert resident_mb() < before - 30
