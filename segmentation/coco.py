@@ -185,8 +185,8 @@ def load_label_set(json_path: Path, images_dir: Path | None = None, orientation:
     which files a name fits.
 
     Raises:
-        InvalidLabelSet: the file is missing or not COCO JSON; it has faults, of which all are counted; or no object is
-            left.
+        InvalidLabelSet: the file is missing or not COCO JSON, it has faults (the message counts all of them), or no
+            object is left.
     """
     file = read_label_file(Path(json_path))
     faults = list(file.faults)

@@ -164,7 +164,7 @@ class _Opened:
             raise ValueError(f"its pixels are {'16-bit CMYK' if mode == 'CMYK' else _PIXEL_TYPES.get(mode, mode)}")
         rgb = self.image.convert("RGB")
         if self.is_deep:
-            # Pillow has made 8 bits of 16, of which few are left, and may have rounded up.
+            # Pillow keeps only the upper 8 of the 16 bits, and may round up.
             if self.greatest is not None and self.greatest < _DEEP:
                 raise ValueError(f"its pixels are colours up to {self.greatest} in 16 bits; save them with 8 bits")
             brightest = int(np.asarray(rgb).max())

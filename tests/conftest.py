@@ -1,6 +1,5 @@
 """Fixtures of all tests: one thread for torch, a small disk, the docs' example backend, sample rows, photos."""
 
-import importlib.util
 import itertools
 import os
 import pkgutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import load_module
 
 pytest_plugins = ["attack", "small_commands"]
 
@@ -106,13 +106,13 @@ def _die_at(name: str, count: int) -> None:
 @pytest.fixture(scope="session")
 def painted_table() -> Callable[..., Any]:
     """The class `PaintedTable` of docs/example_backend.py."""
-    return _load(Path(__file__).parent.parent / "docs" / "example_backend.py").PaintedTable
+    return load_module(Path(__file__).parent.parent / "docs" / "example_backend.py").PaintedTable
 
 
 @pytest.fixture(scope="session")
 def photograph_board() -> Callable[..., Any]:
     """The function `photograph` of board_photos.py, which stands for a camera and a printed board."""
-    return _load(Path(__file__).parent / "board_photos.py").photograph
+    return load_module(Path(__file__).parent / "board_photos.py").photograph
 
 
 @pytest.fixture(scope="session")
@@ -130,43 +130,34 @@ def quick_lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sample() -> Any:
     """The module envs/records/sample_rows.py: interactions with known content, and ways to record them."""
-    return _load(Path(__file__).parent / "envs" / "records" / "sample_rows.py")
+    return load_module(Path(__file__).parent / "envs" / "records" / "sample_rows.py")
 
 
 @pytest.fixture(scope="session")
 def read_page() -> Any:
     """Reads HTML: elements, words, text and addresses."""
-    return _load(Path(__file__).parent / "pages.py").Page
+    return load_module(Path(__file__).parent / "pages.py").Page
 
 
 @pytest.fixture(scope="session")
 def learning_run() -> Callable[..., Path]:
     """Writes a run's folder: `learning_run(folder, history=..., evaluations=..., updates=..., config=...)`."""
-    return _load(Path(__file__).parent / "learning_runs.py").write_learning_run
+    return load_module(Path(__file__).parent / "learning_runs.py").write_learning_run
 
 
 @pytest.fixture(scope="session")
 def history_of() -> Callable[..., dict[str, Any]]:
     """Makes a line of the history."""
-    return _load(Path(__file__).parent / "learning_runs.py").history_line
+    return load_module(Path(__file__).parent / "learning_runs.py").history_line
 
 
 @pytest.fixture(scope="session")
 def evaluation_of() -> Callable[..., dict[str, Any]]:
     """Makes an evaluation."""
-    return _load(Path(__file__).parent / "learning_runs.py").evaluation_line
+    return load_module(Path(__file__).parent / "learning_runs.py").evaluation_line
 
 
 @pytest.fixture(scope="session")
 def update_of() -> Callable[..., dict[str, Any]]:
     """Makes a line of the updates."""
-    return _load(Path(__file__).parent / "learning_runs.py").update_line
-
-
-def _load(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(Path(__file__).parent / "learning_runs.py").update_line

@@ -5,7 +5,7 @@ README.md                         card for Hugging Face `datasets`; says which f
 meta.json                         schema version, split, views, what made the pictures, and its own checksum
 data/part-<writer>-<n>.parquet    shards, whole or absent
 .journal-<writer>-<n>.frames      rows of the next shard, one journal per writer; earlier versions wrote .arrows
-.damaged-journal-<writer>-<n>...  a journal of which not every row could be read; its whole rows are in a shard
+.damaged-journal-<writer>-<n>...  a damaged journal, kept; those of its rows that were whole are in a shard
 .lock, .lock-<writer>             locked while the folder changes, and while a writer is open
 .collecting                       locked while `tabletop collect` adds to the folder
 ```

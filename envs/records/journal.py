@@ -3,7 +3,7 @@
 A row is appended to a journal as a frame with checksums and made durable before `append` returns. A full journal is
 sealed: its rows are written as a shard, and only then is it removed. After a kill at any time, each acknowledged row is
 in a shard or in a journal; the next process that opens the folder seals the journals of writers that have ended. A
-journal of which damage has cost rows is kept under another name.
+damaged journal with lost rows is renamed and kept.
 """
 
 from __future__ import annotations

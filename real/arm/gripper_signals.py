@@ -1,7 +1,7 @@
 """Rethink's electric gripper by the signals of its `IODeviceInterface`.
 
-The SDK's own `Gripper`, when it is made, reboots and calibrates a gripper that reports an error: the fingers open and
-drop what they hold. Here nothing moves before it is told to.
+The constructor of the SDK's own `Gripper` reboots and calibrates a gripper that reports an error: the fingers open and
+drop what they hold. Connecting through this module moves nothing.
 """
 
 import time

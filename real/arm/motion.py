@@ -208,7 +208,7 @@ class _Run:
             raise
 
     def _anew(self, rest: Floats, nearest: int) -> Floats:
-        """Commands from `rest` back to the path and along what is left of it."""
+        """Commands from the joint angles `rest` to the nearest point of the path, then along the remaining path."""
         caps = caps_of(self._settings.motion)
         back = time_path(np.array([rest, self._commands[nearest]]), caps)
         return np.concatenate([back, restarted(self._commands[nearest:], caps)])

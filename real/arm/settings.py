@@ -75,7 +75,7 @@ class SafetySettings:
         max_force_age_s: age above which the force at the gripper's tip stops the arm.
         max_collision_age_s: age above which the collision state stops the arm.
         max_robot_age_s: age above which the robot's state (stopped, enabled, stop button) stops the arm.
-        command_timeout_s: time without a command after which the robot stops the arm by itself; the robot is told.
+        command_timeout_s: time without a command after which the robot stops the arm; it is sent to the robot.
         max_clock_difference_s: difference between the clocks of robot and machine that is refused when it is connected.
         robot_nodes: ROS nodes of the robot itself that may be registered as senders of joint commands; a command of
             theirs stops the arm all the same.

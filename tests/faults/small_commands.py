@@ -1,7 +1,6 @@
 """Each command that writes, with the smallest possible work, and what its results are compared by."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -9,12 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attack import Ended, run_command
+from loading import load_module
 
 TESTS = Path(__file__).parent.parent
 
@@ -172,7 +171,7 @@ def _make_picture(path: Path) -> None:
 def _make_rows(path: Path) -> None:
     from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction
 
-    backend = _module(TESTS.parent / "docs" / "example_backend.py").PaintedTable()
+    backend = load_module(TESTS.parent / "docs" / "example_backend.py").PaintedTable()
     with RecordInteractions(TabletopInteraction(backend, episodes_per_scene=1), path) as env:
         for seed in (0, None):
             env.reset(seed=seed)
@@ -181,7 +180,7 @@ def _make_rows(path: Path) -> None:
 
 
 def _make_run(path: Path) -> None:
-    runs, ap = _module(TESTS / "learning_runs.py"), 50.0 + len(path.name)
+    runs, ap = load_module(TESTS / "learning_runs.py"), 50.0 + len(path.name)
     lines = [runs.history_line(number, moved=True) for number in (1, 2)]
     runs.write_learning_run(path, lines, [runs.evaluation_line(2, ap)], [runs.update_line(2)])
 
@@ -230,13 +229,3 @@ def _without_times(value: Any) -> Any:
         kept = {key: each for key, each in value.items() if key not in _OF_TIME and "seconds" not in key}
         return {key: _without_times(each) for key, each in kept.items()}
     return [_without_times(each) for each in value] if isinstance(value, list) else value
-
-
-@cache
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

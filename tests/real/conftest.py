@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loading import load_module
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.real import TWIN_LAB, InteraDriver, SawyerBackend
@@ -161,13 +161,7 @@ def twin(table: TwinTable) -> Iterator[Twin]:
 @pytest.fixture(scope="session")
 def rendered() -> Any:
     """The module rendered_boards.py: boards and a laboratory, photographed by the simulation's renderer."""
-    path = Path(__file__).parent / "rendered_boards.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(Path(__file__).parent / "rendered_boards.py")
 
 
 @pytest.fixture(scope="session")
