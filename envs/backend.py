@@ -6,13 +6,13 @@ arena's, in metres and radians (see `views`).
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from tabletop_interaction.arrays import Floats, Ids, Picture
+from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import check_choice
@@ -146,30 +146,39 @@ class Backend(AbstractContextManager["Backend"], Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ObjectState:
-    """True pose of an object.
+    """True pose and size of an object.
 
     Attributes:
         id: its number in the instance maps, 1 or more.
         name: its model's name.
         position: (3,) float64, centre of mass, metres, arena frame.
         quaternion_xyzw: (4,) float64, arena_from_object rotation.
+        size: (3,) float64, extent along the object's own axes, metres; zeros if unknown.
     """
 
     id: int
     name: str
     position: Floats
     quaternion_xyzw: Floats
+    size: Floats = field(default_factory=lambda: np.zeros(3))
 
 
 @runtime_checkable
 class GroundTruth(Protocol):
     """Ground truth, which only a simulation has; for benchmarks and judges, never for agents."""
 
+    @property
+    def max_objects(self) -> int:
+        """Most objects that a scene can have."""
+
     def object_states(self) -> tuple[ObjectState, ...]:
         """The objects of the scene, including held and fallen ones, in order of their ids."""
 
     def instance_maps(self) -> dict[str, Ids]:
         """(height, width) int32 per view: id of the visible object, 0 for the table."""
+
+    def depth_maps(self) -> dict[str, Floats32]:
+        """(height, width) float32 per view: distance along the camera's z axis, metres; 0 where nothing is seen."""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from numpy.random import Generator
 
-from tabletop_interaction.arrays import Ids
+from tabletop_interaction.arrays import Floats32, Ids
 from tabletop_interaction.envs.backend import Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
 from tabletop_interaction.real.arm.arm import SawyerArm
@@ -258,9 +258,18 @@ class SawyerWithTruth(SawyerBackend):
         """See `GroundTruth.object_states`."""
         return self._truth.object_states()
 
+    @property
+    def max_objects(self) -> int:
+        """See `GroundTruth.max_objects`."""
+        return self._truth.max_objects
+
     def instance_maps(self) -> dict[str, Ids]:
         """See `GroundTruth.instance_maps`."""
         return self._truth.instance_maps()
+
+    def depth_maps(self) -> dict[str, Floats32]:
+        """See `GroundTruth.depth_maps`."""
+        return self._truth.depth_maps()
 
 
 def _outcome(*, held: bool, between: bool, blocked: bool) -> PickOutcome:

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Self
 
 import numpy as np
 
-from tabletop_interaction.arrays import Floats, Ids, Picture
+from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL
+from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import Sensor, arena_views
-from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer
+from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, depths_of, table_depths
 from tabletop_interaction.simulation.scene import (
     Placement,
     Scene,
@@ -199,14 +201,24 @@ class SimulationBackend:
     def object_states(self) -> tuple[ObjectState, ...]:
         """See `GroundTruth.object_states`."""
         return tuple(
-            ObjectState(id_, self._world.models[id_].name, position, quaternion)
+            ObjectState(id_, self._world.models[id_].name, position, quaternion, _extent(self._world.models[id_]))
             for id_, (position, quaternion) in sorted(self._world.poses().items())
         )
+
+    @property
+    def max_objects(self) -> int:
+        """See `GroundTruth.max_objects`."""
+        return self._config.objects_max
 
     def instance_maps(self) -> dict[str, Ids]:
         """See `GroundTruth.instance_maps`."""
         clean = self._look()
         return {view.name: picture.instances for view, picture in zip(self._views, clean, strict=True)}
+
+    def depth_maps(self) -> dict[str, Floats32]:
+        """See `GroundTruth.depth_maps`."""
+        each = zip(self._views, self._look(), self._table_depths, strict=True)
+        return {view.name: depths_of(picture, table) for view, picture, table in each}
 
     def outlines(self) -> dict[int, Floats]:
         """See `Arranging.outlines`."""
@@ -232,6 +244,10 @@ class SimulationBackend:
             self._camera.show_scene(scene)
         config, view = self._config, self._views[0]
         self._sensor = Sensor(scene.noise_seed, config.noise_sigma, config.exposure_jitter, view.height, view.width)
+
+    @cached_property
+    def _table_depths(self) -> tuple[Floats32, ...]:
+        return tuple(map(table_depths, self._views))
 
     def _look(self) -> tuple[CleanPicture, ...]:
         return self._renderer.render(self._world.poses())
@@ -294,6 +310,11 @@ def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | N
     check_names(split, config)
     views = arena_views(ARENA)
     return SimulationBackend(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
+
+
+def _extent(model: ObjectModel) -> Floats:
+    """(3,) size along the object's axes, metres."""
+    return np.asarray(np.ptp(model.vertices, axis=0), np.float64)
 
 
 def _check_angle(what: str, angle: float) -> None:

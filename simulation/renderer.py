@@ -31,10 +31,17 @@ _JITTER_TURN = 5e-4
 
 @dataclass(frozen=True, eq=False)
 class CleanPicture:
-    """A picture before the sensor: uint8 (H, W, 3) RGB, and the object ids int32 (H, W), 0 for the table."""
+    """A picture before the sensor.
+
+    Attributes:
+        rgb: uint8 (H, W, 3) RGB.
+        instances: int32 (H, W), ids of the objects, 0 for the table.
+        nearest: float32 (H, W), depth buffer of the objects, 0 near to 1 far; 1 for the table.
+    """
 
     rgb: Picture
     instances: Ids
+    nearest: Floats32
 
 
 class Renderer(Protocol):
@@ -157,7 +164,21 @@ class ComposedRenderer:
             if (layer := drawn.layers[number]) is not None:
                 _lay_over(picture, instances, nearest, layer, id_)
         blurred = cv2.GaussianBlur(picture, (3, 3), _LENS_BLUR_PX)
-        return CleanPicture(np.asarray(blurred, np.uint8), instances)
+        return CleanPicture(np.asarray(blurred, np.uint8), instances, nearest)
+
+
+def table_depths(view: View) -> Floats32:
+    """(H, W) distances of the table's plane along the camera's axis, metres; 0 where a pixel does not see the plane."""
+    points = _table_points(view)
+    depths = points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]
+    return np.where(np.isfinite(depths) & (depths > 0), depths, 0).astype(np.float32).reshape(view.height, view.width)
+
+
+def depths_of(picture: CleanPicture, table: Floats32) -> Floats32:
+    """(H, W) distances of what a picture shows along the camera's axis, metres, before the table's `table_depths`."""
+    # Inverse of OpenGL's depth buffer.
+    objects = _NEAR_M * _FAR_M / (_FAR_M - picture.nearest * (_FAR_M - _NEAR_M))
+    return np.where(picture.instances > 0, objects, table).astype(np.float32)
 
 
 def _moved(before: Pose, now: Pose) -> bool:

@@ -121,7 +121,7 @@ class PlainRenderer:
 
     def _picture(self, view: View) -> CleanPicture:
         assert self._light is not None, "render before show_scene"
-        _, _, rgba, _, segmentation = self._client.getCameraImage(
+        _, _, rgba, depth, segmentation = self._client.getCameraImage(
             view.width,
             view.height,
             *gl_matrices(view),
@@ -134,7 +134,8 @@ class PlainRenderer:
         instances = np.zeros(shape, np.int32)
         for id_, body in self._bodies.items():
             instances[bodies == body] = id_
-        return CleanPicture(np.asarray(rgba, np.uint8).reshape(*shape, 4)[:, :, :3].copy(), instances)
+        rgb = np.asarray(rgba, np.uint8).reshape(*shape, 4)[:, :, :3].copy()
+        return CleanPicture(rgb, instances, np.asarray(depth, np.float32).reshape(shape))
 
 
 def main(options: InteractionSpeedOptions) -> None:

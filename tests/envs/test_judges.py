@@ -31,6 +31,13 @@ class _World:
     def instance_maps(self):
         return {}
 
+    def depth_maps(self):
+        return {}
+
+    @property
+    def max_objects(self):
+        return len(self.states)
+
 
 @pytest.fixture
 def verdict_on(painted_table):

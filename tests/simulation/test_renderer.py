@@ -6,6 +6,7 @@ import pybullet
 import pytest
 import trimesh
 
+from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_object, object_names
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA
@@ -40,6 +41,11 @@ def _box_model(size):
         friction=0.5,
         specular=0.0,
     )
+
+
+def _grey_picture():
+    ids, nearest = np.zeros((350, 430), np.int32), np.ones((350, 430), np.float32)
+    return renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), ids, nearest)
 
 
 @pytest.fixture
@@ -125,6 +131,39 @@ def test_a_rendered_box_lies_where_the_view_projects_it(plain_table, monkeypatch
         assert np.abs([columns.mean(), rows.mean()] - expected).max() < 0.5, view.name
 
 
+def test_depths_are_those_of_the_plane_and_of_the_box_s_top(plain_table, monkeypatch):
+    size = np.array([0.1, 0.06, 0.05])
+    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model(size))
+    composed = ComposedRenderer(VIEWS)
+    composed.show_scene(_scene("box"))
+    pictures = composed.render({1: (np.array([0.05, 0.03, size[2] / 2]), UPRIGHT)})
+    for view, picture in zip(VIEWS, pictures, strict=True):
+        depths = renderer.depths_of(picture, renderer.table_depths(view))
+        rows, columns = np.indices(depths.shape)
+        pixels = np.column_stack([columns.ravel(), rows.ravel()]).astype(float)
+        at = {z: view.unproject(pixels, z) for z in (0.0, size[2])}
+        along_axis = {
+            z: (points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]).reshape(depths.shape)
+            for z, points in at.items()
+        }
+        table = picture.instances == 0
+        np.testing.assert_allclose(depths[table], along_axis[0.0][table], atol=1e-5)
+        inside = (np.abs(at[size[2]][:, :2] - (0.05, 0.03)) < size[:2] / 2 - 0.004).all(axis=1).reshape(depths.shape)
+        assert inside.sum() > 500
+        np.testing.assert_allclose(depths[inside], along_axis[size[2]][inside], atol=5e-4)
+        # Nothing of the box is nearer than its top, and nothing farther than the table behind it.
+        assert (depths <= along_axis[0.0] + 1e-5).all()
+        assert depths[~table].min() >= along_axis[size[2]][~table].min() - 5e-4
+
+
+def test_a_pixel_above_the_horizon_has_no_depth():
+    level = look_at(np.array([0.0, -1.0, 0.3]), np.array([0.0, 1.0, 0.3]), np.array([0.0, 0.0, 1.0]))
+    view = View("level", 5, 5, np.array([[5.0, 0, 2], [0, 5, 2.25], [0, 0, 1]]), level)
+    depths = renderer.table_depths(view)
+    assert (depths[:3] == 0).all()
+    np.testing.assert_allclose(depths[3:, 2], [1.5 / 0.75, 1.5 / 1.75], rtol=1e-6)
+
+
 def test_the_shadow_of_a_box_agrees_with_geometry(plain_table, monkeypatch):
     size = np.array([0.08, 0.06, 0.09])
     monkeypatch.setattr(renderer, "load_object", lambda name: _box_model(size))
@@ -163,7 +202,7 @@ def test_full_shadow_is_the_ambient_share_of_the_light(plain_table, monkeypatch)
 
 
 def test_the_sensor_repeats_by_seed_and_adds_noise_of_the_set_deviation():
-    clean = renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), np.zeros((350, 430), np.int32))
+    clean = _grey_picture()
 
     def shoot(seed):
         return Sensor(seed, 2.0, 0.0, 350, 430).expose(VIEWS[:1], (clean,))["view_0"]
@@ -175,7 +214,7 @@ def test_the_sensor_repeats_by_seed_and_adds_noise_of_the_set_deviation():
 
 
 def test_two_exposures_of_one_scene_differ_only_by_noise():
-    clean = renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), np.zeros((350, 430), np.int32))
+    clean = _grey_picture()
     sensor = Sensor(1, 1.0, 0.01, 350, 430)
     first, second = (sensor.expose(VIEWS[:1], (clean,))["view_0"] for _ in range(2))
     assert not np.array_equal(first, second)
