@@ -16,7 +16,7 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.files import atomic_path
-from tabletop_interaction.segmentation.frame_difference import frame_difference
+from tabletop_interaction.frame_difference import frame_difference
 from tabletop_interaction.segmentation.overlays import Colour, distinct_colours, outlined
 from tabletop_interaction.segmentation.rle import mask_from_rle
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet

@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.frame_difference import FrameDifference, frame_difference
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set, write_label_set
 from tabletop_interaction.segmentation.config import FAST, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals
-from tabletop_interaction.segmentation.frame_difference import FrameDifference, frame_difference
 
 if TYPE_CHECKING:
     from tabletop_interaction.segmentation.network import DeepMask

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tabletop_interaction.arrays import Mask, Picture
-from tabletop_interaction.segmentation.frame_difference import differing_pixels
+from tabletop_interaction.frame_difference import differing_pixels
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 
 _RIM_PX = 5

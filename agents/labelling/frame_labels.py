@@ -27,7 +27,7 @@ from typing import Literal
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.row import Interaction
-from tabletop_interaction.segmentation.frame_difference import FrameDifferenceConfig, frame_difference
+from tabletop_interaction.frame_difference import FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 Pair = Literal["pick", "place"]

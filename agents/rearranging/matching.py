@@ -17,8 +17,8 @@ from scipy.optimize import linear_sum_assignment
 
 from tabletop_interaction.agents.features import DescribesSegments
 from tabletop_interaction.arrays import Bools, Floats, Masks, Picture, Points
+from tabletop_interaction.frame_difference import differing_pixels
 from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
-from tabletop_interaction.segmentation.frame_difference import differing_pixels
 
 _SAME_IOU = 0.3
 _AREA_RATIO = 0.7

@@ -39,9 +39,9 @@ from tabletop_interaction.benchmarks.ground_truth import (
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, lock_file, write_json
+from tabletop_interaction.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.ranges import Count, Range
 from tabletop_interaction.reports.sheets import write_sheet
-from tabletop_interaction.segmentation.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.overlays import outlined, write_words
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import open_simulation

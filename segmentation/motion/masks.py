@@ -18,8 +18,8 @@ import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Masks
 from tabletop_interaction.errors import InvalidClip
+from tabletop_interaction.frame_difference import Blob, morphed
 from tabletop_interaction.ranges import Range, Share, check_fields, check_picture
-from tabletop_interaction.segmentation.frame_difference import Blob, morphed
 from tabletop_interaction.segmentation.motion.consensus_voting import VotingConfig, consensus
 from tabletop_interaction.segmentation.motion.saliency import SaliencyConfig, motion_saliency
 

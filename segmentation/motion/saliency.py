@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats32, Masks, Picture
+from tabletop_interaction.frame_difference import changed_pixels, morphed
 from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
-from tabletop_interaction.segmentation.frame_difference import changed_pixels, morphed
 
 _FLOW_CONTEXT_PX = 24
 _FLOW_SLACK_PX = 0.5

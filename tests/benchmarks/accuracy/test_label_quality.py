@@ -12,7 +12,7 @@ from tabletop_interaction.benchmarks.accuracy.label_quality import (
     judged_pairs,
     summarise,
 )
-from tabletop_interaction.segmentation.frame_difference import FrameDifferenceConfig
+from tabletop_interaction.frame_difference import FrameDifferenceConfig
 from tabletop_interaction.simulation import open_simulation
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabletop_interaction.errors import InvalidPicturePair
-from tabletop_interaction.segmentation.frame_difference import FrameDifferenceConfig, differing_pixels, frame_difference
+from tabletop_interaction.frame_difference import FrameDifferenceConfig, differing_pixels, frame_difference
 from tabletop_interaction.segmentation.rle import mask_iou
 
 HEIGHT, WIDTH = 350, 430
