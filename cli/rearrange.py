@@ -117,7 +117,7 @@ class Rearrange:
             return
         env, world = open_table(Scenes(self.split, self.tables or self.split), self.setting.displaced)
         with closing(env):
-            make = agent_maker(self.agent, world, parts)
+            make = agent_maker(self.agent, world, parts, env.gripper)
             yield TabletopRearrangement(world, goal=self.goal, judge="pictures") if self.goal else env, make
 
 

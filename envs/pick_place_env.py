@@ -14,6 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, Pictures, ThirdPerson, open_backend
+from tabletop_interaction.envs.gripper import Gripper, gripper_of
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import BlankPicture, UnreachableTarget
 from tabletop_interaction.files import plain
@@ -92,6 +93,11 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
     def arena(self) -> Arena:
         """The rectangle that the action space spans, metres."""
         return self.backend.arena
+
+    @property
+    def gripper(self) -> Gripper:
+        """The gripper, for planning which grasps fit."""
+        return gripper_of(self.backend)
 
     @property
     def background(self) -> str:

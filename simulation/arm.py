@@ -10,16 +10,16 @@ import numpy as np
 import pybullet
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.files import scratch_path
 from tabletop_interaction.sawyer.kinematics import HOME, facing, forward, half_turn, straight_down_path
 from tabletop_interaction.sawyer.model import (
     ARM_JOINT_NAMES,
     FINGER_JOINT_NAMES,
-    FINGER_TRAVEL,
     JOINTS,
-    write_sawyer_urdf,
 )
 from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.grippers import write_arm_urdf
 
 STEP_S = 1 / 240
 BASE_XYZ = (0.0, -0.575, 0.10)
@@ -32,9 +32,8 @@ _BASE_YAW = np.pi / 2
 _LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and joint.limits is not None]
 _ARM_FORCES = [limits.effort for limits in _LIMITS]
 _MAX_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
-_FINGER_FORCE_N = 20.0
-_FINGER_SPEED = 0.25
-_RACK_FORCE_N = 2 * _FINGER_FORCE_N
+# Times of closing and opening, in units of the time that a finger takes at its full speed.
+_CLOSING_TIMES, _OPENING_TIMES = 3.0, 1.44
 _RACK_STIFFNESS = 0.2
 _RAMP = 0.2
 _PAD_FRICTION = 1.4
@@ -50,24 +49,32 @@ _JOINT_NAME, _LINK_NAME = 1, 12
 class SimulatedArm:
     """The arm and its gripper in one PyBullet client; `on_step` is called after every simulation step."""
 
-    def __init__(self, client: BulletClient, on_step: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, client: BulletClient, on_step: Callable[[], None] | None = None, gripper: Gripper | None = None
+    ) -> None:
         self._client = client
         self._on_step = on_step
-        self.body = load_arm(client, visible=False)
+        self._gripper = gripper or Gripper()
+        self.body = load_arm(client, self._gripper, visible=False)
         joints = _indices_by_name(client, self.body, _JOINT_NAME)
         self._arm_joints = [joints[name] for name in ARM_JOINT_NAMES]
         self.fingers = [joints[name] for name in FINGER_JOINT_NAMES]
         links = _indices_by_name(client, self.body, _LINK_NAME)
         self.sides = tuple(frozenset(links[name] for name in names) for names in _FINGER_LINKS)
         self.finger_links = self.sides[0] | self.sides[1]
-        self._opening = FINGER_TRAVEL
+        self._opening = self.full_travel
         for link in self.finger_links:
             client.changeDynamics(
                 self.body, link, lateralFriction=_PAD_FRICTION, spinningFriction=_PAD_SPINNING_FRICTION
             )
         self._couple_fingers()
         self.jump(AWAY)
-        self.set_fingers(FINGER_TRAVEL)
+        self.set_fingers(self.full_travel)
+
+    @property
+    def full_travel(self) -> float:
+        """Travel of each finger when open, metres."""
+        return self._gripper.travel_m
 
     def joint_angles(self) -> Floats:
         """(7,) measured joint angles, radians."""
@@ -108,7 +115,7 @@ class SimulatedArm:
         self.command(q, np.zeros(7))
 
     def set_fingers(self, opening: float) -> None:
-        """Set each finger's travel at once, metres (0 closed, `FINGER_TRAVEL` open)."""
+        """Set each finger's travel at once, metres (0 closed, `full_travel` open)."""
         for joint, sign in zip(self.fingers, (1, -1), strict=True):
             self._client.resetJointState(self.body, joint, sign * opening, 0.0)
         self.move_fingers(opening)
@@ -144,10 +151,10 @@ class SimulatedArm:
         above = [q for q in path[::-1] if forward(q)[2, 3] > height]
         self.follow(np.array([here, *above]), seconds, squeeze=squeeze)
 
-    def close_fingers(self, max_seconds: float = 0.25) -> None:
+    def close_fingers(self) -> None:
         """Close with limited force until the fingers stop moving."""
         still = 0
-        for _ in range(round(max_seconds / STEP_S)):
+        for _ in range(self._steps_of(_CLOSING_TIMES)):
             before = self._opening
             self.squeeze()
             self.step()
@@ -155,12 +162,12 @@ class SimulatedArm:
             if still > 4:
                 return
 
-    def open_fingers(self, seconds: float = 0.12) -> None:
+    def open_fingers(self) -> None:
         """Open fully, slowly at both ends: pads that separate at full speed throw the object."""
         start = self.finger_travel()
-        steps = round(seconds / STEP_S)
+        steps = self._steps_of(_OPENING_TIMES)
         for done in np.arange(1, steps + 1) / steps:
-            self.move_fingers(start + (FINGER_TRAVEL - start) * float(done**2 * (3 - 2 * done)))
+            self.move_fingers(start + (self.full_travel - start) * float(done**2 * (3 - 2 * done)))
             self.step()
 
     def hold(self, seconds: float) -> None:
@@ -170,7 +177,7 @@ class SimulatedArm:
             self.step()
 
     def finger_travel(self) -> float:
-        """Mean travel of the two fingers, metres: 0 closed, `FINGER_TRAVEL` open."""
+        """Mean travel of the two fingers, metres: 0 closed, `full_travel` open."""
         (left, *_), (right, *_) = self._client.getJointStates(self.body, self.fingers)
         return float((left - right) / 2)
 
@@ -190,7 +197,7 @@ class SimulatedArm:
     def squeeze(self) -> None:
         """Let both fingers press inwards from their current travel."""
         self._opening = self.finger_travel()
-        self._command_fingers(inwards=_FINGER_SPEED * STEP_S * 4)
+        self._command_fingers(inwards=self._gripper.speed_m_s * STEP_S * 4)
 
     def move_fingers(self, travel: float) -> None:
         """Set the fingers' target travel, metres, for the next steps."""
@@ -203,6 +210,10 @@ class SimulatedArm:
         if self._on_step is not None:
             self._on_step()
 
+    def _steps_of(self, times: float) -> int:
+        """Steps in so many times of a finger's whole travel at full speed."""
+        return round(times * self.full_travel / self._gripper.speed_m_s / STEP_S)
+
     def _command_fingers(self, inwards: float = 0.0) -> None:
         target = self._opening - inwards
         self._client.setJointMotorControlArray(
@@ -210,7 +221,7 @@ class SimulatedArm:
             self.fingers,
             pybullet.POSITION_CONTROL,
             targetPositions=[target, -target],
-            forces=[_FINGER_FORCE_N] * 2,
+            forces=[self._gripper.force_n] * 2,
             positionGains=[0.3] * 2,
         )
 
@@ -221,15 +232,19 @@ class SimulatedArm:
         rack = self._client.createConstraint(
             self.body, left, self.body, right, pybullet.JOINT_GEAR, [0, 1, 0], origin, origin
         )
-        self._client.changeConstraint(rack, gearRatio=1, maxForce=_RACK_FORCE_N, erp=_RACK_STIFFNESS)
+        self._client.changeConstraint(rack, gearRatio=1, maxForce=2 * self._gripper.force_n, erp=_RACK_STIFFNESS)
 
 
-def load_arm(client: BulletClient, *, visible: bool = True) -> int:
-    """Load the Sawyer at its place beside the table, for pictures if `visible`; returns its PyBullet id."""
+def load_arm(client: BulletClient, gripper: Gripper | None = None, *, visible: bool = True) -> int:
+    """Load the Sawyer with a gripper, its own by default, at its place beside the table; returns its PyBullet id.
+
+    Args:
+        visible: whether it is drawn in pictures.
+    """
     flags = 0 if visible else pybullet.URDF_IGNORE_VISUAL_SHAPES
     orientation = pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW])
     with scratch_path(".urdf") as urdf:
-        write_sawyer_urdf(urdf)
+        write_arm_urdf(urdf, gripper or Gripper())
         return int(client.loadURDF(str(urdf), BASE_XYZ, orientation, useFixedBase=True, flags=flags))
 
 

@@ -1,7 +1,6 @@
 """The simulated table behind the Backend protocol: pick, place, sweep and reset, from the arm's motions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Self
@@ -10,12 +9,13 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
+from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
-from tabletop_interaction.sawyer.model import FINGER_TRAVEL
 from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.grippers import GRIPPERS
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, depths_of, table_depths
 from tabletop_interaction.simulation.scene import (
     Placement,
@@ -23,6 +23,7 @@ from tabletop_interaction.simulation.scene import (
     SimulationConfig,
     check_names,
     config_from_plain,
+    config_to_plain,
     draw_scene,
     free_placement,
 )
@@ -88,6 +89,11 @@ class SimulationBackend:
         return self._scene.background if self._scene else ""
 
     @property
+    def gripper(self) -> Gripper:
+        """See `HasGripper.gripper`."""
+        return self._config.gripper if isinstance(self._config.gripper, Gripper) else GRIPPERS[self._config.gripper]
+
+    @property
     def world(self) -> World:
         """The physics, for code that drives the arm itself (the Sawyer's twin)."""
         return self._world
@@ -100,7 +106,7 @@ class SimulationBackend:
             "split": self._split,
             "renderer": self._renderer.name,
             "versions": {name: version(name) for name in _PACKAGES},
-            "config": asdict(self._config),
+            "config": config_to_plain(self._config),
         }
 
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
@@ -181,7 +187,7 @@ class SimulationBackend:
         if self._scene is None:
             raise NotReset("third_person_picture was called before reset; call reset first")
         if self._camera is None:
-            self._camera = ThirdPersonCamera()
+            self._camera = ThirdPersonCamera(self.gripper)
             self._camera.show_scene(self._scene)
         return self._camera.render(self._world.poses(), self._world.arm.all_joint_positions())
 
@@ -238,7 +244,7 @@ class SimulationBackend:
     def _lay(self, scene: Scene) -> None:
         self._scene = scene
         self._held = frozenset()
-        self._world.build(scene)
+        self._world.build(scene, self.gripper)
         self._renderer.show_scene(scene)
         if self._camera is not None:
             self._camera.show_scene(scene)
@@ -256,7 +262,7 @@ class SimulationBackend:
         """Jump out of every view with the held objects, and let the table settle."""
         self._world.carry(self._held, AWAY)
         if not self._held:
-            self._world.arm.set_fingers(FINGER_TRAVEL)
+            self._world.arm.set_fingers(self._world.arm.full_travel)
         self._world.settle(ignore=self._held)
 
     def _bring_back(self, rng: np.random.Generator) -> int:

@@ -1,7 +1,7 @@
 """A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,12 +9,17 @@ import numpy as np
 from tabletop_interaction import sim_assets
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import SPLITS, Arena
+from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range, check_choice, check_fields
+from tabletop_interaction.simulation.grippers import GripperName
 
 _BORDER_M = 0.05
 _GAP_M = 0.012
 _ATTEMPTS = 200
+_FIRST_FIELDS = (
+    "objects_min", "objects_max", "noise_sigma", "exposure_jitter", "shadows", "object_names", "backgrounds",
+)  # fmt: skip
 
 Pose = tuple[Floats, Floats]
 """Position (3,) in metres and quaternion xyzw (4,), arena frame."""
@@ -35,6 +40,7 @@ class SimulationConfig:
         shadows: Whether objects cast shadows on the table.
         object_names: Objects to draw from, instead of the split's.
         backgrounds: Table tops to draw from, instead of the split's.
+        gripper: Gripper of the arm: "sawyer", "wide" (opens to 160 mm), or a `Gripper` with other measures.
     """
 
     objects_min: Annotated[int, Range(1, 12)] = 4
@@ -44,6 +50,7 @@ class SimulationConfig:
     shadows: bool = True
     object_names: tuple[str, ...] | None = None
     backgrounds: tuple[str, ...] | None = None
+    gripper: GripperName | Gripper = "sawyer"
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -60,12 +67,28 @@ def config_from_plain(plain: Mapping[str, Any]) -> SimulationConfig:
     Raises:
         InvalidConfiguration: an unknown field, or a value that is not accepted.
     """
-    names = [field.name for field in fields(SimulationConfig)]
-    for name in plain:
-        check_choice("field of the simulation's config", name, names)
+    _check_known("field of the simulation's config", plain, SimulationConfig)
     # JSON has lists in place of tuples.
     values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in plain.items()}
+    if isinstance(values.get("gripper"), Mapping):
+        _check_known("field of the gripper", values["gripper"], Gripper)
+        values["gripper"] = Gripper(**values["gripper"])
     return SimulationConfig(**values)
+
+
+def config_to_plain(config: SimulationConfig) -> dict[str, Any]:
+    """The fields of a configuration, as JSON writes them; the inverse of `config_from_plain`.
+
+    Fields that the first version did not have are left out at their defaults, so that rows can be added to recordings
+    of that version.
+    """
+    defaults = asdict(SimulationConfig())
+    return {name: value for name, value in asdict(config).items() if name in _FIRST_FIELDS or value != defaults[name]}
+
+
+def _check_known(what: str, plain: Mapping[str, Any], kind: type) -> None:
+    for name in plain:
+        check_choice(what, name, [field.name for field in fields(kind)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import numpy as np
 import pybullet
 
 from tabletop_interaction.arrays import Picture
+from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -22,10 +23,10 @@ _FIELD_OF_VIEW_DEG = 50.0
 class ThirdPersonCamera:
     """A separate PyBullet client with every visible body; it copies poses and simulates nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, gripper: Gripper | None = None) -> None:
         self._client = BulletClient()
         self._looks = VisualBodies(self._client)
-        self._arm = load_arm(self._client)
+        self._arm = load_arm(self._client, gripper)
         half = [TABLE_SIZE_M[0] / 2, TABLE_SIZE_M[1] / 2, _THICKNESS_M / 2]
         slab = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.5, 0.45, 1])
         self._client.createMultiBody(0, -1, slab, [0, 0, -_THICKNESS_M / 2 - 1e-3])

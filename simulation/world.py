@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
+from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.sim_assets import ObjectModel, load_object
 from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
@@ -43,7 +44,7 @@ class World:
         self.models: dict[int, ObjectModel] = {}
         self.arm: SimulatedArm
 
-    def build(self, scene: Scene) -> None:
+    def build(self, scene: Scene, gripper: Gripper | None = None) -> None:
         """Empty the world, create table, arm and the scene's objects, and let the objects come to rest."""
         self.client.resetSimulation()
         self.client.setPhysicsEngineParameter(
@@ -54,7 +55,7 @@ class World:
         )
         self.client.setGravity(0, 0, -9.81)
         self._create_table()
-        self.arm = SimulatedArm(self.client, self._on_step)
+        self.arm = SimulatedArm(self.client, self._on_step, gripper)
         self.models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
         self.bodies = {
             id_: self._create_object(self.models[id_], placement)

@@ -18,7 +18,7 @@ import numpy as np
 from tabletop_interaction.agents.grasp import GraspPoint, minor_axis_angle
 from tabletop_interaction.agents.rearranging.planning import Clearance
 from tabletop_interaction.arrays import Floats, Points
-from tabletop_interaction.envs import Arena, PickOutcome, PickPlace
+from tabletop_interaction.envs import Arena, Gripper, PickOutcome, PickPlace
 from tabletop_interaction.ranges import Range, check_fields
 
 SAME_OBJECT_M = 0.03
@@ -36,7 +36,7 @@ _FOOTPRINT_M = 0.004
 
 @dataclass(frozen=True)
 class GripperShape:
-    """Shape of the fingers, and which grasps count as the same; the Sawyer's.
+    """Shape of the fingers, and which grasps count as the same; the Sawyer's unless made by `of`.
 
     Attributes:
         opening_m: Distance between the open pads, metres.
@@ -56,6 +56,11 @@ class GripperShape:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @classmethod
+    def of(cls, gripper: Gripper) -> GripperShape:
+        """The shape of an environment's gripper; its opening in whole millimetres, since masks err by more."""
+        return cls(opening_m=round(gripper.opening_m, 3), pad_m=gripper.pad_m)
 
 
 def choose_grasps(

@@ -15,10 +15,11 @@ from tabletop_interaction.agents.agent import Agent, RandomAgent, SegmentsPictur
 from tabletop_interaction.agents.features import FEATURES
 from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.model import InverseModel, load_inverse_model
+from tabletop_interaction.agents.rearranging.grasps import GripperShape
 from tabletop_interaction.agents.rearranging.matching import AppearanceMatcher, MatchesSegments
-from tabletop_interaction.agents.rearranging.rearranger import Rearranger
+from tabletop_interaction.agents.rearranging.rearranger import Rearranger, RearrangerConfig
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
-from tabletop_interaction.envs import Arena, View
+from tabletop_interaction.envs import Arena, Gripper, View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import check_choice
 
@@ -73,10 +74,13 @@ class LearnedParts:
         )
 
 
-def agent_maker(name: str, truth: RememberingSimulation | None, parts: LearnedParts) -> MakesAgent:
+def agent_maker(
+    name: str, truth: RememberingSimulation | None, parts: LearnedParts, gripper: Gripper | None = None
+) -> MakesAgent:
     """The callable that makes the agent of a name: one of `AGENTS`, or "module:Class" for your own.
 
-    `truth` is the simulation, for the agents that use its truth; None on a robot.
+    `truth` is the simulation, for the agents that use its truth; None on a robot. `gripper` is the environment's, for
+    the agents that plan grasps; by default the Sawyer's.
 
     Raises:
         InvalidConfiguration: no such agent, module or class; or the agent needs the truth and there is none.
@@ -95,7 +99,8 @@ def agent_maker(name: str, truth: RememberingSimulation | None, parts: LearnedPa
         )
     segmenter = TrueSegmenter(truth) if truth and name in _HAVE_TRUE_MASKS else parts.segmenter()
     matcher = TrueMatcher(truth) if truth and name in _HAVE_TRUE_MATCHES else parts.matcher()
-    return lambda views, arena, rng: Rearranger(segmenter, matcher, views, arena)
+    config = RearrangerConfig(gripper=GripperShape.of(gripper or Gripper()))
+    return lambda views, arena, rng: Rearranger(segmenter, matcher, views, arena, config)
 
 
 def check_agents(names: tuple[str, ...], inverse_model: str | None = None) -> None:

@@ -185,7 +185,7 @@ def open_player(
             env, world = open_table(key.scenes, setting.displaced)
             opened.callback(env.close)
             scenes = key.scenes
-        make = agent_maker(key.agent, world, parts)
+        make = agent_maker(key.agent, world, parts, env.gripper)
         with _one_thread():
             wall, processor = time.perf_counter(), time.process_time()
             steps = list(play(env, make, key.seed, setting.most_interactions))

@@ -20,6 +20,7 @@ The pads' inner faces are 15.5 mm apart when closed and 57.2 mm when open. The p
 
 import math
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -332,8 +333,8 @@ _GRIPPER: tuple[Link, ...] = (
 LINKS: tuple[Link, ...] = (_BASE, _HEAD, *_ARM, Link("right_hand_camera", 0.001), *_GRIPPER)
 
 
-def sawyer_urdf() -> str:
-    """The arm as a self-contained URDF.
+def sawyer_urdf(links: Sequence[Link] = LINKS, joints: Sequence[Joint] = JOINTS) -> str:
+    """The arm as a self-contained URDF, of these links and joints.
 
     Load it with `URDF_USE_INERTIA_FROM_FILE`, otherwise Bullet computes inertias from the collision shapes; leave
     self-collision off because neighbouring links overlap.
@@ -342,17 +343,17 @@ def sawyer_urdf() -> str:
     for name, rgba in COLOURS.items():
         material = ElementTree.SubElement(robot, "material", name=name)
         ElementTree.SubElement(material, "color", rgba=_numbers(rgba))
-    for link in LINKS:
+    for link in links:
         _add_link(robot, link)
-    for joint in JOINTS:
+    for joint in joints:
         _add_joint(robot, joint)
     ElementTree.indent(robot)
     return ElementTree.tostring(robot, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def write_sawyer_urdf(path: Path) -> Path:
+def write_sawyer_urdf(path: Path, links: Sequence[Link] = LINKS, joints: Sequence[Joint] = JOINTS) -> Path:
     """Write the URDF to `path`, whose folder exists, and return `path`."""
-    path.write_text(sawyer_urdf(), encoding="utf-8")
+    path.write_text(sawyer_urdf(links, joints), encoding="utf-8")
     return path
 
 

@@ -1,0 +1,56 @@
+"""The grippers of the simulated arm: their names, and the URDF of the arm with one of them.
+
+Every gripper has the Sawyer's fingers, at other distances and with other pads, so that all pads end at the same height.
+Fingers press with limited force; what they hold is held by friction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from tabletop_interaction.envs.gripper import Gripper
+from tabletop_interaction.sawyer.model import FINGER_JOINT_NAMES, JOINTS, LINKS, Joint, Link, Shape, write_sawyer_urdf
+
+GripperName = Literal["sawyer", "wide"]
+GRIPPER_NAMES: tuple[GripperName, ...] = get_args(GripperName)
+
+GRIPPERS: Mapping[GripperName, Gripper] = {
+    "sawyer": Gripper(),
+    "wide": Gripper(opening_m=0.16, closed_m=0.01, pad_m=0.022, force_n=30.0, speed_m_s=0.35),
+}
+"""sawyer: Rethink's electric gripper. wide: fingers of a longer travel, for objects up to 160 mm wide."""
+
+_SAWYER = GRIPPERS["sawyer"]
+_FINGER_M = 0.015
+
+
+def write_arm_urdf(path: Path, gripper: Gripper) -> Path:
+    """Write the URDF of the Sawyer with a gripper to `path`, whose folder exists, and return `path`."""
+    links = tuple(_fitted_link(link, gripper) for link in LINKS)
+    joints = tuple(_fitted_joint(joint, gripper) for joint in JOINTS)
+    return write_sawyer_urdf(path, links, joints)
+
+
+def _fitted_link(link: Link, gripper: Gripper) -> Link:
+    """The link, with the gripper's pad if it is a finger's tip, and with a longer rail if it is the hand."""
+    if link.name.endswith("_finger_tip"):
+        pad = replace(link.visuals[0], size=(gripper.pad_m, *link.visuals[0].size[1:]))
+        return replace(link, collisions=(pad,), visuals=(pad,))
+    if link.name == "right_hand" and gripper.opening_m > _SAWYER.opening_m:
+        rail = Shape("box", (0.055, gripper.opening_m + 2 * _FINGER_M, 0.036), (0.004, 0, 0.0424))
+        return replace(link, collisions=(*link.collisions, rail), visuals=(*link.visuals, rail))
+    return link
+
+
+def _fitted_joint(joint: Joint, gripper: Gripper) -> Joint:
+    """The joint, with the gripper's distance and travel if it is a finger's."""
+    if joint.name not in FINGER_JOINT_NAMES:
+        return joint
+    assert joint.limits is not None, "a finger's joint has limits"
+    side = 1 if joint.name == FINGER_JOINT_NAMES[0] else -1
+    x, y, z = joint.xyz
+    apart = (gripper.closed_m - _SAWYER.closed_m) / 2
+    lower, upper = sorted((0.0, side * gripper.travel_m))
+    limits = replace(joint.limits, lower=lower, upper=upper, effort=gripper.force_n)
+    return replace(joint, xyz=(x, y + side * apart, z), limits=limits)
