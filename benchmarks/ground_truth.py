@@ -14,7 +14,6 @@ from tabletop_interaction.agents.grasp import GraspPoint, minor_axis_angle
 from tabletop_interaction.arrays import Floats32, Ids
 from tabletop_interaction.envs import Arena, Backend, GroundTruth, ObjectState, PickPlace
 from tabletop_interaction.envs.backend import Pictures
-from tabletop_interaction.sim_assets import load_object
 
 _DISPLACED_M = 0.0015
 _DISPLACED_DEG = 2.0
@@ -57,7 +56,7 @@ def turned_about_vertical(state: ObjectState, angle: float) -> ObjectState:
 def grasp_from_truth(state: ObjectState) -> GraspPoint:
     """The centroid of an object, and the minor axis of its surface as seen from above."""
     rotation = Rotation.from_quat(state.quaternion_xyzw)
-    points = rotation.apply(load_object(state.name).vertices)[:, :2]
+    points = rotation.apply(state.surface)[:, :2]
     outline = points - (points.min(0) + points.max(0)) / 2
     angle = minor_axis_angle(outline)
     return GraspPoint(float(state.position[0]), float(state.position[1]), angle)

@@ -153,14 +153,19 @@ class ObjectState:
         name: its model's name.
         position: (3,) float64, centre of mass, metres, arena frame.
         quaternion_xyzw: (4,) float64, arena_from_object rotation.
-        size: (3,) float64, extent along the object's own axes, metres; zeros if unknown.
+        surface: (N, 3) float32 points of its surface, metres, the object's frame; none if unknown.
     """
 
     id: int
     name: str
     position: Floats
     quaternion_xyzw: Floats
-    size: Floats = field(default_factory=lambda: np.zeros(3))
+    surface: Floats32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+
+    @property
+    def size(self) -> Floats:
+        """(3,) float64, extent along the object's own axes, metres; zeros if unknown."""
+        return np.ptp(self.surface, axis=0).astype(np.float64) if len(self.surface) else np.zeros(3)
 
 
 @runtime_checkable

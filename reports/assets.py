@@ -21,7 +21,7 @@ from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import ComposedRenderer, tiny_render
-from tabletop_interaction.simulation.scene import Light
+from tabletop_interaction.simulation.scene import Light, catalogue_of
 from tabletop_interaction.simulation.world import World
 
 MakeAgent = Callable[[SimulationBackend, np.random.Generator], Any]
@@ -64,7 +64,8 @@ def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, 
             frames.append(_shrunk(backend.third_person_picture(), _FILM_PX))
 
     views = arena_views(ARENA)
-    backend = SimulationBackend("train", SimulationConfig(), World(on_step), ComposedRenderer(views), views)
+    config, renderer = SimulationConfig(), ComposedRenderer(views)
+    backend = SimulationBackend("train", config, catalogue_of(config), World(on_step), renderer, views)
     with backend:
         env = TabletopInteraction(backend)
         agent = make_agent(backend, np.random.default_rng(seed))

@@ -12,7 +12,7 @@ from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOut
 from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
-from tabletop_interaction.sim_assets import ObjectModel
+from tabletop_interaction.sim_assets import Catalogue
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import Sensor, arena_views
 from tabletop_interaction.simulation.grippers import GRIPPERS
@@ -21,6 +21,7 @@ from tabletop_interaction.simulation.scene import (
     Placement,
     Scene,
     SimulationConfig,
+    catalogue_of,
     check_names,
     config_from_plain,
     config_to_plain,
@@ -55,14 +56,22 @@ class SimulationBackend:
 
     Args:
         split: objects and backgrounds that scenes draw from: "train", "val" or "test".
+        catalogue: holds these objects and backgrounds.
         renderer: makes the pictures of `views`; closed with the backend.
     """
 
     def __init__(
-        self, split: str, config: SimulationConfig, world: World, renderer: Renderer, views: tuple[View, ...]
+        self,
+        split: str,
+        config: SimulationConfig,
+        catalogue: Catalogue,
+        world: World,
+        renderer: Renderer,
+        views: tuple[View, ...],
     ) -> None:
         self._split = split
         self._config = config
+        self._catalogue = catalogue
         self._world = world
         self._renderer = renderer
         self._views = views
@@ -86,7 +95,7 @@ class SimulationBackend:
     @property
     def background(self) -> str:
         """Name of the current table top, empty before the first reset."""
-        return self._scene.background if self._scene else ""
+        return self._scene.table.name if self._scene else ""
 
     @property
     def gripper(self) -> Gripper:
@@ -112,7 +121,7 @@ class SimulationBackend:
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
         """See `Backend.reset`."""
         if new_scene or self._scene is None:
-            self._lay(draw_scene(rng, self._split, self.arena, self._config))
+            self._lay(draw_scene(rng, self._split, self.arena, self._config, self._catalogue))
             return 0
         self.place(*self.arena.centre)
         returned = self._bring_back(rng)
@@ -207,7 +216,7 @@ class SimulationBackend:
     def object_states(self) -> tuple[ObjectState, ...]:
         """See `GroundTruth.object_states`."""
         return tuple(
-            ObjectState(id_, self._world.models[id_].name, position, quaternion, _extent(self._world.models[id_]))
+            ObjectState(id_, self._world.models[id_].name, position, quaternion, self._world.models[id_].vertices)
             for id_, (position, quaternion) in sorted(self._world.poses().items())
         )
 
@@ -269,12 +278,12 @@ class SimulationBackend:
         assert self._scene is not None
         strayed = self._world.strayed(self.arena)
         standing = [
-            Placement(state.name, float(state.position[0]), float(state.position[1]), 0.0)
+            Placement(self._world.models[state.id], float(state.position[0]), float(state.position[1]), 0.0)
             for state in self.object_states()
             if state.id not in strayed
         ]
         for id_ in strayed:
-            placement = free_placement(rng, self._world.models[id_].name, self.arena, standing)
+            placement = free_placement(rng, self._world.models[id_], self.arena, standing)
             self._world.set_down(id_, placement)
             standing.append(placement)
         return len(strayed)
@@ -313,14 +322,10 @@ def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | N
             f"config is a {type(config).__name__}; accepted for the simulation are a SimulationConfig, its fields as a "
             "dict, and None"
         )
-    check_names(split, config)
+    catalogue = catalogue_of(config)
+    check_names(split, config, catalogue)
     views = arena_views(ARENA)
-    return SimulationBackend(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
-
-
-def _extent(model: ObjectModel) -> Floats:
-    """(3,) size along the object's axes, metres."""
-    return np.asarray(np.ptp(model.vertices, axis=0), np.float64)
+    return SimulationBackend(split, config, catalogue, World(), ComposedRenderer(views, shadows=config.shadows), views)
 
 
 def _check_angle(what: str, angle: float) -> None:

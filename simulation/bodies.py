@@ -8,7 +8,7 @@ import pybullet
 
 from tabletop_interaction.arrays import Floats32, Picture
 from tabletop_interaction.files import scratch_path
-from tabletop_interaction.sim_assets import ObjectModel, load_background
+from tabletop_interaction.sim_assets import ObjectModel, TableTop
 from tabletop_interaction.simulation.client import BulletClient
 
 
@@ -30,12 +30,12 @@ class VisualBodies:
             self._looks[model.name] = _visual_shape(self._client, model), _load_texture(self._client, model.texture)
         return self._add(model.name)
 
-    def add_table_top(self, background: str, size_xy: tuple[float, float]) -> int:
-        """PyBullet id of a new flat body with a background's texture, metres, centred on the arena."""
-        if background not in self._looks:
-            texture = _load_texture(self._client, load_background(background))
-            self._looks[background] = _rectangle(self._client, *size_xy), texture
-        return self._add(background)
+    def add_table_top(self, table: TableTop, size_xy: tuple[float, float]) -> int:
+        """PyBullet id of a new flat body with the table top's picture, metres, centred on the arena."""
+        if table.name not in self._looks:
+            texture = _load_texture(self._client, table.picture)
+            self._looks[table.name] = _rectangle(self._client, *size_xy), texture
+        return self._add(table.name)
 
     def clear(self) -> None:
         """Remove all bodies that were added."""

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Bytes, Floats, Floats32, Ids, Mask, Picture
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_background, load_object
+from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.scene import Light, Pose, Poses, Scene
@@ -106,13 +106,12 @@ class ComposedRenderer:
 
     def show_scene(self, scene: Scene) -> None:
         """Replace the scene: load its objects, and warp and light its table for every view."""
-        self._models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
+        self._models = {id_: placement.model for id_, placement in enumerate(scene.placements, start=1)}
         self._drawn, self._pictures = {}, ()
         self._light = scene.light
         self._lamp = lamp_view(scene.light)
-        texture = load_background(scene.background)
         self._tables = tuple(
-            _light_table(view, points, self._lamp, texture, scene.light)
+            _light_table(view, points, self._lamp, scene.table.picture, scene.light)
             for view, points in zip(self._views, self._table_points, strict=True)
         )
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from tabletop_interaction import sim_assets
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.envs.backend import SPLITS, Arena
+from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range, check_choice, check_fields
+from tabletop_interaction.sim_assets import Catalogue, ObjectModel, TableTop, generated_catalogue
 from tabletop_interaction.simulation.grippers import GripperName
 
 _BORDER_M = 0.05
@@ -86,6 +86,11 @@ def config_to_plain(config: SimulationConfig) -> dict[str, Any]:
     return {name: value for name, value in asdict(config).items() if name in _FIRST_FIELDS or value != defaults[name]}
 
 
+def catalogue_of(config: SimulationConfig) -> Catalogue:
+    """The objects and table tops that a configuration's scenes can show."""
+    return generated_catalogue()
+
+
 def _check_known(what: str, plain: Mapping[str, Any], kind: type) -> None:
     for name in plain:
         check_choice(what, name, [field.name for field in fields(kind)])
@@ -112,9 +117,9 @@ class Light:
 
 @dataclass(frozen=True)
 class Placement:
-    """An object's name with the point (metres) and yaw (radians) at which it is set down."""
+    """An object with the point (metres) and yaw (radians) at which it is set down."""
 
-    name: str
+    model: ObjectModel
     x: float
     y: float
     yaw: float
@@ -124,51 +129,52 @@ class Placement:
 class Scene:
     """A table with its objects and light; `noise_seed` seeds the cameras' noise."""
 
-    background: str
+    table: TableTop
     light: Light
     placements: tuple[Placement, ...]
     noise_seed: int
 
 
-def draw_scene(rng: np.random.Generator, split: str, arena: Arena, config: SimulationConfig) -> Scene:
-    """Draw background, light, and different objects that stand apart; the names must pass `check_names`."""
-    names, backgrounds = _names(split, config)
-    background = str(rng.choice(backgrounds))
+def draw_scene(
+    rng: np.random.Generator, split: str, arena: Arena, config: SimulationConfig, catalogue: Catalogue
+) -> Scene:
+    """Draw table top, light, and different objects that stand apart; the names must pass `check_names`."""
+    names, tables = _names(split, config, catalogue)
+    table = catalogue.table(str(rng.choice(tables)))
     light = draw_light(rng)
     count = int(rng.integers(config.objects_min, config.objects_max + 1))
     placements: list[Placement] = []
     for name in rng.choice(np.array(names), count, replace=False):
-        placements.append(free_placement(rng, str(name), arena, placements))
-    return Scene(background, light, tuple(placements), int(rng.integers(2**31)))
+        placements.append(free_placement(rng, catalogue.object(str(name)), arena, placements))
+    return Scene(table, light, tuple(placements), int(rng.integers(2**31)))
 
 
-def check_names(split: str, config: SimulationConfig) -> None:
+def check_names(split: str, config: SimulationConfig, catalogue: Catalogue) -> None:
     """Refuse unknown and repeated names, and fewer names than a scene needs.
 
     Raises:
         InvalidConfiguration: names the first problem and what is accepted.
     """
-    names, backgrounds = _names(split, config)
-    for what, given, all_names in (
-        ("object_names", names, sim_assets.object_names),
-        ("backgrounds", backgrounds, sim_assets.background_names),
+    names, tables = _names(split, config, catalogue)
+    for what, given, known in (
+        ("object_names", names, catalogue.object_names()),
+        ("backgrounds", tables, catalogue.table_names()),
     ):
-        known = {name for each in SPLITS for name in all_names(each)}
-        if unknown := sorted(set(given) - known):
+        if unknown := sorted(set(given) - set(known)):
             raise InvalidConfiguration(f"{what} contains the unknown name {unknown[0]!r}; accepted are {sorted(known)}")
-    if len(set(names)) < config.objects_max or len(set(names)) < len(names) or not backgrounds:
+    if len(set(names)) < config.objects_max or len(set(names)) < len(names) or not tables:
         raise InvalidConfiguration(
             f"a scene draws up to {config.objects_max} different objects and one background, but the configuration "
-            f"has {len(names)} object names ({len(set(names))} different) and {len(backgrounds)} backgrounds; lower "
+            f"has {len(names)} object names ({len(set(names))} different) and {len(tables)} backgrounds; lower "
             "objects_max, or give more names, each once"
         )
 
 
-def _names(split: str, config: SimulationConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the objects and of the backgrounds that scenes draw from."""
-    names = sim_assets.object_names(split) if config.object_names is None else config.object_names
-    backgrounds = sim_assets.background_names(split) if config.backgrounds is None else config.backgrounds
-    return names, backgrounds
+def _names(split: str, config: SimulationConfig, catalogue: Catalogue) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the objects and of the table tops that scenes draw from."""
+    names = catalogue.object_names(split) if config.object_names is None else config.object_names
+    tables = catalogue.table_names(split) if config.backgrounds is None else config.backgrounds
+    return names, tables
 
 
 def draw_light(rng: np.random.Generator) -> Light:
@@ -188,25 +194,26 @@ def draw_light(rng: np.random.Generator) -> Light:
     )
 
 
-def free_placement(rng: np.random.Generator, name: str, arena: Arena, others: Sequence[Placement]) -> Placement:
+def free_placement(
+    rng: np.random.Generator, model: ObjectModel, arena: Arena, others: Sequence[Placement]
+) -> Placement:
     """Draw a place for an object: the first one clear of the others, or else the clearest of 200."""
-    radius = object_radius(name)
+    radius = object_radius(model)
     best, best_gap = None, -np.inf
     for _ in range(_ATTEMPTS):
         x = float(rng.uniform(arena.x_min + _BORDER_M, arena.x_max - _BORDER_M))
         y = float(rng.uniform(arena.y_min + _BORDER_M, arena.y_max - _BORDER_M))
         yaw = float(rng.uniform(-np.pi, np.pi))
-        gaps = [np.hypot(x - o.x, y - o.y) - radius - object_radius(o.name) for o in others]
+        gaps = [np.hypot(x - o.x, y - o.y) - radius - object_radius(o.model) for o in others]
         gap = min(gaps, default=np.inf)
         if gap > best_gap:
-            best, best_gap = Placement(name, x, y, yaw), gap
+            best, best_gap = Placement(model, x, y, yaw), gap
         if gap > _GAP_M:
             break
     assert best is not None
     return best
 
 
-def object_radius(name: str) -> float:
+def object_radius(model: ObjectModel) -> float:
     """Largest horizontal distance of an object's surface from its centre of mass, metres."""
-    vertices = sim_assets.load_object(name).vertices
-    return float(np.hypot(vertices[:, 0], vertices[:, 1]).max())
+    return float(np.hypot(model.vertices[:, 0], model.vertices[:, 1]).max())

@@ -7,7 +7,6 @@ import pybullet
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.gripper import Gripper
-from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.client import BulletClient
@@ -35,10 +34,9 @@ class ThirdPersonCamera:
     def show_scene(self, scene: Scene) -> None:
         """Replace the scene."""
         self._looks.clear()
-        self._looks.add_table_top(scene.background, TABLE_SIZE_M)
+        self._looks.add_table_top(scene.table, TABLE_SIZE_M)
         self._bodies = {
-            id_: self._looks.add_object(load_object(placement.name))
-            for id_, placement in enumerate(scene.placements, start=1)
+            id_: self._looks.add_object(placement.model) for id_, placement in enumerate(scene.placements, start=1)
         }
 
     def render(self, poses: Poses, joint_positions: Sequence[float]) -> Picture:

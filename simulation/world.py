@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.gripper import Gripper
-from tabletop_interaction.sim_assets import ObjectModel, load_object
+from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
 from tabletop_interaction.simulation.client import BulletClient
@@ -56,7 +56,7 @@ class World:
         self.client.setGravity(0, 0, -9.81)
         self._create_table()
         self.arm = SimulatedArm(self.client, self._on_step, gripper)
-        self.models = {id_: load_object(placement.name) for id_, placement in enumerate(scene.placements, start=1)}
+        self.models = {id_: placement.model for id_, placement in enumerate(scene.placements, start=1)}
         self.bodies = {
             id_: self._create_object(self.models[id_], placement)
             for id_, placement in enumerate(scene.placements, start=1)

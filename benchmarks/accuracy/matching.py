@@ -22,10 +22,10 @@ from tabletop_interaction.agents.features import FEATURES, Colours, DescribesSeg
 from tabletop_interaction.arrays import Ids, Mask, Masks, Picture
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
-from tabletop_interaction.envs.backend import Arena, ObjectState, Split
+from tabletop_interaction.envs.backend import ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
 from tabletop_interaction.ranges import Count, check_choice
-from tabletop_interaction.simulation import open_simulation
+from tabletop_interaction.simulation import SimulationBackend, open_simulation
 from tabletop_interaction.simulation.scene import Placement, free_placement
 
 _VIEW = "view_0"
@@ -114,17 +114,18 @@ def render_pairs(count: int, split: str, seed: int) -> Iterator[PicturePair]:
         for _ in range(count):
             backend.reset(rng, new_scene=True)
             now, now_ids = backend.observe()[_VIEW], backend.instance_maps()[_VIEW]
-            backend.arrange(_rearranged(rng, backend.object_states(), backend.arena))
+            backend.arrange(_rearranged(rng, backend))
             goal, goal_ids = backend.observe()[_VIEW], backend.instance_maps()[_VIEW]
             seen = [id_ for id_ in np.unique(now_ids) if id_ and _seen(now_ids == id_) and _seen(goal_ids == id_)]
             yield PicturePair(now, goal, _masks(now_ids, seen), _masks(goal_ids, seen))
 
 
-def _rearranged(rng: np.random.Generator, states: Sequence[ObjectState], arena: Arena) -> list[ObjectState]:
+def _rearranged(rng: np.random.Generator, backend: SimulationBackend) -> list[ObjectState]:
     """Every object at a random free place, turned about the vertical."""
     placements: list[Placement] = []
+    states, models = backend.object_states(), backend.world.models
     for state in states:
-        placements.append(free_placement(rng, state.name, arena, placements))
+        placements.append(free_placement(rng, models[state.id], backend.arena, placements))
     return [
         replace(
             turned_about_vertical(state, placement.yaw),

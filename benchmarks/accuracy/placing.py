@@ -18,7 +18,7 @@ from tabletop_interaction.benchmarks.accuracy.grasp_success import AimedPickOpti
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.envs.backend import ObjectState
-from tabletop_interaction.sim_assets import load_object
+from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.scene import Placement, free_placement
 
@@ -27,29 +27,30 @@ def main(options: AimedPickOptions) -> None:
     """Pick, place and print the table."""
     errors = defaultdict(list)
     for backend, rng in scenes_of_four(options):
-        for name, error_m in place_each(backend, rng):
-            errors[load_object(name).family].append(1e3 * error_m)
+        for model, error_m in place_each(backend, rng):
+            errors[model.family].append(1e3 * error_m)
     Console().print(_table(errors, options))
 
 
-def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator[tuple[str, float]]:
+def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator[tuple[ObjectModel, float]]:
     """Pick each object of the scene once, and place it where nothing else stands.
 
-    Yields the name of each object that was held and its distance from the wanted position, metres on the table.
+    Yields each object that was held and its distance from the wanted position, metres on the table.
     """
     for state, grasp in each_object(backend):
-        others = [_placement(other) for other in backend.object_states() if other.id != state.id]
-        free = free_placement(rng, state.name, backend.arena, others)
+        models = backend.world.models
+        others = [_placement(models[other.id], other) for other in backend.object_states() if other.id != state.id]
+        free = free_placement(rng, models[state.id], backend.arena, others)
         if not backend.pick(grasp.x, grasp.y, grasp.angle).held:
             continue
         backend.place(free.x, free.y)
         wanted = state.position[:2] + np.subtract((free.x, free.y), (grasp.x, grasp.y))
         end = next(other for other in backend.object_states() if other.id == state.id)
-        yield state.name, float(np.linalg.norm(end.position[:2] - wanted))
+        yield models[state.id], float(np.linalg.norm(end.position[:2] - wanted))
 
 
-def _placement(state: ObjectState) -> Placement:
-    return Placement(state.name, float(state.position[0]), float(state.position[1]), 0.0)
+def _placement(model: ObjectModel, state: ObjectState) -> Placement:
+    return Placement(model, float(state.position[0]), float(state.position[1]), 0.0)
 
 
 def _table(errors: Mapping[str, Sequence[float]], options: AimedPickOptions) -> Table:

@@ -21,6 +21,7 @@ from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.renderer import ComposedRenderer
+from tabletop_interaction.simulation.scene import catalogue_of
 from tabletop_interaction.simulation.world import World
 
 _LEAST_PIXELS = 60
@@ -44,7 +45,8 @@ class RememberingSimulation(SimulationBackend):
     def __init__(self, split: str, config: SimulationConfig | None = None) -> None:
         config = config or SimulationConfig()
         views = arena_views(ARENA)
-        super().__init__(split, config, World(), ComposedRenderer(views, shadows=config.shadows), views)
+        renderer = ComposedRenderer(views, shadows=config.shadows)
+        super().__init__(split, config, catalogue_of(config), World(), renderer, views)
         self._shown: dict[bytes, Shown] = {}
         self._arrangement: Arrangement | None = None
 

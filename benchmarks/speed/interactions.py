@@ -31,7 +31,6 @@ from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.ranges import Count, Range, Seed, check_fields, check_range
-from tabletop_interaction.sim_assets import load_object
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.backend import ARENA
@@ -39,7 +38,7 @@ from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, gl_matrices
-from tabletop_interaction.simulation.scene import Light, Poses, Scene
+from tabletop_interaction.simulation.scene import Light, Poses, Scene, catalogue_of
 from tabletop_interaction.simulation.third_person import TABLE_SIZE_M
 from tabletop_interaction.simulation.world import World
 
@@ -102,11 +101,10 @@ class PlainRenderer:
     def show_scene(self, scene: Scene) -> None:
         """Load the scene's table and objects."""
         self._looks.clear()
-        self._looks.add_table_top(scene.background, TABLE_SIZE_M)
+        self._looks.add_table_top(scene.table, TABLE_SIZE_M)
         self._light = scene.light
         self._bodies = {
-            id_: self._looks.add_object(load_object(placement.name))
-            for id_, placement in enumerate(scene.placements, start=1)
+            id_: self._looks.add_object(placement.model) for id_, placement in enumerate(scene.placements, start=1)
         }
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
@@ -215,7 +213,8 @@ def _recording(plain: bool, episodes_per_scene: int = 2) -> Iterator[RecordInter
     """An environment that records to a temporary folder."""
     views = arena_views(ARENA)
     renderer = PlainRenderer(views) if plain else ComposedRenderer(views)
-    backend = SimulationBackend("train", SimulationConfig(), World(), renderer, views)
+    config = SimulationConfig()
+    backend = SimulationBackend("train", config, catalogue_of(config), World(), renderer, views)
     env = gym.wrappers.TimeLimit(TabletopInteraction(backend, episodes_per_scene=episodes_per_scene), _EPISODE)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -20,6 +20,7 @@ from tabletop_interaction.real.twin.stand_ins import MESSAGES, STD_MESSAGES, Twi
 from tabletop_interaction.real.twin.table import TwinCamera, TwinOperator, TwinShutter
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.renderer import ComposedRenderer
+from tabletop_interaction.simulation.scene import catalogue_of
 from tabletop_interaction.simulation.world import World
 
 
@@ -58,7 +59,8 @@ class Twin:
 
 def open_twin(split: str, views: tuple[View, ...]) -> Twin:
     """A twin with a first scene of `split` on its table; `views` are those of its cameras."""
-    table = SimulationBackend(split, SimulationConfig(), World(), ComposedRenderer(views), views)
+    config = SimulationConfig()
+    table = SimulationBackend(split, config, catalogue_of(config), World(), ComposedRenderer(views), views)
     table.reset(np.random.default_rng(0), new_scene=True)
     robot = TwinRobot(table)
     rospy = TwinRospy(robot)

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent, each_object, was_moved
 from tabletop_interaction.envs import Arena, ObjectState
 from tabletop_interaction.envs.actions import pick_place_from_action
-from tabletop_interaction.sim_assets import object_names
+from tabletop_interaction.sim_assets import load_object, object_names
 
 ARENA = Arena(-0.3, 0.3, -0.2, 0.2)
 NAME = object_names("train")[0]
@@ -17,7 +17,7 @@ NAME = object_names("train")[0]
 
 def state(id_=1, x=0.0, degrees=0.0):
     turn = Rotation.from_euler("z", degrees, degrees=True).as_quat()
-    return ObjectState(id_, NAME, np.array([x, 0.1, 0.02]), turn)
+    return ObjectState(id_, NAME, np.array([x, 0.1, 0.02]), turn, load_object(NAME).vertices)
 
 
 @pytest.mark.parametrize(("after", "moved"), [

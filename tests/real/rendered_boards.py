@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -24,7 +23,7 @@ from tabletop_interaction.real.calibration.charuco import Board
 from tabletop_interaction.real.calibration.rigid import rigid
 from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.sawyer.kinematics import HOME, forward
-from tabletop_interaction.sim_assets import ObjectModel, background_names
+from tabletop_interaction.sim_assets import ObjectModel, TableTop, background_names, load_background
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import Sensor, arena_views
@@ -115,8 +114,8 @@ def render_boards(
     sensor = Sensor(0, noise, 0.01, max(v.height for v in views), max(v.width for v in views))
     cameras = renderer.ComposedRenderer(views)
     try:
-        with patch.object(renderer, "load_object", return_value=sheet):
-            cameras.show_scene(Scene(background_names("test")[0], _LAMP, (Placement("board", 0, 0, 0),), 0))
+        table = TableTop("table", load_background(background_names("test")[0]))
+        cameras.show_scene(Scene(table, _LAMP, (Placement(sheet, 0, 0, 0),), 0))
         return [sensor.expose(views, cameras.render({1: _pose(each)})) for each in arena_from_boards]
     finally:
         cameras.close()

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from tabletop_interaction.envs.views import View, look_at
-from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, load_object, object_names
+from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, TableTop, load_object, object_names
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -21,8 +21,11 @@ LAMP = Light(np.array([0.6, -0.4, 0.9]), np.ones(3), ambient=0.5, diffuse=0.5, s
 UPRIGHT = np.array([0.0, 0, 0, 1])
 
 
-def _scene(*names):
-    return Scene("plain", LAMP, tuple(Placement(name, 0, 0, 0) for name in names), 0)
+GREY = np.full((840, 960, 3), 150, np.uint8)
+
+
+def _scene(*models, picture=GREY):
+    return Scene(TableTop("plain", picture), LAMP, tuple(Placement(model, 0, 0, 0) for model in models), 0)
 
 
 def _box_model(size):
@@ -48,15 +51,6 @@ def _grey_picture():
     return renderer.CleanPicture(np.full((350, 430, 3), 120, np.uint8), ids, nearest)
 
 
-@pytest.fixture
-def plain_table(monkeypatch):
-    def use(texture):
-        monkeypatch.setattr(renderer, "load_background", lambda name: texture)
-
-    use(np.full((840, 960, 3), 150, np.uint8))
-    return use
-
-
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_every_view_sees_all_of_the_arena(view):
     a = ARENA
@@ -65,13 +59,12 @@ def test_every_view_sees_all_of_the_arena(view):
     assert (corners <= [view.width - 1, view.height - 1]).all()
 
 
-def test_a_chequerboard_table_lands_on_the_projected_corners(plain_table):
+def test_a_chequerboard_table_lands_on_the_projected_corners():
     square = 72  # texture pixels: 6 cm
     rows, columns = np.indices((840, 960)) // square
     board = np.where((rows + columns) % 2, 230, 30).astype(np.uint8)
-    plain_table(np.repeat(board[:, :, None], 3, axis=2))
     with_table = ComposedRenderer(VIEWS, shadows=False)
-    with_table.show_scene(_scene())
+    with_table.show_scene(_scene(picture=np.repeat(board[:, :, None], 3, axis=2)))
     inner = [(r, c) for r in range(4, 8) for c in range(4, 9)]
     # The edge between two texture pixels lies half a pixel before the second one's centre.
     x = np.array([(c * square - 0.5 - 959 / 2) / BACKGROUND_PX_PER_M for _, c in inner])
@@ -84,20 +77,20 @@ def test_a_chequerboard_table_lands_on_the_projected_corners(plain_table):
         assert np.abs(found.reshape(-1, 2) - expected).max() < 0.5, view.name
 
 
-def test_composed_silhouettes_equal_those_of_a_plain_scene_with_table(plain_table):
-    names = object_names("train")[::7]
+def test_composed_silhouettes_equal_those_of_a_plain_scene_with_table():
+    models = [load_object(name) for name in object_names("train")[::7]]
     composed = ComposedRenderer(VIEWS)
-    composed.show_scene(_scene(*names))
+    composed.show_scene(_scene(*models))
     poses = {
-        i: (np.array([0.1 * i - 0.35, 0.05 * (-1) ** i, -load_object(name).vertices[:, 2].min()]), UPRIGHT)
-        for i, name in enumerate(names, start=1)
+        i: (np.array([0.1 * i - 0.35, 0.05 * (-1) ** i, -model.vertices[:, 2].min()]), UPRIGHT)
+        for i, model in enumerate(models, start=1)
     }
     pictures = composed.render(poses)
     client = BulletClient()
     slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.45, 0.45, 0.01])
     table = client.createMultiBody(0, -1, slab, [0, 0, -0.0105])
     looks = VisualBodies(client)
-    bodies = {looks.add_object(load_object(name)): i for i, name in enumerate(names, start=1)}
+    bodies = {looks.add_object(model): i for i, model in enumerate(models, start=1)}
     for body, i in bodies.items():
         client.resetBasePositionAndOrientation(body, *poses[i])
     for view, picture in zip(VIEWS, pictures, strict=True):
@@ -114,10 +107,9 @@ def test_composed_silhouettes_equal_those_of_a_plain_scene_with_table(plain_tabl
     client.close()
 
 
-def test_a_rendered_box_lies_where_the_view_projects_it(plain_table, monkeypatch):
-    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model((0.1, 0.06, 0.0002)))
+def test_a_rendered_box_lies_where_the_view_projects_it():
     composed = ComposedRenderer(VIEWS)
-    composed.show_scene(_scene("box"))
+    composed.show_scene(_scene(_box_model((0.1, 0.06, 0.0002))))
     pictures = composed.render({1: (np.array([0.1, 0.05, 0.0001]), UPRIGHT)})
     rectangle = np.array([[0.05, 0.02, 1], [0.15, 0.02, 1], [0.15, 0.08, 1], [0.05, 0.08, 1]]) * [
         1,
@@ -131,11 +123,10 @@ def test_a_rendered_box_lies_where_the_view_projects_it(plain_table, monkeypatch
         assert np.abs([columns.mean(), rows.mean()] - expected).max() < 0.5, view.name
 
 
-def test_depths_are_those_of_the_plane_and_of_the_box_s_top(plain_table, monkeypatch):
+def test_depths_are_those_of_the_plane_and_of_the_box_s_top():
     size = np.array([0.1, 0.06, 0.05])
-    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model(size))
     composed = ComposedRenderer(VIEWS)
-    composed.show_scene(_scene("box"))
+    composed.show_scene(_scene(_box_model(size)))
     pictures = composed.render({1: (np.array([0.05, 0.03, size[2] / 2]), UPRIGHT)})
     for view, picture in zip(VIEWS, pictures, strict=True):
         depths = renderer.depths_of(picture, renderer.table_depths(view))
@@ -164,14 +155,13 @@ def test_a_pixel_above_the_horizon_has_no_depth():
     np.testing.assert_allclose(depths[3:, 2], [1.5 / 0.75, 1.5 / 1.75], rtol=1e-6)
 
 
-def test_the_shadow_of_a_box_agrees_with_geometry(plain_table, monkeypatch):
+def test_the_shadow_of_a_box_agrees_with_geometry():
     size = np.array([0.08, 0.06, 0.09])
-    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model(size))
     pose = {1: (np.array([0.05, 0.03, 0.045]), UPRIGHT)}
     lit, shadowed = [], []
     for shadows, pictures in ((False, lit), (True, shadowed)):
         composed = ComposedRenderer(VIEWS, shadows=shadows)
-        composed.show_scene(_scene("box"))
+        composed.show_scene(_scene(_box_model(size)))
         pictures.extend(composed.render(pose))
     corners = np.array([(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) * size / 2 + pose[1][0]
     along = corners[:, 2:] / (LAMP.position[2] - corners[:, 2:])
@@ -187,15 +177,14 @@ def test_the_shadow_of_a_box_agrees_with_geometry(plain_table, monkeypatch):
         assert both / either > 0.9, (view.name, both / either)
 
 
-def test_full_shadow_is_the_ambient_share_of_the_light(plain_table, monkeypatch):
-    monkeypatch.setattr(renderer, "load_object", lambda name: _box_model((0.1, 0.1, 0.002)))
+def test_full_shadow_is_the_ambient_share_of_the_light():
     pose = {1: (np.array([0.0, 0.0, 0.2]), UPRIGHT)}
     centre = LAMP.position * (0.2 / (0.2 - LAMP.position[2]))
     x, y = np.round(VIEWS[0].project(np.array([[centre[0], centre[1], 0.0]]))[0]).astype(int)
     brightness = []
     for shadows in (True, False):
         composed = ComposedRenderer(VIEWS[:1], shadows=shadows)
-        composed.show_scene(_scene("box"))
+        composed.show_scene(_scene(_box_model((0.1, 0.1, 0.002))))
         brightness.append(composed.render(pose)[0].rgb[y, x].mean())
     gain = renderer._lambert(np.array([[centre[0], centre[1], 0.0]]), LAMP.position)[0]
     assert brightness[0] / brightness[1] == pytest.approx(0.5 / (0.5 + 0.5 * gain), abs=0.02)
