@@ -17,6 +17,7 @@ from tabletop_interaction.envs.goals import Arrangement, Goal, load_goal
 from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.envs.interaction import TabletopInteraction
 from tabletop_interaction.envs.judges import Judge, JudgeMaker, Verdict
+from tabletop_interaction.envs.observations import EXTRAS, STATE_FEATURES, state_array
 from tabletop_interaction.envs.rearrangement import TabletopRearrangement
 from tabletop_interaction.envs.records.reading import (
     InteractionTable,
@@ -30,8 +31,8 @@ from tabletop_interaction.envs.testing import check_backend
 from tabletop_interaction.envs.views import View
 
 __all__ = [
-    "SPLITS", "Arena", "Arrangement", "Arranging", "Backend", "Goal", "Grasp", "Gripper", "GroundTruth",
-    "Interaction", "InteractionTable", "Judge", "JudgeMaker", "ObjectState", "PickOutcome", "PickPlace",
+    "EXTRAS", "SPLITS", "STATE_FEATURES", "Arena", "Arrangement", "Arranging", "Backend", "Goal", "Grasp", "Gripper",
+    "GroundTruth", "Interaction", "InteractionTable", "Judge", "JudgeMaker", "ObjectState", "PickOutcome", "PickPlace",
     "RecordInteractions", "Split", "TabletopInteraction", "TabletopRearrangement", "Verdict", "View", "check_backend",
-    "count_interactions", "load_goal", "open_backend", "open_interactions", "read_interactions",
+    "count_interactions", "load_goal", "open_backend", "open_interactions", "read_interactions", "state_array",
 ]  # fmt: skip

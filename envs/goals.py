@@ -60,7 +60,7 @@ class Goal:
     """A goal: its pictures, and its arrangement where known.
 
     Attributes:
-        pictures: uint8 (H, W, 3) RGB by view name; black for a view without a picture.
+        pictures: uint8 (H, W, 3) RGB by view name; black for a view without a picture; empty if none were taken.
         arrangement: the poses that the pictures show, or None.
     """
 
@@ -68,7 +68,9 @@ class Goal:
     arrangement: Arrangement | None = None
 
 
-def lay_goal(backend: Arranging, rng: np.random.Generator, displaced: int | None = None) -> Goal:
+def lay_goal(
+    backend: Arranging, rng: np.random.Generator, displaced: int | None = None, *, with_pictures: bool = True
+) -> Goal:
     """Draw a scene and a goal, take the goal's pictures, and leave the table at the start.
 
     A scene without space for the goal is replaced by another.
@@ -76,6 +78,7 @@ def lay_goal(backend: Arranging, rng: np.random.Generator, displaced: int | None
     Args:
         rng: source of the scene, the goal and, through the scene, the pictures' noise.
         displaced: number of displaced objects, 1 to 3; None draws it uniformly.
+        with_pictures: whether to take the goal's pictures.
 
     Raises:
         InvalidConfiguration: 20 scenes had no space, or too few objects.
@@ -87,7 +90,7 @@ def lay_goal(backend: Arranging, rng: np.random.Generator, displaced: int | None
         backend.reset(rng, new_scene=True)
         start, outlines = backend.object_states(), backend.outlines()
         wanted = draw_arrangement(rng, start, outlines, backend.arena, displaced, occupied=occupied)
-        goal = _shown(backend, wanted) if wanted is not None else None
+        goal = _shown(backend, wanted, with_pictures) if wanted is not None else None
         if goal is not None:
             return goal
     raise InvalidConfiguration(
@@ -166,10 +169,10 @@ def load_goal(paths: GoalPaths, views: Sequence[View]) -> Goal:
     return Goal(pictures)
 
 
-def _shown(backend: Arranging, wanted: Arrangement) -> Goal | None:
+def _shown(backend: Arranging, wanted: Arrangement, with_pictures: bool) -> Goal | None:
     """Arrange the goal, take its pictures, and return to the start; None if an object fell, rolled or was pushed."""
     backend.arrange(wanted.goal)
-    goal, pictures = backend.object_states(), backend.observe()
+    goal, pictures = backend.object_states(), backend.observe() if with_pictures else {}
     backend.arrange(wanted.start)
     start = backend.object_states()
     if not (_same(goal, wanted.goal) and _same(start, wanted.start)):

@@ -4,6 +4,7 @@ The environment converts actions to metres, lets a backend move and take picture
 not decide what moved: that is the agent's task.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import gymnasium as gym
@@ -12,7 +13,8 @@ from gymnasium.utils import EzPickle
 
 from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome
-from tabletop_interaction.envs.pick_place_env import Info, Observation, PickPlaceEnv
+from tabletop_interaction.envs.observations import Extra, Kind, Observation
+from tabletop_interaction.envs.pick_place_env import Info, PickPlaceEnv
 from tabletop_interaction.ranges import Count, check_value
 
 SWEEP_POINTS = 8
@@ -38,14 +40,23 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
 
     ## Observation Space
     `Dict` with one `Box(0, 255, (350, 430, 3), uint8)` RGB picture per view, keys `view_0` to `view_3`: the current
-    table, without the arm.
+    table, without the arm. Other keys on request; they are ground truth, which only a simulation has:
+
+    | argument | key | space | meaning |
+    |---|---|---|---|
+    | `observation="both"`, or `"state"` instead of pictures | `ground_truth_state` | `Box(-1, 1, (slots, 13), float32)` | poses and sizes of the objects, see `state_array`; as many slots as a scene can have objects |
+    | `extras=("depth",)` | `view_0_depth` ... | `Box(0, 65.535, (350, 430), float32)` | metres along the camera's z axis; 0 where nothing is seen |
+    | `extras=("instances",)` | `view_0_instances` ... | `Box(0, 65535, (350, 430), int32)` | id of the object in each pixel, 0 for the table |
+
+    Object `i` of the instance maps has row `i - 1` of the state. A scene's objects keep their ids; the next scene
+    numbers its own in random order. With `observation="state"` and no extras nothing is rendered.
 
     ## Info
     The same keys after `reset` and `step`.
 
     | key | type | meaning |
     |---|---|---|
-    | `held` | dict of pictures | the pictures between pick and place, same keys as the observation |
+    | `held` | dict of arrays | what was observed between pick and place, same keys as the observation |
     | `grasped` | bool | whether the gripper measured that it held something |
     | `pick_outcome` | int | outcome of the pick, a `PickOutcome` |
     | `pick_xy`, `place_xy` | float32 (views, 2) | pixel x, y of the two points in each view; -1 after a reset |
@@ -72,10 +83,12 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
     | `config` | `None` | the backend's configuration: a `SimulationConfig`, or its fields as a dict |
     | `episodes_per_scene` | 2 | episodes before a new scene is drawn |
     | `render_mode` | `None` | `"rgb_array"`: a third-person picture with the arm, or view_0 if the backend has none |
+    | `observation` | `"pictures"` | `"pictures"`, `"state"` or `"both"` |
+    | `extras` | `()` | `"depth"` and `"instances"`, observed besides |
 
     ## Version History
     * v0: first version.
-    """
+    """  # noqa: E501 (rows of tables)
 
     def __init__(
         self,
@@ -84,13 +97,15 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
         config: Any = None,
         episodes_per_scene: int = 2,
         render_mode: str | None = None,
+        observation: Kind = "pictures",
+        extras: Sequence[Extra] = (),
     ) -> None:
-        EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode)
+        EzPickle.__init__(self, backend, split, config, episodes_per_scene, render_mode, observation, extras)
         check_value("episodes_per_scene", episodes_per_scene, Count)
-        PickPlaceEnv.__init__(self, backend, split, config, render_mode)
+        PickPlaceEnv.__init__(self, backend, split, config, render_mode, observation, extras)
         self.episodes_per_scene = episodes_per_scene
         # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
-        self.observation_space = cast(Any, gym.spaces.Dict(self._picture_spaces()))
+        self.observation_space = cast(Any, gym.spaces.Dict(self._observer.spaces()))
         self._episode = -1
 
     @property
@@ -110,7 +125,7 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
             self._episode, self._scene = -1, -1
         episode = self._episode + 1
         new_scene = options.get("new_scene", False) or self._scene < 0 or episode % self.episodes_per_scene == 0
-        self._pictures = {}
+        self._observed = {}
         if not new_scene:
             self.backend.place(*self.arena.centre)
             for point in border_points(self.arena, SWEEP_POINTS):

@@ -3,7 +3,7 @@
 Episodes, rewards and ends are defined by each environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,32 +13,32 @@ from gymnasium.envs.registration import EnvSpec
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
-from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, Pictures, ThirdPerson, open_backend
+from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, ThirdPerson, open_backend
 from tabletop_interaction.envs.gripper import Gripper, gripper_of
+from tabletop_interaction.envs.observations import Extra, Kind, Observation, Observer, check_observation
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import BlankPicture, UnreachableTarget
+from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.files import plain
 from tabletop_interaction.ranges import check_choice, check_seed, check_value
 
 _PLAIN_ARGUMENTS = ("config", "goal")
 
-Observation = Pictures
 Info = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Interacted:
-    """Actions and pictures of one step.
+    """Actions and observations of one step.
 
     Attributes:
-        held: the pictures between pick and place.
-        after: the pictures at the end; the same as `held` when nothing was held.
+        held: what was observed between pick and place.
+        after: what was observed at the end; the same as `held` when nothing was held.
         done: the pick-and-place as executed; None after a reset.
         outcome: of the pick.
     """
 
-    held: Pictures
-    after: Pictures
+    held: Observation
+    after: Observation
     done: PickPlace | None
     outcome: PickOutcome
 
@@ -53,22 +53,38 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
     written as JSON.
 
     Raises:
-        InvalidConfiguration: unknown render mode, or as `open_backend`; nothing was opened.
+        InvalidConfiguration: unknown render mode or observation, or as `open_backend`; nothing was opened. Or the
+            backend has not what is to be observed; if it was opened by name, it is closed again.
     """
 
     _spec: EnvSpec | None = None
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012 (Gymnasium's convention)
 
-    def __init__(self, backend: str | Backend, split: str, config: Any, render_mode: str | None) -> None:
+    def __init__(
+        self,
+        backend: str | Backend,
+        split: str,
+        config: Any,
+        render_mode: str | None,
+        observation: Kind = "pictures",
+        extras: Sequence[Extra] = (),
+    ) -> None:
         check_value("render_mode", render_mode, Literal["rgb_array"] | None)
+        check_observation(observation, extras)
         self.render_mode = render_mode
         self.backend = open_backend(backend, split=split, config=config)
+        try:
+            self._observer = Observer(self.backend, observation, extras)
+        except InvalidConfiguration:
+            if isinstance(backend, str):
+                self.backend.close()
+            raise
         # A Backend object has its own split, which recorded rows must state.
         self.split = str(self.backend.metadata.get("split", split))
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self.interactions = 0
-        self._pictures: Pictures = {}
+        self._observed: Observation = {}
         self._scene = -1
         self._returned = 0
 
@@ -86,7 +102,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The cameras, in the order of the observation's keys."""
+        """The cameras, in a fixed order."""
         return self.backend.views
 
     @property
@@ -115,9 +131,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             return None
         if isinstance(self.backend, ThirdPerson):
             return self.backend.third_person_picture()
-        if not self._pictures:
-            raise gym.error.ResetNeeded("render was called before reset; call reset first")
-        return next(iter(self._pictures.values()))
+        return self._first_picture()
 
     def close(self) -> None:
         """Close the backend."""
@@ -142,38 +156,34 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         super().reset(seed=seed)
         return dict(options or {})
 
-    def _picture_spaces(self) -> dict[str, gym.Space[Any]]:
-        """One uint8 (H, W, 3) box per view, by the view's name."""
-        return {view.name: gym.spaces.Box(0, 255, (view.height, view.width, 3), np.uint8) for view in self.views}
+    def _first_picture(self) -> Picture:
+        """The first view's picture now, taken for this where no pictures are observed."""
+        if not self._observed:
+            raise gym.error.ResetNeeded("render was called before reset; call reset first")
+        pictures = self._observer.pictures_of(self._observed) or self.backend.observe()
+        return pictures[self.views[0].name]
 
     def _rested(self) -> Interacted:
-        """The result of a reset: new pictures, and no pick."""
-        self._pictures = self._look()
-        return Interacted(self._pictures, self._pictures, None, PickOutcome.NO_PICK)
+        """The result of a reset: a new observation, and no pick."""
+        self._observed = self._observer.observe()
+        return Interacted(self._observed, self._observed, None, PickOutcome.NO_PICK)
 
     def _interact(self, action: Floats32) -> Interacted:
         """Pick, observe, place, observe."""
-        if not self._pictures:
+        if not self._observed:
             raise gym.error.ResetNeeded("step was called before reset; call reset first")
         done = pick_place_from_action(action, self.arena)
-        # After an error, the earlier pictures no longer show the table.
-        self._pictures = {}
+        # After an error, the earlier observation no longer shows the table.
+        self._observed = {}
         self.interactions += 1
         outcome = self._pick(done)
-        held = self._look()
+        held = self._observer.observe()
         after = held
         if outcome is PickOutcome.HELD:
             done = self._place(done)
-            after = self._look()
-        self._pictures = after
+            after = self._observer.observe()
+        self._observed = after
         return Interacted(held, after, done, outcome)
-
-    def _look(self) -> Pictures:
-        pictures = self.backend.observe()
-        for name, picture in pictures.items():
-            if picture.min() == picture.max():
-                raise BlankPicture(f"{name} is uniformly grey level {picture.max()}; check the camera, then reset")
-        return pictures
 
     def _pick(self, wanted: PickPlace) -> PickOutcome:
         try:

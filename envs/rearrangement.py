@@ -1,6 +1,7 @@
 """TabletopRearrangement: bring the table to the state of a goal's pictures, one pick-and-place per step."""
 
 import os
+from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 import gymnasium as gym
@@ -8,10 +9,11 @@ import numpy as np
 from gymnasium.utils import EzPickle
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
-from tabletop_interaction.envs.backend import Arranging, Backend, Pictures
+from tabletop_interaction.envs.backend import Arranging, Backend
 from tabletop_interaction.envs.goals import MAX_DISPLACED, Goal, GoalPaths, lay_goal, load_goal
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
-from tabletop_interaction.envs.pick_place_env import Info, Interacted, Observation, PickPlaceEnv
+from tabletop_interaction.envs.observations import GOAL_STATE_KEY, Extra, Kind, Observation
+from tabletop_interaction.envs.pick_place_env import Info, Interacted, PickPlaceEnv
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range, check_value, shown
 
@@ -33,6 +35,10 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     `Dict` of `Box(0, 255, (350, 430, 3), uint8)` RGB pictures: `view_0` to `view_3`, the current table without the
     arm; `goal_0` to `goal_3`, the goal in the same cameras, constant during an episode. A goal read from files is black
     in views without a file.
+
+    `observation` and `extras` add or replace keys as in `TabletopInteraction`. With a state there is also
+    `ground_truth_goal`, `Box(-1, 1, (slots, 13), float32)`: the same objects in the same rows at the goal. It shows
+    which objects are displaced, and needs a drawn goal.
 
     ## Info
     The same keys after `reset` and `step`: those of `TabletopInteraction` and the judge's values. Do not use the
@@ -82,6 +88,8 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     | `goal` | `None` | None for drawn goals, or a picture file of the goal in view_0, or files of the first views in order |
     | `judge` | `"auto"` | `"truth"`, `"pictures"`, None, or a `JudgeMaker`; `"auto"`: truth for a drawn goal, else pictures |
     | `render_mode` | `None` | `"rgb_array"`: view_0 and, to its right, its goal |
+    | `observation` | `"pictures"` | `"pictures"`, `"state"` or `"both"`; a `JudgeMaker` gets no pictures with `"state"` |
+    | `extras` | `()` | `"depth"` and `"instances"`, observed besides |
 
     ## Version History
     * v0: first version.
@@ -96,8 +104,10 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         goal: GoalPaths | None = None,
         judge: str | JudgeMaker | None = "auto",
         render_mode: str | None = None,
+        observation: Kind = "pictures",
+        extras: Sequence[Extra] = (),
     ) -> None:
-        EzPickle.__init__(self, backend, split, config, displaced, goal, judge, render_mode)
+        EzPickle.__init__(self, backend, split, config, displaced, goal, judge, render_mode, observation, extras)
         check_value("displaced", displaced, _DISPLACED)
         check_value("goal", goal, _GOAL)
         if not (judge is None or callable(judge) or (isinstance(judge, str) and judge in ("auto", *JUDGES))):
@@ -105,12 +115,23 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
                 f"unknown judge {shown(judge)}; accepted are 'auto', {', '.join(map(repr, JUDGES))}, None and a "
                 "JudgeMaker"
             )
-        PickPlaceEnv.__init__(self, backend, split, config, render_mode)
+        if observation == "state" and judge == "pictures":
+            raise InvalidConfiguration(
+                "the judge 'pictures' came with observation 'state', which has none; use the judge 'truth' or the "
+                "observation 'both'"
+            )
+        if observation != "pictures":
+            _check_is_drawn(goal)
+        PickPlaceEnv.__init__(self, backend, split, config, render_mode, observation, extras)
         self.displaced = displaced
         self.goal = goal
         self.judge = judge
-        spaces = self._picture_spaces()
-        goals = {goal_key(number): space for number, space in enumerate(spaces.values())}
+        spaces = self._observer.spaces()
+        goals: dict[str, gym.Space[Any]] = {}
+        if self._observer.has_pictures:
+            goals.update((goal_key(number), spaces[view.name]) for number, view in enumerate(self.views))
+        if self._observer.has_state:
+            goals[GOAL_STATE_KEY] = self._observer.state_space()
         # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
         self.observation_space = cast(Any, gym.spaces.Dict({**spaces, **goals}))
         self._goal = Goal({})
@@ -132,11 +153,15 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         """
         options = self._begin(seed, options, {"displaced": _DISPLACED, "goal": _GOAL})
         displaced, files = options.get("displaced", self.displaced), options.get("goal", self.goal)
+        if self._observer.has_state:
+            _check_is_drawn(files)
         loaded = load_goal(files, self.views) if files is not None else None
-        self._pictures = {}
+        self._observed = {}
         self._scene = 0 if seed is not None else self._scene + 1
         if loaded is None:
-            self._goal, self._returned = lay_goal(self._arranging(), self.np_random, displaced), 0
+            with_pictures = self._observer.has_pictures or self.render_mode is not None
+            drawn = lay_goal(self._arranging(), self.np_random, displaced, with_pictures=with_pictures)
+            self._goal, self._returned = drawn, 0
         else:
             self._goal, self._returned = loaded, self.backend.reset(self.np_random, new_scene=True)
         rested = self._rested()
@@ -156,10 +181,8 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         """uint8 (H, 2 W, 3): the first view and, to its right, its goal."""
         if self.render_mode is None:
             return None
-        if not self._pictures:
-            raise gym.error.ResetNeeded("render was called before reset; call reset first")
-        name = self.views[0].name
-        return np.hstack([self._pictures[name], self._goal.pictures[name]])
+        now = self._first_picture()
+        return np.hstack([now, self._goal.pictures[self.views[0].name]])
 
     def _arranging(self) -> Arranging:
         if not isinstance(self.backend, Arranging):
@@ -176,17 +199,23 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         if judge is None:
             return None
         make = JUDGES[judge] if isinstance(judge, str) else judge
-        return make(self.backend, self._goal, self._pictures)
+        return make(self.backend, self._goal, self._observer.pictures_of(self._observed))
 
-    def _judged(self, pictures: Pictures) -> Verdict:
-        verdict = _NO_VERDICT if self._judge is None else self._judge(pictures)
+    def _judged(self, observed: Observation) -> Verdict:
+        verdict = _NO_VERDICT if self._judge is None else self._judge(self._observer.pictures_of(observed))
         self._undisturbed = self._undisturbed and verdict.others_px <= WITHIN_PX
         return verdict
 
     def _observation(self) -> Observation:
-        # Copies, so that a changed observation does not change the next one.
-        goals = {goal_key(number): self._goal.pictures[view.name].copy() for number, view in enumerate(self.views)}
-        return {**self._pictures, **goals}
+        observation = dict(self._observed)
+        if self._observer.has_pictures:
+            for number, view in enumerate(self.views):
+                # A copy, so that a changed observation does not change the next one.
+                observation[goal_key(number)] = self._goal.pictures[view.name].copy()
+        if self._observer.has_state:
+            assert self._goal.arrangement is not None, "a goal from files was refused"
+            observation[GOAL_STATE_KEY] = self._observer.state(self._goal.arrangement.goal)
+        return observation
 
     def _info(self, interacted: Interacted) -> Info:
         verdict, wanted = self._verdict, self._goal.arrangement
@@ -208,6 +237,15 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
 def goal_key(number: int) -> str:
     """The observation's key of the goal in the view of that number."""
     return f"goal_{number}"
+
+
+def _check_is_drawn(goal: GoalPaths | None) -> None:
+    """Raise InvalidConfiguration for a goal from files."""
+    if goal is not None:
+        raise InvalidConfiguration(
+            f"the goal {shown(goal)} came, but the state of a goal from picture files is unknown; use the observation "
+            "'pictures', or no goal to have one drawn"
+        )
 
 
 def _padded(distances: Floats) -> Floats32:
