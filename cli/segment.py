@@ -19,10 +19,10 @@ from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.overlays import overlay, overlay_names
 from tabletop_interaction.segmentation.photos import (
     LONGER_SIDE,
-    PictureSegmenter,
     coco_results,
     detect,
 )
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,11 @@ from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_la
 from tabletop_interaction.segmentation.config import FAST, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals
+from tabletop_interaction.segmentation.segments import PictureSegmenter, Segments
 
 if TYPE_CHECKING:
     from tabletop_interaction.segmentation.network import DeepMask
-    from tabletop_interaction.segmentation.proposals import Segmenter, Segments
+    from tabletop_interaction.segmentation.proposals import Segmenter
 
 __all__ = [
     "FAST",
@@ -27,6 +28,7 @@ __all__ = [
     "InvalidLabelSet",
     "LabelSet",
     "NetworkConfig",
+    "PictureSegmenter",
     "ProposalConfig",
     "Segmenter",
     "Segments",
@@ -37,7 +39,7 @@ __all__ = [
     "write_label_set",
 ]
 
-_WITH_TORCH = {"DeepMask": "network", "Segmenter": "proposals", "Segments": "proposals"}
+_WITH_TORCH = {"DeepMask": "network", "Segmenter": "proposals"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+
+from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range, Share, check_fields
 
@@ -13,6 +16,18 @@ DEFAULT_CHECKPOINT = Path(__file__).parent / "default" / "model.safetensors"
 
 Device = Literal["cpu", "cuda"]
 MaskBranch = Literal["refining", "deepmask"]
+
+
+@dataclass(frozen=True)
+class MaskGrid:
+    """Points of a mask: `size` x `size`, `spacing` pixels apart, centred on the position."""
+
+    size: int
+    spacing: float
+
+    def offsets(self) -> Floats32:
+        """Return (size,) float32: pixels from the position, the same along x and y."""
+        return (np.arange(self.size, dtype=np.float32) - np.float32((self.size - 1) / 2)) * np.float32(self.spacing)
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,13 @@ which lag behind in runs of a few hundred steps.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tabletop_interaction.segmentation.config import STRIDE, NetworkConfig
+from tabletop_interaction.segmentation.config import STRIDE, MaskGrid, NetworkConfig
 
 MASK_WINDOW = 160
 # From the centre of a mask to the edge of its feature windows, in cells of their stride: always 80 px.
@@ -36,18 +35,6 @@ OBJECT_PRIOR = 0.05
 # ImageNet's; a network from scratch only needs roughly centred inputs.
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class MaskGrid:
-    """Points of a mask: `size` x `size`, `spacing` pixels apart, centred on the position."""
-
-    size: int
-    spacing: float
-
-    def offsets(self) -> Tensor:
-        """Return (size,) float32: pixels from the position, the same along x and y."""
-        return (torch.arange(self.size, dtype=torch.float32) - (self.size - 1) / 2) * self.spacing
 
 
 class Features(NamedTuple):
@@ -164,7 +151,7 @@ def mask_targets(masks: Tensor, centres_xy: Tensor, grid: MaskGrid) -> Tensor:
         farther out are false.
     """
     height, width = masks.shape[1:]
-    points = centres_xy.to(torch.float32)[:, None, :] + grid.offsets().to(masks.device)[None, :, None]
+    points = centres_xy.to(torch.float32)[:, None, :] + torch.from_numpy(grid.offsets()).to(masks.device)[None, :, None]
     # For grid_sample, -1 and 1 are the outer edges of the picture, half a pixel beyond its outer pixel centres.
     x, y = ((2 * points[..., axis] + 1) / side - 1 for axis, side in enumerate((width, height)))
     size = grid.size

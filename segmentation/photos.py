@@ -4,9 +4,7 @@ Training pictures have a longer side of 430 px, and an object spans a tenth to a
 enlarged to such a side, and its masks are resized back to its own pixels.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,20 +14,10 @@ from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask, rle_from_part
-
-if TYPE_CHECKING:
-    from tabletop_interaction.segmentation.proposals import Segments
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 LONGER_SIDE = 430
 """Longer side of the pictures that the networks are trained on, pixels."""
-
-
-class PictureSegmenter(Protocol):
-    """Finds objects in a picture (H, W, 3) uint8 RGB, as a `Segmenter` does."""
-
-    def segment(self, image: Picture) -> Segments:
-        """Return the objects, best first."""
-        ...
 
 
 def check_longer_side(longer_side: int) -> None:

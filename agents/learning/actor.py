@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tabletop_interaction
-from tabletop_interaction.agents.agent import Observation, RandomAgent, SegmentsPictures
+from tabletop_interaction.agents.agent import Observation, RandomAgent
 from tabletop_interaction.agents.grasp import grasp_from_mask
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.agents.learning.config import ChoiceName, LearningConfig, PolicyName
@@ -26,6 +26,7 @@ from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.segmentation import FAST
 from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 if TYPE_CHECKING:
     from tabletop_interaction.segmentation.network import DeepMask
@@ -94,7 +95,7 @@ class HypothesisAgent:
 
     def __init__(
         self,
-        segmenter: SegmentsPictures | None,
+        segmenter: PictureSegmenter | None,
         views: tuple[View, ...],
         arena: Arena,
         rng: np.random.Generator,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.agents.agent import Observation, SegmentsPictures
+from tabletop_interaction.agents.agent import Observation
 from tabletop_interaction.agents.grasp import GraspPoint
 from tabletop_interaction.agents.rearranging.grasps import (
     SAME_OBJECT_M,
@@ -40,6 +40,7 @@ from tabletop_interaction.envs.judges import differing_regions
 from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import NoGoal
 from tabletop_interaction.ranges import check_fields
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 # Share of an unmatched segment that must change before it counts as an object in the way.
 _LEAST_IN_WAY = 0.5
@@ -98,7 +99,7 @@ class Rearranger:
 
     def __init__(
         self,
-        segmenter: SegmentsPictures,
+        segmenter: PictureSegmenter,
         matcher: MatchesSegments,
         views: tuple[View, ...],
         arena: Arena,

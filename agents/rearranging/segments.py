@@ -8,12 +8,12 @@ from typing import Annotated
 
 import numpy as np
 
-from tabletop_interaction.agents.agent import SegmentsPictures
 from tabletop_interaction.agents.grasp import TYPICAL_HALF_HEIGHT_M, grasp_from_mask
 from tabletop_interaction.agents.rearranging.matching import SegmentedPicture
 from tabletop_interaction.arrays import Floats, Mask, Picture, Points
 from tabletop_interaction.envs import Arena, View
 from tabletop_interaction.ranges import Range, Share, check_fields
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 _FOOTPRINT_CELL_M = 0.003
 
@@ -37,7 +37,7 @@ class SegmentConfig:
 
 
 def segment_table(
-    image: Picture, segmenter: SegmentsPictures, view: View, arena: Arena, config: SegmentConfig | None = None
+    image: Picture, segmenter: PictureSegmenter, view: View, arena: Arena, config: SegmentConfig | None = None
 ) -> SegmentedPicture:
     """The objects in a picture uint8 (H, W, 3) of the table, by falling score."""
     config = config or SegmentConfig()

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from tabletop_interaction.agents.agent import Agent, RandomAgent, SegmentsPictures
+from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.features import FEATURES
 from tabletop_interaction.agents.inverse.agent import InverseAgent
 from tabletop_interaction.agents.inverse.model import InverseModel, load_inverse_model
@@ -22,6 +22,7 @@ from tabletop_interaction.benchmarks.rearrangement.oracle_parts import Rememberi
 from tabletop_interaction.envs import Arena, Gripper, View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import check_choice
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 AGENTS = ("full", "true-masks", "true-matches", "oracle", "inverse", "random")
 """full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches:
@@ -54,13 +55,13 @@ class LearnedParts:
     `inverse` raises InvalidConfiguration if there is no file.
     """
 
-    segmenter: Callable[[], SegmentsPictures]
+    segmenter: Callable[[], PictureSegmenter]
     matcher: Callable[[], MatchesSegments]
     inverse: Callable[[], InverseModel] = lambda: _load_inverse(None)
 
     @classmethod
     def loaded_by(
-        cls, segmenter: Callable[[], SegmentsPictures], features: str, inverse_model: Path | None = None
+        cls, segmenter: Callable[[], PictureSegmenter], features: str, inverse_model: Path | None = None
     ) -> LearnedParts:
         """Parts that are loaded once; raises InvalidConfiguration for a name that is not in `agents.features.FEATURES`.
 

@@ -11,12 +11,13 @@ from hashlib import blake2b
 import numpy as np
 
 from tabletop_interaction.agents.rearranging.matching import Match, SegmentedPicture
-from tabletop_interaction.arrays import Floats32, Ids, Masks, Picture
+from tabletop_interaction.arrays import Ids, Picture
 from tabletop_interaction.envs import Arrangement, Backend, Goal, Judge, ObjectState
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.judges import judge_by_truth
 from tabletop_interaction.errors import UnknownPicture
 from tabletop_interaction.segmentation.rle import mask_iou
+from tabletop_interaction.segmentation.segments import Segments
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
@@ -95,29 +96,17 @@ class RememberingSimulation(SimulationBackend):
 
 
 @dataclass(frozen=True, eq=False)
-class TrueHypotheses:
-    """True masks (N, H, W) of the visible objects."""
-
-    masks: Masks
-
-    @property
-    def scores(self) -> Floats32:
-        """(N,) ones."""
-        return np.ones(len(self.masks), np.float32)
-
-
-@dataclass(frozen=True, eq=False)
 class TrueSegmenter:
     """A segmenter that finds exactly the objects with 60 visible pixels or more."""
 
     truth: RememberingSimulation
 
-    def segment(self, image: Picture) -> TrueHypotheses:
-        """See `SegmentsPictures`. Raises UnknownPicture."""
-        ids = self.truth.shown_in(image).ids
+    def segment(self, picture: Picture) -> Segments:
+        """See `PictureSegmenter`; every score is 1. Raises UnknownPicture."""
+        ids = self.truth.shown_in(picture).ids
         seen, areas = np.unique(ids, return_counts=True)
         masks = [ids == id_ for id_, area in zip(seen, areas, strict=True) if id_ and area >= _LEAST_PIXELS]
-        return TrueHypotheses(np.array(masks, np.bool_).reshape(-1, *ids.shape))
+        return Segments.of(np.array(masks, np.bool_).reshape(-1, *ids.shape), np.ones(len(masks)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,8 @@ from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_la
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
 from tabletop_interaction.segmentation.orientation import Orientation
-from tabletop_interaction.segmentation.photos import LONGER_SIDE, PictureSegmenter, detect
+from tabletop_interaction.segmentation.photos import LONGER_SIDE, detect
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 SHOWN_IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds in tables and curves."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from tabletop_interaction.arrays import Bools, Ints, Mask, Masks, Picture
-from tabletop_interaction.segmentation.config import STRIDE
-from tabletop_interaction.segmentation.network import MaskGrid, mask_targets
+from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
+from tabletop_interaction.segmentation.network import mask_targets
 
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 

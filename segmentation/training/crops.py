@@ -24,8 +24,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Bools, Bytes, FloatPicture, Floats, Ints, Mask, Masks, Picture
 from tabletop_interaction.errors import NoExamples
-from tabletop_interaction.segmentation.config import STRIDE
-from tabletop_interaction.segmentation.network import MaskGrid
+from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 from tabletop_interaction.segmentation.training.augmentation import (
     affine,

@@ -17,8 +17,9 @@ from tabletop_interaction.cli.main import main
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.overlays import overlay_names
-from tabletop_interaction.segmentation.photos import PictureSegmenter, detect
+from tabletop_interaction.segmentation.photos import detect
 from tabletop_interaction.segmentation.proposals import Segmenter
+from tabletop_interaction.segmentation.segments import PictureSegmenter
 from tests.picture_zoo import exif
 
 

@@ -10,10 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tabletop_interaction.segmentation.config import MaskBranch, NetworkConfig
+from tabletop_interaction.segmentation.config import MaskBranch, MaskGrid, NetworkConfig
 from tabletop_interaction.segmentation.network import (
     DeepMask,
-    MaskGrid,
     mask_targets,
     position_centres_xy,
     refresh_statistics,

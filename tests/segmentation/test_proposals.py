@@ -16,7 +16,8 @@ from tabletop_interaction.errors import CheckpointError
 from tabletop_interaction.segmentation.checkpoints import save_checkpoint
 from tabletop_interaction.segmentation.config import FAST, PAPER_SCALES, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask, Features
-from tabletop_interaction.segmentation.proposals import Segmenter, Segments, fast_autocast_dtype
+from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype
+from tabletop_interaction.segmentation.segments import Segments
 from tabletop_interaction.segmentation.training.config import CropConfig
 
 ONE_SCALE = ProposalConfig(scales=(1.0,), min_score=0.5)

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.segmentation.config import STRIDE
-from tabletop_interaction.segmentation.network import MaskGrid
+from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
 from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.training.augmentation import position_grid
 from tabletop_interaction.segmentation.training.batches import IGNORED, NEGATIVE, POSITIVE
@@ -79,7 +78,7 @@ def test_mask_targets_lie_on_the_object_around_their_position(one_object: Callab
     batch = CropSampler(one_object(), PLAIN, GRID).batch(0, 0, 8)
     for (number, row, column), mask in zip(batch.positions.tolist(), batch.masks.numpy(), strict=True):
         ys, xs = np.nonzero(mask)
-        offsets = GRID.offsets().numpy()
+        offsets = GRID.offsets()
         points_xy = np.column_stack([STRIDE * column + offsets[xs], STRIDE * row + offsets[ys]]).round().astype(int)
         inside = ((points_xy >= 0) & (points_xy < PLAIN.crop_px)).all(1)
         x, y = points_xy[inside].T
