@@ -13,12 +13,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tabletop_interaction.arrays import Floats
+from tabletop_interaction.arrays import Bools, Floats
+
+# Lenses are inverted by iteration; OpenCV's default of five steps is off by millimetres at the rim of a wide lens.
+_INVERTED = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 100, 1e-12)
+_SAME_RAY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A camera fixed above the arena.
+    """A camera fixed above the arena. Views are equal where all their values are; their arrays cannot be changed.
 
     Attributes:
         name: key of its pictures, "view_0" and so on.
@@ -36,6 +40,18 @@ class View:
     camera_from_arena: Floats
     distortion: Floats = field(default_factory=lambda: np.zeros(5))
 
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            values = np.array(getattr(self, name), np.float64)
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if isinstance(other, View) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
     def project(self, points: Floats) -> Floats:
         """Pixels (N, 2) x, y of arena points (N, 3), metres."""
         rotation, _ = cv2.Rodrigues(self.camera_from_arena[:3, :3])
@@ -49,19 +65,48 @@ class View:
         return np.asarray(pixels, np.float64).reshape(-1, 2)
 
     def unproject(self, pixels: Floats, z: float = 0.0) -> Floats:
-        """Arena points (N, 3), metres, of pixels (N, 2) x, y on the horizontal plane at height `z` metres."""
-        normalised = cv2.undistortPoints(
-            np.asarray(pixels, np.float64).reshape(-1, 1, 2), self.intrinsics, self.distortion
-        ).reshape(-1, 2)
+        """Arena points (N, 3), metres, of pixels (N, 2) x, y on the horizontal plane at height `z` metres.
+
+        NaN for a pixel that does not see the plane, such as one above the horizon.
+        """
         arena_from_camera = np.linalg.inv(self.camera_from_arena)
-        rays = np.column_stack([normalised, np.ones(len(normalised))]) @ arena_from_camera[:3, :3].T
+        rays = self.rays(pixels) @ arena_from_camera[:3, :3].T
         eye = arena_from_camera[:3, 3]
-        return np.asarray(eye + rays * ((z - eye[2]) / rays[:, 2])[:, None], np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            along = (z - eye[2]) / rays[:, 2]
+            return np.asarray(eye + rays * np.where(along > 0, along, np.nan)[:, None], np.float64)
+
+    def rays(self, pixels: Floats) -> Floats:
+        """(N, 3) x, y, 1 in the camera's frame: the directions in which pixels (N, 2) x, y look."""
+        points = np.asarray(pixels, np.float64).reshape(-1, 1, 2)
+        if len(points) == 0:
+            return np.zeros((0, 3))
+        normalised = cv2.undistortPointsIter(points, self.intrinsics, self.distortion, None, None, _INVERTED)
+        return np.column_stack([normalised.reshape(-1, 2), np.ones(len(points))])
+
+    def sees(self, points: Floats) -> Bools:
+        """Whether arena points (N, 3), metres, lie before the camera and inside its picture, (N,)."""
+        in_camera = np.asarray(points) @ self.camera_from_arena[:3, :3].T + self.camera_from_arena[:3, 3]
+        pixels = self.project(points)
+        inside = ((pixels > -0.5) & (pixels < (self.width - 0.5, self.height - 0.5))).all(axis=1)
+        seen = inside & (in_camera[:, 2] > 0)
+        # A strong distortion bends rays from far outside back into the picture.
+        aimed = in_camera[seen, :2] / in_camera[seen, 2:]
+        seen[seen] = np.abs(self.rays(pixels[seen])[:, :2] - aimed).max(axis=1, initial=0.0) < _SAME_RAY
+        return np.asarray(seen, np.bool_)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> View:
         """The camera of a rectangle of this picture, pixels."""
         intrinsics = self.intrinsics.copy()
         intrinsics[:2, 2] -= (left, top)
+        return View(self.name, height, width, intrinsics, self.camera_from_arena, self.distortion)
+
+    def resized(self, height: int, width: int) -> View:
+        """The camera whose pictures are this one's, resized to that height and width, pixels."""
+        scale = np.array([width / self.width, height / self.height])
+        intrinsics = self.intrinsics.copy()
+        intrinsics[:2] *= scale[:, None]
+        intrinsics[:2, 2] += (scale - 1) / 2
         return View(self.name, height, width, intrinsics, self.camera_from_arena, self.distortion)
 
     def homography_from_table(self) -> Floats:
@@ -75,8 +120,14 @@ class View:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> View:
         """Inverse of `to_dict`."""
-        arrays = {name: np.asarray(value, np.float64) for name, value in data.items() if isinstance(value, list)}
-        return cls(**{**data, **arrays})
+        return cls(**data)
+
+    def _values(self) -> tuple[Any, ...]:
+        arrays = (value for name in _ARRAYS for value in getattr(self, name).ravel().tolist())
+        return (self.name, self.height, self.width, *arrays)
+
+
+_ARRAYS = ("intrinsics", "camera_from_arena", "distortion")
 
 
 def look_at(eye: Floats, target: Floats, up: Floats) -> Floats:

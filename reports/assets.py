@@ -16,7 +16,6 @@ from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.reports.films import write_film
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
-from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.client import BulletClient
@@ -63,7 +62,7 @@ def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, 
         if filming and steps % _STEPS_A_FRAME == 0:
             frames.append(_shrunk(backend.third_person_picture(), _FILM_PX))
 
-    views = arena_views(ARENA)
+    views = arena_views()
     config, renderer = SimulationConfig(), ComposedRenderer(views)
     backend = SimulationBackend("train", config, catalogue_of(config), World(on_step), renderer, views)
     with backend:

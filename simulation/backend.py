@@ -14,7 +14,7 @@ from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sim_assets import Catalogue
 from tabletop_interaction.simulation.arm import AWAY
-from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.cameras import ARENA
 from tabletop_interaction.simulation.grippers import GRIPPERS
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, depths_of, table_depths
 from tabletop_interaction.simulation.scene import (
@@ -28,11 +28,9 @@ from tabletop_interaction.simulation.scene import (
     draw_scene,
     free_placement,
 )
+from tabletop_interaction.simulation.sensor import Sensor
 from tabletop_interaction.simulation.third_person import ThirdPersonCamera
 from tabletop_interaction.simulation.world import World
-
-ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
-"""0.60 x 0.49 m, metres."""
 
 _HOVER_M = 0.085
 _GRASP_M = 0.009
@@ -50,7 +48,7 @@ _PACKAGES = ("tabletop-interaction", "pybullet", "numpy", "opencv-python-headles
 
 
 class SimulationBackend:
-    """A Sawyer at a table in PyBullet with four composed cameras.
+    """A Sawyer at a table in PyBullet with composed pictures of its cameras.
 
     It also implements `GroundTruth`, `Arranging` and `ThirdPerson`.
 
@@ -89,7 +87,7 @@ class SimulationBackend:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """One camera on each side of the arena, view_0 on the robot's."""
+        """The configuration's cameras; by default one on each side of the arena, view_0 on the robot's."""
         return self._views
 
     @property
@@ -233,7 +231,7 @@ class SimulationBackend:
     def depth_maps(self) -> dict[str, Floats32]:
         """See `GroundTruth.depth_maps`."""
         each = zip(self._views, self._look(), self._table_depths, strict=True)
-        return {view.name: depths_of(picture, table) for view, picture, table in each}
+        return {view.name: depths_of(picture, view, table) for view, picture, table in each}
 
     def outlines(self) -> dict[int, Floats]:
         """See `Arranging.outlines`."""
@@ -257,15 +255,17 @@ class SimulationBackend:
         self._renderer.show_scene(scene)
         if self._camera is not None:
             self._camera.show_scene(scene)
-        config, view = self._config, self._views[0]
-        self._sensor = Sensor(scene.noise_seed, config.noise_sigma, config.exposure_jitter, view.height, view.width)
+        config, views = self._config, self._views
+        height, width = max(view.height for view in views), max(view.width for view in views)
+        self._sensor = Sensor(scene.noise_seed, config.noise_sigma, config.exposure_jitter, height, width)
 
     @cached_property
     def _table_depths(self) -> tuple[Floats32, ...]:
         return tuple(map(table_depths, self._views))
 
     def _look(self) -> tuple[CleanPicture, ...]:
-        return self._renderer.render(self._world.poses())
+        # A held object hangs behind the robot, with the arm, which is in no picture.
+        return self._renderer.render({id_: pose for id_, pose in self._world.poses().items() if id_ not in self._held})
 
     def _leave(self) -> None:
         """Jump out of every view with the held objects, and let the table settle."""
@@ -324,7 +324,7 @@ def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | N
         )
     catalogue = catalogue_of(config)
     check_names(split, config, catalogue)
-    views = arena_views(ARENA)
+    views = config.cameras
     return SimulationBackend(split, config, catalogue, World(), ComposedRenderer(views, shadows=config.shadows), views)
 
 

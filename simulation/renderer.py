@@ -4,6 +4,9 @@ A software renderer spends most of its time on the table's pixels. The table is 
 warped through each view's homography once per scene. The shadow of an object on a plane is its silhouette, as seen from
 the lamp, warped through the plane's homography; one small picture from the lamp gives the shadows of all views. Each
 object that moved is rasterised alone, in its bounding rectangle; the layers are merged by their depths.
+
+The table top is drawn 1.0 x 1.0 m: beyond its texture of 0.8 x 0.7 m it continues mirrored. Beyond its edge, and above
+the horizon, stands a plain grey room.
 """
 
 from dataclasses import dataclass
@@ -14,17 +17,20 @@ import numpy as np
 import pybullet
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.arrays import Bytes, Floats, Floats32, Ids, Mask, Picture
+from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ids, Mask, Picture
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.lenses import is_pinhole, lens_of
 from tabletop_interaction.simulation.scene import Light, Pose, Poses, Scene
 
-_NEAR_M, _FAR_M = 0.05, 4.0
+_NEAR_M, _FAR_M, _BEYOND_M = 0.05, 4.0, 1.0
 _SHADOW_PX = 256
 _SHADOW_REACH_M = 0.46
 _LENS_BLUR_PX = 0.6
+_TABLE_HALF_M = 0.5
+_ROOM_GREY, _ROOM_DIFFUSE = 118.0, 0.6
 _JITTER_M = 1e-4
 _JITTER_TURN = 5e-4
 
@@ -92,13 +98,18 @@ class ComposedRenderer:
     name = "composed-tinyrenderer-1"
 
     def __init__(self, views: tuple[View, ...], *, shadows: bool = True) -> None:
-        self._views = views
-        self._table_points = tuple(_table_points(view) for view in views)
+        self._lenses = tuple(None if is_pinhole(view) else lens_of(view) for view in views)
+        # Without distortion; the lenses make the views' pictures of theirs.
+        self._views = tuple(
+            view if lens is None else lens.pinhole for view, lens in zip(views, self._lenses, strict=True)
+        )
+        self._table_points = tuple(_table_points(view) for view in self._views)
         self._shadows = shadows
         self._client = BulletClient()
         self._looks = VisualBodies(self._client)
         self._models: dict[int, ObjectModel] = {}
         self._drawn: dict[int, _DrawnObject] = {}
+        self._shown: tuple[int, ...] = ()
         self._pictures: tuple[CleanPicture, ...] = ()
         self._tables: tuple[_LitTable, ...] = ()
         self._light: Light
@@ -116,10 +127,14 @@ class ComposedRenderer:
         )
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
-        """One picture and instance map per view, without noise: equal poses give equal pictures."""
+        """One picture and instance map per view, without noise: equal poses give equal pictures.
+
+        Objects without a pose are not shown.
+        """
         moved = [id_ for id_, pose in poses.items() if id_ not in self._drawn or _moved(self._drawn[id_].pose, pose)]
-        if self._pictures and not moved:
+        if self._pictures and not moved and self._shown == tuple(poses):
             return self._pictures
+        self._shown = tuple(poses)
         for id_ in moved:
             self._drawn[id_] = self._draw(id_, poses[id_])
         shadow = self._lamp_shadow() if self._shadows else None
@@ -143,8 +158,8 @@ class ComposedRenderer:
     def _lamp_shadow(self) -> Bytes:
         """uint8 (256, 256): hidden share of the lamp at each point of the table, in the lamp's view, blurred."""
         hidden = np.zeros((_SHADOW_PX, _SHADOW_PX), np.uint8)
-        for drawn in self._drawn.values():
-            if (layer := drawn.layers[-1]) is not None:
+        for id_ in self._shown:
+            if (layer := self._drawn[id_].layers[-1]) is not None:
                 hidden[layer.rectangle][layer.covered] = 255
         px_per_m = self._lamp.intrinsics[0, 0] / float(np.linalg.norm(self._light.position))
         return np.asarray(cv2.GaussianBlur(hidden, (0, 0), self._light.softness * px_per_m), np.uint8)
@@ -159,24 +174,27 @@ class ComposedRenderer:
             picture = np.asarray(cv2.subtract(table.lit, loss), np.uint8)
         instances = np.zeros((view.height, view.width), np.int32)
         nearest = np.ones((view.height, view.width), np.float32)
-        for id_, drawn in self._drawn.items():
-            if (layer := drawn.layers[number]) is not None:
+        for id_ in self._shown:
+            if (layer := self._drawn[id_].layers[number]) is not None:
                 _lay_over(picture, instances, nearest, layer, id_)
+        if (lens := self._lenses[number]) is not None:
+            picture, instances, nearest = lens.picture(picture), lens.values(instances), lens.values(nearest)
         blurred = cv2.GaussianBlur(picture, (3, 3), _LENS_BLUR_PX)
         return CleanPicture(np.asarray(blurred, np.uint8), instances, nearest)
 
 
 def table_depths(view: View) -> Floats32:
-    """(H, W) distances of the table's plane along the camera's axis, metres; 0 where a pixel does not see the plane."""
+    """(H, W) distances of the table top along the camera's axis, metres; 0 where a pixel sees the room beside it."""
     points = _table_points(view)
     depths = points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]
-    return np.where(np.isfinite(depths) & (depths > 0), depths, 0).astype(np.float32).reshape(view.height, view.width)
+    return np.where(_on_table(points), depths, 0).astype(np.float32).reshape(view.height, view.width)
 
 
-def depths_of(picture: CleanPicture, table: Floats32) -> Floats32:
+def depths_of(picture: CleanPicture, view: View, table: Floats32) -> Floats32:
     """(H, W) distances of what a picture shows along the camera's axis, metres, before the table's `table_depths`."""
+    far = _far_m(view)
     # Inverse of OpenGL's depth buffer.
-    objects = _NEAR_M * _FAR_M / (_FAR_M - picture.nearest * (_FAR_M - _NEAR_M))
+    objects = _NEAR_M * far / (far - picture.nearest * (far - _NEAR_M))
     return np.where(picture.instances > 0, objects, table).astype(np.float32)
 
 
@@ -188,11 +206,14 @@ def _moved(before: Pose, now: Pose) -> bool:
 
 def _draw_layer(client: BulletClient, view: View, points: Floats, light: Light) -> _ObjectLayer | None:
     """Rasterise the client's only object, with surface points (N, 3), metres; None where it is out of sight."""
-    if (points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]).min() < _NEAR_M:
+    depths = points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]
+    if depths.max() < _NEAR_M:
         return None
-    pixels = view.project(points)
-    left, top = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - 1, 0)
-    right, bottom = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 2, (view.width, view.height))
+    left, top, right, bottom = 0, 0, view.width, view.height
+    if depths.min() >= _NEAR_M:
+        pixels = view.project(points)
+        left, top = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - 1, 0)
+        right, bottom = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 2, (view.width, view.height))
     if left >= right or top >= bottom:
         return None
     crop = view.cropped(int(left), int(top), int(right - left), int(bottom - top))
@@ -253,39 +274,57 @@ def gl_matrices(view: View) -> tuple[list[float], list[float]]:
     """
     k, width, height = view.intrinsics, view.width, view.height
     camera = np.diag([1.0, -1.0, -1.0, 1.0]) @ view.camera_from_arena
-    depth = _FAR_M - _NEAR_M
+    far = _far_m(view)
+    depth = far - _NEAR_M
     projection = np.array(
         [
             [2 * k[0, 0] / width, 0, 1 - 2 * k[0, 2] / width, 0],
             [0, 2 * k[1, 1] / height, 2 * (k[1, 2] + 1) / height - 1, 0],
-            [0, 0, -(_FAR_M + _NEAR_M) / depth, -2 * _FAR_M * _NEAR_M / depth],
+            [0, 0, -(far + _NEAR_M) / depth, -2 * far * _NEAR_M / depth],
             [0, 0, -1, 0],
         ]
     )
     return camera.T.ravel().tolist(), projection.T.ravel().tolist()
 
 
+def _far_m(view: View) -> float:
+    """Depth beyond which a camera sees nothing, metres: all of the table is nearer."""
+    to_centre = float(view.camera_from_arena[2, 3])
+    return _FAR_M if to_centre < _FAR_M - _BEYOND_M else to_centre + _BEYOND_M
+
+
 def _table_points(view: View) -> Floats:
-    """(H * W, 3) points of the table, metres, one per pixel, row by row."""
+    """(H * W, 3) points of the table's plane, metres, one per pixel, row by row; NaN where a pixel does not see it."""
     rows, columns = np.mgrid[0 : view.height, 0 : view.width]
     return view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
 
 
+def _on_table(points: Floats) -> Bools:
+    """(N,) whether points (N, 3) of the plane lie on the table top."""
+    return np.asarray((np.abs(points[:, :2]) <= _TABLE_HALF_M).all(axis=1))
+
+
 def _light_table(view: View, points: Floats, lamp: View, texture: Picture, light: Light) -> _LitTable:
-    """Warp the table's texture into a view and shade it as a matt plane under a point lamp."""
+    """Warp the table's texture into a view and shade it as a matt plane under a point lamp, in a plain room."""
     view_from_table = view.homography_from_table()
     size = (view.width, view.height)
+    shrunk = _shrunk(texture, view)
     warped = cv2.warpPerspective(
-        texture,
-        view_from_table @ _table_from_texture(texture),
+        shrunk,
+        view_from_table @ _table_from_texture(shrunk, texture.shape),
         size,
         flags=cv2.INTER_AREA,
         borderMode=cv2.BORDER_REFLECT_101,
     ).astype(np.float32)
-    lamp_gain = _lambert(points, light.position).reshape(view.height, view.width, 1).astype(np.float32)
+    is_table = _on_table(points)
+    lamp_gain = _lambert(np.where(is_table[:, None], points, 0.0), light.position)
+    lamp_gain = lamp_gain.reshape(view.height, view.width, 1).astype(np.float32)
     colour = light.colour.astype(np.float32)
     lit = warped * (light.ambient + light.diffuse * lamp_gain) * colour
     loss = warped * (light.diffuse * lamp_gain) * colour
+    in_room = ~is_table.reshape(view.height, view.width)
+    lit[in_room] = _ROOM_GREY * (light.ambient + light.diffuse * _ROOM_DIFFUSE) * colour
+    loss[in_room] = 0
     return _LitTable(
         lit=np.clip(lit, 0, 255).astype(np.uint8),
         shadow_loss=np.clip(loss - np.maximum(lit - 255, 0), 0, 255).astype(np.uint8),
@@ -301,8 +340,22 @@ def _lambert(points: Floats, lamp: Floats) -> Floats:
     return np.asarray(received / at_centre)
 
 
-def _table_from_texture(texture: Picture) -> Floats:
-    """(3, 3): texture pixels (x, y, 1), row 0 farthest from the robot, to metres on the table."""
+def _shrunk(texture: Picture, view: View) -> Picture:
+    """The texture with fewer pixels where a view would skip every second one or more: they would flicker as noise."""
+    centre = float(view.camera_from_arena[2, 3])
+    skipped = int(BACKGROUND_PX_PER_M * centre / float(view.intrinsics[0, 0])) if centre > 0 else 1
+    if skipped < 2:
+        return texture
+    height, width = (max(1, side // skipped) for side in texture.shape[:2])
+    return np.asarray(cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _table_from_texture(texture: Picture, shape: tuple[int, ...]) -> Floats:
+    """(3, 3): texture pixels (x, y, 1), row 0 farthest from the robot, to metres on the table.
+
+    Args:
+        shape: of the texture before it was shrunk.
+    """
     height, width = texture.shape[:2]
-    scale = 1 / BACKGROUND_PX_PER_M
-    return np.array([[scale, 0, -(width - 1) / 2 * scale], [0, -scale, (height - 1) / 2 * scale], [0, 0, 1]])
+    x, y = shape[1] / width / BACKGROUND_PX_PER_M, shape[0] / height / BACKGROUND_PX_PER_M
+    return np.array([[x, 0, -(width - 1) / 2 * x], [0, -y, (height - 1) / 2 * y], [0, 0, 1]])

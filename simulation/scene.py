@@ -1,7 +1,7 @@
 """A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,9 +9,12 @@ import numpy as np
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.gripper import Gripper
+from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import plain
 from tabletop_interaction.ranges import Range, check_choice, check_fields
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, TableTop, generated_catalogue
+from tabletop_interaction.simulation.cameras import PictureSize, check_views, view_from_plain, views_of
 from tabletop_interaction.simulation.grippers import GripperName
 
 _BORDER_M = 0.05
@@ -41,6 +44,9 @@ class SimulationConfig:
         object_names: Objects to draw from, instead of the split's.
         backgrounds: Table tops to draw from, instead of the split's.
         gripper: Gripper of the arm: "sawyer", "wide" (opens to 160 mm), or a `Gripper` with other measures.
+        views: Cameras, each with a size of its own; None for the four default ones.
+        picture_size: Height and width to which the pictures of every camera are resized, pixels; None keeps the
+            cameras' own, 350 x 430 for the default ones.
     """
 
     objects_min: Annotated[int, Range(1, 12)] = 4
@@ -51,6 +57,8 @@ class SimulationConfig:
     object_names: tuple[str, ...] | None = None
     backgrounds: tuple[str, ...] | None = None
     gripper: GripperName | Gripper = "sawyer"
+    views: tuple[View, ...] | None = None
+    picture_size: PictureSize | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -59,21 +67,30 @@ class SimulationConfig:
                 f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
                 "1 <= objects_min <= objects_max <= 12 (more do not fit on the table)"
             )
+        if self.views is not None:
+            check_views(self.views)
+
+    @property
+    def cameras(self) -> tuple[View, ...]:
+        """The views of the pictures: `views`, or the default ones, at `picture_size`."""
+        return views_of(self.views, self.picture_size)
 
 
-def config_from_plain(plain: Mapping[str, Any]) -> SimulationConfig:
+def config_from_plain(values: Mapping[str, Any]) -> SimulationConfig:
     """A configuration from its fields, as JSON reads them.
 
     Raises:
         InvalidConfiguration: an unknown field, or a value that is not accepted.
     """
-    _check_known("field of the simulation's config", plain, SimulationConfig)
+    _check_known("field of the simulation's config", values, SimulationConfig)
     # JSON has lists in place of tuples.
-    values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in plain.items()}
-    if isinstance(values.get("gripper"), Mapping):
-        _check_known("field of the gripper", values["gripper"], Gripper)
-        values["gripper"] = Gripper(**values["gripper"])
-    return SimulationConfig(**values)
+    made: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in values.items()}
+    if isinstance(made.get("gripper"), Mapping):
+        _check_known("field of the gripper", made["gripper"], Gripper)
+        made["gripper"] = Gripper(**made["gripper"])
+    if isinstance(made.get("views"), tuple):
+        made["views"] = tuple(map(view_from_plain, made["views"]))
+    return SimulationConfig(**made)
 
 
 def config_to_plain(config: SimulationConfig) -> dict[str, Any]:
@@ -82,8 +99,8 @@ def config_to_plain(config: SimulationConfig) -> dict[str, Any]:
     Fields that the first version did not have are left out at their defaults, so that rows can be added to recordings
     of that version.
     """
-    defaults = asdict(SimulationConfig())
-    return {name: value for name, value in asdict(config).items() if name in _FIRST_FIELDS or value != defaults[name]}
+    defaults = plain(SimulationConfig())
+    return {name: value for name, value in plain(config).items() if name in _FIRST_FIELDS or value != defaults[name]}
 
 
 def catalogue_of(config: SimulationConfig) -> Catalogue:
@@ -91,8 +108,8 @@ def catalogue_of(config: SimulationConfig) -> Catalogue:
     return generated_catalogue()
 
 
-def _check_known(what: str, plain: Mapping[str, Any], kind: type) -> None:
-    for name in plain:
+def _check_known(what: str, values: Mapping[str, Any], kind: type) -> None:
+    for name in values:
         check_choice(what, name, [field.name for field in fields(kind)])
 
 

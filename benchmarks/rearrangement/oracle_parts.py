@@ -19,8 +19,6 @@ from tabletop_interaction.errors import UnknownPicture
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.segmentation.segments import Segments
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
-from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.renderer import ComposedRenderer
 from tabletop_interaction.simulation.scene import catalogue_of
 from tabletop_interaction.simulation.world import World
@@ -45,7 +43,7 @@ class RememberingSimulation(SimulationBackend):
 
     def __init__(self, split: str, config: SimulationConfig | None = None) -> None:
         config = config or SimulationConfig()
-        views = arena_views(ARENA)
+        views = config.cameras
         renderer = ComposedRenderer(views, shadows=config.shadows)
         super().__init__(split, config, catalogue_of(config), World(), renderer, views)
         self._shown: dict[bytes, Shown] = {}

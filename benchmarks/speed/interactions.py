@@ -33,7 +33,6 @@ from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.ranges import Count, Range, Seed, check_fields, check_range
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
-from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.client import BulletClient
@@ -211,7 +210,7 @@ def one_core(core: int | None = None) -> Iterator[None]:
 @contextmanager
 def _recording(plain: bool, episodes_per_scene: int = 2) -> Iterator[RecordInteractions]:
     """An environment that records to a temporary folder."""
-    views = arena_views(ARENA)
+    views = arena_views()
     renderer = PlainRenderer(views) if plain else ComposedRenderer(views)
     config = SimulationConfig()
     backend = SimulationBackend("train", config, catalogue_of(config), World(), renderer, views)

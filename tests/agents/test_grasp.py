@@ -6,10 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tabletop_interaction.agents.grasp import TYPICAL_HALF_HEIGHT_M, grasp_from_mask
-from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.cameras import arena_views
 
-VIEWS = arena_views(ARENA)
+VIEWS = arena_views()
 
 
 def _mask_of_rectangle(view, x, y, angle, length=0.10, width=0.03, height=TYPICAL_HALF_HEIGHT_M):

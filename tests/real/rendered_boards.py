@@ -25,9 +25,9 @@ from tabletop_interaction.real.calibration.touch import HAND
 from tabletop_interaction.sawyer.kinematics import HOME, forward
 from tabletop_interaction.sim_assets import ObjectModel, TableTop, background_names, load_background
 from tabletop_interaction.simulation import renderer
-from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.cameras import arena_views
 from tabletop_interaction.simulation.scene import Light, Placement, Pose, Scene
+from tabletop_interaction.simulation.sensor import Sensor
 
 _PX_PER_MM = 12
 _MARGIN_MM = 12.0
@@ -49,7 +49,7 @@ class RenderedLab:
     board = Board()
     lens = np.array([[1240.0, 0, 643.3], [0, 1237.0, 474.9], [0, 0, 1]])
     size = (1280, 960)
-    small_views = arena_views(ARENA)
+    small_views = arena_views()
     """The simulation's own cameras, 430 x 350 px."""
     places = (BoardPlace(), BoardPlace(0.03, -0.02, 0.4, 0.003))
     base_from_arena = np.array([[0, 1, 0, 0.575], [-1, 0, 0, 0], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])

@@ -25,8 +25,7 @@ from tabletop_interaction.real.lab.lab import load_lab
 from tabletop_interaction.real.opening import lab_of
 from tabletop_interaction.real.operator import AtConsole
 from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, STEP_S
-from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.cameras import ARENA, arena_views
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_the_twin_passes_the_contract(quick_lab):
 def test_the_twins_lab_file_is_the_simulations_table():
     lab = load_lab(TWIN_LAB)
     assert (lab.driver, lab.arena) == ("twin", ARENA)
-    for ours, theirs in zip(lab.views, arena_views(ARENA), strict=True):
+    for ours, theirs in zip(lab.views, arena_views(), strict=True):
         assert ours.name == theirs.name
         assert ours.intrinsics == pytest.approx(theirs.intrinsics)
         assert ours.camera_from_arena == pytest.approx(theirs.camera_from_arena)

@@ -9,14 +9,14 @@ import trimesh
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, TableTop, load_object, object_names
 from tabletop_interaction.simulation import renderer
-from tabletop_interaction.simulation.backend import ARENA
 from tabletop_interaction.simulation.bodies import VisualBodies
-from tabletop_interaction.simulation.cameras import Sensor, arena_views
+from tabletop_interaction.simulation.cameras import ARENA, arena_views
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import ComposedRenderer, gl_matrices
 from tabletop_interaction.simulation.scene import Light, Placement, Scene
+from tabletop_interaction.simulation.sensor import Sensor
 
-VIEWS = arena_views(ARENA)
+VIEWS = arena_views()
 LAMP = Light(np.array([0.6, -0.4, 0.9]), np.ones(3), ambient=0.5, diffuse=0.5, softness=0.001)
 UPRIGHT = np.array([0.0, 0, 0, 1])
 
@@ -129,7 +129,7 @@ def test_depths_are_those_of_the_plane_and_of_the_box_s_top():
     composed.show_scene(_scene(_box_model(size)))
     pictures = composed.render({1: (np.array([0.05, 0.03, size[2] / 2]), UPRIGHT)})
     for view, picture in zip(VIEWS, pictures, strict=True):
-        depths = renderer.depths_of(picture, renderer.table_depths(view))
+        depths = renderer.depths_of(picture, view, renderer.table_depths(view))
         rows, columns = np.indices(depths.shape)
         pixels = np.column_stack([columns.ravel(), rows.ravel()]).astype(float)
         at = {z: view.unproject(pixels, z) for z in (0.0, size[2])}
@@ -147,12 +147,13 @@ def test_depths_are_those_of_the_plane_and_of_the_box_s_top():
         assert depths[~table].min() >= along_axis[size[2]][~table].min() - 5e-4
 
 
-def test_a_pixel_above_the_horizon_has_no_depth():
+def test_a_pixel_above_the_horizon_or_beyond_the_table_has_no_depth():
     level = look_at(np.array([0.0, -1.0, 0.3]), np.array([0.0, 1.0, 0.3]), np.array([0.0, 0.0, 1.0]))
     view = View("level", 5, 5, np.array([[5.0, 0, 2], [0, 5, 2.25], [0, 0, 1]]), level)
     depths = renderer.table_depths(view)
-    assert (depths[:3] == 0).all()
-    np.testing.assert_allclose(depths[3:, 2], [1.5 / 0.75, 1.5 / 1.75], rtol=1e-6)
+    # Row 3 looks at the table's plane 2 m away, beyond the edge.
+    assert (depths[:4] == 0).all()
+    assert depths[4, 2] == pytest.approx(1.5 / 1.75, rel=1e-6)
 
 
 def test_the_shadow_of_a_box_agrees_with_geometry():

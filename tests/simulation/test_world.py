@@ -12,8 +12,7 @@ from tabletop_interaction.sawyer.kinematics import forward
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL
 from tabletop_interaction.simulation import SimulationConfig
 from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, load_arm, time_path
-from tabletop_interaction.simulation.backend import ARENA
-from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.cameras import ARENA, arena_views
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import tiny_render
 from tabletop_interaction.simulation.scene import draw_light
@@ -115,7 +114,7 @@ def test_the_parked_arm_is_in_no_view():
         client.resetJointState(arm, joint, angle)
     slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.5, 0.42, 0.01])
     table = client.createMultiBody(0, -1, slab, [0, 0, -0.01])
-    for view in arena_views(ARENA):
+    for view in arena_views():
         _, segmentation, _ = tiny_render(client, view, LIGHT)
         assert (segmentation == table).all(), view.name
     client.close()

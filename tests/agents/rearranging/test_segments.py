@@ -11,7 +11,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.simulation.cameras import arena_views
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
-VIEW = arena_views(ARENA)[0]
+VIEW = arena_views()[0]
 IMAGE = np.full((350, 430, 3), 100, np.uint8)
 
 
