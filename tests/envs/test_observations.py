@@ -17,7 +17,8 @@ SIZE = np.array([0.1, 0.05, 0.03])
 
 def _state(id_, x, y, z=0.02, yaw=0.0, pitch=0.0):
     turn = Rotation.from_euler("ZY", [yaw, pitch]).as_quat()
-    return ObjectState(id_, f"thing_{id_}", np.array([x, y, z]), turn, SIZE)
+    corners = np.array([-SIZE / 2, SIZE / 2], np.float32)
+    return ObjectState(id_, f"thing_{id_}", np.array([x, y, z]), turn, corners)
 
 
 @pytest.fixture
