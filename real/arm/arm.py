@@ -104,8 +104,7 @@ class SawyerArm:
         Raises:
             UnreachableTarget: there is no safe path from the present position.
         """
-        moves = self.moves.carrying if self.grips() else self.moves
-        for commands in moves.leave(self.here):
+        for commands in self._moves_now().leave(self.here):
             self.follow(commands)
 
     def open(self) -> None:
@@ -152,10 +151,14 @@ class SawyerArm:
 
     def _follow(self, commands: Floats) -> Stop | None:
         self._follows = True
-        cause = follow(self._driver, self.clock, commands, self._settings)
+        cause = follow(self._driver, self.clock, commands, self._settings, self._moves_now().check)
         self._follows = False
         self.here = commands[-1] if cause is None else self._driver.state().positions
         return cause
+
+    def _moves_now(self) -> Moves:
+        """The moves of a gripper that holds something, or not, as it reports now."""
+        return self.moves.carrying if self.grips() else self.moves
 
     def _state_now(self) -> ArmState:
         """The state from messages that were sent after this call; an older one if a topic is silent."""

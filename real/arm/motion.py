@@ -6,13 +6,14 @@ move: it neither jumps nor turns back, however far it lags. While joint states a
 then stops by itself after its command timeout.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.errors import RobotFault, UnreachableTarget
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import (
     COLLISION_TOPIC,
@@ -112,12 +113,15 @@ def cause_to_stop(state: ArmState, now: float, safety: SafetySettings) -> Stop |
     return _stop(MotionOutcome.COLLISION) if state.collided else None
 
 
-def follow(driver: SawyerDriver, clock: Clock, commands: Floats, settings: SawyerSettings) -> Stop | None:
+def follow(
+    driver: SawyerDriver, clock: Clock, commands: Floats, settings: SawyerSettings, check: Callable[[Floats], None]
+) -> Stop | None:
     """Stream commands (T, 7) and wait until the arm has reached the last one; otherwise hold, also after an exception.
 
     This takes T / 100 s plus at most `settle_s`. A cause to stop is detected within one tick of its report, a topic
     that falls silent within its largest age. If this process stalls for more than half of the robot's command timeout,
-    the arm is let come to rest and follows the rest of the path on a new profile.
+    the arm is let come to rest and follows the rest of the path on a new profile. The arm may rest beside the path:
+    `check` raises UnreachableTarget for commands back to it that must not be sent.
 
     Returns:
         why the arm stopped on its way; None if it reached the end.
@@ -127,7 +131,7 @@ def follow(driver: SawyerDriver, clock: Clock, commands: Floats, settings: Sawye
     """
     if not np.isfinite(commands).all():
         raise RobotFault("a planned path holds angles that are not finite; nothing was moved; report this as a defect")
-    run = _Run(driver, clock, settings)
+    run = _Run(driver, clock, settings, check)
     try:
         cause = run.along(commands)
     except BaseException:
@@ -166,7 +170,10 @@ def wait_for_rest(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) 
 class _Run:
     """One motion along commands: what was sent, and when."""
 
-    def __init__(self, driver: SawyerDriver, clock: Clock, settings: SawyerSettings) -> None:
+    def __init__(
+        self, driver: SawyerDriver, clock: Clock, settings: SawyerSettings, check: Callable[[Floats], None]
+    ) -> None:
+        self._check = check
         self._driver = driver
         self._clock = clock
         self._settings = settings
@@ -191,6 +198,11 @@ class _Run:
             if not far[nearest] <= self._settings.safety.max_tracking_error_rad:
                 return _stop(MotionOutcome.TRACKING_ERROR)
             anew = self._anew(rest, nearest)
+            try:
+                self._check(anew)
+            except UnreachableTarget as error:
+                reason = str(error).partition(";")[0]
+                return Stop(MotionOutcome.TIMEOUT, f"after a stall, the way back to its path: {reason}", _ACKNOWLEDGE)
             self._commanded, self._sent_at = rest, self._clock.now()
             cause = self._stream(anew)
         return cause

@@ -69,7 +69,8 @@ class SafetySettings:
         base_clearance_m: distance of hand and gripper from the vertical axis of the arm's base.
         self_clearance_m: distance of the arm's parts from each other, from the head and from the pedestal.
         table_clearance_m: distance of the arm from the table's plane; the fingers may come to it.
-        held_reach_m: largest distance of a held object's points from the gripper's tip; obstacles keep clear of it.
+        held_reach_m: largest distance of a held object's points from the gripper's tip, which is the length of the
+            longest object if it is gripped at its end; obstacles keep clear of it.
         joint_margin_rad: distance of the joints from their limits.
         max_state_age_s: age above which a joint state stops the arm.
         max_force_age_s: age above which the force at the gripper's tip stops the arm.
@@ -90,7 +91,7 @@ class SafetySettings:
     base_clearance_m: Annotated[float, Range(0.2, 0.6)] = 0.25
     self_clearance_m: Annotated[float, Range(0.005, 0.1)] = 0.02
     table_clearance_m: Annotated[float, Range(0.0, 0.1)] = 0.02
-    held_reach_m: Annotated[float, Range(0.0, 0.3)] = 0.08
+    held_reach_m: Annotated[float, Range(0.0, 0.3)] = 0.15
     joint_margin_rad: Annotated[float, Range(0.02, 0.5)] = 0.05
     max_state_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25
     max_force_age_s: Annotated[float, Range(0.03, 1.0)] = 0.25

@@ -177,8 +177,7 @@ def _there_and_back(moves: Moves, x: float, y: float, angle: float) -> Floats:
     """The joint commands (T, 7) of the path down; the paths to its start and from its end are checked only."""
     above = moves.above(moves.away_q, x, y, angle)
     down = moves.down(x, y, angle, moves.motion.grasp_m)
-    up = moves.up(down[-1])
-    moves.away(up[-1])
+    moves.carrying.leave(down[-1])
     return np.concatenate([above[-1:], down])
 
 

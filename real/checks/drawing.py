@@ -18,6 +18,7 @@ from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.sawyer.envelope import ENVELOPE
 from tabletop_interaction.sawyer.kinematics import Solid, joint_frames
 from tabletop_interaction.sawyer.self_collision import BLOCKS, CAPSULES
 
@@ -78,13 +79,12 @@ def _grasping_parts(moves: Moves, arena: Arena, arena_from_base: Floats) -> Iter
 def _arm_parts(q: Floats, arena_from_base: Floats) -> Iterator[Floats]:
     """(N, 3) points around each part of the arm and its head at joint angles `q` (7,)."""
     arena_from_joint = arena_from_base @ joint_frames(q[None])[:, 0]
-    for block in (each for each in BLOCKS if each.joints > 0):
-        yield _moved(_corners(block), arena_from_joint[block.joints] @ block.pose)
     around = np.linspace(0, 2 * np.pi, _CIRCLE)
     circle = np.stack([np.cos(around), np.sin(around), np.zeros(_CIRCLE)], axis=1)
     # The outline of a ball in each of the two planes.
     ball = np.concatenate([circle, circle[:, [2, 0, 1]]])
-    for capsule in CAPSULES:
+    column = (each for each in CAPSULES if each.joints == 0)
+    for capsule in (*column, *ENVELOPE):
         ends = _moved(np.array([capsule.start, capsule.end]), arena_from_joint[capsule.joints])
         yield np.concatenate([end + capsule.radius * ball for end in ends])
 

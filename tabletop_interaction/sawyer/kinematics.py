@@ -197,17 +197,18 @@ class Solid(NamedTuple):
     pose: Floats
 
 
-def solids() -> tuple[Solid, ...]:
-    """All shapes of the arm, its pedestal and its head, from the base outwards; the fingers are open."""
+def solids(*, opened: bool = True) -> tuple[Solid, ...]:
+    """All shapes of the arm, its pedestal and its head, from the base outwards, with the fingers open or closed."""
     return tuple(
         Solid(
             link.name,
             len(_chain(link.name).joint_mounts),
             shape.kind,
             shape.size,
-            _constant(_opened(link.name) @ _chain(link.name).tip_mount @ _transform(shape.xyz, shape.rpy)),
+            _constant(mount @ _transform(shape.xyz, shape.rpy)),
         )
         for link in LINKS
+        for mount in [(_opened(link.name) if opened else np.eye(4)) @ _chain(link.name).tip_mount]
         for shape in link.collisions
     )
 

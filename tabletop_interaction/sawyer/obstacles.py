@@ -1,6 +1,6 @@
 """Obstacles: distances from the moving arm to boxes around it, and its height above the table.
 
-Boxes are compared with a capsule around every part that moves: arm, open fingers, head, and a sphere around what the
+Boxes are compared with the capsules of `envelope` around every part that moves, and with a sphere around what the
 gripper holds. The table is the half-space below a plane: parts from the upper arm on keep their exact shapes, and a
 held object, which lay on the table when it was picked, is not compared.
 
@@ -15,9 +15,9 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import ObstacleCollision
-from tabletop_interaction.sawyer.distances import Capsule, Capsules, block_distances, capsule_around, stacked
+from tabletop_interaction.sawyer.distances import Capsule, Capsules, block_distances, stacked
+from tabletop_interaction.sawyer.envelope import ADDED, ENVELOPE
 from tabletop_interaction.sawyer.kinematics import HOME, Solid, forward, joint_frames, solids
-from tabletop_interaction.sawyer.self_collision import BLOCKS, CAPSULES
 
 TABLE = "table"
 """The table's name in errors."""
@@ -89,7 +89,9 @@ def table_heights(commands: Floats, base_from_arena: Floats) -> Floats:
         base_from_solid = frames[solid.joints] @ solid.pose
         centre = (base_from_solid[:, :3, 3] - origin) @ up
         heights.append(centre - _extents(solid, up @ base_from_solid[:, :3, :3]))
-    return np.stack(heights, axis=1)
+    starts, vectors = _ADDED.placed(frames)
+    lowest = np.minimum((starts - origin) @ up, (starts + vectors - origin) @ up) - _ADDED.radii
+    return np.concatenate([np.stack(heights, axis=1), lowest], axis=1)
 
 
 def _extents(solid: Solid, directions: Floats) -> Floats:
@@ -125,7 +127,7 @@ def _collision(obstacle: str, link: str, index: int, count: int, distance: float
 @cache
 def _moving_parts(held_reach: float) -> Capsules:
     """Everything that moves, with a sphere around the gripper's tip if something is held."""
-    parts = [each for each in (*CAPSULES, *map(capsule_around, BLOCKS)) if each.joints > 0]
+    parts = list(ENVELOPE)
     if held_reach > 0:
         tip = (np.linalg.inv(joint_frames(HOME[None])[7, 0]) @ forward(HOME))[:3, 3]
         parts.append(Capsule("the held object", 7, tip, tip, held_reach))
@@ -133,5 +135,6 @@ def _moving_parts(held_reach: float) -> Capsules:
 
 
 _SOLIDS = tuple(solid for solid in solids() if solid.joints >= _FIRST_ABOVE_TABLE)
-ABOVE_TABLE = tuple(solid.link for solid in _SOLIDS)
+_ADDED = stacked(each for each in ADDED if each.joints >= _FIRST_ABOVE_TABLE)
+ABOVE_TABLE = (*(solid.link for solid in _SOLIDS), *_ADDED.links)
 """(S,) links of the shapes that stay above the table."""

@@ -5,8 +5,8 @@ two joints in between are not compared: no joint angles bring them together, but
 column, and of upper arm and head, overlap. The fingers are open; a held object is not included.
 
 The manufacturer's head is a sphere wide enough for any pan angle, and the forearm reaches into it over the arena's near
-edge. Here the head is a box around the screen that faces ahead. The driver refuses to connect if the head is turned;
-after that its angle is not checked again.
+edge. Here the head is a box around the screen that faces ahead: a head that is turned is refused when the robot is
+connected, and stops the arm later.
 
 Metres and radians, the arm's base frame.
 """

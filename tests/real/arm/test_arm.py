@@ -2,6 +2,7 @@
 
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ import pytest
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction, read_interactions
 from tabletop_interaction.errors import CameraFault, RobotFault
+from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.driver import COLLISION_TOPIC, FORCE_TOPIC, JOINT_STATES_TOPIC, ROBOT_TOPIC
+from tabletop_interaction.real.arm.obstacles import BoxInArena, obstacles_of
 from tabletop_interaction.real.cameras.frames import Frame, LatestFrame
+from tabletop_interaction.sawyer.kinematics import forward
 
 
 @pytest.fixture
@@ -365,3 +369,24 @@ def test_closing_after_a_fault_releases_everything_and_moves_nothing(open_twin_t
     table.backend.close()
     table.backend.close()
     assert table.twin.robot._command == pytest.approx(before, abs=0.05)
+
+
+def test_after_a_stall_the_way_back_to_the_path_keeps_clear_of_boxes(sawyer, quick_lab):
+    way = quick_lab.moves.above(sawyer.positions, 0.0, 0.0, 0.0)
+    beside = way[100] + 0.12 * np.eye(7)[1]
+    post = BoxInArena(
+        centre=tuple((np.linalg.inv(quick_lab.base_from_arena) @ forward(beside))[:3, 3].tolist()),
+        size=(0.01, 0.01, 0.01),
+        clearance_m=0.005,
+    )
+    moves = replace(quick_lab.moves, obstacles=obstacles_of({"post": post}, quick_lab.base_from_arena))
+    arm = SawyerArm(sawyer, sawyer.clock, moves, quick_lab.settings)
+
+    def stall():
+        sawyer.positions = beside
+        sawyer.clock.time += 0.4
+
+    sawyer.clock.at(1.0, stall)
+    moves.check(way)
+    with pytest.raises(RobotFault, match=r"after a stall.* m from post in command"), arm.acting("testing"):
+        arm.follow(way)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tabletop_interaction.errors import RobotFault
+from tabletop_interaction.errors import RobotFault, UnreachableTarget
 from tabletop_interaction.real.arm.driver import (
     COLLISION_TOPIC,
     FORCE_TOPIC,
@@ -27,9 +27,13 @@ def _way(sawyer):
     return np.linspace(sawyer.positions, sawyer.positions + 0.2, round(SECONDS * 100))
 
 
+def _anything(commands):
+    """A check that accepts all commands."""
+
+
 def _follow(sawyer, way):
     start = sawyer.clock.now()
-    cause = follow(sawyer, sawyer.clock, way, SETTINGS)
+    cause = follow(sawyer, sawyer.clock, way, SETTINGS, _anything)
     return MotionOutcome.REACHED if cause is None else cause.outcome, sawyer.clock.now() - start
 
 
@@ -66,7 +70,7 @@ def test_a_reported_cause_stops_the_arm_within_a_tick(sawyer, reported, expected
 def test_a_topic_that_falls_silent_stops_the_arm_at_its_age_limit_and_is_named(sawyer, topic):
     way, start = _way(sawyer), sawyer.clock.now()
     sawyer.clock.at(1.0, lambda: sawyer.reported.update(stamps={topic: sawyer.clock.now()}))
-    cause = follow(sawyer, sawyer.clock, way, SETTINGS)
+    cause = follow(sawyer, sawyer.clock, way, SETTINGS, _anything)
     assert cause.outcome is MotionOutcome.STALE_STATE
     assert f"stopped arriving ({topic} is 0.2" in cause.said
     assert f"rostopic hz {topic}" in cause.remedy
@@ -204,6 +208,30 @@ def test_an_arm_that_a_stall_left_off_its_path_does_not_move_on(sawyer):
     sawyer.clock.at(1.0, stall)
     assert _follow(sawyer, _smooth(sawyer))[0] is MotionOutcome.TRACKING_ERROR
     assert sawyer.holds == 1
+
+
+def test_a_way_back_to_the_path_that_is_not_free_is_not_taken(sawyer):
+    checked, sent = [], []
+
+    def stall():
+        sent.append(len(sawyer.commands))
+        sawyer.positions = sawyer.positions + 0.1
+        sawyer.clock.time += 0.4
+
+    def refuse(commands):
+        checked.append(commands)
+        raise UnreachableTarget("the hand would come to 0.01 m from post; choose another point")
+
+    sawyer.clock.at(1.0, stall)
+    way = _smooth(sawyer)
+    cause = follow(sawyer, sawyer.clock, way, SETTINGS, refuse)
+    assert "after a stall, the way back to its path: the hand would come to 0.01 m from post" in cause.said
+    assert "choose" not in cause.said
+    assert (len(sawyer.commands), sawyer.holds) == (sent[0], 1)
+    # The whole rest was checked, from where the arm rests to the end.
+    (anew,) = checked
+    assert anew[0] == pytest.approx(sawyer.positions, abs=0.001)
+    assert anew[-1] == pytest.approx(way[-1])
 
 
 def test_a_path_that_is_not_finite_is_refused_before_the_first_command(sawyer):

@@ -17,6 +17,7 @@ from tabletop_interaction.findings import refusal
 from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.arm.motion import MotionOutcome
 from tabletop_interaction.real.arm.moves import Moves
+from tabletop_interaction.real.arm.obstacles import BoxInArena, obstacles_of
 from tabletop_interaction.real.arm.settings import (
     RATE_HZ,
     MotionSettings,
@@ -129,6 +130,16 @@ def test_an_arena_out_of_reach_fails_with_its_first_corner(moves):
     assert not finding.ok
     assert "36 of 36 picks are out of reach, the first x -0.300, y 0.500 m at -90 degrees" in finding.said
     assert "section arena" in finding.remedy
+
+
+def test_a_box_that_only_a_held_object_would_meet_makes_the_arenas_edge_unreachable(quick_lab, moves, monkeypatch):
+    monkeypatch.setattr(examination.diagnosis, "ANGLES", (0.0,))
+    tray = BoxInArena(corners=((0.45, -0.2, 0.0), (0.65, 0.2, 0.08)), clearance_m=0.01)
+    moves = replace(moves, obstacles=obstacles_of({"tray": tray}, quick_lab.base_from_arena))
+    finding = judge_reach(quick_lab.arena, moves)
+    assert not finding.ok
+    assert "the held object would come to" in finding.said
+    assert judge_reach(quick_lab.arena, replace(moves, safety=replace(SAFETY, held_reach_m=0.1))).ok
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.errors import ObstacleCollision, UnreachableTarget
 from tabletop_interaction.sawyer.distances import block_distances, capsule_around, stacked
-from tabletop_interaction.sawyer.kinematics import HIGHEST, HOME, LOWEST, forward, joint_frames, solids
+from tabletop_interaction.sawyer.envelope import ADDED
+from tabletop_interaction.sawyer.kinematics import HIGHEST, HOME, LOWEST, Solid, forward, joint_frames, solids
 from tabletop_interaction.sawyer.obstacles import (
     ABOVE_TABLE,
     check_obstacles,
@@ -53,6 +54,14 @@ def _surface(solid, count=40):
     )
 
 
+def _ends(capsule):
+    """The balls at both ends of a capsule."""
+    for end in (capsule.start, capsule.end):
+        pose = np.eye(4)
+        pose[:3, 3] = end
+        yield Solid(capsule.link, capsule.joints, "sphere", (capsule.radius,), pose)
+
+
 def _moved(q, solid):
     pose = joint_frames(q[None])[solid.joints, 0] @ solid.pose
     return _surface(solid) @ pose[:3, :3].T + pose[:3, 3]
@@ -75,11 +84,17 @@ def test_no_distance_to_a_box_exceeds_that_of_samples_of_the_parts(q, place, sid
 @settings(max_examples=20, deadline=None)
 def test_heights_above_the_table_are_those_of_the_lowest_samples(q):
     arena_from_base = np.linalg.inv(BASE_FROM_ARENA)
-    above = [solid for solid in solids() if solid.joints >= 2]
-    assert tuple(solid.link for solid in above) == ABOVE_TABLE
-    for height, solid in zip(table_heights(q[None], BASE_FROM_ARENA)[0], above, strict=True):
+    balls = [ball for each in ADDED for ball in _ends(each)]
+    above = [solid for solid in (*solids(), *balls) if solid.joints >= 2]
+    lowest: dict[str, float] = {}
+    for solid in above:
         sampled = (_moved(q, solid) @ arena_from_base[2, :3] + arena_from_base[2, 3]).min()
-        assert sampled - 0.02 < height < sampled + 1e-9
+        lowest[solid.link] = min(lowest.get(solid.link, np.inf), sampled)
+    found = dict.fromkeys(lowest, np.inf)
+    for height, link in zip(table_heights(q[None], BASE_FROM_ARENA)[0], ABOVE_TABLE, strict=True):
+        found[link] = min(found[link], height)
+    for link, sampled in lowest.items():
+        assert sampled - 0.02 < found[link] < sampled + 1e-9
 
 
 @given(joints, joints, st.floats(0, 1), st.integers(0, 30), sides, yaws, st.floats(0.01, 0.1))
@@ -101,6 +116,16 @@ def test_a_thin_pole_that_is_passed_between_two_commands_is_met():
         check_obstacles(q[None], [pole])
     with pytest.raises(ObstacleCollision, match="from post"):
         check_obstacles(np.array([HOME, HOME + swing]), [pole])
+
+
+@pytest.mark.parametrize("along", [0.0, 0.3, 0.7, 1.0], ids=lambda share: f"{share:.0%} open")
+def test_a_thin_post_between_open_fingers_is_met(along):
+    # The pads' inner faces are 57 mm apart; closing fingers, or those of a sweep, would hit it.
+    tip, left = forward(HOME)[:3, 3], forward(HOME, "right_gripper_l_finger_tip")[:3, 3]
+    opened = left + 0.0208 * (left - tip) / np.linalg.norm(left - tip)
+    post = _box(tip + along * (opened - tip), (0.001, 0.001, 0.02), clearance=0.005)
+    with pytest.raises(ObstacleCollision, match="finger"):
+        check_obstacles(HOME[None], [post])
 
 
 def test_a_refusal_names_box_part_command_and_distance():
