@@ -20,6 +20,10 @@ from tabletop_interaction.ranges import check_choice
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+Primitive = Literal["pick", "push"]
+"""What one step of an environment is: a pick-and-place, or a push."""
+PRIMITIVES: tuple[Primitive, ...] = get_args(Primitive)
+
 Pictures = dict[str, Picture]
 
 

@@ -5,7 +5,7 @@ Episodes, rewards and ends are defined by each environment.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import gymnasium as gym
 import numpy as np
@@ -13,7 +13,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.actions import ACTION_SIZE, PickPlace, pick_place_from_action
-from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, ThirdPerson, open_backend
+from tabletop_interaction.envs.backend import Arena, Backend, PickOutcome, Primitive, ThirdPerson, open_backend
 from tabletop_interaction.envs.gripper import Gripper, gripper_of
 from tabletop_interaction.envs.observations import Extra, Kind, Observation, Observer, check_observation
 from tabletop_interaction.envs.views import View
@@ -57,6 +57,10 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             backend has not what is to be observed; if it was opened by name, it is closed again.
     """
 
+    primitive: ClassVar[Primitive] = "pick"
+    """What one step is."""
+
+    _action_size: ClassVar[int] = ACTION_SIZE
     _spec: EnvSpec | None = None
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012 (Gymnasium's convention)
@@ -82,7 +86,7 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             raise
         # A Backend object has its own split, which recorded rows must state.
         self.split = str(self.backend.metadata.get("split", split))
-        self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (self._action_size,), np.float32)
         self.interactions = 0
         self._observed: Observation = {}
         self._scene = -1
@@ -207,8 +211,8 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
             values, pick_xy, place_xy = np.zeros(ACTION_SIZE), *np.full((2, len(self.views), 2), -1.0)
         else:
             values = done.to_array()
-            pick_xy = _pixels_of(self.views, done.pick_x, done.pick_y)
-            place_xy = _pixels_of(self.views, done.place_x, done.place_y)
+            pick_xy = pixels_of(self.views, done.pick_x, done.pick_y)
+            place_xy = pixels_of(self.views, done.place_x, done.place_y)
         return {
             "held": dict(interacted.held),
             "grasped": interacted.outcome is PickOutcome.HELD,
@@ -221,5 +225,6 @@ class PickPlaceEnv(gym.Env[Observation, Floats32]):
         }
 
 
-def _pixels_of(views: tuple[View, ...], x: float, y: float) -> Floats:
+def pixels_of(views: Sequence[View], x: float, y: float) -> Floats:
+    """(views, 2) pixels x, y of a point of the table, metres, in each view."""
     return np.concatenate([view.project(np.array([[x, y, 0.0]])) for view in views])

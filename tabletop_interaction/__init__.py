@@ -35,6 +35,13 @@ register(
 )
 
 register(
+    id="TabletopPushing-v0",
+    entry_point="tabletop_interaction.envs.pushing:TabletopPushing",
+    max_episode_steps=25,
+    disable_env_checker=True,
+)
+
+register(
     id="TabletopRearrangement-v0",
     entry_point="tabletop_interaction.envs.rearrangement:TabletopRearrangement",
     max_episode_steps=10,

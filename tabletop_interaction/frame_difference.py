@@ -84,15 +84,15 @@ class FrameDifference:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
+class MatchedPair:
     """A crop of both pictures, float32 (h, w, 3), with matched exposures; `noise` of their difference, grey levels."""
 
     before: FloatPicture
     after: FloatPicture
     noise: float
 
-    def crop(self, rows: slice, columns: slice) -> _Pair:
-        return _Pair(self.before[rows, columns], self.after[rows, columns], self.noise)
+    def crop(self, rows: slice, columns: slice) -> MatchedPair:
+        return MatchedPair(self.before[rows, columns], self.after[rows, columns], self.noise)
 
 
 _DEFAULTS = FrameDifferenceConfig()
@@ -125,25 +125,25 @@ def frame_difference(
         InvalidPicturePair: pictures of another type or of different shapes, a click that is not two finite numbers, or
             a window outside the picture.
     """
-    _check_pictures(before, after)
+    check_pair(before, after)
     click = _checked_click(click_xy)
     nothing = FrameDifference(np.zeros(before.shape[:2], bool), False)
     rows, columns = _window(before.shape[0], before.shape[1], click, config.window)
-    pair = _matched(before, after, rows, columns, config)
+    pair = matched_pair(before, after, rows, columns, config)
 
-    changed = _changed(pair, config)
+    changed = changed_blob(pair, config)
     if int(changed.sum()) * 2 <= config.min_area:
         return nothing
-    rows, columns, changed, pair = _cut(rows, columns, changed, pair)
+    rows, columns, changed, pair = cut_to_blob(rows, columns, changed, pair)
 
-    evidence = _object_evidence(pair, config) & changed
+    evidence = object_evidence(pair, config) & changed
     blob = _blob_near(evidence, click - (columns.start, rows.start), config)
     if not blob.any():
         return nothing
-    rows, columns, blob, pair = _cut(rows, columns, blob, pair)
+    rows, columns, blob, pair = cut_to_blob(rows, columns, blob, pair)
 
     mask = np.zeros(before.shape[:2], bool)
-    mask[rows, columns] = _snap_rim(pair, blob, config)
+    mask[rows, columns] = snapped_rim(pair, blob, config)
     return FrameDifference(mask, True) if int(mask.sum()) > config.min_area else nothing
 
 
@@ -156,14 +156,14 @@ def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfi
     Raises:
         InvalidPicturePair: pictures of another type or of different shapes.
     """
-    _check_pictures(before, after)
-    pair = _matched(before, after, slice(0, before.shape[0]), slice(0, before.shape[1]), config)
-    changed = _changed(pair, config)
+    check_pair(before, after)
+    pair = matched_pair(before, after, slice(0, before.shape[0]), slice(0, before.shape[1]), config)
+    changed = changed_blob(pair, config)
     if not changed.any():
         return changed.astype(bool)
-    rows, columns, changed, pair = _cut(slice(0, before.shape[0]), slice(0, before.shape[1]), changed, pair)
+    rows, columns, changed, pair = cut_to_blob(slice(0, before.shape[0]), slice(0, before.shape[1]), changed, pair)
     pixels = np.zeros(before.shape[:2], bool)
-    pixels[rows, columns] = changed & _object_evidence(pair, config)
+    pixels[rows, columns] = changed & object_evidence(pair, config)
     return pixels
 
 
@@ -181,10 +181,12 @@ def morphed(operation: int, blob: Blob, diameter: int) -> Blob:
     return np.asarray(cv2.morphologyEx(blob, operation, disc), np.uint8)
 
 
-def _matched(before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig) -> _Pair:
+def matched_pair(
+    before: Picture, after: Picture, rows: slice, columns: slice, config: FrameDifferenceConfig
+) -> MatchedPair:
     """Crop both pictures to a window, with `before` brought to the exposure and white balance of `after`."""
     gain, noise = _exposure(before, after) or (np.ones(3, np.float32), _USUAL_NOISE)
-    return _Pair(
+    return MatchedPair(
         before[rows, columns].astype(np.float32) * gain,
         after[rows, columns].astype(np.float32),
         max(noise, config.least_noise),
@@ -196,7 +198,7 @@ def _exposure(before: Picture, after: Picture, least_samples: int = 100) -> Expo
     return relative_exposure(one, other, least_samples=least_samples)
 
 
-def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
+def changed_blob(pair: MatchedPair, config: FrameDifferenceConfig) -> Blob:
     """Return pixels that changed, without specks."""
     difference = _smoothed(pair.after - pair.before, 5)
     limit = config.change_z * _BLURRED_NOISE * pair.noise
@@ -205,13 +207,13 @@ def _changed(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
     return changed & morphed(cv2.MORPH_DILATE, kept, config.open_px)
 
 
-def _object_evidence(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
+def object_evidence(pair: MatchedPair, config: FrameDifferenceConfig) -> Blob:
     """Return pixels that neither a shadow nor a shift by one pixel explains."""
     beyond_shift = np.maximum(_beyond_shift(pair.before, pair.after), _beyond_shift(pair.after, pair.before))
     return _no_shadow(pair, config) & (beyond_shift > config.shift_z * pair.noise).astype(np.uint8)
 
 
-def _no_shadow(pair: _Pair, config: FrameDifferenceConfig) -> Blob:
+def _no_shadow(pair: MatchedPair, config: FrameDifferenceConfig) -> Blob:
     """Return pixels around which `after` is not `before` times one factor that a shadow may have.
 
     The factor is the least-squares fit over 5 x 5 px and all channels. The misfit, averaged over 3 x 3 px, is compared
@@ -251,16 +253,14 @@ def _blob_near(evidence: Blob, click: Floats, config: FrameDifferenceConfig) -> 
     return _filled(labels == int(totals.argmax()))
 
 
-def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
+def snapped_rim(pair: MatchedPair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
     """Move the rim of a blob to where the object's colour turns into the table's.
 
     One picture shows the object O, the other the bare table B. With the object's mean colour F and the shade s nearby,
     the share of F in a rim pixel is (O - sB) . (F - sB) / |F - sB|^2; the object has pixels from about one half on.
     """
-    inside = morphed(cv2.MORPH_ERODE, blob, 2 * config.rim_px + 1)
-    reach = morphed(cv2.MORPH_DILATE, blob, 2 * config.rim_px + 3)
-    outside = np.asarray(1 - reach, np.uint8)
-    shown, bare = _shown_and_bare(pair, inside, outside, reach - inside)
+    inside, outside, rim = _around_rim(blob, config)
+    shown, bare = _shown_and_bare(pair, inside, outside, rim)
     shade = _mean_near(_dot(shown, bare), outside) / np.maximum(_mean_near(_dot(bare, bare), outside), 1)
     table = (bare * np.clip(shade, config.darkest_shadow, 1.1)[..., None]).astype(np.float32)
     contrast = _mean_near(shown, inside) - table
@@ -268,18 +268,35 @@ def _snap_rim(pair: _Pair, blob: Blob, config: FrameDifferenceConfig) -> Blob:
     share = _dot(shown - table, contrast) / np.maximum(strength, 1)
     known = _any_near(inside) & _any_near(outside) & (strength > (2 * pair.noise) ** 2)
     share = np.where(known, np.clip(share, 0, 1), blob)
-    share = np.where(reach > 0, np.maximum(share, inside), 0)
+    share = np.where(outside > 0, 0, np.maximum(share, inside))
     return _filled(_smoothed(share.astype(np.float32), 3) > _MAJORITY)
 
 
-def _shown_and_bare(pair: _Pair, inside: Blob, outside: Blob, rim: Blob) -> tuple[FloatPicture, FloatPicture]:
+def share_before(pair: MatchedPair, blob: Blob, config: FrameDifferenceConfig) -> float:
+    """How much of a blob's contrast to its surroundings is in the first picture, 0 to 1: 1 if it shows the object."""
+    regions = _around_rim(blob, config)
+    before, after = (_contrast(picture, *regions) for picture in (pair.before, pair.after))
+    return before / max(before + after, 1e-9)
+
+
+def _around_rim(blob: Blob, config: FrameDifferenceConfig) -> tuple[Blob, Blob, Blob]:
+    """The inside of a blob, its outside, and the rim between them."""
+    inside = morphed(cv2.MORPH_ERODE, blob, 2 * config.rim_px + 1)
+    reach = morphed(cv2.MORPH_DILATE, blob, 2 * config.rim_px + 3)
+    return inside, np.asarray(1 - reach, np.uint8), np.asarray(reach - inside, np.uint8)
+
+
+def _shown_and_bare(pair: MatchedPair, inside: Blob, outside: Blob, rim: Blob) -> tuple[FloatPicture, FloatPicture]:
     """Return the picture with the object first: its colour changes more across the rim."""
-    steps = []
-    for picture in (pair.before, pair.after):
-        step = _mean_near(picture, inside) - _mean_near(picture, outside)
-        known = (rim > 0) & _any_near(inside) & _any_near(outside)
-        steps.append(float(_dot(step, step)[known].sum()))
-    return (pair.before, pair.after) if steps[0] > steps[1] else (pair.after, pair.before)
+    before, after = (_contrast(picture, inside, outside, rim) for picture in (pair.before, pair.after))
+    return (pair.before, pair.after) if before > after else (pair.after, pair.before)
+
+
+def _contrast(picture: FloatPicture, inside: Blob, outside: Blob, rim: Blob) -> float:
+    """Sum over a rim of the squared difference of the colours on both sides."""
+    step = _mean_near(picture, inside) - _mean_near(picture, outside)
+    known = (rim > 0) & _any_near(inside) & _any_near(outside)
+    return float(_dot(step, step)[known].sum())
 
 
 def _mean_near(values: FloatPicture, where: Blob) -> FloatPicture:
@@ -304,7 +321,7 @@ def _filled(region: np.ndarray) -> Blob:
     return filled
 
 
-def _cut(rows: slice, columns: slice, blob: Blob, pair: _Pair) -> tuple[slice, slice, Blob, _Pair]:
+def cut_to_blob(rows: slice, columns: slice, blob: Blob, pair: MatchedPair) -> tuple[slice, slice, Blob, MatchedPair]:
     """Crop a blob and its pictures to the blob's box and some context; rows and columns are the picture's."""
     x, y, width, height = cv2.boundingRect(blob)
     x0, y0 = max(0, x - _CONTEXT_PX), max(0, y - _CONTEXT_PX)
@@ -340,7 +357,7 @@ def _window(height: int, width: int, click: Floats, side: int) -> tuple[slice, s
     return slice(y0, y1), slice(x0, x1)
 
 
-def _check_pictures(before: Picture, after: Picture) -> None:
+def check_pair(before: Picture, after: Picture) -> None:
     check_picture("before", before, error=InvalidPicturePair)
     check_picture("after", after, error=InvalidPicturePair)
     if before.shape != after.shape:

@@ -110,6 +110,12 @@ def painted_table() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def pushing_table() -> Callable[..., Any]:
+    """The class `PushingTable`: the painted table with a square that can be pushed."""
+    return load_module(Path(__file__).parent / "pushing_table.py").PushingTable
+
+
+@pytest.fixture(scope="session")
 def photograph_board() -> Callable[..., Any]:
     """The function `photograph` of board_photos.py, which stands for a camera and a printed board."""
     return load_module(Path(__file__).parent / "board_photos.py").photograph

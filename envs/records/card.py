@@ -30,6 +30,10 @@ held something (`grasped`, `pick_outcome`), the cameras (`views`, JSON), and whe
 `episode`, `step`, `scene`, `background`, `split`, `time`, `writer`). What made the pictures stands in
 `meta.json`.
 
+Where `meta.json` says `"primitive": "push"`, each row is one push instead: the pictures before and after it, where the
+closed gripper went (`start_x`, `start_y`, `end_x`, `end_y` in metres, `start_xy`, `end_xy` in pixels of each view),
+whether it came down at all (`came_down`), and whether the pictures show that something moved (`moved`).
+
 ```python
 from datasets import load_dataset
 rows = load_dataset("path/of/this/folder", split="{split}")

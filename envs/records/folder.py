@@ -2,7 +2,8 @@
 
 ```
 README.md                         card for Hugging Face `datasets`; says which files are data
-meta.json                         schema version, split, views, what made the pictures, and its own checksum
+meta.json                         schema version, split, views, primitive unless it is the pick, what made the pictures,
+                                  and its own checksum
 data/part-<writer>-<n>.parquet    shards, whole or absent
 .journal-<writer>-<n>.frames      rows of the next shard, one journal per writer; earlier versions wrote .arrows
 .damaged-journal-<writer>-<n>...  a damaged journal, kept; those of its rows that were whole are in a shard
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tabletop_interaction.envs.backend import PRIMITIVES, Primitive
 from tabletop_interaction.envs.records.card import refresh
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import check_new_folder, lock_file, plain, read_json, sync_folder, write_json
@@ -52,12 +54,14 @@ class FolderMeta:
         metadata: plain JSON that says what made the pictures; all writers have the same "backend", "driver",
             "renderer" and "config".
         schema_version: version of the rows.
+        primitive: what every row is, a pick-and-place or a push; earlier versions wrote picks only, and do not name it.
     """
 
     split: str
     views: tuple[str, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    primitive: Primitive = "pick"
 
     def differences(self, other: FolderMeta) -> list[str]:
         """Differences that forbid rows of both kinds in one folder, a phrase each; package versions may differ."""
@@ -66,7 +70,8 @@ class FolderMeta:
 
     def _identity(self) -> dict[str, Any]:
         sources = {key: self.metadata.get(key) for key in _FROM_ONE_SOURCE}
-        return {"schema_version": self.schema_version, "split": self.split, "views": list(self.views), **sources}
+        kind = {"schema_version": self.schema_version, "primitive": self.primitive}
+        return {**kind, "split": self.split, "views": list(self.views), **sources}
 
 
 def shard_path(folder: Path, writer: str, number: int) -> Path:
@@ -134,6 +139,11 @@ def read_meta(folder: Path) -> FolderMeta:
         raise ForeignFolder(f"{path} describes no interactions; give a folder with recorded interactions") from error
     if known not in (None, _checksum_of(content)):
         raise UnreadableRecords(f"{path} is damaged (its checksum does not hold); restore it from a copy")
+    if meta.primitive not in PRIMITIVES:
+        raise UnreadableRecords(
+            f"{path} has primitive {meta.primitive!r}; accepted are {' and '.join(PRIMITIVES)}; install a newer "
+            "tabletop-interaction to read it"
+        )
     return meta
 
 
@@ -145,6 +155,22 @@ def record_run_id(folder: Path) -> str | None:
     """
     found = read_meta(folder).metadata.get("run")
     return None if found is None else str(found)
+
+
+def check_primitive(folder: Path, primitive: Primitive, what: str) -> None:
+    """Refuse a folder with interactions of another primitive.
+
+    Args:
+        what: needs that primitive, such as "an inverse model".
+
+    Raises:
+        ForeignFolder: the rows are of the other one.
+        UnreadableRecords, ForeignFolder: as `read_meta`.
+    """
+    if (found := read_meta(folder).primitive) != primitive:
+        raise ForeignFolder(
+            f"{folder} holds interactions of primitive {found!r}; {what} needs {primitive!r}; name another folder"
+        )
 
 
 def check_folder(folder: Path, meta: FolderMeta) -> None:
@@ -164,6 +190,9 @@ def prepare_folder(folder: Path, meta: FolderMeta) -> None:
     # meta.json claims the folder, so it comes first.
     if not (folder / "meta.json").exists():
         content = plain(meta)
+        if meta.primitive == "pick":
+            # So that earlier versions open it, too.
+            del content["primitive"]
         write_json(folder / "meta.json", {**content, _CHECKSUM: _checksum_of(content)})
     refresh(folder, meta.split, [path for *_, path in list_shards(folder)])
     (folder / "data").mkdir(exist_ok=True)

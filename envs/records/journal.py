@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from tabletop_interaction.envs.backend import SPLITS
+from tabletop_interaction.envs.backend import PRIMITIVES, SPLITS, Primitive
 from tabletop_interaction.envs.records.card import begin_change, end_change
 from tabletop_interaction.envs.records.folder import (
     FolderMeta,
@@ -42,11 +42,11 @@ from tabletop_interaction.envs.records.frames import frame_bytes
 from tabletop_interaction.envs.records.journal_rows import JournalRows, open_journal
 from tabletop_interaction.envs.records.parquet import write_parquet
 from tabletop_interaction.envs.records.row import (
-    SMALL_COLUMNS,
     Interaction,
     batch_from_interaction,
     check_row,
     schema_of,
+    small_columns,
 )
 from tabletop_interaction.errors import FolderInUse, InvalidConfiguration, UnreadableRecords
 from tabletop_interaction.files import (
@@ -72,19 +72,21 @@ def open_writer(
     metadata: Mapping[str, Any] | None = None,
     writer: str | None = None,
     rows_per_shard: int = 64,
+    primitive: Primitive = "pick",
 ) -> InteractionWriter:
     """Open a folder for recording, and seal the journals of writers that ended without closing.
 
     Several writers may write to one folder at once, each under its own name.
 
     Args:
-        folder: new, empty, or with interactions of the same split, views, backend and renderer.
+        folder: new, empty, or with interactions of the same primitive, split, views, backend and renderer.
         split: "train", "val" or "test", the same for all rows.
         views: names of the views whose pictures each row has.
         metadata: plain JSON that says what made the pictures; meta.json keeps that of the first writer.
         writer: name of this writer, of letters, digits, "_" and "-"; None takes the first of w0, w1, ... that was
             never used in the folder. The shards of a name are numbered on.
         rows_per_shard: rows of a journal before it is sealed.
+        primitive: "pick" or "push", the same for all rows.
 
     Raises:
         ForeignFolder: the folder holds something else; nothing was written.
@@ -93,8 +95,9 @@ def open_writer(
         DiskFull: no space is left.
     """
     _check_arguments(split, writer, rows_per_shard)
+    check_choice("primitive", primitive, PRIMITIVES)
     # Absolute, so that os.chdir does not lead the next shard elsewhere.
-    folder, meta = Path(folder).absolute(), FolderMeta(split, tuple(views), plain(metadata or {}))
+    folder, meta = Path(folder).absolute(), FolderMeta(split, tuple(views), plain(metadata or {}), primitive=primitive)
     check_folder(folder, meta)
     try:
         name, number, lock = _begin_writing(folder, meta, writer)
@@ -133,7 +136,7 @@ class InteractionWriter:
         self.writer = writer
         self._folder = folder
         self._meta = meta
-        self._schema = schema_of(meta.views)
+        self._schema = schema_of(meta)
         self._lock: ExitStack | None = lock
         self._number = number
         self._rows_per_shard = rows_per_shard
@@ -156,7 +159,7 @@ class InteractionWriter:
         """
         if self._lock is None:
             raise ValueError(f"the writer {self.writer!r} of {self._folder} is closed; open a new one")
-        check_row(interaction, self._meta.split, self._meta.views)
+        check_row(interaction, self._meta)
         with _disk_full_named(self._folder):
             if self._rows >= self._rows_per_shard:
                 self._seal()
@@ -228,7 +231,7 @@ def _seal_journal(folder: Path, meta: FolderMeta, journal: Path, shard: Path, ac
     Args:
         acknowledged: rows that are known to have been in it.
     """
-    rows = open_journal(journal, meta.views)
+    rows = open_journal(journal, meta)
     # A shard that exists is whole: a kill came before its journal was removed.
     if rows.ids and not shard.exists():
         _write_shard(folder, meta, shard, rows)
@@ -246,7 +249,7 @@ def _seal_journal(folder: Path, meta: FolderMeta, journal: Path, shard: Path, ac
 
 def _write_shard(folder: Path, meta: FolderMeta, shard: Path, rows: JournalRows) -> None:
     """Write rows as Parquet, eight per row group, and let `datasets` see them."""
-    options = {"compression": "none", "use_dictionary": False, "write_statistics": list(SMALL_COLUMNS)}
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": list(small_columns(meta.primitive))}
     numbers = iter(range(len(rows.ids)))
     groups = iter(lambda: [rows.read(number) for number in islice(numbers, ROWS_PER_GROUP)], [])
     with atomic_path(shard) as temporary:

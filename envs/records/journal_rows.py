@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tabletop_interaction.envs.records.folder import is_unframed
+from tabletop_interaction.envs.records.folder import FolderMeta, is_unframed
 from tabletop_interaction.envs.records.frames import Gap, read_frame, read_frames
 from tabletop_interaction.envs.records.row import check_columns, schema_of
 from tabletop_interaction.envs.records.unframed import read_unframed, read_unframed_row
@@ -53,14 +53,14 @@ class JournalRows:
         return frame.row
 
 
-def open_journal(path: Path, view_names: Sequence[str]) -> JournalRows:
-    """The whole rows of a journal in a folder with these views.
+def open_journal(path: Path, meta: FolderMeta) -> JournalRows:
+    """The whole rows of a journal in a folder of this kind.
 
     Raises:
         FileNotFoundError: the journal was sealed meanwhile.
         UnreadableRecords: a newer version wrote it, or it belongs to another folder.
     """
-    schema = schema_of(view_names)
+    schema = schema_of(meta)
     places: dict[str, tuple[int, int]] = {}
     numbers: set[int] = set()
     gaps: list[Gap] = []
@@ -69,7 +69,7 @@ def open_journal(path: Path, view_names: Sequence[str]) -> JournalRows:
             if isinstance(part, Gap):
                 gaps.append(part)
                 continue
-            check_columns(part.row.schema, view_names, path)
+            check_columns(part.row.schema, meta, path)
             numbers.add(part.number)
             places.setdefault(part.row.column("interaction_id")[0].as_py(), (part.number, part.start))
         size = os.fstat(file.fileno()).st_size

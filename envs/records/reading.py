@@ -16,15 +16,15 @@ import numpy as np
 import pyarrow as pa
 
 from tabletop_interaction.arrays import Ints
-from tabletop_interaction.envs.records.folder import list_journals, list_shards, read_meta, shard_path
+from tabletop_interaction.envs.records.folder import FolderMeta, list_journals, list_shards, read_meta, shard_path
 from tabletop_interaction.envs.records.journal_rows import JournalRows, open_journal
 from tabletop_interaction.envs.records.parquet import CheckedParquet, damage_named, open_parquet
 from tabletop_interaction.envs.records.row import (
-    SMALL_COLUMNS,
     Interaction,
     check_columns,
     interaction_from_row,
     picture_columns,
+    small_columns,
 )
 from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
 from tabletop_interaction.files import AnyPath
@@ -46,15 +46,15 @@ def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> 
     """
     # Absolute, so that the table reads the same folder after os.chdir.
     folder = Path(folder).absolute()
-    views = read_meta(folder).views
-    all_pictures = picture_columns(views)
+    meta = read_meta(folder)
+    all_pictures = picture_columns(meta.views, meta.primitive)
     wanted = all_pictures if columns is None else tuple(columns)
     if unknown := [name for name in wanted if name not in all_pictures]:
         raise InvalidConfiguration(f"no picture column {unknown[0]!r}; accepted are {', '.join(all_pictures)}")
     # Journals first: a journal that is sealed meanwhile is then read twice instead of missed.
-    journals = [journal for each in list_journals(folder) if (journal := _open_journal(folder, *each, views))]
-    sources: list[_Shard | _Journal] = [*(_open_shard(path, views) for *_, path in list_shards(folder)), *journals]
-    return InteractionTable(sources, _index_of(sources), [*SMALL_COLUMNS, *wanted])
+    journals = [journal for each in list_journals(folder) if (journal := _open_journal(folder, *each, meta))]
+    sources: list[_Shard | _Journal] = [*(_open_shard(path, meta) for *_, path in list_shards(folder)), *journals]
+    return InteractionTable(sources, _index_of(sources), [*small_columns(meta.primitive), *wanted])
 
 
 def read_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> Iterator[Interaction]:
@@ -155,10 +155,10 @@ class _Journal:
         return shard.read_group(group, columns).slice(row, 1)
 
 
-def _open_journal(folder: Path, writer: str, number: int, path: Path, view_names: Sequence[str]) -> _Journal | None:
+def _open_journal(folder: Path, writer: str, number: int, path: Path, meta: FolderMeta) -> _Journal | None:
     """Open a journal, and warn when rows of it are lost; None when it was sealed meanwhile."""
     try:
-        rows = open_journal(path, view_names)
+        rows = open_journal(path, meta)
     except FileNotFoundError:
         return None
     if rows.damage is not None:
@@ -170,10 +170,10 @@ def _open_journal(folder: Path, writer: str, number: int, path: Path, view_names
     return _Journal(rows, shard_path(folder, writer, number), [[row_id] for row_id in rows.ids])
 
 
-def _open_shard(path: Path, view_names: Sequence[str] | None = None) -> _Shard:
+def _open_shard(path: Path, meta: FolderMeta | None = None) -> _Shard:
     file = open_parquet(path)
-    if view_names is not None:
-        check_columns(file.schema, view_names, path)
+    if meta is not None:
+        check_columns(file.schema, meta, path)
     sizes = file.group_sizes
     with damage_named(path):
         ids = file.read(["interaction_id"])["interaction_id"].to_pylist()

@@ -12,19 +12,23 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.envs.actions import PickPlace
-from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.actions import PickPlace, Push
+from tabletop_interaction.envs.backend import PRIMITIVES, PickOutcome, Primitive
 from tabletop_interaction.envs.records.journal import open_writer
 from tabletop_interaction.envs.records.png import PngPictures, encode_picture
-from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.envs.records.row import Interaction, PushRow, no_pick
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
 from tabletop_interaction.files import AnyPath, plain
-from tabletop_interaction.ranges import check_seed, check_value, shown
+from tabletop_interaction.ranges import check_choice, check_seed, check_value, shown
 
 ENCODING_THREADS = 4
 _ATTRIBUTES = ("views", "split", "background", "metadata_for_records", "interactions")
-_INFO_KEYS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place", "scene")
+_INFO_KEYS: Mapping[Primitive, tuple[str, ...]] = {
+    "pick": ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place", "scene"),
+    "push": ("before", "moved", "came_down", "start_xy", "end_xy", "push", "scene"),
+}
+_PICTURES_IN_INFO: Mapping[Primitive, str] = {"pick": "held", "push": "before"}
 _REMEDY = "wrap the environment in RecordInteractions first, and in the other wrapper outside it"
 
 
@@ -33,8 +37,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Args:
         env: an environment of this package, or a wrapper around one that does not change its pictures. It may change
-            actions: a row holds the executed pick-and-place.
-        folder: new, empty, or with interactions of the same split, views, backend and renderer.
+            actions: a row holds the executed pick-and-place or push. One without an attribute `primitive` picks.
+        folder: new, empty, or with interactions of the same primitive, split, views, backend and renderer.
         writer: name of this writer; None takes the first of w0, w1, ... that was never used in the folder.
         metadata: plain JSON that is added to the environment's metadata in meta.json.
         rows_per_shard: interactions per shard.
@@ -78,6 +82,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             )
         self.last_interaction: Interaction | None = None
         self._views = tuple(env.get_wrapper_attr("views"))
+        self._primitive: Primitive = env.get_wrapper_attr("primitive") if env.has_wrapper_attr("primitive") else "pick"
+        check_choice("primitive of the environment", self._primitive, PRIMITIVES)
         _check_space(env.observation_space, self._views)
         self._writer = open_writer(
             self.folder,
@@ -86,6 +92,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             metadata={**env.get_wrapper_attr("metadata_for_records"), **_plain(metadata)},
             writer=writer,
             rows_per_shard=rows_per_shard,
+            primitive=self._primitive,
         )
         self._encoders = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="png")
         self._before: PngPictures | None = None
@@ -104,7 +111,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._check_result(observation, info)
         for name in (view.name for view in self._views):
             # After a reset both are the same picture, and a wrapper changes the observation only.
-            if not np.array_equal(observation[name], info["held"][name]):
+            if not np.array_equal(observation[name], info[_PICTURES_IN_INFO[self._primitive]][name]):
                 raise InvalidConfiguration(f"a wrapper below changes the picture {name}; {_REMEDY}")
         if seed is not None:
             self._seed, self._episode = seed, -1
@@ -133,9 +140,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             # Such as Autoreset, or a wrapper that repeats actions: its pictures are not those of one interaction.
             raise InvalidConfiguration(f"a wrapper below made {made} interactions in one step; {_REMEDY}")
         self._check_result(observation, info)
-        held, after = self._encoded(info["held"], observation)
-        interaction = self._interaction(before, held, after, info)
-        self._before = after
+        interaction = self._interaction(before, observation, info)
+        self._before = interaction.after
         self._step += 1
         self.last_interaction = self._writer.append(interaction)
         return observation, reward, terminated, truncated, info
@@ -150,11 +156,10 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     def _check_result(self, observation: Any, info: Mapping[str, Any]) -> None:
         """Refuse pictures of another size than the views', and an `info` without what a row needs."""
-        if missing := [key for key in _INFO_KEYS if key not in info]:
-            raise InvalidConfiguration(
-                f"info has no {missing[0]!r}; recording needs {', '.join(_INFO_KEYS)}; {_REMEDY}"
-            )
-        for what, pictures in (("the observation", observation), ("info['held']", info["held"])):
+        keys, key = _INFO_KEYS[self._primitive], _PICTURES_IN_INFO[self._primitive]
+        if missing := [each for each in keys if each not in info]:
+            raise InvalidConfiguration(f"info has no {missing[0]!r}; recording needs {', '.join(keys)}; {_REMEDY}")
+        for what, pictures in (("the observation", observation), (f"info[{key!r}]", info[key])):
             if not isinstance(pictures, Mapping):
                 raise InvalidConfiguration(f"{what} is a {type(pictures).__name__}, no dict of pictures; {_REMEDY}")
             for view in self._views:
@@ -168,17 +173,12 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return [PngPictures({name: png[id(pictures[name])] for name in names}) for pictures in moments]
 
     def _interaction(
-        self, before: PngPictures, held: PngPictures, after: PngPictures, info: Mapping[str, Any]
+        self, before: PngPictures, observation: Mapping[str, Picture], info: Mapping[str, Any]
     ) -> Interaction:
+        done = self._pushed(observation, info) if self._primitive == "push" else self._picked(observation, info)
         return Interaction(
             before=before,
-            held=held,
-            after=after,
-            pick_place=PickPlace.from_array(info["pick_place"]),
-            grasped=bool(info["grasped"]),
-            pick_outcome=PickOutcome(info["pick_outcome"]),
-            pick_xy=np.asarray(info["pick_xy"], np.float32),
-            place_xy=np.asarray(info["place_xy"], np.float32),
+            **done,
             views=self._views,
             split=self.env.get_wrapper_attr("split"),
             background=self.env.get_wrapper_attr("background"),
@@ -188,6 +188,31 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             scene=int(info["scene"]),
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
+
+    def _picked(self, observation: Mapping[str, Picture], info: Mapping[str, Any]) -> dict[str, Any]:
+        """What a row of a pick-and-place has of its own."""
+        held, after = self._encoded(info["held"], observation)
+        return {
+            "held": held,
+            "after": after,
+            "pick_place": PickPlace.from_array(info["pick_place"]),
+            "grasped": bool(info["grasped"]),
+            "pick_outcome": PickOutcome(info["pick_outcome"]),
+            "pick_xy": np.asarray(info["pick_xy"], np.float32),
+            "place_xy": np.asarray(info["place_xy"], np.float32),
+        }
+
+    def _pushed(self, observation: Mapping[str, Picture], info: Mapping[str, Any]) -> dict[str, Any]:
+        """What a row of a push has of its own."""
+        (after,) = self._encoded(observation)
+        pushed = PushRow(
+            push=Push.from_array(info["push"]),
+            came_down=bool(info["came_down"]),
+            moved=bool(info["moved"]),
+            start_xy=np.asarray(info["start_xy"], np.float32),
+            end_xy=np.asarray(info["end_xy"], np.float32),
+        )
+        return {"held": after, "after": after, "pushed": pushed, **no_pick(len(self._views))}
 
 
 def _check_space(space: gym.Space[Any], views: Sequence[View]) -> None:

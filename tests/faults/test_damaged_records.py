@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from attack import Attack, Outcome, run_forked
 
+from tabletop_interaction.envs.records.folder import FolderMeta
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import batch_from_interaction, schema_of
 from tabletop_interaction.errors import TabletopError
@@ -171,7 +172,7 @@ def journal(sample: Any, tmp_path: Path) -> Path:
 @pytest.fixture
 def unframed_journal(sample: Any, journal: Path) -> Path:
     """The journal that a killed writer of an earlier version leaves."""
-    rows, schema = list(open_interactions(journal.parent)), schema_of(sample.VIEWS)
+    rows, schema = list(open_interactions(journal.parent)), schema_of(FolderMeta("train", sample.VIEWS))
     messages = [schema, *(batch_from_interaction(row, schema) for row in rows)]
     path = journal.with_suffix(".arrows")
     path.write_bytes(b"".join(message.serialize().to_pybytes() for message in messages))

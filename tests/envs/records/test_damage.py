@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tabletop_interaction.envs.records import journal as journal_module
+from tabletop_interaction.envs.records.folder import FolderMeta
 from tabletop_interaction.envs.records.frames import read_frames
 from tabletop_interaction.envs.records.reading import count_interactions, open_interactions, read_interactions
 from tabletop_interaction.envs.records.row import batch_from_interaction, schema_of
@@ -104,7 +105,7 @@ def test_a_writer_knows_the_rows_that_it_wrote(sample: Any, tmp_path: Path) -> N
 
 def unframed(sample: Any, journal: Path) -> Path:
     """A journal as earlier versions wrote it."""
-    rows, schema = list(read_interactions(journal.parent)), schema_of(sample.VIEWS)
+    rows, schema = list(read_interactions(journal.parent)), schema_of(FolderMeta("train", sample.VIEWS))
     messages = [schema, *(batch_from_interaction(row, schema) for row in rows)]
     journal.unlink()
     path = journal.with_suffix(".arrows")
@@ -128,7 +129,7 @@ def test_a_wrong_length_in_a_journal_of_an_earlier_version_costs_one_row(
     sample: Any, leave_journal: Any, place: int
 ) -> None:
     journal = unframed(sample, leave_journal(3))
-    schema = len(schema_of(sample.VIEWS).serialize())
+    schema = len(schema_of(FolderMeta("train", sample.VIEWS)).serialize())
     flip(journal, schema + (journal.stat().st_size - schema) // 3 + place)
     with pytest.warns(UserWarning, match="rows read: 2, rows lost: 1 or more"):
         assert [row.step for row in read_interactions(journal.parent)] == [0, 2]
