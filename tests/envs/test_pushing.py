@@ -95,3 +95,11 @@ def test_every_random_action_can_be_executed_in_the_simulation():
         infos = [env.step(env.action_space.sample())[4] for _ in range(8)]
     assert all(info["came_down"] for info in infos)
     assert any(info["moved"] for info in infos)
+
+
+def test_a_state_can_be_observed_instead_of_pictures():
+    with gym.make(ID, observation="state") as env:
+        observation, _ = env.reset(seed=0)
+        after, _, _, _, info = env.step(np.zeros(4, np.float32))
+    assert list(observation) == list(after) == list(info["before"]) == ["ground_truth_state"]
+    np.testing.assert_array_equal(info["before"]["ground_truth_state"], observation["ground_truth_state"])

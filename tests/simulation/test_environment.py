@@ -113,7 +113,11 @@ def test_record_video_films_the_third_person_view(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("TabletopInteraction-v0", {"episodes_per_scene": 3}), ("TabletopPushing-v0", {}), ("TabletopRearrangement-v0", {"displaced": 1})],
+    [
+        ("TabletopInteraction-v0", {"episodes_per_scene": 3}),
+        ("TabletopPushing-v0", {}),
+        ("TabletopRearrangement-v0", {"displaced": 1}),
+    ],
 )
 def test_a_spec_written_as_json_makes_the_same_environment(name, arguments):
     config = SimulationConfig(2, 3, object_names=object_names("train")[:5], backgrounds=("train_07_natural_linen",))

@@ -23,7 +23,11 @@ import sys, gymnasium, tabletop_interaction
 print(sorted(name for name in gymnasium.registry if name.startswith("Tabletop")))
 print([name for name in sys.modules if name.startswith("tabletop_interaction.") or name in ("torch", "pybullet")])
 """)
-    assert shown.split("\n") == ["['TabletopInteraction-v0', 'TabletopPushing-v0', 'TabletopRearrangement-v0']", "[]", ""]
+    assert shown.split("\n") == [
+        "['TabletopInteraction-v0', 'TabletopPushing-v0', 'TabletopRearrangement-v0']",
+        "[]",
+        "",
+    ]
 
 
 def test_an_unknown_name_is_an_attribute_error():
