@@ -15,6 +15,7 @@ from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, No
 from tabletop_interaction.sim_assets import Catalogue
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import ARENA
+from tabletop_interaction.simulation.clutter import gather
 from tabletop_interaction.simulation.grippers import GRIPPERS
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, depths_of, table_depths
 from tabletop_interaction.simulation.scene import (
@@ -30,6 +31,7 @@ from tabletop_interaction.simulation.scene import (
 )
 from tabletop_interaction.simulation.sensor import Sensor
 from tabletop_interaction.simulation.third_person import ThirdPersonCamera
+from tabletop_interaction.simulation.trays import arena_in_tray
 from tabletop_interaction.simulation.world import World
 
 _HOVER_M = 0.085
@@ -43,6 +45,7 @@ _LOWER_S = 0.18
 _RETREAT_S = 0.12
 _SWEEP_SPEED = 0.5
 _MAX_PRESSURE_N = 25.0
+_MAX_JAM_N = 60.0
 _EMPTY_TRAVEL_M = 0.0006
 _PACKAGES = ("tabletop-interaction", "pybullet", "numpy", "opencv-python-headless")
 
@@ -82,8 +85,8 @@ class SimulationBackend:
 
     @property
     def arena(self) -> Arena:
-        """0.60 x 0.49 m around the table's centre."""
-        return ARENA
+        """0.60 x 0.49 m around the table's centre; with a tray 0.52 x 0.41 m."""
+        return arena_in_tray(ARENA) if self._config.tray else ARENA
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -119,7 +122,7 @@ class SimulationBackend:
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:
         """See `Backend.reset`."""
         if new_scene or self._scene is None:
-            self._lay(draw_scene(rng, self._split, self.arena, self._config, self._catalogue))
+            self._lay(draw_scene(rng, self._split, ARENA, self._config, self._catalogue))
             return 0
         self.place(*self.arena.centre)
         returned = self._bring_back(rng)
@@ -144,7 +147,7 @@ class SimulationBackend:
         blocked = not arm.follow(path, _DESCENT_S, stop=self._pressed)
         arm.close_fingers()
         between = bool(self._world.pinched())
-        touched = bool(self._world.touched_by_fingers())
+        touched = bool(self._world.touched_by_fingers()) or self._world.touches_tray()
         arm.rise(path, _LIFT_S, squeeze=True)
         self._held = frozenset(self._world.pinched()) if arm.finger_travel() > _EMPTY_TRAVEL_M else frozenset()
         outcome = _outcome(held=bool(self._held), between=between, touched=touched, blocked=blocked)
@@ -186,7 +189,7 @@ class SimulationBackend:
         arm.jump(down[0])
         arm.set_fingers(0.0)
         arm.follow(down, _DESCENT_S, stop=self._pressed)
-        arm.follow(along, length / _SWEEP_SPEED)
+        arm.follow(along, length / _SWEEP_SPEED, stop=self._jammed if self._scene.tray else None)
         self._leave()
 
     def third_person_picture(self) -> Picture:
@@ -252,6 +255,8 @@ class SimulationBackend:
         self._scene = scene
         self._held = frozenset()
         self._world.build(scene, self.gripper)
+        if self._is_crowded:
+            gather(self._world, dict(enumerate(scene.placements, start=1)), self.arena)
         self._renderer.show_scene(scene)
         if self._camera is not None:
             self._camera.show_scene(scene)
@@ -283,14 +288,26 @@ class SimulationBackend:
             if state.id not in strayed
         ]
         for id_ in strayed:
-            placement = free_placement(rng, self._world.models[id_], self.arena, standing)
-            self._world.set_down(id_, placement)
+            placement = free_placement(rng, self._world.models[id_], self.arena, standing, onto_others=self._is_crowded)
+            if placement.dropped:
+                self._world.drop({id_: placement})
+            else:
+                self._world.set_down(id_, placement)
             standing.append(placement)
         return len(strayed)
+
+    @property
+    def _is_crowded(self) -> bool:
+        """Whether some objects of the scene do not stand on the table itself."""
+        return self._scene is not None and any(placement.dropped for placement in self._scene.placements)
 
     def _pressed(self) -> bool:
         """Whether the arm, with the objects it pinches, pushes downwards too hard."""
         return bool(self._world.push_on_arm()[2] > _MAX_PRESSURE_N)
+
+    def _jammed(self) -> bool:
+        """Whether the arm pushes sideways too hard, as against an object that a wall holds."""
+        return float(np.linalg.norm(self._world.push_on_arm()[:2])) > _MAX_JAM_N
 
     def _check_free(self, what: str) -> None:
         if self._scene is None:

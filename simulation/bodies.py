@@ -10,10 +10,11 @@ from tabletop_interaction.arrays import Floats32, Picture
 from tabletop_interaction.files import scratch_path
 from tabletop_interaction.sim_assets import ObjectModel, TableTop
 from tabletop_interaction.simulation.client import BulletClient
+from tabletop_interaction.simulation.trays import Tray
 
 
 class VisualBodies:
-    """Visual-only objects and table tops in one PyBullet client.
+    """Visual-only objects, table tops and trays in one PyBullet client.
 
     Shapes and textures are loaded once and kept: PyBullet frees a texture's memory only when the process ends, even
     after the body is removed or the client disconnected.
@@ -36,6 +37,14 @@ class VisualBodies:
             texture = _load_texture(self._client, table.picture)
             self._looks[table.name] = _rectangle(self._client, *size_xy), texture
         return self._add(table.name)
+
+    def add_tray(self, tray: Tray) -> None:
+        """Add the walls of a tray."""
+        for wall in tray.walls:
+            shape = self._client.createVisualShape(
+                pybullet.GEOM_BOX, halfExtents=wall.half_size.tolist(), rgbaColor=[*tray.colour, 1]
+            )
+            self._bodies.append(int(self._client.createMultiBody(0, -1, shape, basePosition=wall.centre.tolist())))
 
     def clear(self) -> None:
         """Remove all bodies that were added."""

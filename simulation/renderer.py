@@ -9,6 +9,7 @@ The table top is drawn 1.0 x 1.0 m: beyond its texture of 0.8 x 0.7 m it continu
 the horizon, stands a plain grey room.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.lenses import is_pinhole, lens_of
 from tabletop_interaction.simulation.scene import Light, Pose, Poses, Scene
+from tabletop_interaction.simulation.trays import Tray
 
 _NEAR_M, _FAR_M, _BEYOND_M = 0.05, 4.0, 1.0
 _SHADOW_PX = 256
@@ -32,6 +34,8 @@ _LENS_BLUR_PX = 0.6
 _TABLE_HALF_M = 0.5
 _ROOM_GREY, _ROOM_DIFFUSE = 118.0, 0.6
 _JITTER_M = 1e-4
+# In the instance maps, the tray has the id of the table.
+_TRAY = 0
 _JITTER_TURN = 5e-4
 
 
@@ -42,7 +46,7 @@ class CleanPicture:
     Attributes:
         rgb: uint8 (H, W, 3) RGB.
         instances: int32 (H, W), ids of the objects, 0 for the table.
-        nearest: float32 (H, W), depth buffer of the objects, 0 near to 1 far; 1 for the table.
+        nearest: float32 (H, W), depth buffer of objects and tray, 0 near to 1 far; 1 for the table top.
     """
 
     rgb: Picture
@@ -118,9 +122,10 @@ class ComposedRenderer:
     def show_scene(self, scene: Scene) -> None:
         """Replace the scene: load its objects, and warp and light its table for every view."""
         self._models = {id_: placement.model for id_, placement in enumerate(scene.placements, start=1)}
-        self._drawn, self._pictures = {}, ()
         self._light = scene.light
         self._lamp = lamp_view(scene.light)
+        self._drawn = {} if scene.tray is None else {_TRAY: self._draw_tray(scene.tray)}
+        self._pictures = ()
         self._tables = tuple(
             _light_table(view, points, self._lamp, scene.table.picture, scene.light)
             for view, points in zip(self._views, self._table_points, strict=True)
@@ -151,16 +156,29 @@ class ComposedRenderer:
         points = Rotation.from_quat(quaternion).apply(self._models[id_].vertices) + position
         body = self._looks.add_object(self._models[id_])
         self._client.resetBasePositionAndOrientation(body, position, quaternion)
+        return _DrawnObject(pose, self._layers(points))
+
+    def _draw_tray(self, tray: Tray) -> _DrawnObject:
+        self._looks.add_tray(tray)
+        return _DrawnObject((np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])), self._layers(tray.corners))
+
+    def _layers(self, points: Floats) -> tuple[_ObjectLayer | None, ...]:
+        """What the client shows in every view and from the lamp, by its corners (N, 3); then the client is emptied."""
         layers = tuple(_draw_layer(self._client, view, points, self._light) for view in (*self._views, self._lamp))
         self._looks.clear()
-        return _DrawnObject(pose, layers)
+        return layers
+
+    def _layers_in(self, number: int) -> Iterator[tuple[int, _ObjectLayer]]:
+        """The layers of tray and objects in a view, the last of which is the lamp's; each with its id."""
+        for id_ in (_TRAY, *self._shown):
+            if id_ in self._drawn and (layer := self._drawn[id_].layers[number]) is not None:
+                yield id_, layer
 
     def _lamp_shadow(self) -> Bytes:
         """uint8 (256, 256): hidden share of the lamp at each point of the table, in the lamp's view, blurred."""
         hidden = np.zeros((_SHADOW_PX, _SHADOW_PX), np.uint8)
-        for id_ in self._shown:
-            if (layer := self._drawn[id_].layers[-1]) is not None:
-                hidden[layer.rectangle][layer.covered] = 255
+        for _, layer in self._layers_in(-1):
+            hidden[layer.rectangle][layer.covered] = 255
         px_per_m = self._lamp.intrinsics[0, 0] / float(np.linalg.norm(self._light.position))
         return np.asarray(cv2.GaussianBlur(hidden, (0, 0), self._light.softness * px_per_m), np.uint8)
 
@@ -174,9 +192,8 @@ class ComposedRenderer:
             picture = np.asarray(cv2.subtract(table.lit, loss), np.uint8)
         instances = np.zeros((view.height, view.width), np.int32)
         nearest = np.ones((view.height, view.width), np.float32)
-        for id_ in self._shown:
-            if (layer := self._drawn[id_].layers[number]) is not None:
-                _lay_over(picture, instances, nearest, layer, id_)
+        for id_, layer in self._layers_in(number):
+            _lay_over(picture, instances, nearest, layer, id_)
         if (lens := self._lenses[number]) is not None:
             picture, instances, nearest = lens.picture(picture), lens.values(instances), lens.values(nearest)
         blurred = cv2.GaussianBlur(picture, (3, 3), _LENS_BLUR_PX)
@@ -194,8 +211,8 @@ def depths_of(picture: CleanPicture, view: View, table: Floats32) -> Floats32:
     """(H, W) distances of what a picture shows along the camera's axis, metres, before the table's `table_depths`."""
     far = _far_m(view)
     # Inverse of OpenGL's depth buffer.
-    objects = _NEAR_M * far / (far - picture.nearest * (far - _NEAR_M))
-    return np.where(picture.instances > 0, objects, table).astype(np.float32)
+    depths = _NEAR_M * far / (far - picture.nearest * (far - _NEAR_M))
+    return np.where(picture.nearest < 1, depths, table).astype(np.float32)
 
 
 def _moved(before: Pose, now: Pose) -> bool:

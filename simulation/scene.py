@@ -1,7 +1,7 @@
 """A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,10 +16,17 @@ from tabletop_interaction.ranges import Range, check_choice, check_fields
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, TableTop, generated_catalogue
 from tabletop_interaction.simulation.cameras import PictureSize, check_views, view_from_plain, views_of
 from tabletop_interaction.simulation.grippers import GripperName
+from tabletop_interaction.simulation.trays import Tray, arena_in_tray, draw_tray
+
+MOST_OBJECTS = 20
 
 _BORDER_M = 0.05
 _GAP_M = 0.012
 _ATTEMPTS = 200
+# Up to so many objects always stand on the table itself.
+_MOST_STANDING = 12
+# Half of the arena's width and depth in which a heap is dropped, as a share of half of the arena's.
+_HEAP = 0.5
 _FIRST_FIELDS = (
     "objects_min", "objects_max", "noise_sigma", "exposure_jitter", "shadows", "object_names", "backgrounds",
 )  # fmt: skip
@@ -47,10 +54,13 @@ class SimulationConfig:
         views: Cameras, each with a size of its own; None for the four default ones.
         picture_size: Height and width to which the pictures of every camera are resized, pixels; None keeps the
             cameras' own, 350 x 430 for the default ones.
+        clutter: Drop the objects on a heap, where they touch and lie on each other; a split with too few objects shows
+            some of them several times.
+        tray: Put a tray of low walls around the objects; the arena is smaller, so that it lies inside.
     """
 
-    objects_min: Annotated[int, Range(1, 12)] = 4
-    objects_max: Annotated[int, Range(1, 12)] = 8
+    objects_min: Annotated[int, Range(1, MOST_OBJECTS)] = 4
+    objects_max: Annotated[int, Range(1, MOST_OBJECTS)] = 8
     noise_sigma: Annotated[float, Range(0, 50, unit="grey levels")] = 1.0
     exposure_jitter: Annotated[float, Range(0, 0.2)] = 0.01
     shadows: bool = True
@@ -59,13 +69,15 @@ class SimulationConfig:
     gripper: GripperName | Gripper = "sawyer"
     views: tuple[View, ...] | None = None
     picture_size: PictureSize | None = None
+    clutter: bool = False
+    tray: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.objects_min > self.objects_max:
             raise InvalidConfiguration(
                 f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
-                "1 <= objects_min <= objects_max <= 12 (more do not fit on the table)"
+                f"1 <= objects_min <= objects_max <= {MOST_OBJECTS}"
             )
         if self.views is not None:
             check_views(self.views)
@@ -134,36 +146,61 @@ class Light:
 
 @dataclass(frozen=True)
 class Placement:
-    """An object with the point (metres) and yaw (radians) at which it is set down."""
+    """An object with the point (metres) and yaw (radians) at which it is set down.
+
+    Attributes:
+        dropped: whether it falls from just above whatever lies there, instead of standing on the table.
+    """
 
     model: ObjectModel
     x: float
     y: float
     yaw: float
+    dropped: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A table with its objects and light; `noise_seed` seeds the cameras' noise."""
+    """A table with its objects and light, and a tray if there is one; `noise_seed` seeds the cameras' noise."""
 
     table: TableTop
     light: Light
     placements: tuple[Placement, ...]
     noise_seed: int
+    tray: Tray | None = None
 
 
 def draw_scene(
     rng: np.random.Generator, split: str, arena: Arena, config: SimulationConfig, catalogue: Catalogue
 ) -> Scene:
-    """Draw table top, light, and different objects that stand apart; the names must pass `check_names`."""
+    """Draw table top, light, and different objects that stand apart or make a heap; see `check_names`.
+
+    Args:
+        arena: of the table without a tray.
+    """
+    inside = arena_in_tray(arena) if config.tray else arena
     names, tables = _names(split, config, catalogue)
     table = catalogue.table(str(rng.choice(tables)))
     light = draw_light(rng)
     count = int(rng.integers(config.objects_min, config.objects_max + 1))
     placements: list[Placement] = []
-    for name in rng.choice(np.array(names), count, replace=False):
-        placements.append(free_placement(rng, catalogue.object(str(name)), arena, placements))
-    return Scene(table, light, tuple(placements), int(rng.integers(2**31)))
+    for name in _drawn_names(rng, names, count):
+        model = catalogue.object(name)
+        if config.clutter:
+            placements.append(_heap_placement(rng, model, inside))
+        else:
+            onto = count > _MOST_STANDING
+            placements.append(free_placement(rng, model, inside, placements, onto_others=onto))
+    noise_seed = int(rng.integers(2**31))
+    return Scene(table, light, tuple(placements), noise_seed, draw_tray(rng, arena) if config.tray else None)
+
+
+def _drawn_names(rng: np.random.Generator, names: Sequence[str], count: int) -> list[str]:
+    """`count` of the names; each is drawn once before any is drawn again."""
+    drawn: list[str] = []
+    while len(drawn) < count:
+        drawn += rng.choice(np.array(names), min(count - len(drawn), len(names)), replace=False).tolist()
+    return drawn
 
 
 def check_names(split: str, config: SimulationConfig, catalogue: Catalogue) -> None:
@@ -179,11 +216,12 @@ def check_names(split: str, config: SimulationConfig, catalogue: Catalogue) -> N
     ):
         if unknown := sorted(set(given) - set(known)):
             raise InvalidConfiguration(f"{what} contains the unknown name {unknown[0]!r}; accepted are {sorted(known)}")
-    if len(set(names)) < config.objects_max or len(set(names)) < len(names) or not tables:
+    needed = 1 if config.clutter else config.objects_max
+    if len(set(names)) < needed or len(set(names)) < len(names) or not tables:
         raise InvalidConfiguration(
-            f"a scene draws up to {config.objects_max} different objects and one background, but the configuration "
+            f"a scene draws up to {needed} different objects and one background, but the configuration "
             f"has {len(names)} object names ({len(set(names))} different) and {len(tables)} backgrounds; lower "
-            "objects_max, or give more names, each once"
+            "objects_max, give more names, each once, or set clutter=True, which shows objects several times"
         )
 
 
@@ -212,9 +250,18 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def free_placement(
-    rng: np.random.Generator, model: ObjectModel, arena: Arena, others: Sequence[Placement]
+    rng: np.random.Generator,
+    model: ObjectModel,
+    arena: Arena,
+    others: Sequence[Placement],
+    *,
+    onto_others: bool = False,
 ) -> Placement:
-    """Draw a place for an object: the first one clear of the others, or else the clearest of 200."""
+    """Draw a place for an object: the first one clear of the others, or else the clearest of 200.
+
+    Args:
+        onto_others: whether it is dropped on the others where it fits nowhere beside them.
+    """
     radius = object_radius(model)
     best, best_gap = None, -np.inf
     for _ in range(_ATTEMPTS):
@@ -228,7 +275,13 @@ def free_placement(
         if gap > _GAP_M:
             break
     assert best is not None
-    return best
+    return replace(best, dropped=True) if onto_others and best_gap < 0 else best
+
+
+def _heap_placement(rng: np.random.Generator, model: ObjectModel, arena: Arena) -> Placement:
+    """A place over the middle of the arena, from where an object is dropped."""
+    x, y = np.array(arena.centre) + _HEAP * rng.uniform(-1, 1, 2) * arena.half_size
+    return Placement(model, float(x), float(y), float(rng.uniform(-np.pi, np.pi)), dropped=True)
 
 
 def object_radius(model: ObjectModel) -> float:

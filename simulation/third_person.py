@@ -35,6 +35,8 @@ class ThirdPersonCamera:
         """Replace the scene."""
         self._looks.clear()
         self._looks.add_table_top(scene.table, TABLE_SIZE_M)
+        if scene.tray is not None:
+            self._looks.add_tray(scene.tray)
         self._bodies = {
             id_: self._looks.add_object(placement.model) for id_, placement in enumerate(scene.placements, start=1)
         }

@@ -3,7 +3,7 @@
 World frame = arena frame, metres; 240 steps a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import cv2
 import numpy as np
@@ -17,7 +17,8 @@ from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
 from tabletop_interaction.simulation.client import BulletClient
-from tabletop_interaction.simulation.scene import Placement, Pose, Poses, Scene
+from tabletop_interaction.simulation.scene import Placement, Pose, Poses, Scene, object_radius
+from tabletop_interaction.simulation.trays import Box
 
 _TABLE_HALF_M = (0.42, 0.40)
 _TABLE_THICKNESS_M = 0.04
@@ -30,6 +31,9 @@ _OFF_ARENA_M = 0.01
 _STILL_SPEED = 0.02
 _STILL_TURN = 0.4
 _MAX_SETTLING_S = 1.5
+_MAX_FALLING_S = 0.25
+_FALL_M = 0.005
+_LYING_ON = 0.3
 # Fields of PyBullet's contact points.
 _BODY_B, _LINK_A, _NORMAL_ON_B, _DISTANCE, _FORCE = 2, 3, 7, 8, 9
 
@@ -42,10 +46,14 @@ class World:
         self.client = BulletClient()
         self.bodies: dict[int, int] = {}
         self.models: dict[int, ObjectModel] = {}
+        self._tray: frozenset[int] = frozenset()
         self.arm: SimulatedArm
 
     def build(self, scene: Scene, gripper: Gripper | None = None) -> None:
-        """Empty the world, create table, arm and the scene's objects, and let the objects come to rest."""
+        """Empty the world, create table, tray, arm and the scene's objects, and let the objects come to rest.
+
+        Objects that stand are created first, then those that are dropped, one after another.
+        """
         self.client.resetSimulation()
         self.client.setPhysicsEngineParameter(
             fixedTimeStep=STEP_S,
@@ -55,23 +63,40 @@ class World:
         )
         self.client.setGravity(0, 0, -9.81)
         self._create_table()
+        self._tray = frozenset() if scene.tray is None else frozenset(map(self._create_wall, scene.tray.walls))
         self.arm = SimulatedArm(self.client, self._on_step, gripper)
         self.models = {id_: placement.model for id_, placement in enumerate(scene.placements, start=1)}
         self.bodies = {
-            id_: self._create_object(self.models[id_], placement)
+            id_: self._create_object(placement.model, _resting_pose(placement))
             for id_, placement in enumerate(scene.placements, start=1)
+            if not placement.dropped
         }
         self.settle()
+        self.drop({id_: each for id_, each in enumerate(scene.placements, start=1) if each.dropped})
+
+    def drop(self, placements: Mapping[int, Placement]) -> None:
+        """Let objects, by id, fall one after another from just above whatever lies there; then all come to rest."""
+        for id_, placement in placements.items():
+            pose = self._pose_above(id_, placement)
+            if id_ in self.bodies:
+                self.put(id_, pose)
+            else:
+                self.bodies[id_] = self._create_object(placement.model, pose)
+            self._step_until_still(self.bodies.values(), _MAX_FALLING_S)
+        if placements:
+            self.settle()
 
     def set_down(self, id_: int, placement: Placement) -> None:
         """Put an object upright at another place, at rest."""
-        self.put(id_, _resting_pose(self.models[id_], placement))
+        self.put(id_, _resting_pose(placement))
 
     def put(self, id_: int, pose: Pose) -> None:
         """Put an object at a pose, at rest, and awake: a sleeping body would stay in the air."""
         body = self.bodies[id_]
+        riders = self._riders(body)
         self._move(body, pose)
-        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_WAKE_UP)
+        for each in (body, *riders):
+            self.client.changeDynamics(each, -1, activationState=pybullet.ACTIVATION_STATE_WAKE_UP)
 
     def settle(self, ignore: frozenset[int] = frozenset()) -> None:
         """Step until all objects but those in `ignore` are still, at most 1.5 s, then put those objects to sleep.
@@ -79,11 +104,7 @@ class World:
         Bullet skips sleeping bodies and wakes them at a touch, which saves most of the time of a step.
         """
         bodies = [body for id_, body in self.bodies.items() if id_ not in ignore]
-        for _ in range(round(_MAX_SETTLING_S / STEP_S / 6)):
-            for _ in range(6):
-                self.arm.step()
-            if all(self._is_still(body) for body in bodies):
-                break
+        self._step_until_still(bodies, _MAX_SETTLING_S)
         for body in bodies:
             self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_SLEEP)
 
@@ -121,6 +142,10 @@ class World:
             if contact[_BODY_B] in ids and is_finger and contact[_DISTANCE] <= _TOUCHING_M:
                 touched.setdefault(ids[contact[_BODY_B]], set()).add(contact[_LINK_A])
         return touched
+
+    def touches_tray(self) -> bool:
+        """Whether the arm touches a wall of the tray."""
+        return any(c[_BODY_B] in self._tray and c[_DISTANCE] <= _TOUCHING_M for c in self._contacts(self.arm.body))
 
     def pinched(self) -> list[int]:
         """Ids of the objects that both fingers touch."""
@@ -170,13 +195,19 @@ class World:
         body = self.client.createMultiBody(0, shape, -1, [0, 0, -_TABLE_THICKNESS_M / 2])
         self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)
 
-    def _create_object(self, model: ObjectModel, placement: Placement) -> int:
+    def _create_wall(self, wall: Box) -> int:
+        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=wall.half_size.tolist())
+        body = self.client.createMultiBody(0, shape, -1, wall.centre.tolist())
+        self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)
+        return int(body)
+
+    def _create_object(self, model: ObjectModel, pose: Pose) -> int:
         with collision_shape(self.client, model) as shape:
             body = self.client.createMultiBody(
                 model.mass,
                 shape,
                 -1,
-                *_resting_pose(model, placement),
+                *pose,
                 useMaximalCoordinates=1,
                 flags=pybullet.URDF_ENABLE_SLEEPING,
             )
@@ -191,6 +222,32 @@ class World:
         )
         return int(body)
 
+    def _step_until_still(self, bodies: Collection[int], most_s: float) -> None:
+        for _ in range(round(most_s / STEP_S / 6)):
+            for _ in range(6):
+                self.arm.step()
+            if all(self._is_still(body) for body in bodies):
+                return
+
+    def _riders(self, body: int) -> list[int]:
+        """The objects that lie on a body: asleep, they would stay in the air when it is taken away."""
+        objects = set(self.bodies.values())
+        # The normal points from B to A: downwards where B lies on A.
+        contacts = [c for c in self._contacts(body) if c[_BODY_B] in objects and c[_NORMAL_ON_B][2] < -_LYING_ON]
+        return [contact[_BODY_B] for contact in contacts]
+
+    def _pose_above(self, id_: int, placement: Placement) -> Pose:
+        """The natural pose, clear of everything that the object's circle covers."""
+        radius = object_radius(placement.model)
+        low, high = np.array([placement.x, placement.y]) - radius, np.array([placement.x, placement.y]) + radius
+        tops = [0.0]
+        for body in [*(body for other, body in self.bodies.items() if other != id_), *self._tray]:
+            body_low, body_high = map(np.array, self.client.getAABB(body))
+            if (body_low[:2] < high).all() and (body_high[:2] > low).all():
+                tops.append(float(body_high[2]))
+        position, quaternion = _resting_pose(placement)
+        return position + np.array([0, 0, max(tops) + _FALL_M]), quaternion
+
     def _is_still(self, body: int) -> bool:
         """Whether the body is at rest; a body that fell off the table counts as at rest."""
         linear, angular = self.client.getBaseVelocity(body)
@@ -198,8 +255,8 @@ class World:
         return is_slow or self.client.getBasePositionAndOrientation(body)[0][2] <= _LOST_BELOW_M
 
 
-def _resting_pose(model: ObjectModel, placement: Placement) -> Pose:
+def _resting_pose(placement: Placement) -> Pose:
     """Just above the table, in the model's natural pose."""
-    height = -float(model.vertices[:, 2].min()) + 0.002
+    height = -float(placement.model.vertices[:, 2].min()) + 0.002
     quaternion = pybullet.getQuaternionFromEuler([0, 0, placement.yaw])
     return np.array([placement.x, placement.y, height]), np.array(quaternion)
