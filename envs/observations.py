@@ -3,7 +3,7 @@
 All but the pictures are ground truth, which a real robot does not have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, get_args
 
 import gymnasium as gym
@@ -44,6 +44,11 @@ def extra_key(view_name: str, extra: Extra) -> str:
     return f"{view_name}_{extra}"
 
 
+def in_order(extras: Collection[str]) -> tuple[Extra, ...]:
+    """Extras without repetition, in the order of their columns and keys."""
+    return tuple(extra for extra in EXTRAS if extra in extras)
+
+
 def check_observation(observation: object, extras: object) -> None:
     """Refuse an unknown kind of observation or extra.
 
@@ -51,6 +56,11 @@ def check_observation(observation: object, extras: object) -> None:
         InvalidConfiguration: says what came and what is accepted.
     """
     check_choice("observation", observation, KINDS)
+    check_extras(extras)
+
+
+def check_extras(extras: object) -> None:
+    """Refuse an unknown extra; raises InvalidConfiguration."""
     check_value("extras", extras, tuple[str, ...])
     for extra in extras:  # type: ignore[attr-defined]
         check_choice("name in extras", extra, EXTRAS)
@@ -74,7 +84,7 @@ class Observer:
         check_observation(observation, extras)
         self.has_pictures, self.has_state = observation != "state", observation != "pictures"
         self._backend = backend
-        self._extras = [extra for extra in EXTRAS if extra in extras]
+        self._extras = in_order(extras)
         if not self.has_state and not extras:
             return
         if not isinstance(backend, GroundTruth):

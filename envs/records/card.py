@@ -34,6 +34,10 @@ Where `meta.json` says `"primitive": "push"`, each row is one push instead: the 
 closed gripper went (`start_x`, `start_y`, `end_x`, `end_y` in metres, `start_xy`, `end_xy` in pixels of each view),
 whether it came down at all (`came_down`), and whether the pictures show that something moved (`moved`).
 
+Where `meta.json` says `"extras"`, there are maps of each view besides, ground truth of the simulation in grey PNGs of
+16 bits: `view_0_depth_before` and so on, distances along the camera's z axis in millimetres, 0 where nothing is seen;
+and `view_0_instances_before` and so on, the number of the object in each pixel, 0 for the table.
+
 ```python
 from datasets import load_dataset
 rows = load_dataset("path/of/this/folder", split="{split}")

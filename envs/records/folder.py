@@ -2,8 +2,8 @@
 
 ```
 README.md                         card for Hugging Face `datasets`; says which files are data
-meta.json                         schema version, split, views, primitive unless it is the pick, what made the pictures,
-                                  and its own checksum
+meta.json                         schema version, split, views, primitive unless it is the pick, extras if there are
+                                  any, what made the pictures, and its own checksum
 data/part-<writer>-<n>.parquet    shards, whole or absent
 .journal-<writer>-<n>.frames      rows of the next shard, one journal per writer; earlier versions wrote .arrows
 .damaged-journal-<writer>-<n>...  a damaged journal, kept; those of its rows that were whole are in a shard
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tabletop_interaction.envs.backend import PRIMITIVES, Primitive
+from tabletop_interaction.envs.observations import EXTRAS, Extra, extra_key
 from tabletop_interaction.envs.records.card import refresh
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import check_new_folder, lock_file, plain, read_json, sync_folder, write_json
@@ -55,6 +56,8 @@ class FolderMeta:
             "renderer" and "config".
         schema_version: version of the rows.
         primitive: what every row is, a pick-and-place or a push; earlier versions wrote picks only, and do not name it.
+        extras: what every row has of each view besides the pictures, in the order of `EXTRAS`; earlier versions wrote
+            none, and do not name it.
     """
 
     split: str
@@ -62,6 +65,12 @@ class FolderMeta:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     primitive: Primitive = "pick"
+    extras: tuple[Extra, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The observation's keys of what each row has at each moment."""
+        return (*self.views, *(extra_key(view, extra) for extra in self.extras for view in self.views))
 
     def differences(self, other: FolderMeta) -> list[str]:
         """Differences that forbid rows of both kinds in one folder, a phrase each; package versions may differ."""
@@ -70,7 +79,7 @@ class FolderMeta:
 
     def _identity(self) -> dict[str, Any]:
         sources = {key: self.metadata.get(key) for key in _FROM_ONE_SOURCE}
-        kind = {"schema_version": self.schema_version, "primitive": self.primitive}
+        kind = {"schema_version": self.schema_version, "primitive": self.primitive, "extras": list(self.extras)}
         return {**kind, "split": self.split, "views": list(self.views), **sources}
 
 
@@ -134,16 +143,18 @@ def read_meta(folder: Path) -> FolderMeta:
     try:
         # Earlier versions wrote none.
         known = content.pop(_CHECKSUM, None)
-        meta = FolderMeta(**{**content, "views": tuple(content["views"])})
+        lists = {"views": tuple(content["views"]), "extras": tuple(content.get("extras", ()))}
+        meta = FolderMeta(**{**content, **lists})
     except (TypeError, LookupError, AttributeError) as error:
         raise ForeignFolder(f"{path} describes no interactions; give a folder with recorded interactions") from error
     if known not in (None, _checksum_of(content)):
         raise UnreadableRecords(f"{path} is damaged (its checksum does not hold); restore it from a copy")
-    if meta.primitive not in PRIMITIVES:
-        raise UnreadableRecords(
-            f"{path} has primitive {meta.primitive!r}; accepted are {' and '.join(PRIMITIVES)}; install a newer "
-            "tabletop-interaction to read it"
-        )
+    for name, found, accepted in (("primitive", [meta.primitive], PRIMITIVES), ("extras", meta.extras, EXTRAS)):
+        if unknown := [each for each in found if each not in accepted]:
+            raise UnreadableRecords(
+                f"{path} has {name} {unknown[0]!r}; accepted are {' and '.join(accepted)}; install a newer "
+                "tabletop-interaction to read it"
+            )
     return meta
 
 
@@ -190,9 +201,10 @@ def prepare_folder(folder: Path, meta: FolderMeta) -> None:
     # meta.json claims the folder, so it comes first.
     if not (folder / "meta.json").exists():
         content = plain(meta)
-        if meta.primitive == "pick":
-            # So that earlier versions open it, too.
-            del content["primitive"]
+        for name, default in (("primitive", "pick"), ("extras", [])):
+            if content[name] == default:
+                # So that earlier versions open it, too.
+                del content[name]
         write_json(folder / "meta.json", {**content, _CHECKSUM: _checksum_of(content)})
     refresh(folder, meta.split, [path for *_, path in list_shards(folder)])
     (folder / "data").mkdir(exist_ok=True)

@@ -23,6 +23,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from tabletop_interaction.envs.backend import PRIMITIVES, SPLITS, Primitive
+from tabletop_interaction.envs.observations import Extra, check_extras, in_order
 from tabletop_interaction.envs.records.card import begin_change, end_change
 from tabletop_interaction.envs.records.folder import (
     FolderMeta,
@@ -73,13 +74,14 @@ def open_writer(
     writer: str | None = None,
     rows_per_shard: int = 64,
     primitive: Primitive = "pick",
+    extras: Sequence[Extra] = (),
 ) -> InteractionWriter:
     """Open a folder for recording, and seal the journals of writers that ended without closing.
 
     Several writers may write to one folder at once, each under its own name.
 
     Args:
-        folder: new, empty, or with interactions of the same primitive, split, views, backend and renderer.
+        folder: new, empty, or with interactions of the same primitive, split, views, extras, backend and renderer.
         split: "train", "val" or "test", the same for all rows.
         views: names of the views whose pictures each row has.
         metadata: plain JSON that says what made the pictures; meta.json keeps that of the first writer.
@@ -87,6 +89,7 @@ def open_writer(
             never used in the folder. The shards of a name are numbered on.
         rows_per_shard: rows of a journal before it is sealed.
         primitive: "pick" or "push", the same for all rows.
+        extras: "depth" and "instances": what each row has of each view besides the pictures.
 
     Raises:
         ForeignFolder: the folder holds something else; nothing was written.
@@ -96,8 +99,10 @@ def open_writer(
     """
     _check_arguments(split, writer, rows_per_shard)
     check_choice("primitive", primitive, PRIMITIVES)
+    check_extras(extras)
+    meta = FolderMeta(split, tuple(views), plain(metadata or {}), primitive=primitive, extras=in_order(extras))
     # Absolute, so that os.chdir does not lead the next shard elsewhere.
-    folder, meta = Path(folder).absolute(), FolderMeta(split, tuple(views), plain(metadata or {}), primitive=primitive)
+    folder = Path(folder).absolute()
     check_folder(folder, meta)
     try:
         name, number, lock = _begin_writing(folder, meta, writer)

@@ -36,8 +36,8 @@ def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> 
     Rows that damage to a journal has cost are counted in a warning; a damaged shard is an error.
 
     Args:
-        columns: picture columns to read, e.g. `["view_0_before", "view_0_held"]`; None reads all. The small columns
-            are always read.
+        columns: picture columns to read, e.g. `["view_0_before", "view_0_depth_before"]`; None reads all. The small
+            columns are always read.
 
     Raises:
         UnreadableRecords: a shard or meta.json is damaged or newer than this reader, or there is no such folder.
@@ -47,7 +47,7 @@ def open_interactions(folder: AnyPath, columns: Sequence[str] | None = None) -> 
     # Absolute, so that the table reads the same folder after os.chdir.
     folder = Path(folder).absolute()
     meta = read_meta(folder)
-    all_pictures = picture_columns(meta.views, meta.primitive)
+    all_pictures = picture_columns(meta.keys, meta.primitive)
     wanted = all_pictures if columns is None else tuple(columns)
     if unknown := [name for name in wanted if name not in all_pictures]:
         raise InvalidConfiguration(f"no picture column {unknown[0]!r}; accepted are {', '.join(all_pictures)}")

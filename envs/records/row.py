@@ -1,15 +1,16 @@
 """Interaction: one row, and its conversion to and from columns on disk.
 
 A row's pictures are PNG bytes in columns `<view>_before`, `<view>_held` and `<view>_after`, of the type that Hugging
-Face `datasets` shows as pictures. A push has no picture between, and columns of its own: where it starts and ends,
-whether the gripper came down, and whether something moved. Rows are never rewritten: labels are a separate table, keyed
-by `interaction_id`.
+Face `datasets` shows as pictures. Where they are recorded, depths and instance maps are in columns such as
+`<view>_depth_before` and `<view>_instances_before`, PNGs of 16 bits (see `png`). A push has no picture between, and
+columns of its own: where it starts and ends, whether the gripper came down, and whether something moved. Rows are never
+rewritten: labels are a separate table, keyed by `interaction_id`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.envs.actions import PickPlace, Push
 from tabletop_interaction.envs.backend import PickOutcome, Primitive
+from tabletop_interaction.envs.observations import EXTRAS, extra_key
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION, FolderMeta
 from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.views import View
@@ -98,7 +100,7 @@ class Interaction:
     `after`.
 
     Attributes:
-        before: pictures of the table before the pick, by view name.
+        before: pictures of the table before the pick, by view name; where recorded, its `depth` and `instances`.
         held: pictures between pick and place; without a grasp the same as `after`.
         after: pictures of the table after the place.
         pick_place: the action, in metres and radians.
@@ -160,14 +162,14 @@ def small_columns(primitive: Primitive) -> tuple[str, ...]:
     return tuple(field.name for field in _FIELDS[primitive])
 
 
-def picture_columns(view_names: Sequence[str], primitive: Primitive = "pick") -> tuple[str, ...]:
-    """Names of all picture columns of a folder with these views."""
-    return tuple(f"{name}_{moment}" for name in view_names for moment in MOMENTS[primitive])
+def picture_columns(keys: Sequence[str], primitive: Primitive = "pick") -> tuple[str, ...]:
+    """Names of the columns of these pictures, whose keys are the observation's, at every moment."""
+    return tuple(f"{key}_{moment}" for key in keys for moment in MOMENTS[primitive])
 
 
 def schema_of(meta: FolderMeta) -> pa.Schema:
     """Columns of schema version 1, with the metadata for `datasets` and for our reader."""
-    pictures = picture_columns(meta.views, meta.primitive)
+    pictures = picture_columns(meta.keys, meta.primitive)
     features = {name: {"_type": "Image"} for name in pictures}
     return pa.schema(
         [*_FIELDS[meta.primitive], *(pa.field(name, _PICTURE) for name in pictures)],
@@ -191,7 +193,7 @@ def check_columns(found: pa.Schema, meta: FolderMeta, path: Path) -> None:
             f"{path} has schema version {version}; accepted are 1 to {SCHEMA_VERSION}; install a newer "
             "tabletop-interaction to read it"
         )
-    wanted = (*small_columns(meta.primitive), *picture_columns(meta.views, meta.primitive))
+    wanted = (*small_columns(meta.primitive), *picture_columns(meta.keys, meta.primitive))
     if missing := [name for name in wanted if name not in found.names]:
         raise UnreadableRecords(
             f"{path} has no column {missing[0]!r}, which meta.json asks for; restore meta.json from a copy, or move "
@@ -205,8 +207,8 @@ def batch_from_interaction(interaction: Interaction, schema: pa.Schema) -> pa.Re
     row |= _pick_columns(interaction) if interaction.pushed is None else _push_columns(interaction.pushed)
     row["views"] = json.dumps([view.to_dict() for view in interaction.views])
     for moment in MOMENTS[interaction.primitive]:
-        for name, png in getattr(interaction, moment).png.items():
-            row[f"{name}_{moment}"] = {"bytes": png, "path": None}
+        for key, png in getattr(interaction, moment).png_by_key.items():
+            row[f"{key}_{moment}"] = {"bytes": png, "path": None}
     return pa.RecordBatch.from_pylist([row], schema=schema)
 
 
@@ -244,8 +246,11 @@ def check_row(interaction: Interaction, meta: FolderMeta) -> None:
     if (names := [view.name for view in interaction.views]) != view_names:
         raise InvalidConfiguration(f"the row has views {names}; accepted in this folder are {view_names}")
     for moment in MOMENTS[meta.primitive]:
-        if missing := [name for name in view_names if name not in getattr(interaction, moment).png]:
+        found = getattr(interaction, moment).png_by_key
+        if missing := [key for key in meta.keys if key not in found]:
             raise InvalidConfiguration(f"the row has no picture of {missing[0]!r} {moment}; give one of every view")
+        if surplus := [key for key in found if key not in meta.keys]:
+            raise InvalidConfiguration(f"the row has {surplus[0]!r} {moment}; this folder has {', '.join(meta.keys)}")
     pushed = interaction.pushed
     for points in (interaction.pick_xy, interaction.place_xy) if pushed is None else (pushed.start_xy, pushed.end_xy):
         if np.shape(points) != (len(view_names), 2):
@@ -299,8 +304,11 @@ def _pixels(points: object) -> NDArray[np.float32]:
 
 
 def _pictures_of(row: Mapping[str, Any], views: tuple[View, ...], moment: str) -> PngPictures:
-    columns = {view.name: f"{view.name}_{moment}" for view in views}
-    return PngPictures({name: row[column]["bytes"] for name, column in columns.items() if column in row})
+    def png(key_of: Callable[[str], str]) -> dict[str, bytes]:
+        columns = {view.name: f"{key_of(view.name)}_{moment}" for view in views}
+        return {name: row[column]["bytes"] for name, column in columns.items() if column in row}
+
+    return PngPictures(png(str), **{extra: png(partial(extra_key, extra=extra)) for extra in EXTRAS})
 
 
 # All rows of a folder have the same cameras, so they share one parsed tuple.

@@ -14,13 +14,14 @@ from gymnasium.utils import RecordConstructorArgs
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.actions import PickPlace, Push
 from tabletop_interaction.envs.backend import PRIMITIVES, PickOutcome, Primitive
+from tabletop_interaction.envs.observations import Extra, check_extras
 from tabletop_interaction.envs.records.journal import open_writer
-from tabletop_interaction.envs.records.png import PngPictures, encode_picture
+from tabletop_interaction.envs.records.png import PngPictures
+from tabletop_interaction.envs.records.recorded_arrays import REMEDY, RecordedArrays
 from tabletop_interaction.envs.records.row import Interaction, PushRow, no_pick
-from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
 from tabletop_interaction.files import AnyPath, plain
-from tabletop_interaction.ranges import check_choice, check_seed, check_value, shown
+from tabletop_interaction.ranges import check_choice, check_seed, check_value
 
 ENCODING_THREADS = 4
 _ATTRIBUTES = ("views", "split", "background", "metadata_for_records", "interactions")
@@ -29,7 +30,6 @@ _INFO_KEYS: Mapping[Primitive, tuple[str, ...]] = {
     "push": ("before", "moved", "came_down", "start_xy", "end_xy", "push", "scene"),
 }
 _PICTURES_IN_INFO: Mapping[Primitive, str] = {"pick": "held", "push": "before"}
-_REMEDY = "wrap the environment in RecordInteractions first, and in the other wrapper outside it"
 
 
 class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -38,10 +38,11 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     Args:
         env: an environment of this package, or a wrapper around one that does not change its pictures. It may change
             actions: a row holds the executed pick-and-place or push. One without an attribute `primitive` picks.
-        folder: new, empty, or with interactions of the same primitive, split, views, backend and renderer.
+        folder: new, empty, or with interactions of the same primitive, split, views, extras, backend and renderer.
         writer: name of this writer; None takes the first of w0, w1, ... that was never used in the folder.
         metadata: plain JSON that is added to the environment's metadata in meta.json.
         rows_per_shard: interactions per shard.
+        extras: "depth" and "instances", recorded of each view at each moment; the environment observes them.
 
     Attributes:
         folder: absolute path of the records' folder.
@@ -61,6 +62,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         writer: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         rows_per_shard: int = 64,
+        extras: Sequence[Extra] = (),
     ) -> None:
         if not isinstance(env, gym.Env):
             raise InvalidConfiguration(
@@ -69,10 +71,16 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         check_value("folder", folder, str | os.PathLike)
         if not os.fspath(folder):
             raise InvalidConfiguration("folder is ''; give the path of a new folder, or of one with interactions")
+        check_extras(extras)
         # Absolute, so that rows and copies made from the spec go to one folder wherever the process works later.
         self.folder = Path(folder).absolute()
         RecordConstructorArgs.__init__(
-            self, folder=str(self.folder), writer=writer, metadata=_plain(metadata), rows_per_shard=rows_per_shard
+            self,
+            folder=str(self.folder),
+            writer=writer,
+            metadata=_plain(metadata),
+            rows_per_shard=rows_per_shard,
+            extras=tuple(extras),
         )
         gym.Wrapper.__init__(self, env)
         if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
@@ -84,7 +92,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._views = tuple(env.get_wrapper_attr("views"))
         self._primitive: Primitive = env.get_wrapper_attr("primitive") if env.has_wrapper_attr("primitive") else "pick"
         check_choice("primitive of the environment", self._primitive, PRIMITIVES)
-        _check_space(env.observation_space, self._views)
+        self._arrays = RecordedArrays(self._views, extras)
+        self._arrays.check_space(env.observation_space)
         self._writer = open_writer(
             self.folder,
             split=env.get_wrapper_attr("split"),
@@ -93,6 +102,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             writer=writer,
             rows_per_shard=rows_per_shard,
             primitive=self._primitive,
+            extras=extras,
         )
         self._encoders = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="png")
         self._before: PngPictures | None = None
@@ -109,10 +119,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._before = None
         observation, info = self.env.reset(seed=seed, options=options)
         self._check_result(observation, info)
-        for name in (view.name for view in self._views):
-            # After a reset both are the same picture, and a wrapper changes the observation only.
-            if not np.array_equal(observation[name], info[_PICTURES_IN_INFO[self._primitive]][name]):
-                raise InvalidConfiguration(f"a wrapper below changes the picture {name}; {_REMEDY}")
+        # After a reset both are the same, and a wrapper changes the observation only.
+        self._arrays.check_equal(observation, info[_PICTURES_IN_INFO[self._primitive]])
         if seed is not None:
             self._seed, self._episode = seed, -1
         self._episode += 1
@@ -138,7 +146,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             raise
         if (made := self.env.get_wrapper_attr("interactions") - begun) != 1:
             # Such as Autoreset, or a wrapper that repeats actions: its pictures are not those of one interaction.
-            raise InvalidConfiguration(f"a wrapper below made {made} interactions in one step; {_REMEDY}")
+            raise InvalidConfiguration(f"a wrapper below made {made} interactions in one step; {REMEDY}")
         self._check_result(observation, info)
         interaction = self._interaction(before, observation, info)
         self._before = interaction.after
@@ -158,19 +166,12 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """Refuse pictures of another size than the views', and an `info` without what a row needs."""
         keys, key = _INFO_KEYS[self._primitive], _PICTURES_IN_INFO[self._primitive]
         if missing := [each for each in keys if each not in info]:
-            raise InvalidConfiguration(f"info has no {missing[0]!r}; recording needs {', '.join(keys)}; {_REMEDY}")
-        for what, pictures in (("the observation", observation), (f"info[{key!r}]", info[key])):
-            if not isinstance(pictures, Mapping):
-                raise InvalidConfiguration(f"{what} is a {type(pictures).__name__}, no dict of pictures; {_REMEDY}")
-            for view in self._views:
-                _check_picture(what, pictures.get(view.name), view)
+            raise InvalidConfiguration(f"info has no {missing[0]!r}; recording needs {', '.join(keys)}; {REMEDY}")
+        self._arrays.check("the observation", observation)
+        self._arrays.check(f"info[{key!r}]", info[key])
 
     def _encoded(self, *moments: Mapping[str, Picture]) -> list[PngPictures]:
-        """Pictures of the views as PNG, encoded in parallel; an array that occurs twice is encoded once."""
-        names = [view.name for view in self._views]
-        distinct = {id(pictures[name]): pictures[name] for pictures in moments for name in names}
-        png = dict(zip(distinct, self._encoders.map(encode_picture, distinct.values()), strict=True))
-        return [PngPictures({name: png[id(pictures[name])] for name in names}) for pictures in moments]
+        return self._arrays.encoded(moments, self._encoders)
 
     def _interaction(
         self, before: PngPictures, observation: Mapping[str, Picture], info: Mapping[str, Any]
@@ -213,26 +214,6 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             end_xy=np.asarray(info["end_xy"], np.float32),
         )
         return {"held": after, "after": after, "pushed": pushed, **no_pick(len(self._views))}
-
-
-def _check_space(space: gym.Space[Any], views: Sequence[View]) -> None:
-    """Refuse an observation space without a uint8 picture of each view in its size."""
-    spaces = space.spaces if isinstance(space, gym.spaces.Dict) else {}
-    for view in views:
-        found = spaces.get(view.name)
-        shape = (view.height, view.width, 3)
-        if found is None or found.shape != shape or found.dtype != np.uint8:
-            raise InvalidConfiguration(
-                f"the observation space has {shown(found)} for {view.name}; accepted is uint8 {shape}; {_REMEDY}"
-            )
-
-
-def _check_picture(what: str, picture: object, view: View) -> None:
-    shape = (view.height, view.width, 3)
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == shape:
-        return
-    came = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-    raise InvalidConfiguration(f"{what} has {came} for {view.name}; accepted is uint8 {shape}; {_REMEDY}")
 
 
 def _plain(metadata: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def _with_noise(seed: int) -> Change:
 
 
 def plain(row: Any) -> tuple[Any, ...]:
-    """All values of a row; pictures as PNG."""
-    pictures = [each.png for each in (row.before, row.held, row.after)]
+    """All values of a row; pictures, depths and instance maps as PNG."""
+    pictures = [each.png_by_key for each in (row.before, row.held, row.after)]
     values = {name: value for name, value in vars(row).items() if name not in ("before", "held", "after", "views")}
     return (*pictures, [view.to_dict() for view in row.views], *(str(value) for value in values.values()))
 
@@ -147,9 +147,15 @@ def reading(folder: Path, expected: list[tuple[Any, ...]], *, may_end_early: boo
     return Outcome.CLEAR if is_announced and all(row in expected for row in found) else Outcome.WRONG
 
 
+@pytest.fixture(params=[(), ("depth", "instances")], ids=["pictures", "maps"])
+def extras(request: pytest.FixtureRequest) -> Any:
+    """What the rows have besides pictures."""
+    return request.param
+
+
 @pytest.fixture
-def folder(sample: Any, tmp_path: Path) -> Path:
-    sample.record(tmp_path / "rows", ROWS)
+def folder(sample: Any, tmp_path: Path, extras: Any) -> Path:
+    sample.record(tmp_path / "rows", ROWS, extras=extras)
     return tmp_path / "rows"
 
 
@@ -159,11 +165,11 @@ def shard(folder: Path) -> Path:
 
 
 @pytest.fixture
-def journal(sample: Any, tmp_path: Path) -> Path:
+def journal(sample: Any, tmp_path: Path, extras: Any) -> Path:
     """The journal that a killed writer leaves."""
-    out = sample.writer(tmp_path / "open")
+    out = sample.writer(tmp_path / "open", extras=extras)
     for number in range(ROWS):
-        out.append(sample.interaction(number))
+        out.append(sample.row_for(number, extras))
     (path,) = (tmp_path / "open").glob(".journal-*")
     del out
     return path
@@ -198,6 +204,7 @@ def test_damage_to_a_journal_costs_only_rows_that_are_counted(
         damage(one, journal, changes(journal.stat().st_size), act)
 
 
+@pytest.mark.parametrize("extras", [()])
 @pytest.mark.parametrize("changes", [flips, cuts, blocks])
 def test_damage_to_a_journal_of_an_earlier_version_ends_no_process(
     attack: Any, damage: Any, unframed_journal: Path, changes: Any
@@ -214,7 +221,7 @@ def test_damage_to_a_journal_of_an_earlier_version_ends_no_process(
         damage(one, unframed_journal, changes(unframed_journal.stat().st_size), act)
 
 
-def sealing(sample: Any, folder: Path, expected: list[tuple[Any, ...]]) -> Callable[[], Outcome]:
+def sealing(sample: Any, folder: Path, extras: Any, expected: list[tuple[Any, ...]]) -> Callable[[], Outcome]:
     """Opens a copy of a folder for recording: whole rows are sealed, and a damaged journal is kept."""
 
     def act() -> Outcome:
@@ -224,7 +231,7 @@ def sealing(sample: Any, folder: Path, expected: list[tuple[Any, ...]]) -> Calla
         with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")
             before = read(copy)
-            sample.writer(copy).close()
+            sample.writer(copy, extras=extras).close()
             after = read(copy)
         kept = list(copy.glob(".damaged-journal-*"))
         if after != before or any(row not in expected for row in after) or list(copy.glob(".journal-*")):
@@ -238,9 +245,9 @@ def sealing(sample: Any, folder: Path, expected: list[tuple[Any, ...]]) -> Calla
 
 @pytest.mark.parametrize("changes", [flips, blocks])
 def test_the_next_writer_seals_whole_rows_and_keeps_a_damaged_journal(
-    attack: Any, damage: Any, sample: Any, journal: Path, changes: Any
+    attack: Any, damage: Any, sample: Any, journal: Path, extras: Any, changes: Any
 ) -> None:
-    act = sealing(sample, journal.parent, read(journal.parent))
+    act = sealing(sample, journal.parent, extras, read(journal.parent))
     chosen = changes(journal.stat().st_size)
     with attack(f"records, sealing: {changes.__name__}") as one:
         damage(one, journal, list(islice(chosen, 0, None, 1 + len(chosen) // 600)), act, short=10)
@@ -253,6 +260,7 @@ def test_damage_to_meta_is_found(attack: Any, damage: Any, folder: Path, changes
         damage(one, meta, changes(meta.stat().st_size), lambda: reading(folder, expected))
 
 
+@pytest.mark.parametrize("extras", [()])
 @pytest.mark.parametrize("changes", [flips, cuts])
 def test_a_damaged_card_stops_neither_readers_nor_writers(
     attack: Any, damage: Any, sample: Any, folder: Path, changes: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.journal import InteractionWriter, open_writer
-from tabletop_interaction.envs.records.png import PngPictures, encode_picture
+from tabletop_interaction.envs.records.png import PngPictures, encode_depths, encode_instances, encode_picture
 from tabletop_interaction.envs.records.reading import read_interactions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.envs.views import View
@@ -25,6 +26,29 @@ def picture(number: int) -> NDArray[np.uint8]:
 
 def pictures(number: int) -> PngPictures:
     return PngPictures({name: encode_picture(picture(10 * number + i)) for i, name in enumerate(VIEWS)})
+
+
+def depth(number: int) -> NDArray[np.float32]:
+    return (np.random.default_rng(number).integers(0, 2**16, (6, 8)) / 1000).astype(np.float32)
+
+
+def instances(number: int) -> NDArray[np.int32]:
+    return np.random.default_rng(number).integers(0, 9, (6, 8), dtype=np.int32)
+
+
+def pictures_with_maps(number: int) -> PngPictures:
+    """Pictures with depths and instance maps besides."""
+    numbers = {name: 10 * number + i for i, name in enumerate(VIEWS)}
+    return PngPictures(
+        pictures(number).png,
+        depth={name: encode_depths(depth(each)) for name, each in numbers.items()},
+        instances={name: encode_instances(instances(each)) for name, each in numbers.items()},
+    )
+
+
+def interaction_with_maps(number: int) -> Interaction:
+    moments = {name: pictures_with_maps(number + i) for i, name in enumerate(("before", "held", "after"))}
+    return interaction(number, **moments)
 
 
 def interaction(number: int, **changes: Any) -> Interaction:
@@ -55,7 +79,12 @@ def writer(folder: Path, **options: Any) -> InteractionWriter:
 
 def record(folder: Path, rows: int, **options: Any) -> list[str]:
     with writer(folder, **options) as out:
-        return [out.append(interaction(number)).interaction_id for number in range(rows)]
+        return [out.append(row_for(number, **options)).interaction_id for number in range(rows)]
+
+
+def row_for(number: int, extras: Sequence[str] = (), **options: Any) -> Interaction:
+    """A row for a folder with these extras, none or all."""
+    return interaction_with_maps(number) if extras else interaction(number)
 
 
 def ids(folder: Path) -> list[str]:
