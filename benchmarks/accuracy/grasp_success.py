@@ -3,6 +3,7 @@
 Picks are aimed by ground truth: at an object's centroid, across its principal axis.
 
 Run: python -m tabletop_interaction.benchmarks.accuracy.grasp_success --trials 10
+Run: python -m tabletop_interaction.benchmarks.accuracy.grasp_success --trials 10 --gripper wide
 """
 
 from collections import Counter
@@ -20,6 +21,7 @@ from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.ranges import Count
 from tabletop_interaction.sim_assets import object_names
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig, open_simulation
+from tabletop_interaction.simulation.grippers import GripperName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class AimedPickOptions(SceneOptions):
 
     trials: Count = 10
     """Scenes that show each object, beside three others."""
+    gripper: GripperName = "sawyer"
+    """Gripper of the arm."""
 
 
 def main(options: AimedPickOptions) -> None:
@@ -37,7 +41,7 @@ def main(options: AimedPickOptions) -> None:
         for state, grasp in each_object(backend):
             outcomes[state.name][backend.pick(grasp.x, grasp.y, grasp.angle).outcome] += 1
             backend.place(grasp.x, grasp.y)
-    title = f"aimed picks, {options.split} objects, seed {options.seed}"
+    title = f"aimed picks, {options.split} objects, gripper {options.gripper}, seed {options.seed}"
     rows = [
         (name, str(counts.total()), f"{_share(counts):.0%}", _failures(counts)) for name, counts in outcomes.items()
     ]
@@ -49,7 +53,7 @@ def main(options: AimedPickOptions) -> None:
 def scenes_of_four(options: AimedPickOptions) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:
     """The backend with one scene of four of the split's objects after another, and the scenes' random numbers."""
     names = object_names(options.split)
-    config = SimulationConfig(objects_min=4, objects_max=4, object_names=names)
+    config = SimulationConfig(objects_min=4, objects_max=4, object_names=names, gripper=options.gripper)
     with open_simulation(options.split, config) as backend:
         rng = np.random.default_rng(options.seed)
         for _ in track(range(options.trials * len(names) // 4), description="scenes"):

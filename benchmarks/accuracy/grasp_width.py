@@ -1,0 +1,84 @@
+"""Share of aimed picks of a box that end with it held, by the box's width and by gripper.
+
+The box stands alone on the table. It is 50 mm high and 30 mm longer than wide; picks close across its width.
+
+Run: python -m tabletop_interaction.benchmarks.accuracy.grasp_width --trials 10
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from tabletop_interaction.benchmarks.figures import figures_table
+from tabletop_interaction.benchmarks.ground_truth import each_object
+from tabletop_interaction.ranges import Count, Seed, check_fields
+from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
+from tabletop_interaction.sim_assets.catalogue import Asset, generated_tables
+from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
+from tabletop_interaction.simulation.grippers import GRIPPER_NAMES, GripperName
+from tabletop_interaction.simulation.renderer import ComposedRenderer
+from tabletop_interaction.simulation.world import World
+
+_BOX = "train_00_box"
+_HEIGHT_M, _LONGER_M = 0.05, 0.03
+_KG_PER_M3 = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraspWidthOptions:
+    """Options of the benchmark of grasps by width."""
+
+    trials: Count = 10
+    """Scenes of each box with each gripper."""
+    widths_mm: tuple[int, ...] = (15, 30, 50, 60, 90, 120, 150, 170)
+    """Widths of the boxes."""
+    seed: Seed = 0
+    """Seed of the random numbers."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def main(options: GraspWidthOptions) -> None:
+    """Pick and print the table."""
+    rows = []
+    for width_mm in options.widths_mm:
+        shares = [held_share(gripper, width_mm / 1000, options) for gripper in GRIPPER_NAMES]
+        rows.append((f"{width_mm} mm", *(f"{share:.0%}" for share in shares)))
+    title = f"boxes held, {options.trials} aimed picks each, seed {options.seed}"
+    Console().print(figures_table(title, ("width", *GRIPPER_NAMES), rows))
+
+
+def held_share(gripper: GripperName, width_m: float, options: GraspWidthOptions) -> float:
+    """Share of the picks of a box, metres wide, that hold it."""
+    config = SimulationConfig(1, 1, object_names=("box",), gripper=gripper)
+    catalogue = Catalogue([Asset("box", ("train",), lambda: box(width_m))], generated_tables())
+    views = config.cameras
+    rng, held = np.random.default_rng(options.seed), 0
+    with SimulationBackend("train", config, catalogue, World(), ComposedRenderer(views), views) as backend:
+        for _ in range(options.trials):
+            backend.reset(rng, new_scene=True)
+            for _, grasp in each_object(backend):
+                held += backend.pick(grasp.x, grasp.y, grasp.angle).held
+    return held / options.trials
+
+
+def box(width_m: float) -> ObjectModel:
+    """A box of that width along x, metres: a cuboid of the catalogue, stretched."""
+    model = load_object(_BOX)
+    size = np.array([width_m, width_m + _LONGER_M, _HEIGHT_M])
+    middle = (model.vertices.max(axis=0) + model.vertices.min(axis=0)) / 2
+    stretch = size / np.ptp(model.vertices, axis=0)
+    return replace(
+        model,
+        name="box",
+        vertices=((model.vertices - middle) * stretch).astype(np.float32),
+        collision=tuple(((hull - middle) * stretch).astype(np.float32) for hull in model.collision),
+        mass=float(size.prod() * _KG_PER_M3),
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(GraspWidthOptions, description=__doc__))
