@@ -23,7 +23,7 @@ from tabletop_interaction.simulation.world import World
 
 _BOX = "train_00_box"
 _HEIGHT_M, _LONGER_M = 0.05, 0.03
-_KG_PER_M3 = 300.0
+_KG_PER_M3, _LEAST_KG = 300.0, 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def box(width_m: float) -> ObjectModel:
         name="box",
         vertices=((model.vertices - middle) * stretch).astype(np.float32),
         collision=tuple(((hull - middle) * stretch).astype(np.float32) for hull in model.collision),
-        mass=float(size.prod() * _KG_PER_M3),
+        mass=float(max(size.prod() * _KG_PER_M3, _LEAST_KG)),
     )
 
 

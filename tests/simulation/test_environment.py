@@ -142,3 +142,18 @@ def test_a_spec_with_a_recorder_makes_a_second_writer_of_the_same_folder(tmp_pat
     rows = list(read_interactions(tmp_path / "rows"))
     assert [row.writer for row in rows] == ["w0", "w1"]
     assert rows[0].after == rows[1].after
+
+
+def test_an_episode_is_as_long_as_asked_for(small_scenes):
+    with gym.make(ID, config=small_scenes, max_episode_steps=2) as env:
+        env.reset(seed=0)
+        assert [env.step(action)[3] for action in ACTIONS] == [False, True]
+
+
+def test_heaps_in_a_tray_under_a_wide_gripper_are_the_same_for_the_same_seed_and_after_a_description_in_json():
+    config = SimulationConfig(6, 6, clutter=True, tray=True, gripper="wide")
+    with gym.make(ID, config=config) as env:
+        expected = _play(env, seed=3)
+        with gym.make(EnvSpec.from_json(env.spec.to_json())) as other:
+            other.reset(seed=9)
+            assert _play(other, seed=3) == expected
