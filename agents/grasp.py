@@ -32,6 +32,17 @@ def grasp_from_mask(mask: Mask, view: View) -> GraspPoint:
     Raises:
         ValueError: the mask is empty or has another size than the view's pictures.
     """
+    points, weights = table_points(mask, view)
+    x, y = np.average(points, axis=0, weights=weights)
+    return GraspPoint(float(x), float(y), minor_axis_angle(points, weights))
+
+
+def table_points(mask: Mask, view: View) -> tuple[Points, Floats]:
+    """The pixels of a mask on a plane of the arena: (N, 2) x, y in metres, and (N,) weights in proportion to their area.
+
+    Raises:
+        ValueError: as `grasp_from_mask`.
+    """
     if mask.shape != (view.height, view.width):
         raise ValueError(
             f"the mask is {mask.shape}; pictures of {view.name} are {(view.height, view.width)} (rows, columns)"
@@ -41,9 +52,7 @@ def grasp_from_mask(mask: Mask, view: View) -> GraspPoint:
         raise ValueError("the mask is empty; give a mask with at least one pixel")
     pixels = np.column_stack([columns, rows]).astype(np.float64)
     points = view.unproject(pixels, TYPICAL_HALF_HEIGHT_M)
-    weights = _pixel_areas(points, view)
-    x, y = np.average(points[:, :2], axis=0, weights=weights)
-    return GraspPoint(float(x), float(y), minor_axis_angle(points[:, :2], weights))
+    return points[:, :2], _pixel_areas(points, view)
 
 
 def minor_axis_angle(points: Points, weights: Floats | None = None) -> float:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from tabletop_interaction.agents.labelling.frame_labels import LabelKind, PairLabel, label_interaction
+from tabletop_interaction.agents.labelling.frame_labels import label_interaction
+from tabletop_interaction.agents.labelling.pair_label import LabelKind, PairLabel
 from tabletop_interaction.agents.learning.run_folder import HistoryLine
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import PickOutcome

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tabletop_interaction.agents.labelling.carried import carry_masks
-from tabletop_interaction.agents.labelling.frame_labels import PairLabel
 from tabletop_interaction.agents.labelling.label_table import label_folder
+from tabletop_interaction.agents.labelling.pair_label import PairLabel
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.folder import record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions

@@ -15,78 +15,47 @@ outcome: the mask of a nudge covers two places, and a pick that slipped off an o
 is held is one object at both ends of its way: of two masks that differ much in size the larger one also covers a
 neighbour that was knocked or hidden (a fifth of the masks at random places). The place pair is compared only after a
 grasp: otherwise held and after are the same pictures, and an object that nobody touched may be at the place pixel.
+
+`push_labels` has the rules for pushes, which have no picture without the object.
 """
 
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Literal
 
+from tabletop_interaction.agents.labelling.pair_label import LabelKind, Pair, PairLabel, of_one_object
+from tabletop_interaction.agents.labelling.push_labels import label_push
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.frame_difference import FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
-Pair = Literal["pick", "place"]
-LabelKind = Literal["object", "nudged", "background", "unknown"]
-
 _RULES_VERSION = 2
 # Other settings of the difference give another version, so that no table mixes them.
 LABELLER = f"difference-{_RULES_VERSION}-{zlib.crc32(repr(FrameDifferenceConfig()).encode()):08x}"
 """Version of the labeller: of its rules and of the frame difference's settings."""
 
-# The same object seen at two places and turned differs by up to about this factor.
-_LIKE_AREA = 1.6
 _THREADS = 2
 _CHUNK = 8
 
 
-@dataclass(frozen=True)
-class PairLabel:
-    """The label that one pair of pictures gives in one view.
-
-    Attributes:
-        pair: "pick" labels the picture before, "place" the picture after.
-        label: see the module.
-        click_xy: pixel x, y of the pick or place point.
-        mask: what moved; None if nothing did.
-    """
-
-    interaction_id: str
-    view: str
-    pair: Pair
-    label: LabelKind
-    click_xy: tuple[float, float]
-    mask: Rle | None
-    labeller: str = LABELLER
-
-    @property
-    def moved(self) -> bool:
-        """Whether the frame difference found something."""
-        return self.mask is not None
-
-    @property
-    def moment(self) -> Literal["before", "after"]:
-        """Which of the interaction's pictures is labelled."""
-        return "before" if self.pair == "pick" else "after"
-
-
 def label_interaction(interaction: Interaction) -> list[PairLabel]:
-    """The labels of an interaction with all its pictures: one for each view, two if something was held.
+    """The labels of an interaction with all its pictures: one for each view, two if something was held or pushed away.
 
     Raises:
         UnreadableRecords: a picture is damaged.
     """
+    if interaction.pushed is not None:
+        return label_push(interaction, interaction.pushed)
     came_down = interaction.pick_outcome not in (PickOutcome.NO_PICK, PickOutcome.UNREACHABLE)
     labels: list[PairLabel] = []
     for number, view in enumerate(interaction.views):
         held = interaction.held[view.name] if came_down else None
         picked = _labelled(interaction, number, "pick", held)
         if interaction.grasped:
-            labels += _of_one_object(picked, _labelled(interaction, number, "place", held))
+            labels += of_one_object(picked, _labelled(interaction, number, "place", held))
         else:
             labels.append(picked)
     return labels
@@ -109,22 +78,10 @@ def _labelled(interaction: Interaction, number: int, pair: Pair, held: Picture |
         difference = frame_difference(*((other, held) if pair == "pick" else (held, other)), xy)
         mask = rle_from_mask(difference.mask) if difference.moved else None
     click_xy = (float(xy[0]), float(xy[1]))
-    return PairLabel(interaction.interaction_id, name, pair, _label(interaction, mask), click_xy, mask)
+    return PairLabel(interaction.interaction_id, name, pair, _label(interaction, mask), click_xy, mask, LABELLER)
 
 
 def _label(interaction: Interaction, mask: Rle | None) -> LabelKind:
     if mask is not None:
         return "object" if interaction.grasped else "nudged"
     return "background" if interaction.pick_outcome is PickOutcome.NOTHING_THERE else "unknown"
-
-
-def _of_one_object(picked: PairLabel, placed: PairLabel) -> tuple[PairLabel, PairLabel]:
-    """Both labels; the larger one becomes "nudged" if they cannot show the same object."""
-    if picked.mask is None or placed.mask is None:
-        return picked, placed
-    ratio = placed.mask.area / picked.mask.area
-    if ratio > _LIKE_AREA:
-        return picked, replace(placed, label="nudged")
-    if ratio < 1 / _LIKE_AREA:
-        return replace(picked, label="nudged"), placed
-    return picked, placed

@@ -4,7 +4,8 @@
 labels/part-<labeller>-<n>-<checksum>.parquet  a row for each pair: interaction_id, view, pair, labeller, label, moved,
                                                area, click_x, click_y, height, width, counts (COCO's compressed RLE)
 ```
-Files are whole or absent. Each version of the labeller writes and reads files of its own. The checksum is that of the
+Files are whole or absent. Each version of the labeller writes and reads files of its own; picks and pushes, which no
+folder mixes, have different labellers. The checksum is that of the
 file; the file's metadata has the id of the run that recorded the interactions, as meta.json beside them
 (`record_run_id`). Files of earlier versions have no checksum in their name and no id.
 """
@@ -20,7 +21,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabletop_interaction.agents.labelling.frame_labels import LABELLER, PairLabel, label_interactions
+from tabletop_interaction.agents.labelling.frame_labels import LABELLER, label_interactions
+from tabletop_interaction.agents.labelling.pair_label import PairLabel
+from tabletop_interaction.agents.labelling.push_labels import PUSH_LABELLER
 from tabletop_interaction.envs.records.folder import record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.errors import UnreadableRecords
@@ -108,7 +111,8 @@ def read_labels(labels_folder: str | os.PathLike[str], run: str | None = None) -
 
 
 def _files(folder: Path) -> list[tuple[int, Path]]:
-    pattern = re.compile(rf"part-{re.escape(LABELLER)}-(\d+)(?:-[0-9a-f]{{32}})?\.parquet")
+    labeller = "|".join(map(re.escape, (LABELLER, PUSH_LABELLER)))
+    pattern = re.compile(rf"part-(?:{labeller})-(\d+)(?:-[0-9a-f]{{32}})?\.parquet")
     names = os.listdir(folder) if folder.is_dir() else []
     return sorted((int(match[1]), folder / name) for name in names if (match := pattern.fullmatch(name)))
 
@@ -134,7 +138,7 @@ def _write(folder: Path, labels: Sequence[PairLabel], run: str | None) -> None:
     pq.write_table(pa.Table.from_pylist([_to_row(label) for label in labels], schema=schema), sink)
     content = sink.getvalue().to_pybytes()
     digest = hashlib.blake2b(content, digest_size=_CHECKSUM_DIGITS // 2).hexdigest()
-    write_file(folder / f"part-{LABELLER}-{number:05d}-{digest}.parquet", content)
+    write_file(folder / f"part-{labels[0].labeller}-{number:05d}-{digest}.parquet", content)
 
 
 def _to_row(label: PairLabel) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from tabletop_interaction.agents.labelling.examples import ExampleBuilder
-from tabletop_interaction.agents.labelling.frame_labels import PairLabel
 from tabletop_interaction.agents.labelling.label_table import add_labels, read_labels
+from tabletop_interaction.agents.labelling.pair_label import PairLabel
 from tabletop_interaction.agents.labelling.pushes import OnPushes, PassiveConfig, passive_examples
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.run_folder import (

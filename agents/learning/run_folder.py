@@ -39,7 +39,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tabletop_interaction.agents.labelling.frame_labels import PairLabel, label_interactions
+from tabletop_interaction.agents.labelling.frame_labels import label_interactions
+from tabletop_interaction.agents.labelling.pair_label import PairLabel
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.documents import convert
 from tabletop_interaction.envs.records.folder import is_record_folder, record_run_id
@@ -72,7 +73,7 @@ class HistoryLine:
         number: place in the history, from 1; 0 while the interaction is not in it.
         policy, view, score, hypotheses: of the `Attempt`.
         grasped: whether the gripper reports that it held something.
-        moved: whether the frame difference at the pick found something in any view.
+        moved: whether the difference at the pick, or along the push, found something in any view.
         seconds: of work since the run began.
         time: of the interaction's row, which tells it from one of another run; None in runs of earlier versions.
     """
@@ -101,7 +102,7 @@ class LabelledInteraction:
     def of(cls, row: Interaction, reason: Mapping[str, Any], labels: Sequence[PairLabel]) -> LabelledInteraction:
         """An interaction that is not in the history yet, given the `Attempt.reason` for it."""
         reason = {key: reason.get(key, default) for key, default in _RANDOM.items()}
-        moved = any(label.moved for label in labels if label.pair == "pick")
+        moved = any(label.moved for label in labels if label.pair != "place")
         line = HistoryLine(
             number=0,
             id=row.interaction_id,
