@@ -38,7 +38,7 @@ def grasp_from_mask(mask: Mask, view: View) -> GraspPoint:
 
 
 def table_points(mask: Mask, view: View) -> tuple[Points, Floats]:
-    """The pixels of a mask on a plane of the arena: (N, 2) x, y in metres, and (N,) weights in proportion to their area.
+    """The pixels of a mask on a plane of the arena: (N, 2) x, y in metres, and (N,) weights as their areas.
 
     Raises:
         ValueError: as `grasp_from_mask`.

@@ -271,7 +271,11 @@ def _refuse_file(folder: Path) -> None:
 
 
 def check_request(
-    path: AnyPath, request: Mapping[str, Any], kind: str, ignoring: Collection[str] = ()
+    path: AnyPath,
+    request: Mapping[str, Any],
+    kind: str,
+    ignoring: Collection[str] = (),
+    assumed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """Check that a folder is empty, or was begun with the same request; write `request` to `path` to begin it.
 
@@ -279,6 +283,7 @@ def check_request(
         path: the JSON file in the folder that says what was requested.
         request: what is requested now; further entries of the file do not count.
         ignoring: dotted names of entries that may differ.
+        assumed: values, by dotted name, of entries that earlier versions did not write.
 
     Returns:
         the content of the file, or None where the folder is new.
@@ -293,7 +298,7 @@ def check_request(
     remedy = "give a new folder"
     with one_error(f"{path} does not describe {kind}", ForeignFolder, remedy):
         found = convert(parse_json(path.read_bytes(), path), dict[str, Any], path)
-        there, wanted = dotted(found), dotted(plain(request))
+        there, wanted = {**(assumed or {}), **dotted(found)}, dotted(plain(request))
     different = [
         f"{key} is {shown(there.get(key), _PATH)} there and {shown(value, _PATH)} now"
         for key, value in wanted.items()

@@ -113,14 +113,18 @@ def read_sealed_lines(path: AnyPath, run: str | None, remedy: str = _REMEDY) -> 
 
 
 def check_sealed_request(
-    path: AnyPath, request: Mapping[str, Any], kind: str, ignoring: Collection[str] = ()
+    path: AnyPath,
+    request: Mapping[str, Any],
+    kind: str,
+    ignoring: Collection[str] = (),
+    assumed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """As `files.check_request`, for a sealed request. Raises UnreadableRecords, too, if it is damaged."""
     found = check_request(path, {}, kind)
     if found is None:
         return None
     unsealed(found, path)
-    return check_request(path, request, kind, ignoring)
+    return check_request(path, request, kind, ignoring, assumed)
 
 
 def run_id_of(path: AnyPath) -> str | None:

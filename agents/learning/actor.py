@@ -1,4 +1,4 @@
-"""The acting half of Algorithm 1: proposes an object, picks it up, and labels the pictures of the attempt.
+"""The acting half of Algorithm 1: proposes an object, picks it up or pushes it, and labels the pictures of the attempt.
 
 Without a hypothesis inside the arena the agent acts at random.
 """
@@ -14,30 +14,30 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-import tabletop_interaction
 from tabletop_interaction.agents.agent import Observation, RandomAgent
-from tabletop_interaction.agents.grasp import grasp_from_mask
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.agents.learning.config import ChoiceName, LearningConfig, PolicyName
+from tabletop_interaction.agents.learning.primitives import ACTION_SIZES, ENVIRONMENT_IDS, aims_of
 from tabletop_interaction.agents.learning.run_folder import LabelledInteraction, RunFolder, append_choice
 from tabletop_interaction.arrays import Floats, Floats32, Mask
-from tabletop_interaction.envs import Arena, Backend, PickPlace, RecordInteractions, View
+from tabletop_interaction.envs import Arena, Backend, RecordInteractions, View
+from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.segmentation import FAST
-from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 if TYPE_CHECKING:
     from tabletop_interaction.segmentation.network import DeepMask
 
-ENVIRONMENT_ID = f"{tabletop_interaction.__name__}:TabletopInteraction-v0"
+_Point = tuple[float, float]
 
 MOST_FAULTS_IN_A_ROW = 3
 """After as many faults without an interaction between them, the last one is raised."""
 
 # A network proposes the same again in a picture that has not changed, until its next update.
-_SAME_PICK_M = 0.025
+_SAME_PLACE_M = 0.025
 
 CHOICES: Mapping[ChoiceName, Callable[[Floats], Floats]] = {
     "score": lambda scores: scores,
@@ -56,7 +56,7 @@ class Attempt:
     """The action that is about to be made, and why.
 
     Attributes:
-        action: float32 (5,), for the environment.
+        action: float32, for the environment.
         policy: "hypothesis", or "random" when no hypothesis was found or asked for.
         view: the camera whose hypothesis was chosen; None for a random action.
         score: of the hypothesis, 0 to 1; None for a random action, and for an object that was seen to move.
@@ -76,18 +76,19 @@ class Attempt:
 
 
 class HypothesisAgent:
-    """Segments one view, chosen at random, picks one hypothesis, and places at a random point (paper, Algorithm 1).
+    """Segments one view, chosen at random, and picks one hypothesis and places it at random (paper, Algorithm 1).
 
-    Without a segmenter, and with no hypothesis inside the arena, the agent acts at random. Ours: in a share of those
-    cases it picks again what has just moved (`has_moved`). A random pick rarely hits a small object, and what has moved
-    is certainly an object.
+    With the primitive "push" it pushes the hypothesis instead (`push_from_mask`). Without a segmenter, and with no
+    hypothesis inside the arena, the agent acts at random. Ours: in a share of those cases it moves again what has just
+    moved (`has_moved`). A random pick rarely hits a small object, and what has moved is certainly an object.
 
     Args:
         segmenter: makes the hypotheses; None while there is none.
         choice: see `CHOICES`.
         random_share: share of the actions that are random whatever is seen, so that the agent also finds objects that
             the network does not propose.
-        follow_share: share of the random actions that pick what has moved, if anything has; 0 in the paper.
+        follow_share: share of the random actions that move what has moved, if anything has; 0 in the paper.
+        primitive: what one action is.
 
     Attributes:
         segmenter: may be replaced at any time.
@@ -102,20 +103,21 @@ class HypothesisAgent:
         choice: ChoiceName = "score",
         random_share: float = 0.0,
         follow_share: float = 0.0,
+        primitive: Primitive = "pick",
     ) -> None:
         self.segmenter = segmenter
         self._views = views
-        self._arena = arena
+        self._aims = aims_of(primitive, arena, rng)
         self._rng = rng
-        self._random = RandomAgent(rng)
+        self._random = RandomAgent(rng, ACTION_SIZES[primitive])
         self._weights_of = CHOICES[choice]
         self._random_share = random_share
         self._follow_share = follow_share
-        self._refuted: list[tuple[float, float]] = []
+        self._refuted: list[tuple[_Point, _Point]] = []
         self._moved: list[tuple[View, Mask]] = []
 
     def act(self, observation: Observation, info: dict[str, Any]) -> NDArray[np.float32]:
-        """A pick of one hypothesis, or a random action."""
+        """An action on one hypothesis, or a random action."""
         return self.attempt(observation).action
 
     def attempt(self, observation: Observation) -> Attempt:
@@ -127,14 +129,17 @@ class HypothesisAgent:
         hypotheses = self.segmenter.segment(observation[view.name])
         count = len(hypotheses.scores)
         for index in self._in_random_order(hypotheses.scores):
-            action = self._pick_of(hypotheses.masks[index], view, random)
+            action = self._action_on(hypotheses.masks[index], view, random)
             if action is not None:
                 return Attempt(action, "hypothesis", view.name, float(hypotheses.scores[index]), count)
         return self._without_hypothesis(random, count)
 
-    def refute(self, x: float, y: float) -> None:
-        """Do not pick at this point of the arena, metres, until `forget`: a pick there moved nothing."""
-        self._refuted.append((x, y))
+    def refute(self, start_xy: _Point, end_xy: _Point) -> None:
+        """Take nothing on this line, or at this point of the arena, metres, for an object until `forget`.
+
+        A push along the line, or a pick at the point, moved nothing.
+        """
+        self._refuted.append((start_xy, end_xy))
 
     def has_moved(self, view: View, mask: Mask) -> None:
         """Remember an object that has moved and is now at `mask` (H, W) of a view."""
@@ -146,24 +151,23 @@ class HypothesisAgent:
         self._moved.clear()
 
     def _without_hypothesis(self, random: NDArray[np.float32], hypotheses: int) -> Attempt:
-        """A pick of an object that has moved, which is then forgotten, or the random action."""
+        """An action on an object that has moved, which is then forgotten, or the random action."""
         if self._moved and self._rng.random() < self._follow_share:
             view, mask = self._moved.pop(self._rng.integers(len(self._moved)))
-            action = self._pick_of(mask, view, random, refutable=False)
+            action = self._action_on(mask, view, random, refutable=False)
             if action is not None:
                 return Attempt(action, "hypothesis", view.name, None, max(hypotheses, 1))
         return Attempt(random, hypotheses=hypotheses)
 
-    def _pick_of(
+    def _action_on(
         self, mask: Mask, view: View, random: NDArray[np.float32], *, refutable: bool = True
     ) -> NDArray[np.float32] | None:
-        """The action that picks a mask and places at random; None outside the arena and at refuted points."""
-        grasp = grasp_from_mask(mask, view)
-        refuted = refutable and any(np.hypot(grasp.x - x, grasp.y - y) < _SAME_PICK_M for x, y in self._refuted)
-        if refuted or not self._arena.contains(grasp.x, grasp.y):
+        """The action that moves the object at a mask; None out of reach and at refuted places."""
+        aimed = self._aims.aim(mask, view, random)
+        if aimed is None:
             return None
-        pick = PickPlace(grasp.x, grasp.y, grasp.angle, 0.0, 0.0).to_action(self._arena)[:3]
-        return np.concatenate([pick, random[3:]])
+        refuted = refutable and any(_distance(aimed.xy, line) < _SAME_PLACE_M for line in self._refuted)
+        return None if refuted else aimed.action
 
     def _in_random_order(self, scores: Floats32) -> NDArray[np.int64]:
         """All indices, each drawn with a chance in proportion to its weight."""
@@ -171,6 +175,14 @@ class HypothesisAgent:
             return np.zeros(0, np.int64)
         chances = np.maximum(self._weights_of(scores.astype(np.float64)), 1e-6)
         return self._rng.choice(len(scores), len(scores), replace=False, p=chances / chances.sum())
+
+
+def _distance(point: _Point, line: tuple[_Point, _Point]) -> float:
+    """Distance of a point from a line between two points."""
+    start, end = np.array(line)
+    along, offset = end - start, np.array(point) - start
+    share = np.clip(offset @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
+    return float(np.linalg.norm(offset - share * along))
 
 
 class Actor(AbstractContextManager["Actor"]):
@@ -231,10 +243,10 @@ class Actor(AbstractContextManager["Actor"]):
     def _remember(self, row: Interaction, interaction: LabelledInteraction) -> None:
         """Tell the agent what moved, or where nothing did."""
         if not interaction.line.moved:
-            self._agent.refute(row.pick_place.pick_x, row.pick_place.pick_y)
+            if (line := _touched_line(row)) is not None:
+                self._agent.refute(*line)
             return
-        pair = "place" if row.grasped else "pick"
-        masks = {label.view: label.mask for label in interaction.labels if label.pair == pair and label.mask}
+        masks = _masks_now(row, interaction)
         if masks:
             # The mask of median area: the largest may contain a shadow, the smallest may be a part.
             name = sorted(masks, key=lambda view: masks[view].area)[len(masks) // 2]
@@ -258,6 +270,24 @@ class Actor(AbstractContextManager["Actor"]):
         self.close()
 
 
+def _touched_line(row: Interaction) -> tuple[_Point, _Point] | None:
+    """Where the gripper was on the table: the line of a push, the point of a pick; None if no push was made."""
+    if row.pushed is None:
+        point = row.pick_place.pick_x, row.pick_place.pick_y
+        return point, point
+    return (row.pushed.push.start_xy, row.pushed.push.end_xy) if row.pushed.came_down else None
+
+
+def _masks_now(row: Interaction, interaction: LabelledInteraction) -> dict[str, Rle]:
+    """Masks, by view, of what moved, in pictures like the one after the interaction."""
+    if row.pushed is None:
+        wanted = {"place"} if row.grasped else {"pick"}
+        return {label.view: label.mask for label in interaction.labels if label.pair in wanted and label.mask}
+    # An object that overlaps its old place has one mask of both.
+    there = [label for label in interaction.labels if label.pair == "new" or label.label == "nudged"]
+    return {label.view: label.mask for label in there if label.mask}
+
+
 def open_actor(
     config: LearningConfig, folder: RunFolder, already_there: int, number: int = 0, backend: str | Backend | None = None
 ) -> Actor:
@@ -272,7 +302,7 @@ def open_actor(
     rng = np.random.default_rng(np.random.SeedSequence([session, 1]))
     views, arena = plain.get_wrapper_attr("views"), plain.get_wrapper_attr("arena")
     follow_share = config.follow_share if config.policy == "hypothesis" else 0.0
-    agent = HypothesisAgent(None, views, arena, rng, config.choice, config.random_share, follow_share)
+    agent = HypothesisAgent(None, views, arena, rng, config.choice, config.random_share, follow_share, config.primitive)
     try:
         metadata = {"policy": "learning", "seed": config.seed, **({} if folder.run is None else {"run": folder.run})}
         env = RecordInteractions(plain, folder.records, metadata=metadata)
@@ -294,7 +324,7 @@ def session_seed(seed: int, already_there: int, number: int = 0) -> int:
 
 def _open_environment(config: LearningConfig, backend: str | Backend | None) -> gym.Env[Any, Any]:
     return gym.make(
-        ENVIRONMENT_ID,
+        ENVIRONMENT_IDS[config.primitive],
         backend=backend or config.backend,
         split=config.split,
         config=None if backend else config.config,

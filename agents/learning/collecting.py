@@ -3,7 +3,7 @@
 It acts in this process (`collect`), or several act in processes of their own (`collect_with_ray`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count
@@ -15,14 +15,15 @@ import numpy as np
 
 from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.learning.actor import (
-    ENVIRONMENT_ID,
     MOST_FAULTS_IN_A_ROW,
     HypothesisAgent,
     session_seed,
 )
 from tabletop_interaction.agents.learning.config import PolicyName
+from tabletop_interaction.agents.learning.primitives import ACTION_SIZES, ENVIRONMENT_IDS
 from tabletop_interaction.agents.learning.ray_calls import DIED, RayCalls, ray_session
 from tabletop_interaction.envs import Backend
+from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
@@ -39,9 +40,10 @@ class Collection:
 
     Attributes:
         seed: of the first scene and of the policy's random numbers.
-        policy: "random", or "hypothesis": pick what a network takes for an object.
+        policy: "random", or "hypothesis": move what a network takes for an object.
         model: checkpoint of the network, for "hypothesis".
         backend: a name for `open_backend`, or an open Backend, which is closed at the end.
+        primitive: what one interaction is.
     """
 
     out: Path
@@ -50,12 +52,13 @@ class Collection:
     model: str = "default"
     backend: str | Backend = "simulation"
     split: str = "train"
+    primitive: Primitive = "pick"
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
     """Act and record, yielding each step's info; closing the iterator seals the records."""
     rng = np.random.default_rng(np.random.SeedSequence([collection.seed, 1]))
-    plain = gym.make(ENVIRONMENT_ID, backend=collection.backend, split=collection.split)
+    plain = gym.make(ENVIRONMENT_IDS[collection.primitive], backend=collection.backend, split=collection.split)
     with closing(plain):
         agent = _make_agent(collection, plain, rng)
         # Of the folder's first writer, whose metadata is kept.
@@ -70,7 +73,7 @@ def interact(env: gym.Env[Any, Any], agent: Agent, interactions: int, seed: int)
     """Let an agent act, yielding each step's info; after a recoverable fault a new episode begins.
 
     Args:
-        env: an environment with the spaces of `TabletopInteraction`, recorded or not.
+        env: an environment with the agent's action space, recorded or not.
         seed: of the first reset; later episodes continue its random numbers.
 
     Raises:
@@ -96,11 +99,19 @@ def interact(env: gym.Env[Any, Any], agent: Agent, interactions: int, seed: int)
 
 @dataclass(frozen=True)
 class CollectionProgress:
-    """What collectors did since the last report: interactions, grasps among them, and collectors that died."""
+    """What collectors did since the last report: interactions, successes among them, and collectors that died.
+
+    A pick succeeds when something is held, a push when something moves.
+    """
 
     interactions: int
-    grasped: int
+    succeeded: int
     deaths: int = 0
+
+
+def succeeded(info: Mapping[str, Any]) -> bool:
+    """Whether a pick held something, or a push moved something."""
+    return bool(info["moved"] if "moved" in info else info["grasped"])
 
 
 class Collector:
@@ -112,7 +123,7 @@ class Collector:
     def work(self, interactions: int) -> CollectionProgress:
         """Make some more interactions."""
         infos = [next(self._steps) for _ in range(interactions)]
-        return CollectionProgress(len(infos), sum(bool(info["grasped"]) for info in infos))
+        return CollectionProgress(len(infos), sum(succeeded(info) for info in infos))
 
     def close(self) -> None:
         """Seal the records."""
@@ -160,9 +171,10 @@ def collect_with_ray(
 def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.Generator) -> Agent:
     """The policy that a collection names."""
     if collection.policy == "random":
-        return RandomAgent(rng)
+        return RandomAgent(rng, ACTION_SIZES[collection.primitive])
     # Random collectors need no torch.
     from tabletop_interaction.segmentation import FAST, Segmenter
 
     segmenter = Segmenter.load(collection.model, replace(FAST, min_score=_LEAST_SCORE))
-    return HypothesisAgent(segmenter, env.get_wrapper_attr("views"), env.get_wrapper_attr("arena"), rng)
+    views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")
+    return HypothesisAgent(segmenter, views, arena, rng, primitive=collection.primitive)

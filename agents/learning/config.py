@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from tabletop_interaction.envs import Split
+from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.ranges import Count, Range, Seed, Share, check_fields
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -22,12 +23,14 @@ class LearningConfig:
         backend: Backend that moves things, by name.
         config: The robot's lab file, for the backend sawyer; None for a simulation.
         split: Split of the objects and table tops to learn with.
+        primitive: What one interaction is: pick picks up and places; push pushes, for objects that the gripper cannot
+            grasp.
         episodes_per_scene: Episodes of 25 interactions between two new scenes; on a robot the operator lays new scenes.
-        policy: Policy of the agent: hypothesis picks what the network takes for an object; random learns but never
+        policy: Policy of the agent: hypothesis moves what the network takes for an object; random learns but never
             chooses.
         choice: How a hypothesis is chosen: random among all, by its score, or by the network's uncertainty about it.
         random_share: Share of the interactions that are random whatever the network proposes.
-        follow_share: Share of the random interactions that repeat a pick where something just moved; 0 in the paper.
+        follow_share: Share of the random interactions that move again what has just moved; 0 in the paper.
         least_belief: Smallest score of a hypothesis.
         update_interval: Interactions between two updates of the network.
         steps_per_interaction: Training steps for each interaction, made at the updates.
@@ -48,6 +51,7 @@ class LearningConfig:
     backend: str = "simulation"
     config: str | None = None
     split: Split = "train"
+    primitive: Primitive = "pick"
     episodes_per_scene: Count = 1
     policy: PolicyName = "hypothesis"
     choice: ChoiceName = "score"

@@ -167,7 +167,8 @@ def check_run(path: Path, config: LearningConfig, *, resume: bool = False) -> bo
         ForeignFolder: the folder holds something else, or a run with another configuration.
         UnreadableRecords: learn.json is damaged.
     """
-    exists = check_sealed_request(RunFolder(path).request, _request(config), "a learning run") is not None
+    request, assumed = RunFolder(path).request, {"config.primitive": "pick"}
+    exists = check_sealed_request(request, _request(config), "a learning run", assumed=assumed) is not None
     if resume and not exists:
         raise InvalidConfiguration(f"there is no run in {path} to resume; leave --resume out to begin one")
     return exists

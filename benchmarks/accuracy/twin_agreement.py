@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID
+from tabletop_interaction.agents.learning.primitives import ENVIRONMENT_IDS
 from tabletop_interaction.arrays import Floats, Floats32
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
@@ -79,8 +79,8 @@ def compare(config: Path, seeds: range, split: str = "train") -> Iterator[Compar
     """
     _check_twin(config)
     with (
-        closing(gym.make(ENVIRONMENT_ID, backend="simulation", split=split)) as simulation,
-        closing(gym.make(ENVIRONMENT_ID, backend="sawyer", config=config, split=split)) as twin,
+        closing(gym.make(ENVIRONMENT_IDS["pick"], backend="simulation", split=split)) as simulation,
+        closing(gym.make(ENVIRONMENT_IDS["pick"], backend="sawyer", config=config, split=split)) as twin,
     ):
         for seed in seeds:
             yield _compared(simulation, twin, seed, aimed=seed % 3 != 2)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.agents.agent import RandomAgent
-from tabletop_interaction.agents.learning.actor import ENVIRONMENT_ID, HypothesisAgent, session_seed
+from tabletop_interaction.agents.learning.actor import HypothesisAgent, session_seed
 from tabletop_interaction.agents.learning.collecting import interact
+from tabletop_interaction.agents.learning.primitives import ENVIRONMENT_IDS
 
 
 class RedPixels:
@@ -35,7 +36,7 @@ class OnlyTheCorner:
 
 @pytest.fixture
 def env(painted_table):
-    with gym.make(ENVIRONMENT_ID, backend=painted_table()) as env:
+    with gym.make(ENVIRONMENT_IDS["pick"], backend=painted_table()) as env:
         yield env
 
 
@@ -79,7 +80,7 @@ def test_a_refuted_point_is_not_picked_until_the_table_changes(env):
     observation, _ = env.reset(seed=0)
     agent = _agent(env, RedPixels())
     x, y = env.unwrapped.backend._square
-    agent.refute(x + 0.01, y)
+    agent.refute((x + 0.01, y), (x + 0.01, y))
     assert agent.attempt(observation).policy == "random"
     agent.forget()
     attempt = agent.attempt(observation)
