@@ -13,6 +13,7 @@ from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend, Split
+from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
 from tabletop_interaction.envs.records.journal import seal_journals
 from tabletop_interaction.envs.records.reading import count_interactions
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Collect:
-    """Record interactions: pictures before, held and after for each view, and the action.
+    """Record interactions: pictures before, held and after for each view, and the action; or pushes.
 
     Example: tabletop collect --interactions 200 --out runs/first
+
+    Example: tabletop collect --primitive push --interactions 200 --out runs/pushes
 
     Example: tabletop collect --backend sawyer --config lab.yaml --interactions 20 --out runs/robot
 
@@ -40,8 +43,10 @@ class Collect:
     """Folder of the records; new, or one that this command made."""
     interactions: Count = 100
     """Interactions to reach in total, including existing ones."""
+    primitive: Primitive = "pick"
+    """pick: pick up and place. push: push, for objects that the gripper cannot grasp. A folder has one primitive."""
     policy: Literal["random", "hypothesis"] = "random"
-    """random: uniform picks. hypothesis: picks of what a network takes for an object."""
+    """random: uniform actions. hypothesis: actions on what a network takes for an object."""
     model: str = "default"
     """Checkpoint of the network, for --policy hypothesis."""
     split: Split = "train"
@@ -50,7 +55,7 @@ class Collect:
     workers: Processes = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
     seed: Seed = 0
-    """Seed of scenes and picks."""
+    """Seed of scenes and actions."""
 
     def run(self) -> None:
         """Collect what the folder lacks, with a progress bar."""
@@ -67,7 +72,8 @@ class Collect:
             there = self._count()
             missing = self.interactions - there
             if missing > 0:
-                _show_progress(self._collect(missing, there, backend), missing, there, terminal)
+                verb = "grasped" if self.primitive == "pick" else "moved"
+                _show_progress(self._collect(missing, there, backend), missing, there, terminal, verb)
         print(f"{self.out} holds {self._count()} interactions; look: tabletop show {self.out}")
 
     def _count(self) -> int:
@@ -92,7 +98,11 @@ class Collect:
             return
         meta = read_meta(self.out)
         backend = meta.metadata.get("backend", self.world.backend)
-        for name, value, asked in (("split", meta.split, self.split), ("backend", backend, self.world.backend)):
+        for name, value, asked in (
+            ("primitive", meta.primitive, self.primitive),
+            ("split", meta.split, self.split),
+            ("backend", backend, self.world.backend),
+        ):
             if value != asked:
                 raise ForeignFolder(f"{self.out} holds {name} {value}, not {asked}; name another folder with --out")
 
@@ -103,15 +113,16 @@ class Collect:
             CollectionProgress,
             collect,
             collect_with_ray,
+            succeeded,
         )
 
-        collection = Collection(self.out, self.seed, self.policy, self.model, backend, self.split)
+        collection = Collection(self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive)
         if self.workers > 1:
             yield from collect_with_ray(collection, missing, self.workers, there)
             return
         alone = replace(collection, seed=session_seed(self.seed, there))
         for info in collect(alone, missing):
-            yield CollectionProgress(1, int(info["grasped"]))
+            yield CollectionProgress(1, int(succeeded(info)))
 
 
 def _refuse_records_of_a_run(out: Path) -> None:
@@ -123,13 +134,16 @@ def _refuse_records_of_a_run(out: Path) -> None:
         )
 
 
-def _show_progress(steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal) -> None:
-    done = grasped = deaths = 0
+def _show_progress(
+    steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal, verb: str
+) -> None:
+    """Show a bar and the share of the interactions that succeeded, as a `verb`."""
+    done = succeeded = deaths = 0
     start = time.monotonic()
     with progress_bars(terminal) as show:
         show("interactions", there, missing + there)
         for step in steps:
-            done, grasped, deaths = done + step.interactions, grasped + step.grasped, deaths + step.deaths
-            rate = f"{done / (time.monotonic() - start):.1f}/s  grasped {grasped / max(done, 1):.0%}"
+            done, succeeded, deaths = done + step.interactions, succeeded + step.succeeded, deaths + step.deaths
+            rate = f"{done / (time.monotonic() - start):.1f}/s  {verb} {succeeded / max(done, 1):.0%}"
             rate += f"  replaced collectors {deaths}" if deaths else ""
             show("interactions", there + done, missing + there, rate)

@@ -12,9 +12,11 @@ from tabletop_interaction.cli.options import LearnSession, options
 
 @dataclass(frozen=True, kw_only=True)
 class Learn:
-    """Learn what an object is by picking up hypotheses: from nothing to masks of objects never seen before.
+    """Learn what an object is by picking up or pushing hypotheses: from nothing to masks of objects never seen before.
 
     Example: tabletop learn --interactions 200 --out runs/learn
+
+    Example: tabletop learn --primitive push --interactions 200 --out runs/learn-pushes
 
     Example: tabletop learn --interactions 5000 --workers 8 --out runs/long
 
@@ -32,6 +34,7 @@ class Learn:
             "interactions",
             "seed",
             "split",
+            "primitive",
             "episodes_per_scene",
             "policy",
             "choice",

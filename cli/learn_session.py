@@ -46,9 +46,8 @@ def run_session(
     if folder.model.exists():
         result = f"{folder.model} learned from {interactions} interactions"
     else:
-        result = (
-            f"nothing was grasped in {interactions} interactions, so nothing was learned; try --pushes 100, or more"
-        )
+        done = "grasped" if config.primitive == "pick" else "pushed off its place"
+        result = f"nothing was {done} in {interactions} interactions, so nothing was learned; try --pushes 100, or more"
     print(f"{result}; look: {report}")
 
 

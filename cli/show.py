@@ -6,6 +6,8 @@ from typing import Annotated
 import tyro
 
 from tabletop_interaction.cli.arguments import Folder, NewFolder
+from tabletop_interaction.cli.refused import refuse_ignored
+from tabletop_interaction.envs.records.folder import read_meta
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
 from tabletop_interaction.errors import InvalidConfiguration
@@ -15,7 +17,7 @@ from tabletop_interaction.ranges import Range
 
 @dataclass(frozen=True)
 class Show:
-    """Write contact sheets (before, held, after, self-made masks) and an MP4 of recorded interactions.
+    """Write contact sheets (before, held, after, self-made masks) and an MP4 of recorded interactions or pushes.
 
     Example: tabletop show runs/first --out runs/first-pictures
     """
@@ -31,14 +33,17 @@ class Show:
     sheets: Annotated[int, Range(1, 10_000)] = 4
     """Largest number of sheets; they are spread over the records."""
     grasped_only: bool = False
-    """Show only interactions in which something was held."""
+    """Show only interactions in which something was held; not for pushes."""
 
     def run(self) -> None:
         """Write the pictures and print where they are."""
         from tabletop_interaction.reports.films import write_interaction_film
         from tabletop_interaction.reports.sheets import write_interaction_sheets
 
-        table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS])
+        primitive = read_meta(self.folder).primitive
+        if primitive == "push":
+            refuse_ignored(self, "with records of pushes", "grasped_only")
+        table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS[primitive]])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         with claimed_folder(out, "show"):

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -10,9 +11,10 @@ from torch.utils.tensorboard import SummaryWriter
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history, read_updates
+from tabletop_interaction.envs.backend import Primitive
 
 _AVERAGED = 50
-_SHARES = ("moved", "grasped")
+_SHARES: Mapping[Primitive, tuple[str, ...]] = {"pick": ("moved", "grasped"), "push": ("moved",)}
 _SMOOTHED = 25
 _UPDATE_CURVES = ("score_loss", "mask_loss", "mask_iou", "learning_rate", "objects", "background")
 
@@ -38,6 +40,7 @@ class LearningDisplay:
         self._steps = self.progress.add_task(
             "training steps", total=config.steps_planned, completed=done, beside="nothing learned yet"
         )
+        self._shares = _SHARES[config.primitive]
         self._pushes: TaskID | None = None
         self._start: float | None = None
         self._made = 0
@@ -54,7 +57,7 @@ class LearningDisplay:
         self._start = self._start or time.monotonic()
         rate = self._made / max(time.monotonic() - self._start, 1e-9)
         self._made += 1
-        share = {name: sum(getattr(one, name) for one in self._recent) / len(self._recent) for name in _SHARES}
+        share = {name: sum(getattr(one, name) for one in self._recent) / len(self._recent) for name in self._shares}
         beside = "  ".join(f"{name} {value:.0%}" for name, value in share.items())
         beside += f"  {rate:.2f}/s" if self._made > 1 else ""
         beside += f"  replaced processes {deaths}" if deaths else ""

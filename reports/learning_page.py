@@ -5,7 +5,7 @@ interactions, precision-recall curves, and the masks on the same held-out pictur
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from tabletop_interaction.files import dotted, write_file
 from tabletop_interaction.reports.charts import Line, LineChart, StackedChart, trailing_mean
 from tabletop_interaction.reports.learning_pictures import (
     OUTCOMES,
+    PANELS,
     chosen_evaluations,
     open_album,
     pictures_over_time,
@@ -46,6 +47,8 @@ def write_report(run_folder: Path) -> Path:
         Path(__file__).with_name("learning_page.html.j2"),
         title=f"{run.folder.resolve().name}: learning by interaction",
         run=run,
+        pushes=run.primitive == "push",
+        moments=PANELS[run.primitive],
         essentials=essentials(run),
         ap=ap_chart(run.evaluations),
         picks=picks_chart(run),
@@ -70,8 +73,7 @@ def essentials(run: LearningRun) -> tuple[Essential, ...]:
     first, last = (run.evaluations[0], run.evaluations[-1]) if run.evaluations else (None, None)
     return (
         Essential("interactions", f"{len(run.attempts):,}", _pace(run)),
-        Essential("picks that move an object", *_then_and_now(run.moved)),
-        Essential("picks that hold something", *_then_and_now(run.grasped)),
+        *(Essential(f"{_plural(run)} that {one.plural}", *_then_and_now(one.hit)) for one in _successes(run)),
         *(Essential(f"AP at IoU {iou}", _per_cent(last, iou), _ap_note(first, last, iou)) for iou in PAPER_AP),
     )
 
@@ -120,18 +122,23 @@ def precision_recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) ->
 
 
 def picks_chart(run: LearningRun) -> LineChart:
-    """Shares of the picks that move an object and that hold something; for a long run over both windows."""
-    long = len(run.attempts) >= 2 * LONG_WINDOW
-    shares = (("moves an object", run.moved, 2), ("holds something", run.grasped, 0))
-    lines = [_share_line(label, run, hit, colour, LONG_WINDOW if long else WINDOW) for label, hit, colour in shares]
+    """Shares of the interactions that move an object and that hold something; for a long run over both windows."""
+    long, name = len(run.attempts) >= 2 * LONG_WINDOW, _plural(run)
+    window = LONG_WINDOW if long else WINDOW
+    lines = [_share_line(one.singular, run, one.hit, one.colour, window) for one in _successes(run)]
     if long:
-        lines += [replace(_share_line("", run, hit, colour, WINDOW), style="pale") for _, hit, colour in shares]
-    y_label = f"of the last {LONG_WINDOW} picks (pale: {WINDOW}), %" if long else f"of the last {WINDOW} picks, %"
-    return LineChart("Picks that hit", "interactions", y_label, tuple(lines), y_range=_PER_CENT)
+        lines += [replace(_share_line("", run, one.hit, one.colour, WINDOW), style="pale") for one in _successes(run)]
+    y_label = f"of the last {LONG_WINDOW} {name} (pale: {WINDOW}), %" if long else f"of the last {WINDOW} {name}, %"
+    return LineChart(f"{name.capitalize()} that hit", "interactions", y_label, tuple(lines), y_range=_PER_CENT)
 
 
-def outcomes_chart(run: LearningRun) -> StackedChart:
-    """Outcomes of the picks, shares of the last 50 stacked to 100 %; the values are shares of the whole run."""
+def outcomes_chart(run: LearningRun) -> StackedChart | None:
+    """Outcomes of the picks, shares of the last 50 stacked to 100 %; the values are shares of the whole run.
+
+    None for pushes, whose outcome the gripper does not report.
+    """
+    if run.primitive == "push":
+        return None
     lines = []
     for (outcome, label), colour in zip(OUTCOMES.items(), _OUTCOME_COLOURS, strict=True):
         hit = np.array([attempt.pick_outcome == outcome for attempt in run.attempts], np.float64)
@@ -159,6 +166,26 @@ def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
         LineChart("Mask IoU in training", "training steps", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
         LineChart("Self-made examples", "interactions", "examples", examples, size=_SMALL),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Success:
+    """What an interaction may achieve: a phrase for several and for one, (N,) 1.0 where it did, a colour's number."""
+
+    plural: str
+    singular: str
+    hit: Floats
+    colour: int
+
+
+def _successes(run: LearningRun) -> list[_Success]:
+    moves = _Success("move an object", "moves an object", run.moved, 2)
+    holds = _Success("hold something", "holds something", run.grasped, 0)
+    return [moves] if run.primitive == "push" else [moves, holds]
+
+
+def _plural(run: LearningRun) -> str:
+    return "pushes" if run.primitive == "push" else "picks"
 
 
 def _pace(run: LearningRun) -> str:

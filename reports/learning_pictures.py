@@ -1,6 +1,6 @@
 """The pictures of a learning run's report: held-out pictures over time, and interactions, as JPEGs inside the page.
 
-Each interaction is shown in one view: the one of the hypothesis, the first one for a random pick, and for nudges the
+Each interaction is shown in one view: the one of the hypothesis, the first one for a random action, and for nudges the
 one in which most pixels moved. The label shown is the label of that view.
 """
 
@@ -16,7 +16,7 @@ from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.agents.labelling.pair_label import LabelKind, PairLabel
 from tabletop_interaction.agents.learning.run_folder import HistoryLine
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.backend import PickOutcome, Primitive
 from tabletop_interaction.envs.records.folder import is_record_folder
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction
@@ -24,7 +24,7 @@ from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_run import HeldOutFigures, LearningRun
 from tabletop_interaction.reports.page import encode_jpeg, jpeg_uri
-from tabletop_interaction.reports.sheets import PICK_COLOUR, PLACE_COLOUR, evenly_chosen, with_cross
+from tabletop_interaction.reports.sheets import PICK_COLOUR, PLACE_COLOUR, evenly_chosen, with_arrow, with_cross
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
@@ -39,6 +39,12 @@ OUTCOMES: dict[PickOutcome, str] = {
     PickOutcome.UNREACHABLE: "out of reach",
 }
 """Readers' names of the outcomes, in the order in which they are stacked."""
+
+PANELS: Mapping[Primitive, tuple[str, ...]] = {
+    "pick": ("before, with the pick", "with the object held", "after, with the masks"),
+    "push": ("before, with the push", "after, with the masks"),
+}
+"""What the pictures of an attempt show."""
 
 _LABELS: dict[LabelKind, str] = {
     "object": "object",
@@ -56,6 +62,7 @@ _WHY_NUDGED = "The difference contains the object twice: where it was and where 
 _WHY_NEIGHBOUR = "Its masks before and after differ much in size: the larger one contains more than the object."
 _WHY_TOUCHED = "The gripper met something, so it is not background; without a difference there is no mask."
 _WHY_UNSEEN = "The object is too small, or too similar to the table, for the frame difference."
+_WHY_OVERLAPPING = "The object overlaps the place where it was, or a neighbour moved with it."
 _TOUCHED = (PickOutcome.SLIPPED, PickOutcome.PUSHED_AWAY, PickOutcome.BLOCKED)
 
 
@@ -68,7 +75,7 @@ class ShownAttempt:
         choice, outcome: of the pick, in words.
         view: the camera that is shown; empty when the record is missing.
         label: of the picture before and, after a grasp, of the picture after.
-        pictures: data URIs before, held and after; empty when the record is missing.
+        pictures: data URIs of the pictures that `PANELS` names; empty when the record is missing.
     """
 
     number: int
@@ -103,6 +110,8 @@ def pictures_over_time(columns: Sequence[HeldOutFigures]) -> list[list[str | Non
 def unlabelled(run: LearningRun, album: Album) -> tuple[Unlabelled, ...]:
     """The kinds of interactions that give no label, the newest of each."""
     attempts = run.attempts
+    if run.primitive == "push":
+        return (_pushed_without_mask(run, album),)
     nudged = [attempt for attempt in attempts if attempt.moved and not attempt.grasped]
     touched = [attempt for attempt in attempts if not attempt.moved and attempt.pick_outcome in _TOUCHED]
     unseen = [attempt for attempt in attempts if attempt.grasped and not attempt.moved]
@@ -134,6 +143,11 @@ class Album:
         row = self._row(attempt)
         return row is not None and any(one.label == label for one in label_interaction(_seen_in(row, attempt.view)))
 
+    def has_anywhere(self, attempt: HistoryLine, label: LabelKind) -> bool:
+        """Whether any view has this label."""
+        row = self._row(attempt)
+        return row is not None and any(one.label == label for one in label_interaction(row))
+
     def show(self, attempt: HistoryLine) -> ShownAttempt:
         """The attempt with its pictures, if there is a record."""
         row = self._row(attempt)
@@ -156,6 +170,9 @@ def _seen_in(row: Interaction, view: str | None) -> Interaction:
     """The interaction reduced to the named view, or else to its first."""
     at = next((number for number, one in enumerate(row.views) if one.name == view), 0)
     only = slice(at, at + 1)
+    if (pushed := row.pushed) is not None:
+        pushed = replace(pushed, start_xy=pushed.start_xy[only], end_xy=pushed.end_xy[only])
+    row = replace(row, pushed=pushed)
     return replace(row, views=row.views[only], pick_xy=row.pick_xy[only], place_xy=row.place_xy[only])
 
 
@@ -163,12 +180,20 @@ def _shown(attempt: HistoryLine, row: Interaction | None) -> ShownAttempt:
     labels = label_interaction(row) if row else []
     return ShownAttempt(
         number=attempt.number,
-        choice=_choice(attempt),
-        outcome=OUTCOMES.get(PickOutcome(attempt.pick_outcome), "no pick"),
+        choice=_choice(attempt, row),
+        outcome=_outcome(attempt, row),
         view=row.views[0].name if row else "",
         label=_label(labels),
         pictures=tuple(_uri(panel) for panel in _panels(row, labels)) if row else (),
     )
+
+
+def _outcome(attempt: HistoryLine, row: Interaction | None) -> str:
+    if row is None or row.pushed is None:
+        return OUTCOMES.get(PickOutcome(attempt.pick_outcome), "no pick")
+    if not row.pushed.came_down:
+        return "out of reach"
+    return "moved" if attempt.moved else "nothing moved"
 
 
 def _kind(run: LearningRun, title: str, why: str, found: Sequence[HistoryLine], show: Show) -> Unlabelled:
@@ -185,9 +210,17 @@ def _with_neighbour(run: LearningRun, album: Album) -> Unlabelled:
     return Unlabelled("Held, and a neighbour moved too", _WHY_NEIGHBOUR, count, shown)
 
 
-def _choice(attempt: HistoryLine) -> str:
+def _pushed_without_mask(run: LearningRun, album: Album) -> Unlabelled:
+    moved = [attempt for attempt in run.attempts if attempt.moved][: -_SEARCHED - 1 : -1]
+    found = [attempt for attempt in moved if not album.has_anywhere(attempt, "object")]
+    count = f"{len(found)} of the newest {len(moved)} that moved something"
+    shown = tuple(album.show_where_most_moved(attempt) for attempt in found[:_EACH_KIND])
+    return Unlabelled("Moved, but without a mask of the object alone", _WHY_OVERLAPPING, count, shown)
+
+
+def _choice(attempt: HistoryLine, row: Interaction | None) -> str:
     if attempt.policy != "hypothesis" or attempt.score is None:
-        return "random pick"
+        return f"random {row.primitive if row else 'pick'}"
     return f"hypothesis of score {attempt.score:.2f}, one of {attempt.hypotheses}, in {attempt.view}"
 
 
@@ -198,13 +231,16 @@ def _label(labels: Sequence[PairLabel]) -> str:
 
 
 def _panels(row: Interaction, labels: Sequence[PairLabel]) -> Iterator[Picture]:
-    """Before with the pick, held, after with the masks: where the object was and, after a grasp, where it is."""
+    """The pictures that `PANELS` names, with the masks of where the object was and, if it was held, where it is."""
     view = row.views[0].name
-    yield with_cross(row.before[view], row.pick_xy[0], PICK_COLOUR, size=24, thickness=3)
-    yield row.held[view]
+    if row.pushed is None:
+        yield with_cross(row.before[view], row.pick_xy[0], PICK_COLOUR, size=24, thickness=3)
+        yield row.held[view]
+    else:
+        yield with_arrow(row.before[view], row.pushed.start_xy[0], row.pushed.end_xy[0], PICK_COLOUR, thickness=3)
     after = row.after[view]
     for label in labels:
-        colour = PICK_COLOUR if label.pair == "pick" else PLACE_COLOUR
+        colour = PICK_COLOUR if label.moment == "before" else PLACE_COLOUR
         if label.mask is not None:
             after = outlined(after, mask_from_rle(label.mask), colour, 2)
     yield with_cross(after, row.place_xy[0], PLACE_COLOUR, size=24, thickness=3) if row.grasped else after

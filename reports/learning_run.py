@@ -28,6 +28,7 @@ from tabletop_interaction.agents.learning.run_folder import (
 )
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.documents import convert
+from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import read_json
 
@@ -73,13 +74,18 @@ class LearningRun:
     evaluations: tuple[HeldOutFigures, ...]
 
     @property
+    def primitive(self) -> Primitive:
+        """What one interaction was; earlier versions only picked."""
+        return "push" if self.config.get("primitive") == "push" else "pick"
+
+    @property
     def records(self) -> Path:
         """The folder of the interactions."""
         return RunFolder(self.folder).records
 
     @property
     def moved(self) -> Floats:
-        """(N,) 1.0 where a pick moved an object."""
+        """(N,) 1.0 where an interaction moved an object."""
         return np.array([attempt.moved for attempt in self.attempts], np.float64)
 
     @property

@@ -3,7 +3,7 @@
 `write_interaction_sheets` shows recorded interactions, `write_passive_sheet` the clips of the passive bootstrap.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import InteractionTable
-from tabletop_interaction.envs.records.row import Interaction
+from tabletop_interaction.envs.records.row import Interaction, PushRow
 from tabletop_interaction.files import atomic_path
 from tabletop_interaction.frame_difference import frame_difference
+from tabletop_interaction.push_difference import Place, push_difference
 from tabletop_interaction.segmentation.overlays import Colour, distinct_colours, outlined
 from tabletop_interaction.segmentation.rle import mask_from_rle
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 
 PICK_COLOUR, PLACE_COLOUR = (255, 221, 51), (51, 221, 119)
-"""RGB of what belongs to the pick and to the place."""
+"""RGB of what belongs to the pick and to the place, or to the old and the new place of what was pushed."""
+REGION_COLOURS: Mapping[Place, Colour] = {"old": PICK_COLOUR, "new": PLACE_COLOUR, "both": (240, 40, 40)}
+"""RGB of the regions that a push moved."""
+
+Pixel = NDArray[np.floating] | Sequence[float]
 
 _GAP_PX = 4
 _COLUMNS = 6
@@ -47,10 +52,10 @@ def write_sheet(path: Path, rows: Sequence[Sequence[Picture]], *, quality: int =
 def write_interaction_sheets(
     table: InteractionTable, numbers: Sequence[int], view: str, out: Path, *, rows: int, sheets: int
 ) -> list[Path]:
-    """Write sheets with one interaction a row: before, held, after, and the two masks that the differences give.
+    """Write sheets with one interaction a row, as `interaction_panels`.
 
     Args:
-        table: interactions with the view's three pictures.
+        table: interactions with all pictures of the view.
         numbers: the interactions to choose from, one or more.
         view: name of the camera.
         out: the folder for the files sheet_00.jpg, sheet_01.jpg, ..., which are returned.
@@ -67,8 +72,14 @@ def write_interaction_sheets(
 
 
 def interaction_panels(interaction: Interaction, view: str) -> Iterator[Picture]:
-    """Yield four pictures (H, W, 3): before with the pick, held, after with the place, after with both masks."""
+    """Yield the pictures (H, W, 3) of an interaction: before, held, after, and after with the masks of what moved.
+
+    Crosses mark the pick and the place. A push, an arrow, has no picture between.
+    """
     number = [v.name for v in interaction.views].index(view)
+    if interaction.pushed is not None:
+        yield from _push_panels(interaction, interaction.pushed, number)
+        return
     before, held, after = (getattr(interaction, moment)[view] for moment in ("before", "held", "after"))
     pick, place = interaction.pick_xy[number], interaction.place_xy[number]
     yield with_cross(before, pick, PICK_COLOUR)
@@ -78,6 +89,19 @@ def interaction_panels(interaction: Interaction, view: str) -> Iterator[Picture]
     if interaction.grasped:
         masked = outlined(after, frame_difference(held, after, place).mask, PLACE_COLOUR, 2)
     yield outlined(masked, frame_difference(before, held, pick).mask, PICK_COLOUR, 2)
+
+
+def _push_panels(interaction: Interaction, pushed: PushRow, number: int) -> Iterator[Picture]:
+    """Yield three pictures: before with the push, after, and after with what moved, where it was and where it is."""
+    name = interaction.views[number].name
+    before, after = interaction.before[name], interaction.after[name]
+    path = pushed.start_xy[number], pushed.end_xy[number]
+    yield with_arrow(before, *path, PICK_COLOUR)
+    yield after
+    masked = after
+    for region in push_difference(before, after, path).regions if pushed.came_down else ():
+        masked = outlined(masked, region.mask, REGION_COLOURS[region.place], 2)
+    yield masked
 
 
 def write_passive_sheet(examples: ExampleSet, path: Path, rows: int = 10) -> Path:
@@ -108,7 +132,7 @@ def with_margin(picture: Picture, top: int = 0, bottom: int = 0, left: int = 0, 
 
 def with_cross(
     picture: Picture,
-    xy: NDArray[np.floating] | Sequence[float],
+    xy: Pixel,
     colour: Colour,
     *,
     size: int = 20,
@@ -120,6 +144,15 @@ def with_cross(
     centre = (round(float(xy[0])), round(float(xy[1])))
     cv2.drawMarker(marked, centre, (0, 0, 0), marker, size + 2, 2 * thickness, cv2.LINE_AA)
     cv2.drawMarker(marked, centre, colour, marker, size, thickness, cv2.LINE_AA)
+    return marked
+
+
+def with_arrow(picture: Picture, start_xy: Pixel, end_xy: Pixel, colour: Colour, *, thickness: int = 2) -> Picture:
+    """A copy of a picture (H, W, 3) with an arrow between two pixels x, y, dark around it."""
+    marked = picture.copy()
+    start, end = ((round(float(xy[0])), round(float(xy[1]))) for xy in (start_xy, end_xy))
+    cv2.arrowedLine(marked, start, end, (0, 0, 0), 2 * thickness, cv2.LINE_AA, tipLength=0.2)
+    cv2.arrowedLine(marked, start, end, colour, thickness, cv2.LINE_AA, tipLength=0.2)
     return marked
 
 

@@ -30,7 +30,7 @@ from tabletop_interaction.agents.labelling.examples import picture_key
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs import View
 from tabletop_interaction.envs.judges import differing_regions
-from tabletop_interaction.envs.records.folder import record_run_id
+from tabletop_interaction.envs.records.folder import check_primitive, record_run_id
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
 from tabletop_interaction.envs.records.row import Interaction, picture_columns
 from tabletop_interaction.errors import NoExamples, UnreadableRecords
@@ -97,9 +97,11 @@ def inverse_examples(
     Raises:
         UnreadableRecords, ForeignFolder: as `open_interactions`, or what is kept beside the records is damaged or of
             another run.
+        ForeignFolder: the interactions are pushes.
         NoExamples: too few interactions moved something.
         InvalidPictureStore: the folder of shrunk pictures holds something else.
     """
+    check_primitive(Path(folder), "pick", "an inverse model")
     place = Path(folder) / f"inverse-{size[0]}x{size[1]}"
     held = [row for row in open_interactions(folder, columns=()) if row.grasped]
     _check_enough(folder, len(held), "held something")

@@ -5,7 +5,7 @@ number of interactions gives more masks. Compared are the share of picks that mo
 masks, and average precision on the same held-out pictures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ class RunFigures:
     """The figures of one run.
 
     Attributes:
-        moved_by_quarter: share of the picks that moved an object, by quarter of the run; None for an empty one.
-        moved, grasped: picks that moved an object, and that held something.
+        moved_by_quarter: share of the interactions that moved an object, by quarter of the run; None for an empty one.
+        moved, grasped: picks or pushes that moved an object, and picks that held something.
         masks: examples with a mask at the last update; 0 without an update.
         steps, evaluated_after: training steps and interactions before the last evaluation.
         ap: at the last evaluation, by IoU threshold, per cent.
@@ -64,7 +64,8 @@ class Comparison:
     def table(self) -> Table:
         """A table with a row for each figure and a column for each run."""
         title = f"active against passive; AP on {self.pictures} pictures of {self.set_name}"
-        return table_of_columns(title, "", {name: _cells(figures) for name, figures in self.figures.items()})
+        word = _interactions(self.runs.values())
+        return table_of_columns(title, "", {name: _cells(figures, word) for name, figures in self.figures.items()})
 
     def footnotes(self) -> list[str]:
         """What limits the comparison: settings that differ, runs of different length."""
@@ -75,7 +76,8 @@ class Comparison:
 
     def differences(self) -> dict[str, str]:
         """By name, the settings that are not the same in all runs, as text."""
-        settings = {name: dotted(run.config) for name, run in self.runs.items()}
+        # Earlier versions, which only picked, did not name the primitive.
+        settings = {name: {"primitive": run.primitive, **dotted(run.config)} for name, run in self.runs.items()}
         keys = dict.fromkeys(key for one in settings.values() for key in one)
         values = {key: [str(one.get(key, "not set")) for one in settings.values()] for key in keys}
         return {
@@ -149,13 +151,14 @@ def named_folders(arguments: Sequence[str]) -> dict[str, Path]:
 
 
 def comparison_svg(comparison: Comparison) -> str:
-    """Charts of AP at IoU 0.3 and 0.5 and of the picks that move an object, against interactions; a colour a run."""
+    """Charts of AP at IoU 0.3 and 0.5 and of the share that moves an object, against interactions; a colour a run."""
     runs = list(comparison.runs.values())
+    word = _interactions(runs)
     window = LONG_WINDOW if min(len(run.attempts) for run in runs) >= 2 * LONG_WINDOW else WINDOW
     moved = [_moved_points(run, window) for run in runs]
     charts = [
         *(_chart(f"AP at IoU {iou}", "AP, %", [_ap_points(run, iou) for run in runs]) for iou in IOUS[:2]),
-        _chart("Picks that move an object", f"of the last {window} picks, %", moved),
+        _chart(f"{word.capitalize()} that move an object", f"of the last {window} {word}, %", moved),
     ]
     return chart_file(charts, list(comparison.runs))
 
@@ -191,18 +194,23 @@ def _common_set(runs: Mapping[str, LearningRun]) -> tuple[str, int]:
     return next(iter(sets.values()))
 
 
-def _cells(figures: RunFigures) -> dict[str, str]:
-    """The rows of a run's column in the table."""
+def _interactions(runs: Iterable[LearningRun]) -> str:
+    """The word for the interactions of all runs."""
+    return "interactions" if any(run.primitive == "push" for run in runs) else "picks"
+
+
+def _cells(figures: RunFigures, word: str) -> dict[str, str]:
+    """The rows of a run's column in the table; `word` for its interactions."""
     quarters = {
-        f"picks that move an object, quarter {number}": "-" if share is None else f"{100 * share:.1f} %"
+        f"{word} that move an object, quarter {number}": "-" if share is None else f"{100 * share:.1f} %"
         for number, share in enumerate(figures.moved_by_quarter, start=1)
     }
     return {
         "policy": figures.policy,
         "interactions": f"{figures.interactions:,}",
         **quarters,
-        "picks that move an object": f"{figures.moved:,}",
-        "picks that hold something": f"{figures.grasped:,}",
+        f"{word} that move an object": f"{figures.moved:,}",
+        f"{word} that hold something": f"{figures.grasped:,}",
         "labelled masks": f"{figures.masks:,}",
         "training steps": f"{figures.steps:,}",
         "evaluated after": f"{figures.evaluated_after:,}",
