@@ -32,8 +32,8 @@ def within(seconds: float, what: str, look: Callable[[], T], late: Callable[[T],
     except BaseException as error:
         if late is not None:
             answer.add_done_callback(lambda ended: ended.exception() or late(ended.result()))
-        # The call may raise a TimeoutError of its own.
-        if not isinstance(error, TimeoutError) or answer.done():
+        # The call may raise a TimeoutError of its own, and may end right after the time limit.
+        if not isinstance(error, TimeoutError) or (answer.done() and answer.exception() is error):
             raise
         raise NoAnswer(
             f"{what} did not answer within {seconds:g} s; unplug it or switch it off and on, then try again"

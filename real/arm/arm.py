@@ -24,13 +24,11 @@ from tabletop_interaction.real.arm.motion import (
     fault_of,
     follow,
     halted,
+    state_now,
     wait_for_rest,
 )
 from tabletop_interaction.real.arm.moves import Moves
 from tabletop_interaction.real.arm.settings import SawyerSettings
-from tabletop_interaction.real.arm.topics import age_limits
-
-_LOOK_S = 0.01
 
 
 class SawyerArm:
@@ -46,7 +44,6 @@ class SawyerArm:
         self._settings = settings
         self._fault: RobotFault | None = None
         self._action = ""
-        self._follows = False
         self.moves = moves
         self.here = driver.state().positions
         """(7,) joint angles where the next move starts: the last command, or where the arm was stopped."""
@@ -93,9 +90,7 @@ class SawyerArm:
             return True
         if cause.outcome is not MotionOutcome.FORCE:
             raise fault_of(cause, self._action)
-        if (cause := wait_for_rest(self._driver, self.clock, self._settings)) is not None:
-            raise fault_of(cause, self._action)
-        self.here = self._driver.state().positions
+        self._rest()
         return False
 
     def leave(self) -> None:
@@ -134,7 +129,7 @@ class SawyerArm:
 
     def needs_enabling(self) -> bool:
         """Whether the motors are off, or the robot stopped or reports an error."""
-        state = self._state_now()
+        state = state_now(self._driver, self.clock, self._settings.safety)
         return state.stopped or state.error or not state.enabled
 
     def enable(self) -> None:
@@ -147,12 +142,18 @@ class SawyerArm:
         self._fault = None
         self.here = self._driver.state().positions
         with self.acting("leaving after a fault"):
+            self._rest()
             self.leave()
 
+    def _rest(self) -> None:
+        """Wait until the arm is at rest, by whatever it was moved; the next move starts there."""
+        if (cause := wait_for_rest(self._driver, self.clock, self._settings)) is not None:
+            raise fault_of(cause, self._action)
+        self.here = self._driver.state().positions
+
     def _follow(self, commands: Floats) -> Stop | None:
-        self._follows = True
+        self._check_place(self._driver.state())
         cause = follow(self._driver, self.clock, commands, self._settings, self._moves_now().check)
-        self._follows = False
         self.here = commands[-1] if cause is None else self._driver.state().positions
         return cause
 
@@ -160,35 +161,26 @@ class SawyerArm:
         """The moves of a gripper that holds something, or not, as it reports now."""
         return self.moves.carrying if self.grips() else self.moves
 
-    def _state_now(self) -> ArmState:
-        """The state from messages that were sent after this call; an older one if a topic is silent."""
-        asked = self.clock.now()
-        longest_s = max(age_limits(self._settings.safety).values())
-        while True:
-            state = self._driver.state()
-            recent = all(heard.stamp > asked for heard in state.heard.values())
-            if recent or self.clock.now() - asked > longest_s:
-                return state
-            self.clock.sleep(_LOOK_S)
-
     def _check_state(self) -> None:
-        state = self._state_now()
+        state = state_now(self._driver, self.clock, self._settings.safety)
         if (cause := cause_to_stop(state, self.clock.now(), self._settings.safety)) is not None:
             raise fault_of(cause, self._action)
+        self._check_place(state)
+
+    def _check_place(self, state: ArmState) -> None:
         # If it was moved by hand since the last motion, planned paths no longer start where it is.
         if not float(np.abs(state.positions - self.here).max()) <= 2 * self._settings.motion.reached_rad:
             raise halted("the arm is no longer where the last motion ended", self._action)
 
     def _halt(self, error: BaseException) -> None:
-        # The fault is stored before `hold`: if a lost connection makes `hold` fail, nothing may move either.
+        """Store the fault. The arm rests already: `follow` brings it to rest, also after an exception.
+
+        It gets no command here, because it may not be where it was last commanded: a person may guide it.
+        """
         if isinstance(error, RobotFault):
             self._fault = error
         else:
             self._fault = halted(f"interrupted by {type(error).__name__} {error}".rstrip(), self._action)
-        # `follow` has let the arm come to rest; a second command would turn back an arm that still lags.
-        if not self._follows:
-            self._driver.hold()
-        self._follows = False
 
 
 @contextmanager

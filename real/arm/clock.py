@@ -17,11 +17,11 @@ class Clock(Protocol):
 
 
 class MonotonicClock:
-    """The machine's monotonic clock."""
+    """The machine's monotonic clock. Time in which a computer sleeps counts, other than in `time.monotonic()`."""
 
     def now(self) -> float:
-        """Seconds of `time.monotonic()`."""
-        return time.monotonic()
+        """Seconds since the machine started."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""

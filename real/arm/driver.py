@@ -21,7 +21,7 @@ class Heard:
     """What arrived on a topic.
 
     Attributes:
-        stamp: arrival of the newest usable message, seconds of the driver's clock.
+        stamp: time of the newest usable message, seconds of the driver's clock; minus infinity before the first.
         refused: why the message after it was not usable; empty if none came after it.
     """
 
@@ -73,13 +73,15 @@ class GripperState:
         opening: of both fingers together, metres.
         force: N, as the gripper estimates it.
         gripping: whether an object stops the fingers.
-        error: whether the gripper reports an error.
+        error: whether the gripper reports an error, or does not report the rest.
+        stamp: the gripper's own time of this state, seconds.
     """
 
     opening: float
     force: float
     gripping: bool
     error: bool
+    stamp: float = 0.0
 
 
 class SawyerDriver(Protocol):
@@ -108,9 +110,10 @@ class SawyerDriver(Protocol):
         ...
 
     def hold(self) -> None:
-        """Stop the arm as fast as it can brake without turning back, or send nothing if the joint states are old.
+        """Stop the arm as fast as it can brake without turning back. It never moves past the last command.
 
-        It never moves past the last command. The fingers keep their command.
+        It sends nothing if the joint states are old, or if the arm is not where the last command led it: the arm then
+        stops by the robot's command timeout. The fingers keep their command.
         """
         ...
 

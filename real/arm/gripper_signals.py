@@ -51,6 +51,10 @@ class GripperSignals:
         """Whether the gripper is calibrated."""
         return self._device.get_signal_value("is_calibrated")
 
+    def stamp(self) -> float:
+        """The gripper's own time of the newest signals, seconds."""
+        return float(self._device.state.time.to_sec())
+
     def set_position(self, opening: float) -> None:
         """Command an opening, metres; the SDK waits up to 5 s for its acknowledgement."""
         self._device.set_signal_value("position_m", opening)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from tabletop_interaction.errors import RobotFault
 from tabletop_interaction.real.arm.clock import Clock, Ticks
 from tabletop_interaction.real.arm.driver import GripperState, SawyerDriver
-from tabletop_interaction.real.arm.motion import cause_to_stop, fault_of, halted
+from tabletop_interaction.real.arm.motion import MotionOutcome, Stop, cause_to_stop, fault_of, halted, state_now
 from tabletop_interaction.real.arm.settings import FULL_OPENING_M, GripperSettings, SawyerSettings
 
 _PERIOD_S = 0.02
 _OPEN_ENOUGH_M = 0.9 * FULL_OPENING_M
-_STILL_TICKS = 10
+_STILL_S = 0.2
 _STILL_M = 2e-4
 _MOVED_M = 1e-3
 
@@ -27,7 +27,7 @@ def close_fingers(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) 
     Returns:
         whether something is between the fingers.
     """
-    at_rest = _Closed(settings.gripper, driver.gripper().opening)
+    at_rest = _Closed(settings.gripper, driver.gripper())
     driver.move_fingers(settings.gripper.close_to_m)
     _wait(driver, clock, settings, "closing the gripper", at_rest)
     return grips(driver.gripper(), settings.gripper)
@@ -54,36 +54,52 @@ def gripper_error(action: str) -> RobotFault:
 
 
 class _Closed:
-    """Whether closing has ended: something stops the fingers, or they moved or are closed, and are at rest."""
+    """Whether closing has ended: something stops the fingers, or they moved or are closed, and are at rest.
 
-    def __init__(self, settings: GripperSettings, start: float) -> None:
+    Fingers that stop halfway are at rest only by messages that the gripper sent meanwhile: an old one shows no motion.
+    """
+
+    def __init__(self, settings: GripperSettings, start: GripperState) -> None:
         self._settings = settings
-        self._start = self._last = start
-        self._still = 0
+        self._start = start.opening
+        self._still_since = start
+        self._looks = 0
 
     def __call__(self, state: GripperState) -> bool:
-        self._still = self._still + 1 if abs(state.opening - self._last) < _STILL_M else 0
-        self._last = state.opening
+        if abs(state.opening - self._still_since.opening) < _STILL_M:
+            self._looks += 1
+        else:
+            self._still_since, self._looks = state, 0
+        if closed(state, self._settings):
+            return state.gripping or self._looks >= _STILL_S / _PERIOD_S
         moved = self._start - state.opening > _MOVED_M
-        return state.gripping or (self._still >= _STILL_TICKS and (moved or closed(state, self._settings)))
+        return state.gripping or (moved and state.stamp - self._still_since.stamp >= _STILL_S)
 
 
 def _wait(
     driver: SawyerDriver, clock: Clock, settings: SawyerSettings, action: str, done: Callable[[GripperState], bool]
 ) -> None:
-    ticks, timeout_s = Ticks(clock, _PERIOD_S), settings.gripper.timeout_s
+    ticks, timeout_s, before = Ticks(clock, _PERIOD_S), settings.gripper.timeout_s, driver.gripper()
     for _ in range(round(timeout_s / _PERIOD_S)):
         ticks.wait()
-        if (cause := cause_to_stop(driver.state(), clock.now(), settings.safety)) is not None:
+        if (cause := _cause(driver, clock, settings)) is not None:
             raise fault_of(cause, action)
         state = driver.gripper()
         if state.error:
             raise gripper_error(action)
         if done(state):
             return
+    silent = "; the gripper sends no messages" if state.stamp == before.stamp else ""
     raise halted(
-        f"the fingers did not reach their goal within {timeout_s:.1f} s "
-        f"({1000 * driver.gripper().opening:.1f} mm open)",
+        f"the fingers did not reach their goal within {timeout_s:.1f} s ({1000 * state.opening:.1f} mm open{silent})",
         action,
         "check that the gripper is attached and calibrated, then call acknowledge()",
     )
+
+
+def _cause(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) -> Stop | None:
+    """Why the fingers must not move on; after a stall of this process, topics count as silent once they had time."""
+    cause = cause_to_stop(driver.state(), clock.now(), settings.safety)
+    if cause is None or cause.outcome is not MotionOutcome.STALE_STATE:
+        return cause
+    return cause_to_stop(state_now(driver, clock, settings.safety), clock.now(), settings.safety)

@@ -22,9 +22,9 @@ from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.arm.gripper_signals import calibrate as calibrate_gripper
 from tabletop_interaction.real.arm.gripper_signals import check_ready, find_gripper
 from tabletop_interaction.real.arm.gripping import grips
-from tabletop_interaction.real.arm.intera_driver import InteraDriver
+from tabletop_interaction.real.arm.intera_driver import InteraDriver, Switches
 from tabletop_interaction.real.arm.preflight import Measured, judge, require
-from tabletop_interaction.real.arm.settings import SawyerSettings
+from tabletop_interaction.real.arm.settings import SafetySettings, SawyerSettings
 from tabletop_interaction.real.arm.topics import RobotTopics, age_limits
 from tabletop_interaction.real.ros.master import check_master
 from tabletop_interaction.real.ros.node import start_node
@@ -170,7 +170,7 @@ def connect(
     with ExitStack() as opened:
         robot = _made(rospy, f"{name} does not report its state", lambda: intera.RobotEnable(versioned=False))
         _check_enabled(robot.state(), name)
-        _keep_switches(modules)
+        switches = _switches(modules)
         limb = _made(rospy, f"the arm of {name} does not answer", lambda: intera.Limb("right"))
         # Of two programs that connect at the same time, each has registered before one of them looks here.
         alone()
@@ -182,12 +182,10 @@ def connect(
         if calibrate:
             calibrate_gripper(gripper, clock, name)
         check_ready(gripper, name)
-        topics = _subscribe(modules, clock, name)
+        topics = _subscribe(modules, clock, settings.safety, name)
         opened.callback(topics.close)
         known: Callable[[], None] = partial(check_known, uri, rospy.get_name()) if uri else _twin_is_alone
-        driver = InteraDriver(
-            robot, limb, gripper, topics, clock, settings.safety.max_state_age_s, name, foreign, known
-        )
+        driver = InteraDriver(switches, limb, gripper, topics, clock, settings.safety, name, foreign, known)
         driver.findings = judge(
             _measure(modules, clock, settings, limb, driver, topics, foreign),
             age_limits(settings.safety),
@@ -205,15 +203,13 @@ def _twin_is_alone() -> None:
     """A twin has no master, and lives and ends with this process."""
 
 
-def _keep_switches(modules: InteraModules) -> None:
-    """Advertise the robot's switches now, while the master answers.
-
-    The SDK advertises them when they are used; without a master that waits for ever, and would switch the motors on
-    whenever a master comes back. rospy registers a topic of one process once.
-    """
+def _switches(modules: InteraModules) -> Switches:
+    """Advertise the robot's switches now, while the master answers; rospy registers a topic of one process once."""
     rospy, messages = modules.rospy, modules.std_messages
-    for topic, kind in (("enable", messages.Bool), ("reset", messages.Empty), ("stop", messages.Empty)):
-        rospy.Publisher(f"robot/set_super_{topic}", kind, queue_size=10)
+    return Switches(
+        enable=rospy.Publisher("robot/set_super_enable", messages.Bool, queue_size=10),
+        reset=rospy.Publisher("robot/set_super_reset", messages.Empty, queue_size=10),
+    )
 
 
 def _measure(
@@ -285,8 +281,8 @@ def _check_enabled(state: Any, name: str) -> None:
     )
 
 
-def _subscribe(modules: InteraModules, clock: Clock, name: str) -> RobotTopics:
-    topics = RobotTopics(modules.rospy, modules.joint_state, modules.messages, clock)
+def _subscribe(modules: InteraModules, clock: Clock, safety: SafetySettings, name: str) -> RobotTopics:
+    topics = RobotTopics(modules.rospy, modules.joint_state, modules.messages, clock, safety)
     deadline = clock.now() + _FIRST_STATE_S
     while missing := topics.missing():
         if clock.now() > deadline:

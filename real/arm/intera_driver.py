@@ -7,44 +7,60 @@ commands; what the arm reports comes from subscribers of our own (`topics`), whi
 import math
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.errors import MasterUnreachable, NoAnswer, RobotFault
+from tabletop_interaction.errors import MasterUnreachable, RobotFault
 from tabletop_interaction.findings import Finding
 from tabletop_interaction.real.arm.claim import ForeignCommands
 from tabletop_interaction.real.arm.clock import Clock
-from tabletop_interaction.real.arm.driver import ArmState, GripperState
-from tabletop_interaction.real.arm.topics import RobotTopics
-from tabletop_interaction.real.waiting import within
+from tabletop_interaction.real.arm.driver import ROBOT_TOPIC, ArmState, GripperState
+from tabletop_interaction.real.arm.gripper_signals import GripperSignals
+from tabletop_interaction.real.arm.settings import SafetySettings
+from tabletop_interaction.real.arm.topics import Assembly, RobotTopics
 from tabletop_interaction.sawyer.kinematics import MAX_ACCELERATION
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
-_ENABLED_S = 1.0
-"""Time allowed after the SDK has enabled the robot until our own topic says so."""
+_SWITCH_S = 5.0
+"""Time allowed to clear a stop, and to enable the motors."""
 
-_ENABLE_S = 15.0
-"""Time allowed to enable: the SDK waits up to 5 s for a reset, then up to 5 s for the motors."""
+_REPORT_S = 1.0
+_LOOK_S = 0.005
+_MOVING_RAD_S = 0.1
+
+
+@dataclass(frozen=True)
+class Switches:
+    """The publishers of the robot's switches, which the SDK's `RobotEnable` makes only when it needs them.
+
+    Without a master that waits for ever. It also waits by the machine's clock: if that is set back, a thread goes on
+    switching the motors on.
+    """
+
+    enable: Any
+    reset: Any
 
 
 class InteraDriver:
     """A connected Sawyer, see `SawyerDriver`.
 
-    `robot`, `limb` and `gripper` are `RobotEnable`, `Limb` and `Gripper` of `intera_interface`. The first message of
-    each of `topics` has arrived, stamped by `clock`; `hold` does not use joints older than `max_age_s`. `foreign` names
-    other programs that command the arm; `check_known` raises RobotFault if the master no longer knows this program.
+    `limb` is the `Limb` of `intera_interface`. The first message of each of `topics` has arrived, stamped by `clock`;
+    `hold` does not use joints that `safety` calls old, or too far from the last command. `foreign` names other programs
+    that command the arm; `check_known` raises RobotFault if the master no longer knows this program.
     """
 
     def __init__(
         self,
-        robot: Any,
+        switches: Switches,
         limb: Any,
-        gripper: Any,
+        gripper: GripperSignals,
         topics: RobotTopics,
         clock: Clock,
-        max_age_s: float,
+        safety: SafetySettings,
         name: str,
         foreign: ForeignCommands,
         check_known: Callable[[], None],
@@ -56,13 +72,13 @@ class InteraDriver:
         """What `close` closes last."""
         self._foreign = foreign
         self._check_known = check_known
-        self._robot = robot
+        self._switches = switches
         self._limb = limb
         self._gripper = gripper
         self._topics = topics
         self._clock = clock
-        self._max_age_s = max_age_s
-        self._open = True
+        self._max_age_s = safety.max_state_age_s
+        self._max_lag_rad = safety.max_tracking_error_rad
         self._commanded: Floats | None = None
 
     def state(self) -> ArmState:
@@ -96,19 +112,23 @@ class InteraDriver:
     def hold(self) -> None:
         """See `SawyerDriver.hold`."""
         joints, heard = self._topics.joints.kept
-        # The arm may have moved on from old joint angles; without commands it stops by itself.
-        if self._clock.now() - heard.stamp <= self._max_age_s:
-            last = joints.positions if self._commanded is None else self._commanded
-            self.command(rest_point(joints.positions, joints.velocities, last))
+        age_s = self._clock.now() - heard.stamp
+        if self._commanded is None or not age_s <= self._max_age_s:
+            return
+        here = joints.positions + age_s * joints.velocities
+        if is_near(here, joints.velocities, self._commanded, self._max_lag_rad):
+            self.command(rest_point(here, joints.velocities, self._commanded))
 
     def gripper(self) -> GripperState:
         """See `SawyerDriver.gripper`; a missing signal of the gripper counts as an error."""
         opening, force = self._gripper.get_position(), self._gripper.get_force()
+        gripping, error = self._gripper.is_gripping(), self._gripper.has_error()
         return GripperState(
             opening=math.nan if opening is None else float(opening),
             force=math.nan if force is None else float(force),
-            gripping=bool(self._gripper.is_gripping()),
-            error=opening is None or bool(self._gripper.has_error()),
+            gripping=bool(gripping),
+            error=None in (opening, gripping, error) or not math.isfinite(opening) or bool(error),
+            stamp=self._gripper.stamp(),
         )
 
     def move_fingers(self, opening: float) -> None:
@@ -118,33 +138,54 @@ class InteraDriver:
     def enable(self) -> None:
         """See `SawyerDriver.enable`."""
         self.check_connection()
-        try:
-            within(_ENABLE_S, "the robot", self._robot.enable)
-        except (OSError, NoAnswer) as error:
-            raise RobotFault(
-                f"{self.name} cannot be enabled ({error}); release the stop button and read the robot's screen"
-            ) from error
-        # The SDK has heard of it through a subscriber of its own, which may be a message ahead of ours.
-        deadline = self._clock.now() + _ENABLED_S
-        while self._off() and self._clock.now() < deadline:
-            self._clock.sleep(0.02)
+        if self._assembly_now().stopped:
+            self._switch(lambda robot: not (robot.stopped or robot.error), self._switches.reset.publish)
+        self._switch(lambda robot: robot.enabled, partial(self._switches.enable.publish, True))
+
+    def _switch(self, done: Callable[[Assembly], bool], send: Callable[[], object]) -> None:
+        """Send a switch until the robot reports its effect, but not once the stop button is pressed."""
+        deadline = self._clock.now() + _SWITCH_S
+        while not (robot := self._assembly_now()).estop_pressed and self._clock.now() < deadline:
+            if done(robot):
+                return
+            send()
+        raise RobotFault(
+            f"{self.name} cannot be enabled (enabled {robot.enabled}, stopped {robot.stopped}, error {robot.error}, "
+            f"stop button pressed {robot.estop_pressed}); release the stop button and read the robot's screen"
+        )
+
+    def _assembly_now(self) -> Assembly:
+        """The switches from a message that was sent after this call; RobotFault if none comes."""
+        asked = self._clock.now()
+        for _ in range(round(_REPORT_S / _LOOK_S)):
+            self._clock.sleep(_LOOK_S)
+            robot, heard = self._topics.assembly.kept
+            if heard.stamp > asked:
+                return robot
+        raise RobotFault(
+            f"{self.name} cannot be enabled: {ROBOT_TOPIC} sends nothing; check the network and the robot "
+            f"(`rostopic hz {ROBOT_TOPIC}`)"
+        )
 
     def check_connection(self) -> None:
         """See `SawyerDriver.check_connection`."""
         with suppress(MasterUnreachable):
             self._check_known()
 
-    def _off(self) -> bool:
-        robot, _ = self._topics.assembly.kept
-        return robot.stopped or not robot.enabled
-
     def close(self) -> None:
-        """See `SawyerDriver.close`; an arm without commands holds by itself and gets none here."""
-        if self._open:
-            self._open = False
-            if self._commanded is not None:
-                self.hold()
-            self.released.close()
+        """See `SawyerDriver.close`; an arm without commands holds by itself."""
+        self.released.close()
+
+
+def is_near(positions: Floats, velocities: Floats, commanded: Floats, max_lag_rad: float) -> bool:
+    """Whether an arm that is measured with these angles and speeds can be where its last command led it.
+
+    A blocked joint is a little more than the largest accepted lag behind its command, and rests. A joint that is as far
+    behind and moves is measured late, and would be turned back. An arm even further away was not led there by us.
+    """
+    behind = np.abs(commanded - positions)
+    late = (behind > max_lag_rad / 2) & (np.abs(velocities) > _MOVING_RAD_S)
+    return bool((behind <= 2 * max_lag_rad).all() and not late.any())
 
 
 def rest_point(positions: Floats, velocities: Floats, commanded: Floats) -> Floats:

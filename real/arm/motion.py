@@ -28,6 +28,8 @@ from tabletop_interaction.real.arm.settings import RATE_HZ, SafetySettings, Sawy
 from tabletop_interaction.real.arm.timing import braked, caps_of, restarted, time_path
 from tabletop_interaction.real.arm.topics import age_limits
 
+_LOOK_S = 0.01
+_MAX_STALLS = 3
 _REST_TICKS = 10
 _REST_RAD = 0.002
 
@@ -73,7 +75,11 @@ _REMEDIES = {
     MotionOutcome.FOREIGN: "end that program, then call acknowledge()",
     MotionOutcome.TRACKING_ERROR: f"look at what blocks the arm; {_ACKNOWLEDGE}",
 }
-_STALLED = Stop(MotionOutcome.TIMEOUT, "this process stalled", _ACKNOWLEDGE)
+_STALLED = Stop(
+    MotionOutcome.TIMEOUT,
+    f"this process stalled more than {_MAX_STALLS} times in one move",
+    "end other programs on this machine, then call acknowledge()",
+)
 """Ends a part of a motion, which then starts anew."""
 
 _WHAT = {
@@ -120,8 +126,8 @@ def follow(
 
     This takes T / 100 s plus at most `settle_s`. A cause to stop is detected within one tick of its report, a topic
     that falls silent within its largest age. If this process stalls for more than half of the robot's command timeout,
-    the arm is let come to rest and follows the rest of the path on a new profile. The arm may rest beside the path:
-    `check` raises UnreachableTarget for commands back to it that must not be sent.
+    the arm is let come to rest and follows the rest of the path on a new profile, three times at most. The arm may rest
+    beside the path: `check` raises UnreachableTarget for commands back to it that must not be sent.
 
     Returns:
         why the arm stopped on its way; None if it reached the end.
@@ -147,15 +153,14 @@ def wait_for_rest(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) 
 
     After a stall of this process the topics may still be late: they count as silent only after their largest age.
     """
-    ticks, started = Ticks(clock, 1 / RATE_HZ), clock.now()
-    anchor, stamp, still = driver.state().positions, -np.inf, 0
+    ticks = Ticks(clock, 1 / RATE_HZ)
+    anchor, stamp, still, silent = driver.state().positions, -np.inf, 0, 0
     for _ in range(round(settings.motion.settle_s * RATE_HZ)):
         ticks.wait()
-        state, now = driver.state(), clock.now()
-        cause = cause_to_stop(state, now, settings.safety)
-        if cause is not None and cause.outcome is not MotionOutcome.STALE_STATE:
-            return cause
-        if cause is not None and now - started > max(age_limits(settings.safety).values()):
+        state = driver.state()
+        cause = cause_to_stop(state, clock.now(), settings.safety)
+        silent = silent + 1 if cause is not None and cause.outcome is MotionOutcome.STALE_STATE else 0
+        if cause is not None and (not silent or silent > RATE_HZ * max(age_limits(settings.safety).values())):
             return cause
         if cause is not None or state.stamp <= stamp:
             continue
@@ -167,16 +172,28 @@ def wait_for_rest(driver: SawyerDriver, clock: Clock, settings: SawyerSettings) 
     return _stop(MotionOutcome.TIMEOUT)
 
 
+def state_now(driver: SawyerDriver, clock: Clock, safety: SafetySettings) -> ArmState:
+    """The state from messages that were sent after this call; an older one if a topic is silent."""
+    asked = clock.now()
+    # Counted, because this process may be stopped meanwhile, and messages come only after it continues.
+    for _ in range(round(max(age_limits(safety).values()) / _LOOK_S)):
+        state = driver.state()
+        if all(heard.stamp > asked for heard in state.heard.values()):
+            return state
+        clock.sleep(_LOOK_S)
+    return driver.state()
+
+
 class _Run:
     """One motion along commands: what was sent, and when."""
 
     def __init__(
         self, driver: SawyerDriver, clock: Clock, settings: SawyerSettings, check: Callable[[Floats], None]
     ) -> None:
-        self._check = check
         self._driver = driver
         self._clock = clock
         self._settings = settings
+        self._check = check
         start = driver.state()
         self._monitor = _Monitor(settings.safety, start)
         self._ticks = Ticks(clock, 1 / RATE_HZ)
@@ -184,11 +201,14 @@ class _Run:
         self._sent = 0
         self._commanded = start.positions
         self._sent_at = clock.now()
+        self._stalled = False
 
     def along(self, commands: Floats) -> Stop | None:
         """Follow the commands, from rest anew after each stall."""
         cause = self._stream(commands)
-        while cause is _STALLED:
+        for _ in range(_MAX_STALLS):
+            if cause is not _STALLED:
+                break
             if (cause := wait_for_rest(self._driver, self._clock, self._settings)) is not None:
                 return cause
             rest = self._driver.state().positions
@@ -203,7 +223,7 @@ class _Run:
             except UnreachableTarget as error:
                 reason = str(error).partition(";")[0]
                 return Stop(MotionOutcome.TIMEOUT, f"after a stall, the way back to its path: {reason}", _ACKNOWLEDGE)
-            self._commanded, self._sent_at = rest, self._clock.now()
+            self._commanded, self._sent_at, self._stalled = rest, self._clock.now(), False
             cause = self._stream(anew)
         return cause
 
@@ -247,14 +267,20 @@ class _Run:
     def _cause(self) -> Stop | None:
         """Why the next command must not be sent."""
         now = self._clock.now()
-        if now - self._sent_at > self._settings.safety.command_timeout_s / 2:
+        if self._stalled or self._is_late(now):
             return _STALLED
         return self._monitor.judge(self._driver.state(), self._commanded, now)
 
     def _send(self, command: Floats, number: int) -> None:
         self._driver.command(command)
-        self._commanded, self._sent, self._sent_at = command, number, self._clock.now()
+        # A stall after the last check is noticed here: one command more was sent, and no other follows.
+        now = self._clock.now()
+        self._stalled = self._is_late(now)
+        self._commanded, self._sent, self._sent_at = command, number, now
         self._ticks.wait()
+
+    def _is_late(self, now: float) -> bool:
+        return now - self._sent_at > self._settings.safety.command_timeout_s / 2
 
 
 class _Monitor:

@@ -1,4 +1,4 @@
-"""The topics that protect: subscribers of our own, which keep each topic's newest usable message and its arrival.
+"""The topics that protect: subscribers of our own, which keep each topic's newest usable message and its time.
 
 `intera_interface` returns old values without a time when a topic falls silent, and values that are not finite. Here a
 message that cannot be used counts as missing, so that the age of the last usable one stops the arm.
@@ -22,6 +22,9 @@ T = TypeVar("T")
 _HEAD = "head_pan"
 _ESTOP_PRESSED = 1
 _MIN_PERIOD_S = 0.005
+_DRIFT = 1e-3
+"""Largest rate at which the clocks of robot and machine diverge, seconds per second."""
+_STRAYS = 3
 
 
 class UnusableMessage(ValueError):
@@ -32,8 +35,8 @@ class UnusableMessage(ValueError):
 class ArmJoints:
     """The joints of the arm in one message.
 
-    Angles (7,) in radians, speeds (7,) in rad/s, the time of arrival in seconds of our clock, and the pan angle of the
-    head in radians, 0 ahead; None if the message does not contain it.
+    Angles (7,) in radians, speeds (7,) in rad/s, the message's own time in seconds, and the pan angle of the head in
+    radians, 0 ahead; None if the message does not contain it.
     """
 
     positions: Floats
@@ -52,23 +55,62 @@ class Assembly:
     estop_pressed: bool
 
 
-class Newest(Generic[T]):
-    """Keeps the newest usable message of a topic, as `read` returns it, and when it arrived.
+class _Lateness:
+    """How late messages come, seconds, by the times that the robot writes into them.
 
-    The robot's clock may differ from ours, so the age counts from the arrival. A message with the same time as the one
-    before repeats it and does not renew it; a time of 0 says nothing. `read` takes a message and the time of its
-    arrival; it returns None for a message about something else and raises UnusableMessage. The node has started.
+    The clocks differ by an unknown number of seconds. The message that came soonest after its time counts as on time.
+    """
+
+    def __init__(self, largest_s: float) -> None:
+        self._largest_s = largest_s
+        self._soonest_s = np.inf
+        self._arrived = 0.0
+        self._ahead = 0
+
+    def of(self, robot_time: float, arrived: float) -> float:
+        """The lateness of a message; raises UnusableMessage if it is too late, or if a few run ahead of the others."""
+        after_s = arrived - robot_time
+        soonest_s = self._soonest_s + _DRIFT * (arrived - self._arrived)
+        late_s = max(after_s - soonest_s, 0.0)
+        if late_s > self._largest_s:
+            raise UnusableMessage(
+                f"it came {late_s:.2f} s late, or a clock was set; if so, end this program and start it again"
+            )
+        self._ahead = self._ahead + 1 if after_s < soonest_s - self._largest_s < np.inf else 0
+        if 0 < self._ahead <= _STRAYS:
+            raise UnusableMessage(f"its time is {soonest_s - after_s:.2f} s ahead of the messages before it")
+        self._soonest_s, self._arrived = min(after_s, soonest_s), arrived
+        return late_s
+
+
+class Newest(Generic[T]):
+    """Keeps the newest usable message of a topic, as `read` returns it, and when it was sent.
+
+    `read` takes a message and its own time, or that of its arrival if it has none; it returns None for a message about
+    something else and raises UnusableMessage. The robot's clock may differ from ours: a message counts as sent when it
+    arrived, minus its lateness against the other messages, up to `max_age_s`. A message with the time of the one before
+    repeats it and does not renew it; a time of 0 says nothing. While two nodes send the topic, no message is usable.
+    The node has started.
     """
 
     def __init__(
-        self, rospy: Any, topic: str, message_type: Any, read: Callable[[Any, float], T | None], clock: Clock
+        self,
+        rospy: Any,
+        topic: str,
+        message_type: Any,
+        read: Callable[[Any, float], T | None],
+        clock: Clock,
+        max_age_s: float,
     ) -> None:
         self.topic = topic
         self._read = read
         self._clock = clock
+        self._max_age_s = max_age_s
         # One tuple, replaced whole: the reader runs in another thread.
         self._kept: tuple[T | None, Heard] = (None, Heard(-np.inf))
         self._robot_time = 0.0
+        self._lateness = _Lateness(max_age_s)
+        self._sender = ("", -np.inf)
         self._subscriber = rospy.Subscriber(topic, message_type, self._receive, queue_size=1, tcp_nodelay=True)
 
     @property
@@ -78,7 +120,7 @@ class Newest(Generic[T]):
 
     @property
     def kept(self) -> tuple[T, Heard]:
-        """The newest usable message, which has arrived, with its arrival."""
+        """The newest usable message, which has arrived, with its time."""
         value, heard = self._kept
         assert value is not None, f"a driver is made after the first message of {self.topic}"
         return value, heard
@@ -93,19 +135,29 @@ class Newest(Generic[T]):
         unsubscribe(self._subscriber)
 
     def _receive(self, message: Any) -> None:
-        header, arrived = getattr(message, "header", None), self._clock.now()
-        robot_time = 0.0 if header is None else float(header.stamp.to_sec())
-        if robot_time != 0 and robot_time == self._robot_time:
-            return
-        self._robot_time = robot_time
         before, heard = self._kept
         try:
-            value = self._read(message, arrived)
+            self._keep(message, self._clock.now())
         except UnusableMessage as error:
             self._kept = before, Heard(heard.stamp, str(error))
+
+    def _keep(self, message: Any, arrived: float) -> None:
+        header = getattr(message, "header", None)
+        robot_time = 0.0 if header is None else float(header.stamp.to_sec())
+        value = self._read(message, robot_time or arrived)
+        if value is None or (robot_time != 0 and robot_time == self._robot_time):
             return
-        if value is not None:
-            self._kept = value, Heard(arrived)
+        self._check_sender(message, arrived)
+        self._robot_time = robot_time
+        late_s = self._lateness.of(robot_time, arrived) if robot_time else 0.0
+        self._kept = value, Heard(arrived - late_s)
+
+    def _check_sender(self, message: Any, arrived: float) -> None:
+        sender = getattr(message, "_connection_header", {}).get("callerid", "")
+        before, at = self._sender
+        self._sender = sender, arrived
+        if sender != before and arrived - at <= self._max_age_s:
+            raise UnusableMessage(f"two nodes send it: {before} and {sender}")
 
 
 class JointStates(Newest[ArmJoints]):
@@ -114,25 +166,30 @@ class JointStates(Newest[ArmJoints]):
     Speeds that a message lacks come from its angles and those of the message before.
     """
 
-    def __init__(self, rospy: Any, message_type: Any, clock: Clock) -> None:
-        super().__init__(rospy, JOINT_STATES_TOPIC, message_type, self._read_joints, clock)
+    def __init__(self, rospy: Any, message_type: Any, clock: Clock, max_age_s: float) -> None:
+        super().__init__(rospy, JOINT_STATES_TOPIC, message_type, self._read_joints, clock, max_age_s)
 
-    def _read_joints(self, message: Any, arrived: float) -> ArmJoints | None:
-        joints, before = read_joints(message, arrived), self.newest
+    def _read_joints(self, message: Any, stamp: float) -> ArmJoints | None:
+        joints, before = read_joints(message, stamp), self.newest
         if joints is None or before is None or len(message.velocity) > 0:
             return joints
-        seconds = max(arrived - before.stamp, _MIN_PERIOD_S)
+        seconds = max(stamp - before.stamp, _MIN_PERIOD_S)
         return replace(joints, velocities=(joints.positions - before.positions) / seconds)
 
 
 class RobotTopics:
     """All topics that protect. `messages` is the module `intera_core_msgs.msg`."""
 
-    def __init__(self, rospy: Any, joint_state: Any, messages: Any, clock: Clock) -> None:
-        self.joints = JointStates(rospy, joint_state, clock)
-        self.force = Newest(rospy, FORCE_TOPIC, messages.EndpointState, read_force, clock)
-        self.collision = Newest(rospy, COLLISION_TOPIC, messages.CollisionDetectionState, read_collision, clock)
-        self.assembly = Newest(rospy, ROBOT_TOPIC, messages.RobotAssemblyState, read_assembly, clock)
+    def __init__(self, rospy: Any, joint_state: Any, messages: Any, clock: Clock, safety: SafetySettings) -> None:
+        limits = age_limits(safety)
+        self.joints = JointStates(rospy, joint_state, clock, limits[JOINT_STATES_TOPIC])
+
+        def newest(topic: str, message_type: Any, read: Callable[[Any, float], T]) -> Newest[T]:
+            return Newest(rospy, topic, message_type, read, clock, limits[topic])
+
+        self.force = newest(FORCE_TOPIC, messages.EndpointState, read_force)
+        self.collision = newest(COLLISION_TOPIC, messages.CollisionDetectionState, read_collision)
+        self.assembly = newest(ROBOT_TOPIC, messages.RobotAssemblyState, read_assembly)
 
     @property
     def all(self) -> tuple[Newest[Any], ...]:
@@ -161,7 +218,7 @@ def age_limits(safety: SafetySettings) -> Mapping[str, float]:
     }
 
 
-def read_joints(message: Any, arrived: float) -> ArmJoints | None:
+def read_joints(message: Any, stamp: float) -> ArmJoints | None:
     """The arm's joints in a `sensor_msgs/JointState`, by name; None if it is about other joints.
 
     A message without any speeds gives speeds of 0.
@@ -179,23 +236,23 @@ def read_joints(message: Any, arrived: float) -> ArmJoints | None:
     return ArmJoints(
         positions=_finite("position", _whole("position", message.position, len(names))[columns]),
         velocities=_finite("velocity", _whole("velocity", speeds, len(names))[columns]),
-        stamp=arrived,
+        stamp=stamp,
         head=float(message.position[names.index(_HEAD)]) if _HEAD in names else None,
     )
 
 
-def read_force(message: Any, arrived: float) -> Floats:
+def read_force(message: Any, stamp: float) -> Floats:
     """(3,) N at the gripper's tip in an `EndpointState`; UnusableMessage if it is not finite."""
     force = message.wrench.force
     return _finite("force", np.array([force.x, force.y, force.z], np.float64))
 
 
-def read_collision(message: Any, arrived: float) -> bool:
+def read_collision(message: Any, stamp: float) -> bool:
     """Whether a `CollisionDetectionState` reports a collision."""
     return bool(message.collision_state)
 
 
-def read_assembly(message: Any, arrived: float) -> Assembly:
+def read_assembly(message: Any, stamp: float) -> Assembly:
     """The switches in a `RobotAssemblyState`."""
     return Assembly(
         enabled=bool(message.enabled),

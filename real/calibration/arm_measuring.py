@@ -139,7 +139,11 @@ def _stop_sending(
     arm.moves.check(np.linspace(start, goal, 10))
     recorder.begin()
     recorder.command(goal)
-    _watch(recorder, clock, settings, _WATCH_S)
+    try:
+        _watch(recorder, clock, settings, _WATCH_S)
+    except BaseException:
+        recorder.hold()
+        raise
     arm.here = recorder.state().positions
     stamps, measured = recorder.joints
     turned = measured[:, _JUMP_JOINT]

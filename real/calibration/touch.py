@@ -3,7 +3,6 @@
 Joint angles are read from the driver and converted to poses by forward kinematics; nothing is commanded.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import CalibrationRejected, RobotFault
+from tabletop_interaction.real.arm.clock import MonotonicClock
 from tabletop_interaction.real.arm.driver import SawyerDriver
 from tabletop_interaction.real.calibration.rigid import moved, rigid
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, forward
@@ -90,7 +90,7 @@ def base_from_link(driver: SawyerDriver, link: str, prompt: Prompt) -> Floats:
     """(4, 4) float64: pose of a link of the arm at rest, metres; raises RobotFault if the robot's state is old."""
     while True:
         state = driver.state()
-        if (age := time.monotonic() - state.stamp) > _MAX_AGE_S:
+        if (age := MonotonicClock().now() - state.stamp) > _MAX_AGE_S:
             raise RobotFault(f"the joint states of {driver.name} are {age:.1f} s old; check the robot and its network")
         if np.abs(state.velocities).max() < _STILL_RAD_S:
             return forward(state.positions, link)

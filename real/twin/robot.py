@@ -184,6 +184,10 @@ class TwinRobot:
         self.state.stopped, self.state.error, self.state.estop_button = False, False, _ESTOP_UP
         return ""
 
+    def enable(self) -> None:
+        """Switch the motors on unless stopped."""
+        self.state.enabled = self.state.enabled or not self.state.stopped
+
     def disable(self) -> None:
         """Switch the motors off; the brakes hold."""
         self.state.enabled = False

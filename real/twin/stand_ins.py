@@ -1,6 +1,5 @@
 """The parts of `rospy` and `intera_interface` that the driver calls, with their names and behaviour, for the twin."""
 
-import errno
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -69,8 +68,11 @@ class TwinRospy:
             return self._joints()
         return SimpleNamespace(devices=[SimpleNamespace(name="right_gripper")])
 
-    def Publisher(self, topic: str, kind: Any, queue_size: int) -> None:
-        """Nothing listens to switches here: the twin's `RobotEnable` acts on the robot."""
+    def Publisher(self, topic: str, kind: Any, queue_size: int) -> SimpleNamespace:
+        """One of the robot's switches; it takes effect at once, and is reported with the next messages."""
+        robot = self._robot
+        act = {"robot/set_super_enable": robot.enable, "robot/set_super_reset": robot.clear_stop}
+        return SimpleNamespace(publish=lambda *on: act[topic]())
 
     def Subscriber(self, topic: str, kind: Any, callback: Callable[[Any], None], **options: Any) -> SimpleNamespace:
         """Subscribe to a topic until `unregister` is called."""
@@ -122,18 +124,9 @@ class Xyz(NamedTuple):
 def intera_stand_in(robot: TwinRobot) -> SimpleNamespace:
     """The module `intera_interface` in front of a robot."""
     return SimpleNamespace(
-        RobotEnable=lambda versioned=False: _robot_enable(robot),
+        RobotEnable=lambda versioned=False: SimpleNamespace(state=lambda: robot.state),
         Limb=lambda limb="right": _limb(robot),
     )
-
-
-def _robot_enable(robot: TwinRobot) -> SimpleNamespace:
-    def enable() -> None:
-        if robot.state.stopped and (refusal := robot.clear_stop()):
-            raise OSError(errno.EREMOTEIO, refusal)
-        robot.state.enabled = True
-
-    return SimpleNamespace(state=lambda: robot.state, enable=enable)
 
 
 def _limb(robot: TwinRobot) -> SimpleNamespace:
@@ -173,6 +166,7 @@ def io_stand_in(robot: TwinRobot) -> SimpleNamespace:
         "calibrate": lambda on: robot.calibrate_gripper(),
     }
     device = SimpleNamespace(
+        state=SimpleNamespace(time=SimpleNamespace(to_sec=lambda: robot.time_s)),
         get_signal_value=lambda name: signals[name](),
         set_signal_value=lambda name, value: commands[name](value),
     )

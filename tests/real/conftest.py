@@ -86,7 +86,7 @@ class FakeSawyer:
         self.holds += 1
 
     def gripper(self) -> GripperState:
-        return replace(GripperState(self.opening, 0.0, False, False), **self.grip)
+        return replace(GripperState(self.opening, 0.0, False, False, self.clock.time), **self.grip)
 
     def move_fingers(self, opening: float) -> None:
         if not self.deaf:

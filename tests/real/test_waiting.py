@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -39,4 +40,19 @@ def test_what_a_late_call_opened_is_closed():
     assert closed == []
     released.set()
     assert done.wait(10)
+    assert closed == ["an open device"]
+
+
+def test_a_call_that_ends_right_after_its_time_limit_is_late_and_what_it_opened_is_closed(monkeypatch):
+    closed, result = [], Future.result
+
+    def too_late(answer, timeout=None):
+        opened = result(answer)
+        if timeout is None:
+            return opened
+        raise TimeoutError
+
+    monkeypatch.setattr(Future, "result", too_late)
+    with pytest.raises(NoAnswer, match="it did not answer within 5 s"):
+        within(5.0, "it", lambda: "an open device", late=closed.append)
     assert closed == ["an open device"]

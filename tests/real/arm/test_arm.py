@@ -309,6 +309,51 @@ def test_an_arm_moved_by_hand_does_not_follow_paths_from_its_old_position(laid):
     laid.backend.place(0.0, 0.0)
 
 
+def test_an_arm_that_is_moved_by_hand_while_its_fingers_close_is_not_led_back_with_a_jump(laid, monkeypatch):
+    robot, sent = laid.twin.robot, []
+    command, move_fingers = robot.command, laid.driver.move_fingers
+
+    def guide():
+        robot.arm.jump(robot.arm.joint_angles() + 0.1 * np.eye(7)[0])
+        robot.stay()
+        monkeypatch.setattr(robot, "command", lambda q: (sent.append(q), command(q)))
+
+    def close(opening):
+        if opening < 0.01:
+            robot.at(0.1, guide)
+        move_fingers(opening)
+
+    monkeypatch.setattr(laid.driver, "move_fingers", close)
+    with pytest.raises(RobotFault, match="no longer where the last motion ended"):
+        laid.backend.pick(0.25, 0.2, 0.0)
+    assert sent == []
+    monkeypatch.undo()
+    laid.backend.acknowledge()
+    laid.backend.place(0.0, 0.0)
+
+
+def test_an_arm_that_is_guided_by_hand_is_acknowledged_once_it_rests(laid):
+    robot = laid.twin.robot
+    _pick_with(laid, 0.8, collided=True)
+    robot.faults.collided = False
+    start, sent, command = robot.time_s, [], robot.command
+
+    def guide():
+        if robot.time_s - start < 0.5:
+            robot.arm.jump(robot.arm.joint_angles() + 0.01 * np.eye(7)[0])
+            robot.stay()
+            robot.at(0.05, guide)
+
+    guide()
+    robot.command = lambda q: (sent.append(robot.time_s - start), command(q))
+    try:
+        laid.backend.acknowledge()
+    finally:
+        del robot.command
+    assert min(sent) > 0.5
+    assert laid.backend._arm.is_away()
+
+
 def test_an_unplugged_camera_is_named_and_works_once_plugged_in(laid):
     laid.twin.robot.faults.unplugged_views.add("view_2")
     with pytest.raises(CameraFault, match="view_2") as caught:

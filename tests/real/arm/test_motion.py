@@ -14,11 +14,12 @@ from tabletop_interaction.real.arm.driver import (
     ArmState,
     Heard,
 )
-from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop, follow
+from tabletop_interaction.real.arm.motion import MotionOutcome, cause_to_stop, follow, wait_for_rest
 from tabletop_interaction.real.arm.settings import RATE_HZ, SawyerSettings
 from tabletop_interaction.real.arm.timing import caps_of, time_path
 
 SETTINGS = SawyerSettings()
+TOPICS = (JOINT_STATES_TOPIC, FORCE_TOPIC, COLLISION_TOPIC, ROBOT_TOPIC)
 CAPS = caps_of(SETTINGS.motion)
 SECONDS = 2.0
 
@@ -240,3 +241,58 @@ def test_a_path_that_is_not_finite_is_refused_before_the_first_command(sawyer):
     with pytest.raises(RobotFault, match="not finite; nothing was moved"):
         _follow(sawyer, way)
     assert sawyer.commands == []
+
+
+def _stall_in_command(sawyer, number, seconds):
+    """Stop the process for `seconds` between the last check and the sending of command `number`."""
+    command = sawyer.command
+
+    def stopped(q):
+        if len(sawyer.commands) == number:
+            sawyer.clock.time += seconds
+        command(q)
+
+    sawyer.command = stopped
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(0, 0.15), (1, 0.4), (30, 0.12), (60, 5.0), (90, 60.0)])
+def test_a_process_that_is_stopped_right_before_a_command_sends_it_and_then_starts_from_rest(sawyer, number, seconds):
+    way = _smooth(sawyer)
+    _stall_in_command(sawyer, number, seconds)
+    assert _follow(sawyer, way)[0] is MotionOutcome.REACHED
+    anew = np.array(sawyer.commands[number:])
+    velocities = np.diff(anew, axis=0) * RATE_HZ
+    accelerations = np.diff(velocities, axis=0, prepend=np.zeros((1, 7))) * RATE_HZ
+    assert (np.abs(accelerations) <= 1.01 * CAPS.acceleration).all()
+
+
+def test_a_process_that_stalls_again_and_again_ends_the_move_in_bounded_time(sawyer):
+    def stall():
+        sawyer.clock.time += 0.15
+        sawyer.clock.at(0.5, stall)
+
+    sawyer.clock.at(0.5, stall)
+    start = sawyer.clock.now()
+    cause = follow(sawyer, sawyer.clock, _smooth(sawyer), SETTINGS, _anything)
+    assert "stalled more than 3 times" in cause.said
+    assert "end other programs on this machine" in cause.remedy
+    assert sawyer.clock.now() - start < 4
+    assert sawyer.holds == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.04, 0.3, 30.0])
+def test_a_process_that_is_stopped_while_it_waits_for_rest_does_not_call_the_topics_silent(sawyer, seconds):
+    def stop():
+        sawyer.reported["stamps"] = dict.fromkeys(TOPICS, sawyer.clock.now())
+        sawyer.clock.time += seconds
+        sawyer.clock.at(0.1, sawyer.reported.clear)
+
+    sawyer.clock.at(0.05, stop)
+    assert wait_for_rest(sawyer, sawyer.clock, SETTINGS) is None
+
+
+def test_topics_that_stay_silent_while_the_arm_comes_to_rest_are_a_cause(sawyer):
+    sawyer.reported["stamps"] = {FORCE_TOPIC: sawyer.clock.now() - 0.25}
+    start = sawyer.clock.now()
+    assert FORCE_TOPIC in wait_for_rest(sawyer, sawyer.clock, SETTINGS).said
+    assert sawyer.clock.now() - start < 0.6

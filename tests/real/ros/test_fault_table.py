@@ -71,7 +71,7 @@ MOVING = [
     Fault("40 N at the tip", "force", faults={"force": [0.0, 0.0, 40.0]}),
     Fault("a joint is blocked", "lags|did not reach", faults={"blocked": 0}),
     Fault("the arm lags by 0.6 s", "lags|did not reach", faults={"lag_s": 0.6}),
-    Fault("joint_states 0.4 s late", "lags|joint.states", faults={"delay_s": 0.4}, back_rad=0.3),
+    Fault("joint_states 0.4 s late", "lags|joint.states", faults={"delay_s": 0.4}),
     Fault("head turned", "head", faults={"head": 0.5}),
 ]
 
