@@ -1,7 +1,8 @@
 """The gripper of a backend: the numbers by which grasps are planned and simulated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, get_args, runtime_checkable
 
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range, check_fields
@@ -37,6 +38,16 @@ class Gripper:
     def travel_m(self) -> float:
         """Travel of each finger from closed to open, in whole micrometres."""
         return round((self.opening_m - self.closed_m) / 2, 6)
+
+
+GripperName = Literal["sawyer", "wide"]
+GRIPPER_NAMES: tuple[GripperName, ...] = get_args(GripperName)
+
+GRIPPERS: Mapping[GripperName, Gripper] = {
+    "sawyer": Gripper(),
+    "wide": Gripper(opening_m=0.16, closed_m=0.0, pad_m=0.022, speed_m_s=0.35),
+}
+"""sawyer: Rethink's electric gripper. wide: fingers of a longer travel, for objects up to 160 mm wide."""
 
 
 @runtime_checkable

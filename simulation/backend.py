@@ -9,14 +9,13 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
-from tabletop_interaction.envs.gripper import Gripper
+from tabletop_interaction.envs.gripper import GRIPPERS, Gripper
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sim_assets import Catalogue
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import ARENA
 from tabletop_interaction.simulation.clutter import gather
-from tabletop_interaction.simulation.grippers import GRIPPERS
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, depths_of, table_depths
 from tabletop_interaction.simulation.scene import (
     Placement,

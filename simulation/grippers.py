@@ -1,25 +1,14 @@
-"""The grippers of the simulated arm: their names, and the URDF of the arm with one of them.
+"""The URDF of the simulated arm with one of the grippers.
 
 Every gripper has the Sawyer's fingers, at other distances and with other pads, so that all pads end at the same height.
 Fingers press with limited force; what they hold is held by friction.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
 
-from tabletop_interaction.envs.gripper import Gripper
+from tabletop_interaction.envs.gripper import GRIPPERS, Gripper
 from tabletop_interaction.sawyer.model import FINGER_JOINT_NAMES, JOINTS, LINKS, Joint, Link, Shape, write_sawyer_urdf
-
-GripperName = Literal["sawyer", "wide"]
-GRIPPER_NAMES: tuple[GripperName, ...] = get_args(GripperName)
-
-GRIPPERS: Mapping[GripperName, Gripper] = {
-    "sawyer": Gripper(),
-    "wide": Gripper(opening_m=0.16, closed_m=0.0, pad_m=0.022, force_n=20.0, speed_m_s=0.35),
-}
-"""sawyer: Rethink's electric gripper. wide: fingers of a longer travel, for objects up to 160 mm wide."""
 
 _SAWYER = GRIPPERS["sawyer"]
 _FINGER_M = 0.015

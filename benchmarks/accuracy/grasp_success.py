@@ -18,10 +18,10 @@ from rich.progress import track
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.gripper import GripperName
 from tabletop_interaction.ranges import Count
 from tabletop_interaction.sim_assets import object_names
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig, open_simulation
-from tabletop_interaction.simulation.grippers import GripperName
 
 
 @dataclass(frozen=True, kw_only=True)

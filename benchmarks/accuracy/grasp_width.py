@@ -13,11 +13,11 @@ from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
+from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
 from tabletop_interaction.ranges import Count, Seed, check_fields
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
 from tabletop_interaction.sim_assets.catalogue import Asset, generated_tables
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
-from tabletop_interaction.simulation.grippers import GRIPPER_NAMES, GripperName
 from tabletop_interaction.simulation.renderer import ComposedRenderer
 from tabletop_interaction.simulation.world import World
 

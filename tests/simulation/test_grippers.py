@@ -6,11 +6,11 @@ import pytest
 from tabletop_interaction.agents.rearranging.grasps import GripperShape
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.envs import Gripper, TabletopInteraction
-from tabletop_interaction.envs.gripper import gripper_of
+from tabletop_interaction.envs.gripper import GRIPPERS, gripper_of
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL, sawyer_urdf
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
-from tabletop_interaction.simulation.grippers import GRIPPERS, write_arm_urdf
+from tabletop_interaction.simulation.grippers import write_arm_urdf
 from tabletop_interaction.simulation.scene import config_from_plain, config_to_plain
 
 
