@@ -93,6 +93,22 @@ class BackendOptions:
 
         lab_of(self.config)
 
+    def check_truth(self, option: str) -> None:
+        """Check that the backend has ground truth, which an option needs; comes after `check`.
+
+        Raises:
+            InvalidConfiguration: a robot acts.
+        """
+        if not self.is_robot:
+            return
+        from tabletop_interaction.real.opening import lab_of
+
+        if lab_of(self.config).driver != "twin":
+            raise InvalidConfiguration(
+                f"{option} came with --backend sawyer, but a robot has no ground truth; leave it out, or use the "
+                "simulation or the twin"
+            )
+
     @contextmanager
     def opened(
         self, split: str, terminal: Terminal, scene: str = "other objects than before"

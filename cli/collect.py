@@ -14,6 +14,7 @@ from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.backend import Primitive
+from tabletop_interaction.envs.observations import Extra, in_order
 from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
 from tabletop_interaction.envs.records.journal import seal_journals
 from tabletop_interaction.envs.records.reading import count_interactions
@@ -33,6 +34,8 @@ class Collect:
 
     Example: tabletop collect --primitive push --interactions 200 --out runs/pushes
 
+    Example: tabletop collect --record depth instances --interactions 200 --out runs/with-depth
+
     Example: tabletop collect --backend sawyer --config lab.yaml --interactions 20 --out runs/robot
 
     The same command resumes after a stop. Only one process at a time collects into a folder, because --interactions
@@ -51,6 +54,8 @@ class Collect:
     """Checkpoint of the network, for --policy hypothesis."""
     split: Split = "train"
     """Split of the objects and table tops."""
+    record: tuple[Extra, ...] = ()
+    """Ground truth to record of each view besides pictures: depth (16-bit PNG, mm), instances (16-bit PNG, object ids)."""
     world: BackendOptions = field(default_factory=BackendOptions)
     workers: Processes = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
@@ -88,6 +93,8 @@ class Collect:
             # Each collector loads it again, after the folder was made.
             Segmenter.load(self.model)
         self.world.check(self.workers)
+        if self.record:
+            self.world.check_truth(f"--record {' '.join(self.record)}")
         if self.workers > 1:
             from tabletop_interaction.agents.learning.ray_calls import check_ray
 
@@ -105,6 +112,13 @@ class Collect:
         ):
             if value != asked:
                 raise ForeignFolder(f"{self.out} holds {name} {value}, not {asked}; name another folder with --out")
+        if meta.extras != in_order(self.record):
+            held = " ".join(meta.extras)
+            remedy = f"repeat --record {held}" if held else "leave out --record"
+            raise ForeignFolder(
+                f"{self.out} holds interactions with {' and '.join(meta.extras) or 'pictures alone'}; {remedy}, or "
+                "name another folder with --out"
+            )
 
     def _collect(self, missing: int, there: int, backend: str | Backend) -> Iterator[CollectionProgress]:
         from tabletop_interaction.agents.learning.actor import session_seed
@@ -116,7 +130,9 @@ class Collect:
             succeeded,
         )
 
-        collection = Collection(self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive)
+        collection = Collection(
+            self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record
+        )
         if self.workers > 1:
             yield from collect_with_ray(collection, missing, self.workers, there)
             return

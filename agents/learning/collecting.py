@@ -24,6 +24,7 @@ from tabletop_interaction.agents.learning.primitives import ACTION_SIZES, ENVIRO
 from tabletop_interaction.agents.learning.ray_calls import DIED, RayCalls, ray_session
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.backend import Primitive
+from tabletop_interaction.envs.observations import Extra
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
@@ -44,6 +45,7 @@ class Collection:
         model: checkpoint of the network, for "hypothesis".
         backend: a name for `open_backend`, or an open Backend, which is closed at the end.
         primitive: what one interaction is.
+        extras: what is recorded of each view besides the pictures.
     """
 
     out: Path
@@ -53,19 +55,21 @@ class Collection:
     backend: str | Backend = "simulation"
     split: str = "train"
     primitive: Primitive = "pick"
+    extras: tuple[Extra, ...] = ()
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
     """Act and record, yielding each step's info; closing the iterator seals the records."""
     rng = np.random.default_rng(np.random.SeedSequence([collection.seed, 1]))
-    plain = gym.make(ENVIRONMENT_IDS[collection.primitive], backend=collection.backend, split=collection.split)
+    name, extras = ENVIRONMENT_IDS[collection.primitive], collection.extras
+    plain = gym.make(name, backend=collection.backend, split=collection.split, extras=extras)
     with closing(plain):
         agent = _make_agent(collection, plain, rng)
         # Of the folder's first writer, whose metadata is kept.
         metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed, "run": new_run_id()}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
-        with closing(RecordInteractions(plain, collection.out, metadata=metadata)) as env:
+        with closing(RecordInteractions(plain, collection.out, metadata=metadata, extras=extras)) as env:
             yield from interact(env, agent, interactions, collection.seed)
 
 

@@ -135,6 +135,39 @@ def test_a_foreign_folder_gives_one_line_with_and_without_workers(tmp_path, caps
     assert "Traceback" not in errors
 
 
+def test_depths_and_instance_masks_are_recorded_on_request(tmp_path, capsys):
+    records = tmp_path / "records"
+    asked = ["--record", "instances", "depth"]
+    assert _collect(records, "--interactions", "1", *asked) == 0
+    (row,) = read_interactions(records)
+    assert 0.6 < row.before.depth["view_3"].min() < row.before.depth["view_3"].max() < 1.1
+    assert row.after.instances["view_0"].max() >= 4
+    before = sorted(records.rglob("*"))
+    for arguments, message in (
+        ([], "holds interactions with depth and instances; repeat --record depth instances, or name another folder"),
+        (["--record", "depth"], "holds interactions with depth and instances"),
+    ):
+        assert _collect(records, "--interactions", "2", *arguments) == 1
+        assert message in capsys.readouterr().err
+    assert sorted(records.rglob("*")) == before
+    assert _collect(records, "--interactions", "2", *asked) == 0
+    assert len(list(read_interactions(records))) == 2
+
+
+def test_a_robot_records_no_ground_truth(tmp_path, capsys, monkeypatch):
+    lab = type("Lab", (), {"driver": "intera"})
+    monkeypatch.setattr("tabletop_interaction.real.opening.lab_of", lambda config: lab)
+    arguments = ["--backend", "sawyer", "--config", "lab.yaml", "--record", "depth"]
+    assert _collect(tmp_path / "records", *arguments) == 1
+    assert "--record depth came with --backend sawyer, but a robot has no ground truth" in capsys.readouterr().err
+    assert not (tmp_path / "records").exists()
+
+
+def test_pictures_alone_are_not_mixed_with_depths(records, capsys):
+    assert _collect(records, "--interactions", "2", "--record", "depth") == 1
+    assert "holds interactions with pictures alone; leave out --record" in capsys.readouterr().err
+
+
 def test_a_folder_of_another_split_is_refused_even_when_it_is_full(records, capsys):
     assert _collect(records, "--interactions", "1", "--split", "test") == 1
     assert "holds split train, not test" in capsys.readouterr().err
