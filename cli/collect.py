@@ -55,7 +55,7 @@ class Collect:
     split: Split = "train"
     """Split of the objects and table tops."""
     record: tuple[Extra, ...] = ()
-    """Ground truth to record of each view besides pictures: depth (16-bit PNG, mm), instances (16-bit PNG, object ids)."""
+    """Ground truth to record of each view besides pictures: depth (16-bit PNG, mm), instances (16-bit PNG, ids)."""
     world: BackendOptions = field(default_factory=BackendOptions)
     workers: Processes = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
