@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.progress import Progress
 
+from tabletop_interaction.cli.refused import refuse_ignored
+from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.errors import InvalidConfiguration, RobotFault
 
@@ -53,19 +55,24 @@ class BackendOptions:
     """Backend that moves things."""
     config: Path | None = None
     """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
+    simulation: SimulationOptions = field(default_factory=SimulationOptions)
 
     @property
     def is_robot(self) -> bool:
         """Whether a Sawyer, or its twin, acts."""
         return self.backend == "sawyer"
 
-    @property
-    def lab(self) -> str | None:
-        """The lab file as a run's settings name it: by its absolute path, the twin's by its word."""
+    def settings(self) -> str | dict[str, Any] | None:
+        """The `config` of the backend as a run's settings name it.
+
+        A lab file is named by its absolute path, the twin's by its word. Raises as `SimulationOptions.settings`.
+        """
+        if not self.is_robot:
+            return self.simulation.settings()
         return None if self.config is None else "twin" if self.config == _TWIN else str(self.config.resolve())
 
     def check(self, workers: int = 0) -> None:
-        """Check that the backend exists, that the options go together, and that the lab file can be read.
+        """Check that the backend exists, that the options go together, and that the files they name can be read.
 
         Raises:
             InvalidConfiguration: one of these is not so.
@@ -78,7 +85,9 @@ class BackendOptions:
                     f"--config {self.config} came with --backend {self.backend}; it names a robot's lab file, for "
                     "--backend sawyer"
                 )
+            self.simulation.settings()
             return
+        refuse_ignored(self.simulation, "with --backend sawyer", *self.simulation.given)
         if self.config is None:
             raise InvalidConfiguration(
                 "--backend sawyer came without --config; name the lab file that `tabletop calibrate start` begins, or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,7 @@ from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episo
 from tabletop_interaction.cli.arguments import NewFile, NewFolder
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
 from tabletop_interaction.cli.rearrange import refuse_unused_parts
+from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder, write_file, write_json
@@ -146,6 +147,7 @@ class CompareRearrangement:
     tables: tuple[Split, ...] = ()
     """Splits of the table tops; objects of every split on every one of these, by default each on its own."""
     setting: Annotated[Setting, options(Setting, "displaced", "model", "features", "fast", "inverse_model")]
+    simulation: SimulationOptions = field(default_factory=SimulationOptions)
     device: Device = "cpu"
     """Device of the networks."""
     workers: Processes = 0
@@ -160,6 +162,7 @@ class CompareRearrangement:
         from tabletop_interaction.benchmarks.rearrangement.folder import read_settings
 
         self._check()
+        setting = replace(self.setting, simulation=self.simulation.settings())
         if not read_settings(self.out):
             # Folders of earlier versions may have such settings, and resume only with the same.
             refuse_unused_parts(self.agents, self.setting)
@@ -174,11 +177,11 @@ class CompareRearrangement:
         with claimed_folder(self.out, "benchmark rearrangement"):
             missing = len(run.missing_episodes(self.out, keys))
             played = run.run_benchmark(
-                self.out, keys, self.setting, make_parts, self.workers, partial(_report_death, console)
+                self.out, keys, setting, make_parts, self.workers, partial(_report_death, console)
             )
             for _ in track(played, "episodes", missing, console=console):
                 pass
-            scores, document = run.write_results(self.out, keys, self.setting)
+            scores, document = run.write_results(self.out, keys, setting)
         kinds, played_seeds = ", ".join(document["scenes"]), document["seeds"]
         title = f"rearrangement, {kinds}, seeds {played_seeds[0]} to {played_seeds[-1]}; 95 % Wilson intervals"
         console.print(scores.table(title))

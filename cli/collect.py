@@ -130,8 +130,9 @@ class Collect:
             succeeded,
         )
 
+        config = None if self.world.is_robot else self.world.settings()
         collection = Collection(
-            self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record
+            self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record, config
         )
         if self.workers > 1:
             yield from collect_with_ray(collection, missing, self.workers, there)

@@ -65,9 +65,9 @@ class Learn:
         model = self.learning.model
         if model not in (None, "default"):
             model = str(Path(model).resolve())
-        config = replace(self.learning, backend=self.world.backend, config=self.world.lab, model=model)
         self.session.check()
         self.world.check(self.session.workers)
+        config = replace(self.learning, backend=self.world.backend, config=self.world.settings(), model=model)
         from tabletop_interaction.cli.learn_session import run_session
 
         run_session(self.out, config, self.session, self.world, self.sets_dir, resume=self.resume)

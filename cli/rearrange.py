@@ -115,7 +115,8 @@ class Rearrange:
             with self.world.opened(self.split, Terminal(), scene) as backend:
                 yield TabletopRearrangement(backend, self.split, goal=self.goal, judge="pictures"), make
             return
-        env, world = open_table(Scenes(self.split, self.tables or self.split), self.setting.displaced)
+        scenes = Scenes(self.split, self.tables or self.split)
+        env, world = open_table(scenes, self.setting.displaced, self.world.simulation.settings())
         with closing(env):
             make = agent_maker(self.agent, world, parts, env.gripper)
             yield TabletopRearrangement(world, goal=self.goal, judge="pictures") if self.goal else env, make

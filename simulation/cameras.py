@@ -7,26 +7,24 @@ square pixels by where they stand. Frame: the arena's, metres; x points to the r
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.documents import parse_json
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.envs.views import look_at as camera_pose
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import Range, check_range, check_value, shown
+from tabletop_interaction.ranges import PictureSize, check_range, check_value, shown
 from tabletop_interaction.simulation.lenses import check_lens
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 """0.60 x 0.49 m, metres."""
 PICTURE_SIZE = (350, 430)
 """Height and width of the default cameras' pictures, pixels."""
-
-_SIDE = Annotated[int, Range(16, 4096, unit="px")]
-PictureSize = tuple[_SIDE, _SIDE]
-"""Height and width of a picture, pixels."""
 
 _FOCAL_PX = 520.0
 _MARGIN_PX = 4.0
@@ -165,6 +163,19 @@ def views_of(views: tuple[View, ...] | None, picture_size: tuple[int, int] | Non
     return views if picture_size is None else tuple(view.resized(*picture_size) for view in views)
 
 
+def read_views(path: Path) -> tuple[View, ...]:
+    """The cameras in a JSON file: a list of `View.to_dict`.
+
+    Raises:
+        InvalidConfiguration: it holds none.
+        OSError: it cannot be read.
+    """
+    listed = parse_json(path.read_bytes(), path, error=InvalidConfiguration, remedy="correct it there")
+    if not isinstance(listed, list):
+        raise InvalidConfiguration(f"{path} holds no list; accepted is a list of views as `View.to_dict` gives them")
+    return tuple(map(view_from_plain, listed))
+
+
 def view_from_plain(plain: View | Mapping[str, Any]) -> View:
     """A camera from its fields, as JSON reads them (`View.to_dict`).
 
@@ -203,8 +214,7 @@ def _check_numbers(view: View) -> None:
             f"a camera is named {shown(view.name)}; accepted are up to 64 letters, digits, - and _ that begin with a "
             f"letter or a digit, but not with {_GOAL}"
         )
-    for name in ("height", "width"):
-        check_value(f"{name} of {view.name}", getattr(view, name), _SIDE)
+    check_value(f"height and width of {view.name}", (view.height, view.width), PictureSize)
     for name, shape in _SHAPES.items():
         values = getattr(view, name)
         if values.shape != shape or not np.isfinite(values).all():

@@ -12,9 +12,9 @@ from tabletop_interaction.envs.gripper import Gripper, GripperName
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain
-from tabletop_interaction.ranges import Range, check_choice, check_fields
+from tabletop_interaction.ranges import PictureSize, Range, check_choice, check_fields
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, TableTop, generated_catalogue
-from tabletop_interaction.simulation.cameras import PictureSize, check_views, view_from_plain, views_of
+from tabletop_interaction.simulation.cameras import check_views, view_from_plain, views_of
 from tabletop_interaction.simulation.trays import Tray, arena_in_tray, draw_tray
 
 MOST_OBJECTS = 20

@@ -132,11 +132,13 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=_plain_leaf))
 
 
-def dotted(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings flattened, names joined by dots."""
+def dotted(value: Mapping[str, Any], prefix: str = "", whole: Collection[str] = ()) -> dict[str, Any]:
+    """Nested settings flattened, names joined by dots; the settings named in `whole` stay as they are."""
     flat: dict[str, Any] = {}
     for key, each in value.items():
-        flat |= dotted(each, f"{prefix}{key}.") if isinstance(each, Mapping) else {f"{prefix}{key}": each}
+        name = f"{prefix}{key}"
+        nested = isinstance(each, Mapping) and name not in whole
+        flat |= dotted(each, f"{name}.", whole) if nested else {name: each}
     return flat
 
 
@@ -276,6 +278,7 @@ def check_request(
     kind: str,
     ignoring: Collection[str] = (),
     assumed: Mapping[str, Any] | None = None,
+    whole: Collection[str] = (),
 ) -> dict[str, Any] | None:
     """Check that a folder is empty, or was begun with the same request; write `request` to `path` to begin it.
 
@@ -284,6 +287,7 @@ def check_request(
         request: what is requested now; further entries of the file do not count.
         ignoring: dotted names of entries that may differ.
         assumed: values, by dotted name, of entries that earlier versions did not write.
+        whole: dotted names of entries in which further entries count, too.
 
     Returns:
         the content of the file, or None where the folder is new.
@@ -298,7 +302,8 @@ def check_request(
     remedy = "give a new folder"
     with one_error(f"{path} does not describe {kind}", ForeignFolder, remedy):
         found = convert(parse_json(path.read_bytes(), path), dict[str, Any], path)
-        there, wanted = {**(assumed or {}), **dotted(found)}, dotted(plain(request))
+        there = {**(assumed or {}), **dotted(found, whole=whole)}
+        wanted = dotted(plain(request), whole=whole)
     different = [
         f"{key} is {shown(there.get(key), _PATH)} there and {shown(value, _PATH)} now"
         for key, value in wanted.items()

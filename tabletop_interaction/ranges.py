@@ -67,6 +67,9 @@ Processes = Annotated[int, Range(0, 1024)]
 """Processes at once."""
 Pixels = Annotated[float, Range(0, 10**5)]
 """A length in a picture."""
+_Side = Annotated[int, Range(16, 4096, unit="px")]
+PictureSize = tuple[_Side, _Side]
+"""Height and width of a picture."""
 
 
 def check_fields(settings: Any, error: type[TabletopError] = InvalidConfiguration) -> None:

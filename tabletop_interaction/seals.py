@@ -118,13 +118,14 @@ def check_sealed_request(
     kind: str,
     ignoring: Collection[str] = (),
     assumed: Mapping[str, Any] | None = None,
+    whole: Collection[str] = (),
 ) -> dict[str, Any] | None:
     """As `files.check_request`, for a sealed request. Raises UnreadableRecords, too, if it is damaged."""
     found = check_request(path, {}, kind)
     if found is None:
         return None
     unsealed(found, path)
-    return check_request(path, request, kind, ignoring, assumed)
+    return check_request(path, request, kind, ignoring, assumed, whole)
 
 
 def run_id_of(path: AnyPath) -> str | None:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -64,6 +64,7 @@ class PassiveConfig:
         pushes: Pushes to watch.
         seed: Seed of scenes and pushes.
         split: Split of the objects and table tops that a simulation draws.
+        simulation: Plain form of a simulation's `SimulationConfig`; None for the default one.
         pushing: How pushes are made, see `PushingConfig`.
         motion: How moving objects are segmented, see `MotionConfig`.
     """
@@ -71,6 +72,7 @@ class PassiveConfig:
     pushes: Annotated[int, Range(1, 10**7)] = 150
     seed: Seed = 0
     split: Split = "train"
+    simulation: dict[str, Any] | None = None
     pushing: PushingConfig = field(default_factory=PushingConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
 
@@ -111,7 +113,7 @@ def passive_examples(
     out, config = Path(out), config or PassiveConfig()
     name = backend if isinstance(backend, str) else type(backend).__name__
     request = {"schema_version": _SCHEMA_VERSION, "backend": name, **asdict(config)}
-    begun = check_sealed_request(out / _REQUEST, request, "watched pushes") is not None
+    begun = check_sealed_request(out / _REQUEST, request, "watched pushes", whole=("simulation",)) is not None
     found_run = run_id_of(out / _REQUEST) if begun else run or new_run_id()
     if run is not None:
         check_run_id(found_run, run, out / _REQUEST)
@@ -162,7 +164,7 @@ def clip_examples(
 
 def _opened(backend: str | Backend, config: PassiveConfig, stack: ExitStack) -> Backend:
     """The backend, closed with the stack if it was opened here."""
-    opened = open_backend(backend, split=config.split)
+    opened = open_backend(backend, split=config.split, config=config.simulation if isinstance(backend, str) else None)
     if isinstance(backend, str):
         stack.enter_context(opened)
     check_fits(opened.arena, config.pushing)

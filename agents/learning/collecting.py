@@ -46,6 +46,7 @@ class Collection:
         backend: a name for `open_backend`, or an open Backend, which is closed at the end.
         primitive: what one interaction is.
         extras: what is recorded of each view besides the pictures.
+        config: of a backend that is named, as `open_backend` takes it.
     """
 
     out: Path
@@ -56,20 +57,26 @@ class Collection:
     split: str = "train"
     primitive: Primitive = "pick"
     extras: tuple[Extra, ...] = ()
+    config: Any = None
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
     """Act and record, yielding each step's info; closing the iterator seals the records."""
     rng = np.random.default_rng(np.random.SeedSequence([collection.seed, 1]))
-    name, extras = ENVIRONMENT_IDS[collection.primitive], collection.extras
-    plain = gym.make(name, backend=collection.backend, split=collection.split, extras=extras)
+    plain = gym.make(
+        ENVIRONMENT_IDS[collection.primitive],
+        backend=collection.backend,
+        split=collection.split,
+        config=collection.config,
+        extras=collection.extras,
+    )
     with closing(plain):
         agent = _make_agent(collection, plain, rng)
         # Of the folder's first writer, whose metadata is kept.
         metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed, "run": new_run_id()}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
-        with closing(RecordInteractions(plain, collection.out, metadata=metadata, extras=extras)) as env:
+        with closing(RecordInteractions(plain, collection.out, metadata=metadata, extras=collection.extras)) as env:
             yield from interact(env, agent, interactions, collection.seed)
 
 

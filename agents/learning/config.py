@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tabletop_interaction.envs import Split
 from tabletop_interaction.envs.backend import Primitive
@@ -21,7 +21,8 @@ class LearningConfig:
         interactions: Interactions in all, including existing ones (T in the paper).
         seed: Seed of scenes, choices, first weights and crops.
         backend: Backend that moves things, by name.
-        config: The robot's lab file, for the backend sawyer; None for a simulation.
+        config: The robot's lab file, for the backend sawyer; for a simulation the plain form of its `SimulationConfig`,
+            or None for the default one.
         split: Split of the objects and table tops to learn with.
         primitive: What one interaction is: pick picks up and places; push pushes, for objects that the gripper cannot
             grasp.
@@ -49,7 +50,7 @@ class LearningConfig:
     interactions: Count = 200
     seed: Seed = 0
     backend: str = "simulation"
-    config: str | None = None
+    config: str | dict[str, Any] | None = None
     split: Split = "train"
     primitive: Primitive = "pick"
     episodes_per_scene: Count = 1

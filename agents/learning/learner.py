@@ -269,7 +269,8 @@ def watched(
     """
     if config.pushes == 0:
         return None
-    passive = PassiveConfig(pushes=config.pushes, seed=config.seed, split=config.split)
+    simulation = config.config if isinstance(config.config, dict) else None
+    passive = PassiveConfig(pushes=config.pushes, seed=config.seed, split=config.split, simulation=simulation)
     return passive_examples(backend or config.backend, folder.watched, passive, on_pushes, folder.run)
 
 

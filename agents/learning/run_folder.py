@@ -63,6 +63,8 @@ from tabletop_interaction.seals import (
 SCHEMA_VERSION = 1
 
 _RANDOM = {"policy": "random", "view": None, "score": None, "hypotheses": 0}
+# Of the request; plain settings of a simulation, or a lab file.
+_BACKEND_CONFIG = "config.config"
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def check_run(path: Path, config: LearningConfig, *, resume: bool = False) -> bo
         UnreadableRecords: learn.json is damaged.
     """
     request, assumed = RunFolder(path).request, {"config.primitive": "pick"}
-    exists = check_sealed_request(request, _request(config), "a learning run", assumed=assumed) is not None
+    found = check_sealed_request(request, _request(config), "a learning run", assumed=assumed, whole=(_BACKEND_CONFIG,))
+    exists = found is not None
     if resume and not exists:
         raise InvalidConfiguration(f"there is no run in {path} to resume; leave --resume out to begin one")
     return exists

@@ -1,9 +1,9 @@
 """One episode of the rearrangement benchmark: how it is played, and the row and the picture that are kept of it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -23,7 +23,7 @@ from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.reports.page import encode_jpeg
 from tabletop_interaction.sim_assets import background_names
-from tabletop_interaction.simulation import SimulationConfig
+from tabletop_interaction.simulation.scene import config_from_plain
 
 PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
 
@@ -91,9 +91,15 @@ PlayedEpisode = tuple[Episode, bytes]
 """An episode's row, and its picture as JPEG."""
 
 
-def open_table(scenes: Scenes, displaced: int | None = None) -> tuple[TabletopRearrangement, RememberingSimulation]:
-    """The environment, and the simulation behind it, which knows the truth."""
-    config = SimulationConfig(backgrounds=background_names(scenes.tables))
+def open_table(
+    scenes: Scenes, displaced: int | None = None, simulation: Mapping[str, Any] | None = None
+) -> tuple[TabletopRearrangement, RememberingSimulation]:
+    """The environment, and the simulation behind it, which knows the truth.
+
+    Args:
+        simulation: plain form of the simulation's `SimulationConfig`, apart from its table tops.
+    """
+    config = replace(config_from_plain(simulation or {}), backgrounds=background_names(scenes.tables))
     world = RememberingSimulation(scenes.objects, config)
     try:
         return TabletopRearrangement(world, displaced=displaced, judge=world.judge), world
@@ -182,7 +188,7 @@ def open_player(
         nonlocal scenes, env, world
         if key.scenes != scenes:
             opened.close()
-            env, world = open_table(key.scenes, setting.displaced)
+            env, world = open_table(key.scenes, setting.displaced, setting.simulation)
             opened.callback(env.close)
             scenes = key.scenes
         make = agent_maker(key.agent, world, parts, env.gripper)

@@ -58,7 +58,7 @@ def check_setting(out: Path, setting: Setting) -> None:
     if not there:
         return
     unused = (_OPTIONAL,) if None in (setting.inverse_model, there.get(_OPTIONAL)) else ()
-    check_request(out / _SETTINGS, plain(setting), "episodes", unused)
+    check_request(out / _SETTINGS, plain(setting), "episodes", unused, whole=("simulation",))
     kept = there.get(_WEIGHTS, {})
     for name, found in _checksums(setting).items():
         if kept.get(name, found) != found:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tabletop_interaction.envs import SPLITS
 from tabletop_interaction.ranges import Range, check_choice, check_fields
@@ -25,6 +25,7 @@ class Setting:
         displaced: Number of objects that stand elsewhere in the goal, 1 to 3; None draws it.
         most_interactions: Interactions after which an episode has failed.
         inverse_model: File of the inverse model, for the agent inverse.
+        simulation: Plain form of the simulation's `SimulationConfig`, apart from its table tops; None for the default.
     """
 
     model: str = "default"
@@ -33,6 +34,7 @@ class Setting:
     displaced: Literal[1, 2, 3] | None = None
     most_interactions: Annotated[int, Range(1, 1000)] = MOST_INTERACTIONS
     inverse_model: str | None = None
+    simulation: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -32,6 +32,7 @@ from tabletop_interaction.envs.observations import EXTRAS, Extra, extra_key
 from tabletop_interaction.envs.records.card import refresh
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import check_new_folder, lock_file, plain, read_json, sync_folder, write_json
+from tabletop_interaction.ranges import shown
 
 SCHEMA_VERSION = 1
 """Version of the rows that are written; this version and all earlier ones can be read."""
@@ -75,12 +76,20 @@ class FolderMeta:
     def differences(self, other: FolderMeta) -> list[str]:
         """Differences that forbid rows of both kinds in one folder, a phrase each; package versions may differ."""
         mine, theirs = self._identity(), other._identity()
-        return [f"{key} {theirs[key]!r}, not {mine[key]!r}" for key in mine if mine[key] != theirs[key]]
+        return [phrase for key in mine for phrase in _differences(key, mine[key], theirs[key])]
 
     def _identity(self) -> dict[str, Any]:
         sources = {key: self.metadata.get(key) for key in _FROM_ONE_SOURCE}
         kind = {"schema_version": self.schema_version, "primitive": self.primitive, "extras": list(self.extras)}
         return {**kind, "split": self.split, "views": list(self.views), **sources}
+
+
+def _differences(name: str, mine: Any, theirs: Any) -> list[str]:
+    """A phrase for a value that differs, or for each entry that differs of two mappings."""
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        keys = {**theirs, **mine}
+        return [phrase for key in keys for phrase in _differences(f"{name}.{key}", mine.get(key), theirs.get(key))]
+    return [] if mine == theirs else [f"{name} {shown(theirs)}, not {shown(mine)}"]
 
 
 def shard_path(folder: Path, writer: str, number: int) -> Path:

@@ -80,16 +80,14 @@ def load_lab(path: str | Path) -> Lab:
     Raises:
         InvalidConfiguration: a section or field is missing or wrong, or a calibration is older than one it depends on.
     """
-    file = read_lab_file(TWIN_LAB if Path(path) == Path("twin") else Path(path))
-    robot, size, poses = file.robot, file.picture, file.poses
+    file = _read(path)
+    robot, poses = file.robot, file.poses
     _check_order(file)
     return Lab(
         driver=file.driver,
         arena=file.arena,
         base_from_arena=robot.base_from_arena,
-        views=tuple(
-            framed_view(full, poses[name].crop, size.width, size.height) for name, full in file.full_views.items()
-        ),
+        views=_views(file),
         cameras=file.cameras,
         crops={name: pose.crop for name, pose in poses.items()},
         settings=file.settings,
@@ -97,6 +95,17 @@ def load_lab(path: str | Path) -> Lab:
         measured=file.measured,
         obstacles=file.obstacles,
     )
+
+
+def lab_views(path: str | Path) -> tuple[View, ...]:
+    """The cameras of a lab file, which may lack the robot; "twin" stands for `TWIN_LAB`.
+
+    `SimulationConfig(views=lab_views(path))` lets a simulation see what the laboratory's cameras see.
+
+    Raises:
+        InvalidConfiguration: a section or field of the cameras is missing or wrong.
+    """
+    return _views(_read(path))
 
 
 def lab_from_plain(plain: Mapping[str, Any]) -> Lab:
@@ -109,6 +118,15 @@ def lab_from_plain(plain: Mapping[str, Any]) -> Lab:
         return from_plain(plain, Lab, "config")
     except ValueError as error:
         raise InvalidConfiguration(f"config describes no laboratory: {error}; give the path of a lab file") from error
+
+
+def _read(path: str | Path) -> LabFile:
+    return read_lab_file(TWIN_LAB if Path(path) == Path("twin") else Path(path))
+
+
+def _views(file: LabFile) -> tuple[View, ...]:
+    size, poses = file.picture, file.poses
+    return tuple(framed_view(full, poses[name].crop, size.width, size.height) for name, full in file.full_views.items())
 
 
 def _check_order(file: LabFile) -> None:

@@ -1,0 +1,67 @@
+"""Options of the simulated table, checked before anything is written; without them it is the default one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.ranges import PictureSize
+
+if TYPE_CHECKING:
+    from tabletop_interaction.envs import View
+
+_TOP_DOWN = Path("top-down")
+
+
+@dataclass(frozen=True)
+class SimulationOptions:
+    """The simulated table."""
+
+    views: Annotated[Path | None, tyro.conf.arg(metavar="top-down|FILE")] = None
+    """Cameras of the simulation: top-down for one above the table, a robot's lab file, or a JSON file with a list of
+    views; by default four."""
+    picture_size: Annotated[PictureSize | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
+    """Size of the simulation's pictures; by default 350 430, or those of --views."""
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the options that are not at their defaults."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+
+    def settings(self) -> dict[str, Any] | None:
+        """The simulation's configuration in its plain form; None for the default one.
+
+        Raises:
+            InvalidConfiguration: an option cannot be used.
+        """
+        if not self.given:
+            return None
+        # Only here, since it imports PyBullet.
+        from tabletop_interaction.simulation import SimulationConfig
+        from tabletop_interaction.simulation.scene import config_to_plain
+
+        return config_to_plain(SimulationConfig(views=self._views(), picture_size=self.picture_size))
+
+    def _views(self) -> tuple[View, ...] | None:
+        if self.views is None:
+            return None
+        if self.views == _TOP_DOWN:
+            from tabletop_interaction.simulation.cameras import PICTURE_SIZE, top_down
+
+            return (top_down("view_0", picture_size=self.picture_size or PICTURE_SIZE),)
+        if not self.views.is_file():
+            raise InvalidConfiguration(
+                f"--views is {self.views}, and there is no such file; accepted are the word top-down, a robot's lab "
+                "file, and a JSON file with a list of views"
+            )
+        if self.views.suffix == ".json":
+            from tabletop_interaction.simulation.cameras import read_views
+
+            return read_views(self.views)
+        from tabletop_interaction.real import lab_views
+
+        return lab_views(self.views)
