@@ -57,7 +57,8 @@ def _draw(axes: Axes, plane: tuple[int, int], moves: Moves, arena: Arena) -> Non
         kept = _moved(_corners(box._replace(size=tuple(side + 2 * clearance for side in box.size))), arena_from_box)
         _add(axes, plane, points, "obstacle", _BOX)
         _add(axes, plane, kept, "its clearance", _BOX, filled=False)
-        axes.annotate(box.link, points.mean(axis=0)[list(plane)].tolist(), ha="center", va="center", zorder=5)
+        middle = points.mean(axis=0)[list(plane)].tolist()
+        axes.annotate(box.link, middle, ha="center", va="center", zorder=5, parse_math=False)
     border = np.array([*product((arena.x_min, arena.x_max), (arena.y_min, arena.y_max), (0.0,))])
     _add(axes, plane, border, "arena", _ARENA, filled=False)
     if plane == _PLANES["from the side"]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -62,6 +62,7 @@ _COMMANDS = {
     "robot": "calibrate robot",
 }
 _RIGID_TOLERANCE = 1e-6
+_LONGEST_NAME = 60
 _REACHED_M = Range(-10, 10, unit="m")
 
 
@@ -225,7 +226,18 @@ class LabFile:
         plain = self._section(name)
         if not isinstance(plain, dict) or not plain:
             raise self._error(f"section {name} has no entries; it takes {SECTIONS[name]}")
-        return {str(view): self._convert(entry, type_, f"{name}.{view}") for view, entry in plain.items()}
+        self._check_entries(name, [str(entry) for entry in plain])
+        return {str(entry): self._convert(value, type_, f"{name}.{entry}") for entry, value in plain.items()}
+
+    def _check_entries(self, section: str, names: list[str]) -> None:
+        if wrong := [name for name in names if not (0 < len(name) <= _LONGEST_NAME and name.isprintable())]:
+            raise self._error(
+                f"section {section} has an entry named {shown(wrong[0])}; names have 1 to {_LONGEST_NAME} printable "
+                "characters"
+            )
+        # YAML tells the number 1 from the text "1".
+        if len(set(names)) < len(names):
+            raise self._error(f"section {section} has the entry {max(names, key=names.count)} twice; rename one")
 
     def _of_every_camera(self, name: str, entries: dict[str, T]) -> dict[str, T]:
         cameras = self.cameras
@@ -343,6 +355,9 @@ def from_plain(plain: Any, type_: type[T], where: str) -> T:
 
 def _check_names(plain: Any, type_: Any, where: str) -> None:
     """Refuse unknown fields, which msgspec ignores in dataclasses."""
+    if isinstance(plain, dict) and get_origin(type_) is Mapping:
+        for name, value in plain.items():
+            _check_names(value, get_args(type_)[1], f"{where}.{name}")
     if not (is_dataclass(type_) and isinstance(plain, dict)):
         return
     fields = get_type_hints(type_)

@@ -62,6 +62,9 @@ def _change(path, change):
     path.write_text(yaml.safe_dump(raw))
 
 
+POST = {"centre": [1.0, 1.0, 1.0], "size": [0.1, 0.1, 0.1]}
+
+
 def test_a_lab_is_read_as_it_was_written(lab):
     read = load_lab(lab)
     assert read.driver == "intera"
@@ -103,6 +106,13 @@ def test_a_lab_written_as_json_is_read_as_it_was(lab, name):
     assert read.views[0].intrinsics.dtype == np.float64
     with pytest.raises(InvalidConfiguration, match=r"unknown field `speed` - at `config`"):
         lab_of({**json.loads(written), "speed": 3})
+
+
+def test_an_unknown_field_of_a_box_in_a_laboratory_from_json_is_refused(lab):
+    written = json.loads(json.dumps(plain(load_lab(lab))))
+    written["obstacles"]["tray"]["yaw"] = 0.3
+    with pytest.raises(InvalidConfiguration, match=r"unknown field `yaw` - at `config.obstacles.tray`, accepted are"):
+        lab_of(written)
 
 
 def test_the_views_intrinsics_are_those_of_the_crop(lab):
@@ -184,6 +194,9 @@ def _set(section, *keys):
         (_set("obstacles", "tray", "corners", [[0, 0, 0], [1, 1, 0]]), r"0\.0\] m apart .* at `obstacles.tray`"),
         (_set("obstacles", "tray", "size", [1, 1, 1]), r"size and corners came; .* at `obstacles.tray`"),
         (lambda raw: raw.update(obstacles=[1]), r"section obstacles has no entries"),
+        (lambda raw: raw.update(obstacles={1: POST, "1": POST}), r"section obstacles has the entry 1 twice; rename"),
+        (_set("obstacles", "", POST), r"section obstacles has an entry named ''; names have 1 to 60 printable"),
+        (_set("obstacles", "left\npost", POST), r"named 'left\\npost'; names have"),
         (_set("views", "view_0", "crop", "lft", 3), r"unknown field `lft` - at `views.view_0.crop`"),
         (_set("robot", "base_from_arena", [["a"] * 4] * 4), r"not numbers came - at `robot.base_from_arena`"),
     ],
