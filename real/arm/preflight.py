@@ -70,9 +70,9 @@ def require(findings: Sequence[Finding], name: str) -> None:
     """Raise PreflightFailed, which names each failed check of the robot `name`; return if all passed."""
     failed = [each for each in findings if not each.ok]
     if failed:
-        said = "; ".join(f"{each.name}: {each.said}, {each.remedy}" for each in failed)
+        said = "; ".join(f"{each.name}: {each.said.replace('; ', ', ')} ({each.remedy})" for each in failed)
         error: Any = PreflightFailed(
-            f"{len(failed)} of {len(findings)} checks of {name} before the first move failed; nothing was moved; {said}"
+            f"{said}; nothing was moved; {len(failed)} of {len(findings)} checks of {name} before the first move failed"
         )
         error.findings = tuple(findings)
         raise error

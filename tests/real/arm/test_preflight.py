@@ -76,7 +76,8 @@ def test_each_fault_fails_its_check_alone_with_a_remedy(change, name, said):
 
 def test_the_error_lists_every_failed_check_and_survives_a_process_border():
     with pytest.raises(
-        PreflightFailed, match=r"2 of 7 checks of robot .*commanders: /teleop.*head: .*turn it ahead"
+        PreflightFailed,
+        match=r"^commanders: /teleop.*; head: .*turn it ahead.*; nothing was moved; 2 of 7 checks of robot",
     ) as caught:
         require(judge(replace(HEALTHY, head=0.5, others="/teleop"), LIMITS, 0.25), "robot")
     assert not caught.value.recoverable
