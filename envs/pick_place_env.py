@@ -21,7 +21,7 @@ from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.files import plain
 from tabletop_interaction.ranges import check_choice, check_seed, check_value
 
-_PLAIN_ARGUMENTS = ("config", "goal")
+_PLAIN_ARGUMENTS = ("config", "goal", "extras")
 
 Info = dict[str, Any]
 

@@ -9,6 +9,7 @@ Run: python -m tabletop_interaction.benchmarks.speed.observations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +17,7 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction.agents.agent import RandomAgent
+from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
 from tabletop_interaction.benchmarks.speed.interactions import one_core
@@ -23,7 +25,7 @@ from tabletop_interaction.envs import EXTRAS, TabletopInteraction
 from tabletop_interaction.ranges import Count, Seed, check_fields
 
 _EPISODE = 25
-_OBSERVED = {
+_OBSERVED: dict[str, dict[str, Any]] = {
     "pictures": {"observation": "pictures"},
     "state": {"observation": "state"},
     "pictures and state": {"observation": "both"},
@@ -50,7 +52,7 @@ def measure(steps: int, seed: int) -> dict[str, float]:
     with ExitStack() as stack:
         envs = {name: stack.enter_context(TabletopInteraction(**each)) for name, each in _OBSERVED.items()}
         rng = np.random.default_rng(seed)
-        agents = (AimedAgent(envs["pictures"].backend, rng), RandomAgent(rng))
+        agents = (AimedAgent(envs["pictures"].get_wrapper_attr("backend"), rng), RandomAgent(rng))
         for number in range(steps):
             if number % _EPISODE == 0:
                 for env in envs.values():
@@ -61,7 +63,7 @@ def measure(steps: int, seed: int) -> dict[str, float]:
     return {name: steps / each for name, each in seconds.items()}
 
 
-def _seconds_of(env: gym.Env, action: np.ndarray) -> float:
+def _seconds_of(env: gym.Env[Any, Any], action: Floats32) -> float:
     start = time.perf_counter()
     env.step(action)
     return time.perf_counter() - start

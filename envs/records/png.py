@@ -91,7 +91,7 @@ class PngPictures(PngArrays[Picture]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PngPictures) and self.png_by_key == other.png_by_key
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def encode_picture(picture: Picture) -> bytes:

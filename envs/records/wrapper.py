@@ -80,7 +80,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             writer=writer,
             metadata=_plain(metadata),
             rows_per_shard=rows_per_shard,
-            extras=tuple(extras),
+            extras=list(extras),
         )
         gym.Wrapper.__init__(self, env)
         if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:

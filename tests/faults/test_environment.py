@@ -157,6 +157,16 @@ def test_arguments_of_gym_make(
         *(("Interaction", {"config": value}) for value in no_configs),
         *(("Interaction", {"render_mode": value}) for value in ("ansi", "", "rgb_array ")),
         *(
+            (name, {"observation": value})
+            for name in ("Interaction", "Rearrangement")
+            for value in [*NO_NUMBERS, "", "state ", "depth", ["state"], ("pictures", "state")]
+        ),
+        *(
+            (name, {"extras": value})
+            for name in ("Interaction", "Pushing")
+            for value in [*NO_NUMBERS, "depth", b"depth", ["depth", 5], [["depth"]], {"depth": True}, ("depth\n",)]
+        ),
+        *(
             ("Rearrangement", {name: value})
             for name in ("displaced", "goal", "judge")
             for value in (5, 1.5, math.nan, b"x", {}, [5], object())
@@ -180,6 +190,7 @@ def test_arguments_of_the_recorder(
         *(("folder", value) for value in (None, 5, b"x", [], "", "file")),
         *(("writer", value) for value in (5, "", "a/b", "../x", ".", "w 0", "w\n", "x" * 300, b"w", [], True)),
         *(("rows_per_shard", value) for value in [*NO_NUMBERS, 0, 1.5]),
+        *(("extras", value) for value in (None, 5, "depth", [5], ["depths"], ["depth"], {"depth"}, ("instances",))),
         *(("metadata", value) for value in (5, "x", [1], {"a": object()}, {(1, 2): 3}, {"a": 1j}, {"a": {1}}, circle)),
         *(("env", value) for value in (None, 5, "x", object(), TabletopInteraction, gym.make("CartPole-v1"))),
     ]

@@ -246,7 +246,10 @@ def test_a_twin_knows_the_truth_and_a_robot_does_not(table, quick_lab):
         assert isinstance(twin, GroundTruth)
         twin.reset(np.random.default_rng(4), new_scene=True)
         ids = {state.id for state in twin.object_states()}
-        assert set(np.unique(twin.instance_maps()["view_0"])) <= {0, *ids}
+        seen = twin.instance_maps()["view_0"]
+        assert set(np.unique(seen)) <= {0, *ids}
+        assert len(ids) <= twin.max_objects
+        assert twin.depth_maps()["view_0"].shape == seen.shape
 
 
 def test_a_person_beside_a_twin_decides_on_faults_and_lays_no_table(quick_lab):

@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tabletop_interaction.envs import RecordInteractions, TabletopInteraction, open_interactions, read_interactions
+from tabletop_interaction.envs import (
+    RecordInteractions,
+    TabletopInteraction,
+    TabletopPushing,
+    open_interactions,
+    read_interactions,
+)
 from tabletop_interaction.envs.records.folder import read_meta
 from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords
@@ -68,6 +74,16 @@ def test_each_step_is_recorded_with_what_was_observed(mapped_table: Any, tmp_pat
         np.testing.assert_allclose(moment.depth["view_0"], seen["view_0_depth"], atol=5e-4)
         assert np.array_equal(moment.instances["view_0"], seen["view_0_instances"])
     assert not row.held.instances["view_0"].any()
+
+
+def test_pushes_are_recorded_with_maps(mapped_table: Any, tmp_path: Path) -> None:
+    env = RecordInteractions(TabletopPushing(mapped_table(), extras=BOTH), tmp_path / "rows", extras=BOTH)
+    env.reset(seed=2)
+    then, *_ = env.step(np.zeros(4, np.float32))
+    env.close()
+    (row,) = read_interactions(tmp_path / "rows")
+    assert np.array_equal(row.after.instances["view_0"], then["view_0_instances"])
+    assert row.before.depth["view_0"].min() == np.float32(0.995)
 
 
 def test_one_extra_alone_can_be_recorded_and_read(mapped_table: Any, tmp_path: Path) -> None:
