@@ -14,7 +14,7 @@ from rich.progress import track
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.cli.arguments import NewFile, NewFolder
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
-from tabletop_interaction.cli.rearrange import refuse_unused_parts
+from tabletop_interaction.cli.rearrange import check_used_segmenter, refuse_unused_parts
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
@@ -167,6 +167,7 @@ class CompareRearrangement:
             # Folders of earlier versions may have such settings, and resume only with the same.
             refuse_unused_parts(self.agents, self.setting)
         check_agents(self.agents, self.setting.inverse_model)
+        check_used_segmenter(self.agents, self.setting)
         inverse_model = None if self.setting.inverse_model is None else Path(self.setting.inverse_model)
         load = NetworkOptions(self.setting.model, self.setting.fast, self.device).load
         make_parts = partial(LearnedParts.loaded_by, load, self.setting.features, inverse_model)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
+from tabletop_interaction.cli.options import SegmenterName
 from tabletop_interaction.cli.progress import progress_bars
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend, Split
@@ -49,9 +50,10 @@ class Collect:
     primitive: Primitive = "pick"
     """pick: pick up and place. push: push, for objects that the gripper cannot grasp. A folder has one primitive."""
     policy: Literal["random", "hypothesis"] = "random"
-    """random: uniform actions. hypothesis: actions on what a network takes for an object."""
-    model: str = "default"
-    """Checkpoint of the network, for --policy hypothesis."""
+    """random: uniform actions. hypothesis: actions on what a segmenter takes for an object."""
+    model: SegmenterName = "default"
+    """Segmenter for --policy hypothesis: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS,
+    sam=CHECKPOINT, or your own as module:Class."""
     split: Split = "train"
     """Split of the objects and table tops."""
     record: tuple[Extra, ...] = ()
@@ -88,10 +90,10 @@ class Collect:
         if self.policy == "random":
             refuse_ignored(self, "with --policy random", "model")
         else:
-            from tabletop_interaction.segmentation import Segmenter
+            from tabletop_interaction.segmentation.opening import open_segmenter
 
-            # Each collector loads it again, after the folder was made.
-            Segmenter.load(self.model)
+            # Each collector opens it again, after the folder was made.
+            open_segmenter(self.model)
         self.world.check(self.workers)
         if self.record:
             self.world.check_truth(f"--record {' '.join(self.record)}")

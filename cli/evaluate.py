@@ -1,4 +1,4 @@
-"""`tabletop evaluate`: average precision of networks on labelled pictures."""
+"""`tabletop evaluate`: average precision of segmenters on labelled pictures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction.cli.arguments import File, Folder, NewFolder
-from tabletop_interaction.cli.options import NetworkOptions, SetName, print_result
+from tabletop_interaction.cli.options import NetworkOptions, SegmenterName, SetName, print_result
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.ranges import Range
-from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, UNLIMITED, Device
+from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
+from tabletop_interaction.segmentation.opening import is_network
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE
 
 if TYPE_CHECKING:
     from tabletop_interaction.benchmarks.segmentation.evaluation import EvaluationSet
-    from tabletop_interaction.segmentation.proposals import Segmenter
+    from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,15 @@ class Evaluate:
 
     Example: tabletop evaluate --model runs/learn/model.safetensors --set test
 
-    Example: tabletop evaluate --model default --data mine.json --images mine/
+    Example: tabletop evaluate --model default mine:Segmenter found.json --data mine.json --images mine/
+
+    What a segmenter that is not ours finds, and what a file holds, counts as it is; our network proposes masks of 100
+    pixels to a tenth of the picture.
     """
 
-    model: tuple[str, ...] = ("default",)
-    """Checkpoints; several give a column each."""
+    model: tuple[SegmenterName, ...] = ("default",)
+    """Segmenters: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT, COCO results
+    (.json) of these pictures, or your own as module:Class; several give a column each."""
     set_name: Annotated[SetName | None, tyro.conf.arg(name="set")] = None
     """Set of the benchmark, test if none is named; it is made first where it is missing."""
     sets_dir: NewFolder = Path("runs/sets")
@@ -64,18 +70,22 @@ class Evaluate:
         from tabletop_interaction.benchmarks.segmentation import evaluation, page
 
         segmenters = {
-            label: NetworkOptions(model, self.fast, self.device).load()
-            for label, model in zip(page.model_labels(self.model), self.model, strict=True)
+            label: self._load(model) for label, model in zip(page.model_labels(self.model), self.model, strict=True)
         }
         foreign = None
         if self.data is not None and self.images is not None:
             foreign = evaluation.foreign_set(self.data, self.images, self.orientation)
             for note in foreign.label_set.notes:
                 print(note)
+            for segmenter in segmenters.values():
+                if isinstance(segmenter, DetectionsFile):
+                    evaluation.detections_in_file(segmenter, foreign)
         with claimed_folder(self.out, "evaluate"):
             self._evaluate(segmenters, foreign)
 
-    def _evaluate(self, segmenters: Mapping[str, Segmenter], foreign: EvaluationSet | None) -> None:
+    def _evaluate(
+        self, segmenters: Mapping[str, PictureSegmenter | DetectionsFile], foreign: EvaluationSet | None
+    ) -> None:
         """Evaluate on the foreign set, or else on the benchmark's, print the table and write the report."""
         from tabletop_interaction.benchmarks.segmentation import evaluation, page
 
@@ -94,7 +104,9 @@ class Evaluate:
         if (self.data is None) != (self.images is None):
             raise InvalidConfiguration("--data and --images come together: the label file and its pictures' folder")
         if not self.model:
-            raise InvalidConfiguration("--model came without a checkpoint; name at least one")
+            raise InvalidConfiguration("--model came without a segmenter; name at least one")
+        if not any(map(is_network, self.model)):
+            refuse_ignored(self, f"with --model {' '.join(self.model)}", "fast")
         if self.data is None:
             refuse_ignored(self, "without --data", "orientation")
             return
@@ -104,14 +116,20 @@ class Evaluate:
         if not self.data.is_file():
             raise InvalidConfiguration(f"--data {self.data} is no file; name a COCO JSON, and its pictures by --images")
 
-    def _described(self, model: str, segmenter: Segmenter) -> dict[str, Any]:
-        from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+    def _load(self, model: str) -> PictureSegmenter | DetectionsFile:
+        return NetworkOptions(model, self.fast and is_network(model), self.device).load_for_files(limits=UNLIMITED)
 
-        return {
-            "checkpoint": model,
-            "network": asdict(segmenter.network.config),
-            "training": checkpoint_metadata(DEFAULT_CHECKPOINT if model == "default" else model),
-            "proposal_settings": asdict(segmenter.config),
-            "longer_side": self.longer_side,
-            "device": self.device,
-        }
+    def _described(self, model: str, segmenter: PictureSegmenter | DetectionsFile) -> dict[str, Any]:
+        from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+        from tabletop_interaction.segmentation.onnx.exported import ExportedNetwork
+        from tabletop_interaction.segmentation.proposals import Segmenter
+
+        described: dict[str, Any] = {"checkpoint": model, "longer_side": self.longer_side, "device": self.device}
+        if isinstance(segmenter, Segmenter):
+            training = checkpoint_metadata(DEFAULT_CHECKPOINT if model == "default" else model)
+            described |= {"network": asdict(segmenter.network.config), "training": training}
+        elif isinstance(segmenter, ExportedNetwork):
+            described |= {"network": segmenter.description.network, "training": segmenter.description.training}
+        else:
+            return described
+        return {**described, "proposal_settings": asdict(segmenter.config)}

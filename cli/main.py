@@ -42,6 +42,7 @@ COMMANDS = (
     "train-inverse",
     "segment",
     "evaluate",
+    "export",
     "rearrange",
     "benchmark",
     "assets",

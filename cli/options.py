@@ -15,13 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.cli.arguments import as_typed
-from tabletop_interaction.cli.refused import Refused
+from tabletop_interaction.cli.refused import Refused, refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.ranges import Count, Processes
 from tabletop_interaction.segmentation.config import FAST, Device, ProposalConfig
 
 if TYPE_CHECKING:
-    from tabletop_interaction.segmentation.proposals import Segmenter
+    from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
+    from tabletop_interaction.segmentation.segments import PictureSegmenter
+
+SegmenterName = Annotated[str, tyro.conf.arg(metavar="NAME|FILE|module:Class")]
 
 SetName = Literal[
     "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"
@@ -87,26 +90,43 @@ def _made(kind: type, names: Iterable[str], given: Mapping[str, Any], hidden: Ma
 class NetworkOptions:
     """Which network finds the objects, and how."""
 
-    model: str = "default"
-    """Checkpoint of the network."""
+    model: SegmenterName = "default"
+    """Segmenter: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT, or your own as
+    module:Class."""
     fast: bool = False
-    """Three scales of the picture instead of seven: about two thirds of the time."""
+    """Three scales of the picture instead of seven, for our network: about two thirds of the time."""
     device: Device = "cpu"
     """Device of the network."""
 
-    def load(self, config: ProposalConfig | None = None) -> Segmenter:
-        """The network with the settings `config` of its proposals, with fewer scales if it has to be fast.
+    def load(self, config: ProposalConfig | None = None, limits: ProposalConfig | None = None) -> PictureSegmenter:
+        """The segmenter; `config` and `limits` as for `open_segmenter`, with fewer scales if it must be fast.
 
         Raises:
-            InvalidConfiguration: CUDA is asked for and not there.
+            InvalidConfiguration: no segmenter has this name, or CUDA is asked for and not there.
             CheckpointError: the file is missing or damaged.
         """
-        from tabletop_interaction.segmentation.proposals import Segmenter
+        from tabletop_interaction.segmentation.opening import open_segmenter
 
         check_device(self.device)
         config = config or ProposalConfig()
         scales = FAST.scales if self.fast else config.scales
-        return Segmenter.load(self.model, dataclasses.replace(config, scales=scales), self.device)
+        return open_segmenter(self.model, dataclasses.replace(config, scales=scales), self.device, limits)
+
+    def load_for_files(
+        self, config: ProposalConfig | None = None, limits: ProposalConfig | None = None
+    ) -> PictureSegmenter | DetectionsFile:
+        """As `load`, for pictures in files: also a file of detections.
+
+        Raises:
+            InvalidDetections: the file holds none.
+        """
+        from tabletop_interaction.segmentation.opening import is_detections, is_network, open_detections
+
+        if not is_network(self.model):
+            refuse_ignored(self, f"with --model {self.model}", "fast")
+        if is_detections(self.model):
+            return open_detections(self.model, limits or config or ProposalConfig())
+        return self.load(config, limits)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SEE_PICTURES_ONLY = ("full", "random", "inverse")
 # Agents that use a part, and the settings of the part.
 _PARTS = {
-    "network": ({"full", "true-matches"}, ("model", "fast")),
+    "segmenter": ({"full", "true-matches"}, ("model", "fast")),
     "features": ({"full", "true-masks"}, ("features",)),
     "inverse model": ({"inverse"}, ("inverse_model",)),
 }
@@ -70,6 +70,7 @@ class Rearrange:
 
         check_agents((self.agent,), self.setting.inverse_model)
         self._check()
+        check_used_segmenter((self.agent,), self.setting)
         with self._table() as (env, make):
             if self.goal:
                 # Pictures of the goal are checked before anything is written or moved.
@@ -122,8 +123,21 @@ class Rearrange:
             yield TabletopRearrangement(world, goal=self.goal, judge="pictures") if self.goal else env, make
 
 
+def check_used_segmenter(agents: Sequence[str], setting: Setting) -> None:
+    """Check the name of the segmenter if one of the agents uses it; nothing is loaded but a module of the user's own.
+
+    Raises:
+        InvalidConfiguration, CheckpointError: as `check_segmenter`.
+    """
+    from tabletop_interaction.segmentation.opening import check_segmenter
+
+    users, _ = _PARTS["segmenter"]
+    if users & set(agents):
+        check_segmenter(setting.model)
+
+
 def refuse_unused_parts(agents: Sequence[str], setting: Setting) -> None:
-    """Refuse settings of the network, of features and of the inverse model that none of the agents uses.
+    """Refuse settings of the segmenter, of features and of the inverse model that none of the agents uses.
 
     Raises:
         InvalidConfiguration: one of them is not at its default.

@@ -16,6 +16,7 @@ from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.picture_files import check_decodable, check_pictures, read_picture
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.config import ProposalConfig
+from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
 from tabletop_interaction.segmentation.overlays import overlay, overlay_names
 from tabletop_interaction.segmentation.photos import (
     LONGER_SIDE,
@@ -30,6 +31,10 @@ class Segment:
     """Find the objects in photos of any size: an overlay (PNG) for each, and all masks as COCO results (JSON).
 
     Example: tabletop segment kitchen.jpg desk.jpg --out runs/segments
+
+    Example: tabletop segment kitchen.jpg --model mine:Segmenter --out runs/segments
+
+    --model may also be COCO results (.json), whose masks of these photos are drawn.
 
     Photos are turned upright by their EXIF orientation; overlays and masks lie in the upright photo.
 
@@ -52,7 +57,7 @@ class Segment:
     def run(self) -> None:
         """Segment each picture and write the masks."""
         check_pictures(self.pictures)
-        segmenter = self.network.load(self.proposals)
+        segmenter = self.network.load_for_files(self.proposals)
         for path in track(self.pictures, description="checking"):
             # A damaged picture is reported now and not after an hour of others.
             check_decodable(path)
@@ -70,7 +75,7 @@ class Segment:
                 "larger --max-area-share"
             )
 
-    def _segment(self, segmenter: PictureSegmenter, overlays: list[str]) -> list[dict[str, Any]]:
+    def _segment(self, segmenter: PictureSegmenter | DetectionsFile, overlays: list[str]) -> list[dict[str, Any]]:
         found = self.out / "segments.json"
         # Masks of an earlier run do not fit the new overlays.
         found.unlink(missing_ok=True)
@@ -79,7 +84,10 @@ class Segment:
             for number, path in enumerate(track(self.pictures, description="pictures"), start=1):
                 # Turned upright, so that the masks fit what a viewer shows.
                 picture = read_picture(path, upright=True)
-                detections = detect(segmenter, picture, self.longer_side)
+                if isinstance(segmenter, DetectionsFile):
+                    detections = segmenter.in_photo(path, picture.shape[:2])
+                else:
+                    detections = detect(segmenter, picture, self.longer_side)
                 write_file(self.out / overlays[number - 1], encode_picture(overlay(picture, detections)))
                 results += coco_results(number, str(path), detections)
         finally:

@@ -64,7 +64,7 @@ def drawn_segments(
         _drawn_mask(logits - threshold, centre, scaled_shape(shape, config.scales[scale]), grid, shape)
         for logits, centre, scale in zip(mask_logits, centres, candidates.scale, strict=True)
     ]
-    return _distinct(np.array(masks, np.bool_).reshape(-1, *shape), candidates.score, config)
+    return distinct(np.array(masks, np.bool_).reshape(-1, *shape), candidates.score, config)
 
 
 def _falling(values: Floats32) -> Ints:
@@ -98,7 +98,7 @@ def _drawn_mask(
     return mask
 
 
-def _distinct(masks: Masks, scores: Floats32, config: ProposalConfig) -> Segments:
+def distinct(masks: Masks, scores: Floats32, config: ProposalConfig) -> Segments:
     """Drop masks of unlikely size and duplicates; `scores` fall, so that the better mask is kept."""
     area = masks.sum((1, 2))
     sensible = (area >= max(1, config.min_area)) & (area <= config.max_area_share * masks[:1].size)

@@ -82,6 +82,9 @@ class ProposalConfig:
             raise InvalidConfiguration("scales are empty; give at least one")
 
 
+UNLIMITED = ProposalConfig(min_area=0, max_area_share=1.0)
+"""Keeps masks of any size and score."""
+
 # Half an octave apart: objects of 45 to 128 px are at most a quarter octave from one of these scales, and training
 # rescales by as much. The paper's smallest scale, for larger objects, is left out.
 FAST = ProposalConfig(scales=PAPER_SCALES[2::2])

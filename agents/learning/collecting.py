@@ -29,6 +29,8 @@ from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
 from tabletop_interaction.seals import new_run_id
+from tabletop_interaction.segmentation import FAST
+from tabletop_interaction.segmentation.opening import open_segmenter
 
 # Many weak hypotheses together would be chosen more often than the few strong ones.
 _LEAST_SCORE = 0.3
@@ -41,8 +43,8 @@ class Collection:
 
     Attributes:
         seed: of the first scene and of the policy's random numbers.
-        policy: "random", or "hypothesis": move what a network takes for an object.
-        model: checkpoint of the network, for "hypothesis".
+        policy: "random", or "hypothesis": move what a segmenter takes for an object.
+        model: name of the segmenter, as for `open_segmenter`, for "hypothesis".
         backend: a name for `open_backend`, or an open Backend, which is closed at the end.
         primitive: what one interaction is.
         extras: what is recorded of each view besides the pictures.
@@ -183,9 +185,6 @@ def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.G
     """The policy that a collection names."""
     if collection.policy == "random":
         return RandomAgent(rng, ACTION_SIZES[collection.primitive])
-    # Random collectors need no torch.
-    from tabletop_interaction.segmentation import FAST, Segmenter
-
-    segmenter = Segmenter.load(collection.model, replace(FAST, min_score=_LEAST_SCORE))
+    segmenter = open_segmenter(collection.model, replace(FAST, min_score=_LEAST_SCORE))
     views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")
     return HypothesisAgent(segmenter, views, arena, rng, primitive=collection.primitive)

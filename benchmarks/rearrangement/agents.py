@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from tabletop_interaction.agents.rearranging.rearranger import Rearranger, Rearr
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, TrueMatcher, TrueSegmenter
 from tabletop_interaction.envs import Arena, Gripper, View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.named_classes import import_named
 from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 
@@ -126,19 +126,8 @@ def _load_inverse(path: Path | None) -> InverseModel:
 
 
 def _imported(name: str) -> MakesAgent:
-    module, _, attribute = name.partition(":")
-    if not attribute:
+    if not name.partition(":")[2]:
         raise InvalidConfiguration(
             f"unknown agent {name!r}; accepted are {', '.join(AGENTS)} and your own as module:Class"
         )
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:  # The last two for "." and no module.
-        raise InvalidConfiguration(
-            f"the agent {name!r} cannot be imported ({error}); run where Python finds the module, or set PYTHONPATH"
-        ) from error
-    if not callable(found):
-        raise InvalidConfiguration(
-            f"the agent {name!r} is a {type(found).__name__}; accepted is a class, or a function that makes an agent"
-        )
-    return cast(MakesAgent, found)
+    return cast(MakesAgent, import_named(name, "agent"))

@@ -123,7 +123,9 @@ def write_table(out: Path, episodes: Sequence[Episode]) -> None:
 
 def _checksums(setting: Setting) -> dict[str, str]:
     """Checksums of the models' files that a setting names, by field; none for a file that does not exist."""
-    files = {"model": DEFAULT_CHECKPOINT if setting.model == "default" else Path(setting.model)}
+    # Built-in segmenters of others are named with their weights: maskrcnn=WEIGHTS.
+    model = setting.model.partition("=")[2] or setting.model
+    files = {"model": DEFAULT_CHECKPOINT if model == "default" else Path(model)}
     if setting.inverse_model is not None:
         files[_OPTIONAL] = Path(setting.inverse_model)
     return {name: checksum(file) for name, file in files.items() if file.is_file()}

@@ -19,8 +19,9 @@ class Setting:
     """How all episodes of a folder are played.
 
     Attributes:
-        model: Checkpoint of the network.
-        fast: Three scales of the picture instead of seven: about two thirds of the time.
+        model: Segmenter: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT, or your
+            own as module:Class.
+        fast: Three scales of the picture instead of seven, for our network: about two thirds of the time.
         features: Features that recognise objects: efficientnet-lite0, alexnet or trunk.
         displaced: Number of objects that stand elsewhere in the goal, 1 to 3; None draws it.
         most_interactions: Interactions after which an episode has failed.

@@ -1,4 +1,4 @@
-"""Evaluation of a network's masks on a labelled set: average precision, its interval, recall, and time.
+"""Evaluation of a segmenter's masks on a labelled set: average precision, its interval, recall, and time.
 
 `segmentation.evaluation.metrics` describes the metric. Figures in tables are per cent; in results.json they lie in
 [0, 1]. Generalisation is the AP on each of the paper's four sets and its drop from A, in percentage points: (A) train
@@ -19,12 +19,13 @@ from rich.table import Table
 from tabletop_interaction.benchmarks.figures import figures_table, table_of_columns
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
 from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
-from tabletop_interaction.errors import InvalidLabelSet
+from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
+from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, detect
 from tabletop_interaction.segmentation.segments import PictureSegmenter
@@ -68,12 +69,15 @@ class EvaluationSet:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model's scores on a set, the intervals of AP, median wall-clock seconds per picture, detections by image id."""
+    """A model's scores on a set, the intervals of AP, median wall-clock seconds per picture, detections by image id.
+
+    Detections that came in a file have no seconds.
+    """
 
     model: str
     figures: AveragePrecision
     intervals: Intervals
-    seconds: float
+    seconds: float | None
     detections: Mapping[int, Detections]
 
 
@@ -108,12 +112,44 @@ def foreign_set(labels: Path, images: Path, orientation: Orientation | None = No
 
 
 def evaluate(
-    segmenter: PictureSegmenter, data: EvaluationSet, model: str, longer_side: int = LONGER_SIDE
+    segmenter: PictureSegmenter | DetectionsFile, data: EvaluationSet, model: str, longer_side: int = LONGER_SIDE
 ) -> Evaluation:
-    """Segment every picture of a set by the network named `model`, and score the masks.
+    """Segment every picture of a set by the segmenter named `model`, and score the masks.
 
     `longer_side`, pixels: see `photos.detect`; the default leaves the benchmark's pictures as they are.
+
+    Raises:
+        InvalidDetections: as `detections_in_file`.
     """
+    seconds: float | None = None
+    if isinstance(segmenter, DetectionsFile):
+        detections = detections_in_file(segmenter, data)
+    else:
+        detections, seconds = _detected(segmenter, data, model, longer_side)
+    figures = average_precision(data.label_set, detections)
+    return Evaluation(model, figures, bootstrap_intervals(figures.matches), seconds, detections)
+
+
+def detections_in_file(file: DetectionsFile, data: EvaluationSet) -> dict[int, Detections]:
+    """What a file holds for each picture of a set, by image id.
+
+    Raises:
+        InvalidDetections: it holds nothing for any of them, or something else than masks of their sizes.
+    """
+    images = data.label_set.images
+    found = {image.image_id: file.of(image.image_id, image.file_name, (image.height, image.width)) for image in images}
+    if not any(len(one.rles) for one in found.values()):
+        raise InvalidDetections(
+            f"{file.path} has no detection in any picture of {data.name}; accepted are entries whose image_id or "
+            f"file_name is one of the set's, such as {images[0].image_id} or {images[0].file_name}"
+        )
+    return found
+
+
+def _detected(
+    segmenter: PictureSegmenter, data: EvaluationSet, model: str, longer_side: int
+) -> tuple[dict[int, Detections], float]:
+    """What a segmenter finds in each picture, by image id, and the median of the seconds a picture."""
     detections: dict[int, Detections] = {}
     seconds = []
     for labelled in track(data.label_set.images, description=f"{model} on {data.name}"):
@@ -121,8 +157,7 @@ def evaluate(
         start = time.perf_counter()
         detections[labelled.image_id] = detect(segmenter, picture, longer_side)
         seconds.append(time.perf_counter() - start)
-    figures = average_precision(data.label_set, detections)
-    return Evaluation(model, figures, bootstrap_intervals(figures.matches), float(np.median(seconds)), detections)
+    return detections, float(np.median(seconds))
 
 
 def figures_document(evaluation: Evaluation) -> dict[str, Any]:
@@ -234,7 +269,7 @@ def _cells(evaluation: Evaluation) -> dict[str, str]:
         "mean IoU of masks right at 0.5": "-" if math.isnan(iou_of_matches) else f"{100 * iou_of_matches:.1f}",
         "objects (left out)": f"{figures.objects} ({figures.ignored_objects})",
         "proposals": str(figures.detections),
-        "seconds per picture, median": f"{evaluation.seconds:.2f}",
+        "seconds per picture, median": "-" if evaluation.seconds is None else f"{evaluation.seconds:.2f}",
     }
 
 

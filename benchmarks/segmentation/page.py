@@ -106,14 +106,24 @@ def picture_quality(matches: Matches) -> Floats:
 
 
 def model_labels(models: Sequence[str]) -> list[str]:
-    """Short, different names for checkpoints, which can be names of files."""
+    """Short, different names for segmenters, which can be names of files."""
     labels: list[str] = []
     for model in models:
-        path = Path(model)
-        label = path.parent.name if path.stem == "model" and path.parent.name else path.stem
+        label = _label(model)
         same = sum(known == label or known.startswith(f"{label}-") for known in labels)
         labels.append(f"{label}-{same + 1}" if same else label)
     return labels
+
+
+def _label(model: str) -> str:
+    """The built-in name before weights, the class of a module, or the stem of a file, of its folder for model.*."""
+    kind, has_weights, _ = model.partition("=")
+    if has_weights:
+        return kind
+    path = Path(model)
+    if ":" in path.name:
+        return path.name.rpartition(":")[2]
+    return path.parent.name if path.stem == "model" and path.parent.name else path.stem
 
 
 def _ap(evaluation: Evaluation) -> str:

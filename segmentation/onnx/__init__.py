@@ -1,0 +1,1 @@
+"""Segmenters as ONNX files: our networks exported, and run without torch, and detectors of others."""

@@ -1,0 +1,98 @@
+"""Writes a network as an ONNX file, which `onnx.exported` describes and runs; needs torch and the extra `export`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import plain, write_file
+from tabletop_interaction.segmentation.network import DeepMask, Features
+from tabletop_interaction.segmentation.onnx.exported import DESCRIPTION, MAPS, SCHEMA_VERSION, STRIDES
+
+_OPSET = 18
+_INPUTS = ("picture", *STRIDES, "index")
+
+
+class _BothParts(nn.Module):
+    """The two parts of the graph, side by side."""
+
+    def __init__(self, network: DeepMask) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, picture: Tensor, stride_4: Tensor, stride_8: Tensor, stride_16: Tensor, index: Tensor
+    ) -> tuple[Tensor, ...]:
+        found = self.network(picture)
+        masks = self.network.mask_branch(Features(stride_4, stride_8, stride_16), index)
+        return self.network.score_logits(found), *found, masks
+
+
+def write_onnx(network: DeepMask, path: Path, training: Mapping[str, Any]) -> None:
+    """Write a network in evaluation mode, float32, for pictures of any size.
+
+    Args:
+        path: the new file; a kill leaves none.
+        training: metadata of its checkpoint, for the file's own.
+
+    Raises:
+        InvalidConfiguration: a package of the extra `export` is missing.
+    """
+    model = _graph(network)
+    for name, value in _defaults(network).items():
+        model.graph.initializer.append(_named_tensor(name, value))
+    grid = asdict(network.mask_grid)
+    description = {"schema_version": SCHEMA_VERSION, "grid": grid, "network": asdict(network.config)}
+    model.metadata_props.add(key=DESCRIPTION, value=json.dumps(plain({**description, "training": dict(training)})))
+    write_file(path, model.SerializeToString())
+
+
+def _graph(network: DeepMask) -> Any:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InvalidConfiguration(
+            f"the export needs onnx and onnxscript, which cannot be imported ({error}); pip install "
+            "'tabletop-interaction[export]'"
+        ) from error
+    picture = torch.zeros(1, 3, 160, 224)
+    with torch.inference_mode():
+        maps = [torch.zeros_like(found) for found in network(picture)]
+    program = torch.onnx.export(
+        _BothParts(network).eval(),
+        (picture, *(torch.zeros(found.shape) for found in maps), torch.tensor([[0, 1, 2], [0, 3, 4]])),
+        dynamo=True,
+        opset_version=_OPSET,
+        verbose=False,
+        input_names=_INPUTS,
+        output_names=("scores", *MAPS, "masks"),
+        dynamic_shapes={
+            "picture": {2: "height", 3: "width"},
+            **{name: {2: f"height_{name}", 3: f"width_{name}"} for name in STRIDES},
+            "index": {0: "masks"},
+        },
+    )
+    assert program is not None, "torch returns a program with dynamo"
+    return program.model_proto
+
+
+def _defaults(network: DeepMask) -> dict[str, Tensor]:
+    """The smallest value of each input."""
+    with torch.inference_mode():
+        maps = network(torch.zeros(1, 3, 1, 1))
+    values = (torch.zeros(1, 3, 1, 1), *maps, torch.zeros(0, 3, dtype=torch.int64))
+    return dict(zip(_INPUTS, values, strict=True))
+
+
+def _named_tensor(name: str, value: Tensor) -> Any:
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(value.numpy(), name)

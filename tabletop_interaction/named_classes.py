@@ -1,0 +1,65 @@
+"""Classes that a user names as `module:Class`. Their modules are imported: their code runs with the user's rights."""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from tabletop_interaction.errors import InvalidConfiguration
+
+
+def import_named(name: str, what: str) -> Callable[..., Any]:
+    """The class or function that "module:Class" names; modules in the current folder are found, after all others.
+
+    Args:
+        what: the name's role in messages, such as "agent".
+
+    Raises:
+        InvalidConfiguration: the module cannot be imported, has no such attribute, or it cannot be called.
+    """
+    module, _, attribute = name.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # The module may raise anything.
+        raise InvalidConfiguration(
+            f"the {what} {name!r} cannot be imported ({_reason(error)}); run where its module is, or set PYTHONPATH"
+        ) from error
+    if not callable(found):
+        raise InvalidConfiguration(
+            f"the {what} {name!r} is a {type(found).__name__}; accepted is a class, or a function that makes {_a(what)}"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def make_named(name: str, what: str) -> Any:
+    """What the class or function that "module:Class" names gives when it is called without arguments.
+
+    Raises:
+        InvalidConfiguration: as `import_named`, or the call fails.
+    """
+    make = import_named(name, what)
+    try:
+        return make()
+    except Exception as error:  # The class may raise anything.
+        raise InvalidConfiguration(
+            f"the {what} {name!r} cannot be made without arguments ({_reason(error)}); correct its class"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The error in one line, with its place unless it says enough."""
+    if isinstance(error, ImportError | AttributeError):
+        return str(error)
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return text
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{text}, in {last.filename} line {last.lineno}"
+
+
+def _a(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
