@@ -105,7 +105,7 @@ def test_an_agent_picks_what_it_finds(tmp_path):
     assert read_meta(tmp_path / "records").metadata["model"] == "middle_of:Middle"
     picked = row.pick_xy
     middle = np.array([[(view.width - 1) / 2, (view.height - 1) / 2] for view in row.views])
-    assert np.abs(picked - middle).max(axis=1).min() < 3
+    assert np.abs(picked - middle).max(axis=1).min() < 9
 
 
 def test_the_rearranging_agent_sees_by_it():
