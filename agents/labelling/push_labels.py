@@ -4,7 +4,7 @@ A push gives up to two labels a view: "old" of the picture before, "new" of the 
 
 | label | condition | use as an example |
 |---|---|---|
-| object | an object stands out at its place in one of the two pictures only | positive, with its mask |
+| object | a region holds an object in one of the two pictures, the table in the other | positive, with its mask |
 | nudged | what moved overlaps its old place, or the other mask is of another size | not used |
 | background | the gripper passed, and nothing changed along its path in any view | no object on the path |
 | unknown | no mask in this view, but a change in one of the views; or the gripper never came down | none |
@@ -24,11 +24,11 @@ from tabletop_interaction.agents.labelling.pair_label import Pair, PairLabel, of
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.records.row import Interaction, PushRow
 from tabletop_interaction.frame_difference import FrameDifferenceConfig
-from tabletop_interaction.push_difference import STANDS_OUT, MovedRegion, Place, PushDifference, push_difference
+from tabletop_interaction.push_difference import OTHER_COLOURS, MovedRegion, Place, PushDifference, push_difference
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 _RULES_VERSION = 1
-PUSH_LABELLER = f"pushes-{_RULES_VERSION}-{zlib.crc32(repr((FrameDifferenceConfig(), STANDS_OUT)).encode()):08x}"
+PUSH_LABELLER = f"pushes-{_RULES_VERSION}-{zlib.crc32(repr((FrameDifferenceConfig(), OTHER_COLOURS)).encode()):08x}"
 """Version of the labeller: of its rules and of the difference's settings."""
 
 
