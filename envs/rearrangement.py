@@ -12,7 +12,7 @@ from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend
 from tabletop_interaction.envs.goals import MAX_DISPLACED, Goal, GoalPaths, lay_goal, load_goal
 from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
-from tabletop_interaction.envs.observations import GOAL_STATE_KEY, Extra, Kind, Observation
+from tabletop_interaction.envs.observations import GOAL_STATE_KEY, Extra, Kind, Observation, check_observation
 from tabletop_interaction.envs.pick_place_env import Info, Interacted, PickPlaceEnv
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range, check_value, shown
@@ -115,6 +115,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
                 f"unknown judge {shown(judge)}; accepted are 'auto', {', '.join(map(repr, JUDGES))}, None and a "
                 "JudgeMaker"
             )
+        check_observation(observation, extras)
         if observation == "state" and judge == "pictures":
             raise InvalidConfiguration(
                 "the judge 'pictures' came with observation 'state', which has none; use the judge 'truth' or the "

@@ -164,7 +164,17 @@ def test_arguments_of_gym_make(
         *(
             (name, {"extras": value})
             for name in ("Interaction", "Pushing")
-            for value in [*NO_NUMBERS, "depth", b"depth", ["depth", 5], [["depth"]], {"depth": True}, ("depth\n",)]
+            for value in [
+                None,
+                5,
+                "depth",
+                b"depth",
+                ["depth", 5],
+                [["depth"]],
+                {"depth": True},
+                ("depth\n",),
+                object(),
+            ]
         ),
         *(
             ("Rearrangement", {name: value})
