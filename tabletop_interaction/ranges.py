@@ -186,7 +186,7 @@ def _misfit(value: object, hint: Any) -> str | None:
         misfits = [_misfit(value, part) for part in parts]
         return None if None in misfits else " or ".join(dict.fromkeys(filter(None, misfits)))
     if origin is Literal:
-        fits = any(value == part and isinstance(value, type(part)) for part in parts)
+        fits = any(isinstance(value, type(part)) and value == part for part in parts)
         words = ", ".join(map(str, parts))
         return None if fits else words if len(parts) == 1 else f"one of {words}"
     if origin is tuple:

@@ -96,6 +96,7 @@ class Settings:
         ({"share": None}, "share is None; accepted is a number, 0 to 1"),
         ({"name": b"x"}, "name is b'x'; accepted is text"),
         ({"kind": "c"}, "kind is 'c'; accepted is one of a, b"),
+        ({"kind": np.array([1, 2])}, r"kind is array\(\[1, 2\]\); accepted is one of a, b"),
         ({"scales": (0.1, 2)}, r"scales is \(0.1, 2\); accepted is 0 to 1, for each value"),
         ({"scales": "12"}, "scales is '12'; accepted is a tuple"),
         ({"pair": (1, 2, 3)}, "accepted is a tuple of 2 values"),
