@@ -85,6 +85,7 @@ class Observer:
         self.has_pictures, self.has_state = observation != "state", observation != "pictures"
         self._backend = backend
         self._extras = in_order(extras)
+        _check_names([view.name for view in backend.views], self._extras)
         if not self.has_state and not extras:
             return
         if not isinstance(backend, GroundTruth):
@@ -166,6 +167,13 @@ def state_array(states: Sequence[ObjectState], slots: int) -> Floats32:
         rotation = Rotation.from_quat(state.quaternion_xyzw).as_matrix()
         row[:] = np.concatenate([[1.0], state.position, rotation[:, 0], rotation[:, 1], state.size])
     return np.clip(rows, -1.0, 1.0)
+
+
+def _check_names(views: Sequence[str], extras: Sequence[Extra]) -> None:
+    """Raise InvalidConfiguration where a view's name is the key of something else."""
+    keys = {extra_key(name, extra) for name in views for extra in extras} | {STATE_KEY, GOAL_STATE_KEY}
+    if taken := sorted(keys.intersection(views)):
+        raise InvalidConfiguration(f"a view is called {taken[0]!r}, the key of another observation; rename the view")
 
 
 def _bounded(depths: Floats32) -> Floats32:

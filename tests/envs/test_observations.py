@@ -1,5 +1,7 @@
 """Observations: the state's rows, their spaces, and what is refused."""
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -146,6 +148,12 @@ def test_a_backend_that_was_opened_by_name_is_closed_when_it_is_refused(painted_
     with pytest.raises(InvalidConfiguration, match="Robot has no ground truth"):
         TabletopInteraction("sawyer", observation="state")
     assert closed == [table]
+
+
+def test_a_view_with_the_name_of_another_observation_is_refused(true_table):
+    true_table.views = (*true_table.views, replace(true_table.views[0], name="view_0_depth"))
+    with pytest.raises(InvalidConfiguration, match="a view is called 'view_0_depth'"):
+        TabletopInteraction(true_table, observation="state", extras=("depth",))
 
 
 def test_a_goal_from_files_has_no_state(painted_table, true_table):
