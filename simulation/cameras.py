@@ -66,18 +66,14 @@ def look_at(
     Raises:
         InvalidConfiguration: an argument is not accepted, or the camera would not see the arena.
     """
-    points = {"eye": eye, "target": target, "up": up}
-    for what, point in points.items():
-        if np.shape(point) != (3,) or not np.isfinite(np.asarray(point, np.float64)).all():
-            raise InvalidConfiguration(f"{what} of {shown(name)} is {shown(point)}; accepted are x, y and z, metres")
-    at, to, upwards = (np.asarray(point, np.float64) for point in points.values())
+    at, to, upwards = (_numbers(*each, 3) for each in (("eye", eye), ("target", target), ("up", up)))
     if np.linalg.norm(np.cross(to - at, upwards)) < 1e-6 * max(1.0, float(np.linalg.norm(upwards))):
         raise InvalidConfiguration(
             f"{shown(name)} at {shown(eye)} looks at {shown(target)} along up {shown(up)}; accepted is an up that is "
             "not the direction of the camera, such as (0, 1, 0) for a camera that looks down"
         )
     intrinsics = _intrinsics(field_of_view_deg, picture_size)
-    view = View(name, *picture_size, intrinsics, camera_pose(at, to, upwards), np.asarray(distortion, np.float64))
+    view = View(name, *picture_size, intrinsics, camera_pose(at, to, upwards), _numbers("distortion", distortion, 5))
     check_views((view,))
     return view
 
@@ -97,8 +93,8 @@ def orbit(
     Args:
         azimuth_deg: direction in which it stands, from the arena's x axis, counter-clockwise: -90 is the robot's side.
         elevation_deg: above the table, 1 to 90; at 90 it looks straight down.
-        distance_m: from the arena's centre; None: the nearest from which all of the arena is in the picture, which is
-            then centred on the arena.
+        distance_m: from the arena's centre; None: the nearest, from 0.3 m, at which all of the arena is in the
+            picture, which is then centred on it.
         name, field_of_view_deg, picture_size, distortion: as in `look_at`.
 
     Raises:
@@ -109,7 +105,7 @@ def orbit(
     azimuth, elevation = np.deg2rad(azimuth_deg), np.deg2rad(elevation_deg)
     direction = np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
     up = np.array(_UP) if elevation_deg < 90 else -np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
-    intrinsics, lens = _intrinsics(field_of_view_deg, picture_size), np.asarray(distortion, np.float64)
+    intrinsics, lens = _intrinsics(field_of_view_deg, picture_size), _numbers("distortion", distortion, 5)
 
     def standing(distance: float) -> View:
         pose = camera_pose(_CENTRE + direction * distance, _CENTRE, up)
@@ -249,9 +245,19 @@ def _check_place(view: View) -> None:
         )
     if not view.sees(_points_of_arena()).any():
         raise InvalidConfiguration(
-            f"{view.name} at {eye.round(2).tolist()} m sees nothing of the arena, x {ARENA.x_min} to {ARENA.x_max} m, "
-            f"y {ARENA.y_min} to {ARENA.y_max} m; turn it towards the arena"
+            f"{view.name} at {(eye.round(2) + 0.0).tolist()} m sees nothing of the arena, x {ARENA.x_min} to "
+            f"{ARENA.x_max} m, y {ARENA.y_min} to {ARENA.y_max} m; turn it towards the arena"
         )
+
+
+def _numbers(what: str, values: Sequence[float], count: int) -> Floats:
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        numbers = np.zeros(0)
+    if numbers.shape != (count,) or not np.isfinite(numbers).all():
+        raise InvalidConfiguration(f"{what} is {shown(values)}; accepted are {count} finite numbers")
+    return numbers
 
 
 def _intrinsics(field_of_view_deg: float | None, picture_size: tuple[int, int]) -> Floats:
