@@ -26,8 +26,8 @@ class Show:
     """Folder that `tabletop collect` made."""
     out: NewFolder | None = None
     """Folder of the pictures; by default the records' name with "-pictures"."""
-    view: str = "view_0"
-    """View that is shown."""
+    view: str | None = None
+    """View that is shown; by default the first."""
     rows: Annotated[int, Range(1, 1000)] = 8
     """Interactions on a sheet."""
     sheets: Annotated[int, Range(1, 10_000)] = 4
@@ -40,15 +40,16 @@ class Show:
         from tabletop_interaction.reports.films import write_interaction_film
         from tabletop_interaction.reports.sheets import write_interaction_sheets
 
-        primitive = read_meta(self.folder).primitive
+        meta = read_meta(self.folder)
+        primitive, view = meta.primitive, self.view or meta.views[0]
         if primitive == "push":
             refuse_ignored(self, "with records of pushes", "grasped_only")
-        table = open_interactions(self.folder, [f"{self.view}_{moment}" for moment in MOMENTS[primitive]])
+        table = open_interactions(self.folder, [f"{view}_{moment}" for moment in MOMENTS[primitive]])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         with claimed_folder(out, "show"):
-            sheets = write_interaction_sheets(table, chosen, self.view, out, rows=self.rows, sheets=self.sheets)
-            film = write_interaction_film(table, chosen, self.view, out / "film.mp4")
+            sheets = write_interaction_sheets(table, chosen, view, out, rows=self.rows, sheets=self.sheets)
+            film = write_interaction_film(table, chosen, view, out / "film.mp4")
         print(*sheets, film, sep="\n")
 
     def _chosen(self) -> list[int]:

@@ -1,7 +1,8 @@
 """Judges of a rearrangement: by true positions, which a simulation has, or by pictures alone.
 
 Success is defined as in Pathak et al. 2018, section 5: every displaced object is within 15 px of its goal in the first
-view. Our addition: no other object has moved by more than 15 px.
+view. Our addition: no other object has moved by more than 15 px. Both hold for pictures of 350 x 430 px; in others the
+tolerance is the same share of the longer side.
 """
 
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from tabletop_interaction.envs.goals import Arrangement, Goal
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.exposure import relative_exposure
+from tabletop_interaction.working_size import at_longer_side, size_scale
 
 WITHIN_PX = 15.0
+"""In a picture with a longer side of 430 px, see `tolerance_px`."""
 
 # In pixels of the halved pictures and grey levels; tuned on scenes of training objects for the best agreement with the
 # truth, as measured by benchmarks.accuracy.judge_agreement.
@@ -82,9 +85,10 @@ class TrueJudge:
         moved_px, moved_m = self._apart(now, wanted.start)
         distances = to_goal_px[displaced]
         others_px = float(moved_px[~displaced].max(initial=0.0))
-        near = distances <= WITHIN_PX
+        within_px = tolerance_px(self.view)
+        near = distances <= within_px
         return Verdict(
-            success=bool(near.all()) and others_px <= WITHIN_PX,
+            success=bool(near.all()) and others_px <= within_px,
             fraction_done=float(near.mean()),
             remaining=float(distances.sum() / at_first_px[displaced].sum()),
             distances_px=distances,
@@ -126,6 +130,11 @@ class PictureJudge:
         return Verdict(area == 0, float(np.clip(1 - remaining, 0, 1)), remaining, nothing, nothing)
 
 
+def tolerance_px(view: View) -> float:
+    """Distance in a view's picture up to which an object is at its goal: 15 px of 430 px of the longer side."""
+    return WITHIN_PX * size_scale(view.height, view.width)
+
+
 def judge_by_truth(backend: Backend, goal: Goal, start: Pictures) -> Judge:
     """A `TrueJudge`.
 
@@ -160,9 +169,9 @@ def differing_regions(one: Picture, other: Picture) -> Mask:
         other: the same view at another time; swapping the two changes the result by rounding only.
 
     Returns:
-        bool (H/2, W/2), at half the size.
+        bool (h, w), at half the working size: with a longer side of 215 px.
     """
-    a, b = _halved(one), _halved(other)
+    a, b = _halved(at_longer_side(one)), _halved(at_longer_side(other))
     exposure = relative_exposure(b, a, _EXPOSED)
     a, b = _smoothed(a), _smoothed(b if exposure is None else (b * exposure.gain).astype(np.float32))
     differs = cv2.max(_least_difference(a, b), _least_difference(b, a)) > _MIN_DIFFERENCE

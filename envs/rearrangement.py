@@ -11,7 +11,7 @@ from gymnasium.utils import EzPickle
 from tabletop_interaction.arrays import Floats, Floats32, Picture
 from tabletop_interaction.envs.backend import Arranging, Backend
 from tabletop_interaction.envs.goals import MAX_DISPLACED, Goal, GoalPaths, lay_goal, load_goal
-from tabletop_interaction.envs.judges import JUDGES, WITHIN_PX, Judge, JudgeMaker, Verdict
+from tabletop_interaction.envs.judges import JUDGES, Judge, JudgeMaker, Verdict, tolerance_px
 from tabletop_interaction.envs.observations import GOAL_STATE_KEY, Extra, Kind, Observation, check_observation
 from tabletop_interaction.envs.pick_place_env import Info, Interacted, PickPlaceEnv
 from tabletop_interaction.errors import InvalidConfiguration
@@ -204,7 +204,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
 
     def _judged(self, observed: Observation) -> Verdict:
         verdict = _NO_VERDICT if self._judge is None else self._judge(self._observer.pictures_of(observed))
-        self._undisturbed = self._undisturbed and verdict.others_px <= WITHIN_PX
+        self._undisturbed = self._undisturbed and verdict.others_px <= tolerance_px(self.views[0])
         return verdict
 
     def _observation(self) -> Observation:

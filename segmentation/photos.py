@@ -4,6 +4,7 @@ Training pictures have a longer side of 430 px, and an object spans a tenth to a
 enlarged to such a side, and its masks are resized back to its own pixels.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -14,9 +15,10 @@ from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import Detections
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask, rle_from_part
-from tabletop_interaction.segmentation.segments import PictureSegmenter
+from tabletop_interaction.segmentation.segments import PictureSegmenter, Segments
+from tabletop_interaction.working_size import WORKING_SIDE, at_longer_side, resized_mask
 
-LONGER_SIDE = 430
+LONGER_SIDE = WORKING_SIDE
 """Longer side of the pictures that the networks are trained on, pixels."""
 
 
@@ -40,16 +42,31 @@ def detect(segmenter: PictureSegmenter, image: Picture, longer_side: int = LONGE
     """
     check_longer_side(longer_side)
     height, width = image.shape[:2]
-    ratio = longer_side / max(height, width)
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    if size != (width, height):
-        interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
-        image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
-    segments = segmenter.segment(image)
+    segments = segmenter.segment(at_longer_side(image, longer_side))
     # Masks are resized one at a time to save memory.
     rles = [_resized_rle(mask, (width, height)) for mask in segments.masks]
     kept = [index for index, rle in enumerate(rles) if rle.area > 0]
     return Detections(tuple(rles[index] for index in kept), segments.scores[kept].astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class AtTrainingSize:
+    """A segmenter that shows another one each picture with a longer side of 430 px, and resizes the masks back.
+
+    Attributes:
+        segmenter: the other one.
+    """
+
+    segmenter: PictureSegmenter
+
+    def segment(self, picture: Picture) -> Segments:
+        """See `PictureSegmenter`."""
+        resized = at_longer_side(picture)
+        found = self.segmenter.segment(resized)
+        if resized is picture:
+            return found
+        masks = [resized_mask(mask, picture.shape) for mask in found.masks]
+        return Segments.of(np.array(masks, np.bool_).reshape(-1, *picture.shape[:2]), found.scores)
 
 
 def coco_results(image_id: int, file_name: str, detections: Detections) -> list[dict[str, Any]]:

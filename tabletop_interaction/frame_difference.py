@@ -27,6 +27,7 @@ from tabletop_interaction.arrays import Bytes, FloatPicture, Floats, Mask, Pictu
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.exposure import Exposure, relative_exposure
 from tabletop_interaction.ranges import Range, check_fields, check_picture
+from tabletop_interaction.working_size import at_longer_side, resized_mask, resized_points, size_scale
 
 Blob = Bytes
 """(h, w), 1 inside and 0 outside: OpenCV's morphology does not accept bool."""
@@ -109,7 +110,7 @@ _MAJORITY = 0.55
 
 
 def frame_difference(
-    before: Picture, after: Picture, click_xy: ArrayLike, config: FrameDifferenceConfig = _DEFAULTS
+    before: Picture, after: Picture, click_xy: ArrayLike, config: FrameDifferenceConfig | None = None
 ) -> FrameDifference:
     """Return the mask of what vanished or appeared around a clicked pixel.
 
@@ -120,6 +121,8 @@ def frame_difference(
         before: uint8 (H, W, 3) RGB, before the change.
         after: as `before`; exchanging the two hardly changes the mask.
         click_xy: (2,) pixel x, y; it may lie outside the picture if the window overlaps the picture.
+        config: lengths in it are pixels of these pictures. None uses the default one at the working size: pictures of
+            another size are resized to it, and the mask back.
 
     Raises:
         InvalidPicturePair: pictures of another type or of different shapes, a click that is not two finite numbers, or
@@ -127,6 +130,14 @@ def frame_difference(
     """
     check_pair(before, after)
     click = _checked_click(click_xy)
+    if config is None:
+        _window(*before.shape[:2], click, round(_DEFAULTS.window * size_scale(*before.shape[:2])))
+        one, other = at_longer_side(before), at_longer_side(after)
+        found = frame_difference(one, other, resized_points(click, before.shape, one.shape), _DEFAULTS)
+        if one is before:
+            return found
+        mask = resized_mask(found.mask, before.shape)
+        return FrameDifference(mask, bool(mask.any()))
     nothing = FrameDifference(np.zeros(before.shape[:2], bool), False)
     rows, columns = _window(before.shape[0], before.shape[1], click, config.window)
     pair = matched_pair(before, after, rows, columns, config)

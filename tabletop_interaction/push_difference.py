@@ -32,6 +32,7 @@ from tabletop_interaction.frame_difference import (
     share_before,
     snapped_rim,
 )
+from tabletop_interaction.working_size import at_longer_side, resized_mask, resized_points, size_scale
 
 Place = Literal["old", "new", "both"]
 
@@ -80,7 +81,7 @@ class PushDifference:
 
 
 def push_difference(
-    before: Picture, after: Picture, path_xy: ArrayLike, config: FrameDifferenceConfig = _DEFAULTS
+    before: Picture, after: Picture, path_xy: ArrayLike, config: FrameDifferenceConfig | None = None
 ) -> PushDifference:
     """Find what a push moved.
 
@@ -88,12 +89,17 @@ def push_difference(
         before: uint8 (H, W, 3) RGB, before the push.
         after: as `before`, after the push.
         path_xy: (2, 2) pixels x, y at which the push starts and ends; they may lie outside the picture.
+        config: as for `frame_difference`.
 
     Raises:
         InvalidPicturePair: pictures of another type or of different shapes, or a path of other numbers.
     """
     check_pair(before, after)
     path = _checked_path(path_xy)
+    if config is None:
+        one, other = at_longer_side(before), at_longer_side(after)
+        found = push_difference(one, other, resized_points(path, before.shape, one.shape), _DEFAULTS)
+        return found if one is before else _resized(found, before.shape)
     rows, columns = _around(path, before.shape, config.window // 2)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return PushDifference((), False)
@@ -113,6 +119,13 @@ def push_difference(
             regions.append(MovedRegion(mask, _place(before, after, mask, share), _distance(mask, path)))
     near = [region for region in regions if region.distance_px <= 2 * config.reach_px]
     return PushDifference(tuple(sorted(near, key=lambda one: -int(one.mask.sum()))), bool(evidence.any()))
+
+
+def _resized(found: PushDifference, shape: tuple[int, ...]) -> PushDifference:
+    """The difference in pictures of another shape."""
+    scale = size_scale(*shape[:2])
+    regions = (MovedRegion(resized_mask(one.mask, shape), one.place, one.distance_px * scale) for one in found.regions)
+    return PushDifference(tuple(one for one in regions if one.mask.any()), found.changed)
 
 
 def _place(before: Picture, after: Picture, mask: Mask, share: float) -> Place:

@@ -207,10 +207,13 @@ class Actor(AbstractContextManager["Actor"]):
     def use(self, network: DeepMask | None) -> None:
         """Choose with this network from now on; with None, and with the policy "random", actions stay random."""
         # Random collectors need no torch.
+        from tabletop_interaction.segmentation.photos import AtTrainingSize
         from tabletop_interaction.segmentation.proposals import Segmenter
 
         if network is not None and self._config.policy == "hypothesis":
-            self._agent.segmenter = Segmenter(network, replace(FAST, min_score=self._config.least_belief))
+            self._agent.segmenter = AtTrainingSize(
+                Segmenter(network, replace(FAST, min_score=self._config.least_belief))
+            )
 
     def interact(self) -> LabelledInteraction:
         """One step t = 1 .. T of Algorithm 1, up to its labels; after a recoverable fault a new episode begins.

@@ -31,6 +31,7 @@ from tabletop_interaction.errors import CameraFault, RobotFault
 from tabletop_interaction.seals import new_run_id
 from tabletop_interaction.segmentation import FAST
 from tabletop_interaction.segmentation.opening import open_segmenter
+from tabletop_interaction.segmentation.photos import AtTrainingSize
 
 # Many weak hypotheses together would be chosen more often than the few strong ones.
 _LEAST_SCORE = 0.3
@@ -185,6 +186,6 @@ def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.G
     """The policy that a collection names."""
     if collection.policy == "random":
         return RandomAgent(rng, ACTION_SIZES[collection.primitive])
-    segmenter = open_segmenter(collection.model, replace(FAST, min_score=_LEAST_SCORE))
+    segmenter = AtTrainingSize(open_segmenter(collection.model, replace(FAST, min_score=_LEAST_SCORE)))
     views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")
     return HypothesisAgent(segmenter, views, arena, rng, primitive=collection.primitive)

@@ -19,6 +19,7 @@ from tabletop_interaction.agents.features import DescribesSegments
 from tabletop_interaction.arrays import Bools, Floats, Masks, Picture, Points
 from tabletop_interaction.frame_difference import differing_pixels
 from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
+from tabletop_interaction.working_size import size_scale
 
 _SAME_IOU = 0.3
 _AREA_RATIO = 0.7
@@ -75,7 +76,7 @@ class MatchingConfig:
         least_similarity: Cosine of the features from which two segments may show the same object.
         distance_weight: Similarity that a movement over the picture's diagonal costs; decides between equal objects.
         place_bonus: Similarity added at the place of a segment of like area.
-        place_px: Distance up to which two segments are at one place, pixels.
+        place_px: Distance up to which two segments are at one place, pixels of a picture of 350 x 430.
         most_changed: Share of a mask's pixels that may change while the object counts as standing.
         least_left: Share of a mask's pixels that must change if the object moved farther than its own size; a segment
             that looks mostly the same has not left.
@@ -129,12 +130,13 @@ class AppearanceMatcher:
             return []
         ours = self.features.describe(now.image, now.masks[rows])
         theirs = self.features.describe(goal.image, goal.masks[columns])
+        shape, scale = now.image.shape[:2], size_scale(*now.image.shape[:2])
         distances = np.linalg.norm(now.centroids_xy[rows, None] - goal.centroids_xy[None, columns], axis=2)
         sizes = np.sqrt(np.maximum.outer(now.areas[rows], goal.areas[columns]))
         similarities = np.where(left | (distances <= sizes), ours @ theirs.T, -1.0)
         like_area = _like_area(now.areas[rows], goal.areas[columns])
-        diagonal = float(np.hypot(*now.image.shape[:2]))
-        return assign(similarities, distances, like_area, diagonal, self.config)
+        diagonal = float(np.hypot(*shape))
+        return assign(similarities, distances / scale, like_area, diagonal / scale, self.config)
 
 
 def assign(

@@ -41,6 +41,7 @@ from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import NoGoal
 from tabletop_interaction.ranges import check_fields
 from tabletop_interaction.segmentation.segments import PictureSegmenter
+from tabletop_interaction.working_size import size_scale
 
 # Share of an unmatched segment that must change before it counts as an object in the way.
 _LEAST_IN_WAY = 0.5
@@ -236,9 +237,11 @@ class Rearranger:
 
 
 def _distance_px(now: SegmentedPicture, goal: SegmentedPicture, match: Match) -> float:
+    """How far a matched segment is from its goal, pixels of a picture of working size."""
     if match.stands:
         return 0.0
-    return float(np.linalg.norm(now.centroids_xy[match.now] - goal.centroids_xy[match.goal]))
+    moved = now.centroids_xy[match.now] - goal.centroids_xy[match.goal]
+    return float(np.linalg.norm(moved)) / size_scale(*now.image.shape[:2])
 
 
 def _table_objects(

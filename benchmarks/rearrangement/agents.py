@@ -22,6 +22,7 @@ from tabletop_interaction.envs import Arena, Gripper, View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.named_classes import import_named
 from tabletop_interaction.ranges import check_choice
+from tabletop_interaction.segmentation.photos import AtTrainingSize
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 AGENTS = ("full", "true-masks", "true-matches", "oracle", "inverse", "random")
@@ -69,7 +70,7 @@ class LearnedParts:
         """
         check_choice("features", features, FEATURES)
         return cls(
-            segmenter=cache(segmenter),
+            segmenter=cache(lambda: AtTrainingSize(segmenter())),
             matcher=cache(lambda: AppearanceMatcher(FEATURES[features]())),
             inverse=cache(lambda: _load_inverse(inverse_model)),
         )

@@ -24,6 +24,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.reports.page import encode_jpeg
 from tabletop_interaction.sim_assets import background_names
 from tabletop_interaction.simulation.scene import config_from_plain
+from tabletop_interaction.working_size import at_longer_side, size_scale
 
 PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
 
@@ -56,7 +57,8 @@ class Episode:
         success: all displaced objects within 15 px, and no other object moved by more.
         fraction_done: share of the displaced objects within 15 px at the end ("Fixed").
         fixed_strict: the same, but 0 if any other object was moved by more than 15 px ("Fixed Strict").
-        mean_px, max_px: distances of the displaced objects from their goals at the end, pixels of the first view.
+        mean_px, max_px: distances of the displaced objects from their goals at the end, pixels of the first view,
+            resized to a longer side of 430 px.
         max_m: largest of these distances on the table, metres.
         others_px: largest displacement of another object.
         seconds, processor_seconds: wall-clock and processor time, with rendering and physics.
@@ -133,6 +135,7 @@ def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], wo
     """
     info = steps[-1].info
     pixels, metres = (info[name][info[name] >= 0] for name in ("goal_distance_px", "goal_distance_m"))
+    scale = size_scale(world.views[0].height, world.views[0].width)
     history = [(s.decision, PickOutcome(s.info["pick_outcome"])) for s in steps if s.decision is not None]
     return Episode(
         agent=key.agent,
@@ -144,10 +147,10 @@ def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], wo
         success=info["is_success"],
         fraction_done=info["fraction_done"],
         fixed_strict=info["displaced_undisturbed"],
-        mean_px=float(pixels.mean()),
-        max_px=float(pixels.max()),
+        mean_px=float(pixels.mean()) / scale,
+        max_px=float(pixels.max()) / scale,
         max_m=float(metres.max()),
-        others_px=info["others_moved_px"],
+        others_px=info["others_moved_px"] / scale,
         interactions=len(steps) - 1,
         seconds=times[0],
         processor_seconds=times[1],
@@ -160,13 +163,15 @@ def episode_jpeg(first: Observation, last: Observation, world: RememberingSimula
 
     Lines lead from the displaced objects to their goals; rings of 15 px around the goals show the tolerance.
     """
-    wanted, view = world.arrangement, world.views[0]
+    wanted, name = world.arrangement, world.views[0].name
+    pictures = [at_longer_side(each) for each in (first[name], first[goal_key(0)], last[name])]
+    view = world.views[0].resized(*pictures[0].shape[:2])
     starts, goals = (
         view.project(np.array([state.position for state in states if state.id in wanted.displaced]))
         for states in (wanted.start, wanted.goal)
     )
-    start = _ringed(_joined(first[view.name], starts, goals), goals)
-    panels = [start, _ringed(first[goal_key(0)], goals), _ringed(last[view.name], goals)]
+    start, goal, end = pictures
+    panels = [_ringed(picture, goals) for picture in (_joined(start, starts, goals), goal, end)]
     size = (_PANEL_WIDTH_PX, PICTURE_HEIGHT_PX)
     small = [cv2.resize(panel, size, interpolation=cv2.INTER_AREA) for panel in panels]
     small[1] = cv2.copyMakeBorder(small[1], 0, 0, _GAP_PX, _GAP_PX, cv2.BORDER_CONSTANT, value=_GREY)

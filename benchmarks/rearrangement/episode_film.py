@@ -12,6 +12,8 @@ from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
 from tabletop_interaction.benchmarks.rearrangement.episode import Step, play
 from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement
+from tabletop_interaction.envs.judges import tolerance_px
+from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import CameraFault, RobotFault
 from tabletop_interaction.files import write_file
@@ -45,9 +47,10 @@ def film_episode(env: TabletopRearrangement, make: MakesAgent, seed: int, out: P
             if not fault.recoverable or faults == _MOST_FAULTS:
                 raise
             print(f"{fault}; the episode starts again")
-    write_file(out / "final.png", encode_picture(last.observation["view_0"]))
-    write_film(out / FILM, [*frames, _now_and_goal(last, "the end")], frames_per_second=1)
-    return _verdict(last, len(frames) - 1)
+    write_file(out / "final.png", encode_picture(_first_view(last)[0]))
+    frames.append(_now_and_goal(last, "the end"))
+    write_film(out / FILM, [_fitted(frame, frames[0].shape) for frame in frames], frames_per_second=1)
+    return _verdict(last, len(frames) - 2, tolerance_px(env.views[0]))
 
 
 def draw_decision(decision: Decision, caption: str) -> Picture:
@@ -85,8 +88,8 @@ def _played(env: TabletopRearrangement, make: MakesAgent, seed: int, out: Path) 
 def _written(step: Step, number: int, out: Path) -> Picture:
     """Write the pictures of a step and give the film's frame of it."""
     if number == 0:
-        write_file(out / "start.png", encode_picture(step.observation["view_0"]))
-        write_file(out / "goal.png", encode_picture(step.observation["goal_0"]))
+        for name, picture in zip(("start.png", "goal.png"), _first_view(step), strict=True):
+            write_file(out / name, encode_picture(picture))
         return _now_and_goal(step, "start, and the goal")
     outcome = PickOutcome(step.info["pick_outcome"]).name.lower().replace("_", " ")
     print(f"{number}: {step.decision.move.purpose if step.decision else 'acts'}, {outcome}")
@@ -95,10 +98,26 @@ def _written(step: Step, number: int, out: Path) -> Picture:
     return picture
 
 
+def _first_view(step: Step) -> tuple[Picture, Picture]:
+    """What the first view shows, and its goal."""
+    return next(iter(step.observation.values())), step.observation[goal_key(0)]
+
+
 def _now_and_goal(step: Step, caption: str) -> Picture:
-    picture = np.hstack([step.observation["view_0"], step.observation["goal_0"]])
+    picture = np.hstack(_first_view(step))
     write_words(picture, caption, _CAPTION_XY, _LETTERS)
     return picture
+
+
+def _fitted(frame: Picture, shape: tuple[int, ...]) -> Picture:
+    """A frame with black borders where its view has another size than the film, of that shape."""
+    if frame.shape == shape:
+        return frame
+    scale = min(shape[0] / frame.shape[0], shape[1] / frame.shape[1])
+    height, width = round(frame.shape[0] * scale), round(frame.shape[1] * scale)
+    fitted = np.zeros(shape, np.uint8)
+    fitted[:height, :width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    return fitted
 
 
 def _with_segments(segmented: SegmentedPicture) -> Picture:
@@ -112,11 +131,11 @@ def _pixel(xy: Floats) -> tuple[int, int]:
     return round(float(xy[0])), round(float(xy[1]))
 
 
-def _verdict(last: Step, interactions: int) -> str:
+def _verdict(last: Step, interactions: int, within_px: float) -> str:
     done = "done" if last.info["is_success"] else "not done"
     distances = [float(pixels) for pixels in last.info["goal_distance_px"] if pixels >= 0]
     if not distances:
         share = f"{last.info['fraction_done']:.0%} of what differed from the goal's picture"
         return f"{done} after {interactions} interactions: {share} is as in the goal"
     each = ", ".join(f"{pixels:.1f}" for pixels in distances)
-    return f"{done} after {interactions} interactions: {each} px from the goal; accepted are 15 px"
+    return f"{done} after {interactions} interactions: {each} px from the goal; accepted are {within_px:.3g} px"

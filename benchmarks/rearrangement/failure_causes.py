@@ -16,7 +16,7 @@ from tabletop_interaction.agents.rearranging.rearranger import Decision
 from tabletop_interaction.benchmarks.ground_truth import inside_arena
 from tabletop_interaction.benchmarks.rearrangement.oracle_parts import RememberingSimulation, objects_of
 from tabletop_interaction.envs import PickOutcome
-from tabletop_interaction.envs.judges import WITHIN_PX
+from tabletop_interaction.envs.judges import tolerance_px
 from tabletop_interaction.segmentation.rle import mask_iou
 
 DecidedPick = tuple[Decision, PickOutcome]
@@ -58,7 +58,7 @@ def cause_of_failure(truth: RememberingSimulation, history: Sequence[DecidedPick
     """
     distances = truth.distances_to_goal()
     culprit = max(distances, key=lambda id_: distances[id_])
-    if not history or distances[culprit] <= WITHIN_PX:
+    if not history or distances[culprit] <= tolerance_px(truth.views[0]):
         return Cause.UNKNOWN
     if culprit not in {state.id for state in inside_arena(truth.object_states(), truth.arena)}:
         return Cause.OUT_OF_REACH

@@ -22,6 +22,7 @@ from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.renderer import ComposedRenderer
 from tabletop_interaction.simulation.scene import catalogue_of
 from tabletop_interaction.simulation.world import World
+from tabletop_interaction.working_size import size_scale
 
 _LEAST_PIXELS = 60
 _STANDS_M = 0.003
@@ -95,7 +96,7 @@ class RememberingSimulation(SimulationBackend):
 
 @dataclass(frozen=True, eq=False)
 class TrueSegmenter:
-    """A segmenter that finds exactly the objects with 60 visible pixels or more."""
+    """A segmenter that finds exactly the objects with 60 visible pixels or more, of pictures of 350 x 430."""
 
     truth: RememberingSimulation
 
@@ -103,7 +104,8 @@ class TrueSegmenter:
         """See `PictureSegmenter`; every score is 1. Raises UnknownPicture."""
         ids = self.truth.shown_in(picture).ids
         seen, areas = np.unique(ids, return_counts=True)
-        masks = [ids == id_ for id_, area in zip(seen, areas, strict=True) if id_ and area >= _LEAST_PIXELS]
+        least = _LEAST_PIXELS * size_scale(*ids.shape) ** 2
+        masks = [ids == id_ for id_, area in zip(seen, areas, strict=True) if id_ and area >= least]
         return Segments.of(np.array(masks, np.bool_).reshape(-1, *ids.shape), np.ones(len(masks)))
 
 
