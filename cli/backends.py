@@ -128,10 +128,12 @@ class BackendOptions:
             scene: what the operator is asked to lay on the table.
 
         Raises:
+            InvalidConfiguration: a simulation's split has too few objects.
             InvalidConfiguration, CameraFault, RobotUnavailable, RobotFault: as `open_sawyer`; nothing stays open.
             RobotFault: the fault that ended the block, with what to do next.
         """
         if not self.is_robot:
+            self.simulation.check(split)
             yield self.backend
             return
         from tabletop_interaction.real import open_sawyer

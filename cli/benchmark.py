@@ -195,6 +195,8 @@ class CompareRearrangement:
             )
         if not self.split:
             raise InvalidConfiguration("--split names no split; accepted are one or more of train, val and test")
+        for split in self.split:
+            self.simulation.check(split)
 
 
 def _report_death(console: Console, death: WorkerDeath[EpisodeKey]) -> None:

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from tabletop_interaction.envs.gripper import GripperName
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.ranges import PictureSize
+from tabletop_interaction.ranges import PictureSize, Range
 
 if TYPE_CHECKING:
     from tabletop_interaction.envs import View
 
 _TOP_DOWN = Path("top-down")
+_FEWEST, _MOST = 4, 8
+
+Objects = Annotated[int, Range(1, 20)]
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,16 @@ class SimulationOptions:
     views; by default four."""
     picture_size: Annotated[PictureSize | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
     """Size of the simulation's pictures; by default 350 430, or those of --views."""
+    objects_min: Objects | None = None
+    """Fewest objects in a simulated scene; by default 4, or --objects-max if that is less."""
+    objects_max: Objects | None = None
+    """Most objects in a simulated scene; by default 8, or --objects-min if that is more."""
+    clutter: bool = False
+    """Drop the simulation's objects on a heap, where they touch and lie on each other."""
+    tray: bool = False
+    """Put a tray of low walls around the simulation's objects."""
+    gripper: GripperName = "sawyer"
+    """Gripper of the simulated arm: sawyer opens to 57 mm, wide to 160 mm."""
 
     @property
     def given(self) -> list[str]:
@@ -44,7 +58,36 @@ class SimulationOptions:
         from tabletop_interaction.simulation import SimulationConfig
         from tabletop_interaction.simulation.scene import config_to_plain
 
-        return config_to_plain(SimulationConfig(views=self._views(), picture_size=self.picture_size))
+        config = SimulationConfig(
+            **self._counts(),
+            views=self._views(),
+            picture_size=self.picture_size,
+            clutter=self.clutter,
+            tray=self.tray,
+            gripper=self.gripper,
+        )
+        return config_to_plain(config)
+
+    def check(self, split: str) -> None:
+        """Check that scenes can be drawn from a split.
+
+        Raises:
+            InvalidConfiguration: as `settings`, or a split has too few objects.
+        """
+        if (settings := self.settings()) is None:
+            return
+        from tabletop_interaction.simulation.scene import catalogue_of, check_names, config_from_plain
+
+        config = config_from_plain(settings)
+        check_names(split, config, catalogue_of(config))
+
+    def _counts(self) -> dict[str, int]:
+        """The fewest and most objects as far as they are given; a bound that is not given makes way."""
+        low, high = self.objects_min, self.objects_max
+        if low is None and high is None:
+            return {}
+        low, high = low or min(_FEWEST, high), high or max(_MOST, low)
+        return {"objects_min": low, "objects_max": high}
 
     def _views(self) -> tuple[View, ...] | None:
         if self.views is None:

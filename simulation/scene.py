@@ -220,7 +220,7 @@ def check_names(split: str, config: SimulationConfig, catalogue: Catalogue) -> N
         raise InvalidConfiguration(
             f"a scene draws up to {needed} different objects and one background, but the configuration "
             f"has {len(names)} object names ({len(set(names))} different) and {len(tables)} backgrounds; lower "
-            "objects_max, give more names, each once, or set clutter=True, which shows objects several times"
+            "objects_max, give more names, each once, or use clutter, which shows objects several times"
         )
 
 

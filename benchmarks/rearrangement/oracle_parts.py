@@ -20,7 +20,7 @@ from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.segmentation.segments import Segments
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.renderer import ComposedRenderer
-from tabletop_interaction.simulation.scene import catalogue_of
+from tabletop_interaction.simulation.scene import catalogue_of, check_names
 from tabletop_interaction.simulation.world import World
 from tabletop_interaction.working_size import size_scale
 
@@ -44,9 +44,11 @@ class RememberingSimulation(SimulationBackend):
 
     def __init__(self, split: str, config: SimulationConfig | None = None) -> None:
         config = config or SimulationConfig()
+        catalogue = catalogue_of(config)
+        check_names(split, config, catalogue)
         views = config.cameras
         renderer = ComposedRenderer(views, shadows=config.shadows)
-        super().__init__(split, config, catalogue_of(config), World(), renderer, views)
+        super().__init__(split, config, catalogue, World(), renderer, views)
         self._shown: dict[bytes, Shown] = {}
         self._arrangement: Arrangement | None = None
 

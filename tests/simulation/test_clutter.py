@@ -98,7 +98,7 @@ def test_more_objects_than_stand_beside_each_other_are_dropped_on_the_others():
 
 
 def test_more_objects_than_the_split_has_are_refused_with_what_to_do():
-    with pytest.raises(InvalidConfiguration, match="clutter=True") as caught:
+    with pytest.raises(InvalidConfiguration, match="use clutter") as caught:
         open_simulation("test", SimulationConfig(20, 20))
     assert "\n" not in str(caught.value)
 
