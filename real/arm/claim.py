@@ -79,12 +79,13 @@ def check_known(uri: str, own: str) -> None:
     """Check that the master still knows the node `own`; a master that does not answer is not judged here.
 
     Raises:
-        RobotFault: it does not: it was restarted, as a robot does with its master, and sends this program nothing.
+        RobotFault: it does not: it was restarted, as a robot does with its master, or this node was ended.
     """
     if address_of(own, uri) is None:
         raise RobotFault(
-            f"the robot at {uri} was restarted, and its messages no longer reach this program; nothing was moved; wait "
-            "until the robot is ready, support what the gripper holds, end this program and start it again"
+            f"the robot at {uri} was restarted, or this program's ROS node was ended: its messages no longer reach "
+            "this program; nothing was moved; wait until the robot is ready, support what the gripper holds, end this "
+            "program and start it again"
         )
 
 

@@ -185,7 +185,7 @@ def connect(
         topics = _subscribe(modules, clock, settings.safety, name)
         opened.callback(topics.close)
         known: Callable[[], None] = partial(check_known, uri, rospy.get_name()) if uri else _twin_is_alone
-        driver = InteraDriver(switches, limb, gripper, topics, clock, settings.safety, name, foreign, known)
+        driver = InteraDriver(rospy, switches, limb, gripper, topics, clock, settings.safety, name, foreign, known)
         driver.findings = judge(
             _measure(modules, clock, settings, limb, driver, topics, foreign),
             age_limits(settings.safety),

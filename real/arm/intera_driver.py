@@ -5,8 +5,8 @@ commands; what the arm reports comes from subscribers of our own (`topics`), whi
 """
 
 import math
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -55,6 +55,7 @@ class InteraDriver:
 
     def __init__(
         self,
+        rospy: Any,
         switches: Switches,
         limb: Any,
         gripper: GripperSignals,
@@ -72,6 +73,7 @@ class InteraDriver:
         """What `close` closes last."""
         self._foreign = foreign
         self._check_known = check_known
+        self._rospy = rospy
         self._switches = switches
         self._limb = limb
         self._gripper = gripper
@@ -107,7 +109,8 @@ class InteraDriver:
                 "the arm keeps its position; report this as a defect of tabletop-interaction"
             )
         self._commanded = positions
-        self._limb.set_joint_positions(dict(zip(ARM_JOINT_NAMES, positions.tolist(), strict=True)))
+        with self._sending():
+            self._limb.set_joint_positions(dict(zip(ARM_JOINT_NAMES, positions.tolist(), strict=True)))
 
     def hold(self) -> None:
         """See `SawyerDriver.hold`."""
@@ -133,7 +136,8 @@ class InteraDriver:
 
     def move_fingers(self, opening: float) -> None:
         """See `SawyerDriver.move_fingers`."""
-        self._gripper.set_position(opening)
+        with self._sending():
+            self._gripper.set_position(opening)
 
     def enable(self) -> None:
         """See `SawyerDriver.enable`."""
@@ -148,7 +152,8 @@ class InteraDriver:
         while not (robot := self._assembly_now()).estop_pressed and self._clock.now() < deadline:
             if done(robot):
                 return
-            send()
+            with self._sending():
+                send()
         raise RobotFault(
             f"{self.name} cannot be enabled (enabled {robot.enabled}, stopped {robot.stopped}, error {robot.error}, "
             f"stop button pressed {robot.estop_pressed}); release the stop button and read the robot's screen"
@@ -171,6 +176,18 @@ class InteraDriver:
         """See `SawyerDriver.check_connection`."""
         with suppress(MasterUnreachable):
             self._check_known()
+
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        """Send in this block; raises RobotFault if this program can send nothing more."""
+        try:
+            yield
+        except self._rospy.ROSException as error:
+            raise RobotFault(
+                f"nothing reaches {self.name} any more ({error}): this program's ROS node was ended, as by `rosnode "
+                "kill`; the arm keeps its position and what it grips; support what it holds, end this program and "
+                "start it again"
+            ) from error
 
     def close(self) -> None:
         """See `SawyerDriver.close`; an arm without commands holds by itself."""

@@ -6,7 +6,10 @@ move: it neither jumps nor turns back, however far it lags. While joint states a
 then stops by itself after its command timeout.
 """
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,6 +30,7 @@ from tabletop_interaction.real.arm.preflight import judge_head
 from tabletop_interaction.real.arm.settings import RATE_HZ, SafetySettings, SawyerSettings
 from tabletop_interaction.real.arm.timing import braked, caps_of, restarted, time_path
 from tabletop_interaction.real.arm.topics import age_limits
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 _LOOK_S = 0.01
 _MAX_STALLS = 3
@@ -46,6 +50,7 @@ class MotionOutcome(Enum):
     FORCE = "the force at the gripper's tip changed by more than is allowed"
     STALE_STATE = "messages of the robot stopped arriving"
     TRACKING_ERROR = "a joint lags too far behind its command"
+    OFF_PATH = "after a stall of this process the arm is no longer on its path"
     HEAD = "the head is turned too far, or its angle is not reported"
     FOREIGN = "another program commands the arm"
 
@@ -73,7 +78,10 @@ _REMEDIES = {
     MotionOutcome.FORCE: f"look at what the gripper touches; {_ACKNOWLEDGE}",
     MotionOutcome.STALE_STATE: "check the network and the robot (`rostopic hz {topic}`), then call acknowledge()",
     MotionOutcome.FOREIGN: "end that program, then call acknowledge()",
-    MotionOutcome.TRACKING_ERROR: f"look at what blocks the arm; {_ACKNOWLEDGE}",
+    MotionOutcome.TRACKING_ERROR: (
+        "look at what blocks the arm; if nothing does, its joint states are wrong or late: check them "
+        f"(`rostopic echo {JOINT_STATES_TOPIC}`); {_ACKNOWLEDGE}"
+    ),
 }
 _STALLED = Stop(
     MotionOutcome.TIMEOUT,
@@ -141,7 +149,8 @@ def follow(
     try:
         cause = run.along(commands)
     except BaseException:
-        run.slow_down()
+        with _undisturbed():
+            run.slow_down()
         raise
     if cause is not None:
         driver.hold()
@@ -184,6 +193,20 @@ def state_now(driver: SawyerDriver, clock: Clock, safety: SafetySettings) -> Arm
     return driver.state()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C, SIGTERM and SIGHUP in this short block: a second one must not interrupt what stops the arm."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 class _Run:
     """One motion along commands: what was sent, and when."""
 
@@ -216,7 +239,7 @@ class _Run:
             far = np.abs(self._commands[: self._sent + 1] - rest).max(axis=1)
             nearest = int(np.flatnonzero(far <= far.min() + 1e-9)[-1])
             if not far[nearest] <= self._settings.safety.max_tracking_error_rad:
-                return _stop(MotionOutcome.TRACKING_ERROR)
+                return _stop(MotionOutcome.OFF_PATH)
             anew = self._anew(rest, nearest)
             try:
                 self._check(anew)
@@ -302,7 +325,7 @@ class _Monitor:
             return cause
         if self._force_rises(state.tip_force):
             return _stop(MotionOutcome.FORCE)
-        return _stop(MotionOutcome.TRACKING_ERROR) if self._lags(state, commanded) else None
+        return _lagging(state, commanded, self._safety) if self._lags(state, commanded) else None
 
     def _force_rises(self, force: Floats) -> bool:
         if np.linalg.norm(force) < np.linalg.norm(self._force):
@@ -317,6 +340,18 @@ class _Monitor:
         near = float(np.abs(state.positions - commanded).max()) <= self._safety.max_tracking_error_rad
         self._lagging = 0 if near else self._lagging + 1
         return self._lagging >= self._safety.tracking_ticks
+
+
+def _lagging(state: ArmState, commanded: Floats, safety: SafetySettings) -> Stop:
+    """The cause of a joint that lags, with the joint that lags most."""
+    behind = np.abs(state.positions - commanded)
+    joint, outcome = int(np.argmax(behind)), MotionOutcome.TRACKING_ERROR
+    return Stop(
+        outcome,
+        f"{outcome.value} ({ARM_JOINT_NAMES[joint]} is {behind[joint]:.2f} rad behind, "
+        f"{safety.max_tracking_error_rad:g} rad is accepted)",
+        _REMEDIES[outcome],
+    )
 
 
 def _silent(state: ArmState, now: float, safety: SafetySettings) -> Stop | None:

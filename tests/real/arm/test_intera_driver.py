@@ -157,6 +157,27 @@ def test_a_command_that_is_not_seven_finite_angles_is_never_sent(twin, monkeypat
     driver.close()
 
 
+@pytest.mark.parametrize("call", ["command", "move_fingers", "enable"])
+def test_a_program_whose_node_was_ended_says_what_to_do(twin, monkeypatch, call):
+    driver = connect(twin.modules, twin.clock, SawyerSettings(), "robot")
+
+    def closed(*values):
+        raise twin.modules.rospy.ROSException("publish() to a closed topic")
+
+    monkeypatch.setattr(driver._limb, "set_joint_positions", closed)
+    monkeypatch.setattr(driver._gripper, "set_position", closed)
+    monkeypatch.setattr(driver._switches.enable, "publish", closed)
+    twin.robot.disable()
+    calls = {
+        "command": lambda: driver.command(driver.state().positions),
+        "move_fingers": lambda: driver.move_fingers(0.0),
+        "enable": driver.enable,
+    }
+    with pytest.raises(RobotFault, match=r"closed topic.*ROS node was ended.*end this program and start it again"):
+        calls[call]()
+    driver.close()
+
+
 @pytest.mark.parametrize("topic", [JOINT_STATES_TOPIC, FORCE_TOPIC])
 def test_messages_that_are_not_finite_count_as_missing(twin, topic):
     driver = connect(twin.modules, twin.clock, SawyerSettings(), "robot")

@@ -1,5 +1,6 @@
 """A motion ends in one outcome within its time limit; the arm holds unless it reached its goal."""
 
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -101,6 +102,14 @@ def test_a_joint_that_lags_for_three_ticks_stops_the_arm(sawyer):
     assert seconds == pytest.approx(SECONDS * 0.15 / 0.2, abs=0.05)
 
 
+def test_the_joint_that_lags_most_is_named(sawyer):
+    start, way = sawyer.positions.copy(), _way(sawyer)
+    way[:, 4] += np.linspace(0, 0.1, len(way))
+    sawyer.reported = {"positions": start}
+    cause = follow(sawyer, sawyer.clock, way, SETTINGS, _anything)
+    assert "(right_j4 is 0.15 rad behind, 0.15 rad is accepted)" in cause.said
+
+
 def test_a_lag_of_two_ticks_does_not_stop_the_arm(sawyer):
     behind = sawyer.positions - 0.5
     sawyer.clock.at(0.5, lambda: sawyer.reported.update(positions=behind))
@@ -162,6 +171,16 @@ def test_an_interrupted_arm_slows_down_on_its_path_without_a_jump_or_a_step_back
     assert sawyer.holds == 0
 
 
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_does_not_interrupt_what_slows_the_arm_down(sawyer, second):
+    sawyer.clock.at(1.03, lambda: signal.raise_signal(second))
+    commands, before = _interrupted(sawyer, KeyboardInterrupt), signal.getsignal(second)
+    assert np.abs(commands[-1] - commands[-2]).max() < 1e-3
+    assert sawyer.clock.now() - 101 > 0.05
+    assert sawyer.holds == 0
+    assert signal.getsignal(second) == before != signal.SIG_IGN
+
+
 def test_an_arm_that_cannot_be_slowed_down_is_held(sawyer):
     sawyer.clock.at(1.0, lambda: sawyer.reported.update(collided=True))
     _interrupted(sawyer, KeyboardInterrupt)
@@ -207,7 +226,7 @@ def test_an_arm_that_a_stall_left_off_its_path_does_not_move_on(sawyer):
         sawyer.clock.time += 0.4
 
     sawyer.clock.at(1.0, stall)
-    assert _follow(sawyer, _smooth(sawyer))[0] is MotionOutcome.TRACKING_ERROR
+    assert _follow(sawyer, _smooth(sawyer))[0] is MotionOutcome.OFF_PATH
     assert sawyer.holds == 1
 
 

@@ -71,7 +71,13 @@ MOVING = [
     Fault("40 N at the tip", "force", faults={"force": [0.0, 0.0, 40.0]}),
     Fault("a joint is blocked", "lags|did not reach", faults={"blocked": 0}),
     Fault("the arm lags by 0.6 s", "lags|did not reach", faults={"lag_s": 0.6}),
-    Fault("joint_states 0.4 s late", "lags|joint.states", faults={"delay_s": 0.4}),
+    Fault("joint_states 0.4 s late", "joint.states", faults={"delay_s": 0.4}),
+    Fault("joint_states 0.4 s late with present times", "lags", faults={"delay_s": 0.4, "hides_delay": True}),
+    Fault("joint_states zero", "right_j.* behind", faults={"zero": ["joint_states"]}),
+    Fault("joint_states half written", "position has 4 values for 8", faults={"half": ["joint_states"]}),
+    Fault("zeros and 40 N", "force", faults={"zero": ["joint_states"], "force": [0.0, 0.0, 40.0]}),
+    Fault("all topics at a tenth of their rate, 40 N", "force", faults={"slow": 10, "force": [0.0, 0.0, 40.0]}),
+    Fault("the robot's clock is set back by 5 s", "5.00 s late, or a clock was set", faults={"clock_s": -5.0}),
     Fault("head turned", "head", faults={"head": 0.5}),
 ]
 
@@ -146,7 +152,8 @@ def _made_ready(laboratory: Laboratory) -> bool:
 
 def _cause(answer: Answer) -> str:
     """The error's class and what its message says is wrong, for the table."""
-    message = re.sub(r"^[\w ]+: ", "", answer.message).split(";")[0]
+    message = re.sub(r"^\d+ of \d+ checks .* nothing was moved; ", "", answer.message)
+    message = re.sub(r"^[\w ]+: ", "", message).split(";")[0]
     message = re.sub(r"Sawyer at http://\S+", "the robot", message)
     return f"{answer.error}: {message[:90]}" if answer.error else "not noticed"
 
@@ -276,22 +283,30 @@ def test_after_a_stall_of_our_process_motion_resumes_from_rest(ready, fault_tabl
 
 
 @pytest.mark.parametrize(
-    ("number", "error"),
-    [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")],
-    ids=["SIGINT", "SIGTERM"],
+    ("numbers", "error"),
+    [
+        ([signal.SIGINT], "KeyboardInterrupt"),
+        ([signal.SIGTERM], "SystemExit"),
+        ([signal.SIGINT] * 3, "KeyboardInterrupt"),
+        ([signal.SIGTERM, signal.SIGINT], "SystemExit"),
+    ],
+    ids=["SIGINT", "SIGTERM", "three_SIGINT", "SIGTERM_and_SIGINT"],
 )
-def test_a_signal_holds_the_arm(ready, fault_table, number, error):
+def test_a_signal_holds_the_arm(ready, fault_table, numbers, error):
     ready.begin("place", 0.0, 0.0)
     ready.wait_for_motion()
     since = time.monotonic()
-    ready.client.process.send_signal(number)
+    for number in numbers:
+        ready.client.process.send_signal(number)
+        time.sleep(_LATE_S)
     answer = ready.answer()
     recording = _after(ready, answer, since)
-    fault_table.append(_row(number.name, answer, recording, since, ""))
+    fault_table.append(_row(" ".join(number.name for number in numbers), answer, recording, since, ""))
     ready.restart_client()
     assert re.fullmatch(error, answer.error), answer
     assert recording.stopped_after(since) < REST_S
     assert recording.commands_after(answer.ended + _LATE_S) == 0
+    assert recording.rates().acceleration < 0.7
     assert recording.holds
 
 
@@ -335,6 +350,40 @@ def test_a_foreign_command_stops_a_move(ready, fault_table):
     assert recording.commands_after(answer.ended + _LATE_S) == 0
     assert recording.holds
     assert continues == "leaves the table"
+
+
+def test_joint_states_of_a_second_node_stop_a_move(ready, fault_table):
+    ready.begin("place", 0.0, 0.0)
+    ready.wait_for_motion()
+    with ready.other("impostor"):
+        since = time.monotonic()
+        answer = ready.answer()
+        recording = _after(ready, answer, since)
+    time.sleep(_AGED_S)
+    continues = _continued(ready, enable=False)
+    since = answer.ended - _LATE_S
+    fault_table.append(_row("a second node sends joint states", answer, recording, since, continues))
+    assert re.search(r"two nodes send it: .*joint_state_impostor", answer.message), answer
+    assert recording.commands_after(answer.ended + _LATE_S) == 0
+    assert recording.step_back(since) < _STILL_RAD
+    assert recording.holds
+    assert continues == "leaves the table"
+
+
+def test_a_program_whose_node_is_ended_says_what_to_do(ready, fault_table):
+    ready.begin("place", 0.0, 0.0)
+    ready.wait_for_motion()
+    since = time.monotonic()
+    ready.end_node_of_client()
+    answer = ready.answer()
+    recording = _after(ready, answer, since)
+    after = ready.call("acknowledge")
+    ready.restart_client()
+    fault_table.append(_row("our node is killed", answer, recording, since, _cause(after)))
+    for each in (answer, after):
+        assert (each.error, "end this program and start it again" in each.message) == ("RobotFault", True), each
+    assert recording.stopped_after(since) < REST_S
+    assert recording.holds
 
 
 def test_an_arm_that_another_program_commands_is_refused(ready, fault_table):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import ServerProxy
 
 from programs import Program
 
@@ -62,6 +63,16 @@ class Laboratory:
         self.client.end()
         self.client, self.is_open, self.is_idle = self._run("client"), False, True
 
+    def end_node_of_client(self) -> None:
+        """End the client's ROS node, as `rosnode kill` does; its process lives on."""
+        with ServerProxy(self.master.uri) as master:
+            publishers, _, _ = master.getSystemState("/tests")[2]
+            # The name of an anonymous node contains the number of its process.
+            (node,) = {node for _, nodes in publishers for node in nodes if f"_{self.client.process.pid}_" in node}
+            address = master.lookupNode("/tests", node)[2]
+        with ServerProxy(address) as client:
+            client.shutdown("/tests", "killed")
+
     def order(self, *orders: str) -> float:
         """Give the robot orders, see `sawyer_stand_in.node`; returns when the last was obeyed."""
         done = ""
@@ -110,7 +121,7 @@ class Laboratory:
 
     @contextmanager
     def other(self, module: str) -> Iterator[Program]:
-        """One more process: `intruder` commands the arm, too; `client` is ours."""
+        """One more process: `intruder` commands the arm, too, `impostor` sends joint states; `client` is ours."""
         program = self._run(module)
         try:
             yield program

@@ -99,7 +99,7 @@ class Node:
                 due = [
                     (publisher, self._sent(name, make))
                     for name, publisher, every, make in self.topics
-                    if tick % every == 0
+                    if tick % (every * self.robot.faults.slow) == 0
                 ]
             for publisher, message in due:
                 if message is not None:
@@ -213,7 +213,11 @@ class Node:
             message.velocity, message.effort = [*message.velocity[::-1], 0.0], [0.0] * len(message.name)
         if "joint_states" in faults.nan:
             message.position = [_NAN] * len(message.position)
-        message.header.stamp = self._now() - rospy.Duration(faults.delay_s)
+        if "joint_states" in faults.zero:
+            message.position = [0.0] * len(message.position)
+        if "joint_states" in faults.half:
+            message.position = message.position[: len(message.position) // 2]
+        message.header.stamp = self._now() - rospy.Duration(0.0 if faults.hides_delay else faults.delay_s)
         return message
 
     def _assembly(self) -> Any:

@@ -39,6 +39,10 @@ class Faults:
         mixed_joints: joint states come with joints in another order and with joints of other parts.
         lag_s: time constant of the arm behind its command.
         delay_s: age of the joint states that are sent.
+        hides_delay: late joint states carry the present time.
+        zero: topics of numbers that are sent with zeros.
+        half: topics that are sent with half of their values.
+        slow: topics are sent that many times less often.
         clock_s: the robot's clock minus this machine's.
         blocked: number of a joint that does not move.
         force: N on the tip, base frame.
@@ -61,6 +65,10 @@ class Faults:
     mixed_joints: bool = False
     lag_s: float = 0.03
     delay_s: float = 0.0
+    hides_delay: bool = False
+    zero: list[str] = field(default_factory=list)
+    half: list[str] = field(default_factory=list)
+    slow: int = 1
     clock_s: float = 0.0
     blocked: int | None = None
     force: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
