@@ -106,7 +106,7 @@ class SawyerBackend:
             between = arm.close()
             self._held, self._held_angle, self._held_turn = between, angle, moves.half_turn(down[-1], angle)
             arm.leave()
-            self._held = arm.grips()
+            self._held = arm.holds(held=between)
         return Grasp(_outcome(held=self._held, between=between, blocked=blocked))
 
     def place(self, x: float, y: float, angle: float | None = None) -> None:
@@ -137,9 +137,9 @@ class SawyerBackend:
         self._cameras.check()
         with self._acting("placing"):
             arm.check_gripper()
-            if held := arm.grips():
+            if held := arm.holds(held=True):
                 arm.follow(above)
-                held = arm.grips()
+                held = arm.holds(held=True)
             if held:
                 arm.press(down)
                 held = not arm.holds_nothing()
@@ -192,7 +192,7 @@ class SawyerBackend:
     def acknowledge(self) -> None:
         """Continue after a fault, on the operator's word: the arm rises and leaves the views with what it grips."""
         self._arm.acknowledge()
-        self._ready, self._held = True, self._arm.grips()
+        self._ready, self._held = True, self._arm.holds(held=self._held)
 
     def close(self) -> None:
         """Hold, and release robot and cameras; a second call does nothing."""

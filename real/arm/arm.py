@@ -114,6 +114,13 @@ class SawyerArm:
         """Whether the gripper reports that it holds something."""
         return grips(self._driver.gripper(), self._settings.gripper)
 
+    def holds(self, *, held: bool) -> bool:
+        """Whether the gripper holds something; one that `held` it does so until its fingers have closed on nothing.
+
+        A report that flickers must not open the gripper high over the table.
+        """
+        return self.grips() or (held and not self.holds_nothing())
+
     def holds_nothing(self) -> bool:
         """Whether the fingers are closed on nothing; unlike `grips`, certain while the gripper presses on the table."""
         return closed(self._driver.gripper(), self._settings.gripper)
