@@ -103,6 +103,15 @@ def scratch_path(suffix: str) -> Iterator[Path]:
         yield path
 
 
+def cache_folder(name: str) -> Path | None:
+    """A folder for what can be computed again, under XDG_CACHE_HOME or ~/.cache; None where the user has no home."""
+    try:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(root) / "tabletop-interaction" / name
+
+
 def write_file(path: AnyPath, content: str | bytes) -> None:
     """Write a whole file, text as UTF-8; see `atomic_path`."""
     with atomic_path(path) as temporary:

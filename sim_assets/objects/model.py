@@ -16,6 +16,7 @@ from tabletop_interaction.arrays import Floats, Floats32, Ids, Ints, Picture
 from tabletop_interaction.sim_assets.noise import Rng
 from tabletop_interaction.sim_assets.objects import boxes, solids, tools, toys, vessels
 from tabletop_interaction.sim_assets.objects.atlas import Cell, pack, paint_atlas
+from tabletop_interaction.sim_assets.objects.corners import corner_normals, split_corners
 from tabletop_interaction.sim_assets.objects.shapes import Part
 from tabletop_interaction.sim_assets.objects.sketch import Sketch
 from tabletop_interaction.sim_assets.splits import CATALOGUE, find_object
@@ -24,7 +25,6 @@ TEXTURE_SIZE = 256
 
 _SEED = 20181
 _VARIANTS = {**boxes.VARIANTS, **vessels.VARIANTS, **toys.VARIANTS, **tools.VARIANTS, **solids.VARIANTS}
-_CREASE = np.cos(np.deg2rad(40))  # normals are not smoothed across a sharper edge
 _MASS_RANGE = (0.03, 0.25)
 
 
@@ -34,16 +34,17 @@ class ObjectModel:
 
     Attributes:
         name: such as "train_14_mug".
-        family: box, cylinder, bottle, mug, bowl, toy, tool, blob or composite.
+        family: box, cylinder, bottle, mug, bowl, toy, tool, blob or composite; "mesh" for one from a file.
         vertices: (V, 3) float32, metres; origin at the centre of mass, z up in the natural pose.
         faces: (F, 3) int32, counter-clockwise seen from outside; parts overlap.
         normals: (V, 3) float32, unit length; smooth on smooth surfaces, split at edges.
         uv: (V, 2) float32 in [0, 1]; v = 0 at the texture's last row.
-        texture: (256, 256, 3) uint8 RGB.
+        texture: (H, W, 3) uint8 RGB.
         collision: vertices (n, 3) float32 of convex pieces, metres, in the same frame; n <= 32.
         mass: kilograms.
         friction: lateral.
         specular: 0 (matt) to 1 (glossy).
+        inertia: (3, 3) float64 about the centre of mass, kg m2; None is that of the pieces' bounding box.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ObjectModel:
     mass: float
     friction: float
     specular: float
+    inertia: Floats | None = None
 
 
 @functools.cache
@@ -116,41 +118,7 @@ def _surface(part: Part, cells: dict[str, Cell]) -> tuple[Floats, Floats, Floats
     for number, panel in enumerate(part.panels):
         mine = part.face_panel == number
         uv[mine] = cells[panel.slot].texture_uv(part.corner_uv[mine], TEXTURE_SIZE)
-    normals = _corner_normals(part)
-    rows = np.column_stack([part.faces.ravel(), normals.reshape(-1, 3) * 1e4, uv.reshape(-1, 2) * 1e5])
-    _, first, inverse = np.unique(rows.round().astype(np.int64), axis=0, return_index=True, return_inverse=True)
-    return (
-        part.vertices[part.faces.ravel()[first]],
-        normals.reshape(-1, 3)[first],
-        uv.reshape(-1, 2)[first],
-        inverse.reshape(-1, 3),
-    )
-
-
-def _corner_normals(part: Part) -> Floats:
-    """Normals (F, 3, 3) of face corners: the mean of the adjacent faces that are not across a crease."""
-    corners = part.vertices[part.faces]
-    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-15)
-    mine, other = _corners_around(part.faces.ravel())
-    smooth = np.einsum("pi,pi->p", unit[mine // 3], unit[other // 3]) > _CREASE
-    smooth |= mine == other
-    mine, other = mine[smooth], other[smooth] // 3
-    sums = np.column_stack([np.bincount(mine, weighted[other, k], part.faces.size) for k in range(3)])
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    # A face without area has no normal and is never visible; any unit vector is valid.
-    return np.where(lengths > 1e-12, sums / np.maximum(lengths, 1e-12), (0.0, 0.0, -1.0)).reshape(-1, 3, 3)
-
-
-def _corners_around(vertex_of_corner: Ints) -> tuple[Ints, Ints]:
-    """All pairs (i, j) of face corners at the same vertex."""
-    order = np.argsort(vertex_of_corner, kind="stable")
-    counts = np.bincount(vertex_of_corner)
-    starts = np.cumsum(counts) - counts
-    size = counts[vertex_of_corner]
-    first = np.repeat(np.arange(len(vertex_of_corner)), size)
-    place = np.arange(len(first)) - np.repeat(np.cumsum(size) - size, size)
-    return first, order[starts[vertex_of_corner[first]] + place]
+    return split_corners(part.vertices, part.faces, corner_normals(part.vertices, part.faces), uv)
 
 
 def _merge(surfaces: Sequence[tuple[Floats, Floats, Floats, Ints]]) -> tuple[Floats, Floats, Floats, Ints]:
