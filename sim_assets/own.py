@@ -17,12 +17,10 @@ from tabletop_interaction.sim_assets.splits import CATALOGUE
 from tabletop_interaction.sim_assets.tables.pictures import PictureTable, load_picture_table
 
 Prepared = Callable[[int, int], None]
-"""Is told how many of how many objects are prepared."""
+"""Is called with the number of objects that are prepared, and the number of all."""
 
 
-def mesh_assets(
-    meshes: Sequence[MeshObject], prepared: Prepared = lambda done, total: None
-) -> tuple[Asset[ObjectModel], ...]:
+def mesh_assets(meshes: Sequence[MeshObject], prepared: Prepared | None = None) -> tuple[Asset[ObjectModel], ...]:
     """Assets of mesh files; all files are read, checked and decomposed, or found in the cache.
 
     Raises:
@@ -36,7 +34,8 @@ def mesh_assets(
             checksum = content_checksum(Path(mesh.path))
             _check_mesh(mesh, checksum)
             assets.append(Asset(mesh.name, _splits(mesh.split), partial(load_mesh_object, mesh, checksum), checksum))
-        prepared(done, len(meshes))
+        if prepared is not None:
+            prepared(done, len(meshes))
     _refuse("objects", refused, len(meshes))
     return tuple(assets)
 

@@ -17,8 +17,12 @@ def _import_pybullet_quietly() -> None:
 
 _import_pybullet_quietly()
 
+from tabletop_interaction.sim_assets import MeshObject, PictureTable  # noqa: E402
 from tabletop_interaction.simulation.backend import SimulationBackend, open_simulation  # noqa: E402
 from tabletop_interaction.simulation.cameras import arena_views, look_at, orbit, top_down  # noqa: E402
 from tabletop_interaction.simulation.scene import SimulationConfig  # noqa: E402
 
-__all__ = ["SimulationBackend", "SimulationConfig", "arena_views", "look_at", "open_simulation", "orbit", "top_down"]
+__all__ = [
+    "MeshObject", "PictureTable", "SimulationBackend", "SimulationConfig", "arena_views", "look_at", "open_simulation",
+    "orbit", "top_down",
+]  # fmt: skip

@@ -109,13 +109,14 @@ class SimulationBackend:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Backend, renderer, versions and settings."""
+        """Backend, renderer, versions and settings; checksums of objects and table tops that come from files."""
         return {
             "backend": "simulation",
             "split": self._split,
             "renderer": self._renderer.name,
             "versions": {name: version(name) for name in _PACKAGES},
             "config": config_to_plain(self._config),
+            **({"assets": checksums} if (checksums := self._catalogue.checksums()) else {}),
         }
 
     def reset(self, rng: np.random.Generator, *, new_scene: bool) -> int:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
+import numpy as np
 import pybullet
+from numpy.typing import NDArray
 
-from tabletop_interaction.arrays import Floats32, Picture
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.files import scratch_path
 from tabletop_interaction.sim_assets import ObjectModel, TableTop
 from tabletop_interaction.simulation.client import BulletClient
@@ -97,17 +99,19 @@ def _rectangle(client: BulletClient, width: float, depth: float) -> int:
 
 
 @contextmanager
-def collision_shape(client: BulletClient, model: ObjectModel) -> Iterator[int]:
+def collision_shape(client: BulletClient, model: ObjectModel, axes: Floats | None = None) -> Iterator[int]:
     """PyBullet id of a compound of the model's convex pieces, loaded from a file with one group per piece.
 
+    With `axes`, a rotation (3, 3) object_from_body, the pieces are in the body's frame.
     Create the body inside the context: PyBullet then reads the file again.
     """
     with scratch_path(".obj") as path:
-        path.write_text(_obj_of_pieces(model.collision))
+        pieces = model.collision if axes is None else tuple(piece @ axes for piece in model.collision)
+        path.write_text(_obj_of_pieces(pieces))
         yield int(client.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
 
 
-def _obj_of_pieces(pieces: tuple[Floats32, ...]) -> str:
+def _obj_of_pieces(pieces: tuple[NDArray[np.floating], ...]) -> str:
     """Wavefront OBJ. The loader takes the convex hull of each group's points, so any faces will do."""
     lines, first = [], 1
     for number, piece in enumerate(pieces):

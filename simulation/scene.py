@@ -1,7 +1,9 @@
 """A scene: objects and their places, the table top and the light, all drawn from one random generator."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,7 +15,10 @@ from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain
 from tabletop_interaction.ranges import PictureSize, Range, check_choice, check_fields
-from tabletop_interaction.sim_assets import Catalogue, ObjectModel, TableTop, generated_catalogue
+from tabletop_interaction.sim_assets import Catalogue, MeshObject, ObjectModel, PictureTable, TableTop
+from tabletop_interaction.sim_assets.catalogue import generated_objects, generated_tables, with_generated
+from tabletop_interaction.sim_assets.folders import objects_in, tables_in
+from tabletop_interaction.sim_assets.own import Prepared, mesh_assets, picture_assets
 from tabletop_interaction.simulation.cameras import check_views, view_from_plain, views_of
 from tabletop_interaction.simulation.trays import Tray, arena_in_tray, draw_tray
 
@@ -56,6 +61,10 @@ class SimulationConfig:
         clutter: Drop the objects on a heap, where they touch and lie on each other; a split with too few objects shows
             some of them several times.
         tray: Put a tray of low walls around the objects; the arena is smaller, so that it lies inside.
+        objects: Objects from mesh files, which scenes draw instead of the generated ones.
+        tables: Table tops from pictures, which scenes draw instead of the generated ones.
+        objects_dir: Folder of further such mesh files, with an optional objects.yaml.
+        tables_dir: Folder of further such pictures, with an optional tables.yaml.
     """
 
     objects_min: Annotated[int, Range(1, MOST_OBJECTS)] = 4
@@ -70,9 +79,16 @@ class SimulationConfig:
     picture_size: PictureSize | None = None
     clutter: bool = False
     tray: bool = False
+    objects: tuple[MeshObject, ...] = ()
+    tables: tuple[PictureTable, ...] = ()
+    objects_dir: str | os.PathLike[str] | None = None
+    tables_dir: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name in ("objects_dir", "tables_dir"):
+            if (folder := getattr(self, name)) is not None:
+                object.__setattr__(self, name, os.fspath(folder))
         if self.objects_min > self.objects_max:
             raise InvalidConfiguration(
                 f"objects_min is {self.objects_min} and objects_max {self.objects_max}; accepted is "
@@ -80,6 +96,11 @@ class SimulationConfig:
             )
         if self.views is not None:
             check_views(self.views)
+
+    @property
+    def has_own_objects(self) -> bool:
+        """Whether scenes draw objects from mesh files: all of them, where these are fewer than `objects_min`."""
+        return bool(self.objects) or self.objects_dir is not None
 
     @property
     def cameras(self) -> tuple[View, ...]:
@@ -96,11 +117,12 @@ def config_from_plain(values: Mapping[str, Any]) -> SimulationConfig:
     _check_known("field of the simulation's config", values, SimulationConfig)
     # JSON has lists in place of tuples.
     made: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in values.items()}
-    if isinstance(made.get("gripper"), Mapping):
-        _check_known("field of the gripper", made["gripper"], Gripper)
-        made["gripper"] = Gripper(**made["gripper"])
+    if "gripper" in made:
+        made["gripper"] = _made(Gripper, made["gripper"])
     if isinstance(made.get("views"), tuple):
         made["views"] = tuple(map(view_from_plain, made["views"]))
+    for name, kind in (("objects", MeshObject), ("tables", PictureTable)):
+        made[name] = tuple(_made(kind, each) for each in made.get(name, ()))
     return SimulationConfig(**made)
 
 
@@ -114,9 +136,32 @@ def config_to_plain(config: SimulationConfig) -> dict[str, Any]:
     return {name: value for name, value in plain(config).items() if name in _FIRST_FIELDS or value != defaults[name]}
 
 
-def catalogue_of(config: SimulationConfig) -> Catalogue:
-    """The objects and table tops that a configuration's scenes can show."""
-    return generated_catalogue()
+def catalogue_of(config: SimulationConfig, prepared: Prepared | None = None) -> Catalogue:
+    """The objects and table tops that a configuration's scenes can show; objects from mesh files are prepared now.
+
+    Where a configuration has objects of its own, the generated ones are shown only if `object_names` names them, and
+    the same holds for table tops and `backgrounds`.
+
+    Args:
+        prepared: called with the number of objects that are prepared, and of all.
+
+    Raises:
+        InvalidConfiguration: an object or picture cannot be used; all of these are named.
+    """
+    meshes = (*config.objects, *(objects_in(Path(config.objects_dir)) if config.objects_dir is not None else ()))
+    pictures = (*config.tables, *(tables_in(Path(config.tables_dir)) if config.tables_dir is not None else ()))
+    return Catalogue(
+        with_generated(mesh_assets(meshes, prepared), generated_objects()),
+        with_generated(picture_assets(pictures), generated_tables()),
+    )
+
+
+def _made(kind: type, values: Any) -> Any:
+    """A setting that is a dataclass of its own, from its plain form."""
+    if not isinstance(values, Mapping):
+        return values
+    _check_known(f"field of a {kind.__name__}", values, kind)
+    return kind(**values)
 
 
 def _check_known(what: str, values: Mapping[str, Any], kind: type) -> None:
@@ -182,6 +227,8 @@ def draw_scene(
     table = catalogue.table(str(rng.choice(tables)))
     light = draw_light(rng)
     count = int(rng.integers(config.objects_min, config.objects_max + 1))
+    if config.has_own_objects and not config.clutter:
+        count = min(count, len(names))
     placements: list[Placement] = []
     for name in _drawn_names(rng, names, count):
         model = catalogue.object(name)
@@ -215,7 +262,7 @@ def check_names(split: str, config: SimulationConfig, catalogue: Catalogue) -> N
     ):
         if unknown := sorted(set(given) - set(known)):
             raise InvalidConfiguration(f"{what} contains the unknown name {unknown[0]!r}; accepted are {sorted(known)}")
-    needed = 1 if config.clutter else config.objects_max
+    needed = 1 if config.clutter or config.has_own_objects else config.objects_max
     if len(set(names)) < needed or len(set(names)) < len(names) or not tables:
         raise InvalidConfiguration(
             f"a scene draws up to {needed} different objects and one background, but the configuration "

@@ -46,6 +46,7 @@ class World:
         self.client = BulletClient()
         self.bodies: dict[int, int] = {}
         self.models: dict[int, ObjectModel] = {}
+        self._axes: dict[int, Floats] = {}
         self._tray: frozenset[int] = frozenset()
         self.arm: SimulatedArm
 
@@ -66,8 +67,11 @@ class World:
         self._tray = frozenset() if scene.tray is None else frozenset(map(self._create_wall, scene.tray.walls))
         self.arm = SimulatedArm(self.client, self._on_step, gripper)
         self.models = {id_: placement.model for id_, placement in enumerate(scene.placements, start=1)}
+        self._axes = {
+            id_: principal_axes(model.inertia) for id_, model in self.models.items() if model.inertia is not None
+        }
         self.bodies = {
-            id_: self._create_object(placement.model, _resting_pose(placement))
+            id_: self._create_object(id_, _resting_pose(placement))
             for id_, placement in enumerate(scene.placements, start=1)
             if not placement.dropped
         }
@@ -81,7 +85,7 @@ class World:
             if id_ in self.bodies:
                 self.put(id_, pose)
             else:
-                self.bodies[id_] = self._create_object(placement.model, pose)
+                self.bodies[id_] = self._create_object(id_, pose)
             self._step_until_still(self.bodies.values(), _MAX_FALLING_S)
         if placements:
             self.settle()
@@ -94,7 +98,7 @@ class World:
         """Put an object at a pose, at rest, and awake: a sleeping body would stay in the air."""
         body = self.bodies[id_]
         riders = self._riders(body)
-        self._move(body, pose)
+        self._move(body, self._body_pose(id_, pose))
         for each in (body, *riders):
             self.client.changeDynamics(each, -1, activationState=pybullet.ACTIVATION_STATE_WAKE_UP)
 
@@ -113,6 +117,8 @@ class World:
         found = {}
         for id_, body in self.bodies.items():
             position, quaternion = self.client.getBasePositionAndOrientation(body)
+            if id_ in self._axes:
+                quaternion = (Rotation.from_quat(quaternion) * Rotation.from_matrix(self._axes[id_]).inv()).as_quat()
             found[id_] = (np.array(position), np.array(quaternion))
         return found
 
@@ -201,13 +207,20 @@ class World:
         self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)
         return int(body)
 
-    def _create_object(self, model: ObjectModel, pose: Pose) -> int:
-        with collision_shape(self.client, model) as shape:
+    def _body_pose(self, id_: int, pose: Pose) -> Pose:
+        """The pose of an object's PyBullet body, whose axes are the principal axes of the object's inertia."""
+        if id_ not in self._axes:
+            return pose
+        return pose[0], (Rotation.from_quat(pose[1]) * Rotation.from_matrix(self._axes[id_])).as_quat()
+
+    def _create_object(self, id_: int, pose: Pose) -> int:
+        model, axes = self.models[id_], self._axes.get(id_)
+        with collision_shape(self.client, model, axes) as shape:
             body = self.client.createMultiBody(
                 model.mass,
                 shape,
                 -1,
-                *pose,
+                *self._body_pose(id_, pose),
                 useMaximalCoordinates=1,
                 flags=pybullet.URDF_ENABLE_SLEEPING,
             )
@@ -220,6 +233,10 @@ class World:
             linearDamping=0.05,
             angularDamping=0.1,
         )
+        if model.inertia is not None and axes is not None:
+            # PyBullet takes its own from the bounding box of the shape; without the mass it would set that to 0.
+            moments = np.diag(axes.T @ model.inertia @ axes)
+            self.client.changeDynamics(body, -1, mass=model.mass, localInertiaDiagonal=moments.tolist())
         return int(body)
 
     def _step_until_still(self, bodies: Collection[int], most_s: float) -> None:
@@ -253,6 +270,15 @@ class World:
         linear, angular = self.client.getBaseVelocity(body)
         is_slow = max(map(abs, linear)) <= _STILL_SPEED and max(map(abs, angular)) <= _STILL_TURN
         return is_slow or self.client.getBasePositionAndOrientation(body)[0][2] <= _LOST_BELOW_M
+
+
+def principal_axes(inertia: Floats) -> Floats:
+    """(3, 3) rotation whose columns are the principal axes of an inertia (3, 3), nearest to x, y and z."""
+    axes = np.linalg.eigh(inertia)[1]
+    # Of the same axes in other orders and directions, the rotation by the smallest angle.
+    axes = axes[:, np.argmax(np.abs(axes), axis=1)] if len(set(np.argmax(np.abs(axes), axis=1))) == 3 else axes
+    axes = axes * np.where(np.diag(axes) < 0, -1.0, 1.0)
+    return axes if np.linalg.det(axes) > 0 else axes * np.array([1.0, 1.0, -1.0])
 
 
 def _resting_pose(placement: Placement) -> Pose:

@@ -43,7 +43,7 @@ _DAMAGED = re.compile(r"\.damaged-journal-(?P<writer>.+)-(?P<number>\d+)\.(frame
 _LOCK, _LOCK_PREFIX, _COLLECTING = ".lock", ".lock-", ".collecting"
 _ORPHANS_END_S, _POLL_S = 10.0, 0.1
 _CHECKSUM = "checksum"
-_FROM_ONE_SOURCE = ("backend", "driver", "renderer", "config")
+_FROM_ONE_SOURCE = ("backend", "driver", "renderer", "config", "assets")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class FolderMeta:
         split: "train", "val" or "test".
         views: names of the views, in order; they determine the picture columns.
         metadata: plain JSON that says what made the pictures; all writers have the same "backend", "driver",
-            "renderer" and "config".
+            "renderer", "config" and "assets", the checksums of a simulation's objects and tables that come from files.
         schema_version: version of the rows.
         primitive: what every row is, a pick-and-place or a push; earlier versions wrote picks only, and do not name it.
         extras: what every row has of each view besides the pictures, in the order of `EXTRAS`; earlier versions wrote

@@ -135,6 +135,6 @@ def _check_file(path: Path) -> None:
         raise InvalidConfiguration(f"{path} is empty or no file; name a file with content")
     if size > _MOST_BYTES:
         raise InvalidConfiguration(
-            f"{path} has {size / 2**20:.0f} MB; accepted are {_MOST_BYTES // 2**20} MB: take a version of the mesh with "
-            "fewer faces"
+            f"{path} has {size / 2**20:.0f} MB; accepted are {_MOST_BYTES // 2**20} MB: take a version of the mesh "
+            "with fewer faces"
         )

@@ -9,10 +9,12 @@ from tabletop_interaction.arrays import Floats, Ints, Mask
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.sim_assets.meshes.reading import import_trimesh
 
-MOST_PIECES, MOST_CORNERS = 12, 32
+MOST_PIECES, MOST_CORNERS = 16, 32
 
 _CONCAVITY = 0.08
-_ENOUGH_FACES = 3000
+_CONVEX_SHARE = 0.93
+_FEWEST = 6
+_MOST_FACES = 6000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,7 @@ def solid_of(vertices: Floats, faces: Ints) -> Solid:
         raise InvalidConfiguration("it is flat; an object has a volume")
     mesh = trimesh.Trimesh(vertices, faces, process=False)
     pieces = _pieces(mesh)
-    whole = [mesh] if mesh.is_volume else [trimesh.convex.convex_hull(piece) for piece in pieces]
+    whole = [mesh] if mesh.is_volume else [trimesh_hull(piece) for piece in pieces]
     volume = float(sum(part.volume for part in whole))
     if volume <= 0:
         raise InvalidConfiguration("it has no volume")
@@ -90,17 +92,46 @@ def _inertia_about(part: Any, point: Floats) -> Floats:
 
 
 def _pieces(mesh: Any) -> tuple[Floats, ...]:
-    """Convex pieces by approximate convex decomposition (Wei et al. 2022): one for a mesh that is nearly convex."""
+    """Convex pieces of a mesh, by its connected parts: a part that is nearly convex is one piece."""
+    parts = mesh.split(only_watertight=False)
+    if not 1 <= len(parts) <= MOST_PIECES:
+        return _decomposed(mesh, MOST_PIECES, closed=False)
+    most = max(MOST_PIECES // len(parts), _FEWEST)
+    return tuple(piece for part in parts for piece in _part_pieces(part, most))
+
+
+def _part_pieces(part: Any, most: int) -> tuple[Floats, ...]:
+    hull = trimesh_hull(part.vertices)
+    if most == 1 or (part.is_volume and part.volume > _CONVEX_SHARE * hull.volume):
+        return _decomposed(hull, 1, closed=True)
+    return _decomposed(part, most, closed=bool(part.is_volume) and len(part.faces) <= _MOST_FACES)
+
+
+def trimesh_hull(points: Floats) -> Any:
+    """The convex hull of points (N, 3). Raises InvalidConfiguration if they lie in a plane."""
+    try:
+        return import_trimesh().convex.convex_hull(points)
+    # scipy's QhullError is no part of its interface.
+    except Exception as error:
+        raise InvalidConfiguration("a part of it is flat; an object has a volume") from error
+
+
+def _decomposed(mesh: Any, most: int, *, closed: bool) -> tuple[Floats, ...]:
+    """At most so many convex pieces by approximate convex decomposition (Wei et al. 2022).
+
+    Args:
+        closed: whether the mesh is closed and not too fine; another one is first remeshed on a coarse grid, since
+            CoACD ends the process where it expects a closed mesh and gets none.
+    """
     import coacd
 
     coacd.set_log_level("error")
-    vertices, faces = _coarse(np.asarray(mesh.vertices), np.asarray(mesh.faces))
     found = coacd.run_coacd(
-        coacd.Mesh(vertices, faces),
+        coacd.Mesh(mesh.vertices, mesh.faces),
         threshold=_CONCAVITY,
-        max_convex_hull=MOST_PIECES,
-        # Scans are rarely closed; closing them first takes ten times as long and changes the pieces by millimetres.
-        preprocess_mode="off",
+        max_convex_hull=most,
+        preprocess_mode="off" if closed else "on",
+        preprocess_resolution=20,
         resolution=500,
         mcts_nodes=10,
         mcts_iterations=30,
@@ -110,24 +141,3 @@ def _pieces(mesh: Any) -> tuple[Floats, ...]:
         seed=0,
     )
     return tuple(np.asarray(corners, np.float64) for corners, _ in found)
-
-
-def _coarse(vertices: Floats, faces: Ints) -> tuple[Floats, Ints]:
-    """A mesh of some 2,000 faces: vertices in one cell of a grid become their mean. A coarser mesh is returned as is."""
-    cell = float(np.ptp(vertices, axis=0).max()) / 12
-    coarse = vertices, faces
-    while len(faces) > _ENOUGH_FACES:
-        coarse = _clustered(vertices, faces, cell)
-        if len(coarse[1]) > _ENOUGH_FACES / 2:
-            break
-        cell *= 0.8
-    return coarse
-
-
-def _clustered(vertices: Floats, faces: Ints, cell: float) -> tuple[Floats, Ints]:
-    _, inverse, counts = np.unique((vertices / cell).round(), axis=0, return_inverse=True, return_counts=True)
-    inverse = inverse.reshape(-1)
-    means = np.stack([np.bincount(inverse, column) / counts for column in vertices.T], axis=1)
-    renamed = inverse[faces]
-    renamed = renamed[(renamed != np.roll(renamed, 1, axis=1)).all(axis=1)]
-    return means, renamed[np.unique(np.sort(renamed, axis=1), axis=0, return_index=True)[1]]

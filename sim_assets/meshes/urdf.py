@@ -115,7 +115,7 @@ def _origin(element: ElementTree.Element) -> Floats:
 
 def _colour(material: ElementTree.Element) -> tuple[int, ...] | None:
     colour = material.find("color")
-    return None if colour is None else tuple(int(round(255 * c)) for c in _numbers(colour.attrib["rgba"], 4)[:3])
+    return None if colour is None else tuple(round(255 * c) for c in _numbers(colour.attrib["rgba"], 4)[:3])
 
 
 def _numbers(text: str, count: int) -> Floats:
