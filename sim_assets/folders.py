@@ -43,7 +43,7 @@ _KNOWN_PLACES = (
 
 
 @dataclass(frozen=True)
-class _Document:
+class _SettingsFile:
     """The YAML file: `defaults` hold for all, entries are by name and may say `use: false`."""
 
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -149,7 +149,7 @@ def _with_settings(kind: type[Kind], paths: Mapping[str, Path], file: Path, sect
     )
 
 
-def read_settings(file: Path, section: str) -> _Document:
+def read_settings(file: Path, section: str) -> _SettingsFile:
     """The settings in a YAML file; empty where there is no file.
 
     Args:
@@ -159,13 +159,13 @@ def read_settings(file: Path, section: str) -> _Document:
         InvalidConfiguration: it is damaged, or has other sections.
     """
     if not file.exists():
-        return _Document()
+        return _SettingsFile()
     plain = read_yaml(file, error=InvalidConfiguration)
     if not isinstance(plain, Mapping):
         raise InvalidConfiguration(f"{file} holds no sections; accepted are defaults and {section}")
     for name in plain:
         check_choice(f"section of {file}", name, ("defaults", section))
-    return convert(plain, _Document, file, error=InvalidConfiguration, remedy="correct it there")
+    return convert(plain, _SettingsFile, file, error=InvalidConfiguration, remedy="correct it there")
 
 
 def _made(kind: type[Kind], name: str, path: Path, settings: Mapping[str, Any], file: Path) -> Kind:

@@ -18,7 +18,7 @@ _MOST_FACES = 6000
 
 
 @dataclass(frozen=True, eq=False)
-class Solid:
+class MeshSolid:
     """A rigid body of density 1.
 
     Attributes:
@@ -65,7 +65,7 @@ def shell_of(vertices: Floats, faces: Ints) -> Shell:
     return Shell(np.asarray(mesh.vertices, np.float64), after, kept, (after != before).any(axis=1))
 
 
-def solid_of(vertices: Floats, faces: Ints) -> Solid:
+def solid_of(vertices: Floats, faces: Ints) -> MeshSolid:
     """Decompose a mesh and measure it.
 
     Raises:
@@ -81,7 +81,7 @@ def solid_of(vertices: Floats, faces: Ints) -> Solid:
     if volume <= 0:
         raise InvalidConfiguration("it has no volume")
     centre = np.asarray(sum(part.volume * part.center_mass for part in whole) / volume)
-    return Solid(pieces, volume, centre, np.asarray(sum(_inertia_about(part, centre) for part in whole)))
+    return MeshSolid(pieces, volume, centre, np.asarray(sum(_inertia_about(part, centre) for part in whole)))
 
 
 def _inertia_about(part: Any, point: Floats) -> Floats:
