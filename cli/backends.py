@@ -85,7 +85,7 @@ class BackendOptions:
                     f"--config {self.config} came with --backend {self.backend}; it names a robot's lab file, for "
                     "--backend sawyer"
                 )
-            self.simulation.settings()
+            self.simulation.prepare()
             return
         refuse_ignored(self.simulation, "with --backend sawyer", *self.simulation.given)
         if self.config is None:

@@ -133,7 +133,7 @@ class CompareRearrangement:
     that it knows. oracle: both. inverse: the network of --inverse-model. random: uniform picks. module:Class: your
     own, called with (views, arena, rng) once an episode; it has act(observation, info). The same command resumes.
 
-    --split train test --tables train test plays the four kinds of generalisation: both objects on both table tops.
+    --split train test --tables-split train test plays the four kinds of generalisation, both objects on both tops.
     """
 
     out: NewFolder = Path("runs/rearrangement")
@@ -144,7 +144,7 @@ class CompareRearrangement:
     """Agents that play."""
     split: tuple[Split, ...] = ("test",)
     """Splits of the objects, one or more."""
-    tables: tuple[Split, ...] = ()
+    tables_split: tuple[Split, ...] = ()
     """Splits of the table tops; objects of every split on every one of these, by default each on its own."""
     setting: Annotated[Setting, options(Setting, "displaced", "model", "features", "fast", "inverse_model")]
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
@@ -173,7 +173,7 @@ class CompareRearrangement:
         make_parts = partial(LearnedParts.loaded_by, load, self.setting.features, inverse_model)
         make_parts()
         seeds = range(self.seed, self.seed + self.episodes)
-        keys = episode_keys(self.agents, scenes_of(self.split, self.tables), seeds)
+        keys = episode_keys(self.agents, scenes_of(self.split, self.tables_split), seeds)
         console = Console()
         with claimed_folder(self.out, "benchmark rearrangement"):
             missing = len(run.missing_episodes(self.out, keys))
@@ -189,6 +189,7 @@ class CompareRearrangement:
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
 
     def _check(self) -> None:
+        self.simulation.prepare()
         if (last := self.seed + self.episodes - 1) >= 2**63:
             raise InvalidConfiguration(
                 f"--seed {self.seed} with --episodes {self.episodes} counts up to {last}; accepted is below 2**63"

@@ -1,6 +1,6 @@
 """`tabletop bootstrap`: a first network from watching random pushes, before the agent acts at all."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import tyro
@@ -10,6 +10,7 @@ from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.options import check_device, options
 from tabletop_interaction.cli.progress import StepBar, progress_bars
 from tabletop_interaction.cli.refused import refuse_ignored
+from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.ranges import Range
@@ -35,6 +36,7 @@ class Bootstrap:
     training: Annotated[TrainingConfig, options(TrainingConfig, "steps", "loss", steps=_STEPS)]
     backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = "simulation"
     """Backend that moves things."""
+    simulation: SimulationOptions = field(default_factory=SimulationOptions)
     session: Annotated[RunOptions, options(RunOptions, "device")]
 
     def run(self) -> None:
@@ -44,11 +46,12 @@ class Bootstrap:
 
         self._check()
         pushes = self.watching.pushes
+        watching = replace(self.watching, simulation=self.simulation.settings())
         with claimed_folder(self.out, "bootstrap"), progress_bars() as show:
             examples = passive_examples(
                 self.backend,
                 self.out / "watched",
-                self.watching,
+                watching,
                 lambda done, total, masks: show("pushes", done, total, f"{masks} masks"),
             )
             if not examples.objects:
@@ -75,3 +78,5 @@ class Bootstrap:
         if self.minutes is not None:
             refuse_ignored(self.training, "with --minutes", steps=_STEPS)
         check_device(self.session.device)
+        self.simulation.prepare()
+        self.simulation.check(self.watching.split)

@@ -54,8 +54,8 @@ class Rearrange:
     """Pictures of the goal in view_0 and the views after it; one is enough."""
     world: BackendOptions = field(default_factory=BackendOptions)
     split: Split = "test"
-    """Split of the objects, and of the table tops unless --tables names another."""
-    tables: Split | None = None
+    """Split of the objects, and of the table tops unless --tables-split names another."""
+    tables_split: Split | None = None
     """Split of the simulation's table tops."""
     setting: Annotated[Setting, options(Setting, "displaced", "model", "fast", "inverse_model")]
     device: Device = "cpu"
@@ -89,7 +89,7 @@ class Rearrange:
                 raise InvalidConfiguration(
                     "--backend sawyer came without --goal; name a picture that view_0 took of the table as the goal"
                 )
-            refuse_ignored(self, "with --backend sawyer", "tables")
+            refuse_ignored(self, "with --backend sawyer", "tables_split")
         if not self.goal:
             return
         refuse_ignored(self.setting, "with --goal", "displaced")
@@ -116,7 +116,7 @@ class Rearrange:
             with self.world.opened(self.split, Terminal(), scene) as backend:
                 yield TabletopRearrangement(backend, self.split, goal=self.goal, judge="pictures"), make
             return
-        scenes = Scenes(self.split, self.tables or self.split)
+        scenes = Scenes(self.split, self.tables_split or self.split)
         env, world = open_table(scenes, self.setting.displaced, self.world.simulation.settings())
         with closing(env):
             make = agent_maker(self.agent, world, parts, env.gripper)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+from rich.progress import Progress
 
 from tabletop_interaction.envs.gripper import GripperName
 from tabletop_interaction.errors import InvalidConfiguration
@@ -14,6 +15,7 @@ from tabletop_interaction.ranges import PictureSize, Range
 
 if TYPE_CHECKING:
     from tabletop_interaction.envs import View
+    from tabletop_interaction.sim_assets import Catalogue
 
 _TOP_DOWN = Path("top-down")
 _FEWEST, _MOST = 4, 8
@@ -40,6 +42,10 @@ class SimulationOptions:
     """Put a tray of low walls around the simulation's objects."""
     gripper: GripperName = "sawyer"
     """Gripper of the simulated arm: sawyer opens to 57 mm, wide to 160 mm."""
+    objects: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of OBJ, STL, PLY, GLB and URDF files as the simulation's objects, with an optional objects.yaml."""
+    tables: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of pictures as the simulation's table tops, with an optional tables.yaml."""
 
     @property
     def given(self) -> list[str]:
@@ -65,6 +71,9 @@ class SimulationOptions:
             clutter=self.clutter,
             tray=self.tray,
             gripper=self.gripper,
+            # Workers and a resumed run may have other working folders.
+            objects_dir=self.objects and str(self.objects.resolve()),
+            tables_dir=self.tables and str(self.tables.resolve()),
         )
         return config_to_plain(config)
 
@@ -80,6 +89,25 @@ class SimulationOptions:
 
         config = config_from_plain(settings)
         check_names(split, config, catalogue_of(config))
+
+    def prepare(self) -> None:
+        """Check the options; prepare objects from files, with a bar, and name those that no gripper can hold.
+
+        Raises:
+            InvalidConfiguration: an option cannot be used, or files of objects or tables cannot; names all of them.
+        """
+        settings = self.settings()
+        if settings is None or (self.objects is None and self.tables is None):
+            return
+        from tabletop_interaction.simulation.scene import catalogue_of, config_from_plain
+
+        config = config_from_plain(settings)
+        with Progress(transient=True) as bars:
+            task = bars.add_task("objects", total=None)
+            catalogue = catalogue_of(config, lambda done, total: bars.update(task, completed=done, total=total))
+        if self.objects is not None:
+            for line in too_wide(catalogue, config.fitted_gripper.opening_m):
+                print(line)
 
     def _counts(self) -> dict[str, int]:
         """The fewest and most objects as far as they are given; a bound that is not given makes way."""
@@ -108,3 +136,19 @@ class SimulationOptions:
         from tabletop_interaction.real import lab_views
 
         return lab_views(self.views)
+
+
+def too_wide(catalogue: Catalogue, opening_m: float) -> list[str]:
+    """A line that names the objects from files that do not fit between a gripper's open pads; none if all fit."""
+    from tabletop_interaction.sim_assets.meshes.graspable import graspable_width
+
+    names = catalogue.checksums().get("objects", {})
+    widths = {name: graspable_width(catalogue.object(name)) for name in names}
+    wide = {name: width for name, width in widths.items() if width >= opening_m}
+    if not wide:
+        return []
+    listed = ", ".join(f"{name} ({1000 * width:.0f} mm)" for name, width in wide.items())
+    return [
+        f"{len(wide)} of {len(names)} objects are wider than the gripper opens, {1000 * opening_m:.0f} mm, as they "
+        f"lie: {listed}; they can be pushed, but not held"
+    ]

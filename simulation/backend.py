@@ -9,7 +9,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
 from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
-from tabletop_interaction.envs.gripper import GRIPPERS, Gripper
+from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sim_assets import Catalogue
@@ -100,7 +100,7 @@ class SimulationBackend:
     @property
     def gripper(self) -> Gripper:
         """See `HasGripper.gripper`."""
-        return self._config.gripper if isinstance(self._config.gripper, Gripper) else GRIPPERS[self._config.gripper]
+        return self._config.fitted_gripper
 
     @property
     def world(self) -> World:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.envs.gripper import Gripper, GripperName
+from tabletop_interaction.envs.gripper import GRIPPERS, Gripper, GripperName
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain
@@ -96,6 +96,11 @@ class SimulationConfig:
             )
         if self.views is not None:
             check_views(self.views)
+
+    @property
+    def fitted_gripper(self) -> Gripper:
+        """The measures of `gripper`."""
+        return self.gripper if isinstance(self.gripper, Gripper) else GRIPPERS[self.gripper]
 
     @property
     def has_own_objects(self) -> bool:

@@ -22,8 +22,7 @@ from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.envs.rearrangement import goal_key
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.reports.page import encode_jpeg
-from tabletop_interaction.sim_assets import background_names
-from tabletop_interaction.simulation.scene import config_from_plain
+from tabletop_interaction.simulation.scene import catalogue_of, config_from_plain
 from tabletop_interaction.working_size import at_longer_side, size_scale
 
 PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
@@ -99,9 +98,10 @@ def open_table(
     """The environment, and the simulation behind it, which knows the truth.
 
     Args:
-        simulation: plain form of the simulation's `SimulationConfig`, apart from its table tops.
+        simulation: plain form of the simulation's `SimulationConfig`; `backgrounds` are those of the scenes' split.
     """
-    config = replace(config_from_plain(simulation or {}), backgrounds=background_names(scenes.tables))
+    config = config_from_plain(simulation or {})
+    config = replace(config, backgrounds=catalogue_of(config).table_names(scenes.tables))
     world = RememberingSimulation(scenes.objects, config)
     try:
         return TabletopRearrangement(world, displaced=displaced, judge=world.judge), world

@@ -58,7 +58,7 @@ def test_rearrangement_plays_objects_on_every_table_that_is_named_and_writes_a_p
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    where = ["--split", "test", "--tables", "train", "test", "--out", str(out)]
+    where = ["--split", "test", "--tables-split", "train", "test", "--out", str(out)]
     assert main(["benchmark", "rearrangement", "--agents", "oracle", "--episodes", "1", "--seed", "300", *where]) == 0
     assert "test on train (C), %" in capsys.readouterr().out
     document = json.loads((out / "results.json").read_text())

@@ -110,7 +110,10 @@ def test_an_option_without_effect_is_refused() -> None:
         ("rearrange --goal x --displaced 2", "--displaced 2 has no effect with --goal"),
         ("rearrange --agent oracle --model x", "--model x has no effect without an agent that uses the network"),
         ("rearrange --inverse-model x", "--inverse-model x has no effect without an agent that uses the inverse model"),
-        ("rearrange --backend sawyer --config twin --goal x --tables val", "--tables val has no effect with --backend"),
+        (
+            "rearrange --backend sawyer --config twin --goal x --tables-split val",
+            "--tables-split val has no effect with --backend",
+        ),
         ("benchmark rearrangement --agents random --no-fast", "--no-fast has no effect without an agent that uses"),
         ("benchmark rearrangement --agents oracle --features trunk", "--features trunk has no effect without an agent"),
         ("calibrate check --pictures x --timeout-s 3", "--timeout-s 3.0 has no effect with --pictures"),
