@@ -4,22 +4,24 @@ A pick shows the table without the object; a push does not. Everything that chan
 into connected regions, as in `frame_difference`. A region whose colours are the same before and after holds the object
 in both pictures: its old and its new place overlap, or a neighbour was only turned or shifted. A region with other
 colours holds it in one picture, and the bare table in the other: it is the place in the picture in which it stands out
-more from its surroundings.
+more from its surroundings. An object of one colour changes only the ends of two places that overlap; what is between
+these ends then has the object's colours in both pictures.
 
 Pictures are uint8 (H, W, 3) RGB; pixels are (x, y) with integer coordinates at pixel centres.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tabletop_interaction.arrays import Floats, Mask, Picture
+from tabletop_interaction.arrays import Floats, Floats32, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.frame_difference import (
     FrameDifferenceConfig,
@@ -45,6 +47,9 @@ one object, and 99 % of the masks of one object are beyond it.
 """
 
 _COLOUR_BINS = [8, 8, 8]
+_SAME_COLOURS = 0.5
+_FEWEST_PX = 100
+_RIM = np.ones((5, 5), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +123,30 @@ def push_difference(
             share = share_before(part_pair, part, config)
             regions.append(MovedRegion(mask, _place(before, after, mask, share), _distance(mask, path)))
     near = [region for region in regions if region.distance_px <= 2 * config.reach_px]
-    return PushDifference(tuple(sorted(near, key=lambda one: -int(one.mask.sum()))), bool(evidence.any()))
+    whole = _without_ends(sorted(near, key=lambda one: -int(one.mask.sum())), before, after)
+    return PushDifference(tuple(whole), bool(evidence.any()))
+
+
+def _without_ends(regions: Sequence[MovedRegion], before: Picture, after: Picture) -> list[MovedRegion]:
+    """The regions, in which the ends of an object of one colour are not taken for its old and its new place."""
+    ends: set[int] = set()
+    for (one, old), (other, new) in product(enumerate(regions), repeat=2):
+        if old.place == "old" and new.place == "new" and _continues(old.mask, new.mask, before, after):
+            ends |= {one, other}
+    return [replace(region, place="both") if number in ends else region for number, region in enumerate(regions)]
+
+
+def _continues(old: Mask, new: Mask, before: Picture, after: Picture) -> bool:
+    """Whether what lies between two regions has the colours of both."""
+    together = (old | new).astype(np.uint8)
+    hull = cv2.convexHull(cv2.findNonZero(together))
+    between = (cv2.fillConvexPoly(np.zeros_like(together), hull, 1) & ~cv2.dilate(together, _RIM)).astype(bool)
+    if int(between.sum()) < _FEWEST_PX:
+        return False
+    return all(
+        _histogram_distance(_histogram(picture, mask), _histogram(picture, between)) < _SAME_COLOURS
+        for picture, mask in ((before, old), (after, new))
+    )
 
 
 def _resized(found: PushDifference, shape: tuple[int, ...]) -> PushDifference:
@@ -137,13 +165,19 @@ def _place(before: Picture, after: Picture, mask: Mask, share: float) -> Place:
 
 def _colour_distance(before: Picture, after: Picture, mask: Mask) -> float:
     """Bhattacharyya distance, 0 to 1, of the histograms of two pictures' colours in a mask."""
+    return _histogram_distance(_histogram(before, mask), _histogram(after, mask))
+
+
+def _histogram(picture: Picture, mask: Mask) -> Floats32:
+    """The counts of a picture's colours in a mask."""
     y, x = np.nonzero(mask)
     box = np.s_[y.min() : y.max() + 1, x.min() : x.max() + 1]
-    histograms = [
-        cv2.calcHist([picture[box]], [0, 1, 2], mask[box].astype(np.uint8), _COLOUR_BINS, [0, 256] * 3)
-        for picture in (before, after)
-    ]
-    return float(cv2.compareHist(histograms[0], histograms[1], cv2.HISTCMP_BHATTACHARYYA))
+    counts = cv2.calcHist([picture[box]], [0, 1, 2], mask[box].astype(np.uint8), _COLOUR_BINS, [0, 256] * 3)
+    return np.asarray(counts, np.float32)
+
+
+def _histogram_distance(one: Floats32, other: Floats32) -> float:
+    return float(cv2.compareHist(one, other, cv2.HISTCMP_BHATTACHARYYA))
 
 
 def _parts(evidence: Mask, config: FrameDifferenceConfig) -> Iterator[Mask]:

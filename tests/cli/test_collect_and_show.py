@@ -135,6 +135,38 @@ def test_a_foreign_folder_gives_one_line_with_and_without_workers(tmp_path, caps
     assert "Traceback" not in errors
 
 
+def test_pushes_are_collected_shown_and_learned_from(tmp_path, capsys, untrained):
+    records = tmp_path / "pushes"
+    pushes = ["--primitive", "push", "--seed", "3"]
+    assert _collect(records, "--interactions", "3", *pushes) == 0
+    hypotheses = ["--policy", "hypothesis", "--model", str(untrained)]
+    assert _collect(records, "--interactions", "4", *pushes, *hypotheses) == 0
+    rows = list(read_interactions(records))
+    assert [row.primitive for row in rows] == ["push"] * 4
+    assert main(["show", str(records)]) == 0
+    pictures = tmp_path / "pushes-pictures"
+    assert 3 * 430 < imageio.imread(pictures / "sheet_00.jpg").shape[1] < 4 * 430
+    assert imageio.get_reader(pictures / "film.mp4").count_frames() == 3 * 4
+    capsys.readouterr()
+
+
+def test_picks_and_pushes_are_not_mixed_and_readers_of_picks_refuse_pushes(records, tmp_path, capsys):
+    pushes = tmp_path / "pushes"
+    assert _collect(pushes, "--primitive", "push", "--interactions", "1") == 0
+    for arguments, message in (
+        (["collect", "--out", str(pushes), "--interactions", "1"], "holds primitive push, not pick"),
+        (["collect", "--out", str(records), "--primitive", "push"], "holds primitive pick, not push"),
+        (["show", str(pushes), "--grasped-only"], "--grasped-only has no effect with records of pushes"),
+        (["train-inverse", "--data", str(pushes), "--out", str(tmp_path / "x")], "an inverse model needs 'pick'"),
+    ):
+        before = sorted(tmp_path.rglob("*"))
+        assert main(arguments) == 1
+        errors = capsys.readouterr().err
+        assert message in errors.replace("\n", " ")
+        assert "Traceback" not in errors
+        assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_depths_and_instance_masks_are_recorded_on_request(tmp_path, capsys):
     records = tmp_path / "records"
     asked = ["--record", "instances", "depth"]

@@ -54,6 +54,23 @@ def test_a_run_leaves_everything_that_the_report_needs(
 
 
 @pytest.mark.usefixtures("tiny_sets")
+def test_a_run_of_pushes_reports_pushes_and_resumes_only_as_one(
+    tmp_path: Path, untrained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--interactions", "2", "--model", str(untrained), "--evaluate-every", "2"]
+    assert _learn(tmp_path, *arguments, "--primitive", "push") == 0
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "pushes that move an object: " in said
+    assert "picks" not in said
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "before, with the push" in page
+    assert "pushes one, and learns" in page
+    assert "Outcomes of the picks" not in page
+    assert _learn(tmp_path, *arguments) == 1
+    assert "primitive is 'push' there and 'pick' now" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("tiny_sets")
 @pytest.mark.parametrize("resume", [[], ["--resume"]])
 def test_a_run_begun_with_settings_that_are_refused_today_resumes(
     resume: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

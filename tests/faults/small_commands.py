@@ -25,7 +25,9 @@ _MODEL = "--model inputs/model.safetensors"
 COMMANDS: Mapping[str, str] = {
     "collect": "collect --interactions 2 --out out",
     "collect with a network": f"collect --interactions 1 --policy hypothesis {_MODEL} --out out",
+    "collect pushes": "collect --primitive push --interactions 2 --out out",
     "learn": f"{_LEARN} --interactions 1 --seed 1 --sets-dir sets",
+    "learn by pushes": f"{_LEARN} --primitive push --interactions 1 --seed 1 --sets-dir sets",
     "learn from a network": f"{_LEARN} --interactions 1 {_MODEL} --sets-dir sets",
     "bootstrap": "bootstrap --pushes 1 --steps 1 --out out",
     "train": "train --data rows --out out --steps 2 --batch-size 2",

@@ -35,14 +35,20 @@ class OnlyTheCorner:
 
 
 @pytest.fixture
+def push_env(pushing_table):
+    with gym.make(ENVIRONMENT_IDS["push"], backend=pushing_table()) as env:
+        yield env
+
+
+@pytest.fixture
 def env(painted_table):
     with gym.make(ENVIRONMENT_IDS["pick"], backend=painted_table()) as env:
         yield env
 
 
 def _agent(env, segmenter, seed=0):
-    backend = env.unwrapped.backend
-    return HypothesisAgent(segmenter, backend.views, backend.arena, np.random.default_rng(seed))
+    backend, primitive = env.unwrapped.backend, env.unwrapped.primitive
+    return HypothesisAgent(segmenter, backend.views, backend.arena, np.random.default_rng(seed), primitive=primitive)
 
 
 def test_it_grasps_what_it_sees(env):
@@ -113,3 +119,23 @@ def test_a_share_of_the_attempts_is_random_whatever_is_seen(env):
     agent = HypothesisAgent(RedPixels(), backend.views, backend.arena, np.random.default_rng(0), random_share=0.3)
     policies = [agent.attempt(observation).policy for _ in range(100)]
     assert 15 < policies.count("random") < 45
+
+
+def test_it_pushes_what_it_sees(push_env):
+    infos = list(interact(push_env, _agent(push_env, RedPixels()), 12, seed=0))
+    assert np.mean([info["moved"] for info in infos]) > 0.9
+
+
+def test_random_pushes_have_four_numbers(push_env):
+    observation, info = push_env.reset(seed=0)
+    assert push_env.action_space.contains(_agent(push_env, Blind()).act(observation, info))
+
+
+def test_what_lies_on_a_line_along_which_nothing_moved_is_not_pushed_until_the_table_changes(push_env):
+    observation, _ = push_env.reset(seed=0)
+    agent = _agent(push_env, RedPixels())
+    x, y = push_env.unwrapped.backend._square
+    agent.refute((x - 0.1, y + 0.06), (x + 0.1, y + 0.06))
+    assert agent.attempt(observation).policy == "hypothesis"
+    agent.refute((x - 0.1, y + 0.01), (x + 0.1, y + 0.01))
+    assert agent.attempt(observation).policy == "random"

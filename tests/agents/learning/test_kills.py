@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tabletop_interaction.envs import count_interactions
 from tabletop_interaction.files import read_json_lines
 
@@ -37,7 +39,8 @@ spec.loader.exec_module(table)
 network = NetworkConfig(end_channels=2, code_channels=8, refining_channels=2)
 training = TrainingConfig(batch_size=2, network=network)
 config = LearningConfig(
-    interactions=int(sys.argv[3]), update_interval=4, steps_per_interaction=1, training=training, least_belief=0.0
+    interactions=int(sys.argv[3]), update_interval=4, steps_per_interaction=1, training=training, least_belief=0.0,
+    primitive=sys.argv[4],
 )
 with lock_run(Path(sys.argv[1])):
     folder = open_run(Path(sys.argv[1]), config)
@@ -46,10 +49,13 @@ with lock_run(Path(sys.argv[1])):
 """
 
 
-def test_a_killed_learner_resumes_and_loses_no_finished_interaction(painted_table: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("primitive", ["pick", "push"])
+def test_a_killed_learner_resumes_and_loses_no_finished_interaction(
+    painted_table: Any, tmp_path: Path, primitive: str
+) -> None:
     rng, out, finished = random.Random(1), tmp_path / "run", 0
     backend = inspect.getfile(painted_table.observe)
-    command = [sys.executable, "-c", SCRIPT, str(out), backend, str(INTERACTIONS)]
+    command = [sys.executable, "-c", SCRIPT, str(out), backend, str(INTERACTIONS), primitive]
     for _ in range(2):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _wait_until_more_than(finished, out, process)

@@ -133,6 +133,39 @@ def finished(
     return run(CONFIG, path / "run", small_table(), Copying()), path / "early.pt"
 
 
+def test_pushes_are_learned_from_and_resume(pushing_table: Callable[..., Any], tmp_path: Path) -> None:
+    config = replace(CONFIG, primitive="push", follow_share=1.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "run", pushing_table(), Recorder(stop_at=5))
+    folder = run(config, tmp_path / "run", pushing_table())
+    history = read_history(folder)
+    assert [line.number for line in history] == list(range(1, 10))
+    assert {row.primitive for row in read_interactions(folder.records, columns=[])} == {"push"}
+    moved = {row.interaction_id: row.pushed.moved for row in read_interactions(folder.records, columns=[])}  # type: ignore[union-attr]
+    assert [line.moved for line in history] == [moved[line.id] for line in history]
+    assert sum(line.moved for line in history) >= 3
+    updates = read_json_lines(folder.updates)
+    assert updates[-1]["step"] == updates[-1]["steps_planned"]
+    assert updates[-1]["objects"] >= 2
+
+
+def test_a_run_of_one_primitive_does_not_resume_with_the_other(tmp_path: Path) -> None:
+    open_run(tmp_path / "run", replace(CONFIG, primitive="push"))
+    with pytest.raises(ForeignFolder, match=r"config\.primitive is 'push' there and 'pick' now"):
+        open_run(tmp_path / "run", CONFIG)
+
+
+def test_a_run_from_before_there_were_pushes_resumes_with_picks(tmp_path: Path) -> None:
+    folder = open_run(tmp_path / "run", CONFIG)
+    request = json.loads(folder.request.read_text())
+    del request["config"]["primitive"], request["checksum"], request["run"]
+    folder.request.write_text(json.dumps(request))
+    with pytest.warns(UserWarning, match="earlier version"):
+        open_run(tmp_path / "run", CONFIG)
+    with pytest.raises(ForeignFolder, match=r"config\.primitive is 'pick' there and 'push' now"):
+        open_run(tmp_path / "run", replace(CONFIG, primitive="push"))
+
+
 def test_it_starts_at_random_and_then_chooses_what_the_network_proposes(finished: tuple[RunFolder, Path]) -> None:
     folder, _ = finished
     check_whole(folder, CONFIG)
