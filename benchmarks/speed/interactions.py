@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ from tabletop_interaction.ranges import Count, Range, Seed, check_fields, check_
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
-from tabletop_interaction.simulation.cameras import arena_views
+from tabletop_interaction.simulation.cameras import top_down
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, gl_matrices
 from tabletop_interaction.simulation.scene import Light, Poses, Scene, catalogue_of
@@ -47,6 +47,7 @@ import pybullet
 
 _EPISODE = 25
 _EARLY = 500
+_SMALL = SimulationConfig(views=(top_down("view_0", picture_size=(128, 128)),))
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,16 @@ def main(options: InteractionSpeedOptions) -> None:
     """Measure and print the tables."""
     with one_core():
         composed = measure(options.interactions, options.seed, plain=False)
+        small = measure(options.interactions, options.seed, plain=False, config=_SMALL)
         plain = measure(options.interactions, options.seed, plain=True)
-    Console().print(_rates_table(composed, plain))
+    rows = {
+        "composed": composed,
+        "composed, one camera of 128 x 128": small,
+        "plain TinyRenderer, nothing reused": plain,
+    }
+    Console().print(_rates_table(rows))
     print(f"composed over plain: {composed.rate / plain.rate:.1f} times")
+    print(f"one camera of 128 x 128 over the default four of 350 x 430: {small.rate / composed.rate:.1f} times")
     one, two = (workers_rate(number, options) for number in (1, 2))
     print(f"workers: one {one:.2f}/s, two {two:.2f}/s, ratio {two / one:.2f}")
     if options.memory_interactions:
@@ -152,10 +160,10 @@ def main(options: InteractionSpeedOptions) -> None:
         print(f"growth after the first {_EARLY}: {marks[-1] - marks[0]:+.0f} MB")
 
 
-def measure(interactions: int, seed: int, *, plain: bool) -> Timing:
+def measure(interactions: int, seed: int, *, plain: bool, config: SimulationConfig | None = None) -> Timing:
     """Time recorded interactions; `plain` uses the plain renderer and reuses no picture."""
     parts: defaultdict[str, float] = defaultdict(float)
-    with _recording(plain) as env:
+    with _recording(plain, config=config) as env:
         steps = _steps(env, interactions, seed)
         next(steps)
         _add_time(env.get_wrapper_attr("backend"), "observe", "rendering", parts)
@@ -208,11 +216,13 @@ def one_core(core: int | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _recording(plain: bool, episodes_per_scene: int = 2) -> Iterator[RecordInteractions]:
+def _recording(
+    plain: bool, episodes_per_scene: int = 2, config: SimulationConfig | None = None
+) -> Iterator[RecordInteractions]:
     """An environment that records to a temporary folder."""
-    views = arena_views()
+    config = config or SimulationConfig()
+    views = config.cameras
     renderer = PlainRenderer(views) if plain else ComposedRenderer(views)
-    config = SimulationConfig()
     backend = SimulationBackend("train", config, catalogue_of(config), World(), renderer, views)
     env = gym.wrappers.TimeLimit(TabletopInteraction(backend, episodes_per_scene=episodes_per_scene), _EPISODE)
     with (
@@ -272,11 +282,11 @@ def _open_rate(interactions: int) -> Iterator[Callable[[tuple[int, int]], float]
     yield rate
 
 
-def _rates_table(composed: Timing, plain: Timing) -> Table:
+def _rates_table(timings: Mapping[str, Timing]) -> Table:
     parts = ("physics", "rendering", "encoding", "writing")
     rows = [
         (name, f"{timing.rate:.2f}", *(f"{timing.milliseconds(part):.1f}" for part in parts))
-        for name, timing in (("composed", composed), ("plain TinyRenderer, nothing reused", plain))
+        for name, timing in timings.items()
     ]
     title = "one core, every pick aimed at an object, everything encoded and written"
     return figures_table(title, ("pictures", "interactions/s", *(f"{part} ms" for part in parts)), rows)
