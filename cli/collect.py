@@ -58,6 +58,8 @@ class Collect:
     """Split of the objects and table tops."""
     record: tuple[Extra, ...] = ()
     """Ground truth to record of each view besides pictures: depth (16-bit PNG, mm), instances (16-bit PNG, ids)."""
+    steps_per_episode: Count = 25
+    """Interactions of an episode, after which the objects are swept to the middle."""
     world: BackendOptions = field(default_factory=BackendOptions)
     workers: Processes = 0
     """Collectors at once, through Ray; 0 or 1 collects in this process."""
@@ -134,8 +136,9 @@ class Collect:
 
         config = None if self.world.is_robot else self.world.settings()
         collection = Collection(
-            self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record, config
-        )
+            self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record, config,
+            self.steps_per_episode,
+        )  # fmt: skip
         if self.workers > 1:
             yield from collect_with_ray(collection, missing, self.workers, there)
             return

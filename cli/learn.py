@@ -36,6 +36,7 @@ class Learn:
             "split",
             "primitive",
             "episodes_per_scene",
+            "steps_per_episode",
             "policy",
             "choice",
             "random_share",

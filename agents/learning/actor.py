@@ -332,4 +332,5 @@ def _open_environment(config: LearningConfig, backend: str | Backend | None) -> 
         split=config.split,
         config=None if backend else config.config,
         episodes_per_scene=config.episodes_per_scene,
+        max_episode_steps=config.steps_per_episode,
     )

@@ -50,6 +50,7 @@ class Collection:
         primitive: what one interaction is.
         extras: what is recorded of each view besides the pictures.
         config: of a backend that is named, as `open_backend` takes it.
+        steps_per_episode: interactions of an episode.
     """
 
     out: Path
@@ -61,6 +62,7 @@ class Collection:
     primitive: Primitive = "pick"
     extras: tuple[Extra, ...] = ()
     config: Any = None
+    steps_per_episode: int = 25
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
@@ -72,6 +74,7 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
         split=collection.split,
         config=collection.config,
         extras=collection.extras,
+        max_episode_steps=collection.steps_per_episode,
     )
     with closing(plain):
         agent = _make_agent(collection, plain, rng)

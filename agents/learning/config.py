@@ -26,7 +26,8 @@ class LearningConfig:
         split: Split of the objects and table tops to learn with.
         primitive: What one interaction is: pick picks up and places; push pushes, for objects that the gripper cannot
             grasp.
-        episodes_per_scene: Episodes of 25 interactions between two new scenes; on a robot the operator lays new scenes.
+        episodes_per_scene: Episodes between two new scenes; on a robot the operator lays new scenes.
+        steps_per_episode: Interactions of an episode, after which the objects are swept to the middle.
         policy: Policy of the agent: hypothesis moves what the network takes for an object; random learns but never
             chooses.
         choice: How a hypothesis is chosen: random among all, by its score, or by the network's uncertainty about it.
@@ -54,6 +55,7 @@ class LearningConfig:
     split: Split = "train"
     primitive: Primitive = "pick"
     episodes_per_scene: Count = 1
+    steps_per_episode: Count = 25
     policy: PolicyName = "hypothesis"
     choice: ChoiceName = "score"
     random_share: Share = 0.1

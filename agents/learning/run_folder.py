@@ -65,6 +65,8 @@ SCHEMA_VERSION = 1
 _RANDOM = {"policy": "random", "view": None, "score": None, "hypotheses": 0}
 # Of the request; plain settings of a simulation, or a lab file.
 _BACKEND_CONFIG = "config.config"
+# Settings that earlier versions did not have.
+_ASSUMED = {"config.primitive": "pick", "config.steps_per_episode": 25}
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,9 @@ def check_run(path: Path, config: LearningConfig, *, resume: bool = False) -> bo
         ForeignFolder: the folder holds something else, or a run with another configuration.
         UnreadableRecords: learn.json is damaged.
     """
-    request, assumed = RunFolder(path).request, {"config.primitive": "pick"}
-    found = check_sealed_request(request, _request(config), "a learning run", assumed=assumed, whole=(_BACKEND_CONFIG,))
+    found = check_sealed_request(
+        RunFolder(path).request, _request(config), "a learning run", assumed=_ASSUMED, whole=(_BACKEND_CONFIG,)
+    )
     exists = found is not None
     if resume and not exists:
         raise InvalidConfiguration(f"there is no run in {path} to resume; leave --resume out to begin one")

@@ -44,6 +44,11 @@ def test_after_a_passing_fault_a_new_episode_begins(faulty_table: Callable[..., 
     assert {row.seed for row in read_interactions(tmp_path / "records")} == {3}
 
 
+def test_episodes_are_as_long_as_asked_for(painted_table: Callable[..., Any], tmp_path: Path) -> None:
+    assert len(list(collect(Collection(tmp_path / "records", 3, backend=painted_table(), steps_per_episode=2), 5))) == 5
+    assert _places(tmp_path / "records") == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+
+
 @pytest.mark.parametrize(("faults", "recoverable", "rows"), [((2, 3, 4), True, 1), ((2,), False, 1)])
 def test_a_lasting_fault_ends_collecting_and_every_row_is_sealed(
     faulty_table: Callable[..., Any], tmp_path: Path, faults: tuple[int, ...], recoverable: bool, rows: int

@@ -298,6 +298,17 @@ def test_another_configuration_and_a_foreign_folder_are_refused(
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
+def test_a_run_from_before_episodes_had_a_length_had_25_steps_in_each(tmp_path: Path) -> None:
+    folder = open_run(tmp_path / "run", CONFIG)
+    asked = json.loads(folder.request.read_text())
+    assert asked["config"].pop("steps_per_episode") == 25
+    del asked["run"], asked["checksum"]
+    folder.request.write_text(json.dumps(asked))
+    open_run(tmp_path / "run", CONFIG)
+    with pytest.raises(ForeignFolder, match="steps_per_episode is 25 there and 100 now"):
+        open_run(tmp_path / "run", replace(CONFIG, steps_per_episode=100))
+
+
 def test_a_run_from_before_there_were_lab_files_resumes(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
     asked = json.loads(folder.request.read_text())
