@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tabletop_interaction.cli.arguments import NewFile
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
+from tabletop_interaction.files import lock_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,18 +21,20 @@ class Export:
     model: str = "default"
     """Checkpoint of the network."""
     out: NewFile = Path("model.onnx")
-    """The new file."""
+    """The file; one that this command made is replaced."""
 
     def run(self) -> None:
         """Write the file."""
         if self.out.suffix != ".onnx":
             raise InvalidConfiguration(f"--out is {self.out}; give a name that ends in .onnx")
-        if self.out.exists():
-            raise ForeignFolder(f"{self.out} exists; remove it, or name another file with --out")
         from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata, load_checkpoint
         from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
-        from tabletop_interaction.segmentation.onnx.export import write_onnx
+        from tabletop_interaction.segmentation.onnx.export import is_exported, write_onnx
 
         checkpoint = DEFAULT_CHECKPOINT if self.model == "default" else Path(self.model)
-        write_onnx(load_checkpoint(checkpoint), self.out, checkpoint_metadata(checkpoint))
+        network = load_checkpoint(checkpoint)
+        if self.out.exists() and not is_exported(self.out):
+            raise ForeignFolder(f"{self.out} was made by something else; name another file with --out")
+        with lock_file(self.out.with_name(f".{self.out.name}.lock")):
+            write_onnx(network, self.out, checkpoint_metadata(checkpoint))
         print(f"{self.out}: {self.out.stat().st_size / 1e6:.0f} MB; look: tabletop segment PHOTO --model {self.out}")

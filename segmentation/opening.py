@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tabletop_interaction.errors import CheckpointError, InvalidConfiguration
 from tabletop_interaction.named_classes import import_named, make_named
-from tabletop_interaction.segmentation.config import Device, ProposalConfig
+from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device, ProposalConfig
 from tabletop_interaction.segmentation.foreign.checked import CheckedSegmenter
 from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile, load_detections
 from tabletop_interaction.segmentation.segments import PictureSegmenter
@@ -18,6 +18,21 @@ _WEIGHTS = {
     "sam": "a checkpoint of SAM or SAM 2 under its published name",
 }
 _FILES = (".safetensors", ".onnx")
+
+
+def built_in_name(name: str) -> str | None:
+    """The built-in segmenter that a name has weights for, such as maskrcnn for maskrcnn=WEIGHTS; None for another."""
+    kind, _, weights = name.partition("=")
+    return kind if kind in _WEIGHTS and weights else None
+
+
+def file_of(name: str) -> Path | None:
+    """The file of weights or detections that a name names; None for a class of the user's own."""
+    if name == "default":
+        return DEFAULT_CHECKPOINT
+    if built_in_name(name):
+        return Path(name.partition("=")[2])
+    return Path(name) if name.endswith((*_FILES, ".json")) else None
 
 
 def is_network(name: str) -> bool:
@@ -82,8 +97,8 @@ def open_segmenter(
         from tabletop_interaction.segmentation.onnx.runtime import open_onnx
 
         return open_onnx(Path(name), config, limits, device)
-    kind, _, weights = name.partition("=")
-    foreign = _built_in(kind, Path(weights), device) if kind in _WEIGHTS else _own(name)
+    kind, file = built_in_name(name), file_of(name)
+    foreign = _built_in(kind, file, device) if kind and file else _own(name)
     return CheckedSegmenter(name, foreign, limits)
 
 
@@ -119,4 +134,4 @@ def _own(name: str) -> PictureSegmenter:
 
 def _check_file(path: str, remedy: str) -> None:
     if not Path(path).is_file():
-        raise CheckpointError(f"there is no file {path}; {remedy}")
+        raise CheckpointError(f"there is no {path}; {remedy}")

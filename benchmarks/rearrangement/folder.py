@@ -37,7 +37,7 @@ from tabletop_interaction.seals import (
     run_id_of,
     write_sealed,
 )
-from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT
+from tabletop_interaction.segmentation.opening import file_of
 from tabletop_interaction.simulation import open_simulation
 
 EPISODES = "episodes.jsonl"
@@ -123,9 +123,7 @@ def write_table(out: Path, episodes: Sequence[Episode]) -> None:
 
 def _checksums(setting: Setting) -> dict[str, str]:
     """Checksums of the models' files that a setting names, by field; none for a file that does not exist."""
-    # Built-in segmenters of others are named with their weights: maskrcnn=WEIGHTS.
-    model = setting.model.partition("=")[2] or setting.model
-    files = {"model": DEFAULT_CHECKPOINT if model == "default" else Path(model)}
+    files = {"model": file_of(setting.model)}
     if setting.inverse_model is not None:
         files[_OPTIONAL] = Path(setting.inverse_model)
-    return {name: checksum(file) for name, file in files.items() if file.is_file()}
+    return {name: checksum(file) for name, file in files.items() if file and file.is_file()}

@@ -32,6 +32,7 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     area_under_curve,
     precision_recall,
 )
+from tabletop_interaction.segmentation.opening import built_in_name, file_of
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.photos import coco_results
 from tabletop_interaction.segmentation.rle import mask_from_rle
@@ -117,12 +118,11 @@ def model_labels(models: Sequence[str]) -> list[str]:
 
 def _label(model: str) -> str:
     """The built-in name before weights, the class of a module, or the stem of a file, of its folder for model.*."""
-    kind, has_weights, _ = model.partition("=")
-    if has_weights:
+    if kind := built_in_name(model):
         return kind
+    if file_of(model) is None and ":" in model:
+        return model.rpartition(":")[2]
     path = Path(model)
-    if ":" in path.name:
-        return path.name.rpartition(":")[2]
     return path.parent.name if path.stem == "model" and path.parent.name else path.stem
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from google.protobuf.message import DecodeError
 from torch import Tensor, nn
 
 from tabletop_interaction.errors import InvalidConfiguration
@@ -39,19 +40,31 @@ def write_onnx(network: DeepMask, path: Path, training: Mapping[str, Any]) -> No
     """Write a network in evaluation mode, float32, for pictures of any size.
 
     Args:
-        path: the new file; a kill leaves none.
+        path: the file, which is whole or as before, even after a kill.
         training: metadata of its checkpoint, for the file's own.
 
     Raises:
         InvalidConfiguration: a package of the extra `export` is missing.
     """
     model = _graph(network)
+    _strip_notes(model.graph)
     for name, value in _defaults(network).items():
         model.graph.initializer.append(_named_tensor(name, value))
     grid = asdict(network.mask_grid)
     description = {"schema_version": SCHEMA_VERSION, "grid": grid, "network": asdict(network.config)}
     model.metadata_props.add(key=DESCRIPTION, value=json.dumps(plain({**description, "training": dict(training)})))
     write_file(path, model.SerializeToString())
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a file is one of `write_onnx`, whole or damaged behind its beginning."""
+    try:
+        import onnx
+
+        found = onnx.load(path, load_external_data=False).metadata_props
+    except (ImportError, OSError, ValueError, DecodeError):
+        return False
+    return any(one.key == DESCRIPTION for one in found)
 
 
 def _graph(network: DeepMask) -> Any:
@@ -82,6 +95,13 @@ def _graph(network: DeepMask) -> Any:
     )
     assert program is not None, "torch returns a program with dynamo"
     return program.model_proto
+
+
+def _strip_notes(graph: Any) -> None:
+    """Remove what torch notes about its own steps, and where the code lies on this machine."""
+    graph.ClearField("metadata_props")
+    for each in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        each.ClearField("metadata_props")
 
 
 def _defaults(network: DeepMask) -> dict[str, Tensor]:

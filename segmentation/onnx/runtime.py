@@ -49,6 +49,8 @@ def _session(path: Path, device: Device) -> InferenceSession:
     options = runtime.SessionOptions()
     # It warns of inputs that have a default.
     options.log_severity_level = _ERRORS_ONLY
+    # Between two pictures, waiting threads leave the cores to others.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return runtime.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
     except Exception as error:  # onnxruntime has a class for each kind of damage, without a common one.

@@ -151,7 +151,7 @@ def test_live_pictures_have_no_detections_in_a_file(command, tmp_path, capsys):
         ),
         (["evaluate", "--model", "middle_of:Middle", "--fast"], "--fast has no effect with --model middle_of:Middle"),
         (["export", "--out", "model.pt"], "--out is model.pt; give a name that ends in .onnx"),
-        (["export", "--out", "there.onnx"], "there.onnx exists; remove it, or name another file with --out"),
+        (["export", "--out", "there.onnx"], "there.onnx was made by something else; name another file with --out"),
         (["export", "--model", "gone.safetensors"], "there is no gone.safetensors"),
     ],
 )

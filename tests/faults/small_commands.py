@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "train-inverse": "train-inverse --data rows --out out --steps 1 --batch-size 2",
     "segment": f"segment inputs/small.png {_MODEL} --fast --min-score 0 --out out",
     "evaluate": f"evaluate --data {_VAL} {_MODEL} --fast --out out",
+    "export": f"export {_MODEL} --out out/model.onnx",
     "show": "show rows --out out",
     "rearrange": f"rearrange --agent oracle {_REARRANGEMENT}",
     "make-sets": "benchmark make-sets --sets val --record record.json --out out",

@@ -76,12 +76,12 @@ def test_default_is_the_network_of_the_package():
     [
         ("mask-rcnn", InvalidConfiguration, "unknown segmenter 'mask-rcnn'; accepted are default, a checkpoint"),
         ("runs/learn", InvalidConfiguration, "unknown segmenter 'runs/learn'; accepted are default, a checkpoint"),
-        ("gone.safetensors", CheckpointError, "there is no file gone.safetensors; write one with `tabletop learn`"),
-        ("gone.onnx", CheckpointError, "there is no file gone.onnx"),
+        ("gone.safetensors", CheckpointError, "there is no gone.safetensors; write one with `tabletop learn`"),
+        ("gone.onnx", CheckpointError, "there is no gone.onnx"),
         ("maskrcnn", InvalidConfiguration, "maskrcnn came without weights; give maskrcnn=PATH, the weights of torchv"),
-        ("maskrcnn=gone.pth", CheckpointError, "there is no file gone.pth; give the weights of torchvision's"),
+        ("maskrcnn=gone.pth", CheckpointError, "there is no gone.pth; give the weights of torchvision's"),
         ("sam", InvalidConfiguration, "sam came without weights; give sam=PATH, a checkpoint of SAM or SAM 2"),
-        ("sam=gone.pth", CheckpointError, "there is no file gone.pth; give a checkpoint of SAM"),
+        ("sam=gone.pth", CheckpointError, "there is no gone.pth; give a checkpoint of SAM"),
         (
             "found.json",
             InvalidConfiguration,

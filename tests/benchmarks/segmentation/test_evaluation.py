@@ -158,6 +158,8 @@ def test_the_sheet_outlines_misses_in_green_and_hits_in_yellow(
 def test_model_labels_are_short_and_different() -> None:
     paths = ["default", "runs/a/model.safetensors", "runs/b/model.safetensors", "old/a.safetensors"]
     assert model_labels(paths) == ["default", "a", "b", "a-2"]
+    others = ["nets.mine:Own", "maskrcnn=x/best.pth", "sam=sam_vit_b.pth", "x=y/model.onnx", "maskrcnn=x/second.pth"]
+    assert model_labels(others) == ["Own", "maskrcnn", "sam", "x=y", "maskrcnn-2"]
 
 
 def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, squares: EvaluationSet) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from tabletop_interaction.cli.main import main
 from tabletop_interaction.errors import CheckpointError, InvalidConfiguration
 from tabletop_interaction.segmentation import FAST, ProposalConfig, Segmenter, proposals
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
@@ -63,7 +64,14 @@ def test_it_segments_photos_where_torch_cannot_be_imported(exported, tmp_path):
     code = WITHOUT_TORCH.format(picture=str(tmp_path / "photo.png"), model=str(exported), out=str(out))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert len(json.loads((out / "segments.json").read_text())) >= 3
+    assert len(json.loads((out / "segments.json").read_text())) >= 2
+
+
+def test_the_same_network_is_written_again_to_the_byte_without_places_of_this_machine(exported):
+    before = exported.read_bytes()
+    assert main(["export", "--out", str(exported)]) == 0
+    assert exported.read_bytes() == before
+    assert b".py" not in before
 
 
 def test_the_file_says_what_it_is(exported):
