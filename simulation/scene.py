@@ -29,7 +29,7 @@ _GAP_M = 0.012
 _ATTEMPTS = 200
 # Up to so many objects always stand on the table itself.
 _MOST_STANDING = 12
-# Half of the arena's width and depth in which a heap is dropped, as a share of half of the arena's.
+# A heap is dropped onto this share of the arena's width and depth, in the middle.
 _HEAP = 0.5
 _FIRST_FIELDS = (
     "objects_min", "objects_max", "noise_sigma", "exposure_jitter", "shadows", "object_names", "backgrounds",

@@ -44,7 +44,7 @@ from tabletop_interaction.ranges import Count, Range
 from tabletop_interaction.reports.sheets import write_sheet
 from tabletop_interaction.segmentation.overlays import outlined, write_words
 from tabletop_interaction.segmentation.rle import mask_iou
-from tabletop_interaction.simulation import open_simulation
+from tabletop_interaction.simulation import SimulationConfig, open_simulation
 
 _PAPER = FrameDifferenceConfig()
 _SUMMARY = """\
@@ -67,6 +67,8 @@ class LabelQualityOptions(SceneOptions):
     """Picks to make."""
     interactions_per_scene: Count = 6
     """Picks before a new scene is drawn."""
+    clutter: bool = False
+    """Pick from heaps, where objects touch and lie on each other."""
     errors_of_a_kind: Annotated[int, Range(0, 10**6)] = 8
     """Rows on the sheet for each of: false positives, false negatives, worst masks."""
 
@@ -130,7 +132,7 @@ def _measure(options: LabelQualityOptions) -> dict[str, float]:
     cv2.setNumThreads(1)
     scores: list[PairScore] = []
     errors: dict[str, list[JudgedPair]] = {"false positive": [], "false negative": [], "true positive": []}
-    with open_simulation(options.split, None) as backend:
+    with open_simulation(options.split, SimulationConfig(clutter=options.clutter)) as backend:
         for judged in judged_pairs(backend, options):
             scores.append(judged.score)
             if judged.score.kind in errors:

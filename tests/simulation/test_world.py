@@ -7,6 +7,7 @@ import pytest
 from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.benchmarks.speed.interactions import resident_mb
 from tabletop_interaction.envs import PickOutcome, open_backend
+from tabletop_interaction.envs.gripper import GRIPPERS
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sawyer.kinematics import forward
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL
@@ -106,12 +107,13 @@ def test_joint_speeds_stay_within_the_arms_limits(backend):
         assert (np.abs(velocities) < limits).all()
 
 
-def test_the_parked_arm_is_in_no_view():
+@pytest.mark.parametrize("gripper", GRIPPERS.values(), ids=GRIPPERS)
+def test_the_parked_arm_with_open_fingers_is_in_no_view(gripper):
     client = BulletClient()
-    arm = load_arm(client)
-    moving = [j for j in range(client.getNumJoints(arm)) if client.getJointInfo(arm, j)[2] == 0]
-    for joint, angle in zip(moving, AWAY, strict=True):
-        client.resetJointState(arm, joint, angle)
+    arm = load_arm(client, gripper)
+    moving = [j for j in range(client.getNumJoints(arm)) if client.getJointInfo(arm, j)[2] != pybullet.JOINT_FIXED]
+    for joint, value in zip(moving, [*AWAY, gripper.travel_m, -gripper.travel_m], strict=True):
+        client.resetJointState(arm, joint, value)
     slab = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[0.5, 0.42, 0.01])
     table = client.createMultiBody(0, -1, slab, [0, 0, -0.01])
     for view in arena_views():
