@@ -49,7 +49,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     | `displaced` | int | number of displaced objects; 0 if only pictures are known |
     | `occupied` | bool | whether the goal of one of them is the start of another |
     | `is_success` | bool | the judge's verdict |
-    | `fraction_done` | float | share of the displaced objects within 15 px of their goal; pictures: see `PictureJudge` |
+    | `fraction_done` | float | share of the displaced objects within 15 px of their goal (of 350 x 430, see `tolerance_px`); pictures: see `PictureJudge` |
     | `displaced_undisturbed` | float | `fraction_done`, but 0 for the rest of the episode once any other object is more than 15 px from its start; -1 if unknown |
     | `goal_distance_px` | float32 (3,) | distance of each displaced object to its goal in view_0, in order of ids, padded with -1 |
     | `goal_distance_m` | float32 (3,) | the same on the table, metres |
