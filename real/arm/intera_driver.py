@@ -118,8 +118,8 @@ class InteraDriver:
         age_s = self._clock.now() - heard.stamp
         if self._commanded is None or not age_s <= self._max_age_s:
             return
-        here = joints.positions + age_s * joints.velocities
-        if is_near(here, joints.velocities, self._commanded, self._max_lag_rad):
+        if is_near(joints.positions, joints.velocities, self._commanded, self._max_lag_rad):
+            here = joints.positions + age_s * joints.velocities
             self.command(rest_point(here, joints.velocities, self._commanded))
 
     def gripper(self) -> GripperState:
@@ -198,10 +198,10 @@ def is_near(positions: Floats, velocities: Floats, commanded: Floats, max_lag_ra
     """Whether an arm that is measured with these angles and speeds can be where its last command led it.
 
     A blocked joint is a little more than the largest accepted lag behind its command, and rests. A joint that is as far
-    behind and moves is measured late, and would be turned back. An arm even further away was not led there by us.
+    behind and moves may be measured late, and would be turned back. An arm further away was not led there by us.
     """
     behind = np.abs(commanded - positions)
-    late = (behind > max_lag_rad / 2) & (np.abs(velocities) > _MOVING_RAD_S)
+    late = (behind > max_lag_rad) & (np.abs(velocities) > _MOVING_RAD_S)
     return bool((behind <= 2 * max_lag_rad).all() and not late.any())
 
 

@@ -33,7 +33,7 @@ from tabletop_interaction.real.arm.topics import age_limits
 from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES
 
 _LOOK_S = 0.01
-_MAX_STALLS = 3
+_MAX_STALLS = 5
 _REST_TICKS = 10
 _REST_RAD = 0.002
 
@@ -134,7 +134,7 @@ def follow(
 
     This takes T / 100 s plus at most `settle_s`. A cause to stop is detected within one tick of its report, a topic
     that falls silent within its largest age. If this process stalls for more than half of the robot's command timeout,
-    the arm is let come to rest and follows the rest of the path on a new profile, three times at most. The arm may rest
+    the arm is let come to rest and follows the rest of the path on a new profile, five times at most. The arm may rest
     beside the path: `check` raises UnreachableTarget for commands back to it that must not be sent.
 
     Returns:
@@ -204,7 +204,8 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         for each, handler in before.items():
-            signal.signal(each, handler)
+            # None stands for a handler that is not Python's.
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)
 
 
 class _Run:

@@ -293,9 +293,9 @@ def test_a_process_that_stalls_again_and_again_ends_the_move_in_bounded_time(saw
     sawyer.clock.at(0.5, stall)
     start = sawyer.clock.now()
     cause = follow(sawyer, sawyer.clock, _smooth(sawyer), SETTINGS, _anything)
-    assert "stalled more than 3 times" in cause.said
+    assert "stalled more than 5 times" in cause.said
     assert "end other programs on this machine" in cause.remedy
-    assert sawyer.clock.now() - start < 4
+    assert sawyer.clock.now() - start < 6
     assert sawyer.holds == 1
 
 
