@@ -27,6 +27,7 @@ _VERSION = 1
 _DENSITY = 500.0
 _MASS_RANGE = (0.02, 0.5)
 _SPECULAR = 0.1
+_USUAL_M = 0.1
 _UNITS = {0.001: "millimetres", 0.01: "centimetres", 0.0254: "inches", 1000.0: "kilometres"}
 
 
@@ -154,10 +155,15 @@ def _check_size(mesh: MeshObject, vertices: Floats) -> None:
     if SMALLEST_M <= longest <= limit:
         return
     shown = " x ".join(f"{side:.3g}" for side in sides)
-    fitting = [(factor, unit) for factor, unit in _UNITS.items() if SMALLEST_M <= longest * factor <= limit]
+    # Of several units the one in which the object is nearest to the size of a hand.
+    fitting = sorted(
+        (abs(np.log(longest * factor / _USUAL_M)), factor, unit)
+        for factor, unit in _UNITS.items()
+        if SMALLEST_M <= longest * factor <= limit
+    )
     advice = "set scale, the metres of a unit of the file"
     if fitting:
-        factor, unit = fitting[0]
+        _, factor, unit = fitting[0]
         advice = f"if the file is in {unit}, set scale to {mesh.scale * factor:g}"
     raise InvalidConfiguration(
         f"{mesh.path} is {shown} m large with scale {mesh.scale:g}; accepted is a longest side of {SMALLEST_M} to "

@@ -158,9 +158,10 @@ def _resolver(path: Path) -> Any:
 
 
 def import_trimesh() -> Any:
-    """The module trimesh. Raises InvalidConfiguration if it, or coacd, is not installed."""
+    """The module trimesh. Raises InvalidConfiguration if it, or what decomposes meshes, is not installed."""
     try:
         import coacd  # noqa: F401
+        import fast_simplification  # noqa: F401
         import trimesh
     except ImportError as error:
         raise InvalidConfiguration(

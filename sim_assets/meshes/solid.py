@@ -14,7 +14,7 @@ MOST_PIECES, MOST_CORNERS = 16, 32
 _CONCAVITY = 0.08
 _CONVEX_SHARE = 0.93
 _FEWEST = 6
-_MOST_FACES = 6000
+_ENOUGH_FACES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +66,35 @@ def shell_of(vertices: Floats, faces: Ints) -> Shell:
 
 
 def solid_of(vertices: Floats, faces: Ints) -> MeshSolid:
-    """Decompose a mesh and measure it.
+    """Decompose a mesh, whose holes are closed first, and measure it.
 
     Raises:
         InvalidConfiguration: it is flat, so that it has no volume.
     """
-    trimesh = import_trimesh()
     if np.ptp(vertices, axis=0).min() < 1e-9:
         raise InvalidConfiguration("it is flat; an object has a volume")
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    mesh = _capped(vertices, faces)
     pieces = _pieces(mesh)
-    whole = [mesh] if mesh.is_volume else [trimesh_hull(piece) for piece in pieces]
+    whole = [mesh] if mesh.is_volume else [hull_of(piece) for piece in pieces]
     volume = float(sum(part.volume for part in whole))
-    if volume <= 0:
-        raise InvalidConfiguration("it has no volume")
     centre = np.asarray(sum(part.volume * part.center_mass for part in whole) / volume)
     return MeshSolid(pieces, volume, centre, np.asarray(sum(_inertia_about(part, centre) for part in whole)))
+
+
+def _capped(vertices: Floats, faces: Ints) -> Any:
+    """The mesh with a fan of triangles over each hole, about the middle of its border."""
+    trimesh = import_trimesh()
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    border = mesh.edges[trimesh.grouping.group_rows(mesh.edges_sorted, require_count=1)]
+    if not len(border):
+        return mesh
+    labels = trimesh.graph.connected_component_labels(border, node_count=len(vertices))[border[:, 0]]
+    middles, fans = [], []
+    for number, label in enumerate(np.unique(labels)):
+        edges = border[labels == label]
+        middles.append(vertices[np.unique(edges)].mean(axis=0))
+        fans.append(np.column_stack([edges[:, ::-1], np.full(len(edges), len(vertices) + number)]))
+    return trimesh.Trimesh(np.vstack([vertices, *middles]), np.concatenate([faces, *fans]), process=False)
 
 
 def _inertia_about(part: Any, point: Floats) -> Floats:
@@ -95,19 +108,19 @@ def _pieces(mesh: Any) -> tuple[Floats, ...]:
     """Convex pieces of a mesh, by its connected parts: a part that is nearly convex is one piece."""
     parts = mesh.split(only_watertight=False)
     if not 1 <= len(parts) <= MOST_PIECES:
-        return _decomposed(mesh, MOST_PIECES, closed=False)
+        return _decomposed(mesh, MOST_PIECES)
     most = max(MOST_PIECES // len(parts), _FEWEST)
     return tuple(piece for part in parts for piece in _part_pieces(part, most))
 
 
 def _part_pieces(part: Any, most: int) -> tuple[Floats, ...]:
-    hull = trimesh_hull(part.vertices)
+    hull = hull_of(part.vertices)
     if most == 1 or (part.is_volume and part.volume > _CONVEX_SHARE * hull.volume):
-        return _decomposed(hull, 1, closed=True)
-    return _decomposed(part, most, closed=bool(part.is_volume) and len(part.faces) <= _MOST_FACES)
+        return _decomposed(hull, 1)
+    return _decomposed(part, most)
 
 
-def trimesh_hull(points: Floats) -> Any:
+def hull_of(points: Floats) -> Any:
     """The convex hull of points (N, 3). Raises InvalidConfiguration if they lie in a plane."""
     try:
         return import_trimesh().convex.convex_hull(points)
@@ -116,25 +129,26 @@ def trimesh_hull(points: Floats) -> Any:
         raise InvalidConfiguration("a part of it is flat; an object has a volume") from error
 
 
-def _decomposed(mesh: Any, most: int, *, closed: bool) -> tuple[Floats, ...]:
+def _decomposed(mesh: Any, most: int) -> tuple[Floats, ...]:
     """At most so many convex pieces by approximate convex decomposition (Wei et al. 2022).
 
-    Args:
-        closed: whether the mesh is closed and not too fine; another one is first remeshed on a coarse grid, since
-            CoACD ends the process where it expects a closed mesh and gets none.
+    The time grows with the faces, so that a scan is simplified first. A mesh that is not closed is remeshed by CoACD on
+    a coarse grid: without that it would end the process.
     """
     import coacd
 
+    if len(mesh.faces) > _ENOUGH_FACES:
+        mesh = mesh.simplify_quadric_decimation(face_count=_ENOUGH_FACES)
     coacd.set_log_level("error")
     found = coacd.run_coacd(
         coacd.Mesh(mesh.vertices, mesh.faces),
         threshold=_CONCAVITY,
         max_convex_hull=most,
-        preprocess_mode="off" if closed else "on",
+        preprocess_mode="off" if mesh.is_volume else "on",
         preprocess_resolution=20,
         resolution=500,
         mcts_nodes=10,
-        mcts_iterations=30,
+        mcts_iterations=20,
         mcts_max_depth=2,
         decimate=True,
         max_ch_vertex=MOST_CORNERS,
