@@ -1,10 +1,21 @@
 """`tabletop assets`: pictures of the simulation's parts: every object, every table top, the arm at work."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
 
 from tabletop_interaction.cli.arguments import NewFolder
+from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.files import claimed_folder
-from tabletop_interaction.ranges import Seed
+from tabletop_interaction.ranges import Count, Seed
+
+if TYPE_CHECKING:
+    from tabletop_interaction.sim_assets import Catalogue
+    from tabletop_interaction.simulation import SimulationConfig
 
 
 @dataclass(frozen=True)
@@ -12,19 +23,49 @@ class Assets:
     """Render contact sheets of all objects and all table tops, and a film of the arm.
 
     Example: tabletop assets --out docs/pictures
+
+    Example: tabletop assets --objects meshes --tables photos --out runs/assets
+
+    Objects of --objects are picked, aimed by ground truth; their sizes, widths and shares of held picks are listed.
     """
 
     out: NewFolder
     """Folder of objects.jpg, backgrounds.jpg and arm.gif."""
+    simulation: SimulationOptions = field(default_factory=SimulationOptions)
+    picks: Count = 5
+    """Aimed picks of each object of --objects, about."""
     seed: Seed = 3
-    """Seed of the film's scene."""
+    """Seed of the film's scene, and of the picks'."""
 
     def run(self) -> None:
         """Write the pictures and print where they are."""
         from tabletop_interaction.benchmarks.ground_truth import AimedAgent
         from tabletop_interaction.reports.assets import write_arm_film, write_asset_sheets
+        from tabletop_interaction.simulation.scene import catalogue_of, config_from_plain
 
+        self.simulation.prepare()
+        config = config_from_plain(self.simulation.settings() or {})
+        catalogue = catalogue_of(config)
         with claimed_folder(self.out, "assets"):
-            sheets = write_asset_sheets(self.out)
-            film = write_arm_film(self.out / "arm.gif", AimedAgent, seed=self.seed)
+            captions = self._pick(config, catalogue) if self.simulation.objects is not None else {}
+            sheets = write_asset_sheets(self.out, catalogue, captions)
+            film = write_arm_film(self.out / "arm.gif", AimedAgent, config, seed=self.seed)
         print(*sheets, film, sep="\n")
+
+    def _pick(self, config: SimulationConfig, catalogue: Catalogue) -> dict[str, str]:
+        """Pick the objects from files and print their table; a caption of each with its share of held picks."""
+        from tabletop_interaction.benchmarks.accuracy.grasp_success import failures, held_share, pick_each, scenes_of
+        from tabletop_interaction.sim_assets.meshes.graspable import graspable_width
+
+        names = tuple(catalogue.checksums()["objects"])
+        outcomes = pick_each(names, scenes_of(config, names, "train", self.picks, self.seed))
+        table = Table(*("object", "size, mm", "mass, g", "pieces", "graspable width, mm", "picks", "held", "why not"))
+        for name, counts in outcomes.items():
+            model = catalogue.object(name)
+            size = " x ".join(f"{1000 * side:.0f}" for side in model.vertices.max(axis=0) - model.vertices.min(axis=0))
+            width = f"{1000 * graspable_width(model):.0f}"
+            held = f"{held_share(counts):.0%}" if counts else "-"
+            weight, pieces = f"{1000 * model.mass:.0f}", str(len(model.collision))
+            table.add_row(name, size, weight, pieces, width, str(counts.total()), held, failures(counts))
+        Console().print(table)
+        return {name: f"{name}: held {held_share(counts):.0%}" for name, counts in outcomes.items() if counts}

@@ -1,6 +1,6 @@
 """Pictures of the simulation: contact sheets of all objects and of all table tops, and a film of the arm at work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tabletop_interaction import sim_assets
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs import TabletopInteraction
 from tabletop_interaction.envs.backend import SPLITS
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.reports.films import write_film
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
+from tabletop_interaction.sim_assets import Catalogue, ObjectModel
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.cameras import arena_views
@@ -37,16 +37,23 @@ _FRAME_S = 0.11
 _FILM_PX = (360, 270)
 
 
-def write_asset_sheets(out: Path) -> list[Path]:
-    """Write objects.jpg and backgrounds.jpg into the folder `out` and return the two paths."""
-    sheets = {"objects": _object_tiles(), "backgrounds": _background_tiles()}
+def write_asset_sheets(out: Path, catalogue: Catalogue, captions: Mapping[str, str] | None = None) -> list[Path]:
+    """Write objects.jpg and backgrounds.jpg into the folder `out` and return the two paths.
+
+    Args:
+        catalogue: what is drawn: all objects and table tops of its splits.
+        captions: texts for objects, by name, instead of the name.
+    """
+    sheets = {"objects": _object_tiles(catalogue, captions or {}), "backgrounds": _background_tiles(catalogue)}
     return [
         write_sheet(out / f"{name}.jpg", [tiles[at : at + _COLUMNS] for at in range(0, len(tiles), _COLUMNS)])
         for name, tiles in sheets.items()
     ]
 
 
-def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, seed: int = 3) -> Path:
+def write_arm_film(
+    path: Path, make_agent: MakeAgent, config: SimulationConfig, *, interactions: int = 3, seed: int = 3
+) -> Path:
     """Write a film of pick-and-places in slow motion, as the third-person camera sees them.
 
     Transits jump, as they do in the simulation. `make_agent` makes the agent from the backend and its random numbers;
@@ -63,7 +70,7 @@ def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, 
             frames.append(_shrunk(backend.third_person_picture(), _FILM_PX))
 
     views = arena_views()
-    config, renderer = SimulationConfig(), ComposedRenderer(views)
+    renderer = ComposedRenderer(views)
     backend = SimulationBackend("train", config, catalogue_of(config), World(on_step), renderer, views)
     with backend:
         env = TabletopInteraction(backend)
@@ -75,17 +82,23 @@ def write_arm_film(path: Path, make_agent: MakeAgent, *, interactions: int = 3, 
     return write_film(path, frames, 1 / _FRAME_S)
 
 
-def _object_tiles() -> list[Picture]:
-    names = [name for split in SPLITS for name in sim_assets.object_names(split)]
+def drawn_names(names: Callable[[str], Sequence[str]]) -> list[str]:
+    """The names of all splits, each once; `names` gives those of a split."""
+    return list(dict.fromkeys(name for split in SPLITS for name in names(split)))
+
+
+def _object_tiles(catalogue: Catalogue, captions: Mapping[str, str]) -> list[Picture]:
     with closing(BulletClient()) as client:
         bodies = VisualBodies(client)
-        return [_tile(_portrait(name, bodies, client), name) for name in names]
+        return [
+            _tile(_portrait(catalogue.object(name), bodies, client), captions.get(name, name))
+            for name in drawn_names(catalogue.object_names)
+        ]
 
 
-def _portrait(name: str, bodies: VisualBodies, client: BulletClient) -> Picture:
+def _portrait(model: ObjectModel, bodies: VisualBodies, client: BulletClient) -> Picture:
     """An object alone on white, from 40 degrees above; twice the size of a tile."""
     width, height = (side * _SUPERSAMPLING for side in _TILE_PX)
-    model = sim_assets.load_object(name)
     bodies.clear()
     bodies.add_object(model)
     distance = 4.6 * float(np.linalg.norm(model.vertices, axis=1).max())
@@ -97,9 +110,8 @@ def _portrait(name: str, bodies: VisualBodies, client: BulletClient) -> Picture:
     return picture
 
 
-def _background_tiles() -> list[Picture]:
-    names = [name for split in SPLITS for name in sim_assets.background_names(split)]
-    return [_tile(sim_assets.load_background(name), name) for name in names]
+def _background_tiles(catalogue: Catalogue) -> list[Picture]:
+    return [_tile(catalogue.table(name).picture, name) for name in drawn_names(catalogue.table_names)]
 
 
 def _tile(picture: Picture, name: str) -> Picture:

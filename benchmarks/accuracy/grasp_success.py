@@ -7,8 +7,8 @@ Run: python -m tabletop_interaction.benchmarks.accuracy.grasp_success --trials 1
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tyro
@@ -36,37 +36,56 @@ class AimedPickOptions(SceneOptions):
 
 def main(options: AimedPickOptions) -> None:
     """Pick and print the table."""
-    outcomes = {name: Counter[PickOutcome]() for name in object_names(options.split)}
-    for backend, _ in scenes_of_four(options):
-        for state, grasp in each_object(backend):
-            outcomes[state.name][backend.pick(grasp.x, grasp.y, grasp.angle).outcome] += 1
-            backend.place(grasp.x, grasp.y)
+    outcomes = pick_each(object_names(options.split), scenes_of_four(options))
     title = f"aimed picks, {options.split} objects, gripper {options.gripper}, seed {options.seed}"
     rows = [
-        (name, str(counts.total()), f"{_share(counts):.0%}", _failures(counts)) for name, counts in outcomes.items()
+        (name, str(counts.total()), f"{held_share(counts):.0%}", failures(counts)) for name, counts in outcomes.items()
     ]
     Console().print(figures_table(title, ("object", "picks", "held", "why not"), rows))
     total = sum(outcomes.values(), Counter())
-    print(f"held {_share(total):.1%} of {total.total()} aimed picks")
+    print(f"held {held_share(total):.1%} of {total.total()} aimed picks")
 
 
 def scenes_of_four(options: AimedPickOptions) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:
     """The backend with one scene of four of the split's objects after another, and the scenes' random numbers."""
     names = object_names(options.split)
-    config = SimulationConfig(objects_min=4, objects_max=4, object_names=names, gripper=options.gripper)
-    with open_simulation(options.split, config) as backend:
-        rng = np.random.default_rng(options.seed)
-        for _ in track(range(options.trials * len(names) // 4), description="scenes"):
+    config = SimulationConfig(object_names=names, gripper=options.gripper)
+    return scenes_of(config, names, options.split, options.trials, options.seed)
+
+
+def scenes_of(
+    config: SimulationConfig, names: Sequence[str], split: str, trials: int, seed: int
+) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:
+    """As `scenes_of_four`, of named objects of a configuration; fewer at once where there are no four."""
+    count = min(4, len(names))
+    config = replace(config, objects_min=count, objects_max=count, object_names=tuple(names))
+    with open_simulation(split, config) as backend:
+        rng = np.random.default_rng(seed)
+        for _ in track(range(trials * len(names) // count), description="scenes"):
             backend.reset(rng, new_scene=True)
             yield backend, rng
 
 
-def _failures(counts: Counter[PickOutcome]) -> str:
+def pick_each(
+    names: Sequence[str], scenes: Iterable[tuple[SimulationBackend, np.random.Generator]]
+) -> dict[str, Counter[PickOutcome]]:
+    """Pick each object of each scene once and put it back; by name, how often its picks ended how."""
+    outcomes = {name: Counter[PickOutcome]() for name in names}
+    for backend, _ in scenes:
+        for state, grasp in each_object(backend):
+            outcomes[state.name][backend.pick(grasp.x, grasp.y, grasp.angle).outcome] += 1
+            backend.place(grasp.x, grasp.y)
+    return outcomes
+
+
+def failures(counts: Counter[PickOutcome]) -> str:
+    """The outcomes of picks that did not hold the object, and how often each came."""
     failed = [(outcome, count) for outcome, count in counts.items() if outcome is not PickOutcome.HELD]
     return ", ".join(f"{outcome.name.lower()} {count}" for outcome, count in failed)
 
 
-def _share(counts: Counter[PickOutcome]) -> float:
+def held_share(counts: Counter[PickOutcome]) -> float:
+    """Share of picks that ended with the object held."""
     return counts[PickOutcome.HELD] / max(counts.total(), 1)
 
 
