@@ -151,6 +151,10 @@ class SimulatedArm:
         above = [q for q in path[::-1] if forward(q)[2, 3] > height]
         self.follow(np.array([here, *above]), seconds, squeeze=squeeze)
 
+    def height_above(self, q: Floats) -> float:
+        """Metres by which the hand is higher now than at joint angles `q` (7,)."""
+        return float(forward(self.joint_angles())[2, 3] - forward(q)[2, 3])
+
     def close_fingers(self) -> None:
         """Close with limited force until the fingers stop moving."""
         still = 0

@@ -35,6 +35,9 @@ from tabletop_interaction.simulation.world import World
 
 _HOVER_M = 0.085
 _GRASP_M = 0.009
+# Objects up to this height stand below the pads of an arm that hovers at the usual height.
+_STANDING_M = 0.075
+_CLEAR_M = 0.012
 _LIFT_M = 0.085
 _RELEASE_ABOVE_M = 0.003
 _SWEEP_M = 0.012
@@ -80,6 +83,7 @@ class SimulationBackend:
         self._sensor: Sensor | None = None
         self._held: frozenset[int] = frozenset()
         self._held_angle = 0.0
+        self._held_above_m = 0.0
         self._held_turn = 0.0
 
     @property
@@ -141,10 +145,12 @@ class SimulationBackend:
         self._check_inside("pick", x, y)
         _check_angle("pick", angle)
         arm = self._world.arm
-        path = arm.vertical_path(x, y, angle, _HOVER_M, _GRASP_M)
+        hover_m = self._hover_m()
+        path = arm.vertical_path(x, y, angle, hover_m, _GRASP_M)
         self._held_angle, self._held_turn = angle, arm.half_turn(path[-1], angle)
         arm.jump(path[0])
-        blocked = not arm.follow(path, _DESCENT_S, stop=self._pressed)
+        blocked = not arm.follow(path, _DESCENT_S * hover_m / _HOVER_M, stop=self._pressed)
+        self._held_above_m = arm.height_above(path[-1])
         arm.close_fingers()
         between = bool(self._world.pinched())
         touched = bool(self._world.touched_by_fingers()) or self._world.touches_tray()
@@ -162,13 +168,15 @@ class SimulationBackend:
         if not self._held:
             return
         arm, release_m = self._world.arm, _GRASP_M + _RELEASE_ABOVE_M
+        # What was grasped far above the table reaches as far below the pads.
+        lift_m = _LIFT_M + (self._held_above_m if self._held_above_m > _STANDING_M else 0.0)
         if angle is None:
-            path = arm.vertical_path(x, y, self._held_angle, _LIFT_M, release_m)
+            path = arm.vertical_path(x, y, self._held_angle, lift_m, release_m)
         else:
-            path = arm.vertical_path(x, y, angle + self._held_turn, _LIFT_M, release_m, exact=True)
+            path = arm.vertical_path(x, y, angle + self._held_turn, lift_m, release_m, exact=True)
         self._world.carry(self._held, path[0])
         arm.hold(0.04)
-        arm.follow(path, _LOWER_S, stop=self._pressed, squeeze=True)
+        arm.follow(path, _LOWER_S * lift_m / _LIFT_M, stop=self._pressed, squeeze=True)
         arm.open_fingers()
         self._held = frozenset()
         arm.rise(path, _RETREAT_S)
@@ -184,11 +192,12 @@ class SimulationBackend:
         length = float(np.linalg.norm(end - start))
         across = float(np.arctan2(end[1] - start[1], end[0] - start[0]) + np.pi / 2)
         points = start + np.linspace(0, 1, max(2, round(length / 0.08) + 1))[:, None] * (end - start)
-        down = arm.vertical_path(start_xy[0], start_xy[1], across, _HOVER_M, _SWEEP_M)
+        hover_m = self._hover_m()
+        down = arm.vertical_path(start_xy[0], start_xy[1], across, hover_m, _SWEEP_M)
         along = np.array([arm.vertical_path(x, y, across, _SWEEP_M, _SWEEP_M)[0] for x, y in points.tolist()])
         arm.jump(down[0])
         arm.set_fingers(0.0)
-        arm.follow(down, _DESCENT_S, stop=self._pressed)
+        arm.follow(down, _DESCENT_S * hover_m / _HOVER_M, stop=self._pressed)
         arm.follow(along, length / _SWEEP_SPEED, stop=self._jammed if self._scene.tray else None)
         self._leave()
 
@@ -300,6 +309,11 @@ class SimulationBackend:
     def _is_crowded(self) -> bool:
         """Whether some objects of the scene do not stand on the table itself."""
         return self._scene is not None and any(placement.dropped for placement in self._scene.placements)
+
+    def _hover_m(self) -> float:
+        """Height from which the arm, which jumps there, descends: clear of all objects where a scene has tall ones."""
+        tall = any(np.ptp(model.vertices[:, 2]) > _STANDING_M for model in self._world.models.values())
+        return max(_HOVER_M, self._world.top() + _CLEAR_M) if tall else _HOVER_M
 
     def _pressed(self) -> bool:
         """Whether the arm, with the objects it pinches, pushes downwards too hard."""

@@ -131,6 +131,14 @@ class World:
             found[id_] = np.asarray(hull, np.float64).reshape(-1, 2)
         return found
 
+    def top(self) -> float:
+        """Height of the highest point of all objects, metres; at least one object has to be there."""
+        surfaces = (
+            Rotation.from_quat(quaternion).apply(self.models[id_].vertices)[:, 2] + position[2]
+            for id_, (position, quaternion) in self.poses().items()
+        )
+        return max(float(heights.max()) for heights in surfaces)
+
     def strayed(self, arena: Arena) -> list[int]:
         """Ids of the objects that fell off the table or lie outside the arena."""
         return [

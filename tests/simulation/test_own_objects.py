@@ -10,6 +10,7 @@ import pybullet
 import pytest
 import trimesh
 
+from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain
 from tabletop_interaction.simulation import MeshObject, PictureTable, SimulationConfig, open_simulation
@@ -117,3 +118,17 @@ def test_generated_objects_are_shown_beside_own_ones_where_they_are_named(settin
     with open_simulation("train", config) as backend:
         backend.reset(np.random.default_rng(0), new_scene=True)
         assert {state.name for state in backend.object_states()} == set(names)
+
+
+def test_an_object_that_is_taller_than_the_gripper_hovers_is_held_and_put_down_upright(tmp_path, monkeypatch):
+    """The arm jumps to its height over a pick: at the usual one it would begin inside the object."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    trimesh.creation.box((0.045, 0.045, 0.18)).export(tmp_path / "tall.stl")
+    config = SimulationConfig(objects=(MeshObject(tmp_path / "tall.stl", mass=0.2),))
+    with open_simulation("test", config) as backend:
+        backend.reset(np.random.default_rng(2), new_scene=True)
+        (grasp,) = [grasp for _, grasp in each_object(backend)]
+        assert backend.pick(grasp.x, grasp.y, grasp.angle).held
+        backend.place(0.0, 0.0)
+        (state,) = backend.object_states()
+    np.testing.assert_allclose(state.position, (0, 0, 0.09), atol=0.01)

@@ -19,6 +19,7 @@ class World:
     """Object 1 is displaced from one corner to another, object 2 stays."""
 
     arena = Arena(-1, 1, -1, 1)
+    views = (SimpleNamespace(height=350, width=430),)
     arrangement = SimpleNamespace(displaced=(1,))
 
     def __init__(self, x=0.0, distances=(40.0, 0.0)):
