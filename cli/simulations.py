@@ -109,13 +109,12 @@ class SimulationOptions:
             for line in too_wide(catalogue, config.fitted_gripper.opening_m):
                 print(line)
 
-    def _counts(self) -> dict[str, int]:
+    def _counts(self) -> dict[str, Any]:
         """The fewest and most objects as far as they are given; a bound that is not given makes way."""
         low, high = self.objects_min, self.objects_max
         if low is None and high is None:
             return {}
-        low, high = low or min(_FEWEST, high), high or max(_MOST, low)
-        return {"objects_min": low, "objects_max": high}
+        return {"objects_min": low or min(_FEWEST, high or _FEWEST), "objects_max": high or max(_MOST, low or _MOST)}
 
     def _views(self) -> tuple[View, ...] | None:
         if self.views is None:

@@ -50,10 +50,10 @@ def _bake(surfaces: Sequence[Surface]) -> tuple[Floats, Picture]:
     side = TEXTURE_PX // across
     weights = _cell_weights(side)
     cells = np.concatenate([_cell_colours(surface, weights) for surface in surfaces])
-    texture = np.zeros((across * across, side, side, 3), np.uint8)
-    texture[:count] = cells
+    every = np.zeros((across * across, side, side, 3), np.uint8)
+    every[:count] = cells
     size = across * side
-    texture = texture.reshape(across, across, side, side, 3).swapaxes(1, 2).reshape(size, size, 3)
+    texture = every.reshape(across, across, side, side, 3).swapaxes(1, 2).reshape(size, size, 3)
     row, column = np.divmod(np.arange(count), across)
     corners = np.array([[0.0, 0.0], [side - 1, 0.0], [0.0, side - 1]]) + 0.5
     xy = np.column_stack([column, row])[:, None] * side + corners

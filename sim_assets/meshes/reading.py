@@ -154,7 +154,7 @@ def _resolver(path: Path) -> Any:
                 raise FileNotFoundError(f"{name} is missing")
             return found.read_bytes()
 
-    return PartResolver(path)
+    return PartResolver(str(path))
 
 
 def import_trimesh() -> Any:
