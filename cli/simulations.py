@@ -91,7 +91,7 @@ class SimulationOptions:
         check_names(split, config, catalogue_of(config))
 
     def prepare(self) -> None:
-        """Check the options; prepare objects from files, with a bar, and name those that no gripper can hold.
+        """Check the options; prepare objects from files, with a bar, and name those that are too wide for the gripper.
 
         Raises:
             InvalidConfiguration: an option cannot be used, or files of objects or tables cannot; names all of them.
@@ -149,5 +149,5 @@ def too_wide(catalogue: Catalogue, opening_m: float) -> list[str]:
     listed = ", ".join(f"{name} ({1000 * width:.0f} mm)" for name, width in wide.items())
     return [
         f"{len(wide)} of {len(names)} objects are wider than the gripper opens, {1000 * opening_m:.0f} mm, as they "
-        f"lie: {listed}; they can be pushed, but not held"
+        f"lie: {listed}; they are rarely held, but can be pushed"
     ]

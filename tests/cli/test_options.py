@@ -108,7 +108,7 @@ def test_an_option_without_effect_is_refused() -> None:
         ("evaluate --data x --images y --workers 2", "--workers 2 has no effect with --data"),
         ("evaluate --data x --images y --sets-dir z", "--sets-dir z has no effect with --data"),
         ("rearrange --goal x --displaced 2", "--displaced 2 has no effect with --goal"),
-        ("rearrange --agent oracle --model x", "--model x has no effect without an agent that uses the network"),
+        ("rearrange --agent oracle --model x", "--model x has no effect without an agent that uses the segmenter"),
         ("rearrange --inverse-model x", "--inverse-model x has no effect without an agent that uses the inverse model"),
         (
             "rearrange --backend sawyer --config twin --goal x --tables-split val",

@@ -303,6 +303,16 @@ def test_the_graspable_width_is_that_of_the_narrowest_direction(tmp_path):
     assert graspable_width(load(tmp_path / "hammer.urdf")) == pytest.approx(0.02, abs=0.003)
 
 
+def test_of_a_bottle_the_neck_counts_as_far_as_fingers_reach(tmp_path):
+    body, neck = trimesh.creation.cylinder(0.035, 0.12), trimesh.creation.cylinder(0.012, 0.08)
+    neck.apply_translation((0, 0, 0.1))
+    bottle = load(write(trimesh.util.concatenate([body, neck]), tmp_path / "bottle.stl"))
+    assert graspable_width(bottle) == pytest.approx(0.024, abs=0.003)
+    neck.apply_translation((0, 0, -0.05))
+    stout = load(write(trimesh.util.concatenate([body, neck]), tmp_path / "stout.stl"))
+    assert graspable_width(stout) == pytest.approx(0.07, abs=0.003)
+
+
 def test_principal_axes_diagonalise_an_inertia():
     from tabletop_interaction.simulation.world import principal_axes
 
