@@ -321,3 +321,11 @@ def test_principal_axes_diagonalise_an_inertia():
     axes = principal_axes(inertia)
     np.testing.assert_allclose(axes, turn, atol=1e-9)
     np.testing.assert_array_equal(principal_axes(np.diag([3.0, 1.0, 2.0])), np.eye(3))
+
+
+def test_inertia_about_another_point_follows_steiner_s_theorem():
+    from tabletop_interaction.sim_assets.meshes.solid import _inertia_about
+
+    cube = trimesh.creation.box((2.0, 2.0, 2.0))
+    # Eight units of volume: 16/3 about each axis, and 8 times the squared distance from the axis.
+    np.testing.assert_allclose(_inertia_about(cube, np.array([3.0, 0, 0])), np.diag([16 / 3, 16 / 3 + 72, 16 / 3 + 72]))
