@@ -127,7 +127,8 @@ def config_from_plain(values: Mapping[str, Any]) -> SimulationConfig:
     if isinstance(made.get("views"), tuple):
         made["views"] = tuple(map(view_from_plain, made["views"]))
     for name, kind in (("objects", MeshObject), ("tables", PictureTable)):
-        made[name] = tuple(_made(kind, each) for each in made.get(name, ()))
+        if isinstance(made.get(name), tuple):
+            made[name] = tuple(_made(kind, each) for each in made[name])
     return SimulationConfig(**made)
 
 

@@ -57,7 +57,7 @@ def test_a_run_leaves_everything_that_the_report_needs(
 def test_a_run_of_pushes_reports_pushes_and_resumes_only_as_one(
     tmp_path: Path, untrained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--interactions", "2", "--model", str(untrained), "--evaluate-every", "2"]
+    arguments = ["--interactions", "2", "--model", str(untrained)]
     assert _learn(tmp_path, *arguments, "--primitive", "push") == 0
     said = capsys.readouterr().out.replace("\n", " ")
     assert "pushes that move an object: " in said

@@ -75,7 +75,7 @@ def test_a_backend_with_a_blank_picture_is_refused(painted_table):
         ("gazebo", "train", None, "unknown backend 'gazebo'"),
         ("simulation", "training", None, "unknown split 'training'"),
         ("simulation", "train", ["objects_min"], "config is a list; accepted .* SimulationConfig"),
-        ("simulation", "train", {"objects": 4}, "unknown field .* 'objects'; accepted are objects_min"),
+        ("simulation", "train", {"object_count": 4}, "unknown field .* 'object_count'; accepted are objects_min"),
         ("simulation", "train", {"noise_sigma": "x"}, "noise_sigma is 'x'; accepted is"),
         (object(), "train", None, "lacks arena"),
     ],

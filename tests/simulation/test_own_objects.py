@@ -81,6 +81,8 @@ def test_a_configuration_with_objects_is_plain_and_travels(settings):
     assert "objects" not in config_to_plain(SimulationConfig())
     with pytest.raises(InvalidConfiguration, match="unknown field of a MeshObject 'size'"):
         config_from_plain({"objects": [{"path": "a.stl", "size": 3}]})
+    with pytest.raises(InvalidConfiguration, match="objects is 4; accepted is a tuple"):
+        config_from_plain({"objects": 4})
 
 
 def test_an_environment_of_own_objects_can_be_made_from_its_spec(settings):
