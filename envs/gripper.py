@@ -45,7 +45,7 @@ GRIPPER_NAMES: tuple[GripperName, ...] = get_args(GripperName)
 
 GRIPPERS: Mapping[GripperName, Gripper] = {
     "sawyer": Gripper(),
-    "wide": Gripper(opening_m=0.16, closed_m=0.0, speed_m_s=0.15),
+    "wide": Gripper(opening_m=0.16, closed_m=0.01, pad_m=0.022, force_n=30.0, speed_m_s=0.35),
 }
 """sawyer: Rethink's electric gripper. wide: fingers of a longer travel, for objects up to 160 mm wide."""
 

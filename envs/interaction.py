@@ -22,7 +22,7 @@ SWEEP_POINTS = 8
 
 class TabletopInteraction(PickPlaceEnv, EzPickle):
     """## Description
-    A parallel gripper points straight down above a flat table with 4 to 8 unknown objects; four fixed cameras observe
+    A parallel gripper points straight down above a flat table with unknown objects; four fixed cameras observe
     the table. One step is one whole interaction: the gripper descends open at the pick point, closes by a fixed amount,
     lifts, leaves every view, and puts down the held object at the place point (Pathak et al. 2018, "Learning Instance
     Segmentation by Interaction", section 3).
