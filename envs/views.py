@@ -81,7 +81,8 @@ class View:
         points = np.asarray(pixels, np.float64).reshape(-1, 1, 2)
         if len(points) == 0:
             return np.zeros((0, 3))
-        normalised = cv2.undistortPointsIter(points, self.intrinsics, self.distortion, None, None, _INVERTED)
+        unchanged = np.eye(3)
+        normalised = cv2.undistortPointsIter(points, self.intrinsics, self.distortion, unchanged, unchanged, _INVERTED)
         return np.column_stack([normalised.reshape(-1, 2), np.ones(len(points))])
 
     def sees(self, points: Floats) -> Bools:

@@ -51,7 +51,7 @@ def best_candidates(score_maps: Sequence[Floats32], config: ProposalConfig) -> C
     with np.errstate(over="ignore"):
         score = 1 / (1 + np.exp(-every[best]))
     best, score = best[score >= config.min_score], score[score >= config.min_score]
-    return Candidates(np.concatenate(scales)[best], np.concatenate(positions)[best], score)
+    return Candidates(np.concatenate(scales)[best], np.concatenate(positions)[best], np.asarray(score, np.float32))
 
 
 def drawn_segments(

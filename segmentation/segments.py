@@ -67,7 +67,7 @@ def _tight_boxes(masks: Masks) -> Floats32:
     """Boxes (N, 4) of masks that have a pixel."""
     sides = []
     for along_axis in (1, 2):
-        covered = masks.any(axis=along_axis)
+        covered = np.asarray(masks.any(axis=along_axis))
         sides += [covered.argmax(axis=1), covered.shape[1] - covered[:, ::-1].argmax(axis=1)]
     return np.stack(sides, axis=1)[:, [0, 2, 1, 3]].astype(np.float32)
 

@@ -185,6 +185,7 @@ class SimulationBackend:
     def sweep(self, start_xy: tuple[float, float], end_xy: tuple[float, float]) -> None:
         """Drag the closed gripper through the objects at 0.5 m/s, 12 mm above the table."""
         self._check_free("sweep")
+        assert self._scene is not None
         self._check_inside("sweep", *start_xy)
         self._check_inside("sweep", *end_xy)
         arm = self._world.arm

@@ -38,7 +38,9 @@ class Lens:
 
     def picture(self, pinhole: Picture) -> Picture:
         """The view's picture, uint8 (H, W, 3), from the pinhole camera's."""
-        return np.asarray(cv2.remap(pinhole, self.map_xy, None, cv2.INTER_LINEAR), np.uint8)
+        # The stubs lack that one map is enough.
+        taken = cv2.remap(pinhole, self.map_xy, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+        return np.asarray(taken, np.uint8)
 
     def values(self, pinhole: ArrayT) -> ArrayT:
         """The view's ids or depths (H, W), from the pinhole camera's."""

@@ -131,7 +131,8 @@ def frame_difference(
     check_pair(before, after)
     click = _checked_click(click_xy)
     if config is None:
-        _window(*before.shape[:2], click, round(_DEFAULTS.window * size_scale(*before.shape[:2])))
+        height, width = before.shape[:2]
+        _window(height, width, click, round(_DEFAULTS.window * size_scale(height, width)))
         one, other = at_longer_side(before), at_longer_side(after)
         found = frame_difference(one, other, resized_points(click, before.shape, one.shape), _DEFAULTS)
         if one is before:

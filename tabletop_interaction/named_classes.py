@@ -32,7 +32,7 @@ def import_named(name: str, what: str) -> Callable[..., Any]:
         raise InvalidConfiguration(
             f"the {what} {name!r} is a {type(found).__name__}; accepted is a class, or a function that makes {_a(what)}"
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def make_named(name: str, what: str) -> Any:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tabletop_interaction.arrays import Floats, Floats32, Mask, Picture
+from tabletop_interaction.arrays import Bytes, Floats, Floats32, Mask, Picture
 from tabletop_interaction.errors import InvalidPicturePair
 from tabletop_interaction.frame_difference import (
     FrameDifferenceConfig,
@@ -113,7 +113,7 @@ def push_difference(
     if not changed.any():
         return PushDifference((), False)
     rows, columns, changed, pair = cut_to_blob(rows, columns, changed, pair)
-    evidence = object_evidence(pair, config) & changed
+    evidence = np.asarray(object_evidence(pair, config) & changed, np.uint8)
     regions = []
     for blob in _parts(evidence, config):
         part_rows, part_columns, part, part_pair = cut_to_blob(rows, columns, blob, pair)
@@ -140,7 +140,8 @@ def _continues(old: Mask, new: Mask, before: Picture, after: Picture) -> bool:
     """Whether what lies between two regions has the colours of both."""
     together = (old | new).astype(np.uint8)
     hull = cv2.convexHull(cv2.findNonZero(together))
-    between = (cv2.fillConvexPoly(np.zeros_like(together), hull, 1) & ~cv2.dilate(together, _RIM)).astype(bool)
+    between = np.asarray(cv2.fillConvexPoly(np.zeros_like(together), hull, 1), bool)
+    between &= ~np.asarray(cv2.dilate(together, _RIM), bool)
     if int(between.sum()) < _FEWEST_PX:
         return False
     return all(
@@ -180,7 +181,7 @@ def _histogram_distance(one: Floats32, other: Floats32) -> float:
     return float(cv2.compareHist(one, other, cv2.HISTCMP_BHATTACHARYYA))
 
 
-def _parts(evidence: Mask, config: FrameDifferenceConfig) -> Iterator[Mask]:
+def _parts(evidence: Bytes, config: FrameDifferenceConfig) -> Iterator[Bytes]:
     """Connected parts of the evidence, with holes filled, without those that are too small for an object."""
     closed = morphed(cv2.MORPH_CLOSE, evidence, config.close_px)
     opened = morphed(cv2.MORPH_OPEN, closed, config.open_px)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tabletop_interaction.agents.labelling.pair_label import Pair, PairLabel, of_one_object
+from tabletop_interaction.agents.labelling.pair_label import LabelKind, Pair, PairLabel, of_one_object
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.records.row import Interaction, PushRow
 from tabletop_interaction.frame_difference import FrameDifferenceConfig
@@ -64,7 +64,7 @@ def _labels(
 ) -> Sequence[PairLabel]:
     def of_region(pair: Pair, region: MovedRegion) -> PairLabel:
         mask: Rle = rle_from_mask(region.mask)
-        label = "nudged" if region.place == "both" else "object"
+        label: LabelKind = "nudged" if region.place == "both" else "object"
         return PairLabel(interaction_id, view, pair, label, mask.centre_xy, mask, PUSH_LABELLER)
 
     old, new = _largest(difference, "old"), _largest(difference, "new")

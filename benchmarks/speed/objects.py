@@ -67,7 +67,10 @@ def measure(options: ObjectSpeedOptions) -> dict[Kind, Spent]:
     spent = {kind: Spent() for kind in kinds}
     with ExitStack() as stack:
         envs = {kind: stack.enter_context(_environment(*kind)) for kind in kinds}
-        agents = {kind: AimedAgent(env.backend, np.random.default_rng(options.seed)) for kind, env in envs.items()}
+        agents = {
+            kind: AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(options.seed))
+            for kind, env in envs.items()
+        }
         for number in range(options.interactions):
             for kind, env in envs.items():
                 if number % _PER_SCENE == 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,9 +67,9 @@ def load_sam(checkpoint: Path, device: str = "cpu") -> GeneratedSegments:
     if not checkpoint.is_file():
         raise CheckpointError(f"there is no file {checkpoint}; give a checkpoint of SAM or SAM 2")
     if found := re.match(r"(sam2(?:\.1)?)_hiera_(tiny|small|base_plus|large)", checkpoint.name):
-        return _loaded(checkpoint, lambda: _sam_2(found[1], found[2], checkpoint, device))
+        return _loaded(checkpoint, partial(_sam_2, found[1], found[2], checkpoint, device))
     if found := re.match(r"sam_(vit_[bhl])", checkpoint.name):
-        return _loaded(checkpoint, lambda: _sam(found[1], checkpoint, device))
+        return _loaded(checkpoint, partial(_sam, found[1], checkpoint, device))
     raise CheckpointError(
         f"the name of {checkpoint} does not tell its kind; accepted are the published names (sam_vit_b..., "
         "sam_vit_l... or sam_vit_h..., sam2.1_hiera_tiny... and so on); for another, name a "
