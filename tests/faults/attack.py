@@ -198,12 +198,13 @@ def attack(record_property: Callable[[str, object], None]) -> Callable[[str], At
 
 @pytest.fixture
 def samples(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """`samples(items, short=n)`: all of them with --all-faults, otherwise n of them, evenly spread."""
+    """`samples(items, short=n, full=m)`: n of them, evenly spread; with --all-faults m of them, or all without `full`."""
 
-    def choose(items: Sequence[ItemT], short: int) -> list[ItemT]:
-        if request.config.getoption("--all-faults") or len(items) <= short:
+    def choose(items: Sequence[ItemT], short: int, full: int | None = None) -> list[ItemT]:
+        wanted = full if request.config.getoption("--all-faults") else short
+        if wanted is None or len(items) <= wanted:
             return list(items)
-        return [items[number * len(items) // short] for number in range(short)]
+        return [items[number * len(items) // wanted] for number in range(wanted)]
 
     return choose
 
