@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run; an error of this package ends in one line, without a traceback."""
     open_standard_streams()
     try:
-        with terminating_cleanly(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             try:
                 return _run(sys.argv[1:] if arguments is None else arguments)
@@ -77,10 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        check_arguments(arguments)
-        command = _parsed(arguments)
-        check_options(command)
-        command.run()
+        with terminating_cleanly():
+            check_arguments(arguments)
+            command = _parsed(arguments)
+            check_options(command)
+            command.run()
     except Refused as refused:
         return _report(str(refused.__cause__))
     except TabletopError as error:

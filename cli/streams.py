@@ -52,7 +52,7 @@ def discard(*streams: TextIO) -> None:
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP asks the command to end.
+    """SIGTERM, SIGHUP or SIGINT asks the command to end.
 
     Attributes:
         status: exit status, as a shell reports the signal.
@@ -65,19 +65,23 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def terminating_cleanly() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise Stopped in this block: worker processes end, and locks and semaphores are released.
+    """Let SIGTERM, SIGHUP and SIGINT raise Stopped in this block: worker processes end, and locks are released.
 
-    The first one counts; Ctrl-C may still interrupt what ends the command. SIGHUP stays ignored under nohup.
+    The first SIGTERM or SIGHUP counts; Ctrl-C may still interrupt what ends the command. Ignored signals stay ignored,
+    as SIGHUP under nohup. An error of a library that a signal interrupted becomes Stopped too.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     handled = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    received: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         for each in handled:
-            signal.signal(each, signal.SIG_IGN)
+            if each != signal.SIGINT:
+                signal.signal(each, signal.SIG_IGN)
         raise Stopped(number)
 
     for number in handled:
@@ -85,6 +89,11 @@ def terminating_cleanly() -> Iterator[None]:
     try:
         with _raised_again():
             yield
+    except Exception as error:
+        # Compiled code may replace the interrupt by an error of its own.
+        if received:
+            raise Stopped(received[0]) from error
+        raise
     finally:
         for number in handled:
             signal.signal(number, before[number])

@@ -393,18 +393,20 @@ def _own_file(folder: Path, prefix: str, suffix: str = "") -> Iterator[tuple[Pat
     The descriptor's lock says that its process is alive; see `_remove_abandoned`.
     """
     while True:
-        path = folder / f"{prefix}{secrets.token_hex(4)}{suffix}"
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Between the two calls another process may have taken it for abandoned.
-        if os.fstat(descriptor).st_nlink:
-            break
-        os.close(descriptor)
-    try:
-        yield path, descriptor
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        path = folder / f"{prefix}{secrets.token_hex(8)}{suffix}"
+        descriptor = None
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o666)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Between the two calls another process may have taken it for abandoned.
+            if os.fstat(descriptor).st_nlink:
+                yield path, descriptor
+                return
+        finally:
+            # A signal may interrupt when the file is made and its descriptor not yet assigned.
+            path.unlink(missing_ok=True)
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def _remove_abandoned(folder: Path, prefix: str) -> None:

@@ -84,12 +84,15 @@ def label_folder(
 
 
 def add_labels(labels_folder: str | os.PathLike[str], labels: Sequence[PairLabel], run: str | None = None) -> None:
-    """Write labels that this labeller made elsewhere; readers ignore those of interactions that have labels already.
+    """Write labels that this labeller made elsewhere, each interaction's once.
 
-    `run` is the id of the run that recorded the interactions.
+    Args:
+        labels: of interactions that have no labels in the folder yet.
+        run: id of the run that recorded the interactions.
     """
-    with lock_file(Path(labels_folder) / ".lock"):
-        _write(Path(labels_folder), labels, run)
+    if labels:
+        with lock_file(Path(labels_folder) / ".lock"):
+            _write(Path(labels_folder), labels, run)
 
 
 def read_labels(labels_folder: str | os.PathLike[str], run: str | None = None) -> tuple[PairLabel, ...]:

@@ -99,6 +99,8 @@ class Learner:
         self._average = deepcopy(network).eval().requires_grad_(False)
         self._trainer = Trainer(network, config.schedule)
         self._recent: deque[Tensor] = deque(maxlen=_REFRESH_BATCHES)
+        # Interactions whose labels were on disk before this process; those after the last state are learned again.
+        self._labelled: frozenset[str] = frozenset()
         self.interactions = 0
         self.last_update: Update | None = None
 
@@ -118,7 +120,8 @@ class Learner:
             on_step: called after each step with steps made and steps planned.
         """
         if interactions:
-            add_labels(self._folder.labels, [label for one in interactions for label in one.labels], self._folder.run)
+            new = [label for one in interactions if one.id not in self._labelled for label in one.labels]
+            add_labels(self._folder.labels, new, self._folder.run)
             self._examples.add({one.id: one.labels for one in interactions})
         self.interactions += len(interactions)
         examples = self._examples.example_set(self._passive)
@@ -135,6 +138,7 @@ class Learner:
             ForeignFolder: it is of another run.
         """
         folder = self._folder
+        self._labelled = frozenset(label.interaction_id for label in read_labels(folder.labels, folder.run))
         remedy = f"remove {folder.state}, and the run learns again from the interactions on disk"
         try:
             state = load_state(folder.state, folder.run)

@@ -73,7 +73,7 @@ def test_a_character_that_the_output_lacks_is_escaped() -> None:
     assert (ended.returncode, ended.stdout) == (0, b"\\xb1 1\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_a_block_as_an_exception_does(number: int) -> None:
     before = signal.getsignal(number)
     with pytest.raises(Stopped) as ended, terminating_cleanly():
@@ -100,3 +100,21 @@ def test_a_signal_during_a_destructor_is_not_lost() -> None:
 
     with pytest.raises(Stopped), terminating_cleanly():
         drop_and_wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_error_that_a_library_makes_of_a_signal_is_no_error(number: int) -> None:
+    def interrupted() -> None:
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt:
+            raise ValueError("Invalid affine transformation matrix") from None
+
+    with pytest.raises(Stopped) as ended, terminating_cleanly():
+        interrupted()
+    assert ended.value.status == 128 + number
+
+
+def test_an_error_without_a_signal_stays_what_it_is() -> None:
+    with pytest.raises(ValueError, match="one"), terminating_cleanly():
+        raise ValueError("one")

@@ -198,7 +198,7 @@ def attack(record_property: Callable[[str, object], None]) -> Callable[[str], At
 
 @pytest.fixture
 def samples(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """`samples(items, short=n, full=m)`: n of them, evenly spread; with --all-faults m of them, or all without `full`."""
+    """`samples(items, short=n, full=m)`: n of them, evenly spread; with --all-faults m, or all without `full`."""
 
     def choose(items: Sequence[ItemT], short: int, full: int | None = None) -> list[ItemT]:
         wanted = full if request.config.getoption("--all-faults") else short

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,11 @@ def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """Where commands run that `small_sets` made small."""
-    folder = tmp_path_factory.mktemp("workplace")
-    (folder / "inputs").mkdir()
-    return Workplace(folder / "work", folder / "inputs")
+def workplace() -> Iterator[Workplace]:
+    """Where commands run that `small_sets` made small; Ray refuses temporary folders with names as long as pytest's."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "inputs").mkdir()
+        yield Workplace(Path(folder) / "work", Path(folder) / "inputs")
 
 
 @pytest.fixture
