@@ -6,6 +6,7 @@ Run: python -m tabletop_interaction.benchmarks.accuracy.grasp_width --trials 10
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -14,7 +15,7 @@ from rich.console import Console
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
-from tabletop_interaction.ranges import Count, Seed, check_fields
+from tabletop_interaction.ranges import Count, Range, Seed, check_fields
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
 from tabletop_interaction.sim_assets.catalogue import Asset, generated_tables
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
@@ -32,7 +33,7 @@ class GraspWidthOptions:
 
     trials: Count = 10
     """Scenes of each box with each gripper."""
-    widths_mm: tuple[int, ...] = (15, 30, 50, 60, 90, 120, 150, 170)
+    widths_mm: tuple[Annotated[int, Range(1, 500, unit="mm")], ...] = (15, 30, 50, 60, 90, 120, 150, 170)
     """Widths of the boxes."""
     seed: Seed = 0
     """Seed of the random numbers."""

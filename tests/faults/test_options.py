@@ -128,6 +128,8 @@ def is_of(value: Any, hint: Any) -> bool:
     if origin is tuple:
         parts = [part for part in get_args(hint) if part is not Ellipsis]
         return isinstance(value, tuple | list) and all(is_of(each, parts[0]) for each in value)
+    if origin is dict:
+        return type(value) is dict and all(is_of(key, get_args(hint)[0]) for key in value)
     if hint is float:
         return type(value) in (int, float) and abs(value) < 1e10
     if hint is int:
