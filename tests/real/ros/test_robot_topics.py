@@ -48,7 +48,7 @@ def _connected(modules):
 
 
 def test_joints_arrive_by_name_and_are_recent(modules):
-    joints = JointStates(rospy, modules.joint_state, MonotonicClock())
+    joints = JointStates(rospy, modules.joint_state, MonotonicClock(), SETTINGS.safety.max_state_age_s)
     deadline = time.monotonic() + 20
     while joints.newest is None:
         assert time.monotonic() < deadline
