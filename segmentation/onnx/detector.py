@@ -48,11 +48,21 @@ class Detector:
 
     def segment(self, picture: Picture) -> Segments:
         """See `PictureSegmenter`; raises InvalidDetections if masks and scores are none."""
-        masks, scores = self.session.run(["masks", "scores"], {self.name: self._input_of(picture)})
-        scores = np.asarray(scores).ravel()
-        if masks.size and (masks.ndim not in (3, 4) or masks.size != len(scores) * np.prod(masks.shape[-2:])):
-            raise InvalidDetections(f"masks have shape {masks.shape} with {len(scores)} scores; see the contract")
         shape = picture.shape[:2]
+        try:
+            masks, scores = self.session.run(["masks", "scores"], {self.name: self._input_of(picture)})
+        except Exception as error:  # onnxruntime has a class for each kind of failure, without a common one.
+            reason = " ".join(str(error).split())[:300]
+            raise InvalidDetections(
+                f"the graph fails on a picture of {shape} px ({reason}); correct its export"
+            ) from error
+        scores = np.asarray(scores).ravel()
+        is_stack = masks.ndim in (3, 4) or not masks.size
+        if not is_stack or masks.size != len(scores) * np.prod(masks.shape[-2:]):
+            raise InvalidDetections(
+                f"masks have shape {masks.shape} with {len(scores)} scores; accepted are (N, h, w), (N, 1, h, w) and "
+                "(1, N, h, w) with N scores"
+            )
         return Segments.of(_fitted(masks.reshape(len(scores), *masks.shape[-2:]), shape), scores)
 
     def _input_of(self, picture: Picture) -> Any:
@@ -80,7 +90,7 @@ def detector_of(path: Path, session: InferenceSession) -> Detector:
         )
     (picture,) = inputs
     sides = list(picture.shape)
-    is_batched = (len(sides) == 4 and sides[0] in (1, None)) or (len(sides) == 4 and isinstance(sides[0], str))
+    is_batched = len(sides) == 4 and _fixed(sides[0]) in (1, None)
     sides = sides[1:] if is_batched else sides
     if picture.type not in _TYPES or len(sides) != 3 or 3 not in (sides[0], sides[2]):
         raise CheckpointError(

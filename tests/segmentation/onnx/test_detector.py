@@ -1,5 +1,7 @@
 """Detectors in ONNX files with inputs and outputs of several kinds find the same red squares."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import onnx
 import pytest
@@ -7,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tabletop_interaction.errors import CheckpointError, InvalidDetections
 from tabletop_interaction.segmentation.config import FAST, UNLIMITED
+from tabletop_interaction.segmentation.onnx.detector import Detector
 from tabletop_interaction.segmentation.onnx.runtime import open_onnx
 
 PICTURE = np.zeros((40, 60, 3), np.uint8)
@@ -71,6 +74,19 @@ def test_masks_of_a_fixed_size_are_those_of_the_picture(tmp_path):
 def test_two_scores_for_one_mask_are_refused(tmp_path):
     path = red_detector(tmp_path / "red.onnx", scores=(0.5, 0.6))
     with pytest.raises(InvalidDetections, match=r"masks have shape \(1, 1, 40, 60\) with 2 scores"):
+        open_onnx(path, FAST, UNLIMITED).segment(PICTURE)
+
+
+@pytest.mark.parametrize("shape", [(0, 40, 60), (0, 1, 40, 60), (1, 0, 28, 28), (0,)])
+def test_a_picture_without_objects_has_no_masks(shape):
+    session = SimpleNamespace(run=lambda names, inputs: [np.zeros(shape, np.float32), np.zeros((1, 0), np.float32)])
+    found = Detector(session, "image", np.uint8, False, False, (None, None)).segment(PICTURE)
+    assert found.masks.shape == (0, 40, 60)
+
+
+def test_a_graph_that_fails_is_named(tmp_path):
+    path = red_detector(tmp_path / "red.onnx", masks=(7,))
+    with pytest.raises(InvalidDetections, match=r"the graph fails on a picture of \(40, 60\) px .*Reshape"):
         open_onnx(path, FAST, UNLIMITED).segment(PICTURE)
 
 
