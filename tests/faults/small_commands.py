@@ -219,7 +219,11 @@ def _content_of(path: Path) -> str:
     if path.suffix == ".json":
         return json.dumps(_without_times(json.loads(path.read_text())), sort_keys=True)
     if path.suffix == ".jsonl":
-        return json.dumps([_without_times(json.loads(line)) for line in path.read_text().splitlines()])
+        lines = [_without_times(json.loads(line)) for line in path.read_text().splitlines()]
+        if path.parent.name == "choices":
+            # A reason is written before its interaction, and again by a session that repeats a killed one.
+            lines = list({(line["episode"], line["step"]): line for line in lines if "step" in line}.values())
+        return json.dumps(lines)
     content = path.read_bytes()
     if path.suffix == ".safetensors":
         # Behind the header, which names the run.
