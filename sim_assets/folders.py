@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tabletop_interaction.documents import convert, read_yaml
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
-from tabletop_interaction.ranges import check_choice
+from tabletop_interaction.ranges import check_choice, shown
 from tabletop_interaction.sim_assets.meshes.mesh_object import SUFFIXES, MeshObject
 from tabletop_interaction.sim_assets.meshes.parts import find_part, mesh_names
 from tabletop_interaction.sim_assets.tables.pictures import PictureTable
@@ -102,7 +102,7 @@ def tables_in(folder: Path) -> tuple[PictureTable, ...]:
 
 def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise InvalidConfiguration(f"{folder} is no folder; name a folder of files")
+        raise InvalidConfiguration(f"{shown(str(folder))} is not a folder; name a folder of files")
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 

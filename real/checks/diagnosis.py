@@ -45,6 +45,8 @@ CALIBRATION_STEPS = (
     CalibrationStep("base", "robot base", 3.0, "robot"),
 )
 
+_NAMED_BOXES = 6
+
 _ARM_REMEDIES = {
     MotionOutcome.ESTOP: "remove the cause, release the stop button, then `rosrun intera_interface enable_robot.py -e`",
     MotionOutcome.STOPPED: "read the robot's screen, then `rosrun intera_interface enable_robot.py -e`",
@@ -100,11 +102,14 @@ def judge_reach(arena: Arena, moves: Moves) -> Finding:
 def judge_obstacles(moves: Moves) -> Finding:
     """Whether the arm keeps clear of the obstacles and the table when it is away."""
     names = [each.box.link for each in moves.obstacles]
+    boxes = ", ".join(names[:_NAMED_BOXES]) or "no box"
+    if more := len(names[_NAMED_BOXES:]):
+        boxes += f" and {more} more"
     try:
         moves.carrying.check(moves.away_q[None])
     except UnreachableTarget as error:
         return refusal("obstacles", error)
-    return Finding("obstacles", True, f"the table and {', '.join(names) or 'no box'}; clear of the arm away")
+    return Finding("obstacles", True, f"the table and {boxes}; clear of the arm away")
 
 
 def judge_arm(state: ArmState, now: float, safety: SafetySettings, moves: Moves) -> Finding:

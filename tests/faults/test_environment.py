@@ -151,8 +151,9 @@ def test_arguments_of_gym_make(
     fields = inspect.signature(SimulationConfig).parameters
     # None is accepted for both sequences, and True for shadows.
     no_configs += [{name: value} for name in fields for value in NO_NUMBERS if value is not None and value is not True]
-    # {} is the plain form of the Sawyer's own gripper.
-    no_configs = [each for each in no_configs if not (isinstance(each, dict) and isinstance(each.get("gripper"), dict))]
+    # The plain forms of the Sawyer's own gripper, and of no objects and no table tops of the user's own.
+    defaults = [repr({"gripper": {}}), repr({"objects": []}), repr({"tables": []})]
+    no_configs = [each for each in no_configs if repr(each) not in defaults]
     wrong: list[tuple[str, dict[str, Any]]] = [
         *(("Interaction", {"episodes_per_scene": value}) for value in [*NO_NUMBERS, 0, 1.5]),
         *(("Interaction", {name: value}) for name in ("split", "backend") for value in no_names),

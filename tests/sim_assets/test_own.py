@@ -89,7 +89,7 @@ def test_a_yaml_file_that_says_something_else_is_refused(tmp_path, text, reason)
 
 
 def test_folders_that_say_not_which_object_is_meant_are_refused(tmp_path):
-    with pytest.raises(InvalidConfiguration, match="is no folder"):
+    with pytest.raises(InvalidConfiguration, match="is not a folder"):
         objects_in(tmp_path / "nowhere")
     with pytest.raises(InvalidConfiguration, match="holds no object"):
         objects_in(tmp_path)

@@ -31,6 +31,7 @@ from tabletop_interaction.real.checks.diagnosis import (
     CALIBRATION_STEPS,
     judge_arm,
     judge_calibrations,
+    judge_obstacles,
     judge_reach,
     judge_response,
 )
@@ -140,6 +141,14 @@ def test_a_box_that_only_a_held_object_would_meet_makes_the_arenas_edge_unreacha
     assert not finding.ok
     assert "the held object would come to" in finding.said
     assert judge_reach(quick_lab.arena, replace(moves, safety=replace(SAFETY, held_reach_m=0.1))).ok
+
+
+def test_of_many_boxes_the_first_are_named_and_the_others_counted(quick_lab, moves):
+    boxes = {f"far {i}": BoxInArena(centre=(3.0, 3.0, 0.5), size=(0.1, 0.1, 0.1)) for i in range(9)}
+    finding = judge_obstacles(replace(moves, obstacles=obstacles_of(boxes, quick_lab.base_from_arena)))
+    assert finding.ok
+    assert "far 5 and 3 more" in finding.said
+    assert "far 6" not in finding.said
 
 
 @pytest.mark.parametrize(
