@@ -7,7 +7,7 @@ DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
-.PHONY: help demo test test-faults test-ros fault-table lint format type pictures clean
+.PHONY: help demo test test-faults test-ros fault-table lint format type pictures tables clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -48,6 +48,9 @@ pictures: $(VENV)/installed  ## Make the README's pictures again
 	$(BIN)/tabletop collect --interactions 200 --policy hypothesis --out $(DEMO_OUT)/readme-records
 	$(BIN)/tabletop show $(DEMO_OUT)/readme-records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
 	cp $(DEMO_OUT)/readme/sheet_00.jpg docs/pictures/interactions.jpg
+
+tables: $(VENV)/installed  ## Make the tables of README and docs again from docs/results
+	$(BIN)/python -m tabletop_interaction.benchmarks.results
 
 clean:  ## Remove the virtual environments and the demo
 	rm -rf $(VENV) $(ROS_VENV) $(DEMO_OUT)

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.table import Table
-from scipy.stats import binomtest
 
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
+from tabletop_interaction.benchmarks.results.shares import wilson_interval
 
 DISPLACED = (1, 2, 3)
 CAPTION = "an episode ends with its success: 2 cm and 1 cm show where it stopped, not the best that an agent can reach"
 """The note under the figures."""
 
-_CONFIDENCE = 0.95
 _MEANS = ("fixed_strict", "mean_px", "interactions", "seconds", "processor_seconds")
 _CLOSE_M = {"2 cm": 0.02, "1 cm": 0.01}
 
@@ -40,10 +39,7 @@ class Share:
     def of(cls, outcomes: Iterable[bool]) -> Share:
         """The share of true outcomes."""
         flags = list(outcomes)
-        if not flags:
-            return cls(0, 0, 0.0, 1.0)
-        interval = binomtest(sum(flags), len(flags)).proportion_ci(_CONFIDENCE, method="wilson")
-        return cls(sum(flags), len(flags), float(interval.low), float(interval.high))
+        return cls(sum(flags), len(flags), *wilson_interval(sum(flags), len(flags)))
 
     def __str__(self) -> str:
         if not self.trials:

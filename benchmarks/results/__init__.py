@@ -1,0 +1,1 @@
+"""Result files: figures with their command, commit, seeds, date and machine, and the tables made from them."""

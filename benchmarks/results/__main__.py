@@ -1,0 +1,46 @@
+"""Make the tables of README and docs again from docs/results.
+
+Run: python -m tabletop_interaction.benchmarks.results
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from tabletop_interaction.benchmarks.results.tables import FOLDER, pages, rendered
+from tabletop_interaction.errors import TabletopError
+from tabletop_interaction.files import write_file
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Options of the tables."""
+
+    root: Path = Path(".")
+    """Root of the repository."""
+    check: bool = False
+    """Write nothing; end with 1 if a page differs from its files."""
+
+
+def main(options: TableOptions) -> int:
+    """Render every page, and write those that change."""
+    changed = False
+    for page in pages(options.root):
+        text = page.read_text(encoding="utf-8")
+        again = rendered(text, options.root / FOLDER)
+        if again == text:
+            continue
+        changed = True
+        print(f"{page} {'differs from its files' if options.check else 'is made again'}")
+        if not options.check:
+            write_file(page, again)
+    return int(options.check and changed)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(TableOptions, description=__doc__)))
+    except TabletopError as error:
+        sys.exit(f"error: {error}")
