@@ -163,8 +163,8 @@ def origin(result: Result) -> str:
     sentences = ["; ".join(parts), *result.notes]
     if one := result.transcribed:
         sentences.append(
-            f"Copied by hand from the command's output: {one.file} has stated it since commit `{_short(one.commit)}` of "
-            f"{_day(one.date)}"
+            f"Copied by hand from the command's output: {one.file} has stated it since commit "
+            f"`{_short(one.commit)}` of {_day(one.date)}"
         )
     return " ".join(sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences)
 
