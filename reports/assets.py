@@ -14,6 +14,7 @@ from tabletop_interaction.envs.backend import SPLITS
 from tabletop_interaction.envs.views import View, look_at
 from tabletop_interaction.reports.films import write_film
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
+from tabletop_interaction.segmentation.lettering import INK, fitting, write_words
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -28,7 +29,7 @@ MakeAgent = Callable[[SimulationBackend, np.random.Generator], Any]
 _COLUMNS = 9
 _TILE_PX = (150, 130)
 _SUPERSAMPLING = 2
-_LABEL_PX = 20
+_LABEL_PX, _LETTERS_PX = 20, 13
 _GAP_PX = 4
 _STUDIO_LIGHT = Light(position=np.array([0.3, -0.5, 1.0]), colour=np.ones(3), ambient=0.6, diffuse=0.4, softness=0.01)
 
@@ -117,8 +118,8 @@ def _background_tiles(catalogue: Catalogue) -> list[Picture]:
 def _tile(picture: Picture, name: str) -> Picture:
     """A picture of a tile's size with its name below."""
     tile = with_margin(_shrunk(picture, _TILE_PX), top=_GAP_PX, bottom=_LABEL_PX, left=_GAP_PX, right=_GAP_PX)
-    baseline = (_GAP_PX, tile.shape[0] - 7)
-    cv2.putText(tile, name, baseline, cv2.FONT_HERSHEY_SIMPLEX, 0.34, (40, 40, 40), 1, cv2.LINE_AA)
+    words = fitting(name, _LETTERS_PX, _TILE_PX[0])
+    write_words(tile, words, (_GAP_PX, tile.shape[0] - 6), _LETTERS_PX, colour=INK, rim=None)
     return tile
 
 

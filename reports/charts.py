@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from tabletop_interaction.arrays import Floats
 
@@ -40,8 +41,11 @@ def _variables(mode: int) -> str:
     return " ".join(f"--{name}: {colours[mode]};" for name, colours in PALETTE.items())
 
 
+LIGHT = _variables(0)
+"""CSS of the palette's light mode, which paper has too."""
+
 STYLE = f"""
-:root {{ {_variables(0)} }}
+:root {{ {LIGHT} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {_variables(1)} }} }}
 .chart {{ font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; display: block; overflow: visible; }}
 .chart * {{ stroke-linejoin: round; }}
@@ -80,11 +84,12 @@ _SETTINGS: dict[Any, Any] = {
     "lines.solid_capstyle": "round",
 }
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 38, 48
-_BAR_RIGHT, _BAR_BOTTOM = 12, 30
+_BAR_LEFT, _BAR_RIGHT, _BAR_TOP, _BAR_BOTTOM = 8, 64, 8, 48
+_BAR_PX, _BAR_SHARE, _GROUP_NAME_PX, _GROUP_GAP_PX, _CAP_PX = 22.0, 0.68, 22.0, 12.0, 8.0
 _MOST_POINTS = 400
 _DOTS_UP_TO = 25
-_GROUP_SHARE, _BAR_SHARE = 0.82, 0.84
-_WIDEST_BAR, _WIDE_ENOUGH_FOR_NUMBERS = 44.0, 22.0
+_LINES_UP_TO = 40
+_BAND_ALPHA = 0.16
 _TITLE_HEIGHT, _LEGEND_HEIGHT, _GAP = 26, 22, 24
 _LINE_STYLES: dict[str, dict[str, Any]] = {
     "solid": {"linewidth": 2},
@@ -103,6 +108,7 @@ class Line:
         colour: number of a colour, 0 to 5.
         value: text beside the label in the legend, such as the latest value.
         dots: whether a solid line of 25 points or fewer has a dot at each.
+        interval: (N, 2) low and high of each point, drawn as a band, for a single point as a capped line.
     """
 
     label: str
@@ -112,29 +118,68 @@ class Line:
     style: Literal["solid", "pale", "dashed"] = "solid"
     value: str = ""
     dots: bool = True
+    interval: Floats | None = None
 
     def finite(self) -> tuple[Floats, Floats]:
         """The finite points, evenly thinned to at most 400; the last one stays."""
-        known = np.isfinite(self.x) & np.isfinite(self.y)
-        x, y = self.x[known], self.y[known]
-        chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_POINTS)).astype(int)
-        return x[chosen], y[chosen]
+        chosen = self._chosen()
+        return self.x[chosen], self.y[chosen]
+
+    def finite_interval(self) -> tuple[Floats, Floats, Floats]:
+        """x, low and high of the points of `finite` that have an interval."""
+        if self.interval is None:
+            return np.empty(0), np.empty(0), np.empty(0)
+        x, (low, high) = self.x[self._chosen()], self.interval[self._chosen()].T
+        known = np.isfinite(low) & np.isfinite(high)
+        return x[known], low[known], high[known]
+
+    def _chosen(self) -> NDArray[np.intp]:
+        known = np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
+        return known[np.linspace(0, len(known) - 1, min(len(known), _MOST_POINTS)).astype(int)]
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """Places on the x axis where something begins, such as a new scene, and what that is."""
+
+    x: Floats
+    label: str
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """What a legend explains: a sample of a style in a colour, a CSS variable, then a label and a value."""
+
+    label: str
+    style: Literal["solid", "pale", "dashed", "band", "mark", "block"]
+    colour: str
+    value: str = ""
 
 
 class _Chart:
     """A chart of a size (width, height) that draws itself into a figure."""
 
     title: str
-    size: tuple[int, int]
+
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """What the page writes above the chart."""
+        raise NotImplementedError
 
     @matplotlib.rc_context(_SETTINGS)
     def svg(self) -> str:
         """An SVG element for a page, as wide as its place."""
-        figure = _figure(*self.size)
+        width, height = self._extent
+        figure = _figure(width, height)
         self._draw(figure)
-        box = f"0 0 {self.size[0]} {self.size[1]}"
+        box = f"0 0 {width} {height}"
         start = f'<svg class="chart" viewBox="{box}" role="img" aria-label="{escape(self.title)}">'
         return f"{start}{_content(figure)}</svg>"
+
+    @property
+    def _extent(self) -> tuple[int, int]:
+        """Width and height."""
+        raise NotImplementedError
 
     def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         """Draw the chart into a figure, its top left corner at a point."""
@@ -150,6 +195,8 @@ class LineChart(_Chart):
         x_label, y_label: quantity and unit.
         series: the lines, the first on top; the legend has an entry for each.
         x_range, y_range: limits; None means from 0 to the largest value.
+        marks: places on the x axis; up to 40 are lines over the whole height, more are ticks.
+        interval_label: what the intervals of the lines are, for the legend.
     """
 
     title: str
@@ -159,15 +206,35 @@ class LineChart(_Chart):
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
     size: tuple[int, int] = (560, 320)
+    marks: Marks | None = None
+    interval_label: str = "95 % interval"
 
     @property
     def empty(self) -> bool:
         """Whether no line except dashed references has a point."""
         return all(len(line.finite()[0]) == 0 for line in self.series if line.style != "dashed")
 
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """The lines that have a label, the intervals, and the marks."""
+        entries = [self._entry(line) for line in self.series if line.label]
+        if any(len(line.finite_interval()[0]) for line in self.series):
+            entries.append(LegendEntry(self.interval_label, "band", "c0"))
+        if self.marks is not None and len(self.marks.x):
+            entries.append(LegendEntry(self.marks.label, "mark", "muted"))
+        return tuple(entries)
+
+    def _entry(self, line: Line) -> LegendEntry:
+        return LegendEntry(line.label, line.style, f"c{line.colour}", line.value)
+
+    @property
+    def _extent(self) -> tuple[int, int]:
+        return self.size
+
     def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
         axes = self._axes(figure, left, top)
         for line in reversed(self.series):
+            _draw_interval(axes, line)
             x, y = line.finite()
             dotted = line.dots and line.style == "solid" and len(x) <= _DOTS_UP_TO
             look = {"color": _colour(line.colour), "marker": "o" if dotted else None, **_LINE_STYLES[line.style]}
@@ -182,7 +249,33 @@ class LineChart(_Chart):
         axes.xaxis.set_major_locator(MaxNLocator(max(5, self.size[0] // 90), steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(_number))
         _write(figure, right, bottom + 40, self.x_label, horizontalalignment="right")
+        self._draw_marks(axes)
         return axes
+
+    def _draw_marks(self, axes: Axes) -> None:
+        if self.marks is None:
+            return
+        low, high = axes.get_xlim()
+        inside = self.marks.x[(self.marks.x > low) & (self.marks.x <= high)]
+        if len(inside) <= _LINES_UP_TO:
+            look: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (1, 3))}
+        else:
+            look = {"linewidth": 0.7}
+        top = 1.0 if len(inside) <= _LINES_UP_TO else 0.03
+        axes.vlines(inside, 0, top, transform=axes.get_xaxis_transform(), color=_MUTED, zorder=3, **look)
+
+
+def _draw_interval(axes: Axes, line: Line) -> None:
+    x, low, high = line.finite_interval()
+    low, high = (np.clip(edge, *axes.get_ylim()) for edge in (low, high))
+    colour = _colour(line.colour)
+    if len(x) > 1:
+        edge = np.concatenate([low, high[::-1]])
+        axes.fill(np.concatenate([x, x[::-1]]), edge, color=colour, alpha=_BAND_ALPHA, linewidth=0)
+    elif len(x):
+        axes.vlines(x, low, high, color=colour, linewidth=1.5, clip_on=False)
+        for end in (low, high):
+            axes.plot(x, end, color=colour, marker="_", markersize=_CAP_PX, markeredgewidth=1.5, clip_on=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +293,9 @@ class StackedChart(LineChart):
             axes.fill(np.concatenate([x, x[::-1]]), edge, color=colour, alpha=0.85, linewidth=0, clip_on=False)
             below = below + y
 
+    def _entry(self, line: Line) -> LegendEntry:
+        return LegendEntry(line.label, "block", f"c{line.colour}", line.value)
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -212,66 +308,87 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """The bars of one series, one a group, None where there is none; its name, and text for the legend."""
+    """The bars of one series, one a group, None where there is none, and its name."""
 
     label: str
     bars: tuple[Bar | None, ...]
     colour: int = 0
-    style: Literal["solid"] = "solid"
-    value: str = ""
 
 
 @dataclass(frozen=True)
 class BarChart(_Chart):
-    """Groups of bars from 0 to 100 %; a bar has its interval as a line and, where there is space, its value above.
+    """Groups of horizontal bars from 0 to 100 %, with their intervals as capped lines and their values beside them.
 
     Attributes:
-        title, y_label: as those of a `LineChart`.
-        groups: names of the groups, from left to right.
+        title: what is shown, a phrase.
+        x_label: quantity and unit.
+        groups: names of the groups, from top to bottom.
         series: each group has a bar of each, in this order.
+        width: of the chart; the height follows from the bars.
     """
 
     title: str
-    y_label: str
+    x_label: str
     groups: tuple[str, ...]
     series: tuple[Bars, ...]
-    size: tuple[int, int] = (560, 320)
+    width: int = 560
 
     @property
     def empty(self) -> bool:
         """Whether there is no bar."""
         return not any(bar for series in self.series for bar in series.bars)
 
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """The series, and the lines on their bars."""
+        series = (LegendEntry(one.label, "block", f"c{one.colour}") for one in self.series)
+        return (*series, LegendEntry("95 % interval", "solid", "ink"))
+
+    @property
+    def _extent(self) -> tuple[int, int]:
+        return self.width, round(_BAR_TOP + len(self.groups) * self._group_px + _BAR_BOTTOM)
+
+    @property
+    def _group_px(self) -> float:
+        return _GROUP_NAME_PX + len(self.series) * _BAR_PX + _GROUP_GAP_PX
+
     def _draw(self, figure: Figure, left: float = 0, top: float = 0) -> None:
-        right, bottom = left + self.size[0] - _BAR_RIGHT, top + self.size[1] - _BAR_BOTTOM
-        axes = _framed_axes(figure, (left + _LEFT, top + _TOP, right, bottom), self.y_label)
-        width = (self.size[0] - _LEFT - _BAR_RIGHT) / len(self.groups)
-        middles = (np.arange(len(self.groups)) + 0.5) * width
-        axes.set(xlim=(0, width * len(self.groups)), ylim=(0, 100))
-        axes.set_xticks(middles, self.groups)
-        axes.tick_params(axis="x", length=0, pad=9)
-        step = min(_WIDEST_BAR, _GROUP_SHARE * width / len(self.series))
-        for number, series in enumerate(self.series):
-            xs = middles + (number + 0.5 - len(self.series) / 2) * step
-            for x, bar in zip(xs.tolist(), series.bars, strict=True):
-                if bar is not None:
-                    _draw_bar(axes, bar, _colour(series.colour), x, step)
+        width, height = self._extent
+        right, bottom = left + width - _BAR_RIGHT, top + height - _BAR_BOTTOM
+        axes = _framed_axes(figure, (left + _BAR_LEFT, top + _BAR_TOP, right, bottom), "")
+        axes.set(xlim=(0, 100), ylim=(len(self.groups) * self._group_px, 0))
+        axes.set_yticks([])
+        axes.grid(axis="x")
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(_number))
+        _write(figure, right, bottom + 40, self.x_label, horizontalalignment="right")
+        for number, group in enumerate(self.groups):
+            y = number * self._group_px
+            axes.annotate(group, (0, y + _GROUP_NAME_PX - 6), color=_INK, annotation_clip=False)
+            for row, series in enumerate(self.series):
+                if (bar := series.bars[number]) is not None:
+                    _draw_bar(axes, bar, _colour(series.colour), y + _GROUP_NAME_PX + (row + 0.5) * _BAR_PX)
 
 
-def _draw_bar(axes: Axes, bar: Bar, colour: str, x: float, step: float) -> None:
-    axes.bar(x, bar.value, width=_BAR_SHARE * step, color=colour, zorder=2, clip_on=False)
-    axes.plot([x, x], [bar.low, bar.high], color=_INK, linewidth=1, zorder=3, clip_on=False)
-    if step >= _WIDE_ENOUGH_FOR_NUMBERS:
-        above = (0, 5)
-        axes.annotate(f"{bar.value:.0f}", (x, bar.high), above, textcoords="offset points", ha="center")
+def _draw_bar(axes: Axes, bar: Bar, colour: str, y: float) -> None:
+    axes.barh(y, bar.value, height=_BAR_SHARE * _BAR_PX, color=colour, zorder=2, clip_on=False)
+    axes.plot([bar.low, bar.high], [y, y], color=_INK, linewidth=1, zorder=3, clip_on=False)
+    for end in (bar.low, bar.high):
+        axes.plot([end, end], [y - _CAP_PX / 2, y + _CAP_PX / 2], color=_INK, linewidth=1, zorder=3, clip_on=False)
+    beside = {"textcoords": "offset points", "va": "center_baseline", "annotation_clip": False}
+    value = f"{bar.value:.1f}".removesuffix(".0")
+    axes.annotate(f"{value} %", (max(bar.value, bar.high), y), (7, 0), color=_INK, **beside)
 
 
 @matplotlib.rc_context(_SETTINGS)
-def chart_file(charts: Sequence[LineChart], legend: Sequence[str]) -> str:
-    """An SVG file: charts side by side with their titles, and a common legend below, a line and a colour an entry."""
+def chart_file(charts: Sequence[LineChart], legend: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """An SVG file: charts side by side with their titles, and a common legend below, a line and a colour an entry.
+
+    `notes` are lines below the legend. The file shrinks to the window's width.
+    """
     panels_height = max(chart.size[1] for chart in charts) + _TITLE_HEIGHT
     width = sum(chart.size[0] for chart in charts) + _GAP * (len(charts) - 1)
-    height = panels_height + _LEGEND_HEIGHT * (len(legend) + 1)
+    height = panels_height + _LEGEND_HEIGHT * (len(legend) + len(notes) + 1)
     figure = _figure(width, height)
     left = 0
     for chart in charts:
@@ -284,9 +401,11 @@ def chart_file(charts: Sequence[LineChart], legend: Sequence[str]) -> str:
         sample = Line2D([_LEFT / width, (_LEFT + 22) / width], [up, up], color=_colour(number % COLOURS), linewidth=2)
         figure.add_artist(sample)
         _write(figure, _LEFT + 32, baseline, label)
+    for number, note in enumerate(notes, start=len(legend) + 1):
+        _write(figure, _LEFT, panels_height + _LEGEND_HEIGHT * number, note)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}"><style>{STYLE}</style>'
+        f'viewBox="0 0 {width} {height}" style="max-width: 100%; height: auto"><style>{STYLE}</style>'
         f'<rect width="{width}" height="{height}" style="fill: var(--paper)"/>{_content(figure)}</svg>\n'
     )
 

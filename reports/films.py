@@ -14,9 +14,10 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.files import atomic_path
-from tabletop_interaction.reports.sheets import evenly_chosen, interaction_panels
+from tabletop_interaction.reports.outcomes import outcome_of
+from tabletop_interaction.reports.sheets import evenly_chosen, interaction_panels, with_caption
 
-_PANELS_PER_SECOND = 3
+_PANELS_PER_SECOND = 2
 _MOST_INTERACTIONS = 60
 
 
@@ -62,7 +63,15 @@ def _write_mp4(path: Path, frames: Iterator[Picture], frames_per_second: float) 
 
 
 def write_interaction_film(table: InteractionTable, numbers: Sequence[int], view: str, path: Path) -> Path:
-    """Write a film of the panels of interactions, at most 60 spread over `numbers`; see `interaction_panels`."""
-    chosen = evenly_chosen(numbers, _MOST_INTERACTIONS)
-    panels = (panel for number in chosen for panel in interaction_panels(table[number], view))
-    return write_film(path, panels, _PANELS_PER_SECOND)
+    """Write a film of the panels of interactions, at most 60 spread over `numbers`; see `interaction_panels`.
+
+    Each frame has a caption: number, outcome, and what the picture shows.
+    """
+    frames = (frame for number in evenly_chosen(numbers, _MOST_INTERACTIONS) for frame in _frames(table, number, view))
+    return write_film(path, frames, _PANELS_PER_SECOND)
+
+
+def _frames(table: InteractionTable, number: int, view: str) -> Iterator[Picture]:
+    interaction = table[number]
+    for panel in interaction_panels(interaction, view):
+        yield with_caption(panel.picture, f"{number + 1:,} {outcome_of(interaction)} | {panel.title}")

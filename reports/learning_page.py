@@ -6,6 +6,7 @@ interactions, precision-recall curves, and the masks on the same held-out pictur
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,8 @@ import numpy as np
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.files import dotted, write_file
-from tabletop_interaction.reports.charts import Line, LineChart, StackedChart, trailing_mean
+from tabletop_interaction.reports.charts import Line, LineChart, Marks, StackedChart, trailing_mean
 from tabletop_interaction.reports.learning_pictures import (
-    OUTCOMES,
     PANELS,
     chosen_evaluations,
     open_album,
@@ -23,7 +23,9 @@ from tabletop_interaction.reports.learning_pictures import (
     unlabelled,
 )
 from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
+from tabletop_interaction.reports.outcomes import OUTCOMES
 from tabletop_interaction.reports.page import Essential, render_page
+from tabletop_interaction.segmentation.evaluation.precision_recall import FEWEST_PICTURES
 
 PAPER_AP = {0.3: 45.9, 0.5: 22.5}
 """Per cent, "Ours + robust set loss" after 50,000 interactions, on the paper's own test set (table 1)."""
@@ -35,29 +37,32 @@ WINDOW, LONG_WINDOW = 50, 500
 _LATEST = 8
 _FEWEST = 10
 _PER_CENT = (0.0, 100.0)
-_SMALL = (380, 270)
+_SMALL, _WIDE = (380, 270), (1120, 300)
 _OUTCOME_COLOURS = (0, 1, 2, 3, 5, 4)
 
 
 def write_report(run_folder: Path) -> Path:
     """Write report.html into the folder of a run at any stage, and return its path; errors as `read_learning_run`."""
     run = read_learning_run(run_folder)
-    album, columns = open_album(run), chosen_evaluations(run.evaluations)
+    album, columns, day = open_album(run), chosen_evaluations(run.evaluations), _day(run.times)
+    scenes = Marks(album.new_scenes(run.attempts), "new scene")
     page = render_page(
         Path(__file__).with_name("learning_page.html.j2"),
-        title=f"{run.folder.resolve().name}: learning by interaction",
+        title=f"{run.folder.resolve().name}: learning by interaction{f', {day}' if day else ''}",
         run=run,
+        when=period(run.times),
         pushes=run.primitive == "push",
         moments=PANELS[run.primitive],
         essentials=essentials(run),
-        ap=ap_chart(run.evaluations),
-        picks=picks_chart(run),
+        ap=ap_chart(run.evaluations, scenes),
+        picks=picks_chart(run, scenes),
         recall=[recall_chart(run.evaluations, iou) for iou in PAPER_AP],
         curves=[precision_recall_chart(run.evaluations, iou) for iou in PAPER_AP],
-        outcomes=outcomes_chart(run),
+        outcomes=outcomes_chart(run, scenes),
         training=training_charts(run.updates),
         columns=columns,
-        rows=pictures_over_time(columns),
+        truth=bool(run.truth),
+        rows=pictures_over_time(run.truth if columns else (), columns),
         ap_text=lambda evaluation: " / ".join(_per_cent(evaluation, iou).removesuffix(" %") for iou in PAPER_AP),
         latest=[album.show(attempt) for attempt in run.attempts[: -_LATEST - 1 : -1]],
         unlabelled=unlabelled(run, album),
@@ -86,19 +91,36 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
-def ap_chart(evaluations: Sequence[HeldOutFigures]) -> LineChart:
-    """Average precision against interactions; the paper's figures are dashed lines."""
+def period(times: Sequence[datetime]) -> str:
+    """The time from the first to the last, in words; empty without any."""
+    if not times:
+        return ""
+    start, end = times[0], times[-1]
+    if start.date() == end.date():
+        return f"{_date(start)}, {start:%H:%M} to {end:%H:%M} UTC"
+    return f"{_date(start)}, {start:%H:%M}, to {_date(end)}, {end:%H:%M} UTC"
+
+
+def ap_chart(evaluations: Sequence[HeldOutFigures], scenes: Marks | None = None) -> LineChart:
+    """Average precision with its intervals against interactions; the paper's figures are dashed lines."""
     at = _at(evaluations)
-    lines = [
-        _per_cent_line(f"IoU {iou}", at, np.array([e.ap.get(iou, np.nan) for e in evaluations]), colour)
-        for colour, iou in enumerate(IOUS)
-    ]
+    lines = [ap_line(evaluations, iou, colour) for colour, iou in enumerate(IOUS)]
     ends = np.array([0.0, at.max(initial=0.0)])
     paper = [
         Line(f"paper, IoU {iou}", ends, np.array([ap, ap]), colour, "dashed", f"{ap:.1f} %")
         for colour, (iou, ap) in enumerate(PAPER_AP.items())
     ]
-    return LineChart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT)
+    chart = LineChart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT, marks=scenes)
+    few = [e.pictures for e in evaluations if e.pictures < FEWEST_PICTURES]
+    return replace(chart, interval_label=f"95 % interval, unreliable ({few[-1]} pictures)") if few else chart
+
+
+def ap_line(evaluations: Sequence[HeldOutFigures], iou: float, colour: int = 0) -> Line:
+    """Average precision at an IoU against interactions, with its intervals where they were recorded."""
+    unknown = (np.nan, np.nan)
+    interval = np.array([e.ap_interval.get(iou, unknown) for e in evaluations], np.float64).reshape(-1, 2)
+    ap = np.array([e.ap.get(iou, np.nan) for e in evaluations], np.float64)
+    return replace(_per_cent_line(f"IoU {iou}", _at(evaluations), ap, colour), interval=interval)
 
 
 def recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) -> LineChart:
@@ -107,7 +129,7 @@ def recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) -> LineChart
     lines = []
     for colour, precision in enumerate(precisions):
         recall = np.array([e.recall_at_precision.get(iou, {}).get(precision, np.nan) for e in evaluations])
-        lines.append(_per_cent_line(f"precision {precision}", _at(evaluations), 100 * recall, colour))
+        lines.append(_per_cent_line(f"precision {100 * precision:.0f} %", _at(evaluations), 100 * recall, colour))
     title = f"Recall of hypotheses, IoU {iou}"
     return LineChart(title, "interactions", "objects found, %", tuple(lines), y_range=_PER_CENT)
 
@@ -121,18 +143,21 @@ def precision_recall_chart(evaluations: Sequence[HeldOutFigures], iou: float) ->
     return LineChart(title, "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT)
 
 
-def picks_chart(run: LearningRun) -> LineChart:
+def picks_chart(run: LearningRun, scenes: Marks | None = None) -> LineChart:
     """Shares of the interactions that move an object and that hold something; for a long run over both windows."""
     long, name = len(run.attempts) >= 2 * LONG_WINDOW, _plural(run)
     window = LONG_WINDOW if long else WINDOW
     lines = [_share_line(one.singular, run, one.hit, one.colour, window) for one in _successes(run)]
     if long:
-        lines += [replace(_share_line("", run, one.hit, one.colour, WINDOW), style="pale") for one in _successes(run)]
-    y_label = f"of the last {LONG_WINDOW} {name} (pale: {WINDOW}), %" if long else f"of the last {WINDOW} {name}, %"
-    return LineChart(f"{name.capitalize()} that hit", "interactions", y_label, tuple(lines), y_range=_PER_CENT)
+        lines += [
+            replace(_share_line(f"{one.singular}, of {WINDOW}", run, one.hit, one.colour, WINDOW), style="pale")
+            for one in _successes(run)
+        ]
+    y_label, title = f"of the last {window} {name}, %", f"{name.capitalize()} that hit"
+    return LineChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, marks=scenes)
 
 
-def outcomes_chart(run: LearningRun) -> StackedChart | None:
+def outcomes_chart(run: LearningRun, scenes: Marks | None = None) -> StackedChart | None:
     """Outcomes of the picks, shares of the last 50 stacked to 100 %; the values are shares of the whole run.
 
     None for pushes, whose outcome the gripper does not report.
@@ -145,7 +170,7 @@ def outcomes_chart(run: LearningRun) -> StackedChart | None:
         line = _share_line(label, run, hit, colour, WINDOW)
         lines.append(replace(line, value=f"{100 * hit.mean():.1f} %" if len(hit) else ""))
     title, y_label = "Outcomes of the picks", f"of the last {WINDOW} picks, %"
-    return StackedChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=(1120, 300))
+    return StackedChart(title, "interactions", y_label, tuple(lines), y_range=_PER_CENT, size=_WIDE, marks=scenes)
 
 
 def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
@@ -159,11 +184,13 @@ def training_charts(updates: Sequence[Update]) -> tuple[LineChart, ...]:
         return Line(label, x, values, colour, value=format(values[-1], form) if len(values) else "")
 
     losses = (line("score", steps, "score_loss", 0), line("mask", steps, "mask_loss", 1))
-    iou = (line("predicted against target", steps, "mask_iou", 2),)
+    ious = np.array([100 * update.mask_iou for update in updates], np.float64)
+    latest = f"{ious[-1]:.1f} %" if len(ious) else ""
+    iou = Line("predicted against target", steps, ious, 2, value=latest)
     examples = (line("masks", made, "objects", 0, ",.0f"), line("background", made, "background", 5, ",.0f"))
     return (
         LineChart("Training losses", "training steps", "loss, nats", losses, size=_SMALL),
-        LineChart("Mask IoU in training", "training steps", "IoU", iou, y_range=(0.0, 1.0), size=_SMALL),
+        LineChart("Mask IoU in training", "training steps", "IoU, %", (iou,), y_range=_PER_CENT, size=_SMALL),
         LineChart("Self-made examples", "interactions", "examples", examples, size=_SMALL),
     )
 
@@ -210,7 +237,15 @@ def _ap_note(first: HeldOutFigures | None, last: HeldOutFigures | None, iou: flo
     if first is None or last is None:
         return f"no evaluation yet; {paper}"
     start = f"{_per_cent(first, iou)} after {first.interactions:,}; " if first is not last else ""
-    return f"after {last.interactions:,}; {start}{paper}"
+    return f"{_interval(last, iou)}after {last.interactions:,}; {start}{paper}"
+
+
+def _interval(evaluation: HeldOutFigures, iou: float) -> str:
+    if iou not in evaluation.ap_interval:
+        return ""
+    low, high = evaluation.ap_interval[iou]
+    unreliable = "unreliable " if evaluation.pictures < FEWEST_PICTURES else ""
+    return f"{unreliable}95 % interval {low:.0f} to {high:.0f} %; "
 
 
 def _per_cent(evaluation: HeldOutFigures | None, iou: float) -> str:
@@ -233,6 +268,15 @@ def _share_line(label: str, run: LearningRun, hit: Floats, colour: int, window: 
     """Trailing mean of 0 or 1 for each interaction, per cent, from the tenth interaction on."""
     numbers = np.array([attempt.number for attempt in run.attempts], np.float64)
     return _per_cent_line(label, numbers[_FEWEST - 1 :], 100 * trailing_mean(hit, window)[_FEWEST - 1 :], colour)
+
+
+def _date(time: datetime) -> str:
+    return f"{time.day} {time:%B %Y}"
+
+
+def _day(times: Sequence[datetime]) -> str:
+    """The days of the first and of the last time; empty without any."""
+    return " to ".join(dict.fromkeys(map(_date, times)))
 
 
 def _at(evaluations: Sequence[HeldOutFigures]) -> Floats:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.agents.labelling.pair_label import LabelKind, PairLabel
 from tabletop_interaction.agents.learning.run_folder import HistoryLine
-from tabletop_interaction.arrays import Picture
+from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import PickOutcome, Primitive
 from tabletop_interaction.envs.records.folder import is_record_folder
 from tabletop_interaction.envs.records.reading import InteractionTable, open_interactions
@@ -23,22 +23,13 @@ from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import InvalidPicture
 from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_run import HeldOutFigures, LearningRun
-from tabletop_interaction.reports.page import encode_jpeg, jpeg_uri
+from tabletop_interaction.reports.outcomes import OUTCOMES, outcome_of
+from tabletop_interaction.reports.page import Embedded, embedded
 from tabletop_interaction.reports.sheets import PICK_COLOUR, PLACE_COLOUR, evenly_chosen, with_arrow, with_cross
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 Show = Callable[[HistoryLine], "ShownAttempt"]
-
-OUTCOMES: dict[PickOutcome, str] = {
-    PickOutcome.HELD: "held",
-    PickOutcome.SLIPPED: "slipped",
-    PickOutcome.PUSHED_AWAY: "pushed away",
-    PickOutcome.BLOCKED: "came down on something",
-    PickOutcome.NOTHING_THERE: "nothing there",
-    PickOutcome.UNREACHABLE: "out of reach",
-}
-"""Readers' names of the outcomes, in the order in which they are stacked."""
 
 PANELS: Mapping[Primitive, tuple[str, ...]] = {
     "pick": ("before, with the pick", "with the object held", "after, with the masks"),
@@ -52,10 +43,9 @@ _LABELS: dict[LabelKind, str] = {
     "nudged": "doubtful",
     "unknown": "none",
 }
-_WIDTH_PX = 260
-_QUALITY = 78
+_MOST_PX = 430
 _EACH_KIND = 4
-_MOST_COLUMNS = 6
+_MOST_COLUMNS = 5
 # Only the pictures show whether a neighbour moved; reading them takes time, so only the newest ones are searched.
 _SEARCHED = 16
 _WHY_NUDGED = "The difference contains the object twice: where it was and where the nudge left it."
@@ -75,7 +65,7 @@ class ShownAttempt:
         choice, outcome: of the pick, in words.
         view: the camera that is shown; empty when the record is missing.
         label: of the picture before and, after a grasp, of the picture after.
-        pictures: data URIs of the pictures that `PANELS` names; empty when the record is missing.
+        pictures: what `PANELS` names; empty when the record is missing.
     """
 
     number: int
@@ -83,7 +73,7 @@ class ShownAttempt:
     outcome: str
     view: str
     label: str
-    pictures: tuple[str, ...]
+    pictures: tuple[Embedded, ...]
 
 
 @dataclass(frozen=True)
@@ -97,14 +87,15 @@ class Unlabelled:
 
 
 def chosen_evaluations(evaluations: Sequence[HeldOutFigures]) -> list[HeldOutFigures]:
-    """At most six evaluations with pictures, including the first and the last (the paper's figure 4)."""
+    """At most five evaluations with pictures, including the first and the last (the paper's figure 4)."""
     return evenly_chosen([evaluation for evaluation in evaluations if evaluation.shown], _MOST_COLUMNS)
 
 
-def pictures_over_time(columns: Sequence[HeldOutFigures]) -> list[list[str | None]]:
-    """A row for each held-out picture: its data URI at each evaluation, None where it is missing."""
-    names = sorted({path.name for column in columns for path in column.shown}, key=lambda name: (len(name), name))
-    return [[_held_out_picture(column, name) for column in columns] for name in names]
+def pictures_over_time(truth: Sequence[Path], columns: Sequence[HeldOutFigures]) -> list[list[Embedded | None]]:
+    """A row for each held-out picture: its truth, if there is any, then each evaluation; None where it is missing."""
+    shown = ([truth] if truth else []) + [column.shown for column in columns]
+    names = sorted({path.name for paths in shown for path in paths}, key=lambda name: (len(name), name))
+    return [[_held_out_picture(paths, name) for paths in shown] for name in names]
 
 
 def unlabelled(run: LearningRun, album: Album) -> tuple[Unlabelled, ...]:
@@ -128,15 +119,31 @@ def open_album(run: LearningRun) -> Album:
     if not is_record_folder(run.records):
         return Album(None, {})
     table = open_interactions(run.records)
-    return Album(table, {id_: number for number, id_ in enumerate(table.ids)})
+    numbers = {id_: number for number, id_ in enumerate(table.ids)}
+    return Album(table, numbers, tuple((row.seed, row.scene) for row in open_interactions(run.records, columns=())))
 
 
 @dataclass(frozen=True)
 class Album:
-    """Finds the record of an attempt and draws it; `open_album` makes it."""
+    """Finds the record of an attempt and draws it; `open_album` makes it.
+
+    Attributes:
+        table: the records; None without any.
+        numbers: places in the table, by the rows' ids.
+        scenes: what is the same for the rows of a scene, in the order of the table.
+    """
 
     table: InteractionTable | None
     numbers: Mapping[str, int]
+    scenes: tuple[tuple[int, int], ...] = ()
+
+    def new_scenes(self, attempts: Sequence[HistoryLine]) -> Floats:
+        """Numbers of the attempts that were the first in their scene, without the first of all."""
+        first: dict[tuple[int, int], int] = {}
+        for attempt in attempts:
+            if (at := self.numbers.get(attempt.id)) is not None:
+                first.setdefault(self.scenes[at], attempt.number)
+        return np.array(list(first.values())[1:], np.float64)
 
     def has(self, attempt: HistoryLine, label: LabelKind) -> bool:
         """Whether the view that is shown has this label."""
@@ -184,16 +191,14 @@ def _shown(attempt: HistoryLine, row: Interaction | None) -> ShownAttempt:
         outcome=_outcome(attempt, row),
         view=row.views[0].name if row else "",
         label=_label(labels),
-        pictures=tuple(_uri(panel) for panel in _panels(row, labels)) if row else (),
+        pictures=tuple(embedded(panel, _MOST_PX) for panel in _panels(row, labels)) if row else (),
     )
 
 
 def _outcome(attempt: HistoryLine, row: Interaction | None) -> str:
     if row is None or row.pushed is None:
         return OUTCOMES.get(PickOutcome(attempt.pick_outcome), "no pick")
-    if not row.pushed.came_down:
-        return "out of reach"
-    return "moved" if attempt.moved else "nothing moved"
+    return outcome_of(row)
 
 
 def _kind(run: LearningRun, title: str, why: str, found: Sequence[HistoryLine], show: Show) -> Unlabelled:
@@ -221,7 +226,7 @@ def _pushed_without_mask(run: LearningRun, album: Album) -> Unlabelled:
 def _choice(attempt: HistoryLine, row: Interaction | None) -> str:
     if attempt.policy != "hypothesis" or attempt.score is None:
         return f"random {row.primitive if row else 'pick'}"
-    return f"hypothesis of score {attempt.score:.2f}, one of {attempt.hypotheses}, in {attempt.view}"
+    return f"hypothesis of score {100 * attempt.score:.0f} %, one of {attempt.hypotheses}, in {attempt.view}"
 
 
 def _label(labels: Sequence[PairLabel]) -> str:
@@ -246,17 +251,10 @@ def _panels(row: Interaction, labels: Sequence[PairLabel]) -> Iterator[Picture]:
     yield with_cross(after, row.place_xy[0], PLACE_COLOUR, size=24, thickness=3) if row.grasped else after
 
 
-def _held_out_picture(evaluation: HeldOutFigures, name: str) -> str | None:
-    path = next((path for path in evaluation.shown if path.name == name), None)
+def _held_out_picture(paths: Sequence[Path], name: str) -> Embedded | None:
+    path = next((path for path in paths if path.name == name), None)
     try:
-        return _uri(read_picture(path, upright=False)) if path else None
+        return embedded(read_picture(path, upright=False), _MOST_PX) if path else None
     except InvalidPicture:
         # The picture may still be being written.
         return None
-
-
-def _uri(picture: Picture) -> str:
-    """A picture (H, W, 3), shrunk to the width of a panel, as a data URI."""
-    size = (_WIDTH_PX, round(picture.shape[0] * _WIDTH_PX / picture.shape[1]))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return jpeg_uri(encode_jpeg(np.asarray(small, np.uint8), _QUALITY))

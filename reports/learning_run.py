@@ -7,12 +7,14 @@ history.jsonl            one line per interaction
 updates.jsonl            one line per update of the network
 evaluations/00200.json   figures on the held-out set after 200 interactions
 evaluations/00200/       the same few held-out pictures each time, with the network's masks
+evaluations/truth/       these pictures with the true masks
 ```
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.files import read_json
 
+TRUTH = "truth"
+"""Folder of the true masks below that of the evaluations."""
 IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds at which an evaluation gives average precision."""
 
@@ -44,6 +48,7 @@ class HeldOutFigures:
         interactions, steps: interactions and training steps before it.
         set_name, pictures: name of the set, and number of its pictures.
         ap: average precision by IoU threshold, per cent.
+        ap_interval: low and high by IoU threshold, per cent; empty for a run of an earlier version.
         recall_at_precision: by IoU threshold and precision, 0 to 1.
         curves: recall and precision by IoU threshold, 0 to 1.
         shown: pictures with the masks, in the same order in each evaluation.
@@ -54,6 +59,7 @@ class HeldOutFigures:
     set_name: str
     pictures: int
     ap: Mapping[float, float]
+    ap_interval: Mapping[float, tuple[float, float]]
     recall_at_precision: Mapping[float, Mapping[float, float]]
     curves: Mapping[float, tuple[Floats, Floats]]
     shown: tuple[Path, ...]
@@ -62,6 +68,8 @@ class HeldOutFigures:
 @dataclass(frozen=True)
 class LearningRun:
     """All that a run has written so far; `attempts`, `updates` and `evaluations` in the order of interactions.
+
+    `truth`: held-out pictures with the true masks, as in the `shown` of evaluations; none in runs of earlier versions.
 
     In attempts, `moved` is the judgement of the frame difference; `grasped` and `pick_outcome` are the gripper's.
     """
@@ -72,6 +80,7 @@ class LearningRun:
     attempts: tuple[HistoryLine, ...]
     updates: tuple[Update, ...]
     evaluations: tuple[HeldOutFigures, ...]
+    truth: tuple[Path, ...] = ()
 
     @property
     def primitive(self) -> Primitive:
@@ -82,6 +91,12 @@ class LearningRun:
     def records(self) -> Path:
         """The folder of the interactions."""
         return RunFolder(self.folder).records
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """Of the first and the last interaction, UTC; none for a run of an earlier version, or without interactions."""
+        ends = [self.attempts[at].time for at in (0, -1)] if self.attempts else []
+        return tuple(datetime.fromisoformat(time) for time in ends if time is not None)
 
     @property
     def moved(self) -> Floats:
@@ -125,6 +140,7 @@ def read_learning_run(folder: Path) -> LearningRun:
         attempts=attempts,
         updates=updates,
         evaluations=tuple(_evaluation(path) for path in sorted(run.evaluations.glob("*.json"), key=_number)),
+        truth=tuple(sorted((run.evaluations / TRUTH).glob("*.png"), key=_number)),
     )
 
 
@@ -150,6 +166,9 @@ def _evaluation(path: Path) -> HeldOutFigures:
             set_name=str(document["set"]),
             pictures=int(document["pictures"]),
             ap=_by_number(document["ap"]),
+            ap_interval={
+                float(iou): (float(low), float(high)) for iou, (low, high) in document.get("ap_interval", {}).items()
+            },
             recall_at_precision={float(iou): _by_number(at) for iou, at in document["recall_at_precision"].items()},
             curves={
                 float(iou): (np.array(curve["recall"], np.float64), np.array(curve["precision"], np.float64))

@@ -7,10 +7,11 @@ from typing import Any
 
 import cv2
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.reports.charts import STYLE
+from tabletop_interaction.reports.charts import LIGHT, STYLE
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def render_page(template: Path, **values: Any) -> str:
         lstrip_blocks=True,
     )
     page = environment.from_string(template.read_text(encoding="utf-8"))
-    return page.render(style=Markup(STYLE), **values)
+    return page.render(style=Markup(STYLE), light=Markup(LIGHT), **values)
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:
@@ -44,6 +45,24 @@ def encode_jpeg(picture: Picture, quality: int) -> bytes:
     done, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done, "OpenCV encodes every uint8 picture"
     return encoded.tobytes()
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A picture inside a page: its data URI, and its size in pixels."""
+
+    source: str
+    width: int
+    height: int
+
+
+def embedded(picture: Picture, most_px: int, quality: int = 80) -> Embedded:
+    """Embed a picture (H, W, 3) as JPEG, shrunk to a width of `most_px` if it is wider."""
+    height, width = picture.shape[:2]
+    if width > most_px:
+        height, width = round(height * most_px / width), most_px
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return Embedded(jpeg_uri(encode_jpeg(picture, quality)), width, height)
 
 
 def jpeg_uri(jpeg: bytes) -> str:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabletop_interaction.arrays import Picture
+from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.envs.records.row import Interaction, PushRow
 from tabletop_interaction.files import atomic_path
 from tabletop_interaction.frame_difference import frame_difference
 from tabletop_interaction.push_difference import Place, push_difference
-from tabletop_interaction.segmentation.overlays import Colour, distinct_colours, outlined
+from tabletop_interaction.reports.outcomes import outcome_of
+from tabletop_interaction.segmentation.lettering import INK, Colour, fitting, write_words
+from tabletop_interaction.segmentation.overlays import distinct_colours, outlined
 from tabletop_interaction.segmentation.rle import mask_from_rle
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 
@@ -29,6 +33,23 @@ REGION_COLOURS: Mapping[Place, Colour] = {"old": PICK_COLOUR, "new": PLACE_COLOU
 
 Pixel = NDArray[np.floating] | Sequence[float]
 
+CAPTION_PX = 24
+"""Height of the strip of `with_caption`."""
+
+_PANEL_TITLES: Mapping[Primitive, tuple[str, ...]] = {
+    "pick": (
+        "before; cross: the pick",
+        "between pick and place",
+        "after; cross: the place",
+        "masks; yellow: where it was, green: where it is",
+    ),
+    "push": (
+        "before; arrow: the push",
+        "after",
+        "masks; yellow: where it was, green: where it is, red: both",
+    ),
+}
+_HEADER_PX, _LETTERS_PX = 28, 16
 _GAP_PX = 4
 _COLUMNS = 6
 _WHITE = (255, 255, 255)
@@ -52,7 +73,10 @@ def write_sheet(path: Path, rows: Sequence[Sequence[Picture]], *, quality: int =
 def write_interaction_sheets(
     table: InteractionTable, numbers: Sequence[int], view: str, out: Path, *, rows: int, sheets: int
 ) -> list[Path]:
-    """Write sheets with one interaction a row, as `interaction_panels`.
+    """Write sheets with one interaction a row, as `interaction_panels`, below a row of headers.
+
+    Above each row stand the number of the interaction and its outcome. Interactions that held or moved something
+    come first.
 
     Args:
         table: interactions with all pictures of the view.
@@ -62,29 +86,60 @@ def write_interaction_sheets(
         rows: interactions a sheet.
         sheets: most sheets; their interactions are spread over `numbers`.
     """
-    chosen = evenly_chosen(numbers, rows * sheets)
+    chosen = sorted(evenly_chosen(numbers, rows * sheets), key=lambda index: not _succeeded(table[index]))
     paths = []
     for number, start in enumerate(range(0, len(chosen), rows)):
-        strips = [interaction_panels(table[index], view) for index in chosen[start : start + rows]]
-        bordered = [[with_margin(panel, bottom=_GAP_PX, right=_GAP_PX) for panel in panels] for panels in strips]
-        paths.append(write_sheet(out / f"sheet_{number:02d}.jpg", bordered))
+        strips = [_interaction_strip(table[index], index, view) for index in chosen[start : start + rows]]
+        header = header_row(_PANEL_TITLES[table[chosen[0]].primitive], strips[0].shape[1])
+        paths.append(write_sheet(out / f"sheet_{number:02d}.jpg", [[header], *([strip] for strip in strips)]))
     return paths
 
 
-def interaction_panels(interaction: Interaction, view: str) -> Iterator[Picture]:
-    """Yield the pictures (H, W, 3) of an interaction: before, held, after, and after with the masks of what moved.
+def header_row(titles: Sequence[str], width: int) -> Picture:
+    """A white strip with the titles of columns of equal width."""
+    strip = np.full((_HEADER_PX, width, 3), 255, np.uint8)
+    column = width // len(titles)
+    for number, title in enumerate(titles):
+        words = fitting(title, _LETTERS_PX, column - 2 * _GAP_PX)
+        write_words(strip, words, (number * column + _GAP_PX, _HEADER_PX - 8), _LETTERS_PX, colour=INK, rim=None)
+    return strip
+
+
+def with_caption(picture: Picture, words: str) -> Picture:
+    """A picture (H, W, 3) below a white strip with words, shortened to its width."""
+    captioned = with_margin(picture, top=CAPTION_PX)
+    words = fitting(words, _LETTERS_PX, picture.shape[1] - 2 * _GAP_PX)
+    write_words(captioned, words, (_GAP_PX, CAPTION_PX - 7), _LETTERS_PX, colour=INK, rim=None)
+    return captioned
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A picture (H, W, 3) of an interaction, and what it shows."""
+
+    title: str
+    picture: Picture
+
+
+def interaction_panels(interaction: Interaction, view: str) -> Iterator[Panel]:
+    """Yield the pictures of an interaction: before, held, after, and after with the masks of what moved.
 
     Crosses mark the pick and the place. A push, an arrow, has no picture between.
     """
     number = [v.name for v in interaction.views].index(view)
-    if interaction.pushed is not None:
-        yield from _push_panels(interaction, interaction.pushed, number)
-        return
+    pushed = interaction.pushed
+    pictures = _pick_panels(interaction, number) if pushed is None else _push_panels(interaction, pushed, number)
+    for title, picture in zip(_PANEL_TITLES[interaction.primitive], pictures, strict=True):
+        yield Panel(title, picture)
+
+
+def _pick_panels(interaction: Interaction, number: int) -> Iterator[Picture]:
+    view = interaction.views[number].name
     before, held, after = (getattr(interaction, moment)[view] for moment in ("before", "held", "after"))
     pick, place = interaction.pick_xy[number], interaction.place_xy[number]
     yield with_cross(before, pick, PICK_COLOUR)
     yield held
-    yield with_cross(after, place, PICK_COLOUR) if interaction.grasped else after
+    yield with_cross(after, place, PLACE_COLOUR) if interaction.grasped else after
     masked = before
     if interaction.grasped:
         masked = outlined(after, frame_difference(held, after, place).mask, PLACE_COLOUR, 2)
@@ -102,6 +157,16 @@ def _push_panels(interaction: Interaction, pushed: PushRow, number: int) -> Iter
     for region in push_difference(before, after, path).regions if pushed.came_down else ():
         masked = outlined(masked, region.mask, REGION_COLOURS[region.place], 2)
     yield masked
+
+
+def _interaction_strip(interaction: Interaction, index: int, view: str) -> Picture:
+    panels = [with_margin(panel.picture, right=_GAP_PX) for panel in interaction_panels(interaction, view)]
+    words = f"interaction {index + 1:,}: {outcome_of(interaction)}   (table {interaction.background})"
+    return with_margin(with_caption(np.hstack(panels), words), bottom=_GAP_PX)
+
+
+def _succeeded(interaction: Interaction) -> bool:
+    return interaction.grasped or (interaction.pushed is not None and interaction.pushed.moved)
 
 
 def write_passive_sheet(examples: ExampleSet, path: Path, rows: int = 10) -> Path:

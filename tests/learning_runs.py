@@ -18,25 +18,33 @@ def write_learning_run(
     updates: Sequence[dict[str, Any]] = (),
     config: dict[str, Any] | None = None,
 ) -> Path:
-    """A run with the given lines; each evaluation shows two pictures."""
+    """A run with the given lines; each evaluation shows two pictures, whose true masks are there as well."""
     folder.mkdir(parents=True, exist_ok=True)
     asked = {"schema_version": 1, "seed": 7, "config": {"policy": "hypothesis"} if config is None else config}
     (folder / "learn.json").write_text(json.dumps(asked))
     for name, lines in (("history", history), ("updates", updates)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if evaluations:
+        write_pictures(folder / "evaluations" / "truth", 150)
     for evaluation in evaluations:
         pictures = folder / "evaluations" / f"{evaluation['interactions']:05d}"
-        pictures.mkdir(parents=True)
+        write_pictures(pictures, 100)
         pictures.with_suffix(".json").write_text(json.dumps(evaluation))
-        for number in range(2):
-            imageio.imwrite(pictures / f"{number}.png", np.full((35, 43, 3), 100 + number, np.uint8))
     return folder
+
+
+def write_pictures(folder: Path, level: int) -> None:
+    """Two plain pictures, whose grey levels are `level` and the next one."""
+    folder.mkdir(parents=True)
+    for number in range(2):
+        imageio.imwrite(folder / f"{number}.png", np.full((350, 430, 3), level + number, np.uint8))
 
 
 def history_line(number: int, **changes: Any) -> dict[str, Any]:
     """A random pick that found nothing, unless changed."""
     line = {"number": number, "id": f"none-{number}", "policy": "random", "view": None, "score": None}
     line |= {"hypotheses": 0, "pick_outcome": 2, "grasped": False, "moved": False, "seconds": 2.0 * number}
+    line |= {"time": f"2026-11-29T11:{number:02d}:48.249+00:00"} if number < 60 else {}
     return line | changes
 
 
@@ -50,6 +58,7 @@ def evaluation_line(interactions: int, ap: float, **changes: Any) -> dict[str, A
         "set": "val",
         "pictures": 30,
         "ap": {"0.3": ap, "0.5": ap - 10, "0.75": ap - 30},
+        "ap_interval": {"0.3": [ap - 8, ap + 8], "0.5": [ap - 18, ap - 2], "0.75": [ap - 38, ap - 22]},
         "recall_at_precision": {iou: {"0.5": 0.81, "0.7": 0.72, "0.9": 0.45} for iou in ("0.3", "0.5")},
         "precision_recall": {"0.3": curve, "0.5": curve},
     }

@@ -15,7 +15,7 @@ place point. The labeller gets only the pictures and the click. Times are of one
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -41,12 +41,14 @@ from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, lock_file, write_json
 from tabletop_interaction.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.ranges import Count, Range
-from tabletop_interaction.reports.sheets import write_sheet
-from tabletop_interaction.segmentation.overlays import outlined, write_words
+from tabletop_interaction.reports.sheets import PICK_COLOUR, header_row, with_caption, with_cross, write_sheet
+from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
 
 _PAPER = FrameDifferenceConfig()
+_GOOD_IOU = 0.75
+_TITLES = ("before; cross: the click", "after", "difference; grey: none", "red: true mask, green: the labeller's")
 _SUMMARY = """\
 label  precision {precision:.3f}, recall {recall:.3f} (true positives {true_positives}, false positives \
 {false_positives}, false negatives {false_negatives}, true negatives {true_negatives})
@@ -70,7 +72,7 @@ class LabelQualityOptions(SceneOptions):
     clutter: bool = False
     """Pick from heaps, where objects touch and lie on each other."""
     errors_of_a_kind: Annotated[int, Range(0, 10**6)] = 8
-    """Rows on the sheet for each of: false positives, false negatives, worst masks."""
+    """Rows on the sheet for each of: false positives, false negatives, worst masks with IoU up to 0.75."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +141,7 @@ def _measure(options: LabelQualityOptions) -> dict[str, float]:
                 _keep_worst(errors[judged.score.kind], judged, options.errors_of_a_kind)
     summary = summarise(scores)
     write_json(options.out / "summary.json", {"options": options, "summary": summary})
-    strips = [_strip(judged) for kept in errors.values() for judged in kept]
-    if strips:
-        write_sheet(options.out / "errors.jpg", [[strip] for strip in strips], quality=90)
+    write_error_sheet(options.out / "errors.jpg", [judged for kept in errors.values() for judged in kept])
     return summary
 
 
@@ -179,6 +179,15 @@ def pair_truth(before: Snapshot, after: Snapshot, view: str, click: Floats) -> P
             mask |= here
             objects += 1
     return PairTruth(mask, objects, disturbed)
+
+
+def write_error_sheet(path: Path, errors: Sequence[JudgedPair]) -> None:
+    """Write a sheet with a row for each error, below headers; nothing without an error."""
+    if not errors:
+        return
+    strips = [_strip(judged) for judged in errors]
+    header = header_row(_TITLES, strips[0].shape[1])
+    write_sheet(path, [[header], *([strip] for strip in strips)], quality=90)
 
 
 def summarise(scores: list[PairScore]) -> dict[str, float]:
@@ -251,8 +260,8 @@ def _window_mask(shape: tuple[int, ...], click: Floats) -> Mask:
 
 
 def _keep_worst(kept: list[JudgedPair], judged: JudgedPair, most: int) -> None:
-    """Keep the pairs with the lowest IoU; of the true positives only those with one moved object."""
-    if judged.score.kind == "true positive" and judged.score.objects != 1:
+    """Keep the pairs with the lowest IoU; of the true positives only bad masks of one moved object."""
+    if judged.score.kind == "true positive" and (judged.score.objects != 1 or judged.score.iou > _GOOD_IOU):
         return
     kept.append(judged)
     kept.sort(key=lambda one: one.score.iou)
@@ -264,20 +273,20 @@ def _strip(judged: JudgedPair) -> Picture:
     shown = judged.before if " pick " in judged.caption else judged.after
     difference = np.clip(128 + (judged.after.astype(np.int16) - judged.before), 0, 255).astype(np.uint8)
     compared = outlined(outlined(shown, judged.truth.mask, (240, 40, 40)), judged.answer.mask, (0, 230, 80))
-    panels = [_cropped(panel, judged.click) for panel in (judged.before, judged.after, difference, compared)]
+    before = with_cross(judged.before, judged.click, PICK_COLOUR)
+    panels = [cropped(panel, judged.click) for panel in (before, judged.after, difference, compared)]
     strip = np.asarray(cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5), np.uint8)
     score, true_px = judged.score, int(judged.truth.mask.sum())
-    text = f"{judged.caption}: {score.kind}, IoU {score.iou:.2f}, truth {true_px} px"
-    write_words(strip, text, (8, 18), 0.5)
-    return strip
+    kind = "bad mask" if score.kind == "true positive" else score.kind
+    return with_caption(strip, f"{kind}, IoU {score.iou:.2f}, true mask {true_px:,} px (interaction {judged.caption})")
 
 
-def _cropped(picture: Picture, click: Floats) -> Picture:
-    """The window around the click, black outside the picture."""
-    x, y = (round(float(value)) for value in click)
-    side, half = _PAPER.window, _PAPER.window // 2
-    bordered = cv2.copyMakeBorder(picture, half, half, half, half, cv2.BORDER_CONSTANT)
-    return np.asarray(bordered[y : y + side, x : x + side], np.uint8)
+def cropped(picture: Picture, click: Floats) -> Picture:
+    """The part of a picture (H, W, 3) that a window shows which has the click in its middle, or is moved inside."""
+    side = _PAPER.window
+    (x, y), (height, width) = (round(float(value)) for value in click), picture.shape[:2]
+    left, top = (max(0, min(at - side // 2, most - side)) for at, most in ((x, width), (y, height)))
+    return picture[top : top + side, left : left + side]
 
 
 def _text(summary: dict[str, float], options: LabelQualityOptions) -> str:

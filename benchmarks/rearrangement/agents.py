@@ -25,13 +25,25 @@ from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.segmentation.photos import AtTrainingSize
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 
-AGENTS = ("full", "true-masks", "true-matches", "oracle", "inverse", "random")
-"""full: learned masks and matching, from pictures alone. true-masks: true masks, learned matching. true-matches:
-learned masks, true matching. oracle: both true. inverse: a network of `tabletop train-inverse`, from two pictures to an
-action. random: uniform picks."""
+MEANINGS = {
+    "full": "our agent, from pictures alone: learned masks and learned matching",
+    "true-masks": "our agent with true masks from the simulation, and learned matching",
+    "true-matches": "our agent with learned masks, and true matches from the simulation",
+    "oracle": "our agent with true masks and true matches: what is left are grasps, planning and placing",
+    "inverse": "the inverse model of Agrawal et al. (2016): a network from two pictures to an action",
+    "random": "picks and places that are uniform over the arena",
+}
+"""What each agent is."""
+AGENTS = tuple(MEANINGS)
+"""Names of the agents."""
 
 _HAVE_TRUE_MASKS = ("true-masks", "oracle")
 _HAVE_TRUE_MATCHES = ("true-matches", "oracle")
+
+
+def meaning_of(name: str) -> str:
+    """What an agent is, in words."""
+    return MEANINGS.get(name, "an agent of your own")
 
 
 class MakesAgent(Protocol):

@@ -25,9 +25,9 @@ from tabletop_interaction.reports.page import encode_jpeg
 from tabletop_interaction.simulation.scene import catalogue_of, config_from_plain
 from tabletop_interaction.working_size import at_longer_side, size_scale
 
-PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 788, 212
+PICTURE_WIDTH_PX, PICTURE_HEIGHT_PX = 1298, 350
 
-_PANEL_WIDTH_PX, _GAP_PX, _QUALITY = 260, 4, 80
+_PANEL_WIDTH_PX, _GAP_PX, _QUALITY = 430, 4, 80
 _MARK, _DARK, _GREY = (255, 221, 51), (0, 0, 0), (128, 128, 128)
 _FINE = 4
 _INFO_FOR_AGENTS = ("held", "grasped", "pick_outcome", "pick_xy", "place_xy", "pick_place")
@@ -159,7 +159,7 @@ def score(key: EpisodeKey, steps: Sequence[Step], times: tuple[float, float], wo
 
 
 def episode_jpeg(first: Observation, last: Observation, world: RememberingSimulation) -> bytes:
-    """A JPEG of 788 x 212 px with start, goal and end of an episode in the first view.
+    """A JPEG of 1298 x 350 px with start, goal and end of an episode in the first view.
 
     Lines lead from the displaced objects to their goals; rings of 15 px around the goals show the tolerance.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.benchmarks.rearrangement.agents import meaning_of
 from tabletop_interaction.benchmarks.rearrangement.episode import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX, Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
 from tabletop_interaction.benchmarks.rearrangement.folder import picture_path
@@ -20,8 +21,13 @@ from tabletop_interaction.reports.page import Essential, jpeg_uri, render_page
 _SHOWN_PX = 60.0
 _SUCCESSES_AN_AGENT = 2
 _FAILURES_A_CAUSE = 4
-_WIDE = (1120, 320)
-
+TERMS = (
+    ("displaced object", "one that the goal's picture shows at another place than the table does at the start"),
+    ("px", "pixels of the first view, resized to a longer side of 430 px"),
+    ("Fixed Strict", "the share of the displaced objects that end within 15 px, 0 if another object was moved by more"),
+    ("Wilson interval", "where the share of success lies with 95 % confidence, for this number of episodes"),
+)
+"""Terms of the figures, and their meanings."""
 
 Examples = tuple[str, str, list[Episode]]
 """Title, meaning, and episodes of success or of one cause of failure."""
@@ -34,12 +40,14 @@ def write_page(out: Path, episodes: Sequence[Episode], scores: Scores, document:
     """
     page = render_page(
         Path(__file__).with_name("page.html.j2"),
-        title="Rearrangement",
+        title=f"{out.resolve().name}: rearrangement benchmark",
         essentials=[_essential(name, one.success) for name, one in scores.agents.items()],
         scenes=document["scenes"],
         seeds=document["seeds"],
         same_for_all=_same_for_all(episodes),
         agents=list(scores.agents),
+        meanings=[(name, meaning_of(name)) for name in scores.agents],
+        terms_of_figures=TERMS,
         rows=scores.rows(),
         caption=CAPTION,
         charts=[displaced_chart(scores), distance_chart(episodes)],
@@ -63,13 +71,14 @@ def displaced_chart(scores: Scores) -> BarChart:
     numbers = [n for n in DISPLACED if any(one.by_displaced[n].trials for one in scores.agents.values())]
     shares = {name: [one.success, *(one.by_displaced[n] for n in numbers)] for name, one in scores.agents.items()}
     groups = ("all", *(f"{n} displaced" for n in numbers))
-    return BarChart("Success by number of displaced objects", "episodes, %", groups, _bars(shares))
+    return BarChart("Success by number of displaced objects", "episodes with success, %", groups, _bars(shares))
 
 
 def scenes_chart(scores: Scores) -> BarChart:
     """Success of every agent by kind of scene."""
     shares = {name: [one.by_scenes[scenes] for scenes in scores.scenes] for name, one in scores.agents.items()}
-    return BarChart("Success by objects and table tops", "episodes, %", scores.scenes, _bars(shares), _WIDE)
+    title = "Success by objects and table tops"
+    return BarChart(title, "episodes with success, %", scores.scenes, _bars(shares))
 
 
 def distance_chart(episodes: Sequence[Episode]) -> LineChart:

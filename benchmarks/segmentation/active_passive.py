@@ -6,7 +6,7 @@ masks, and average precision on the same held-out pictures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from tabletop_interaction.benchmarks.figures import table_of_columns
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
-from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW
+from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, ap_line
 from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run
+from tabletop_interaction.segmentation.evaluation.precision_recall import FEWEST_PICTURES
 
 QUARTERS = 4
 """Equal parts of a run, each with its own share of picks that move an object."""
@@ -27,6 +28,7 @@ QUARTERS = 4
 _PANEL = (400, 300)
 _PER_CENT = (0.0, 100.0)
 _MOST_DIFFERENCES = 12
+_INTERVALS = "bands are 95 % intervals of AP, a bootstrap over the held-out pictures, not over runs"
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,16 @@ def comparison_svg(comparison: Comparison) -> str:
     runs = list(comparison.runs.values())
     word = _interactions(runs)
     window = LONG_WINDOW if min(len(run.attempts) for run in runs) >= 2 * LONG_WINDOW else WINDOW
-    moved = [_moved_points(run, window) for run in runs]
+    moved = [Line("", *_moved_points(run, window)) for run in runs]
     charts = [
-        *(_chart(f"AP at IoU {iou}", "AP, %", [_ap_points(run, iou) for run in runs]) for iou in IOUS[:2]),
+        *(_chart(f"AP at IoU {iou}", "AP, %", [ap_line(run.evaluations, iou) for run in runs]) for iou in IOUS[:2]),
         _chart(f"{word.capitalize()} that move an object", f"of the last {window} {word}, %", moved),
     ]
-    return chart_file(charts, list(comparison.runs))
+    with_intervals = any(evaluation.ap_interval for run in runs for evaluation in run.evaluations)
+    notes = [_INTERVALS] if with_intervals else []
+    if with_intervals and comparison.pictures < FEWEST_PICTURES:
+        notes.append(f"the intervals are unreliable: {comparison.pictures} pictures, fewer than {FEWEST_PICTURES}")
+    return chart_file(charts, list(comparison.runs), notes)
 
 
 def _figures(run: LearningRun) -> RunFigures:
@@ -218,14 +224,9 @@ def _cells(figures: RunFigures, word: str) -> dict[str, str]:
     }
 
 
-def _chart(title: str, y_label: str, curves: Sequence[tuple[Floats, Floats]]) -> LineChart:
-    lines = tuple(Line("", x, y, number % COLOURS) for number, (x, y) in enumerate(curves))
+def _chart(title: str, y_label: str, curves: Sequence[Line]) -> LineChart:
+    lines = tuple(replace(line, label="", value="", colour=number % COLOURS) for number, line in enumerate(curves))
     return LineChart(title, "interactions", y_label, lines, y_range=_PER_CENT, size=_PANEL)
-
-
-def _ap_points(run: LearningRun, iou: float) -> tuple[Floats, Floats]:
-    made = np.array([evaluation.interactions for evaluation in run.evaluations], np.float64)
-    return made, np.array([evaluation.ap.get(iou, np.nan) for evaluation in run.evaluations], np.float64)
 
 
 def _moved_points(run: LearningRun, window: int) -> tuple[Floats, Floats]:

@@ -1,19 +1,22 @@
 """Evaluations of a learning run on held-out pictures, written into the run's folder while it learns.
 
 ```
-evaluations/00200.json   AP (per cent), recall at fixed precision and the curves after 200 interactions
+evaluations/00200.json   AP with intervals (per cent), recall at fixed precision and the curves after 200 interactions
 evaluations/00200/       the same few pictures each time, with as many of the best masks as there are objects
+evaluations/truth/       these pictures with the true masks
 ```
+An object has one colour in all of its pictures.
 The pictures are the first ones of a benchmark set, whose table tops take turns; proposals have the settings of
 `tabletop evaluate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.loop import NewestNetwork
@@ -24,18 +27,23 @@ from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import plain, write_file, write_json
 from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_page import write_report
-from tabletop_interaction.reports.learning_run import IOUS
+from tabletop_interaction.reports.learning_run import IOUS, TRUTH
 from tabletop_interaction.segmentation.coco import Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
-from tabletop_interaction.segmentation.evaluation.precision_recall import precision_recall
-from tabletop_interaction.segmentation.overlays import overlay
+from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals, precision_recall
+from tabletop_interaction.segmentation.lettering import Colour
+from tabletop_interaction.segmentation.overlays import distinct_colours, overlay, tinted
 from tabletop_interaction.segmentation.photos import detect
 from tabletop_interaction.segmentation.proposals import Segmenter
+from tabletop_interaction.segmentation.rle import Rle, mask_from_rle, mask_iou
 
 CURVE_IOUS = (0.3, 0.5)
 """IoU thresholds of curves and recalls."""
 SHOWN = 4
 """Number of pictures that are drawn."""
+MATCHED_FROM_IOU = 0.3
+UNMATCHED: Colour = (215, 215, 215)
+"""RGB of a mask that is none of the objects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +68,7 @@ def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) ->
 def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, update: Update) -> dict[str, Any]:
     """The content of an evaluation's JSON file."""
     curves = {iou: precision_recall(figures.matches, iou) for iou in CURVE_IOUS}
+    intervals = bootstrap_intervals(figures.matches)
     document = {
         "interactions": update.interactions,
         "steps": update.step,
@@ -67,6 +76,8 @@ def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, up
         "set": held_out.name,
         "pictures": figures.images,
         "ap": {iou: round(100 * figures.ap[iou], 3) for iou in IOUS},
+        "ap_interval": {iou: [round(100 * end, 3) for end in intervals.ap[iou]] for iou in IOUS},
+        "interval": intervals.describe(),
         "recall_at_precision": {iou: figures.recall_at_precision[iou] for iou in CURVE_IOUS},
         "precision_recall": {
             iou: {"recall": recall, "precision": precision} for iou, (recall, precision) in curves.items()
@@ -121,7 +132,26 @@ class Evaluations:
 
     def _draw(self, place: Path, detections: Mapping[int, Detections]) -> None:
         for number, (image_id, picture) in enumerate(list(self._held_out.pictures.items())[:SHOWN]):
-            found = detections[image_id]
-            best = np.argsort(-found.scores, kind="stable")[: len(self._held_out.labels.objects_in(image_id))]
+            found, truth = detections[image_id], [one.rle for one in self._held_out.labels.objects_in(image_id)]
+            best = np.argsort(-found.scores, kind="stable")[: len(truth)]
             shown = Detections(tuple(found.rles[index] for index in best), found.scores[best])
-            write_file(place / f"{number}.png", encode_picture(overlay(picture, shown)))
+            colours = distinct_colours(len(truth))
+            true_masks = self._folder.evaluations / TRUTH / f"{number}.png"
+            if not true_masks.exists():
+                write_file(true_masks, encode_picture(tinted(picture, truth, colours)))
+            drawn = overlay(picture, shown, matched_colours(shown.rles, truth, colours))
+            write_file(place / f"{number}.png", encode_picture(drawn))
+
+
+def matched_colours(found: Sequence[Rle], truth: Sequence[Rle], colours: Sequence[Colour]) -> list[Colour]:
+    """A colour for each found mask: that of its object, or grey where it has IoU 0.3 or more with none.
+
+    Each object has one mask at most; the matches have the largest sum of IoUs.
+    """
+    drawn = [UNMATCHED] * len(found)
+    if found and truth:
+        ious = np.array([[mask_iou(mask_from_rle(one), mask_from_rle(true)) for true in truth] for one in found])
+        for mask, true in zip(*linear_sum_assignment(-ious), strict=True):
+            if ious[mask, true] >= MATCHED_FROM_IOU:
+                drawn[mask] = colours[true]
+    return drawn

@@ -24,12 +24,19 @@ from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
-from tabletop_interaction.segmentation.evaluation.precision_recall import PRECISIONS, Intervals, bootstrap_intervals
+from tabletop_interaction.segmentation.evaluation.precision_recall import (
+    FEWEST_PICTURES,
+    PRECISIONS,
+    Intervals,
+    bootstrap_intervals,
+)
 from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, detect
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 
+UNRELIABLE = f"* unreliable: fewer than {FEWEST_PICTURES} pictures, which give too narrow intervals"
+"""What the star behind an interval means."""
 SHOWN_IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds in tables and curves."""
 GENERALISATION_SETS = tuple(name for name in SETS if name.startswith("generalisation-"))
@@ -169,7 +176,8 @@ def figures_document(evaluation: Evaluation) -> dict[str, Any]:
         "ap_interval": intervals.ap,
         "ap_50_95": figures.ap_50_95,
         "ap_50_95_interval": intervals.ap_50_95,
-        "interval": f"{intervals.level:.0%} bootstrap over pictures, {intervals.samples} draws, seed {intervals.seed}",
+        "interval": intervals.describe(),
+        "interval_reliable": intervals.reliable,
         "area_ap": figures.area_ap,
         "recall_at_precision": figures.recall_at_precision,
         "mean_matched_iou": None if math.isnan(figures.mean_matched_iou) else figures.mean_matched_iou,
@@ -196,6 +204,7 @@ def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[st
     same = len(set(settings.values())) == 1
     lines = [settings[evaluations[0].model]] if same else [f"{name}: {line}" for name, line in settings.items()]
     lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
+    lines += [UNRELIABLE] if not all(one.intervals.reliable for one in evaluations) else []
     lines.append(f"renderer: {data.renderer or 'unknown, these are not our pictures'}")
     return lines if data.standing is None else [*lines, data.standing]
 
@@ -263,8 +272,11 @@ def _cells(evaluation: Evaluation) -> dict[str, str]:
     }
     iou_of_matches = figures.mean_matched_iou
     return {
-        **{f"AP at IoU {iou}": _with_interval(figures.ap[iou], intervals.ap[iou]) for iou in SHOWN_IOUS},
-        "AP 0.5:0.95": _with_interval(figures.ap_50_95, intervals.ap_50_95),
+        **{
+            f"AP at IoU {iou}": with_interval(figures.ap[iou], intervals.ap[iou], intervals.reliable)
+            for iou in SHOWN_IOUS
+        },
+        "AP 0.5:0.95": with_interval(figures.ap_50_95, intervals.ap_50_95, intervals.reliable),
         **recalls,
         "mean IoU of masks right at 0.5": "-" if math.isnan(iou_of_matches) else f"{100 * iou_of_matches:.1f}",
         "objects (left out)": f"{figures.objects} ({figures.ignored_objects})",
@@ -273,6 +285,7 @@ def _cells(evaluation: Evaluation) -> dict[str, str]:
     }
 
 
-def _with_interval(value: float, interval: tuple[float, float]) -> str:
+def with_interval(value: float, interval: tuple[float, float], reliable: bool = True) -> str:
+    """A figure and its interval, within [0, 1], as per cent; a star marks an unreliable interval."""
     low, high = interval
-    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]{'' if reliable else '*'}"

@@ -17,13 +17,15 @@ import torch
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.benchmarks.segmentation.evaluation import (
     SHOWN_IOUS,
+    UNRELIABLE,
     Evaluation,
     EvaluationSet,
     figures_document,
+    with_interval,
 )
 from tabletop_interaction.files import write_file, write_json
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
-from tabletop_interaction.reports.sheets import with_margin, write_sheet
+from tabletop_interaction.reports.sheets import with_caption, with_margin, write_sheet
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
     IOU_THRESHOLDS,
@@ -32,6 +34,7 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     area_under_curve,
     precision_recall,
 )
+from tabletop_interaction.segmentation.lettering import INK, words_width, write_words
 from tabletop_interaction.segmentation.opening import built_in_name, file_of
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.photos import coco_results
@@ -39,11 +42,13 @@ from tabletop_interaction.segmentation.rle import mask_from_rle
 
 _CHART = (336, 346)
 _TRUE, _RIGHT, _WRONG = (40, 220, 80), (255, 221, 51), (240, 50, 50)
-_LEGEND = (("true object", _TRUE), ("proposal, IoU at least 0.5", _RIGHT), ("proposal, wrong or double", _WRONG))
+_LEGEND = (("true object", _TRUE), ("proposal, IoU at least 0.5", _RIGHT), ("proposal, wrong or a second one", _WRONG))
 _TILE_PX = (430, 350)
-_CAPTION_PX = 20
+_LETTERS_PX = 16
 _GAP_PX = 6
 _IN_A_ROW = 4
+_PER_CENT = (0.0, 100.0)
+_INTERVALS = "AP in per cent; in brackets its 95 % interval, a bootstrap over pictures"
 
 
 def write_report(
@@ -77,9 +82,12 @@ def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
     charts = []
     for iou in SHOWN_IOUS:
         curves = [one.figures.precision[iou] for one in evaluations]
-        lines = [Line("", RECALL_GRID, precision, number % COLOURS) for number, precision in enumerate(curves)]
-        charts.append(LineChart(f"IoU {iou}", "recall", "precision", tuple(lines), (0, 1), (0, 1), _CHART))
-    return chart_file(charts, [_ap(one) for one in evaluations])
+        lines = [
+            Line("", 100 * RECALL_GRID, 100 * precision, number % COLOURS) for number, precision in enumerate(curves)
+        ]
+        charts.append(LineChart(f"IoU {iou}", "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT, _CHART))
+    notes = [_INTERVALS] if all(one.intervals.reliable for one in evaluations) else [_INTERVALS, UNRELIABLE]
+    return chart_file(charts, [_ap(one) for one in evaluations], notes)
 
 
 def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Picture]]:
@@ -90,7 +98,7 @@ def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Pi
     middle = (len(ranked) - count) // 2
     rows = {"best": ranked[:count], "middle": ranked[middle : middle + count], "worst": ranked[-count:]}
     return [
-        [_tile(evaluation, data, number, f"{name} {quality[number]:.2f}") for number in chosen.tolist()]
+        [_tile(evaluation, data, number, f"{name}: AP {100 * quality[number]:.0f} %") for number in chosen.tolist()]
         for name, chosen in rows.items()
     ]
 
@@ -127,8 +135,9 @@ def _label(model: str) -> str:
 
 
 def _ap(evaluation: Evaluation) -> str:
-    figures = ", ".join(f"{100 * evaluation.figures.ap[iou]:.1f} at {iou}" for iou in SHOWN_IOUS)
-    return f"{evaluation.model}: AP {figures}"
+    figures, intervals = evaluation.figures, evaluation.intervals
+    each = (f"{with_interval(figures.ap[iou], intervals.ap[iou], intervals.reliable)} at {iou}" for iou in SHOWN_IOUS)
+    return f"{evaluation.model}: AP {', '.join(each)}"
 
 
 def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, Any]]:
@@ -142,19 +151,19 @@ def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, A
 def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str) -> Picture:
     labelled = data.label_set.images[number]
     drawn = _with_outlines(data.label_set.read(labelled), evaluation, data, number)
-    tile = with_margin(_fitted(drawn), top=_CAPTION_PX, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
     objects = int(evaluation.figures.matches.objects[number])
-    text = f"{caption}   {labelled.file_name}   {objects} objects"
-    cv2.putText(tile, text, (_GAP_PX, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (30, 30, 30), 1, cv2.LINE_AA)
-    return tile
+    found = f"{objects} object{'' if objects == 1 else 's'}"
+    captioned = with_caption(_fitted(drawn), f"{caption}, {found}, {labelled.file_name}")
+    return with_margin(captioned, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
 
 
 def _with_outlines(picture: Picture, evaluation: Evaluation, data: EvaluationSet, number: int) -> Picture:
     image_id = data.label_set.images[number].image_id
     matches, found = evaluation.figures.matches, evaluation.detections[image_id]
-    thickness = max(1, round(1.5 * max(picture.shape[:2]) / _TILE_PX[0]))
+    # A line is a pixel wide on the sheet, also when a large picture shrinks to it.
+    thickness = max(1, round(max(picture.shape[:2]) / _TILE_PX[0]))
     for truth in data.label_set.objects_in(image_id):
-        picture = outlined(picture, mask_from_rle(truth.rle), _TRUE, thickness + 1)
+        picture = outlined(picture, mask_from_rle(truth.rle), _TRUE, thickness)
     right = matches.hit[IOU_THRESHOLDS.index(0.5), matches.picture == number]
     best_first = np.argsort(-found.scores, kind="stable")[: matches.objects[number]]
     for rank, index in enumerate(best_first):
@@ -174,10 +183,11 @@ def _fitted(picture: Picture) -> Picture:
 
 
 def _legend(width: int) -> Picture:
-    strip = np.full((26, width, 3), 255, np.uint8)
+    strip = np.full((28, width, 3), 255, np.uint8)
     x = _GAP_PX
     for text, colour in _LEGEND:
-        cv2.rectangle(strip, (x, 8), (x + 16, 20), colour, -1)
-        cv2.putText(strip, text, (x + 22, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (30, 30, 30), 1, cv2.LINE_AA)
-        x += 40 + 8 * len(text)
+        cv2.rectangle(strip, (x, 8), (x + 16, 20), INK, 1)
+        cv2.rectangle(strip, (x + 1, 9), (x + 15, 19), colour, -1)
+        write_words(strip, text, (x + 23, 20), _LETTERS_PX, colour=INK, rim=None)
+        x += 50 + words_width(text, _LETTERS_PX)
     return strip

@@ -14,6 +14,8 @@ COCO_IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 IOU_THRESHOLDS = (0.3, *COCO_IOU_THRESHOLDS)
 RECALL_GRID: Floats = np.linspace(0.0, 1.0, 101)
 PRECISIONS = (0.5, 0.7, 0.9)
+FEWEST_PICTURES = 10
+"""Fewer pictures give unreliable intervals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +41,23 @@ class Matches:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Percentile bootstrap intervals (low, high) over pictures; keys as in `AveragePrecision`."""
+    """Percentile bootstrap intervals (low, high) over `pictures`; keys as in `AveragePrecision`."""
 
     ap: Mapping[float, tuple[float, float]]
     ap_50_95: tuple[float, float]
     level: float
     samples: int
     seed: int
+    pictures: int
+
+    @property
+    def reliable(self) -> bool:
+        """Whether there are enough pictures to draw from; from few pictures the intervals are too narrow."""
+        return self.pictures >= FEWEST_PICTURES
+
+    def describe(self) -> str:
+        """How they were made, one line."""
+        return f"{self.level:.0%} bootstrap over pictures, {self.samples} draws, seed {self.seed}"
 
 
 def precision_recall(matches: Matches, iou: float, picture_weights: Floats | None = None) -> tuple[Floats, Floats]:
@@ -127,6 +139,7 @@ def bootstrap_intervals(matches: Matches, *, samples: int = 1000, level: float =
         level=level,
         samples=samples,
         seed=seed,
+        pictures=pictures,
     )
 
 

@@ -14,6 +14,7 @@ from tabletop_interaction.reports.charts import (
     Bars,
     Line,
     LineChart,
+    Marks,
     StackedChart,
     chart_file,
     trailing_mean,
@@ -37,8 +38,8 @@ def line_chart(*lines: Line, kind: type[LineChart] = LineChart, title: str = "t"
 
 
 def bar_chart(*series: Bars, groups: tuple[str, ...] = ("a", "b")) -> BarChart:
-    """A chart whose frame is 200 units wide and 100 high, from (52, 138) up to (252, 38)."""
-    return BarChart("title", "share, %", groups, series, size=(264, 168))
+    """A chart whose frame is 200 units wide, from 8 to 208."""
+    return BarChart("title", "share, %", groups, series, width=272)
 
 
 def line(*y: float, **changes: object) -> Line:
@@ -80,22 +81,54 @@ def test_ticks_are_round() -> None:
     assert words(chart.svg())[:8] == ["0", "1,000", "2,000", "3,000", "0", "0.2", "0.4", "0.6"]
 
 
-def test_half_is_half_as_high_as_all_and_its_interval_reaches_from_low_to_high() -> None:
+def test_half_is_half_as_long_as_all_and_its_capped_interval_reaches_from_low_to_high() -> None:
     svg = bar_chart(Bars("one", (Bar(100, 60, 100), Bar(50, 20, 80)))).svg()
-    heights = [max(y for _, y in bar) - min(y for _, y in bar) for bar in paths(svg, "c0")]
-    assert heights == pytest.approx([100, 50])
-    assert [[y for _, y in interval] for interval in paths(svg, "ink")] == [[78, 38], [118, 58]]
+    lengths = [max(x for x, _ in bar) - min(x for x, _ in bar) for bar in paths(svg, "c0")]
+    assert lengths == pytest.approx([200, 100])
+    ends = [sorted({x for x, _ in line}) for line in paths(svg, "ink")]
+    assert ends == [[128, 208], [128], [208], [48, 168], [48], [168]]
+
+
+def test_values_stand_beside_their_bars_however_many_there_are() -> None:
+    series = [Bars(str(number), (Bar(number, 0, 40),), colour=number % 6) for number in range(12)]
+    chart = bar_chart(*series, groups=("a",))
+    assert [f"{number} %" for number in range(12)] == [
+        word for word in words(chart.svg()) if re.fullmatch(r"\d+ %", word)
+    ]
+    assert "99.5 %" in words(bar_chart(Bars("one", (Bar(99.5, 97, 100),)), groups=("a",)).svg())
 
 
 def test_a_missing_value_has_no_bar() -> None:
     svg = bar_chart(Bars("one", (Bar(100, 60, 100), None)), Bars("two", (None, Bar(0, 0, 30)), colour=1)).svg()
-    assert [len(paths(svg, colour)) for colour in ("c0", "c1", "ink")] == [1, 1, 2]
+    assert [len(paths(svg, colour)) for colour in ("c0", "c1", "ink")] == [1, 1, 2 * 3]
 
 
 def test_bars_stand_in_their_group_in_order() -> None:
     svg = bar_chart(*(Bars(str(n), (Bar(9, 0, 20), Bar(9, 0, 20)), colour=n) for n in range(3))).svg()
-    left = {bar[0][0]: colour for colour in ("c0", "c1", "c2") for bar in paths(svg, colour)}
-    assert [left[x] for x in sorted(left)] == ["c0", "c1", "c2"] * 2
+    top = {min(y for _, y in bar): colour for colour in ("c0", "c1", "c2") for bar in paths(svg, colour)}
+    assert [top[y] for y in sorted(top)] == ["c0", "c1", "c2"] * 2
+
+
+def test_a_line_has_its_interval_as_a_band_and_a_single_point_as_a_capped_line() -> None:
+    interval = np.array([[20.0, 80.0], [40.0, 60.0]])
+    chart = line_chart(line(50.0, 50.0, dots=False, interval=interval))
+    band = paths(chart.svg(), "c0")[0]
+    assert {(52, 118), (52, 58), (152, 98), (152, 78)} <= set(band)
+    assert "95 % interval" in [entry.label for entry in chart.legend]
+    one = line_chart(Line("", np.array([50.0]), np.array([50.0]), interval=interval[:1]))
+    assert [(102, 118), (102, 58)] in paths(one.svg(), "c0")
+    assert "95 % interval" not in [entry.label for entry in line_chart(line(50.0)).legend]
+
+
+def test_marks_inside_the_axis_are_lines_and_many_are_ticks() -> None:
+    def heights(*marks: float) -> list[float]:
+        chart = LineChart("t", "x", "y", (line(1.0),), (0, 100), (0, 100), (176, 186), Marks(np.array(marks), "new"))
+        assert chart.legend[-1].label == "new"
+        found = [path for path in paths(chart.svg(), "muted") if len(path) == 2 and path[0][0] == path[1][0]]
+        return [abs(one[0][1] - one[1][1]) for one in found if 52 < one[0][0] <= 152]
+
+    assert heights(50.0, 300.0) == [100]
+    assert heights(*range(1, 60)) == pytest.approx([3] * 59)
 
 
 def test_names_are_escaped_and_never_read_as_formulas() -> None:
@@ -117,6 +150,7 @@ def test_a_file_has_its_charts_and_a_legend_line_each() -> None:
     svg = chart_file(charts, ["first 9 %"])
     assert (len(paths(svg, "c0")), len(paths(svg, "c1"))) == (3 + 1, 3)
     assert words(svg)[-1] == "first 9 %"
+    assert words(chart_file(charts, ["first 9 %"], ["a note"]))[-2:] == ["first 9 %", "a note"]
 
 
 def test_means_trail() -> None:

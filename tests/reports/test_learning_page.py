@@ -6,6 +6,8 @@ import base64
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInteraction, open_interactions
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
-from tabletop_interaction.reports.learning_page import duration, write_report
+from tabletop_interaction.reports.charts import Marks
+from tabletop_interaction.reports.learning_page import duration, period, picks_chart, write_report
+from tabletop_interaction.reports.learning_pictures import open_album
 from tabletop_interaction.reports.learning_run import read_learning_run
 
 
@@ -72,10 +76,11 @@ def test_the_page_says_what_the_files_say(html: str, read_page: Any) -> None:
     text = read_page(html).text
     assert "interactions 12 of 300 planned; 30.0 a minute over 24 s of work" in text
     assert "picks that move an object 33 % of the last 6; 33 % of the first 6" in text
-    assert "AP at IoU 0.3 63.4 % after 12; 41.2 % after 6; paper, on another test set after 50,000: 45.9 %" in text
-    assert "AP at IoU 0.5 53.4 % after 12; 31.2 % after 6; paper, on another test set after 50,000: 22.5 %" in text
+    assert "AP at IoU 0.3 63.4 % 95 % interval 55 to 71 %; after 12; 41.2 % after 6; paper, on another test" in text
+    assert "AP at IoU 0.5 53.4 % 95 % interval 45 to 61 %; after 12; 31.2 % after 6; paper, on another test" in text
+    assert "instance segmentation by interaction, 29 November 2026, 11:01 to 11:12 UTC, seed 7." in text
     assert "IoU 0.3 63.4 % IoU 0.5 53.4 % IoU 0.75 33.4 %" in text
-    assert "precision 0.5 81.0 % precision 0.7 72.0 % precision 0.9 45.0 %" in text
+    assert "precision 50 % 81.0 % precision 70 % 72.0 % precision 90 % 45.0 %" in text
     assert "last, after 12 AP 63.4 % first, after 6 AP 41.2 %" in text
     assert "held 33.3 %" in text
     assert "nothing there 66.7 %" in text
@@ -83,7 +88,7 @@ def test_the_page_says_what_the_files_say(html: str, read_page: Any) -> None:
     assert "score 0.310 mask 0.270" in text
     assert "masks 24 background 12" in text
     assert "training.batch 32" in text
-    assert "hypothesis of score 0.87, one of 5, in view_0. Label: background before" in text
+    assert "hypothesis of score 87 %, one of 5, in view_0. Label: background before" in text
 
 
 def test_the_page_needs_nothing_but_itself(html: str, read_page: Any) -> None:
@@ -100,10 +105,10 @@ def test_pictures_are_small_jpegs_of_what_they_show(html: str, read_page: Any) -
         cv2.imdecode(np.frombuffer(base64.b64decode(source.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
         for source in read_page(html).addresses
     ]
-    # Two pictures at two evaluations, then three panels of the latest eight interactions.
-    assert len(pictures) == 4 + 3 * 8
-    assert all(picture is not None and picture.shape[1] == 260 for picture in pictures)
-    assert [round(float(picture.mean())) for picture in pictures[:4]] == [100, 100, 101, 101]
+    # The truth of two pictures and their masks at two evaluations, then three panels of the latest eight interactions.
+    assert len(pictures) == 6 + 3 * 8
+    assert all(picture is not None and picture.shape[1] <= 430 for picture in pictures)
+    assert [round(float(picture.mean())) for picture in pictures[:6]] == [150, 100, 100, 151, 101, 101]
 
 
 def test_kinds_without_a_label_are_counted_and_shown(
@@ -151,18 +156,55 @@ def test_a_held_out_picture_that_is_cut_short_is_shown_as_missing(
     broken = run / "evaluations" / "00005" / "1.png"
     broken.write_bytes(broken.read_bytes()[:40])
     page = page_of(run)
-    assert len(page.addresses) == 1
+    assert len(page.addresses) == 3
     assert page.words.count("missing") == 1
 
 
-def test_at_most_six_evaluations_are_shown_the_first_and_the_last_among_them(
+def test_at_most_five_evaluations_are_shown_the_first_and_the_last_among_them(
     tmp_path: Path, learning_run: Any, evaluation_of: Any
 ) -> None:
     run = learning_run(tmp_path / "run", evaluations=[evaluation_of(at, 50.0) for at in range(0, 2000, 100)])
     html = write_report(run).read_text(encoding="utf-8")
     columns = re.findall(r'<th scope="col"><b>([\d,]+)</b>', html)
-    assert len(columns) == 6
+    assert len(columns) == 5
     assert (columns[0], columns[-1]) == ("0", "1,900")
+
+
+def test_a_run_of_an_earlier_version_has_a_page_without_intervals_truth_and_times(
+    tmp_path: Path, learning_run: Any, history_of: Any, evaluation_of: Any, page_of: Any
+) -> None:
+    evaluation = evaluation_of(1, 40.0)
+    del evaluation["ap_interval"]
+    run = learning_run(tmp_path / "run", [history_of(1, time=None)], [evaluation])
+    shutil.rmtree(run / "evaluations" / "truth")
+    page = page_of(run)
+    assert "AP at IoU 0.3 40.0 % after 1;" in page.text
+    assert "November" not in page.text
+    assert "truth" not in page.words
+    assert len(page.addresses) == 2
+
+
+def test_intervals_from_fewer_than_ten_pictures_are_marked_as_unreliable(
+    tmp_path: Path, learning_run: Any, evaluation_of: Any, page_of: Any
+) -> None:
+    few, enough = (
+        page_of(learning_run(tmp_path / str(pictures), evaluations=[evaluation_of(0, 40.0, pictures=pictures)])).text
+        for pictures in (9, 10)
+    )
+    assert "unreliable 95 % interval 32 to 48 %" in few
+    assert "95 % interval, unreliable (9 pictures)" in few
+    assert "unreliable" not in enough
+
+
+def test_new_scenes_are_marked(recorded: Path, tmp_path: Path, page_of: Any) -> None:
+    """The rows of a scene have the same seed and scene number; the first scene begins with the run."""
+    run = read_learning_run(recorded)
+    album = open_album(run)
+    assert album.new_scenes(run.attempts).tolist() == []
+    scenes = tuple((0, number // 5) for number in range(12))
+    assert replace(album, scenes=scenes).new_scenes(run.attempts).tolist() == [6, 11]
+    chart = picks_chart(run, Marks(np.array([11.0]), "new scene"))
+    assert chart.legend[-1].label == "new scene"
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out(
@@ -199,3 +241,10 @@ def test_a_folder_of_something_else_and_damaged_lines_are_named(
 
 def test_working_time_is_named_in_two_units_at_most() -> None:
     assert [duration(40), duration(425), duration(7500)] == ["40 s", "7 min", "2 h 05 min"]
+
+
+def test_a_period_names_the_second_day_only_if_it_is_another() -> None:
+    start, end = datetime(2026, 11, 29, 23, 5), datetime(2026, 11, 30, 1, 7)
+    assert period([start, start.replace(minute=40)]) == "29 November 2026, 23:05 to 23:40 UTC"
+    assert period([start, end]) == "29 November 2026, 23:05, to 30 November 2026, 01:07 UTC"
+    assert period([]) == ""

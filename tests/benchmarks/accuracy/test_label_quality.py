@@ -9,6 +9,8 @@ import pytest
 from tabletop_interaction.benchmarks.accuracy.label_quality import (
     LabelQualityOptions,
     PairScore,
+    _keep_worst,
+    cropped,
     judged_pairs,
     summarise,
 )
@@ -61,3 +63,23 @@ def test_the_summary_counts_known_answers():
     assert summary["iou_above_075"] == 0.5
     assert summary["ms_per_pair"] == pytest.approx(4.0)
     assert np.isnan(summarise([])["precision"])
+
+
+def test_an_error_sheet_has_no_rows_that_are_right(simulated):
+    """Masks of an IoU of 0.95 filled the sheet when there were few errors."""
+    positive = next(judged for judged in simulated if judged.score.kind == "true positive")
+    kept = []
+    for iou in (0.9, 0.6, 0.76, 0.2):
+        _keep_worst(
+            kept, dataclasses.replace(positive, score=dataclasses.replace(positive.score, iou=iou, objects=1)), 8
+        )
+    assert [one.score.iou for one in kept] == [0.2, 0.6]
+
+
+def test_a_crop_lies_inside_the_picture():
+    """Crops at a border had black bands."""
+    picture = np.full((350, 430, 3), 200, np.uint8)
+    for click in ((2.0, 3.0), (428.0, 347.0), (215.0, 175.0)):
+        part = cropped(picture, np.array(click))
+        assert part.shape[0] == part.shape[1] == FrameDifferenceConfig().window
+        assert part.min() == 200

@@ -1,6 +1,7 @@
 """Evaluations: perfect masks give AP 1, and what is written says what was measured."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.dom import minidom
 
@@ -20,6 +21,7 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     footnotes,
     foreign_set,
     results_table,
+    with_interval,
 )
 from tabletop_interaction.benchmarks.segmentation.page import (
     evaluation_rows,
@@ -98,11 +100,18 @@ def test_the_table_has_a_column_a_model_and_says_its_settings(
 ) -> None:
     table = results_table([perfect, blind], squares)
     assert [column.header for column in table.columns] == ["figure", "perfect", "blind"]
-    assert next(iter(table.columns[1].cells)) == "100.0 [100.0, 100.0]"
+    # There are four pictures.
+    assert next(iter(table.columns[1].cells)) == "100.0 [100.0, 100.0]*"
     notes = "\n".join(footnotes([perfect, blind], squares))
     assert "perfect: COCO 101-point AP" in notes
     assert "maxDets 4" in notes
     assert "not our pictures" in notes
+    assert "* unreliable: fewer than 10 pictures" in notes
+
+
+def test_intervals_are_reliable_from_ten_pictures_on(perfect: Evaluation) -> None:
+    assert [replace(perfect.intervals, pictures=count).reliable for count in (9, 10)] == [False, True]
+    assert with_interval(0.5, (0.25, 0.75)) == "50.0 [25.0, 75.0]"
 
 
 def test_a_report_holds_figures_curves_detections_and_pictures(
@@ -184,7 +193,7 @@ def test_labels_drawn_on_upright_pictures_are_scored_on_upright_pictures(tmp_pat
     assert data.describe()["pictures_turned_upright"] == 2
     # The sheet shows the square, below its caption and right of its margin, where it is in the upright picture.
     (best, *_), *_ = evaluation_rows(perfect, data)
-    assert (best[20 + 214, 6 + 380] == 200).all()
+    assert (best[24 + 214, 6 + 380] == 200).all()
     as_stored = foreign_set(tmp_path / "labels.json", tmp_path, "stored")
     assert evaluate(BrightSquares(), as_stored, "m", longer_side=SHAPE[1]).figures.ap[0.75] < 0.6
 
