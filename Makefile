@@ -7,7 +7,7 @@ DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
-.PHONY: help demo test test-faults test-ros fault-table lint format type pictures tables clean
+.PHONY: help demo test test-faults test-ros fault-table lint format type docs pictures tables clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -42,6 +42,9 @@ format: $(VENV)/installed-dev  ## Format the code
 # Only in the built wheel do mypy and import-linter see the package under its one name.
 type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
 	VENV=$(abspath $(VENV)) sh .ci/check_wheel
+
+docs: $(VENV)/installed-dev  ## Build the documentation site in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pictures: $(VENV)/installed  ## Make the README's pictures again
 	$(BIN)/tabletop assets --out docs/pictures
