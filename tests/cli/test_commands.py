@@ -1,4 +1,4 @@
-"""Every command has help with an example, stands in the README, and costs only what it needs to start."""
+"""Every command has help with an example and costs only what it needs to start."""
 
 import re
 import subprocess
@@ -13,7 +13,6 @@ from tabletop_interaction.cli.main import COMMANDS, main, summary
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -124,14 +123,3 @@ def test_the_shell_completes_the_options_of_every_command(capsys):
         main(["--tyro-print-completion", "bash"])
     script = capsys.readouterr().out
     assert all(option in script for option in ("--interactions", "--paste-share", "--max-age-days"))
-
-
-def test_every_file_that_the_readme_links_to_is_there():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_stands_in_the_readme(name):
-    assert f"tabletop {name}" in README

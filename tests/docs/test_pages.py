@@ -1,9 +1,13 @@
-"""Every page runs as it stands, its Python and its commands in their order, in an empty folder; and what it names exists."""
+"""Every page runs as it stands, in an empty folder, its blocks in their order; what it names exists."""
 
+import io
+import re
 import runpy
 import shlex
 import shutil
 import sys
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -37,7 +41,9 @@ SMALLER = {
     },
     "docs/rearrangement.md": {"full oracle random --episodes 20": "full random --episodes 1"},
     "docs/recipes/own-agent.md": {"--episodes 20": "--episodes 1"},
-    "docs/recipes/pushes.md": {"learn --primitive push --interactions 200": f"learn --primitive push --interactions 2 {LEARN}"},
+    "docs/recipes/pushes.md": {
+        "learn --primitive push --interactions 200": f"learn --primitive push --interactions 2 {LEARN}"
+    },
 }
 # Files that a page takes from elsewhere, and where they are.
 GIVEN = {
@@ -85,28 +91,60 @@ def test_every_command_of_a_page_is_accepted(page, empty_folder, monkeypatch):
         assert main(words[1:]) == 0, line
 
 
+def command_with_help(words):
+    """The words of a `tabletop` command, or of a module with options, that print its help; None for others."""
+    if words[:2] == ["python", "-m"] and words[2].startswith("tabletop_interaction."):
+        return *words[:3], "--help"
+    if words[0] != "tabletop" or words[1] not in COMMANDS:
+        return None
+    within = [word for word in words[2:3] if words[1] in ("benchmark", "calibrate") and word[0] != "-"]
+    return *words[:2], *within, "--help"
+
+
+def run(words):
+    """Run a `tabletop` command, or a module of `python -m`, in this process."""
+    if words[0] == "tabletop":
+        main(list(words[1:]))
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", list(words[2:]))
+            runpy.run_module(words[2], run_name="__main__")
+
+
+@pytest.fixture(scope="session")
+def printed_help():
+    """The help that a command prints; each is printed once."""
+
+    @cache
+    def printed(words):
+        said = io.StringIO()
+        with redirect_stdout(said), pytest.raises(SystemExit) as ended:
+            run(words)
+        assert ended.value.code == 0, words
+        return said.getvalue()
+
+    return printed
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)
-def test_every_option_that_a_page_names_is_one(page, monkeypatch, capsys):
+def test_every_option_that_a_page_names_is_one(page, printed_help):
     for line in [*markdown.shown_commands(TEXTS[page]), *markdown.inline_commands(TEXTS[page])]:
         words = line.replace("...", "").split()
-        options = {word.partition("=")[0] for word in words if word.startswith("--")}
-        if words[:2] == ["python", "-m"] and words[2].startswith("tabletop_interaction."):
-            monkeypatch.setattr(sys, "argv", [words[2], "--help"])
-            help_of = lambda: runpy.run_module(words[2], run_name="__main__")  # noqa: E731
-        elif words[0] == "tabletop" and len(words) > 1 and words[1] in COMMANDS:
-            within = [word for word in words[2:3] if words[1] in ("benchmark", "calibrate") and not word.startswith("-")]
-            help_of = lambda: main([words[1], *within, "--help"])  # noqa: E731
-        elif words[0] == "make":
-            assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(), line
+        if (with_help := command_with_help(words)) is None:
+            assert words[0] != "tabletop" or words[1].startswith("--"), line
             continue
-        else:
-            assert words[0] != "tabletop" or words[1:] in (["--version"], ["--help"]), line
-            continue
-        with pytest.raises(SystemExit) as ended:
-            help_of()
-        assert ended.value.code == 0, line
-        shown = capsys.readouterr().out
-        assert not {option for option in options if option not in shown and option.replace("--no-", "--") not in shown}, line
+        known = printed_help(with_help)
+        named = {word.partition("=")[0].replace("--no-", "--") for word in words if word.startswith("--")}
+        assert [option for option in named if option not in known] == [], line
+
+
+def test_every_target_that_a_page_names_is_one_of_the_makefile():
+    made = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for page, text in TEXTS.items():
+        for line in [*markdown.shown_commands(text), *markdown.inline_commands(text)]:
+            if line.startswith("make "):
+                assert line.split()[1] in made, (name_of(page), line)
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)
