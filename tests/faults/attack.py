@@ -283,9 +283,9 @@ def _one_thread() -> None:
 
 
 def _wait(child: int, timeout_s: float) -> int | None:
-    """Exit status; None when the time is over."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
+    """Exit status; None when the time is over, which is longer where more processes want to run than there are cores."""
+    start = time.monotonic()
+    while time.monotonic() < start + _patience(timeout_s):
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)
@@ -293,10 +293,16 @@ def _wait(child: int, timeout_s: float) -> int | None:
     return None
 
 
+def _patience(quiet_s: float) -> float:
+    """Seconds to wait on a busy machine for what takes at most `quiet_s` on a quiet one: no hang for want of a core."""
+    waiting = os.getloadavg()[0] / len(os.sched_getaffinity(0))
+    return quiet_s * max(1.0, waiting)
+
+
 def _end_group(group: int) -> bool:
     """Wait for the other processes of a group; whether some had to be killed."""
-    end = time.monotonic() + _ORPHANS_END_S
-    while time.monotonic() < end:
+    start = time.monotonic()
+    while time.monotonic() < start + _patience(_ORPHANS_END_S):
         try:
             os.killpg(group, 0)
         except OSError:

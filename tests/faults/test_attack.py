@@ -42,6 +42,11 @@ def test_crashes_and_hangs_of_isolated_calls_are_told(judge: Attack) -> None:
     assert judge.call(lambda: time.sleep(60), isolated=True, timeout_s=0.2) == Outcome.HANG
 
 
+def test_a_slow_call_on_a_busy_machine_is_no_hang(judge: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (200.0 * (os.cpu_count() or 1), 0.0, 0.0))
+    assert judge.call(lambda: time.sleep(1), lambda _: True, isolated=True, timeout_s=0.2) == Outcome.RIGHT
+
+
 def test_commands_are_judged(judge: Attack) -> None:
     assert judge.command("--version", right=lambda ended: ended.out.startswith("tabletop ")) == Outcome.RIGHT
     assert judge.command("--version", right=lambda ended: False) == Outcome.WRONG
@@ -52,7 +57,7 @@ def test_commands_are_judged(judge: Attack) -> None:
 
 def test_processes_that_a_command_leaves_are_seen_and_ended() -> None:
     def leave() -> int:
-        return 0 * subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid
+        return 0 * subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"]).pid
 
     ended = run_forked(leave, 10)
     assert (ended.code, ended.left) == (0, True)

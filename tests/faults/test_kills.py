@@ -1,7 +1,7 @@
 """A command that is killed before any system call that writes succeeds when it is repeated, with the same result.
 
 Calls between which no file changes leave the same folder, so that a kill before one of them is enough; of a command
-with more than 40 such states, 40 are tried, evenly spread.
+with more than 12 such states, 12 are tried, evenly spread.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def test_a_killed_command_can_be_repeated(
 ) -> None:
     moments, wanted = undisturbed(name, workplace)
     with attack(f"kill: {name}") as one:
-        for number, call in samples(moments, short=2, full=40):
+        for number, call in samples(moments, short=2, full=12):
             workplace.begin(name)
             killed = workplace.run(name, lambda number=number: trace(_kill_at(number)))
             again = workplace.run(name)
