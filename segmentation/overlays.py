@@ -17,7 +17,7 @@ from tabletop_interaction.segmentation.rle import Rle, box_from_rle
 _GOLDEN_RATIO = 0.618033988749895
 _TINT = 0.45
 _DESIGNED_FOR_PX = 430
-_SCORE_PX = 20
+_SCORE_PX = 18
 _RIM = 0.65
 
 
@@ -53,7 +53,7 @@ def overlay(picture: Picture, detections: Detections, colours: Sequence[Colour] 
     for index in order:
         x, y = detections.rles[index].centre_xy
         _write_score(
-            drawn, f"{100 * detections.scores[index]:.0f} %", (x + 0.5, y + 0.5), round(_SCORE_PX * _scale(drawn))
+            drawn, f"{100 * detections.scores[index]:.0f}", (x + 0.5, y + 0.5), round(_SCORE_PX * _scale(drawn))
         )
     return drawn
 
@@ -64,7 +64,7 @@ def tinted(picture: Picture, rles: Sequence[Rle], colours: Sequence[Colour]) -> 
     for rle, colour in zip(rles, colours, strict=True):
         mask, corner_xy = box_from_rle(rle)
         _tint(drawn, mask, corner_xy, colour)
-        _draw_outline(drawn, mask, corner_xy, colour, round(_scale(picture)))
+        _draw_outline(drawn, mask, corner_xy, colour, round(1.5 * _scale(picture)))
     return drawn
 
 

@@ -25,7 +25,7 @@ def test_an_overlay_tints_and_outlines_whole_masks(seed: int, at_border: bool) -
     tinted[mask] = 0.55 * tinted[mask] + 0.45 * np.array(colour)
     # The score is written over the mask's centre; its letters differ from the tint.
     drawn = overlay(picture, Detections((rle_from_mask(mask),), np.array([0.5])))
-    plain = outlined(tinted, mask, colour)
+    plain = outlined(tinted, mask, colour, 2)
     letters = (drawn != plain).any(axis=2)
     assert letters.sum() < 0.1 * letters.size
     rows, columns = np.flatnonzero(letters.any(axis=1)), np.flatnonzero(letters.any(axis=0))
