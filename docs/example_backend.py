@@ -3,7 +3,7 @@
 import numpy as np
 
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, View
-from tabletop_interaction.envs.views import look_at
+from tabletop_interaction.envs.views import camera_pose
 from tabletop_interaction.errors import AlreadyHolding, UnreachableTarget
 
 
@@ -17,7 +17,7 @@ class PaintedTable:
         self.arena = Arena(-0.30, 0.30, -0.245, 0.245)
         focal = width / 0.62
         intrinsics = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
-        pose = look_at(np.array([0, 0, 1.0]), np.zeros(3), np.array([0, 1.0, 0]))
+        pose = camera_pose(np.array([0, 0, 1.0]), np.zeros(3), np.array([0, 1.0, 0]))
         self.views = (View("view_0", height, width, intrinsics, pose),)
         self._square, self._held = np.zeros(2), False
 

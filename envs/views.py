@@ -131,7 +131,7 @@ class View:
 _ARRAYS = ("intrinsics", "camera_from_arena", "distortion")
 
 
-def look_at(eye: Floats, target: Floats, up: Floats) -> Floats:
+def camera_pose(eye: Floats, target: Floats, up: Floats) -> Floats:
     """`camera_from_arena` (4, 4) of a camera at `eye` that looks at `target`; `up` points upwards in the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)

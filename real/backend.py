@@ -15,9 +15,9 @@ from numpy.random import Generator
 
 from tabletop_interaction.arrays import Floats32, Ids
 from tabletop_interaction.envs.backend import Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
+from tabletop_interaction.envs.targets import check_angle, check_inside
 from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
 from tabletop_interaction.real.arm.arm import SawyerArm
-from tabletop_interaction.real.arm.safety import check_angle, check_inside
 from tabletop_interaction.real.cameras.array import CameraArray, wait_until_still
 from tabletop_interaction.real.lab.lab import Lab
 from tabletop_interaction.real.operator import Operator
@@ -93,7 +93,7 @@ class SawyerBackend:
             AlreadyHolding: an object is held; nothing was moved.
         """
         self._check_free("pick")
-        check_inside(self.arena, "pick", x, y)
+        check_inside(self.arena, "pick", (x, y))
         arm, moves = self._arm, self._arm.moves
         above = moves.above(arm.here, x, y, angle)
         down = moves.down(x, y, angle, self._settings.motion.grasp_m)
@@ -116,9 +116,9 @@ class SawyerBackend:
             RobotFault: the object was lost; the arm has left the table and the fault is recoverable.
         """
         self._check_ready("place")
-        check_inside(self.arena, "place", x, y)
+        check_inside(self.arena, "place", (x, y))
         if angle is not None:
-            check_angle(angle)
+            check_angle("place", angle)
         if self._held and not self._put_down(x, y, angle):
             raise RobotFault(
                 "placing: the gripper no longer reports the object that it held; the arm is out of every view with an "
@@ -155,8 +155,8 @@ class SawyerBackend:
             AlreadyHolding: an object is held; nothing was moved.
         """
         self._check_free("sweep")
-        check_inside(self.arena, "sweep", *start_xy)
-        check_inside(self.arena, "sweep", *end_xy)
+        check_inside(self.arena, "sweep", start_xy)
+        check_inside(self.arena, "sweep", end_xy)
         arm = self._arm
         above, down, along = arm.moves.sweep(arm.here, start_xy, end_xy)
         self._cameras.check()

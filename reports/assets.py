@@ -11,7 +11,7 @@ import numpy as np
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs import TabletopInteraction
 from tabletop_interaction.envs.backend import SPLITS
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.reports.films import write_film
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
 from tabletop_interaction.segmentation.lettering import INK, fitting, write_words
@@ -105,7 +105,7 @@ def _portrait(model: ObjectModel, bodies: VisualBodies, client: BulletClient) ->
     distance = 4.6 * float(np.linalg.norm(model.vertices, axis=1).max())
     eye = distance * np.array([0.35, -0.68, 0.64])
     intrinsics = np.array([[2.0 * width, 0, width / 2], [0, 2.0 * width, height / 2], [0, 0, 1.0]])
-    view = View("portrait", height, width, intrinsics, look_at(eye, np.zeros(3), np.array([0, 0, 1.0])))
+    view = View("portrait", height, width, intrinsics, camera_pose(eye, np.zeros(3), np.array([0, 0, 1.0])))
     picture, segmentation, _ = tiny_render(client, view, _STUDIO_LIGHT)
     picture[segmentation < 0] = 255
     return picture

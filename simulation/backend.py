@@ -8,10 +8,12 @@ from typing import Any, Self
 import numpy as np
 
 from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
-from tabletop_interaction.envs.backend import Arena, Grasp, ObjectState, PickOutcome, Pictures
+from tabletop_interaction.envs.backend import SPLITS, Arena, Grasp, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.envs.gripper import Gripper
+from tabletop_interaction.envs.targets import check_angle, check_inside
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
+from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset
+from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.sim_assets import Catalogue
 from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import ARENA
@@ -142,8 +144,8 @@ class SimulationBackend:
     def pick(self, x: float, y: float, angle: float) -> Grasp:
         """See `Backend.pick`."""
         self._check_free("pick")
-        self._check_inside("pick", x, y)
-        _check_angle("pick", angle)
+        check_inside(self.arena, "pick", (x, y))
+        check_angle("pick", angle)
         arm = self._world.arm
         hover_m = self._hover_m()
         path = arm.vertical_path(x, y, angle, hover_m, _GRASP_M)
@@ -162,9 +164,9 @@ class SimulationBackend:
 
     def place(self, x: float, y: float, angle: float | None = None) -> None:
         """See `Backend.place`."""
-        self._check_inside("place", x, y)
+        check_inside(self.arena, "place", (x, y))
         if angle is not None:
-            _check_angle("place", angle)
+            check_angle("place", angle)
         if not self._held:
             return
         arm, release_m = self._world.arm, _GRASP_M + _RELEASE_ABOVE_M
@@ -186,8 +188,8 @@ class SimulationBackend:
         """Drag the closed gripper through the objects at 0.5 m/s, 12 mm above the table."""
         self._check_free("sweep")
         assert self._scene is not None
-        self._check_inside("sweep", *start_xy)
-        self._check_inside("sweep", *end_xy)
+        check_inside(self.arena, "sweep", start_xy)
+        check_inside(self.arena, "sweep", end_xy)
         arm = self._world.arm
         start, end = np.array(start_xy), np.array(end_xy)
         length = float(np.linalg.norm(end - start))
@@ -279,8 +281,9 @@ class SimulationBackend:
         return tuple(map(table_depths, self._views))
 
     def _look(self) -> tuple[CleanPicture, ...]:
-        # A held object hangs behind the robot, with the arm, which is in no picture.
-        return self._renderer.render({id_: pose for id_, pose in self._world.poses().items() if id_ not in self._held})
+        # A held object hangs behind the robot, with the arm, which is in no picture; the table hides what fell off it.
+        hidden = self._held | self._world.fallen()
+        return self._renderer.render({id_: pose for id_, pose in self._world.poses().items() if id_ not in hidden})
 
     def _leave(self) -> None:
         """Jump out of every view with the held objects, and let the table settle."""
@@ -330,21 +333,15 @@ class SimulationBackend:
         if self._held:
             raise AlreadyHolding(f"{what} was called while an object is held; nothing was moved; call place first")
 
-    def _check_inside(self, what: str, x: float, y: float) -> None:
-        a = self.arena
-        if not (np.isfinite(x) and np.isfinite(y) and a.contains(x, y)):
-            raise UnreachableTarget(
-                f"{what} at x {x:.3f} m, y {y:.3f} m lies outside the arena ({a.x_min} to {a.x_max} m, {a.y_min} to "
-                f"{a.y_max} m); nothing was moved; choose a point inside"
-            )
-
 
 def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | None) -> SimulationBackend:
     """A simulation backend with the composed renderer; `config` may have the plain form of a SimulationConfig.
 
     Raises:
-        InvalidConfiguration: `config` is not a SimulationConfig, or has unknown names; nothing was opened.
+        InvalidConfiguration: there is no such split, or `config` is no SimulationConfig or has unknown names; nothing
+            was opened.
     """
+    check_choice("split", split, SPLITS)
     if isinstance(config, Mapping):
         config = config_from_plain(config)
     if config is None:
@@ -358,13 +355,6 @@ def open_simulation(split: str, config: SimulationConfig | Mapping[str, Any] | N
     check_names(split, config, catalogue)
     views = config.cameras
     return SimulationBackend(split, config, catalogue, World(), ComposedRenderer(views, shadows=config.shadows), views)
-
-
-def _check_angle(what: str, angle: float) -> None:
-    if not np.isfinite(angle):
-        raise UnreachableTarget(
-            f"{what} angle {angle} rad is not finite; nothing was moved; accepted is a finite number of radians"
-        )
 
 
 def _outcome(*, held: bool, between: bool, touched: bool, blocked: bool) -> PickOutcome:

@@ -15,8 +15,7 @@ import numpy as np
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.documents import parse_json
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.envs.views import View
-from tabletop_interaction.envs.views import look_at as camera_pose
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import PictureSize, check_range, check_value, shown
 from tabletop_interaction.simulation.lenses import check_lens

@@ -19,7 +19,7 @@ import pybullet
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ids, Mask, Picture
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.client import BulletClient
@@ -252,7 +252,7 @@ def lamp_view(light: Light) -> View:
     focal = _SHADOW_PX / 2 * distance / _SHADOW_REACH_M
     middle = (_SHADOW_PX - 1) / 2
     intrinsics = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1.0]])
-    pose = look_at(light.position, np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    pose = camera_pose(light.position, np.zeros(3), np.array([0.0, 1.0, 0.0]))
     return View("lamp", _SHADOW_PX, _SHADOW_PX, intrinsics, pose)
 
 

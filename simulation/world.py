@@ -139,12 +139,17 @@ class World:
         )
         return max(float(heights.max()) for heights in surfaces)
 
+    def fallen(self) -> frozenset[int]:
+        """Ids of the objects that fell off the table."""
+        return frozenset(id_ for id_, (position, _) in self.poses().items() if position[2] < _LOST_BELOW_M)
+
     def strayed(self, arena: Arena) -> list[int]:
         """Ids of the objects that fell off the table or lie outside the arena."""
+        fallen = self.fallen()
         return [
             id_
-            for id_, ((x, y, z), _) in self.poses().items()
-            if z < _LOST_BELOW_M or not arena.contains(x, y, margin=_OFF_ARENA_M)
+            for id_, ((x, y, _), _) in self.poses().items()
+            if id_ in fallen or not arena.contains(x, y, margin=_OFF_ARENA_M)
         ]
 
     def touched_by_fingers(self) -> dict[int, set[int]]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from tabletop_interaction.errors import InvalidConfiguration
 
+_PACKAGE = __name__.partition(".")[0]
+
 
 def import_named(name: str, what: str) -> Callable[..., Any]:
     """The class or function that "module:Class" names; modules in the current folder are found, after all others.
@@ -25,9 +27,10 @@ def import_named(name: str, what: str) -> Callable[..., Any]:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except Exception as error:  # The module may raise anything.
-        raise InvalidConfiguration(
-            f"the {what} {name!r} cannot be imported ({_reason(error)}); run where its module is, or set PYTHONPATH"
-        ) from error
+        remedy = "run where its module is, or set PYTHONPATH"
+        if module.endswith(".py"):
+            remedy = f"name the module without .py, as {module.removesuffix('.py').replace('/', '.')}:{attribute}"
+        raise InvalidConfiguration(f"the {what} {name!r} cannot be imported ({reason_of(error)}); {remedy}") from error
     if not callable(found):
         raise InvalidConfiguration(
             f"the {what} {name!r} is a {type(found).__name__}; accepted is a class, or a function that makes {_a(what)}"
@@ -46,19 +49,24 @@ def make_named(name: str, what: str) -> Any:
         return make()
     except Exception as error:  # The class may raise anything.
         raise InvalidConfiguration(
-            f"the {what} {name!r} cannot be made without arguments ({_reason(error)}); correct its class"
+            f"the {what} {name!r} cannot be made without arguments ({reason_of(error)}); correct its class"
         ) from error
 
 
-def _reason(error: Exception) -> str:
-    """The error in one line, with its place unless it says enough."""
-    if isinstance(error, ImportError | AttributeError):
-        return str(error)
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, SyntaxError):
+def reason_of(error: Exception) -> str:
+    """An error of a user's code in one line, with its place there."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ImportError):
         return text
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{text}, in {last.filename} line {last.lineno}"
+    places = [
+        f", in {frame.f_code.co_filename} line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not frame.f_globals.get("__name__", "").startswith(_PACKAGE)
+    ]
+    if isinstance(error, AttributeError) and not places:
+        return text
+    # The place of a syntax error is in its text.
+    return f"{type(error).__name__}: {text}{'' if isinstance(error, SyntaxError) or not places else places[-1]}"
 
 
 def _a(what: str) -> str:

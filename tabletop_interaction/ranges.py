@@ -208,8 +208,11 @@ def _misfit_tuple(value: object, parts: Sequence[Any]) -> str | None:
             misfits = [_misfit(each, kind) for each, kind in zip(value, kinds, strict=True)]
             found = next(filter(None, misfits), None)
             return None if found is None else f"{found}, for each value"
-    words = _WORDS.get(parts[0], "values")
-    return f"a tuple of {words}" if several else f"a tuple of {len(parts)} values"
+    if several:
+        return f"a tuple of {_WORDS.get(parts[0], getattr(parts[0], '__name__', 'values'))}"
+    # What no type accepts shows what each value has to be.
+    each = dict.fromkeys(filter(None, (_misfit(object(), part) for part in parts)))
+    return f"a tuple of {len(parts)} values" + (f", each {next(iter(each))}" if len(each) == 1 else "")
 
 
 def _refusal(name: str, message: str, error: type[TabletopError]) -> TabletopError:

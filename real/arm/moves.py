@@ -12,8 +12,9 @@ from typing import Self
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.envs.targets import check_angle
 from tabletop_interaction.errors import UnreachableTarget
-from tabletop_interaction.real.arm.safety import check_angle, check_clearance, check_commands
+from tabletop_interaction.real.arm.safety import check_clearance, check_commands
 from tabletop_interaction.real.arm.settings import MotionSettings, SafetySettings
 from tabletop_interaction.real.arm.timing import JointCaps, caps_of, time_path
 from tabletop_interaction.sawyer.kinematics import (
@@ -138,7 +139,7 @@ class Moves:
 
     def _down_path(self, x: float, y: float, angle: float, height: float, exact: bool) -> Floats:
         """Waypoints (n, 7) straight down along the base's z axis, ending at the point."""
-        check_angle(angle)
+        check_angle("the gripper's", angle)
         base_x, base_y, base_z = self._base_point(x, y, height)
         top, angle = base_z + self.motion.transit_m - height, self._base_angle(angle)
         path = straight_down_path(base_x, base_y, top, base_z, angle, HOME)

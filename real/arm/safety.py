@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
-from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
 from tabletop_interaction.real.arm.settings import SafetySettings
 from tabletop_interaction.sawyer.kinematics import GRIPPER_TIP, HIGHEST, LOWEST, forward
@@ -23,21 +22,6 @@ from tabletop_interaction.sawyer.self_collision import check_self_collision
 _GUARDED_LINKS = (GRIPPER_TIP, "right_hand", "right_l5", "right_l3")
 _COLUMN_LINKS = (GRIPPER_TIP, "right_hand")
 _CHECK_STEP_RAD = 0.03
-
-
-def check_inside(arena: Arena, what: str, x: float, y: float) -> None:
-    """Refuse a point of the table outside the arena, or one that is not finite."""
-    if not (math.isfinite(x) and math.isfinite(y) and arena.contains(x, y)):
-        raise UnreachableTarget(
-            f"{what} at x {x:.3f} m, y {y:.3f} m lies outside the arena ({arena.x_min} to {arena.x_max} m, "
-            f"{arena.y_min} to {arena.y_max} m); nothing was moved; choose a point inside"
-        )
-
-
-def check_angle(angle: float) -> None:
-    """Refuse an angle that is not finite."""
-    if not math.isfinite(angle):
-        raise UnreachableTarget(f"angle {angle} rad is not finite; nothing was moved; give a finite angle in radians")
 
 
 def check_commands(

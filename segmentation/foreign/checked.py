@@ -1,11 +1,14 @@
 """A segmenter that somebody else has written, with its answers checked and limited as ours are."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.errors import InvalidDetections
+from tabletop_interaction.errors import InvalidDetections, TabletopError
+from tabletop_interaction.named_classes import reason_of
+from tabletop_interaction.ranges import shown
 from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.segments import PictureSegmenter, Segments
 
@@ -28,13 +31,17 @@ class CheckedSegmenter:
         """See `PictureSegmenter`.
 
         Raises:
-            InvalidDetections: it does not return masks (N, H, W) bool of the picture's size with a score each.
+            InvalidDetections: it fails, or does not return masks (N, H, W) bool of the picture's size with a score each.
         """
-        # A copy: a segmenter may draw into its picture.
-        found = self.segmenter.segment(picture.copy())
+        found = self._found(picture)
+        if not (hasattr(found, "masks") and hasattr(found, "scores")):
+            raise InvalidDetections(
+                f"the segmenter {self.name} returned {shown(found)}; accepted are Segments, as Segments.of(masks, "
+                "scores) makes them"
+            )
         try:
             segments = Segments.of(found.masks, found.scores)
-        except (AttributeError, InvalidDetections) as error:
+        except InvalidDetections as error:
             raise InvalidDetections(f"the segmenter {self.name} returned no segments: {error}") from error
         if len(segments) and segments.masks.shape[1:] != picture.shape[:2]:
             raise InvalidDetections(
@@ -42,6 +49,19 @@ class CheckedSegmenter:
                 f"{picture.shape[:2]}; return masks (N, height, width) of the picture"
             )
         return limited(segments, self.limits)
+
+    def _found(self, picture: Picture) -> Any:
+        """What the segmenter returns."""
+        try:
+            # A copy: a segmenter may draw into its picture.
+            return self.segmenter.segment(picture.copy())
+        except TabletopError as error:
+            raise type(error)(f"the segmenter {self.name}: {error}") from error
+        except Exception as error:  # Somebody else's code may raise anything.
+            raise InvalidDetections(
+                f"the segmenter {self.name} failed on a picture {picture.shape} ({reason_of(error)}); correct it, or "
+                "try it on this picture alone with `tabletop segment`"
+            ) from error
 
 
 def limited(segments: Segments, limits: ProposalConfig) -> Segments:

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from tabletop_interaction.agents.push import FREE_GAP_M, START_GAP_M, push_from_mask
 from tabletop_interaction.envs import Arena, View
-from tabletop_interaction.envs.views import look_at
+from tabletop_interaction.envs.views import camera_pose
 
 ARENA = Arena(-0.30, 0.30, -0.245, 0.245)
 INTRINSICS = np.array([[400.0, 0, 149.5], [0, 400.0, 124.5], [0, 0, 1]])
-FROM_ABOVE = View("view_0", 250, 300, INTRINSICS, look_at(np.array([0, 0, 0.7]), np.zeros(3), np.array([0, 1.0, 0])))
+FROM_ABOVE = View(
+    "view_0", 250, 300, INTRINSICS, camera_pose(np.array([0, 0, 0.7]), np.zeros(3), np.array([0, 1.0, 0]))
+)
 
 
 def _disc(x, y, radius_m):

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.cli import calibrate
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.calibration import arm_measuring
@@ -48,7 +48,7 @@ BASE_FROM_ARENA[:3, 3] = (0.62, 0.03, -0.11)
 
 
 def _view(name):
-    pose = look_at(np.array(EYES[name]), np.zeros(3), np.array([0.0, 0, 1]))
+    pose = camera_pose(np.array(EYES[name]), np.zeros(3), np.array([0.0, 0, 1]))
     return View(name, HEIGHT, WIDTH, MATRIX, pose, DISTORTION)
 
 

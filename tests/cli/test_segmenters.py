@@ -124,6 +124,11 @@ def test_the_rearranging_agent_sees_by_it():
         ("mask-rcnn", "unknown segmenter 'mask-rcnn'; accepted are default, a checkpoint (NAME.safetensors), an ONNX"),
         ("maskrcnn", "the segmenter maskrcnn came without weights; give maskrcnn=PATH, the weights of torchvision's"),
         ("middle_of:Gone", "the segmenter 'middle_of:Gone' cannot be imported"),
+        (
+            "middle_of.py:Middle",
+            "the segmenter 'middle_of.py:Middle' cannot be imported (No module named 'middle_of.py'; "
+            "'middle_of' is not a package); name the module without .py, as middle_of:Middle",
+        ),
     ],
 )
 def test_other_names_are_refused_in_one_line(command, model, said, labelled_picture, tmp_path, capsys):

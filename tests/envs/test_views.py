@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 
 INTRINSICS = np.array([[520.0, 0, 214.5], [0, 520.0, 174.5], [0, 0, 1]])
-POSE = look_at(np.array([0.1, -0.3, 0.8]), np.zeros(3), np.array([0.0, 0, 1]))
+POSE = camera_pose(np.array([0.1, -0.3, 0.8]), np.zeros(3), np.array([0.0, 0, 1]))
 
 
 def _view(distortion):

@@ -6,7 +6,7 @@ import pybullet
 import pytest
 import trimesh
 
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel, TableTop, load_object, object_names
 from tabletop_interaction.simulation import renderer
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -148,7 +148,7 @@ def test_depths_are_those_of_the_plane_and_of_the_box_s_top():
 
 
 def test_a_pixel_above_the_horizon_or_beyond_the_table_has_no_depth():
-    level = look_at(np.array([0.0, -1.0, 0.3]), np.array([0.0, 1.0, 0.3]), np.array([0.0, 0.0, 1.0]))
+    level = camera_pose(np.array([0.0, -1.0, 0.3]), np.array([0.0, 1.0, 0.3]), np.array([0.0, 0.0, 1.0]))
     view = View("level", 5, 5, np.array([[5.0, 0, 2], [0, 5, 2.25], [0, 0, 1]]), level)
     depths = renderer.table_depths(view)
     # Row 3 looks at the table's plane 2 m away, beyond the edge.

@@ -11,7 +11,7 @@ from tabletop_interaction.envs.gripper import GRIPPERS
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset, UnreachableTarget
 from tabletop_interaction.sawyer.kinematics import forward
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL
-from tabletop_interaction.simulation import SimulationConfig
+from tabletop_interaction.simulation import SimulationConfig, open_simulation
 from tabletop_interaction.simulation.arm import AWAY, BASE_XYZ, load_arm, time_path
 from tabletop_interaction.simulation.cameras import ARENA, arena_views
 from tabletop_interaction.simulation.client import BulletClient
@@ -231,3 +231,23 @@ def test_names_that_cannot_make_a_scene_are_refused_when_the_backend_opens(setti
 def test_fingers_open_to_their_full_travel(backend):
     backend.reset(np.random.default_rng(4), new_scene=True)
     assert backend._world.arm.finger_travel() == pytest.approx(FINGER_TRAVEL, abs=2e-4)
+
+
+def test_an_object_that_fell_off_the_table_is_in_no_picture(backend):
+    backend.reset(np.random.default_rng(4), new_scene=True)
+    state = backend.object_states()[0]
+    assert (backend.instance_maps()["view_0"] == state.id).any()
+    backend.world.put(state.id, (state.position + np.array([0.0, 0.0, -0.3]), state.quaternion_xyzw))
+    assert not any((ids == state.id).any() for ids in backend.instance_maps().values())
+    assert backend.world.fallen() == {state.id}
+
+
+@pytest.mark.parametrize("move", [lambda b: b.pick("x", 0, 0), lambda b: b.place(0, 0, "x"), lambda b: b.sweep("ab", 0)])
+def test_a_target_that_is_no_number_is_refused_in_one_line(backend, move):
+    with pytest.raises(UnreachableTarget, match="nothing was moved; accepted"):
+        move(backend)
+
+
+def test_an_unknown_split_is_refused_by_its_name():
+    with pytest.raises(InvalidConfiguration, match="unknown split 'dev'; accepted are train, val, test"):
+        open_simulation("dev", None)

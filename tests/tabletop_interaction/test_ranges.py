@@ -99,7 +99,7 @@ class Settings:
         ({"kind": np.array([1, 2])}, r"kind is array\(\[1, 2\]\); accepted is one of a, b"),
         ({"scales": (0.1, 2)}, r"scales is \(0.1, 2\); accepted is 0 to 1, for each value"),
         ({"scales": "12"}, "scales is '12'; accepted is a tuple"),
-        ({"pair": (1, 2, 3)}, "accepted is a tuple of 2 values"),
+        ({"pair": (1, 2, 3)}, "accepted is a tuple of 2 values, each a whole number"),
         ({"optional": 0}, "optional is 0; accepted is above 0 to 9 m or None"),
         ({"optional": math.inf}, "optional is inf"),
         ({"flag": 1}, "flag is 1; accepted is True or False"),

@@ -13,7 +13,7 @@ from tabletop_interaction.agents.inverse.picture_actions import (
     warped_actions,
 )
 from tabletop_interaction.envs import View
-from tabletop_interaction.envs.views import look_at
+from tabletop_interaction.envs.views import camera_pose
 
 SIZE = (176, 216)
 
@@ -23,7 +23,7 @@ def camera(azimuth_deg: float, elevation_deg: float) -> View:
     eye = np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
     intrinsics = np.array([[520, 0, 214.5], [0, 520, 174.5], [0, 0, 1.0]])
     distortion = np.array([-0.05, 0.01, 0.001, -0.001, 0.0])
-    return View("view_0", 350, 430, intrinsics, look_at(eye, np.zeros(3), np.array([0, 0, 1.0])), distortion)
+    return View("view_0", 350, 430, intrinsics, camera_pose(eye, np.zeros(3), np.array([0, 0, 1.0])), distortion)
 
 
 points = st.tuples(st.floats(-0.25, 0.25), st.floats(-0.2, 0.2))
@@ -46,7 +46,7 @@ def test_arena_actions_invert_picture_actions_for_any_camera(pick, angle, place,
 
 def test_from_above_x_points_right_and_y_up():
     intrinsics = np.array([[400, 0, 214.5], [0, 400, 174.5], [0, 0, 1.0]])
-    view = View("view_0", 350, 430, intrinsics, look_at(np.array([0, 0, 1.0]), np.zeros(3), np.array([0, 1.0, 0])))
+    view = View("view_0", 350, 430, intrinsics, camera_pose(np.array([0, 0, 1.0]), np.zeros(3), np.array([0, 1.0, 0])))
     action = picture_actions([0.1, 0.05, 0.3, -0.1, 0.0], view, (350, 430))[0]
     np.testing.assert_allclose(action, [254.5, 154.5, -0.3, 174.5, 174.5], atol=1e-6)
     half = picture_actions([0.1, 0.05, 0.3, -0.1, 0.0], view, (175, 215))[0]

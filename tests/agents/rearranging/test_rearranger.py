@@ -12,7 +12,7 @@ from tabletop_interaction.agents.rearranging.rearranger import Rearranger
 from tabletop_interaction.envs import Arena, PickOutcome, PickPlace, View
 from tabletop_interaction.envs.actions import pick_place_from_action
 from tabletop_interaction.envs.rearrangement import TabletopRearrangement
-from tabletop_interaction.envs.views import look_at
+from tabletop_interaction.envs.views import camera_pose
 from tabletop_interaction.errors import NoGoal
 from tabletop_interaction.segmentation import FAST, Segmenter
 from tabletop_interaction.simulation import SimulationConfig
@@ -26,7 +26,7 @@ LEFT, RIGHT, FAR = (-0.15, 0.0), (0.15, 0.0), (0.0, 0.15)
 
 def _view(name, height_m):
     intrinsics = np.array([[700 * height_m, 0, 214.5], [0, 700 * height_m, 174.5], [0, 0, 1]])
-    return View(name, 350, 430, intrinsics, look_at(np.array([0, 0, height_m]), np.zeros(3), np.array([0, 1.0, 0])))
+    return View(name, 350, 430, intrinsics, camera_pose(np.array([0, 0, height_m]), np.zeros(3), np.array([0, 1.0, 0])))
 
 
 VIEWS = (_view("view_0", 10.0), _view("view_1", 8.0))

@@ -5,23 +5,13 @@ import pytest
 
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import InvalidConfiguration, UnreachableTarget
-from tabletop_interaction.real.arm.safety import check_clearance, check_commands, check_inside, check_level, thinned
+from tabletop_interaction.real.arm.safety import check_clearance, check_commands, check_level, thinned
 from tabletop_interaction.real.arm.settings import SafetySettings
 from tabletop_interaction.sawyer.kinematics import HIGHEST, HOME, LOWEST, inverse_down
 
 SAFETY = SafetySettings()
 ARENA = Arena(-0.3, 0.3, -0.245, 0.245)
 BASE_FROM_ARENA = np.array([[0, 1, 0, 0.575], [-1, 0, 0, 0], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
-
-
-def test_the_arenas_border_belongs_to_it():
-    check_inside(ARENA, "pick", 0.3, -0.245)
-
-
-@pytest.mark.parametrize("where", [(0.301, 0.0), (0.0, -0.246), (np.nan, 0.0), (0.0, np.inf)])
-def test_a_point_outside_the_arena_is_refused(where):
-    with pytest.raises(UnreachableTarget, match=r"outside the arena.*nothing was moved"):
-        check_inside(ARENA, "pick", *where)
 
 
 def test_a_posture_over_the_table_is_allowed():

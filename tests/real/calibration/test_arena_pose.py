@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.errors import CalibrationRejected
 from tabletop_interaction.real.calibration.arena_pose import (
     BoardPlace,
@@ -31,7 +31,7 @@ PLACES = {"front": BoardPlace(), "side": BoardPlace(0.05, -0.03, 0.4, 0.004), "b
 
 
 def _true_view(eye):
-    pose = look_at(np.array(eye), np.zeros(3), np.array([0.0, 0, 1]))
+    pose = camera_pose(np.array(eye), np.zeros(3), np.array([0.0, 0, 1]))
     return View("view_0", SIZE[1], SIZE[0], MATRIX, pose, LENS.distortion)
 
 

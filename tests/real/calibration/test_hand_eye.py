@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.real.calibration.charuco import Board, Corners
 from tabletop_interaction.real.calibration.hand_eye import Sighting, base_from_sightings
@@ -116,7 +116,7 @@ BASE_FROM_ARENA = _rigid((0, 0, 0.52), (0.62, 0.03, -0.11))
 HAND_FROM_BOARD = _rigid((0.1, 0.2, -0.1), (-0.12, -0.08, 0.05))
 INTRINSICS = np.array([[1010.0, 0, 640], [0, 1006.0, 360], [0, 0, 1]])
 VIEWS = [
-    View(f"view_{i}", 720, 1280, INTRINSICS, look_at(np.array(eye), np.array([0, 0, 0.2]), np.array([0.0, 0, 1])),
+    View(f"view_{i}", 720, 1280, INTRINSICS, camera_pose(np.array(eye), np.array([0, 0, 0.2]), np.array([0.0, 0, 1])),
          np.array([-0.1, 0.05, 0, 0, 0]))
     for i, eye in enumerate([(0, -0.7, 1.0), (-0.7, 0, 1.0)])
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.errors import (
     BlankPicture,
     CalibrationRejected,
@@ -36,7 +36,7 @@ from tabletop_interaction.real.cameras.framing import ViewCrop, crop_around, cro
 from tabletop_interaction.real.cameras.topic import rgb_from_message
 
 INTRINSICS = np.array([[100.0, 0, 59.5], [0, 100, 49.5], [0, 0, 1]])
-POSE = look_at(np.array([0.0, -0.2, 1.0]), np.zeros(3), np.array([0.0, 0, 1]))
+POSE = camera_pose(np.array([0.0, -0.2, 1.0]), np.zeros(3), np.array([0.0, 0, 1]))
 VIEW = View("view_0", 40, 50, INTRINSICS, POSE)
 SETTINGS = {"view_0": CameraSettings("device", "/dev/video0", 120, 100)}
 

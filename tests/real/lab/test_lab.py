@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tabletop_interaction.envs.backend import Arena
-from tabletop_interaction.envs.views import View, look_at
+from tabletop_interaction.envs.views import View, camera_pose
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain
 from tabletop_interaction.real.arm.obstacles import BoxInArena
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MATRIX = np.array([[900.0, 0, 640.5], [0, 898.0, 361.0], [0, 0, 1]])
 LENS = Intrinsics(MATRIX, np.array([-0.1, 0.02, 0, 0, 0]), 0.21, 0.4, 20, NOW)
 UP = np.array([0.0, 0, 1])
-POSES = {f"view_{i}": look_at(np.array([x, -0.5, 1.0]), np.zeros(3), UP) for i, x in enumerate((-0.2, 0.2))}
+POSES = {f"view_{i}": camera_pose(np.array([x, -0.5, 1.0]), np.zeros(3), UP) for i, x in enumerate((-0.2, 0.2))}
 BASE = np.array([[0, 1, 0, 0.6], [-1, 0, 0, 0.05], [0, 0, 1, -0.1], [0, 0, 0, 1.0]])
 
 

@@ -51,7 +51,8 @@ def test_a_segmenter_that_draws_does_not_change_the_picture():
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "the segmenter mine:Own returned no segments: .* has no attribute 'masks'"),
+        (None, "the segmenter mine:Own returned None; accepted are Segments, as Segments.of"),
+        ([squares(3)[0]], r"the segmenter mine:Own returned \[array.*; accepted are Segments"),
         (SimpleNamespace(masks=squares(3) * 1.0, scores=[1]), "mine:Own returned no segments: masks are float64"),
         (SimpleNamespace(masks=squares(3)[:, :9], scores=[1]), r"masks of \(9, 10\) for a picture of \(10, 10\)"),
     ],
@@ -59,3 +60,23 @@ def test_a_segmenter_that_draws_does_not_change_the_picture():
 def test_what_is_no_answer_is_refused(answer, said):
     with pytest.raises(InvalidDetections, match=said):
         answering(answer).segment(PICTURE)
+
+
+def test_a_segmenter_that_fails_is_named_with_the_line_of_its_code():
+    def fail(picture):
+        raise RuntimeError("out of\nmemory")
+
+    with pytest.raises(InvalidDetections) as failed:
+        CheckedSegmenter("mine:Own", SimpleNamespace(segment=fail), LIMITS).segment(PICTURE)
+    line = fail.__code__.co_firstlineno + 1
+    assert "mine:Own failed on a picture (10, 10, 3) (RuntimeError: out of memory, in " in str(failed.value)
+    assert f"test_checked.py line {line})" in str(failed.value)
+
+
+def test_a_segmenter_that_takes_no_picture_and_one_that_answers_wrongly_are_named():
+    takes_none = CheckedSegmenter("mine:Own", SimpleNamespace(segment=lambda: None), LIMITS)
+    with pytest.raises(InvalidDetections, match=r"mine:Own failed .*takes 0 positional arguments but 1 was given\)"):
+        takes_none.segment(PICTURE)
+    wrong = SimpleNamespace(segment=lambda picture: Segments.of(squares(3), [7]))
+    with pytest.raises(InvalidDetections, match="the segmenter mine:Own: a score is 7; accepted is 0 to 1"):
+        CheckedSegmenter("mine:Own", wrong, LIMITS).segment(PICTURE)
