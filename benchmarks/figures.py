@@ -7,21 +7,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from rich.table import Table
 
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.envs import Split
-from tabletop_interaction.ranges import Seed, check_fields
+from tabletop_interaction.ranges import Seed
 
 
 @dataclass(frozen=True, kw_only=True)
-class SceneOptions:
+class SceneOptions(ResultOptions):
     """Options of a figure that is measured on simulated scenes."""
 
     split: Split = "train"
     """Objects and table tops."""
     seed: Seed = 0
     """Seed of the random numbers."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def figures_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> Table:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import track
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.shares import WILSON
 from tabletop_interaction.cli.arguments import NewFile, NewFolder
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
 from tabletop_interaction.cli.rearrange import check_used_segmenter, refuse_unused_parts
@@ -80,10 +82,14 @@ class MeasureGeneralisation:
     """Folder of results.json."""
     workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that make missing sets."""
+    results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
         """Evaluate on the four sets, print the table, write results.json."""
-        from tabletop_interaction.benchmarks.segmentation.evaluation import evaluate_generalisation
+        from tabletop_interaction.benchmarks.segmentation.evaluation import (
+            evaluate_generalisation,
+            training_seeds,
+        )
 
         segmenter = self.network.load()
         path = self.out / "results.json"
@@ -92,6 +98,10 @@ class MeasureGeneralisation:
             write_json(path, result.document())
         print_result(Console(), result.table(), result.footnotes())
         print(path)
+        intervals = next(iter(result.evaluations.values())).intervals
+        notes = [line for line in result.footnotes() if not line.startswith("per cent")]
+        seeds = training_seeds([self.network.model])
+        self.results.keep(result.figures(), seeds=seeds, interval=intervals.describe(), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ class ActivePassive:
     """Folders of `tabletop learn`, two or more; name=folder names a run differently from its folder."""
     out: NewFolder = Path("runs/active-passive")
     """Folder of results.json and curves.svg."""
+    results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
         """Print the table and its explanation, write figures and curves."""
@@ -115,12 +126,15 @@ class ActivePassive:
         )
 
         comparison = compare_runs(named_folders(self.runs))
-        results, curves = self.out / "results.json", self.out / "curves.svg"
+        document, curves = self.out / "results.json", self.out / "curves.svg"
         with claimed_folder(self.out, "benchmark active-passive"):
-            write_json(results, comparison.document())
+            write_json(document, comparison.document())
             write_file(curves, comparison_svg(comparison))
         print_result(Console(), comparison.table(), comparison.footnotes())
-        print(results, curves, sep="\n")
+        print(document, curves, sep="\n")
+        notes = [f"AP on {comparison.pictures} pictures of the set {comparison.set_name}", *comparison.footnotes()]
+        seeds = sorted({run.seed for run in comparison.runs.values()})
+        self.results.keep(comparison.result(), seeds=seeds, interval=f"{WILSON}, of shares", notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +168,7 @@ class CompareRearrangement:
     """Processes that play at once; 0 or 1 plays in this one. The rows are the same but for the times."""
     seed: Seed = 0
     """Seed of the first episode; the next ones count up."""
+    results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
         """Play what is missing with a progress bar, print the table, write the files."""
@@ -187,6 +202,7 @@ class CompareRearrangement:
         title = f"rearrangement, {kinds}, seeds {played_seeds[0]} to {played_seeds[-1]}; 95 % Wilson intervals"
         console.print(scores.table(title))
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
+        self.results.keep(scores.figures(), seeds=played_seeds, interval=WILSON, notes=["Seeds are of the episodes"])
 
     def _check(self) -> None:
         self.simulation.prepare()

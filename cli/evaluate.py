@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.cli.arguments import File, Folder, NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, SegmenterName, SetName, print_result
 from tabletop_interaction.cli.refused import refuse_ignored
@@ -23,7 +24,7 @@ from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE
 
 if TYPE_CHECKING:
-    from tabletop_interaction.benchmarks.segmentation.evaluation import EvaluationSet
+    from tabletop_interaction.benchmarks.segmentation.evaluation import Evaluation, EvaluationSet
     from tabletop_interaction.segmentation.segments import PictureSegmenter
 
 
@@ -63,6 +64,7 @@ class Evaluate:
     """Device of the network."""
     workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that make a missing set."""
+    results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
         """Evaluate, print the table, write the report."""
@@ -99,6 +101,18 @@ class Evaluate:
         described = dict(zip(segmenters, map(self._described, self.model, segmenters.values()), strict=True))
         for path in page.write_report(self.out, evaluations, data, described):
             console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+        self._keep(evaluations, data)
+
+    def _keep(self, evaluations: Sequence[Evaluation], data: EvaluationSet) -> None:
+        from tabletop_interaction.benchmarks.segmentation import evaluation
+
+        pictures = len(data.label_set.images)
+        self.results.keep(
+            {f"{one.model}, {pictures} {data.name} pictures": evaluation.ap_figures(one) for one in evaluations},
+            seeds=evaluation.training_seeds(self.model),
+            interval=evaluations[0].intervals.describe(),
+            notes=[evaluations[0].figures.settings, *evaluation.set_notes(data)],
+        )
 
     def _check(self) -> None:
         if (self.data is None) != (self.images is None):

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
+from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.gripper import GripperName
 from tabletop_interaction.ranges import Count
@@ -44,6 +45,9 @@ def main(options: AimedPickOptions) -> None:
     Console().print(figures_table(title, ("object", "picks", "held", "why not"), rows))
     total = sum(outcomes.values(), Counter())
     print(f"held {held_share(total):.1%} of {total.total()} aimed picks")
+    row = {"held": share_of(total[PickOutcome.HELD], total.total())}
+    what = f"aimed picks of {options.split} objects, gripper {options.gripper}"
+    options.keep({what: row}, seeds=(options.seed,), interval=WILSON)
 
 
 def scenes_of_four(options: AimedPickOptions) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:

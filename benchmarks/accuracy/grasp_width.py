@@ -14,8 +14,10 @@ from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
 from tabletop_interaction.sim_assets.catalogue import Asset, generated_tables
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
@@ -28,7 +30,7 @@ _KG_PER_M3, _LEAST_KG = 300.0, 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraspWidthOptions:
+class GraspWidthOptions(ResultOptions):
     """Options of the benchmark of grasps by width."""
 
     trials: Count = 10
@@ -38,22 +40,27 @@ class GraspWidthOptions:
     seed: Seed = 0
     """Seed of the random numbers."""
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
 
 def main(options: GraspWidthOptions) -> None:
     """Pick and print the table."""
-    rows = []
-    for width_mm in options.widths_mm:
-        shares = [held_share(gripper, width_mm / 1000, options) for gripper in GRIPPER_NAMES]
-        rows.append((f"{width_mm} mm", *(f"{share:.0%}" for share in shares)))
+    held = {
+        f"{width_mm} mm": {gripper: held_boxes(gripper, width_mm / 1000, options) for gripper in GRIPPER_NAMES}
+        for width_mm in options.widths_mm
+    }
+    rows = [
+        (width, *(f"{each / options.trials:.0%}" for each in grippers.values())) for width, grippers in held.items()
+    ]
     title = f"boxes held, {options.trials} aimed picks each, seed {options.seed}"
     Console().print(figures_table(title, ("width", *GRIPPER_NAMES), rows))
+    figures = {
+        width: {gripper: share_of(each, options.trials) for gripper, each in grippers.items()}
+        for width, grippers in held.items()
+    }
+    options.keep(figures, seeds=(options.seed,), interval=WILSON)
 
 
-def held_share(gripper: GripperName, width_m: float, options: GraspWidthOptions) -> float:
-    """Share of the picks of a box, metres wide, that hold it."""
+def held_boxes(gripper: GripperName, width_m: float, options: GraspWidthOptions) -> int:
+    """How many picks of a box, metres wide, hold it."""
     config = SimulationConfig(1, 1, object_names=("box",), gripper=gripper)
     catalogue = Catalogue([Asset("box", ("train",), lambda: box(width_m))], generated_tables())
     views = config.cameras
@@ -63,7 +70,7 @@ def held_share(gripper: GripperName, width_m: float, options: GraspWidthOptions)
             backend.reset(rng, new_scene=True)
             for _, grasp in each_object(backend):
                 held += backend.pick(grasp.x, grasp.y, grasp.angle).held
-    return held / options.trials
+    return held
 
 
 def box(width_m: float) -> ObjectModel:

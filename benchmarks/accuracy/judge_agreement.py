@@ -24,6 +24,7 @@ from rich.table import Table
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
+from tabletop_interaction.benchmarks.results.shares import per_cent
 from tabletop_interaction.envs.backend import Arranging, ObjectState, Split
 from tabletop_interaction.envs.goals import Arrangement, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
@@ -66,6 +67,9 @@ def main(options: JudgeOptions) -> None:
         f"{_share([not j.pictures for j in judged if j.truth])} of the successes; "
         f"{1e3 * np.mean([j.seconds for j in judged]):.0f} ms of processor time a verdict"
     )
+    agreed = {"agree": per_cent(float(np.mean([j.pictures == j.truth for j in judged])), trials=len(judged))}
+    seeds = range(options.seed, options.seed + options.scenes)
+    options.keep({f"judge by pictures and judge by truth, {options.split} objects": agreed}, seeds=seeds)
 
 
 def measure_agreement(options: JudgeOptions) -> list[JudgedTable]:

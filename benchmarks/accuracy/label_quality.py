@@ -36,6 +36,8 @@ from tabletop_interaction.benchmarks.ground_truth import (
     take_snapshot,
     was_moved,
 )
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.benchmarks.results.shares import CLUSTERED, per_cent, ratio_of_sums
 from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, lock_file, write_json
@@ -100,6 +102,7 @@ class PairScore:
         objects: number of moved objects.
         iou: of the answer with the true mask; 1 if both are empty.
         seconds: of the labeller.
+        interaction: number of the interaction.
     """
 
     kind: str
@@ -107,6 +110,7 @@ class PairScore:
     objects: int
     iou: float
     seconds: float
+    interaction: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +130,12 @@ def main(options: LabelQualityOptions) -> None:
     """Interact, print the summary, write summary.json and errors.jpg. Raises ForeignFolder, FolderInUse."""
     check_new_folder(options.out, "a summary of labels")
     with lock_file(options.out / ".lock", blocking=False):
-        summary = _measure(options)
-    print(_text(summary, options))
+        scores = _measure(options)
+    print(_text(summarise(scores), options))
+    options.keep(figures_of(scores), seeds=(options.seed,), interval=CLUSTERED)
 
 
-def _measure(options: LabelQualityOptions) -> dict[str, float]:
+def _measure(options: LabelQualityOptions) -> list[PairScore]:
     cv2.setNumThreads(1)
     scores: list[PairScore] = []
     errors: dict[str, list[JudgedPair]] = {"false positive": [], "false negative": [], "true positive": []}
@@ -142,7 +147,7 @@ def _measure(options: LabelQualityOptions) -> dict[str, float]:
     summary = summarise(scores)
     write_json(options.out / "summary.json", {"options": options, "summary": summary})
     write_error_sheet(options.out / "errors.jpg", [judged for kept in errors.values() for judged in kept])
-    return summary
+    return scores
 
 
 def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iterator[JudgedPair]:
@@ -159,7 +164,7 @@ def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iter
                 answer = frame_difference(*pictures, click)
                 seconds = time.perf_counter() - start
                 truth = pair_truth(before, after, view.name, click)
-                score = _score(answer, truth, seconds)
+                score = _score(answer, truth, seconds, number)
                 yield JudgedPair(f"{number} {name} {view.name}", *pictures, click, answer, truth, score)
 
 
@@ -215,11 +220,33 @@ def summarise(scores: list[PairScore]) -> dict[str, float]:
     }
 
 
-def _score(answer: FrameDifference, truth: PairTruth, seconds: float) -> PairScore:
+def figures_of(scores: list[PairScore]) -> dict[str, dict[str, Figure]]:
+    """The figures of a result file, with intervals."""
+    number = np.array([score.interaction for score in scores], np.intp)
+    kind = np.array([score.kind for score in scores])
+    right, false, missed = (kind == name for name in ("true positive", "false positive", "false negative"))
+    single = right & (np.array([score.objects for score in scores]) == 1)
+    iou = np.array([score.iou for score in scores])
+
+    def ratio(parts: Floats | Mask, wholes: Mask) -> Figure:
+        return ratio_of_sums(np.bincount(number, parts), np.bincount(number, wholes))
+
+    disturbed = per_cent(mean(kind == "disturbed"), trials=len(scores))
+    return {
+        "labels": {"precision": ratio(right, right | false), "recall": ratio(right, right | missed)},
+        "masks of one moved object": {
+            "mean IoU": ratio(iou * single, single),
+            "IoU above 0.75": ratio(single & (iou > 0.75), single),
+        },
+        "pairs with a displaced neighbour, counted apart": {"share": disturbed},
+    }
+
+
+def _score(answer: FrameDifference, truth: PairTruth, seconds: float, interaction: int) -> PairScore:
     found, there = answer.moved, int(truth.mask.sum()) > _PAPER.min_area
     kind = f"{'true' if found == there else 'false'} {'positive' if found else 'negative'}"
     iou = mask_iou(answer.mask, truth.mask)
-    return PairScore("disturbed" if truth.disturbed else kind, found, truth.objects, iou, seconds)
+    return PairScore("disturbed" if truth.disturbed else kind, found, truth.objects, iou, seconds, interaction)
 
 
 def _interact(

@@ -22,6 +22,7 @@ from tabletop_interaction.agents.features import FEATURES, Colours, DescribesSeg
 from tabletop_interaction.arrays import Ids, Mask, Masks, Picture
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
+from tabletop_interaction.benchmarks.results.shares import WILSON, per_cent, share_of
 from tabletop_interaction.envs.backend import ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
 from tabletop_interaction.ranges import Count, check_choice
@@ -82,7 +83,16 @@ def main(options: MatchingOptions) -> None:
     console = Console()
     kinds = _kinds(options.features, console)
     pairs = list(track(render_pairs(options.pairs, options.split, options.seed), "rendering", options.pairs))
-    console.print(_table({name: measure(kind, pairs, name) for name, kind in kinds.items()}, options))
+    measured = {name: measure(kind, pairs, name) for name, kind in kinds.items()}
+    console.print(_table(measured, options))
+    figures = {
+        name: {
+            "correct": per_cent(found.objects_right / found.objects, trials=found.objects),
+            "pairs all correct": share_of(found.pairs_right, found.pairs),
+        }
+        for name, found in measured.items()
+    }
+    options.keep(figures, seeds=(options.seed,), interval=WILSON)
 
 
 def measure(features: DescribesSegments, pairs: Sequence[PicturePair], name: str = "matching") -> MatchingAccuracy:

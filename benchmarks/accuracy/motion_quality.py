@@ -24,6 +24,8 @@ from rich.table import Table
 from tabletop_interaction.arrays import Mask
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table, mean
 from tabletop_interaction.benchmarks.ground_truth import Snapshot, TruthfulBackend, take_snapshot, was_moved
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.benchmarks.results.shares import per_cent
 from tabletop_interaction.envs.backend import Backend, Pictures
 from tabletop_interaction.envs.watched_pushes import watch_pushes
 from tabletop_interaction.ranges import Count
@@ -74,6 +76,14 @@ def main(options: MotionOptions) -> None:
     with open_simulation(options.split, None) as backend:
         scores = list(track(scored_clips(backend, options), "clips", 4 * options.pushes))
     Console().print(results_table(scores, options))
+    ious = np.array([iou for score in scores for iou in score.ious])
+    row = {
+        "masks": Figure(len(ious), decimals=0),
+        "mean IoU": per_cent(mean(ious)),
+        f"IoU above {_USEFUL}": per_cent(mean(ious > _USEFUL)),
+        f"IoU above {_GOOD}": per_cent(mean(ious > _GOOD)),
+    }
+    options.keep({f"masks of {options.pushes} watched pushes": row}, seeds=(options.seed,))
 
 
 def scored_clips(backend: TruthfulBackend, options: MotionOptions) -> Iterator[ClipScore]:

@@ -17,10 +17,13 @@ from rich.table import Table
 from tabletop_interaction.benchmarks.accuracy.grasp_success import AimedPickOptions, scenes_of_four
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs.backend import ObjectState
 from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.scene import Placement, free_placement
+
+_QUANTILES = {"median": 0.5, "90th percentile": 0.9, "largest": 1.0}
 
 
 def main(options: AimedPickOptions) -> None:
@@ -30,6 +33,10 @@ def main(options: AimedPickOptions) -> None:
         for model, error_m in place_each(backend, rng):
             errors[model.family].append(1e3 * error_m)
     Console().print(_table(errors, options))
+    everything = np.array([error for found in errors.values() for error in found])
+    row = {"placed": Figure(len(everything), decimals=0)}
+    row |= {name: Figure(np.quantile(everything, at), "mm") for name, at in _QUANTILES.items()}
+    options.keep({f"{options.split} objects": row}, seeds=(options.seed,))
 
 
 def place_each(backend: SimulationBackend, rng: np.random.Generator) -> Iterator[tuple[ObjectModel, float]]:
@@ -56,11 +63,11 @@ def _placement(model: ObjectModel, state: ObjectState) -> Placement:
 def _table(errors: Mapping[str, Sequence[float]], options: AimedPickOptions) -> Table:
     everything = [error for found in errors.values() for error in found]
     rows = [
-        (family, str(len(found)), *(f"{figure:.1f}" for figure in np.quantile(found, (0.5, 0.9, 1.0))))
+        (family, str(len(found)), *(f"{figure:.1f}" for figure in np.quantile(found, tuple(_QUANTILES.values()))))
         for family, found in [*errors.items(), ("all", everything)]
     ]
     title = f"aimed pick-and-places, {options.split} objects, seed {options.seed}: error in mm"
-    return figures_table(title, ("family", "placed", "median", "90th percentile", "largest"), rows)
+    return figures_table(title, ("family", "placed", *_QUANTILES), rows)
 
 
 if __name__ == "__main__":

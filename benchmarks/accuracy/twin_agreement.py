@@ -24,6 +24,7 @@ from tabletop_interaction.agents.learning.primitives import ENVIRONMENT_IDS
 from tabletop_interaction.arrays import Floats, Floats32
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import random_object
+from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.documents import read_yaml
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
@@ -69,6 +70,8 @@ def main(options: TwinOptions) -> None:
     seeds = range(options.seed, options.seed + options.interactions)
     compared = list(track(compare(options.config, seeds, options.split), "interactions", len(seeds)))
     Console().print(results_table(compared, options))
+    same = share_of(sum(one.simulated == one.twins for one in compared), len(compared))
+    options.keep({"twin and simulation": {"same outcome": same}}, seeds=seeds, interval=WILSON)
 
 
 def compare(config: Path, seeds: range, split: str = "train") -> Iterator[ComparedInteraction]:

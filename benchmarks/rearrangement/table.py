@@ -11,7 +11,8 @@ from rich.table import Table
 
 from tabletop_interaction.benchmarks.rearrangement.episode import Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
-from tabletop_interaction.benchmarks.results.shares import wilson_interval
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.benchmarks.results.shares import share_of, wilson_interval
 
 DISPLACED = (1, 2, 3)
 CAPTION = "an episode ends with its success: 2 cm and 1 cm show where it stopped, not the best that an agent can reach"
@@ -114,6 +115,10 @@ class Scores:
         """The causes that occur, in the order of `Cause`."""
         return tuple(str(cause) for cause in Cause if any(cause in one.causes for one in self.agents.values()))
 
+    def figures(self) -> dict[str, dict[str, Figure]]:
+        """The figures of a result file, by agent."""
+        return {name: _of_agent(one, self.scenes) for name, one in self.agents.items()}
+
     def rows(self) -> list[tuple[str, list[str]]]:
         """Name and texts of each figure, one text for each agent; success by kind of scene if there are several."""
         scenes = self.scenes if len(self.scenes) > 1 else ()
@@ -131,6 +136,14 @@ class Scores:
         for cause in self.causes:
             table.add_row(f"failed by {cause}", *(str(one.causes.get(cause, 0)) for one in self.agents.values()))
         return table
+
+
+def _of_agent(one: AgentScore, scenes: Sequence[str]) -> dict[str, Figure]:
+    shares = {"success within 15 px": one.success}
+    shares |= {f"{count} to move": one.by_displaced[count] for count in DISPLACED}
+    shares |= {name: one.by_scenes[name] for name in scenes if len(scenes) > 1 and name in one.by_scenes}
+    figures = {name: share_of(each.hits, each.trials) for name, each in shares.items() if each.trials}
+    return {**figures, "interactions": Figure(one.interactions)}
 
 
 def _figures(one: AgentScore, scenes: Sequence[str]) -> dict[str, str]:

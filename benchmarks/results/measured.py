@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,23 +33,24 @@ class ResultOptions:
         check_fields(self)
         if self.result is not None:
             check_result_path(self.result)
+            _commit_at_start()
 
     def keep(
         self,
         figures: Rows,
         *,
-        seeds: Iterable[int],
+        seeds: Iterable[int] | None,
         interval: str | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        """Write the figures, if a result file is wanted."""
+        """Write the figures, if a result file is wanted; `seeds` is None where they are unknown."""
         if self.result is None:
             return
         result = Result(
             commands=(*self.after, command_line(sys.argv)),
             figures=figures,
-            seeds=tuple(seeds),
-            commit=commit_of(_ROOT),
+            seeds=None if seeds is None else tuple(seeds),
+            commit=_commit_at_start(),
             date=datetime.now(UTC).date(),
             machine=machine(),
             interval=interval,
@@ -79,6 +81,12 @@ def commit_of(root: Path) -> str | None:
     commit = _git(root, "rev-parse", "HEAD")
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results", ":!*.md")
     return f"{commit}+changes" if changes else commit
+
+
+@cache
+def _commit_at_start() -> str | None:
+    """The commit of the code that this process runs: during a long measurement the checkout may move on."""
+    return commit_of(_ROOT)
 
 
 def machine() -> str:

@@ -1,5 +1,6 @@
 """A result file: the figures that a command printed, and what is needed to print them again."""
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -95,10 +96,13 @@ def check_result_path(path: Path) -> None:
     """Check before a measurement that its result can be written.
 
     Raises:
-        ForeignFolder: the path does not end in .json, or leads to something else than a result file.
+        ForeignFolder: the path does not end in .json, leads to something else than a result file, or cannot be written.
     """
     if path.suffix != ".json":
         raise ForeignFolder(f"the result file {shown(str(path))} does not end in .json; name one that does")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ForeignFolder(f"the result file {path} cannot be written: {above} is no folder that you may change")
     if not path.exists():
         return
     try:

@@ -15,6 +15,8 @@ from rich.table import Table
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.benchmarks.figures import table_of_columns
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.benchmarks.results.shares import share_of
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
@@ -113,6 +115,18 @@ class Comparison:
             "pictures": self.pictures,
             "runs": runs,
             "settings_that_differ": self.differences(),
+        }
+
+    def result(self) -> dict[str, dict[str, Figure]]:
+        """The figures of a result file."""
+        word = _interactions(self.runs.values())
+        return {
+            name: {
+                **{f"AP at IoU {iou}": Figure(one.ap[iou], "%") for iou in IOUS if iou in one.ap},
+                f"{word} that move an object": share_of(one.moved, one.interactions),
+                "labelled masks": Figure(one.masks, decimals=0),
+            }
+            for name, one in self.figures.items()
         }
 
 

@@ -17,11 +17,14 @@ from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.benchmarks.figures import figures_table, table_of_columns
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.benchmarks.results.shares import per_cent
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
 from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
@@ -31,6 +34,7 @@ from tabletop_interaction.segmentation.evaluation.precision_recall import (
     bootstrap_intervals,
 )
 from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
+from tabletop_interaction.segmentation.opening import file_of, is_network
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, detect
 from tabletop_interaction.segmentation.segments import PictureSegmenter
@@ -191,6 +195,27 @@ def figures_document(evaluation: Evaluation) -> dict[str, Any]:
     return dict(plain(document))
 
 
+def ap_figures(evaluation: Evaluation) -> dict[str, Figure]:
+    """AP at each IoU in tables, with its interval, for a result file."""
+    figures, intervals = evaluation.figures.ap, evaluation.intervals.ap
+    return {f"AP at IoU {iou}": per_cent(figures[iou], intervals[iou]) for iou in SHOWN_IOUS}
+
+
+def training_seeds(models: Sequence[str]) -> list[int] | None:
+    """The seeds that networks were trained with, by their names; None if that of one is unknown."""
+    seeds = set()
+    for name in models:
+        file = file_of(name)
+        if file is None or file.suffix != ".safetensors" or not is_network(name):
+            return None
+        metadata = checkpoint_metadata(file)
+        settings = metadata.get("learning") or metadata.get("training") or {}
+        if "seed" not in settings:
+            return None
+        seeds.add(int(settings["seed"]))
+    return sorted(seeds)
+
+
 def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Table:
     """A table with a row for each figure and a column for each model."""
     title = f"{data.name}: {len(data.label_set.images)} pictures"
@@ -205,7 +230,12 @@ def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[st
     lines = [settings[evaluations[0].model]] if same else [f"{name}: {line}" for name, line in settings.items()]
     lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
     lines += [UNRELIABLE] if not all(one.intervals.reliable for one in evaluations) else []
-    lines.append(f"renderer: {data.renderer or 'unknown, these are not our pictures'}")
+    return [*lines, *set_notes(data)]
+
+
+def set_notes(data: EvaluationSet) -> list[str]:
+    """The renderer of a set, and whether it is the published one."""
+    lines = [f"renderer: {data.renderer or 'unknown, these are not our pictures'}"]
     return lines if data.standing is None else [*lines, data.standing]
 
 
@@ -232,6 +262,16 @@ class GeneralisationFigures:
         table = figures_table(title, headings, rows, names=3)
         table.title_justify = "left"
         return table
+
+    def figures(self) -> dict[str, dict[str, Figure]]:
+        """The figures of a result file: AP and its drop from A on each set."""
+        rows = {}
+        for name, evaluation in self.evaluations.items():
+            of = f"{SETS[name].objects} objects on {SETS[name].backgrounds} tables"
+            drops = {f"drop at {iou}": Figure(100 * self.drop(name, iou), "points") for iou in SHOWN_IOUS}
+            first = name == GENERALISATION_SETS[0]
+            rows[f"{name[-1]}: {of}"] = {**ap_figures(evaluation), **({} if first else drops)}
+        return rows
 
     def footnotes(self) -> list[str]:
         """The lines below the table, each once."""

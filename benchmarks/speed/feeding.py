@@ -17,7 +17,9 @@ import torch
 import tyro
 
 from tabletop_interaction.agents.labelling.examples import recorded_examples
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import Batch, batches
@@ -29,7 +31,7 @@ _WARM_UP = 2
 
 
 @dataclass(frozen=True)
-class FeedingOptions:
+class FeedingOptions(ResultOptions):
     """Options of the benchmark of training steps."""
 
     data: Path
@@ -40,9 +42,6 @@ class FeedingOptions:
     """Threads of torch; its own choice by default."""
     seed: Seed = 0
     """Seed of the random numbers."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def main(options: FeedingOptions) -> None:
@@ -57,6 +56,12 @@ def main(options: FeedingOptions) -> None:
         f"step {step:.3f} s, bare {bare:.3f} s, ratio {step / bare:.3f}; batch {config.batch_size} crops of "
         f"{config.crops.crop_px} px, {torch.get_num_threads()} threads, torch {torch.__version__}"
     )
+    figures = {
+        "training step": {"median": Figure(1e3 * step, "ms", decimals=0)},
+        "bare forward and backward pass": {"median": Figure(1e3 * bare, "ms", decimals=0)},
+        "step over bare pass": {"ratio": Figure(step / bare, decimals=2)},
+    }
+    options.keep(figures, seeds=(options.seed,))
 
 
 def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> tuple[float, float]:

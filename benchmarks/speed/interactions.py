@@ -25,12 +25,14 @@ from rich.table import Table
 
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 from tabletop_interaction.envs.records.folder import list_shards
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields, check_range
+from tabletop_interaction.ranges import Count, Range, Seed, check_range
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -51,7 +53,7 @@ _SMALL = SimulationConfig(views=(top_down("view_0", picture_size=(128, 128)),))
 
 
 @dataclass(frozen=True)
-class InteractionSpeedOptions:
+class InteractionSpeedOptions(ResultOptions):
     """Options of the benchmark of interactions a second."""
 
     interactions: Count = 60
@@ -62,7 +64,7 @@ class InteractionSpeedOptions:
     """Seed of the random numbers."""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.memory_interactions:
             check_range("memory_interactions", self.memory_interactions, _EARLY + 1)
 
@@ -152,12 +154,28 @@ def main(options: InteractionSpeedOptions) -> None:
     print(f"one camera of 128 x 128 over the default four of 350 x 430: {small.rate / composed.rate:.1f} times")
     one, two = (workers_rate(number, options) for number in (1, 2))
     print(f"workers: one {one:.2f}/s, two {two:.2f}/s, ratio {two / one:.2f}")
+    figures = {name: {"rate": _rate(timing.rate)} for name, timing in rows.items()}
+    figures |= {"composed over plain": {"ratio": Figure(composed.rate / plain.rate)}}
+    figures |= {"one worker": {"rate": _rate(one)}, "two workers": {"rate": _rate(two)}}
+    figures |= {"two workers over one": {"ratio": Figure(two / one, decimals=2)}}
     if options.memory_interactions:
-        marks = []
-        for number, resident in memory_marks(options.memory_interactions, options.seed):
-            print(f"resident memory after {number} interactions: {resident:.0f} MB", flush=True)
-            marks.append(resident)
-        print(f"growth after the first {_EARLY}: {marks[-1] - marks[0]:+.0f} MB")
+        figures |= {f"after {number:,} interactions": {"memory": used} for number, used in _memory(options).items()}
+    options.keep(figures, seeds=(options.seed,))
+
+
+def _memory(options: InteractionSpeedOptions) -> dict[int, Figure]:
+    """Print the resident memory and its growth; give it by the number of interactions."""
+    marks = {}
+    for number, resident in memory_marks(options.memory_interactions, options.seed):
+        print(f"resident memory after {number} interactions: {resident:.0f} MB", flush=True)
+        marks[number] = resident
+    first, *_, last = marks.values()
+    print(f"growth after the first {_EARLY}: {last - first:+.0f} MB")
+    return {number: Figure(resident, "MB", decimals=0) for number, resident in marks.items()}
+
+
+def _rate(rate: float) -> Figure:
+    return Figure(rate, "/s", decimals=2)
 
 
 def measure(interactions: int, seed: int, *, plain: bool, config: SimulationConfig | None = None) -> Timing:

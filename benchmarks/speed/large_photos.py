@@ -25,8 +25,10 @@ from rich.console import Console
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.benchmarks.figures import figures_table
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.overlays import distinct_colours
 
 _ASPECT = 4 / 3
@@ -34,7 +36,7 @@ _NOISE_ROWS = 322
 
 
 @dataclass(frozen=True)
-class LargePhotosOptions:
+class LargePhotosOptions(ResultOptions):
     """Options of the benchmark of large photos."""
 
     megapixels: tuple[Annotated[float, Range(0, 1000, above=True)], ...] = (0.1, 12, 50)
@@ -46,13 +48,10 @@ class LargePhotosOptions:
     seed: Seed = 0
     """Seed of the photos."""
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
 
 def main(options: LargePhotosOptions) -> None:
     """Measure and print the table."""
-    rows = []
+    rows, figures = [], {}
     with one_core(), tempfile.TemporaryDirectory() as folder:
         for megapixels in options.megapixels:
             photo = Path(folder) / f"{megapixels:g}.jpg"
@@ -63,8 +62,10 @@ def main(options: LargePhotosOptions) -> None:
             clock, cpu = (min(each) for each in zip(*runs, strict=True))
             name = f"{megapixels:g} ({drawn.shape[1]} x {drawn.shape[0]} px)"
             rows.append((name, str(found), f"{clock:.1f}", f"{cpu:.1f}"))
+            figures[f"{name}, megapixels"] = {"on the clock": Figure(clock, "s"), "of the CPU": Figure(cpu, "s")}
     title = f"tabletop segment, one core, smallest of {options.repeats}"
     Console().print(figures_table(title, ("megapixels", "objects found", "seconds", "CPU seconds"), rows))
+    options.keep(figures, seeds=(options.seed,))
 
 
 def draw_photo(megapixels: float, objects: int, seed: int) -> Picture:

@@ -24,13 +24,15 @@ from tabletop_interaction.agents.learning.loop import NewestNetwork, Workers, le
 from tabletop_interaction.agents.learning.ray_workers import open_ray_workers
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, open_run, read_history, read_updates
 from tabletop_interaction.benchmarks.figures import figures_table
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs.records.reading import count_interactions
-from tabletop_interaction.ranges import Count, Processes, Range, Seed, check_fields
+from tabletop_interaction.ranges import Count, Processes, Range, Seed
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class LearningSpeedOptions:
+class LearningSpeedOptions(ResultOptions):
     """Options of the benchmark of learning."""
 
     interactions: Count = 60
@@ -43,9 +45,6 @@ class LearningSpeedOptions:
     """Actors at once, one run for each number; 0 alternates acting and learning in one process."""
     seed: Seed = 0
     """Seed of the random numbers."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,7 @@ def main(options: LearningSpeedOptions) -> None:
         seed=options.seed,
         training=TrainingConfig(batch_size=options.batch_size),
     )
+    figures: dict[str, dict[str, Figure]] = {}
     if options.workers:
         outcomes = {str(workers): timed(config, workers) for workers in options.workers}
         rows = [
@@ -107,12 +107,19 @@ def main(options: LearningSpeedOptions) -> None:
         ]
         title = f"{config.interactions} interactions, {config.steps_planned} training steps, this machine"
         Console().print(figures_table(title, ("workers", "interactions/s", "complete"), rows))
+        figures = {
+            f"{workers} workers": {"rate": Figure(config.interactions / one.seconds, "/s", decimals=2)}
+            for workers, one in outcomes.items()
+        }
     outcome = with_a_dying_node(config)
     print(
         f"three nodes, one killed half-way: {outcome.deaths} processes replaced; {outcome.in_history} interactions "
         f"in the history, {outcome.distinct} distinct, {outcome.on_disk} on disk; updates after {outcome.updates}: "
         f"{'nothing was lost' if outcome.is_whole(config) else 'SOMETHING WAS LOST'}"
     )
+    on_disk = Figure(outcome.on_disk, trials=config.interactions, decimals=0)
+    killed = {"processes replaced": Figure(outcome.deaths, decimals=0), "interactions on disk": on_disk}
+    options.keep({**figures, "three nodes, one killed half-way": killed}, seeds=(options.seed,))
 
 
 def timed(config: LearningConfig, workers: int) -> RunOutcome:

@@ -18,9 +18,11 @@ from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import TabletopInteraction
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.simulation import SimulationConfig
 
 _COMPARED = 6
@@ -28,7 +30,7 @@ _PER_SCENE = 10
 
 
 @dataclass(frozen=True)
-class ObjectSpeedOptions:
+class ObjectSpeedOptions(ResultOptions):
     """Options of the benchmark of numbers of objects."""
 
     interactions: Count = 40
@@ -37,9 +39,6 @@ class ObjectSpeedOptions:
     """Numbers of objects; 6, to which the others are compared, is measured in any case."""
     seed: Seed = 0
     """Seed of scenes and actions."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclass
@@ -94,6 +93,13 @@ def main(options: ObjectSpeedOptions) -> None:
         rows.append(("heap" if clutter else "apart", str(count), f"{rate:.2f}", f"{rate / compared:.2f}", *shares))
     headings = ("objects", "number", "interactions/s", f"over {_COMPARED} objects", "held", "new scene s")
     Console().print(figures_table("one core, four views of 350 x 430", headings, rows))
+    figures: dict[str, dict[str, Figure]] = {}
+    for (count, clutter), each in spent.items():
+        kind = "heap" if clutter else "apart"
+        figures.setdefault(kind, {})[str(count)] = Figure(each.rate, "/s")
+        ratio = Figure(each.rate / spent[_COMPARED, clutter].rate, decimals=2)
+        figures.setdefault(f"{kind}, over {_COMPARED} objects", {})[str(count)] = ratio
+    options.keep(figures, seeds=(options.seed,))
 
 
 def _environment(count: int, clutter: bool) -> TabletopInteraction:

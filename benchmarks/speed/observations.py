@@ -20,9 +20,11 @@ from tabletop_interaction.agents.agent import RandomAgent
 from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import AimedAgent
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import EXTRAS, TabletopInteraction
-from tabletop_interaction.ranges import Count, Seed, check_fields
+from tabletop_interaction.ranges import Count, Seed
 
 _EPISODE = 25
 _OBSERVED: dict[str, dict[str, Any]] = {
@@ -34,16 +36,13 @@ _OBSERVED: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ObservationSpeedOptions:
+class ObservationSpeedOptions(ResultOptions):
     """Options of the benchmark of observations."""
 
     steps: Count = 100
     """Steps of each environment."""
     seed: Seed = 0
     """Seed of scenes and actions."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def measure(steps: int, seed: int) -> dict[str, float]:
@@ -75,6 +74,11 @@ def main(options: ObservationSpeedOptions) -> None:
         rates = measure(options.steps, options.seed)
     rows = [(name, f"{rate:.1f}", f"{rate / rates['pictures']:.2f}") for name, rate in rates.items()]
     Console().print(figures_table("one core, four views of 350 x 430", ("observed", "steps/s", "over pictures"), rows))
+    figures = {
+        name: {"rate": Figure(rate, "/s"), "over pictures": Figure(rate / rates["pictures"], decimals=2)}
+        for name, rate in rates.items()
+    }
+    options.keep(figures, seeds=(options.seed,))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ import tyro
 from torch import Tensor
 from torch.nn import functional
 
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.robust_set_loss import (
@@ -31,7 +33,7 @@ CROPS, CROP_PX, MASKS_A_CROP = 12, 256, 2
 
 
 @dataclass(frozen=True)
-class LossSpeedOptions:
+class LossSpeedOptions(ResultOptions):
     """Options of the benchmark of the robust set loss."""
 
     threads: Annotated[int, Range(1, 1024)] = 1
@@ -40,9 +42,6 @@ class LossSpeedOptions:
     """Number of timings; the shortest one counts."""
     seed: Seed = 0
     """Seed of the random logits and masks."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def best_ms(act: Callable[[], object], repeats: int) -> float:
@@ -84,24 +83,34 @@ def main(options: LossSpeedOptions) -> None:
     torch.manual_seed(options.seed)
     print(f"torch {torch.__version__}, {platform.machine()}, {options.threads} thread(s), seed {options.seed}")
     print("32 masks of 56 x 56, IoU bound 0.75, milliseconds:")
+    figures = {}
     for name, confidence in (("untrained", 0.0), ("half trained", 1.0), ("trained", 3.0)):
-        print(f"  {name:12s}  {solvers(*noisy_batch(options.seed, confidence), options.repeats)}")
+        exact, slack, search, missed = solvers(*noisy_batch(options.seed, confidence), options.repeats)
+        print(
+            f"  {name:12s}  exact {exact:5.1f}  with slack {slack:5.1f}  two-bias search {search:5.1f} (misses the "
+            f"bound in {missed:.0%})"
+        )
+        times = {"exact": exact, "exact, with slack": slack, "the paper's two-bias search": search}
+        figures[f"logits of a network that is {name}"] = {
+            **{solver: Figure(milliseconds, "ms") for solver, milliseconds in times.items()},
+            "search misses the bound": Figure(100 * missed, "%", decimals=0),
+        }
     logits, masks = noisy_batch(options.seed, 1.0, count=CROPS * MASKS_A_CROP, size=41)
     loss = best_ms(lambda: robust_set_loss(logits, masks), options.repeats)
     step = training_step_ms(max(1, options.repeats // 4))
     print(f"training step on {CROPS} crops of {CROP_PX} px: {step:.0f}")
     print(f"loss of its {CROPS * MASKS_A_CROP} masks of 41 x 41: {loss:.1f}, {loss / step:.2%} of the step")
+    figures["loss over training step"] = {"share": Figure(100 * loss / step, "%")}
+    options.keep(figures, seeds=(options.seed,))
 
 
-def solvers(logits: Tensor, masks: Tensor, repeats: int) -> str:
-    """Times of the exact solver, of the same with slack, and of the paper's search."""
+def solvers(logits: Tensor, masks: Tensor, repeats: int) -> tuple[float, float, float, float]:
+    """Milliseconds of the exact solver, of the same with slack, and of the paper's search; share that it misses."""
     exact = best_ms(lambda: latent_mask(logits, masks), repeats)
     slack = best_ms(lambda: latent_mask(logits, masks, slack_weight=100.0), repeats)
     search = best_ms(lambda: two_bias_latent_mask(logits, masks), repeats)
     missed = (mask_ious(two_bias_latent_mask(logits, masks), masks) < 0.75).float().mean()
-    return (
-        f"exact {exact:5.1f}  with slack {slack:5.1f}  two-bias search {search:5.1f} (misses the bound in {missed:.0%})"
-    )
+    return exact, slack, search, float(missed)
 
 
 if __name__ == "__main__":

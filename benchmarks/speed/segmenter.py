@@ -15,8 +15,10 @@ import numpy as np
 import torch
 import tyro
 
+from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
-from tabletop_interaction.ranges import Count, Range, Seed, check_fields
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype
@@ -25,7 +27,7 @@ HEIGHT, WIDTH = 350, 430
 
 
 @dataclass(frozen=True)
-class SegmenterSpeedOptions:
+class SegmenterSpeedOptions(ResultOptions):
     """Options of the benchmark of the segmenter."""
 
     threads: Annotated[int, Range(1, 1024)] = 2
@@ -41,9 +43,6 @@ class SegmenterSpeedOptions:
     seed: Seed = 0
     """Seed of weights and pictures."""
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
 
 def main(options: SegmenterSpeedOptions) -> None:
     """Measure and print the times."""
@@ -58,11 +57,18 @@ def main(options: SegmenterSpeedOptions) -> None:
     print(f"{options.mask_branch} branch, {HEIGHT} x {WIDTH} px, milliseconds a picture:")
     whole = ProposalConfig()
     one_each = {f"scale {scale:.2f} alone": replace(whole, scales=(scale,)) for scale in whole.scales}
+    figures = {}
     for name, config in {**one_each, "all seven scales": whole, "FAST, three scales": FAST}.items():
         single = best_ms(partial(Segmenter(network, config).segment, pictures[0]), options.repeats)
         print(f"  {name:18s}  {single:6.1f}")
+        figures[name] = {"time": Figure(single, "ms")}
     together = best_ms(partial(Segmenter(network, whole).segment_batch, pictures), options.repeats)
     print(f"  seven scales, {options.batch} pictures at once, each  {together / options.batch:6.1f}")
+    figures[f"all seven scales, {options.batch} pictures at once, each"] = {
+        "time": Figure(together / options.batch, "ms")
+    }
+    note = f"{options.mask_branch} branch, {HEIGHT} x {WIDTH} px, {device}, threads: {options.threads}, {precision}"
+    options.keep(figures, seeds=(options.seed,), notes=[note])
 
 
 if __name__ == "__main__":

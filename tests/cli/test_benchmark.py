@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tabletop_interaction.benchmarks.results.result import read_result
 from tabletop_interaction.cli.main import main
 
 
@@ -30,11 +31,15 @@ def test_generalisation_makes_its_sets_and_reports_the_drops(
     untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
-    assert main(["benchmark", "generalisation", "--model", str(untrained), *places, "--fast"]) == 0
+    result = ["--result", str(tmp_path / "x.json")]
+    assert main(["benchmark", "generalisation", "--model", str(untrained), *places, "--fast", *result]) == 0
     assert "drop from A" in " ".join(capsys.readouterr().out.split())  # the title may wrap
     sets = json.loads((tmp_path / "out" / "results.json").read_text())["sets"]
     assert [name[-1] for name in sets] == ["A", "B", "C", "D"]
     assert sets["generalisation-A"]["drop_from_a"] == {"0.3": 0, "0.5": 0, "0.75": 0}
+    rows = read_result(tmp_path / "x.json").figures
+    assert list(rows)[1] == "B: train objects on test tables"
+    assert ["drop at 0.5" in row for row in rows.values()] == [False, True, True, True]
 
 
 @pytest.mark.parametrize(

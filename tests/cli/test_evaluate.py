@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as PilImage
 
+from tabletop_interaction.benchmarks.results.result import read_result
 from tabletop_interaction.cli.main import main
 from tests.picture_zoo import exif
 
@@ -45,11 +46,32 @@ def test_a_missing_set_is_made_and_announced(
     untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
-    assert main(["evaluate", "--model", str(untrained), "--set", "val", *places, "--fast"]) == 0
+    result = ["--result", str(tmp_path / "x.json"), "--after", "make demo"]
+    assert main(["evaluate", "--model", str(untrained), "--set", "val", *places, "--fast", *result]) == 0
     shown = capsys.readouterr().out
     assert "rendering it" in shown
     assert "renderer: composed" in shown
     assert "differs from the published set" in shown or "no checksum is published" in shown
+    kept = read_result(tmp_path / "x.json")
+    ((name, figures),) = kept.figures.items()
+    assert name.endswith(", 1 val pictures")
+    assert list(figures) == ["AP at IoU 0.3", "AP at IoU 0.5", "AP at IoU 0.75"]
+    assert figures["AP at IoU 0.3"].low is not None
+    assert (kept.commands[0], kept.seeds) == ("make demo", None)
+
+
+@pytest.mark.usefixtures("tiny_sets")
+def test_a_result_file_that_would_replace_another_file_is_refused_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.json"
+    mine.write_text("{}")
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--sets-dir", str(tmp_path / "sets"), "--result", str(mine)])
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "exists and is no result file" in error
+    assert list(tmp_path.iterdir()) == [mine]
 
 
 @pytest.mark.parametrize(

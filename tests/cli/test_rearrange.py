@@ -7,6 +7,7 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
+from tabletop_interaction.benchmarks.results.result import read_result
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.files import claim_folder
 from tabletop_interaction.seals import read_sealed, write_sealed
@@ -39,8 +40,11 @@ def test_an_unknown_agent_is_named_before_anything_is_written(
 
 def test_the_benchmark_prints_a_table_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["benchmark", "rearrangement", "--agents", "oracle", "--displaced", "1", "--out", str(tmp_path / "out")]
+    result = ["--result", str(tmp_path / "x.json")]
     for episodes in ("1", "2"):
-        assert main([*command, "--seed", "200", "--episodes", episodes]) == 0
+        assert main([*command, "--seed", "200", "--episodes", episodes, *result]) == 0
+    kept = read_result(tmp_path / "x.json")
+    assert (kept.figures["oracle"]["success within 15 px"].trials, kept.seeds) == (2, (200, 201))
     assert "success (15 px), %" in capsys.readouterr().out
     document = json.loads((tmp_path / "out" / "results.json").read_text())
     assert document["agents"]["oracle"]["success"]["trials"] == 2
