@@ -9,12 +9,12 @@ from typing import Any, Literal, get_args
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats32
 from tabletop_interaction.envs.backend import Backend, GroundTruth, ObjectState, Pictures
 from tabletop_interaction.errors import BlankPicture, InvalidConfiguration
 from tabletop_interaction.ranges import check_choice, check_value, shown
+from tabletop_interaction.rotations import matrix_from_quaternion
 
 Kind = Literal["pictures", "state", "both"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -164,7 +164,7 @@ def state_array(states: Sequence[ObjectState], slots: int) -> Floats32:
         raise InvalidConfiguration(f"the scene has {len(states)} objects; accepted are the backend's {slots} at most")
     rows = np.zeros((slots, len(STATE_FEATURES)), np.float32)
     for row, state in zip(rows, states, strict=False):
-        rotation = Rotation.from_quat(state.quaternion_xyzw).as_matrix()
+        rotation = matrix_from_quaternion(state.quaternion_xyzw)
         row[:] = np.concatenate([[1.0], state.position, rotation[:, 0], rotation[:, 1], state.size])
     return np.clip(rows, -1.0, 1.0)
 

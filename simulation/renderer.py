@@ -16,10 +16,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 import pybullet
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ids, Mask, Picture
 from tabletop_interaction.envs.views import View, camera_pose
+from tabletop_interaction.rotations import rotated
 from tabletop_interaction.sim_assets import BACKGROUND_PX_PER_M, ObjectModel
 from tabletop_interaction.simulation.bodies import VisualBodies
 from tabletop_interaction.simulation.client import BulletClient
@@ -153,7 +153,7 @@ class ComposedRenderer:
     def _draw(self, id_: int, pose: Pose) -> _DrawnObject:
         """Rasterise one object, alone in the client, in every view and from the lamp."""
         position, quaternion = pose
-        points = Rotation.from_quat(quaternion).apply(self._models[id_].vertices) + position
+        points = rotated(self._models[id_].vertices, quaternion) + position
         body = self._looks.add_object(self._models[id_])
         self._client.resetBasePositionAndOrientation(body, position, quaternion)
         return _DrawnObject(pose, self._layers(points))

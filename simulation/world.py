@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 import cv2
 import numpy as np
 import pybullet
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.gripper import Gripper
+from tabletop_interaction.rotations import inverse, product, quaternion_from_matrix, rotated
 from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
@@ -118,7 +118,7 @@ class World:
         for id_, body in self.bodies.items():
             position, quaternion = self.client.getBasePositionAndOrientation(body)
             if id_ in self._axes:
-                quaternion = (Rotation.from_quat(quaternion) * Rotation.from_matrix(self._axes[id_]).inv()).as_quat()
+                quaternion = product(quaternion, inverse(quaternion_from_matrix(self._axes[id_])))
             found[id_] = (np.array(position), np.array(quaternion))
         return found
 
@@ -126,7 +126,7 @@ class World:
         """(N, 2) convex outline x, y of every object as seen from above, by id."""
         found = {}
         for id_, (position, quaternion) in self.poses().items():
-            surface = Rotation.from_quat(quaternion).apply(self.models[id_].vertices) + position
+            surface = rotated(self.models[id_].vertices, quaternion) + position
             hull = cv2.convexHull(surface[:, :2].astype(np.float32))
             found[id_] = np.asarray(hull, np.float64).reshape(-1, 2)
         return found
@@ -134,7 +134,7 @@ class World:
     def top(self) -> float:
         """Height of the highest point of all objects, metres; at least one object has to be there."""
         surfaces = (
-            Rotation.from_quat(quaternion).apply(self.models[id_].vertices)[:, 2] + position[2]
+            rotated(self.models[id_].vertices, quaternion)[:, 2] + position[2]
             for id_, (position, quaternion) in self.poses().items()
         )
         return max(float(heights.max()) for heights in surfaces)
@@ -224,7 +224,7 @@ class World:
         """The pose of an object's PyBullet body, whose axes are the principal axes of the object's inertia."""
         if id_ not in self._axes:
             return pose
-        return pose[0], (Rotation.from_quat(pose[1]) * Rotation.from_matrix(self._axes[id_])).as_quat()
+        return pose[0], product(pose[1], quaternion_from_matrix(self._axes[id_]))
 
     def _create_object(self, id_: int, pose: Pose) -> int:
         model, axes = self.models[id_], self._axes.get(id_)
