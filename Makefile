@@ -1,11 +1,17 @@
-# Each target makes its own virtual environment with the tested versions; it needs only Python 3.11 and pip.
-PYTHON ?= python3.11
+# Each target makes its own virtual environment with the tested versions; it needs only Python 3.11, 3.12 or 3.13 and
+# pip. The first Python that is found is taken; `make demo PYTHON=python3.13` takes another.
+ACCEPTED := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3 python; do \
+	$$each -c '$(ACCEPTED)' 2>/dev/null && echo $$each && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 ROS_VENV ?= .venv-ros
 DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
+
+CHECK_PYTHON = $(or $(PYTHON),false) -c '$(ACCEPTED)' 2>/dev/null || { \
+	echo "$(or $(PYTHON),no python) is found; install Python 3.11, 3.12 or 3.13 with venv, or give PYTHON=/path/to/one"; exit 1; }
 
 .PHONY: help demo test test-faults test-ros fault-table lint format type docs pictures tables clean
 
@@ -59,13 +65,15 @@ clean:  ## Remove the virtual environments and the demo
 	rm -rf $(VENV) $(ROS_VENV) $(DEMO_OUT)
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e .
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[learn]'
 	touch $@
 
 $(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,ray]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/installed
 
 # rospy comes from Debian's Python; this environment finds the tested versions first, then Debian's packages.

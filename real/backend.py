@@ -8,7 +8,6 @@ action is lost in both cases; after a yes, the fault reaches the caller as recov
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any, Self
 
 from numpy.random import Generator
@@ -17,6 +16,7 @@ from tabletop_interaction.arrays import Floats32, Ids
 from tabletop_interaction.envs.backend import Grasp, GroundTruth, ObjectState, PickOutcome, Pictures
 from tabletop_interaction.envs.targets import check_angle, check_inside
 from tabletop_interaction.errors import AlreadyHolding, NotReset, RobotFault
+from tabletop_interaction.installation import installed_versions
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.cameras.array import CameraArray, wait_until_still
 from tabletop_interaction.real.lab.lab import Lab
@@ -70,7 +70,7 @@ class SawyerBackend:
             "backend": "sawyer",
             **self._about,
             "operator": type(self._operator).__name__,
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": installed_versions(*_PACKAGES),
             "settings": asdict(self._settings),
         }
 

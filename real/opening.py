@@ -9,6 +9,7 @@ from typing import Any
 
 from tabletop_interaction.envs.backend import GroundTruth
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.ranges import shown
 from tabletop_interaction.real.arm.arm import SawyerArm
 from tabletop_interaction.real.arm.clock import Clock, MonotonicClock
@@ -124,6 +125,5 @@ def _open_twin(split: str, lab: Lab, person: Operator | None, opened: ExitStack)
 def _check_ruckig() -> None:
     if find_spec("ruckig") is None:
         raise InvalidConfiguration(
-            "the Sawyer backend needs ruckig; nothing was opened; install it with "
-            "`pip install 'tabletop-interaction[sawyer]'`"
+            f"the Sawyer backend needs ruckig; nothing was opened; install it with `{install_command('sawyer')}`"
         )

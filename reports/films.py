@@ -1,5 +1,6 @@
 """Films as MP4 or GIF, and the film of recorded interactions."""
 
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -9,10 +10,11 @@ from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
-from imageio_ffmpeg import get_ffmpeg_exe
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.records.reading import InteractionTable
+from tabletop_interaction.errors import MissingPackage
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.files import atomic_path
 from tabletop_interaction.reports.outcomes import outcome_of
 from tabletop_interaction.reports.sheets import evenly_chosen, interaction_panels, with_caption
@@ -29,6 +31,23 @@ def write_film(path: Path, frames: Iterable[Picture], frames_per_second: float) 
     return path
 
 
+def ffmpeg() -> str:
+    """The ffmpeg of the package imageio-ffmpeg, or the one on the PATH.
+
+    Raises:
+        MissingPackage: there is neither.
+    """
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+    except ImportError as error:
+        if found := shutil.which("ffmpeg"):
+            return found
+        raise MissingPackage(
+            f"an MP4 needs ffmpeg, which is neither installed nor on the PATH; run `{install_command('films')}`"
+        ) from error
+    return str(get_ffmpeg_exe())
+
+
 def _write_gif(path: Path, frames: Iterator[Picture], frames_per_second: float) -> None:
     writer: Any = imageio.get_writer(path, duration=round(1000 / frames_per_second), loop=0)
     with closing(writer):
@@ -40,6 +59,7 @@ def _write_mp4(path: Path, frames: Iterator[Picture], frames_per_second: float) 
     """Encode with ffmpeg. imageio's own writer does not ask ffmpeg whether it has written the film.
 
     Raises:
+        MissingPackage: there is no ffmpeg.
         OSError: ffmpeg could not write it.
     """
     first = next(frames)
@@ -47,7 +67,7 @@ def _write_mp4(path: Path, frames: Iterator[Picture], frames_per_second: float) 
     # The encoder takes even sizes only.
     given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {frames_per_second} -i -"
     wanted = f"-an -vf scale={width + width % 2}:{height + height % 2} -vcodec libx264 -pix_fmt yuv420p -crf 25"
-    command = [get_ffmpeg_exe(), "-y", "-v", "error", *given.split(), *wanted.split(), str(path)]
+    command = [ffmpeg(), "-y", "-v", "error", *given.split(), *wanted.split(), str(path)]
     # In a group of its own: Ctrl-C is for the command that writes the film.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0) as encoder:
         try:

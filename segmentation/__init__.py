@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
+from tabletop_interaction.extras import explaining
 from tabletop_interaction.frame_difference import FrameDifference, frame_difference
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set, write_label_set
 from tabletop_interaction.segmentation.config import FAST, NetworkConfig, ProposalConfig
@@ -45,4 +46,5 @@ _WITH_TORCH = {"DeepMask": "network", "Segmenter": "proposals"}
 def __getattr__(name: str) -> Any:
     if name not in _WITH_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+    with explaining():
+        return getattr(import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)

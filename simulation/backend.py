@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.envs.targets import check_angle, check_inside
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, NotReset
+from tabletop_interaction.installation import installed_versions
 from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.sim_assets import Catalogue
 from tabletop_interaction.simulation.arm import AWAY
@@ -120,7 +120,7 @@ class SimulationBackend:
             "backend": "simulation",
             "split": self._split,
             "renderer": self._renderer.name,
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": installed_versions(*_PACKAGES),
             "config": config_to_plain(self._config),
             **({"assets": checksums} if (checksums := self._catalogue.checksums()) else {}),
         }

@@ -29,6 +29,10 @@ class InvalidConfiguration(TabletopError, ValueError):
     """An unknown backend, split or view, or a setting outside its range; nothing was opened."""
 
 
+class MissingPackage(TabletopError, ModuleNotFoundError):
+    """A package that an extra of the installation brings is missing; nothing was opened."""
+
+
 class UnreachableTarget(TabletopError):
     """The gripper cannot reach the target; nothing was moved."""
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.installation import check_ray_folder
 
 DIED = object()
@@ -23,8 +24,8 @@ def check_ray(address: str | None = None) -> Any:
         import ray
     except ImportError as error:
         raise InvalidConfiguration(
-            "more than one worker needs Ray, which is not installed; pip install 'tabletop-interaction[ray]', or "
-            "use --workers 0"
+            f"more than one worker needs Ray, which is not installed; run `{install_command('ray')}`, or use "
+            "--workers 0"
         ) from error
     if address is None:
         check_ray_folder()

@@ -14,6 +14,7 @@ from time import monotonic
 
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import GripperNotReady, InvalidConfiguration, PreflightFailed, TabletopError
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.findings import MAX_AGE_DAYS, Finding, found_by, refusal
 from tabletop_interaction.real.arm.arm import SawyerArm
@@ -173,7 +174,7 @@ def _level(lab: Lab) -> Finding:
 
 def _reach(lab: Lab, moves: Moves) -> Finding:
     if find_spec("ruckig") is None:
-        remedy = "install it with `pip install 'tabletop-interaction[sawyer]'`"
+        remedy = f"install it with `{install_command('sawyer')}`"
         return Finding("reach", False, "not checked: ruckig, which times every move, is not installed", remedy)
     return diagnosis.judge_reach(lab.arena, moves)
 

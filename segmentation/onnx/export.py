@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from torch import Tensor, nn
 
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.files import plain, write_file
 from tabletop_interaction.segmentation.network import DeepMask, Features
 from tabletop_interaction.segmentation.onnx.exported import DESCRIPTION, MAPS, SCHEMA_VERSION, STRIDES
@@ -73,8 +74,8 @@ def _graph(network: DeepMask) -> Any:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise InvalidConfiguration(
-            f"the export needs onnx and onnxscript, which cannot be imported ({error}); pip install "
-            "'tabletop-interaction[export]'"
+            f"the export needs onnx and onnxscript, which cannot be imported ({error}); run "
+            f"`{install_command('export')}`"
         ) from error
     picture = torch.zeros(1, 3, 160, 224)
     with torch.inference_mode():

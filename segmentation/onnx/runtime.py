@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tabletop_interaction.errors import CheckpointError, InvalidConfiguration
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.segmentation.config import Device, ProposalConfig
 from tabletop_interaction.segmentation.foreign.checked import CheckedSegmenter
 from tabletop_interaction.segmentation.onnx.detector import detector_of
@@ -63,8 +64,7 @@ def _onnxruntime() -> ModuleType:
         import onnxruntime
     except ImportError as error:
         raise InvalidConfiguration(
-            f"an ONNX file needs onnxruntime, which cannot be imported ({error}); pip install "
-            "'tabletop-interaction[export]'"
+            f"an ONNX file needs onnxruntime, which cannot be imported ({error}); run `{install_command('export')}`"
         ) from error
     runtime: ModuleType = onnxruntime
     return runtime

@@ -8,6 +8,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats, Ints, Picture
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.sim_assets.meshes.parts import find_part, required_part
 from tabletop_interaction.sim_assets.meshes.urdf import UrdfShape, read_shapes
 
@@ -162,10 +163,10 @@ def import_trimesh() -> Any:
     try:
         import coacd  # noqa: F401
         import fast_simplification  # noqa: F401
+        import scipy  # noqa: F401
         import trimesh
     except ImportError as error:
         raise InvalidConfiguration(
-            f"objects from mesh files need {error.name}, which is not installed; run "
-            "pip install 'tabletop-interaction[meshes]'"
+            f"objects from mesh files need {error.name}, which is not installed; run `{install_command('meshes')}`"
         ) from error
     return trimesh

@@ -6,7 +6,6 @@ from typing import Literal
 from xml.etree import ElementTree
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidConfiguration
@@ -108,6 +107,9 @@ def _origin(element: ElementTree.Element) -> Floats:
     """(4, 4) of an element's origin."""
     pose = np.eye(4)
     if (origin := element.find("origin")) is not None:
+        # SciPy comes with the extra `meshes`.
+        from scipy.spatial.transform import Rotation
+
         pose[:3, 3] = _numbers(origin.get("xyz", "0 0 0"), 3)
         pose[:3, :3] = Rotation.from_euler("xyz", _numbers(origin.get("rpy", "0 0 0"), 3)).as_matrix()
     return pose

@@ -10,6 +10,7 @@ from imageio.v3 import imread
 
 from tabletop_interaction import installation
 from tabletop_interaction.cli.main import main
+from tabletop_interaction.extras import PURPOSES, install_command, required
 from tabletop_interaction.real import TWIN_LAB
 from tabletop_interaction.real.lab.file import read_lab_file, update_lab_file
 
@@ -105,8 +106,10 @@ def test_without_a_lab_file_the_installation_is_checked(capsys):
     out = capsys.readouterr().out
     assert "pictures by composed-tinyrenderer" in out
     assert f"ok    numpy: {np.__version__}" in out
-    for module in installation.OPTIONAL:
-        assert f"ok    {module}: " in out
+    for extra in PURPOSES:
+        assert f"ok    extra {extra}: " in out
+    for module in installation.OF_THE_ROBOT:
+        assert f"NOTE  {module}: not installed\n      -> for a real Sawyer" in out
 
 
 @pytest.fixture
@@ -132,18 +135,34 @@ def test_a_missing_dependency_is_reported_with_its_command(quick_render, monkeyp
     real = installation.version
 
     def version(name):
-        if name == "scipy":
+        if name == "pyarrow":
             raise PackageNotFoundError(name)
         return real(name)
 
     monkeypatch.setattr(installation, "version", version)
     assert main(["doctor"]) == 1
     shown = capsys.readouterr()
-    assert "MEND  scipy: not installed\n      -> `pip install 'scipy>=1.13'`" in shown.out
-    assert "checks failed: scipy;" in shown.err
+    assert "MEND  pyarrow: not installed\n      -> `pip install 'pyarrow>=17'`" in shown.out
+    assert "checks failed: pyarrow;" in shown.err
+
+
+def test_what_is_not_installed_of_an_extra_is_a_note_with_its_command(quick_render, monkeypatch, capsys):
+    real = installation.version
+
+    def version(name):
+        if name in ("torch", "tensorboard"):
+            raise PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(installation, "version", version)
+    assert main(["doctor"]) == 0
+    said = "NOTE  extra learn: not installed: torch, tensorboard; for learning"
+    out = capsys.readouterr().out
+    assert said in out
+    assert f"      -> `{install_command('learn')}`" in out
 
 
 def test_dependencies_are_those_of_the_package_without_its_extras():
-    names = installation.required()
+    names = required()
     assert {"numpy", "opencv-python-headless", "imageio", "tyro"} <= set(names)
-    assert not {"ray", "ruckig", "pytest"} & set(names)
+    assert not {"ray", "ruckig", "pytest", "torch"} & set(names)

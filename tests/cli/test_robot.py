@@ -18,6 +18,7 @@ from tabletop_interaction.benchmarks.ground_truth import grasp_from_truth
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import GroundTruth, count_interactions, read_interactions
 from tabletop_interaction.envs.records.folder import FolderMeta, read_meta
+from tabletop_interaction.extras import install_command
 from tabletop_interaction.real import TWIN_LAB, open_sawyer, twin
 from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.twin import Twin
@@ -228,7 +229,7 @@ def test_without_ruckig_it_is_said_what_to_install(
     monkeypatch.setattr("tabletop_interaction.real.opening.find_spec", lambda name: None)
     for command in COMMANDS.values():
         refused = _refused([*command, *robot], tmp_path, capsys)
-        assert "pip install 'tabletop-interaction[sawyer]'" in refused
+        assert install_command("sawyer") in refused
 
 
 @pytest.mark.parametrize("name", COMMANDS)

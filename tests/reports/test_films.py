@@ -43,7 +43,7 @@ def test_a_film_whose_frames_fail_leaves_the_old_file(name: str, tmp_path: Path)
 
 
 def test_an_encoder_that_fails_is_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tabletop_interaction.reports.films.get_ffmpeg_exe", lambda: "false")
+    monkeypatch.setattr("tabletop_interaction.reports.films.ffmpeg", lambda: "false")
     with pytest.raises(UnwritableFile, match=r"film\.mp4 cannot be written \(ffmpeg: 1\)"):
         write_film(tmp_path / "film.mp4", (frame(level) for level in (20, 120)), 4)
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tabletop_interaction import installation
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.findings import Finding, found_by
-from tabletop_interaction.installation import check_ray_folder, installed, required
+from tabletop_interaction.installation import PYBULLET, check_ray_folder, installed, installed_versions
 
 _DOCTOR = "import sys; from tabletop_interaction.cli.main import main; sys.exit(main(['doctor']))"
 
@@ -37,12 +38,6 @@ def test_a_version_that_is_none_is_a_finding(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(installation, "version", lambda name: "unknown")
     (finding,) = [one for one in installed() if one.name == "numpy"]
     assert (finding.ok, finding.said) == (False, "unknown; required is >=2.0")
-
-
-def test_extras_are_required_only_by_their_names() -> None:
-    assert "ray" not in required()
-    assert list(required("ray")) == ["ray"]
-    assert "numpy" in required()
 
 
 def test_two_distributions_of_opencv_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +80,23 @@ def test_a_folder_that_is_too_long_for_rays_sockets_is_explained(
         check_ray_folder()
     (finding,) = [one for one in installed() if one.name == "ray's sockets"]
     assert not finding.ok
+
+
+def test_two_distributions_of_pybullet_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PYBULLET:
+        _install(tmp_path, name, "3.2.9")
+    monkeypatch.syspath_prepend(tmp_path)
+    (finding,) = [one for one in installed() if one.name == "pybullet" and not one.ok]
+    assert finding.said == "pybullet 3.2.9 and pybullet-arm64 3.2.9 overwrite each other's module"
+
+
+@pytest.mark.parametrize("name", PYBULLET)
+def test_either_distribution_of_pybullet_is_accepted_and_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(asked: str) -> str:
+        if asked in PYBULLET and asked != name:
+            raise PackageNotFoundError(asked)
+        return "3.2.9"
+
+    monkeypatch.setattr(installation, "version", version)
+    assert [one.said for one in installed() if one.name.startswith("pybullet")] == ["3.2.9"]
+    assert installed_versions("pybullet", "numpy") == {name: "3.2.9", "numpy": "3.2.9"}
