@@ -1,5 +1,7 @@
 """Time a joint path: one command per tick within limits of speed, acceleration and jerk.
 
+ruckig and SciPy come with the extra `sawyer`, and are imported when they are first used.
+
 The path is a smooth curve q(s), s from 0 to 1; ruckig moves s from rest to rest in the shortest time that the limits of
 s', s'' and s''' allow. By the chain rule, a joint's speed, acceleration and jerk are q' s', q'' s'^2 + q' s'' and
 q''' s'^3 + 3 q'' s' s'' + q' s'''; each term gets an equal share of its limit.
@@ -8,13 +10,16 @@ q''' s'^3 + 3 q'' s' s'' + q' s'''; each term gets an equal share of its limit.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.real.arm.settings import RATE_HZ, MotionSettings
 from tabletop_interaction.sawyer.kinematics import MAX_ACCELERATION, MAX_SPEED
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 _SAMPLES = 200
 _MIN_RATE = 1e-9
@@ -92,17 +97,21 @@ def _played(commands: Floats, at: Floats) -> Floats:
     """The commands (T, 7) at fractions of their numbers, up to the last."""
     if len(at) == 0:
         return commands[:0]
+    from scipy.interpolate import CubicSpline
+
     first, last = max(math.floor(at[0]) - 5, 0), min(math.ceil(at[-1]) + 6, len(commands))
     curve = CubicSpline(np.arange(first, last), commands[first:last])
     return np.asarray(curve(np.minimum(at, len(commands) - 1)), np.float64)
 
 
-def _curve(path: Floats) -> CubicSpline:
+def _curve(path: Floats) -> "CubicSpline":
     """q(s); with two waypoints the cubic is a straight line."""
+    from scipy.interpolate import CubicSpline
+
     return CubicSpline(np.linspace(0, 1, len(path)), path, bc_type="natural" if len(path) > 2 else "not-a-knot")
 
 
-def _max_rates(curve: CubicSpline, caps: JointCaps) -> tuple[float, float, float]:
+def _max_rates(curve: "CubicSpline", caps: JointCaps) -> tuple[float, float, float]:
     """Largest accepted s', s'' and s''' everywhere on the curve."""
     s = np.linspace(0, 1, _SAMPLES)
     slope, bend, twist = (np.abs(curve(s, order)).max(axis=0) for order in (1, 2, 3))

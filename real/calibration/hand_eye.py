@@ -12,8 +12,6 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import least_squares
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.envs.views import View
@@ -112,6 +110,8 @@ def _sightings_of_one_view(sightings: list[Sighting]) -> list[Sighting]:
 
 def _check_turns(sightings: list[Sighting]) -> None:
     """Rotations about one axis only leave the position along that axis open."""
+    from scipy.spatial.transform import Rotation
+
     hands = Rotation.from_matrix([sighting.base_from_hand[:3, :3] for sighting in sightings])
     turns = (hands[0].inv() * hands).as_rotvec()
     spread = np.linalg.svd(turns, compute_uv=False)[1] / np.sqrt(len(turns))
@@ -141,6 +141,8 @@ def _solve(board: Board, sightings: list[Sighting], method: Method) -> Floats:
 
 def _refine(board: Board, sightings: list[Sighting], base_from_arena: Floats, hand_from_board: Floats) -> HandEye:
     """Both unknowns, fitted by least squares to the corners of all sightings."""
+
+    from scipy.optimize import least_squares
 
     def errors(unknowns: Floats) -> Floats:
         base, hand = _transforms(unknowns)
@@ -187,8 +189,12 @@ def _parts(transforms: Floats) -> tuple[list[Floats], list[Floats]]:
 
 def _proper(rotation: ArrayLike, translation: ArrayLike) -> Floats:
     """The rigid transform of a solver, whose rotation may be orthogonal to a few digits only."""
+    from scipy.spatial.transform import Rotation
+
     return rigid(Rotation.from_matrix(rotation).as_matrix(), translation)
 
 
 def _vectors(transform: Floats) -> tuple[Floats, Floats]:
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_matrix(transform[:3, :3]).as_rotvec(), transform[:3, 3]

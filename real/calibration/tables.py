@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import write_file
 from tabletop_interaction.real.calibration.rigid import rigid
+from tabletop_interaction.rotations import matrix_from_quaternion, quaternion_from_matrix
 
 _TOUCHED_COLUMNS = ("point", "arena_x", "arena_y", "arena_z", "base_x", "base_y", "base_z")
 _POSE_COLUMNS = ("picture", "x", "y", "z", "qx", "qy", "qz", "qw")
@@ -71,7 +71,7 @@ def read_touched_points(path: Path) -> TouchedPoints:
 def write_hand_poses(path: Path, poses: Mapping[str, Floats]) -> None:
     """Write a table that `read_hand_poses` reads."""
     rows = (
-        [picture, *(f"{value:.7f}" for value in (*pose[:3, 3], *Rotation.from_matrix(pose[:3, :3]).as_quat()))]
+        [picture, *(f"{value:.7f}" for value in (*pose[:3, 3], *quaternion_from_matrix(pose[:3, :3])))]
         for picture, pose in poses.items()
     )
     _write_rows(path, _POSE_COLUMNS, rows)
@@ -84,7 +84,7 @@ def read_hand_poses(path: Path) -> dict[str, Floats]:
         x, y, z, *quaternion = _numbers(path, line, row, _POSE_COLUMNS[1:])
         if abs(np.linalg.norm(quaternion) - 1) > _QUATERNION_TOLERANCE:
             raise InvalidConfiguration(f"{path}, line {line}: qx qy qz qw {quaternion} has not length 1")
-        poses[Path(row["picture"]).stem] = rigid(Rotation.from_quat(quaternion).as_matrix(), (x, y, z))
+        poses[Path(row["picture"]).stem] = rigid(matrix_from_quaternion(np.array(quaternion)), (x, y, z))
     return poses
 
 

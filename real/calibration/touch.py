@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.errors import CalibrationRejected, RobotFault
@@ -50,6 +49,8 @@ def fit_rigid(source: Floats, target: Floats) -> RigidFit:
     Raises:
         CalibrationRejected: fewer than three points, or points within 2 cm of one line.
     """
+    from scipy.spatial.transform import Rotation
+
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     _check_points(source, target)
     source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)

@@ -19,8 +19,6 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
-from skimage.segmentation import slic
 
 from tabletop_interaction.arrays import Bools, Bytes, Floats, Floats32, Ints
 from tabletop_interaction.ranges import Pixels, Range, Share, check_fields
@@ -94,6 +92,8 @@ def consensus(frames: Bytes, votes: Floats32, trust: Floats32, config: VotingCon
 
 def superpixels(frames: Bytes, config: VotingConfig) -> Ints:
     """Number the superpixel of each pixel (SLIC, Achanta et al. 2012) through all frames: (T, H, W) int64."""
+    from skimage.segmentation import slic
+
     numbered: list[Ints] = []
     count = 0
     for frame in frames:
@@ -114,6 +114,8 @@ def superpixels(frames: Bytes, config: VotingConfig) -> Ints:
 
 def _graph(frames: Bytes, labels: Ints, config: VotingConfig) -> tuple[Floats, Ints]:
     """Return Gaussian weights (N, k), whose rows sum to 1, and numbers (N, k) of the nearest of N superpixels."""
+    from scipy.spatial import cKDTree
+
     y, x = np.mgrid[: labels.shape[1], : labels.shape[2]]
     xy = np.stack([_means(np.broadcast_to(axis, labels.shape), labels) for axis in (x, y)], 1)
     appearance = _appearance(frames, labels, config)
