@@ -11,9 +11,10 @@ DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
 CHECK_PYTHON = $(or $(PYTHON),false) -c '$(ACCEPTED)' 2>/dev/null || { \
-	echo "$(or $(PYTHON),no python) is found; install Python 3.11, 3.12 or 3.13 with venv, or give PYTHON=/path/to/one"; exit 1; }
+	echo "$(if $(PYTHON),$(PYTHON) is not,there is no) Python 3.11, 3.12 or 3.13 with venv; install one, or name it" \
+	"with PYTHON=/path/to/python3.12"; exit 1; }
 
-.PHONY: help demo test test-faults test-ros fault-table lint format type docs pictures tables clean
+.PHONY: help demo test test-faults test-ros fault-table lint format type docs pictures tables python clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -60,6 +61,10 @@ pictures: $(VENV)/installed  ## Make the README's pictures again
 
 tables: $(VENV)/installed  ## Make the tables of README and docs again from docs/results
 	$(BIN)/python -m tabletop_interaction.benchmarks.results
+
+python:
+	@$(CHECK_PYTHON)
+	@echo $(PYTHON)
 
 clean:  ## Remove the virtual environments and the demo
 	rm -rf $(VENV) $(ROS_VENV) $(DEMO_OUT)
