@@ -283,7 +283,7 @@ def _one_thread() -> None:
 
 
 def _wait(child: int, timeout_s: float) -> int | None:
-    """Exit status; None when the time is over, which is longer where more processes want to run than there are cores."""
+    """Exit status; None when the time is over, which is longer on a busy machine."""
     start = time.monotonic()
     while time.monotonic() < start + _patience(timeout_s):
         found, status = os.waitpid(child, os.WNOHANG)
