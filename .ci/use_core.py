@@ -1,4 +1,4 @@
-"""Make, step, record, read and show with the installed wheel, in the working folder; torch must not have come with it."""
+"""Make, step, record, read and show with the installed wheel, in the working folder, without torch."""
 
 import subprocess
 import sys

@@ -31,7 +31,7 @@ class CheckedSegmenter:
         """See `PictureSegmenter`.
 
         Raises:
-            InvalidDetections: it fails, or does not return masks (N, H, W) bool of the picture's size with a score each.
+            InvalidDetections: it fails, or returns anything but masks (N, H, W) bool of the picture's size and scores.
         """
         found = self._found(picture)
         if not (hasattr(found, "masks") and hasattr(found, "scores")):
