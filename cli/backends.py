@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.progress import Progress
 
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.errors import InvalidConfiguration, RobotFault
+from tabletop_interaction.progress import ProgressDisplay
 
 _BACKENDS = ("simulation", "sawyer")
 _TWIN = Path("twin")
@@ -22,10 +22,10 @@ class Terminal:
     """The terminal at which a person answers; a live display makes way for the question."""
 
     def __init__(self) -> None:
-        self._display: Progress | None = None
+        self._display: ProgressDisplay | None = None
 
     @contextmanager
-    def showing(self, display: Progress) -> Iterator[Progress]:
+    def showing(self, display: ProgressDisplay) -> Iterator[ProgressDisplay]:
         """Show a display in this block."""
         self._display = display
         try:
@@ -40,11 +40,8 @@ class Terminal:
 
         if self._display is None:
             return ask_at_terminal(question)
-        self._display.stop()
-        try:
+        with self._display.hidden():
             return ask_at_terminal(question)
-        finally:
-            self._display.start()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
-from rich.progress import track
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
@@ -21,6 +21,7 @@ from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Split
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import claimed_folder, write_file, write_json
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Processes, Range, Seed
 from tabletop_interaction.segmentation.config import Device
 
@@ -192,10 +193,8 @@ class CompareRearrangement:
         console = Console()
         with claimed_folder(self.out, "benchmark rearrangement"):
             missing = len(run.missing_episodes(self.out, keys))
-            played = run.run_benchmark(
-                self.out, keys, setting, make_parts, self.workers, partial(_report_death, console)
-            )
-            for _ in track(played, "episodes", missing, console=console):
+            played = run.run_benchmark(self.out, keys, setting, make_parts, self.workers, _report_death)
+            for _ in track(played, "episodes", missing):
                 pass
             scores, document = run.write_results(self.out, keys, setting)
         kinds, played_seeds = ", ".join(document["scenes"]), document["seeds"]
@@ -216,8 +215,8 @@ class CompareRearrangement:
             self.simulation.check(split)
 
 
-def _report_death(console: Console, death: WorkerDeath[EpisodeKey]) -> None:
-    console.print(f"{death}; another worker resumes it", markup=False, highlight=False, soft_wrap=True)
+def _report_death(death: WorkerDeath[EpisodeKey]) -> None:
+    print(f"{death}; another process repeats it", file=sys.stderr)
 
 
 @dataclass(frozen=True)

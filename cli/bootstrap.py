@@ -8,7 +8,7 @@ import tyro
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_examples
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.options import check_device, options
-from tabletop_interaction.cli.progress import StepBar, progress_bars
+from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.errors import NoExamples
@@ -47,7 +47,7 @@ class Bootstrap:
         self._check()
         pushes = self.watching.pushes
         watching = replace(self.watching, simulation=self.simulation.settings())
-        with claimed_folder(self.out, "bootstrap"), progress_bars() as show:
+        with claimed_folder(self.out, "bootstrap"), shown_progress() as show:
             examples = passive_examples(
                 self.backend,
                 self.out / "watched",
@@ -57,14 +57,14 @@ class Bootstrap:
             if not examples.objects:
                 raise NoExamples(f"none of {pushes} pushes moved anything; watch more of them, with a new --out")
             sheet = write_passive_sheet(examples, self.out / "masks.jpg")
-            bar = StepBar(show, {"score loss": ".3f", "mask IoU": ".2f"})
+            shown = TrainingSteps(show, {"score loss": ".3f", "mask IoU": ".2f"})
             trained = train(
                 examples,
                 self.out / "training",
                 replace(self.training, seed=self.watching.seed),
                 replace(self.session, data=f"{pushes} pushes watched"),
                 minutes=self.minutes,
-                callback=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
+                callback=lambda step, steps, said: shown.stepped(step, steps, said.score_loss, said.mask_iou),
             )
             model = self.out / trained.name
             # The weights last: a network is there once both files are.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import SegmenterName
-from tabletop_interaction.cli.progress import progress_bars
+from tabletop_interaction.cli.progress import shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.backend import Primitive
@@ -162,7 +162,7 @@ def _show_progress(
     """Show a bar and the share of the interactions that succeeded, as a `verb`."""
     done = succeeded = deaths = 0
     start = time.monotonic()
-    with progress_bars(terminal) as show:
+    with shown_progress(terminal) as show:
         show("interactions", there, missing + there)
         for step in steps:
             done, succeeded, deaths = done + step.interactions, succeeded + step.succeeded, deaths + step.deaths

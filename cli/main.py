@@ -52,12 +52,17 @@ COMMANDS = (
 )
 """In the order of the help. `two-words` is the class TwoWords in two_words.py, whose first line is its summary."""
 
-_MISTAKEN, _INTERRUPTED = 2, 130
+_FAILED, _MISTAKEN, _INTERRUPTED = 1, 2, 130
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run; an error of this package ends in one line, without a traceback."""
+    """Parse the command line and run; an error of this package ends in one line, without a traceback.
+
+    Returns:
+        the exit status: 0, 1 after a failure, 2 after a mistake on the command line or in a file of settings that it
+        names, 128 + n after signal n (130 after Ctrl-C).
+    """
     open_standard_streams()
     try:
         with warnings.catch_warnings():
@@ -73,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         return READER_GONE
     except OSError as error:
         discard(sys.stdout)
-        return _report(f"standard output: {error.strerror or error}; free space, or write it elsewhere")
+        return _report(f"standard output: {error.strerror or error}; free space, or write it elsewhere", _FAILED)
 
 
 def _run(arguments: list[str]) -> int:
@@ -84,18 +89,20 @@ def _run(arguments: list[str]) -> int:
             check_options(command)
             command.run()
     except Refused as refused:
-        return _report(str(refused.__cause__))
+        return _report(str(refused.__cause__), _MISTAKEN)
+    except InvalidConfiguration as error:
+        return _report(str(error), _MISTAKEN)
     except TabletopError as error:
-        return _report(str(error))
+        return _report(str(error), _FAILED)
     except ImportError as error:
         if (missing := explained(error)) is not None:
-            return _report(str(missing))
-        return _report(f"a package cannot be imported ({error}); `tabletop doctor` checks the installation")
+            return _report(str(missing), _FAILED)
+        return _report(f"a package cannot be imported ({error}); `tabletop doctor` checks the installation", _FAILED)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and reader_has_gone():
             raise
         remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
-        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}")
+        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}", _FAILED)
     except KeyboardInterrupt as stop:
         # After SIGHUP there may be no terminal.
         with suppress(OSError):
@@ -179,9 +186,9 @@ def _unknown(name: str) -> str:
     return f"there is no command {name!r}{meant}; accepted are {', '.join(COMMANDS)}"
 
 
-def _report(message: str) -> int:
+def _report(message: str, status: int) -> int:
     _print_line("error: ", "bold red", message)
-    return 1
+    return status
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.progress import track
 
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, options
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.picture_files import check_decodable, check_pictures, read_picture
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.config import ProposalConfig
 from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile
@@ -58,7 +58,7 @@ class Segment:
         """Segment each picture and write the masks."""
         check_pictures(self.pictures)
         segmenter = self.network.load_for_files(self.proposals)
-        for path in track(self.pictures, description="checking"):
+        for path in track(self.pictures, "checking"):
             # A damaged picture is reported now and not after an hour of others.
             check_decodable(path)
         overlays = overlay_names(self.pictures)
@@ -81,7 +81,7 @@ class Segment:
         found.unlink(missing_ok=True)
         results: list[dict[str, Any]] = []
         try:
-            for number, path in enumerate(track(self.pictures, description="pictures"), start=1):
+            for number, path in enumerate(track(self.pictures, "pictures"), start=1):
                 # Turned upright, so that the masks fit what a viewer shows.
                 picture = read_picture(path, upright=True)
                 if isinstance(segmenter, DetectionsFile):

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.progress import Progress
 
 from tabletop_interaction.envs.gripper import GripperName
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.progress import ProgressDisplay
 from tabletop_interaction.ranges import PictureSize, Range
 
 if TYPE_CHECKING:
@@ -102,9 +102,8 @@ class SimulationOptions:
         from tabletop_interaction.simulation.scene import catalogue_of, config_from_plain
 
         config = config_from_plain(settings)
-        with Progress(transient=True) as bars:
-            task = bars.add_task("objects", total=None)
-            catalogue = catalogue_of(config, lambda done, total: bars.update(task, completed=done, total=total))
+        with ProgressDisplay() as display:
+            catalogue = catalogue_of(config, lambda done, total: display.show("objects prepared", done, total))
         if self.objects is not None:
             for line in too_wide(catalogue, config.fitted_gripper.opening_m):
                 print(line)

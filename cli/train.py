@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tabletop_interaction.cli.arguments import File, Folder, NewFolder
 from tabletop_interaction.cli.options import check_device, check_run_path, options
-from tabletop_interaction.cli.progress import ShowBar, StepBar, progress_bars
+from tabletop_interaction.cli.progress import ShowProgress, TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import Range
@@ -71,16 +71,16 @@ class Train:
         if check_run_folder(self.out, self.training, None, any_steps=self.minutes is not None) is None:
             self._refuse_ignored_settings()
         was_finished = is_finished(self.out)
-        with progress_bars() as show:
+        with shown_progress() as show:
             examples = self._examples(show)
-            bar = StepBar(show, {"score loss": ".3f", "mask IoU": ".2f"})
+            shown = TrainingSteps(show, {"score loss": ".3f", "mask IoU": ".2f"})
             model = train(
                 examples,
                 self.out,
                 self.training,
                 replace(self.session, data=str(self.data or self.coco)),
                 minutes=self.minutes,
-                callback=lambda step, steps, said: bar.stepped(step, steps, said.score_loss, said.mask_iou),
+                callback=lambda step, steps, said: shown.stepped(step, steps, said.score_loss, said.mask_iou),
             )
         if was_finished:
             print(f"{model} was finished already and stays as it is; give a new --out to train again")
@@ -107,7 +107,7 @@ class Train:
         if not self.training.crops.paste_share:
             refuse_ignored(self.training.crops, "with --paste-share 0", "shadow_share")
 
-    def _examples(self, show: ShowBar) -> ExampleSet:
+    def _examples(self, show: ShowProgress) -> ExampleSet:
         from tabletop_interaction.agents.labelling.examples import recorded_examples
         from tabletop_interaction.segmentation.coco import load_label_set
         from tabletop_interaction.segmentation.training.examples import examples_from_label_set

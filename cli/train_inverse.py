@@ -7,7 +7,7 @@ from typing import Annotated
 from tabletop_interaction.agents.inverse.config import InverseRunOptions, InverseTrainingConfig
 from tabletop_interaction.cli.arguments import Folder, NewFolder
 from tabletop_interaction.cli.options import check_device, check_run_path, options
-from tabletop_interaction.cli.progress import StepBar, progress_bars
+from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +40,20 @@ class TrainInverse:
         check_device(self.session.device)
         # Before decoding, which writes and takes its time.
         check_run_folder(self.out, self.training, None, any_steps=False)
-        with progress_bars() as show:
+        with shown_progress() as show:
             examples = inverse_examples(
                 self.data,
                 self.training.model.size,
                 span=self.training.span,
                 progress=lambda done, total: show("pictures", done, total),
             )
-            bar = StepBar(show, {"losses: pick": ".2f", "angle": ".2f", "place": ".2f"})
+            shown = TrainingSteps(show, {"losses: pick": ".2f", "angle": ".2f", "place": ".2f"})
             model = train_inverse(
                 examples,
                 self.out,
                 self.training,
                 replace(self.session, data=str(self.data), split=read_meta(self.data).split),
-                callback=lambda step, steps, said: bar.stepped(step, steps, *said[:3]),
+                callback=lambda step, steps, said: shown.stepped(step, steps, *said[:3]),
                 progress=lambda done, total: show("held out", done, total),
             )
         _print_errors(model)

@@ -12,6 +12,7 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs import TabletopInteraction
 from tabletop_interaction.envs.backend import SPLITS
 from tabletop_interaction.envs.views import View, camera_pose
+from tabletop_interaction.progress import track
 from tabletop_interaction.reports.films import write_film
 from tabletop_interaction.reports.sheets import with_margin, write_sheet
 from tabletop_interaction.segmentation.lettering import INK, fitting, write_words
@@ -78,7 +79,7 @@ def write_arm_film(
         agent = make_agent(backend, np.random.default_rng(seed))
         observation, info = env.reset(seed=seed)
         filming = True
-        for _ in range(interactions):
+        for _ in track(range(interactions), "film"):
             observation, _, _, _, info = env.step(agent.act(observation, info))
     return write_film(path, frames, 1 / _FRAME_S)
 
@@ -93,7 +94,7 @@ def _object_tiles(catalogue: Catalogue, captions: Mapping[str, str]) -> list[Pic
         bodies = VisualBodies(client)
         return [
             _tile(_portrait(catalogue.object(name), bodies, client), captions.get(name, name))
-            for name in drawn_names(catalogue.object_names)
+            for name in track(drawn_names(catalogue.object_names), "objects")
         ]
 
 

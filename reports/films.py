@@ -18,6 +18,7 @@ from tabletop_interaction.extras import install_command
 from tabletop_interaction.files import atomic_path
 from tabletop_interaction.reports.outcomes import outcome_of
 from tabletop_interaction.reports.sheets import evenly_chosen, interaction_panels, with_caption
+from tabletop_interaction.progress import track
 
 _PANELS_PER_SECOND = 2
 _MOST_INTERACTIONS = 60
@@ -87,7 +88,8 @@ def write_interaction_film(table: InteractionTable, numbers: Sequence[int], view
 
     Each frame has a caption: number, outcome, and what the picture shows.
     """
-    frames = (frame for number in evenly_chosen(numbers, _MOST_INTERACTIONS) for frame in _frames(table, number, view))
+    chosen = track(evenly_chosen(numbers, _MOST_INTERACTIONS), "film")
+    frames = (frame for number in chosen for frame in _frames(table, number, view))
     return write_film(path, frames, _PANELS_PER_SECOND)
 
 

@@ -1,17 +1,16 @@
-"""A learning run's progress: bars at the terminal with evaluations as lines above them, and curves in TensorBoard."""
+"""A learning run's progress: interactions, steps and evaluations on the console, and curves in TensorBoard."""
 
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from torch.utils.tensorboard import SummaryWriter
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history, read_updates
 from tabletop_interaction.envs.backend import Primitive
+from tabletop_interaction.progress import ProgressDisplay
 
 _AVERAGED = 50
 _SHARES: Mapping[Primitive, tuple[str, ...]] = {"pick": ("moved", "grasped"), "push": ("moved",)}
@@ -20,66 +19,46 @@ _UPDATE_CURVES = ("score_loss", "mask_loss", "mask_iou", "learning_rate", "objec
 
 
 class LearningDisplay:
-    """The bars `progress` of interactions and of training steps; they start from what the run's folder holds."""
+    """Shows a run's interactions and training steps in `progress`; they start from what the run's folder holds."""
 
     def __init__(self, config: LearningConfig, folder: RunFolder) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[beside]}"),
-        )
         history, updates = read_history(folder), read_updates(folder)
+        self.progress = ProgressDisplay()
         self._recent: deque[HistoryLine] = deque(history[-_AVERAGED:], maxlen=_AVERAGED)
-        self.progress = Progress(*columns)
-        self._interactions = self.progress.add_task(
-            "interactions", total=config.interactions, completed=len(history), beside=""
-        )
-        done = updates[-1]["step"] if updates else 0
-        self._steps = self.progress.add_task(
-            "training steps", total=config.steps_planned, completed=done, beside="nothing learned yet"
-        )
         self._shares = _SHARES[config.primitive]
-        self._pushes: TaskID | None = None
-        self._start: float | None = None
-        self._made = 0
+        self._interactions, self._steps = config.interactions, config.steps_planned
+        self.progress.show("interactions", len(history), self._interactions)
+        done = updates[-1]["step"] if updates else 0
+        self.progress.show("training steps", done, self._steps, "no network yet")
 
     def watched(self, done: int, total: int, masks: int) -> None:
-        """Show pushes that were watched."""
-        if self._pushes is None:
-            self._pushes = self.progress.add_task("pushes watched", total=total, beside="")
-        self.progress.update(self._pushes, completed=done, beside=f"masks {masks}")
+        """Show pushes that were recorded and segmented."""
+        self.progress.show("pushes", done, total, f"masks {masks}")
 
     def interacted(self, line: HistoryLine, deaths: int) -> None:
-        """Show counts, shares over the last fifty interactions, and the rate of acting and learning."""
+        """Show the number of interactions, and shares of the last fifty."""
         self._recent.append(line)
-        self._start = self._start or time.monotonic()
-        rate = self._made / max(time.monotonic() - self._start, 1e-9)
-        self._made += 1
         share = {name: sum(getattr(one, name) for one in self._recent) / len(self._recent) for name in self._shares}
-        beside = "  ".join(f"{name} {value:.0%}" for name, value in share.items())
-        beside += f"  {rate:.2f}/s" if self._made > 1 else ""
-        beside += f"  replaced processes {deaths}" if deaths else ""
-        self.progress.update(self._interactions, completed=line.number, beside=beside)
+        note = "  ".join(f"{name} {value:.0%}" for name, value in share.items())
+        note += f"  replaced processes {deaths}" if deaths else ""
+        self.progress.show("interactions", line.number, self._interactions, note)
 
     def stepped(self, step: int, planned: int) -> None:
         """Show a training step."""
-        self.progress.update(self._steps, completed=step, total=planned)
+        self.progress.show("training steps", step, planned)
 
     def updated(self, update: Update) -> None:
         """Show losses, and the number of masks."""
-        beside = f"score loss {update.score_loss:.3f}  mask IoU {update.mask_iou:.2f}  masks {update.objects}"
-        self.progress.update(self._steps, completed=update.step, beside=beside)
+        note = f"masks {update.objects}  mask IoU {update.mask_iou:.2f}  score loss {update.score_loss:.3f}"
+        self.progress.show("training steps", update.step, self._steps, note)
 
     def evaluated(self, document: dict[str, Any]) -> None:
         """Print a line that stays."""
         figures = "  ".join(f"{ap:.1f} at {iou}" for iou, ap in document["ap"].items())
-        self.progress.console.print(
+        print(
             f"after {document['interactions']} interactions, {document['seconds']:.0f} s: AP {figures} "
             f"({document['set']}, {document['pictures']} pictures)",
-            highlight=False,
-            soft_wrap=True,
+            flush=True,
         )
 
 

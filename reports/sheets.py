@@ -19,6 +19,7 @@ from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.envs.records.row import Interaction, PushRow
 from tabletop_interaction.files import atomic_path
 from tabletop_interaction.frame_difference import frame_difference
+from tabletop_interaction.progress import track
 from tabletop_interaction.push_difference import Place, push_difference
 from tabletop_interaction.reports.outcomes import outcome_of
 from tabletop_interaction.segmentation.lettering import INK, Colour, fitting, write_words
@@ -88,7 +89,7 @@ def write_interaction_sheets(
     """
     chosen = sorted(evenly_chosen(numbers, rows * sheets), key=lambda index: not _succeeded(table[index]))
     paths = []
-    for number, start in enumerate(range(0, len(chosen), rows)):
+    for number, start in enumerate(track(range(0, len(chosen), rows), "sheets")):
         strips = [_interaction_strip(table[index], index, view) for index in chosen[start : start + rows]]
         header = header_row(_PANEL_TITLES[table[chosen[0]].primitive], strips[0].shape[1])
         paths.append(write_sheet(out / f"sheet_{number:02d}.jpg", [[header], *([strip] for strip in strips)]))

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.gripper import GripperName
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count
 from tabletop_interaction.sim_assets import object_names
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig, open_simulation
@@ -65,7 +65,7 @@ def scenes_of(
     config = replace(config, objects_min=count, objects_max=count, object_names=tuple(names))
     with open_simulation(split, config) as backend:
         rng = np.random.default_rng(seed)
-        for _ in track(range(trials * len(names) // count), description="scenes"):
+        for _ in track(range(trials * len(names) // count), "scenes"):
             backend.reset(rng, new_scene=True)
             yield backend, rng
 

@@ -18,6 +18,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
 from tabletop_interaction.ranges import Count, Range, Seed
+from tabletop_interaction.progress import track
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
 from tabletop_interaction.sim_assets.catalogue import Asset, generated_tables
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
@@ -45,7 +46,7 @@ def main(options: GraspWidthOptions) -> None:
     """Pick and print the table."""
     held = {
         f"{width_mm} mm": {gripper: held_boxes(gripper, width_mm / 1000, options) for gripper in GRIPPER_NAMES}
-        for width_mm in options.widths_mm
+        for width_mm in track(options.widths_mm, "widths")
     }
     rows = [
         (width, *(f"{each / options.trials:.0%}" for each in grippers.values())) for width, grippers in held.items()

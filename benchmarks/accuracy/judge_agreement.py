@@ -19,7 +19,6 @@ from typing import Annotated
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
@@ -29,6 +28,7 @@ from tabletop_interaction.envs.backend import Arranging, ObjectState, Split
 from tabletop_interaction.envs.goals import Arrangement, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Pixels, Range
 from tabletop_interaction.simulation import open_simulation
 
@@ -76,7 +76,7 @@ def measure_agreement(options: JudgeOptions) -> list[JudgedTable]:
     """Judge the states of every scene with both judges."""
     judged: list[JudgedTable] = []
     with open_simulation(options.split, None) as backend:
-        for number in track(range(options.scenes), description="scenes"):
+        for number in track(range(options.scenes), "scenes"):
             judged += _judge_scene(backend, np.random.default_rng(options.seed + number), options)
     return judged
 

@@ -23,7 +23,6 @@ from typing import Annotated
 import cv2
 import numpy as np
 import tyro
-from rich.progress import track
 
 from tabletop_interaction.agents.grasp import GraspPoint
 from tabletop_interaction.arrays import Floats, Mask, Picture
@@ -42,6 +41,7 @@ from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, lock_file, write_json
 from tabletop_interaction.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range
 from tabletop_interaction.reports.sheets import PICK_COLOUR, header_row, with_caption, with_cross, write_sheet
 from tabletop_interaction.segmentation.overlays import outlined
@@ -153,7 +153,7 @@ def _measure(options: LabelQualityOptions) -> list[PairScore]:
 def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iterator[JudgedPair]:
     """Make the interactions and label each pair of pictures in each view."""
     rng = np.random.default_rng(options.seed)
-    for number in track(range(options.interactions), description="interactions"):
+    for number in track(range(options.interactions), "interactions"):
         if number % options.interactions_per_scene == 0:
             backend.reset(rng, new_scene=True)
         for name, xy, before, after in _interact(backend, rng, aimed=number % 2 == 0):

@@ -14,7 +14,6 @@ from time import process_time
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
@@ -25,6 +24,7 @@ from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.benchmarks.results.shares import WILSON, per_cent, share_of
 from tabletop_interaction.envs.backend import ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, check_choice
 from tabletop_interaction.simulation import SimulationBackend, open_simulation
 from tabletop_interaction.simulation.scene import Placement, free_placement

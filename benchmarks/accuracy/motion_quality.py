@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.arrays import Mask
@@ -28,6 +27,7 @@ from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.results.shares import per_cent
 from tabletop_interaction.envs.backend import Backend, Pictures
 from tabletop_interaction.envs.watched_pushes import watch_pushes
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count
 from tabletop_interaction.segmentation.motion.masks import FrameMasks, segment_motion
 from tabletop_interaction.segmentation.rle import mask_iou

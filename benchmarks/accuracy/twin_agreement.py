@@ -17,7 +17,6 @@ import gymnasium as gym
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.agents.learning.primitives import ENVIRONMENT_IDS
@@ -28,6 +27,7 @@ from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.documents import read_yaml
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count
 
 _MOVED_M = 0.005

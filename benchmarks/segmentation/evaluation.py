@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 from rich.table import Table
 
 from tabletop_interaction.benchmarks.figures import figures_table, table_of_columns
@@ -25,6 +24,7 @@ from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
+from tabletop_interaction.progress import track
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
@@ -116,7 +116,7 @@ def foreign_set(labels: Path, images: Path, orientation: Orientation | None = No
     if not images.is_dir():
         raise InvalidLabelSet(f"{images} is no folder; give the one that contains the pictures that {labels} names")
     label_set = load_label_set(labels, images, orientation)
-    for labelled in track(label_set.images, description="checking"):
+    for labelled in track(label_set.images, "checking"):
         # Damaged pixels behind an intact header are found before the evaluation starts, which may take an hour.
         check_decodable(images / labelled.file_name)
     return EvaluationSet(str(labels), label_set)
@@ -163,7 +163,7 @@ def _detected(
     """What a segmenter finds in each picture, by image id, and the median of the seconds a picture."""
     detections: dict[int, Detections] = {}
     seconds = []
-    for labelled in track(data.label_set.images, description=f"{model} on {data.name}"):
+    for labelled in track(data.label_set.images, f"{model} on {data.name}"):
         picture = data.label_set.read(labelled)
         start = time.perf_counter()
         detections[labelled.image_id] = detect(segmenter, picture, longer_side)

@@ -22,13 +22,13 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from tabletop_interaction.arrays import Bytes, Ids, Masks, Picture
 from tabletop_interaction.envs.backend import Split
 from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
 from tabletop_interaction.files import check_request, lock_file, read_json, write_file, write_json
 from tabletop_interaction.processes import do_in_processes
+from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import check_range
 from tabletop_interaction.segmentation.coco import LabelSet, load_label_set, write_label_set
 from tabletop_interaction.sim_assets import background_names, object_names

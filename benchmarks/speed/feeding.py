@@ -20,6 +20,7 @@ from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.ranges import Count, Range, Seed
+from tabletop_interaction.progress import track
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import Batch, batches
@@ -70,7 +71,7 @@ def feeding_cost(sampler: CropSampler, config: TrainingConfig, steps: int) -> tu
     bare_network = new_network(config).train()
     taken: list[tuple[float, float]] = []
     fed = batches(sampler, config.seed, range(steps + _WARM_UP), config.batch_size)
-    for _ in range(steps + _WARM_UP):
+    for _ in track(range(steps + _WARM_UP), "steps"):
         start = time.perf_counter()
         batch = next(fed)
         trainer.step(batch)

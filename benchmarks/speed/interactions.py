@@ -33,6 +33,7 @@ from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.ranges import Count, Range, Seed, check_range
+from tabletop_interaction.progress import track
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies
@@ -140,19 +141,20 @@ class PlainRenderer:
 
 def main(options: InteractionSpeedOptions) -> None:
     """Measure and print the tables."""
-    with one_core():
-        composed = measure(options.interactions, options.seed, plain=False)
-        small = measure(options.interactions, options.seed, plain=False, config=_SMALL)
-        plain = measure(options.interactions, options.seed, plain=True)
-    rows = {
-        "composed": composed,
-        "composed, one camera of 128 x 128": small,
-        "plain TinyRenderer, nothing reused": plain,
+    kinds: dict[str, dict[str, Any]] = {
+        "composed": {"plain": False},
+        "composed, one camera of 128 x 128": {"plain": False, "config": _SMALL},
+        "plain TinyRenderer, nothing reused": {"plain": True},
     }
+    with one_core():
+        rows = {
+            name: measure(options.interactions, options.seed, **kind) for name, kind in track(kinds.items(), "rows")
+        }
+    composed, small, plain = rows.values()
     Console().print(_rates_table(rows))
     print(f"composed over plain: {composed.rate / plain.rate:.1f} times")
     print(f"one camera of 128 x 128 over the default four of 350 x 430: {small.rate / composed.rate:.1f} times")
-    one, two = (workers_rate(number, options) for number in (1, 2))
+    one, two = (workers_rate(number, options) for number in track((1, 2), "runs with workers"))
     print(f"workers: one {one:.2f}/s, two {two:.2f}/s, ratio {two / one:.2f}")
     figures = {name: {"rate": _rate(timing.rate)} for name, timing in rows.items()}
     figures |= {"composed over plain": {"ratio": Figure(composed.rate / plain.rate)}}
@@ -209,7 +211,8 @@ def memory_marks(interactions: int, seed: int) -> Iterator[tuple[int, float]]:
     Every episode of 25 interactions has a new scene. Shards are removed at every mark, which bounds the disk.
     """
     with _recording(plain=False, episodes_per_scene=1) as env:
-        for number, _ in enumerate(_steps(env, interactions, seed)):
+        steps = track(_steps(env, interactions, seed), "interactions", interactions + 1)
+        for number, _ in enumerate(steps):
             if number in (_EARLY, interactions) or (number and number % 1000 == 0):
                 yield number, resident_mb()
                 for _, _, shard in list_shards(env.folder):

@@ -29,6 +29,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.ranges import Count, Range, Seed
+from tabletop_interaction.progress import track
 from tabletop_interaction.segmentation.overlays import distinct_colours
 
 _ASPECT = 4 / 3
@@ -53,7 +54,7 @@ def main(options: LargePhotosOptions) -> None:
     """Measure and print the table."""
     rows, figures = [], {}
     with one_core(), tempfile.TemporaryDirectory() as folder:
-        for megapixels in options.megapixels:
+        for megapixels in track(options.megapixels, "sizes"):
             photo = Path(folder) / f"{megapixels:g}.jpg"
             drawn = draw_photo(megapixels, options.objects, options.seed)
             cv2.imwrite(str(photo), drawn)
@@ -87,7 +88,13 @@ def segment_seconds(photo: Path, out: Path) -> tuple[float, float]:
     """Run `tabletop segment` once; seconds on the clock, and of the CPU in user mode."""
     command = [sys.executable, "-m", "tabletop_interaction.cli.main", "segment", str(photo), "--out", str(out)]
     used, start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     seconds = time.perf_counter() - start
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used
 

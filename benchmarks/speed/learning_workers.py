@@ -28,6 +28,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.ranges import Count, Processes, Range, Seed
+from tabletop_interaction.progress import ProgressDisplay
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 
@@ -73,16 +74,18 @@ class RunOutcome:
 
 
 class _Watch:
-    """Callback that notes the time of the first interaction and calls `strike` after a number of interactions."""
+    """Callback that notes the time of the first interaction, shows progress, and calls `strike` half-way."""
 
-    def __init__(self, strike_after: int = 0, strike: Callable[[], Any] | None = None) -> None:
+    def __init__(self, interactions: int, strike: Callable[[], Any] | None = None) -> None:
         self.first: float | None = None
-        self._strike_after = strike_after
+        self.display = ProgressDisplay()
+        self._interactions = interactions
         self._strike = strike
 
     def interacted(self, line: HistoryLine) -> None:
         self.first = self.first or time.monotonic()
-        if self._strike is not None and line.number == self._strike_after:
+        self.display.show("interactions", line.number, self._interactions)
+        if self._strike is not None and line.number == self._interactions // 2:
             self._strike()
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
@@ -127,9 +130,9 @@ def timed(config: LearningConfig, workers: int) -> RunOutcome:
     with _new_run(config) as folder:
         if workers:
             with open_ray_workers(config, folder, workers) as ray_workers:
-                return _learned(config, folder, ray_workers, _Watch())
+                return _learned(config, folder, ray_workers, _Watch(config.interactions))
         with open_one_process(config, folder) as one_process:
-            return _learned(config, folder, one_process, _Watch())
+            return _learned(config, folder, one_process, _Watch(config.interactions))
 
 
 def with_a_dying_node(config: LearningConfig) -> RunOutcome:
@@ -140,7 +143,7 @@ def with_a_dying_node(config: LearningConfig) -> RunOutcome:
     try:
         nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
         cluster.wait_for_nodes()
-        watch = _Watch(config.interactions // 2, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
+        watch = _Watch(config.interactions, lambda: cluster.remove_node(nodes[1], allow_graceful=False))
         with (
             _new_run(config) as folder,
             open_ray_workers(config, folder, 2, address=cluster.address) as workers,
@@ -158,7 +161,8 @@ def _new_run(config: LearningConfig) -> Iterator[RunFolder]:
 
 
 def _learned(config: LearningConfig, folder: RunFolder, workers: Workers, watch: _Watch) -> RunOutcome:
-    learn(config, folder, workers, watch)
+    with watch.display:
+        learn(config, folder, workers, watch)
     assert watch.first is not None, "interactions were made"
     seconds, deaths = time.monotonic() - watch.first, workers.deaths
     ids = [line.id for line in read_history(folder)]

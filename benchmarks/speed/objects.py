@@ -23,6 +23,7 @@ from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import TabletopInteraction
 from tabletop_interaction.ranges import Count, Range, Seed
+from tabletop_interaction.progress import track
 from tabletop_interaction.simulation import SimulationConfig
 
 _COMPARED = 6
@@ -70,7 +71,7 @@ def measure(options: ObjectSpeedOptions) -> dict[Kind, Spent]:
             kind: AimedAgent(env.get_wrapper_attr("backend"), np.random.default_rng(options.seed))
             for kind, env in envs.items()
         }
-        for number in range(options.interactions):
+        for number in track(range(options.interactions), "interactions"):
             for kind, env in envs.items():
                 if number % _PER_SCENE == 0:
                     with _timed(spent[kind].scenes):

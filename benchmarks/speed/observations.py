@@ -25,6 +25,7 @@ from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import EXTRAS, TabletopInteraction
 from tabletop_interaction.ranges import Count, Seed
+from tabletop_interaction.progress import track
 
 _EPISODE = 25
 _OBSERVED: dict[str, dict[str, Any]] = {
@@ -52,7 +53,7 @@ def measure(steps: int, seed: int) -> dict[str, float]:
         envs = {name: stack.enter_context(TabletopInteraction(**each)) for name, each in _OBSERVED.items()}
         rng = np.random.default_rng(seed)
         agents = (AimedAgent(envs["pictures"].get_wrapper_attr("backend"), rng), RandomAgent(rng))
-        for number in range(steps):
+        for number in track(range(steps), "steps"):
             if number % _EPISODE == 0:
                 for env in envs.values():
                     env.reset(seed=seed + number)

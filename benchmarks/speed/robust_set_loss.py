@@ -20,6 +20,7 @@ from torch.nn import functional
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.ranges import Count, Range, Seed
+from tabletop_interaction.progress import track
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.robust_set_loss import (
@@ -84,7 +85,7 @@ def main(options: LossSpeedOptions) -> None:
     print(f"torch {torch.__version__}, {platform.machine()}, {options.threads} thread(s), seed {options.seed}")
     print("32 masks of 56 x 56, IoU bound 0.75, milliseconds:")
     figures = {}
-    for name, confidence in (("untrained", 0.0), ("half trained", 1.0), ("trained", 3.0)):
+    for name, confidence in track((("untrained", 0.0), ("half trained", 1.0), ("trained", 3.0)), "states"):
         exact, slack, search, missed = solvers(*noisy_batch(options.seed, confidence), options.repeats)
         print(
             f"  {name:12s}  exact {exact:5.1f}  with slack {slack:5.1f}  two-bias search {search:5.1f} (misses the "

@@ -19,6 +19,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
 from tabletop_interaction.ranges import Count, Range, Seed
+from tabletop_interaction.progress import track
 from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype
@@ -58,7 +59,8 @@ def main(options: SegmenterSpeedOptions) -> None:
     whole = ProposalConfig()
     one_each = {f"scale {scale:.2f} alone": replace(whole, scales=(scale,)) for scale in whole.scales}
     figures = {}
-    for name, config in {**one_each, "all seven scales": whole, "FAST, three scales": FAST}.items():
+    configs = {**one_each, "all seven scales": whole, "FAST, three scales": FAST}
+    for name, config in track(configs.items(), "settings"):
         single = best_ms(partial(Segmenter(network, config).segment, pictures[0]), options.repeats)
         print(f"  {name:18s}  {single:6.1f}")
         figures[name] = {"time": Figure(single, "ms")}

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.progress import track
 
 from tabletop_interaction import picture_files
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.errors import CalibrationRejected, InvalidConfiguration
 from tabletop_interaction.files import write_file
+from tabletop_interaction.progress import track
 from tabletop_interaction.real.arm.intera_connection import open_intera_driver
 from tabletop_interaction.real.arm.settings import SawyerSettings
 from tabletop_interaction.real.calibration.charuco import Board, Corners
@@ -63,7 +63,7 @@ def read_one_each(folder: Path, settings: Mapping[str, CameraSettings]) -> dict[
 def find_boards(folder: Path, settings: Mapping[str, CameraSettings], board: Board) -> dict[str, dict[str, Corners]]:
     """The board's corners by view and picture, with a progress bar."""
     return {
-        view: {path.stem: board.find(read_picture(path, settings[view])) for path in track(inside, description=view)}
+        view: {path.stem: board.find(read_picture(path, settings[view])) for path in track(inside, view)}
         for view, inside in picture_paths(folder, settings).items()
     }
 

@@ -30,7 +30,6 @@ _PROPERTY = "attack"
 _SHOWN_FAULTS = 5
 _POLL_S = 0.01
 _ORPHANS_END_S = 5.0
-_USAGE = 2
 
 
 class Outcome(StrEnum):
@@ -184,9 +183,8 @@ def outcome_of(ended: Ended, right: Callable[[Ended], bool] = lambda _: True) ->
         return Outcome.TRACEBACK
     if ended.code == 0:
         return Outcome.RIGHT if right(ended) else Outcome.WRONG
-    # Mistakes in options are shown in a box, by the parser.
     errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
-    is_clear = ended.code == _USAGE or (len(errors) == 1 and ended.err.rstrip().splitlines()[-1] == errors[0])
+    is_clear = len(errors) == 1 and ended.err.rstrip().splitlines()[-1] == errors[0]
     return Outcome.CLEAR if is_clear else Outcome.TRACEBACK
 
 

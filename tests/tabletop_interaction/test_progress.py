@@ -1,0 +1,131 @@
+"""Progress is live at a terminal with whole times at 80 columns, and a line at regular intervals elsewhere."""
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tabletop_interaction import progress
+from tabletop_interaction.progress import ProgressDisplay, track
+
+from terminals import lines_of, run_at_terminal
+
+_LONG = """
+import time
+from tabletop_interaction.progress import ProgressDisplay
+with ProgressDisplay() as display:
+    for number in range(4):
+        display.show("interactions", 100 + number, 10_000, "moved 76%  grasped 34%")
+        display.show("training steps", 5 * number, 150_000, "masks 12345  mask IoU 0.70  score loss 0.123 " + 40 * "x")
+        time.sleep(0.3)
+    print("a line that stays")
+"""
+_TIMES = re.compile(r"\d:\d\d:\d\d +(\d+|-):(\d\d|--):(\d\d|--) left$")
+
+
+@pytest.mark.parametrize("columns", [72, 80, 120])
+def test_elapsed_and_remaining_time_are_whole_at_a_narrow_terminal(columns: int) -> None:
+    status, output = run_at_terminal([sys.executable, "-c", _LONG], columns)
+    shown = lines_of(output)
+    bars = [line for line in shown if line.startswith(("interactions ", "training steps "))]
+    assert status == 0
+    assert len(bars) > 2
+    assert [line for line in bars if not _TIMES.search(line) or len(line) > columns] == []
+    assert any(re.search(r"\d\.\d/s", line) for line in bars)
+    assert "  interactions: moved 76%  grasped 34%" in shown
+    assert "a line that stays" in shown
+
+
+def test_colours_are_left_out_where_they_are_refused() -> None:
+    assert "\x1b[3" in run_at_terminal([sys.executable, "-c", _LONG])[1]
+    assert "\x1b[3" not in run_at_terminal([sys.executable, "-c", _LONG], NO_COLOR="1")[1]
+
+
+def test_a_terminal_without_control_codes_gets_none() -> None:
+    assert "\x1b" not in run_at_terminal([sys.executable, "-c", _LONG], TERM="dumb")[1]
+
+
+def test_the_display_writes_to_standard_error_alone() -> None:
+    command = [sys.executable, "-c", f"from tabletop_interaction import progress\nprogress.LINE_INTERVAL_S = 0.1\n{_LONG}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == "a line that stays\n"
+    assert "\x1b" not in ended.stderr
+    assert "interactions 103/10000, " in ended.stderr
+
+
+def test_output_that_is_piped_does_not_go_to_the_terminal_of_the_display() -> None:
+    piped = ["sh", "-c", 'exec "$0" -c "$1" | cat >/dev/null', sys.executable, _LONG]
+    _, output = run_at_terminal(piped)
+    assert "interactions" in output
+    assert "a line that stays" not in output
+
+
+def test_without_a_terminal_a_line_is_printed_at_intervals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0.2)
+    for _ in track(range(6), "scenes"):
+        time.sleep(0.1)
+    printed = capsys.readouterr().err.splitlines()
+    assert 2 <= len(printed) <= 4
+    assert re.fullmatch(r"scenes \d/6, \d+\.\d/s, elapsed 0:00:00, remaining 0:00:0\d", printed[0])
+    assert re.fullmatch(r"scenes 6/6, \d+\.\d/s, elapsed 0:00:0\d", printed[-1])
+
+
+def test_a_step_that_takes_longer_than_the_interval_is_seen_to_live(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0.05)
+    with ProgressDisplay() as display:
+        display.show("training steps", 0, 10)
+        time.sleep(0.25)
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) >= 2
+    assert set(printed) == {"training steps 0/10, elapsed 0:00:00, remaining -:--:--"}
+
+
+def test_what_is_short_prints_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track("abc", "letters")) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
+
+
+def test_the_rate_of_a_resumed_command_does_not_count_what_was_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0.3)
+    with ProgressDisplay() as display:
+        for number in range(5):
+            display.show("interactions", 1000 + number, 2000)
+            time.sleep(0.1)
+    rate = re.search(r"(\d+\.\d)/s", capsys.readouterr().err)
+    assert rate is not None
+    assert float(rate[1]) < 20
+
+
+def test_rare_items_are_counted_by_the_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_INTERVAL_S", 1.3)
+    with ProgressDisplay() as display:
+        display.show("scenes", 0, 4)
+        time.sleep(1.1)
+        display.show("scenes", 1, 4)
+        time.sleep(0.4)
+    assert re.search(r"scenes 1/4, \d\d\.\d/min, elapsed 0:00:01, remaining 0:00:0\d", capsys.readouterr().err)
+
+
+def test_a_display_is_hidden_while_a_person_is_asked() -> None:
+    asking = """
+from tabletop_interaction.progress import ProgressDisplay
+with ProgressDisplay() as display:
+    display.show("interactions", 1, 2)
+    with display.hidden():
+        print("is the table free?", flush=True)
+    display.show("interactions", 2, 2)
+"""
+    _, output = run_at_terminal([sys.executable, "-c", asking])
+    before, _, after = output.partition("is the table free?")
+    assert "1/2" in before
+    assert "2/2" in after
