@@ -1,6 +1,7 @@
 """`tabletop bootstrap`: a first network from watching random pushes, before the agent acts at all."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated
 
 import tyro
@@ -11,8 +12,10 @@ from tabletop_interaction.cli.options import check_device, options
 from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
+from tabletop_interaction.disk_space import tell_needed_space, total_bytes
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.files import claimed_folder, write_file
+from tabletop_interaction.progress import ShowProgress
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig
 
@@ -52,7 +55,7 @@ class Bootstrap:
                 self.backend,
                 self.out / "watched",
                 watching,
-                lambda done, total, masks: show("pushes", done, total, f"{masks} masks"),
+                partial(self._show_pushes, show),
             )
             if not examples.objects:
                 raise NoExamples(f"none of {pushes} pushes moved anything; watch more of them, with a new --out")
@@ -73,6 +76,12 @@ class Bootstrap:
         pictures = len(examples.objects_by_picture)
         print(f"{model} learned from {len(examples.objects)} masks in {pictures} pictures of {pushes} pushes")
         print(f"what it learned from: {sheet}")
+
+    def _show_pushes(self, show: ShowProgress, done: int, total: int, masks: int) -> None:
+        if done == self.watching.scenes[0]:
+            written = total_bytes([self.out / "watched"])
+            tell_needed_space("pushes", written, done, total, self.out, "free space, or choose fewer --pushes")
+        show("pushes", done, total, f"masks {masks}")
 
     def _check(self) -> None:
         if self.minutes is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import SegmenterName
-from tabletop_interaction.cli.progress import shown_progress
+from tabletop_interaction.cli.progress import SPACE_REMEDY, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
+from tabletop_interaction.disk_space import tell_needed_space
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.observations import Extra, in_order
-from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta
+from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta, written_bytes
 from tabletop_interaction.envs.records.journal import seal_journals
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder
@@ -25,6 +25,9 @@ from tabletop_interaction.ranges import Count, Processes, Seed
 
 if TYPE_CHECKING:
     from tabletop_interaction.agents.learning.collecting import CollectionProgress
+
+# Of the interactions; about one in ten random picks moves an object.
+_FEW_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ class Collect:
             # The command may have been killed before the end of its journal.
             with collecting_alone(self.out):
                 seal_journals(self.out)
-            print(f"{self.out} holds {self._count()} interactions already; ask for more with --interactions")
+            print(f"{self.out} holds {self._count()} interactions already; for more, give a larger --interactions")
+            self._print_masks()
             return
         terminal = Terminal()
         # A folder is locked, and so made, only for a robot that is there.
@@ -81,9 +85,23 @@ class Collect:
             there = self._count()
             missing = self.interactions - there
             if missing > 0:
-                verb = "grasped" if self.primitive == "pick" else "moved"
-                _show_progress(self._collect(missing, there, backend), missing, there, terminal, verb)
-        print(f"{self.out} holds {self._count()} interactions; look: tabletop show {self.out}")
+                self._show_progress(self._collect(missing, there, backend), missing, there, terminal)
+        print(f"{self.out} holds {self._count()} interactions; pictures of them: tabletop show {self.out}")
+        self._print_masks()
+
+    def _print_masks(self) -> None:
+        """Label what has no labels yet, as a training would, and print how many masks there are."""
+        from tabletop_interaction.agents.labelling.label_table import label_folder
+
+        with shown_progress() as show:
+            labels = label_folder(self.out, lambda done, total: show("labels", done, total))
+        masks = [label.interaction_id for label in labels if label.label == "object"]
+        print(masks_line(len(masks), len(set(masks)), self._count()))
+        if self.policy == "random" and len(set(masks)) < _FEW_SHARE * self._count():
+            print(
+                "random actions seldom move an object; for more masks add interactions with --policy hypothesis, which "
+                "acts on what a segmenter proposes, and a larger --interactions"
+            )
 
     def _count(self) -> int:
         return count_interactions(self.out) if is_record_folder(self.out) else 0
@@ -137,7 +155,7 @@ class Collect:
         config = None if self.world.is_robot else self.world.settings()
         collection = Collection(
             self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record, config,
-            self.steps_per_episode,
+            self.steps_per_episode, run_seed=self.seed,
         )  # fmt: skip
         if self.workers > 1:
             yield from collect_with_ray(collection, missing, self.workers, there)
@@ -145,6 +163,24 @@ class Collect:
         alone = replace(collection, seed=session_seed(self.seed, there))
         for info in collect(alone, missing):
             yield CollectionProgress(1, int(succeeded(info)))
+
+    def _show_progress(self, steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal) -> None:
+        """Show the interactions and the share that succeeded; tell what they need on disk, after the first."""
+        verb, done, succeeded, deaths = "grasped" if self.primitive == "pick" else "moved", 0, 0, 0
+        with shown_progress(terminal) as show:
+            show("interactions", there, missing + there)
+            if there:
+                self._tell_space(there, missing + there)
+            for step in steps:
+                if step.interactions and not there + done:
+                    self._tell_space(step.interactions, missing)
+                done, succeeded, deaths = done + step.interactions, succeeded + step.succeeded, deaths + step.deaths
+                note = f"{verb} {succeeded / max(done, 1):.0%}"
+                note += f"  replaced collectors {deaths}" if deaths else ""
+                show("interactions", there + done, missing + there, note)
+
+    def _tell_space(self, done: int, total: int) -> None:
+        tell_needed_space("interactions", written_bytes(self.out), done, total, self.out, SPACE_REMEDY)
 
 
 def _refuse_records_of_a_run(out: Path) -> None:
@@ -156,16 +192,8 @@ def _refuse_records_of_a_run(out: Path) -> None:
         )
 
 
-def _show_progress(
-    steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal, verb: str
-) -> None:
-    """Show a bar and the share of the interactions that succeeded, as a `verb`."""
-    done = succeeded = deaths = 0
-    start = time.monotonic()
-    with shown_progress(terminal) as show:
-        show("interactions", there, missing + there)
-        for step in steps:
-            done, succeeded, deaths = done + step.interactions, succeeded + step.succeeded, deaths + step.deaths
-            rate = f"{done / (time.monotonic() - start):.1f}/s  {verb} {succeeded / max(done, 1):.0%}"
-            rate += f"  replaced collectors {deaths}" if deaths else ""
-            show("interactions", there + done, missing + there, rate)
+def masks_line(masks: int, interactions: int, of: int) -> str:
+    """How many masks a folder's interactions gave."""
+    if not masks:
+        return f"no masks of objects: none of {of} interactions moved one far enough, or held it"
+    return f"{masks} masks of objects, from {interactions} of {of} interactions ({interactions / of:.0%})"

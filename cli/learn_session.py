@@ -1,7 +1,9 @@
 """A session of `tabletop learn`: connects actors, learner, display, curves and evaluations, then reports."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tabletop_interaction.agents.learning.actor import check_environment
@@ -20,8 +22,11 @@ from tabletop_interaction.agents.learning.run_folder import (
 from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import LearnSession
+from tabletop_interaction.cli.progress import SPACE_REMEDY
 from tabletop_interaction.cli.refused import refuse_ignored
+from tabletop_interaction.disk_space import tell_needed_space, total_bytes
 from tabletop_interaction.envs import Backend
+from tabletop_interaction.envs.records.folder import written_bytes
 from tabletop_interaction.reports import learning_page
 from tabletop_interaction.reports.learning_display import Curves, LearningDisplay
 from tabletop_interaction.reports.learning_run import read_learning_run
@@ -73,13 +78,20 @@ def _learn(
     """Learn, or resume, with bars, TensorBoard's curves and evaluations."""
     evaluations = Evaluations(folder, held_out, asked.evaluate_every, config.interactions)
     curves, display = Curves(folder, len(read_history(folder))), LearningDisplay(config, folder)
+    space = partial(_tell_space, folder, config.interactions)
     with terminal.showing(display.progress):
         try:
             watched(config, folder, display.watched, backend)
             with _opened_workers(asked, config, folder, display, backend) as workers:
-                learn(config, folder, workers, _Callback(display, curves, evaluations, workers))
+                learn(config, folder, workers, _Callback(display, curves, evaluations, workers, space))
         finally:
             curves.close()
+
+
+def _tell_space(folder: RunFolder, total: int, done: int) -> None:
+    """Tell what the interactions and their decoded pictures need on disk."""
+    written = written_bytes(folder.records) + total_bytes([folder.pictures])
+    tell_needed_space("interactions", written, done, total, folder.path, SPACE_REMEDY)
 
 
 def _opened_workers(
@@ -93,17 +105,28 @@ def _opened_workers(
 class _Callback:
     """Passes what happens on to the display, to TensorBoard and to the evaluations."""
 
-    def __init__(self, display: LearningDisplay, curves: Curves, evaluations: Evaluations, workers: Workers) -> None:
+    def __init__(
+        self,
+        display: LearningDisplay,
+        curves: Curves,
+        evaluations: Evaluations,
+        workers: Workers,
+        tell_space: Callable[[int], None],
+    ) -> None:
         self._display = display
         self._curves = curves
         self._evaluations = evaluations
         self._workers = workers
+        self._tell_space: Callable[[int], None] | None = tell_space
 
     def interacted(self, line: HistoryLine) -> None:
         self._display.interacted(line, self._workers.deaths)
         self._curves.interacted(line)
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
+        if self._tell_space is not None and update.interactions:
+            self._tell_space(update.interactions)
+            self._tell_space = None
         self._display.updated(update)
         self._curves.updated(update)
         if (document := self._evaluations.updated(update, network)) is not None:

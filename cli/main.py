@@ -10,11 +10,12 @@ import io
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, suppress
+from dataclasses import is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import tyro
 from rich.console import Console
@@ -52,6 +53,11 @@ COMMANDS = (
 )
 """In the order of the help. `two-words` is the class TwoWords in two_words.py, whose first line is its summary."""
 
+_DESCRIPTION = (
+    "Robots that teach themselves what an object is. `tabletop COMMAND --help` explains a command, and `tabletop "
+    "--version` prints the version. Exit status: 0 after success, 1 after a failure, 2 after a mistake on the command "
+    "line, 130 after Ctrl-C."
+)
 _FAILED, _MISTAKEN, _INTERRUPTED = 1, 2, 130
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
@@ -132,6 +138,8 @@ def _parsed(arguments: list[str]) -> Any:
         InvalidConfiguration: there is no such command.
         SystemExit: after --help and --version, and, with status 2, after a mistake that the parser finds.
     """
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     first = arguments[0] if arguments else "--help"
     if first == "--version":
         print(f"tabletop {__version__}")
@@ -151,7 +159,7 @@ def _parsed(arguments: list[str]) -> Any:
             return tyro.extras.subcommand_cli_from_dict(
                 known,
                 prog="tabletop",
-                description="Robots that teach themselves what an object is. `tabletop --version` prints the version.",
+                description=_DESCRIPTION,
                 args=arguments or ["--help"],
                 sort_subcommands=False,
                 config=(tyro.conf.OmitArgPrefixes,),
@@ -159,16 +167,37 @@ def _parsed(arguments: list[str]) -> Any:
     except SystemExit as end:
         if end.code != _MISTAKEN:
             raise
-        _print_line("error: ", "bold red", _line_of_box(said.getvalue()))
+        _print_line("error: ", "bold red", f"{_line_of_box(said.getvalue())}; see {help_page(arguments)}")
         raise
 
 
+def help_page(arguments: Sequence[str]) -> str:
+    """The command that prints the help of what was called: of the command, and of its part where it has parts."""
+    page, known = ["tabletop"], list(COMMANDS)
+    for word in arguments[:2]:
+        if word not in known:
+            break
+        page.append(word)
+        known = _parts_of(command_class(word)) if word in COMMANDS else []
+    return f"`{' '.join(page)} --help`"
+
+
+def _parts_of(command: Callable[..., Any]) -> list[str]:
+    """Names of the commands below a command, as `make-sets` of `benchmark`; none for most."""
+    names = []
+    for hint in get_type_hints(command, include_extras=True).values():
+        for part in get_args((*get_args(hint), None)[0]):
+            kind, *marks = (*get_args(part), None)
+            names += [mark.name for mark in marks if mark is not None and is_dataclass(kind)]
+    return names
+
+
 def _line_of_box(box: str) -> str:
-    """The text of the parser's box in one line."""
+    """The text of the parser's box in one line, without its hint at a help page."""
     # Its first and last rows are borders and title.
     rows = [row.strip("│| ") for row in Text.from_ansi(box).plain.splitlines()[1:-1]]
-    parts = re.split(r"[─-]{9,}", " ".join(rows))
-    return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part.strip())
+    parts = [" ".join(part.split()).rstrip(".") for part in re.split(r"[─-]{9,}", " ".join(rows))]
+    return "; ".join(part for part in parts if part and not part.startswith("For full helptext"))
 
 
 def _stand_in(name: str) -> Callable[..., Any]:

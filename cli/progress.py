@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from tabletop_interaction.cli.backends import Terminal
 from tabletop_interaction.progress import ProgressDisplay, ShowProgress
 
+SPACE_REMEDY = "free space, name another disk with --out, or choose fewer --interactions or a smaller --picture-size"
+"""What to do where a recording does not fit on the disk."""
+
 _AVERAGED_STEPS = 20
 
 

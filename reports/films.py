@@ -16,9 +16,9 @@ from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.errors import MissingPackage
 from tabletop_interaction.extras import install_command
 from tabletop_interaction.files import atomic_path
+from tabletop_interaction.progress import track
 from tabletop_interaction.reports.outcomes import outcome_of
 from tabletop_interaction.reports.sheets import evenly_chosen, interaction_panels, with_caption
-from tabletop_interaction.progress import track
 
 _PANELS_PER_SECOND = 2
 _MOST_INTERACTIONS = 60

@@ -97,7 +97,9 @@ class InverseTrainingConfig(OptimiserConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.held_out == 1:
-            raise TrainingError(f"held_out is {self.held_out}; accepted is a share between 0 and 1")
+            refused = TrainingError(f"held_out is {self.held_out}; accepted is a share above 0 and below 1")
+            refused.setting = "held_out"
+            raise refused
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Collection:
     """What one collector does.
 
     Attributes:
-        seed: of the first scene and of the policy's random numbers.
+        seed: of the first scene and of the policy's random numbers; each collector and session has one of its own.
         policy: "random", or "hypothesis": move what a segmenter takes for an object.
         model: name of the segmenter, as for `open_segmenter`, for "hypothesis".
         backend: a name for `open_backend`, or an open Backend, which is closed at the end.
@@ -51,6 +51,7 @@ class Collection:
         extras: what is recorded of each view besides the pictures.
         config: of a backend that is named, as `open_backend` takes it.
         steps_per_episode: interactions of an episode.
+        run_seed: the seed that a user gave, from which `seed` follows; by default `seed`.
     """
 
     out: Path
@@ -63,6 +64,7 @@ class Collection:
     extras: tuple[Extra, ...] = ()
     config: Any = None
     steps_per_episode: int = 25
+    run_seed: int | None = None
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
@@ -79,7 +81,8 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
     with closing(plain):
         agent = _make_agent(collection, plain, rng)
         # Of the folder's first writer, whose metadata is kept.
-        metadata: dict[str, Any] = {"policy": collection.policy, "seed": collection.seed, "run": new_run_id()}
+        given = collection.seed if collection.run_seed is None else collection.run_seed
+        metadata: dict[str, Any] = {"policy": collection.policy, "seed": given, "run": new_run_id()}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
         with closing(RecordInteractions(plain, collection.out, metadata=metadata, extras=collection.extras)) as env:

@@ -17,8 +17,8 @@ from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
-from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
 from tabletop_interaction.sim_assets.catalogue import Asset, generated_tables
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig

@@ -23,8 +23,8 @@ from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_s
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
-from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.progress import track
+from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import (

@@ -19,8 +19,8 @@ import tyro
 from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
-from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.training.batches import Batch, batches

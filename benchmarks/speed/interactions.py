@@ -32,8 +32,8 @@ from tabletop_interaction.envs.records.folder import list_shards
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
-from tabletop_interaction.ranges import Count, Range, Seed, check_range
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Range, Seed, check_range
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
 from tabletop_interaction.simulation.arm import load_arm
 from tabletop_interaction.simulation.bodies import VisualBodies

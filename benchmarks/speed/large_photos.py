@@ -28,8 +28,8 @@ from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
-from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.overlays import distinct_colours
 
 _ASPECT = 4 / 3

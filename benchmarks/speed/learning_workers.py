@@ -27,8 +27,8 @@ from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs.records.reading import count_interactions
-from tabletop_interaction.ranges import Count, Processes, Range, Seed
 from tabletop_interaction.progress import ProgressDisplay
+from tabletop_interaction.ranges import Count, Processes, Range, Seed
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
 

@@ -24,8 +24,8 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import EXTRAS, TabletopInteraction
-from tabletop_interaction.ranges import Count, Seed
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Seed
 
 _EPISODE = 25
 _OBSERVED: dict[str, dict[str, Any]] = {

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
-from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.robust_set_loss import (

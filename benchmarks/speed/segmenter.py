@@ -18,8 +18,8 @@ import tyro
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
-from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.progress import track
+from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import Segmenter, fast_autocast_dtype

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tabletop_interaction.disk_space import total_bytes
 from tabletop_interaction.envs.backend import PRIMITIVES, Primitive
 from tabletop_interaction.envs.observations import EXTRAS, Extra, extra_key
 from tabletop_interaction.envs.records.card import refresh
@@ -115,6 +116,11 @@ def list_shards(folder: Path) -> list[tuple[str, int, Path]]:
 def list_journals(folder: Path) -> list[tuple[str, int, Path]]:
     """(writer, number, path) of every journal, whether its writer is open or has ended."""
     return _numbered(folder, _JOURNAL)
+
+
+def written_bytes(folder: Path) -> int:
+    """Bytes of all rows on disk, sealed or not."""
+    return total_bytes([path for *_, path in (*list_shards(folder), *list_journals(folder))])
 
 
 def list_damaged_journals(folder: Path) -> list[tuple[str, int, Path]]:

@@ -21,7 +21,7 @@ def test_make_sets_writes_labels_and_checksums(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_an_unknown_set_is_named_before_anything_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "make-sets", "--out", str(tmp_path / "sets"), "--sets", "val", "tset"]) == 1
+    assert main(["benchmark", "make-sets", "--out", str(tmp_path / "sets"), "--sets", "val", "tset"]) == 2
     assert "no set is called 'tset'" in capsys.readouterr().err
     assert not (tmp_path / "sets").exists()
 
@@ -54,7 +54,7 @@ def test_generalisation_makes_its_sets_and_reports_the_drops(
 def test_rearrangement_names_what_it_cannot_play_before_anything_is_written(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["benchmark", "rearrangement", "--out", str(tmp_path / "out"), *arguments]) == 1
+    assert main(["benchmark", "rearrangement", "--out", str(tmp_path / "out"), *arguments]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
 

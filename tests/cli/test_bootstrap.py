@@ -47,7 +47,7 @@ def test_pushes_become_a_network_and_the_same_command_finds_it_done(
 def test_what_cannot_be_done_is_said_in_one_line_and_writes_nothing(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bootstrap", *arguments, "--out", str(tmp_path / "run")]) == 1
+    assert main(["bootstrap", *arguments, "--out", str(tmp_path / "run")]) == 2
     assert said in capsys.readouterr().err.replace("\n", " ")
     assert not (tmp_path / "run").exists()
 

@@ -311,7 +311,7 @@ def test_mistakes_end_in_one_line_and_leave_the_lab_file(
         text.replace("PICTURES", str(pictures)).replace("TEMPLATE", str(calibrated[1] / "points_to_touch.csv"))
         for text in arguments
     ]
-    assert main(["calibrate", *given, "--lab", str(lab)]) == 1
+    assert main(["calibrate", *given, "--lab", str(lab)]) == 2
     assert message in capsys.readouterr().err
     assert lab.read_text() == before
 

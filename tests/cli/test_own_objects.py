@@ -47,6 +47,6 @@ def test_assets_draws_own_objects_with_their_grasp_success(folders, tmp_path, ca
 @pytest.mark.parametrize("command", ["collect", "learn", "bootstrap", "rearrange", "benchmark rearrangement", "assets"])
 def test_files_that_cannot_be_used_are_refused_before_anything_is_written(folders, tmp_path, capsys, command):
     (tmp_path / "meshes" / "torn.stl").write_bytes(b"")
-    assert main([*command.split(), *folders, "--out", str(tmp_path / "out")]) == 1
+    assert main([*command.split(), *folders, "--out", str(tmp_path / "out")]) == 2
     assert "1 of 3 objects cannot be used: torn: " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

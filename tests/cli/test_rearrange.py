@@ -33,7 +33,7 @@ def test_an_unknown_agent_is_named_before_anything_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (["rearrange", "--agent"], ["benchmark", "rearrangement", "--agents"]):
-        assert main([*command, "oracel", "--out", str(tmp_path / "out")]) == 1
+        assert main([*command, "oracel", "--out", str(tmp_path / "out")]) == 2
         assert "unknown agent 'oracel'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

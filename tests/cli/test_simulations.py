@@ -72,6 +72,6 @@ def test_the_benchmark_keeps_its_cameras_and_refuses_others(tmp_path, capsys):
     ],
 )
 def test_cameras_that_cannot_be_used_are_refused_before_anything_is_written(options, message, tmp_path, capsys):
-    assert main(["collect", "--out", str(tmp_path / "records"), *options]) == 1
+    assert main(["collect", "--out", str(tmp_path / "records"), *options]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "records").exists()

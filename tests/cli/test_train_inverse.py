@@ -67,7 +67,7 @@ def test_records_become_a_model_that_acts(
         (["--out", "run", "--data", "nowhere"], "nowhere"),
         (["--out", "run", "--steps", "0"], "steps is 0"),
         (["--out", "run", "--span", "0"], "span is 0"),
-        (["--out", "run", "--held-out", "1"], "held_out is 1"),
+        (["--out", "run", "--held-out", "1"], "--held-out is 1"),
         (["--out", "/"], "name a folder"),
         (["--out", "foreign"], "thesis.txt"),
         (["--out", "run", "--device", "cuda"], "--device cuda"),
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_found_before_anything_is_written(
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     data = [] if "--data" in arguments else ["--data", str(records)]
-    assert main(["train-inverse", *data, *arguments]) == 1
+    assert main(["train-inverse", *data, *arguments]) in (1, 2)
     assert said in capsys.readouterr().err.replace("\n", " ")
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -6,11 +6,10 @@ import sys
 import time
 
 import pytest
+from terminals import lines_of, run_at_terminal
 
 from tabletop_interaction import progress
 from tabletop_interaction.progress import ProgressDisplay, track
-
-from terminals import lines_of, run_at_terminal
 
 _LONG = """
 import time
@@ -48,8 +47,8 @@ def test_a_terminal_without_control_codes_gets_none() -> None:
 
 
 def test_the_display_writes_to_standard_error_alone() -> None:
-    command = [sys.executable, "-c", f"from tabletop_interaction import progress\nprogress.LINE_INTERVAL_S = 0.1\n{_LONG}"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    often = f"from tabletop_interaction import progress\nprogress.LINE_INTERVAL_S = 0.1\n{_LONG}"
+    ended = subprocess.run([sys.executable, "-c", often], capture_output=True, text=True, check=True)
     assert ended.stdout == "a line that stays\n"
     assert "\x1b" not in ended.stderr
     assert "interactions 103/10000, " in ended.stderr

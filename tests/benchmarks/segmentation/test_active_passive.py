@@ -103,6 +103,6 @@ def test_the_command_writes_nothing_when_it_refuses(
 ) -> None:
     out = tmp_path / "out"
     runs = [str(write("a", "h", 60)), str(write("p", "h", 50, set="test"))]
-    assert main(["benchmark", "active-passive", *runs, "--out", str(out)]) == 1
+    assert main(["benchmark", "active-passive", *runs, "--out", str(out)]) == 2
     assert "on the same set" in " ".join(capsys.readouterr().err.split())
     assert not out.exists()
