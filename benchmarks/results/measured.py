@@ -74,12 +74,16 @@ def command_line(arguments: Sequence[str]) -> str:
 
 
 def commit_of(root: Path) -> str | None:
-    """The commit of a checkout, with "+changes" if its code differs from it; None where there is no checkout."""
+    """The commit of a checkout, with "+changes" if its code differs from it; None where there is no checkout.
+
+    Result files, pages and tests change no figure.
+    """
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != root.resolve():
         return None
     commit = _git(root, "rev-parse", "HEAD")
-    changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results", ":!*.md")
+    others = [f":!{each}" for each in ("docs/results", "*.md", "tests")]
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *others)
     return f"{commit}+changes" if changes else commit
 
 

@@ -53,7 +53,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Figures and their origin. None is what was not recorded.
 
     Attributes:
-        commands: to run in this order; the last one prints the figures.
+        commands: to run in this order; the last one prints the figures; empty if not recorded.
         figures: by row and column.
         seeds: of scenes, picks, training; empty if nothing is random.
         interval: kind and level of the intervals; None if there are none.

@@ -152,7 +152,7 @@ def origin(result: Result) -> str:
         return f"External: {result.external}"
     commit = f"`{_short(result.commit)}`" if result.commit else NOT_RECORDED
     parts = [
-        ", then ".join(f"`{command}`" for command in result.commands),
+        ", then ".join(f"`{command}`" for command in result.commands) or f"command: {NOT_RECORDED}",
         f"date: {_day(result.date) if result.date else NOT_RECORDED}",
         f"commit: {commit}",
         f"machine: {result.machine or NOT_RECORDED}",
