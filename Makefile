@@ -20,7 +20,7 @@ help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/installed  ## Learn what objects are from scratch with the simulated Sawyer, in some minutes, and write a report
-	$(BIN)/tabletop learn --interactions $(DEMO_INTERACTIONS) --set test --pictures $(DEMO_PICTURES) \
+	$(BIN)/tabletop learn --interactions $(DEMO_INTERACTIONS) --pictures $(DEMO_PICTURES) \
 		--sets-dir $(DEMO_OUT)/sets --out $(DEMO_OUT)/learn
 	$(BIN)/tabletop show $(DEMO_OUT)/learn/records --out $(DEMO_OUT)/pictures
 

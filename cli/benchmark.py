@@ -42,7 +42,7 @@ class MakeSets:
     out: NewFolder = Path("runs/sets")
     """Folder of the sets, each in a folder of its own."""
     sets: tuple[str, ...] = SET_NAMES
-    """Sets to make; all 2,100 pictures take some ten minutes on one core."""
+    """Sets to make; all 2,160 pictures take some ten minutes on one core."""
     workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that render."""
     record: NewFile | None = None
@@ -210,7 +210,7 @@ class CompareRearrangement:
                 f"--seed {self.seed} with --episodes {self.episodes} counts up to {last}; accepted is below 2**63"
             )
         if not self.split:
-            raise InvalidConfiguration("--split names no split; accepted are one or more of train, val and test")
+            raise InvalidConfiguration("--split names no split; accepted are one or more of train, val, test and dev")
         for split in self.split:
             self.simulation.check(split)
 

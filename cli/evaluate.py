@@ -22,6 +22,7 @@ from tabletop_interaction.segmentation.foreign.detections_file import Detections
 from tabletop_interaction.segmentation.opening import is_network
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE
+from tabletop_interaction.segmentation.table_colour import NAME as TABLE_COLOUR
 
 if TYPE_CHECKING:
     from tabletop_interaction.benchmarks.segmentation.evaluation import Evaluation, EvaluationSet
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 class Evaluate:
     """Measure AP at several IoUs, its interval, recall and time, and draw the best and the worst pictures.
 
-    Example: tabletop evaluate --model runs/learn/model.safetensors --set test
+    Example: tabletop evaluate --model runs/learn/model.safetensors
 
     Example: tabletop evaluate --model default mine:Segmenter found.json --data mine.json --images mine/
 
@@ -41,10 +42,10 @@ class Evaluate:
     """
 
     model: tuple[SegmenterName, ...] = ("default",)
-    """Segmenters: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT, COCO results
-    (.json) of these pictures, or your own as module:Class; several give a column each."""
+    """Segmenters: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT,
+    table-colour, COCO results (.json) of these pictures, or your own as module:Class; several give a column each."""
     set_name: Annotated[SetName | None, tyro.conf.arg(name="set")] = None
-    """Set of the benchmark, test if none is named; it is made first where it is missing."""
+    """Set of the benchmark, by default dev; test is for final figures only. It is made first where it is missing."""
     sets_dir: NewFolder = Path("runs/sets")
     """Folder of the benchmark's sets; missing sets are made there."""
     data: File | None = None
@@ -54,6 +55,8 @@ class Evaluate:
     orientation: Orientation | None = None
     """Orientation of the labels of --data where their size fits a picture both as stored and upright; by default that
     of the set's other pictures with an EXIF orientation, or upright."""
+    baseline: bool = True
+    """Measure the simple baseline, table-colour, on the same pictures, and draw it beside the curves."""
     out: NewFolder = Path("runs/evaluation")
     """Folder of results.json, curves, detections and pictures."""
     fast: bool = False
@@ -91,15 +94,20 @@ class Evaluate:
         """Evaluate on the foreign set, or else on the benchmark's, print the table and write the report."""
         from tabletop_interaction.benchmarks.segmentation import evaluation, page
 
-        name = self.set_name or "test"
+        name = self.set_name or "dev"
         if foreign is None and not (self.sets_dir / name / "labels.json").exists():
             print(f"the set {name} is not in {self.sets_dir} yet: rendering it")
         data = foreign or evaluation.benchmark_set(name, self.sets_dir, self.workers)
         evaluations = [evaluation.evaluate(one, data, label, self.longer_side) for label, one in segmenters.items()]
+        wanted = self.baseline and TABLE_COLOUR not in self.model
+        baseline = evaluation.evaluate_baseline(data, self.longer_side) if wanted else None
+        notes = evaluation.footnotes(evaluations, data)
+        if baseline is not None:
+            notes.insert(0, evaluation.baseline_note(baseline))
         console = Console()
-        print_result(console, evaluation.results_table(evaluations, data), evaluation.footnotes(evaluations, data))
+        print_result(console, evaluation.results_table(evaluations, data), notes)
         described = dict(zip(segmenters, map(self._described, self.model, segmenters.values()), strict=True))
-        for path in page.write_report(self.out, evaluations, data, described):
+        for path in page.write_report(self.out, evaluations, data, described, baseline):
             console.print(str(path), highlight=False, markup=False, soft_wrap=True)
         self._keep(evaluations, data)
 

@@ -19,7 +19,13 @@ from tabletop_interaction.agents.learning.run_folder import (
     open_run,
     read_history,
 )
-from tabletop_interaction.benchmarks.segmentation.during_learning import Evaluations, HeldOutPictures, open_held_out
+from tabletop_interaction.benchmarks.segmentation.during_learning import (
+    Evaluations,
+    HeldOutPictures,
+    choose_held_out,
+    open_held_out,
+)
+from tabletop_interaction.benchmarks.segmentation.label_sets import ABOUT_TEST
 from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import LearnSession
 from tabletop_interaction.cli.progress import SPACE_REMEDY
@@ -37,11 +43,14 @@ def run_session(
 ) -> None:
     """Check everything, learn or resume with a live display, write the report, and print its figures."""
     _check(out, config, world, resume)
+    choice = choose_held_out(RunFolder(out), asked.set_name, asked.pictures)
+    if choice.set_name == "test":
+        print(ABOUT_TEST)
     terminal = Terminal()
     with world.opened(config.split, terminal) as backend:
-        held_out = open_held_out(asked.set_name, sets_dir, asked.pictures)
+        held_out = open_held_out(choice, sets_dir)
         with lock_run(out):
-            folder = open_run(out, config, {"session": asdict(asked)})
+            folder = open_run(out, config, {"session": {**asdict(asked), **asdict(choice)}})
             _learn(asked, config, folder, backend, held_out, terminal)
             report = learning_page.write_report(folder.path)
             figures = learning_page.essentials(read_learning_run(folder.path))

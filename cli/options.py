@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 SegmenterName = Annotated[str, tyro.conf.arg(metavar="NAME|FILE|module:Class")]
 
 SetName = Literal[
-    "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"
+    "dev", "test", "val", "train", "generalisation-A", "generalisation-B", "generalisation-C", "generalisation-D"
 ]
+HeldOutName = Literal["dev", "val", "test"]
 SET_NAMES: tuple[SetName, ...] = get_args(SetName)
 
 
@@ -91,8 +92,8 @@ class NetworkOptions:
     """Which network finds the objects, and how."""
 
     model: SegmenterName = "default"
-    """Segmenter: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT, or your own as
-    module:Class."""
+    """Segmenter: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT,
+    table-colour, or your own as module:Class."""
     fast: bool = False
     """Three scales of the picture instead of seven, for our network: about two thirds of the time."""
     device: Device = "cpu"
@@ -139,10 +140,11 @@ class LearnSession:
     """Address of a Ray cluster whose nodes all see --out under the same path; without it Ray starts here."""
     evaluate_every: Count = 50
     """Interactions between two evaluations."""
-    set_name: Annotated[Literal["val", "test"], tyro.conf.arg(name="set")] = "val"
-    """Held-out set of the evaluations; it is made first where it is missing."""
-    pictures: Count = 30
-    """Pictures of the set that are evaluated."""
+    set_name: Annotated[HeldOutName | None, tyro.conf.arg(name="set")] = None
+    """Held-out set of the evaluations, by default dev, or the run's own when it is resumed; test is for final figures
+    only. It is made first where it is missing."""
+    pictures: Count | None = None
+    """Pictures of the set that are evaluated, by default 60, or as many as before when the run is resumed."""
     device: Device = "cpu"
     """Device of the training."""
 

@@ -18,7 +18,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.extras import explaining
 from tabletop_interaction.ranges import check_choice
 
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "dev"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 Primitive = Literal["pick", "push"]
@@ -220,7 +220,7 @@ def open_backend(name: str | Backend, *, split: str = "train", config: Any = Non
 
     Args:
         name: "simulation", "sawyer", or an object with the Backend protocol.
-        split: objects and backgrounds of a simulation: "train", "val" or "test".
+        split: objects and backgrounds of a simulation: "train", "val", "test" or "dev".
         config: a `SimulationConfig` or None for the defaults; for a Sawyer the path of its lab file, or "twin". Also
             the plain form of a `SimulationConfig` or a `Lab`: its fields as a dict, as JSON reads them.
 

@@ -79,7 +79,7 @@ class TabletopInteraction(PickPlaceEnv, EzPickle):
     | name | default | meaning |
     |---|---|---|
     | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol |
-    | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"` or `"test"` |
+    | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"`, `"test"` or `"dev"` |
     | `config` | `None` | the backend's configuration: a `SimulationConfig`, or its fields as a dict |
     | `episodes_per_scene` | 2 | episodes before a new scene is drawn |
     | `render_mode` | `None` | `"rgb_array"`: a third-person picture with the arm, or view_0 if the backend has none |

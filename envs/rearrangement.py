@@ -82,7 +82,7 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
     | name | default | meaning |
     |---|---|---|
     | `backend` | `"simulation"` | a backend's name, or an object with the `Backend` protocol; drawn goals need `Arranging` |
-    | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"` or `"test"` |
+    | `split` | `"train"` | objects and tables of a simulation opened by name: `"train"`, `"val"`, `"test"` or `"dev"` |
     | `config` | `None` | the backend's configuration: a `SimulationConfig`, or its fields as a dict |
     | `displaced` | `None` | number of displaced objects: 1, 2, 3, or None for a uniform draw |
     | `goal` | `None` | None for drawn goals, or a picture file of the goal in view_0, or files of the first views in order |

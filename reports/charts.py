@@ -381,27 +381,32 @@ def _draw_bar(axes: Axes, bar: Bar, colour: str, y: float) -> None:
 
 
 @matplotlib.rc_context(_SETTINGS)
-def chart_file(charts: Sequence[LineChart], legend: Sequence[str], notes: Sequence[str] = ()) -> str:
+def chart_file(
+    charts: Sequence[LineChart], legend: Sequence[str], notes: Sequence[str] = (), references: Sequence[str] = ()
+) -> str:
     """An SVG file: charts side by side with their titles, and a common legend below, a line and a colour an entry.
 
-    `notes` are lines below the legend. The file shrinks to the window's width.
+    `references` are the names of dashed lines, whose colours follow those of `legend`; `notes` are lines below the
+    legend. The file shrinks to the window's width.
     """
     panels_height = max(chart.size[1] for chart in charts) + _TITLE_HEIGHT
     width = sum(chart.size[0] for chart in charts) + _GAP * (len(charts) - 1)
-    height = panels_height + _LEGEND_HEIGHT * (len(legend) + len(notes) + 1)
+    names = [*legend, *references]
+    height = panels_height + _LEGEND_HEIGHT * (len(names) + len(notes) + 1)
     figure = _figure(width, height)
     left = 0
     for chart in charts:
         chart._draw(figure, left, _TITLE_HEIGHT)
         _write(figure, left + _LEFT, _TITLE_HEIGHT - 4, chart.title, fontweight="bold", color=_INK)
         left += chart.size[0] + _GAP
-    for number, label in enumerate(legend):
+    for number, label in enumerate(names):
         baseline = panels_height + _LEGEND_HEIGHT * (number + 1)
         up = 1 - (baseline - 4) / height
-        sample = Line2D([_LEFT / width, (_LEFT + 22) / width], [up, up], color=_colour(number % COLOURS), linewidth=2)
+        look = _LINE_STYLES["solid" if number < len(legend) else "dashed"]
+        sample = Line2D([_LEFT / width, (_LEFT + 22) / width], [up, up], color=_colour(number % COLOURS), **look)
         figure.add_artist(sample)
         _write(figure, _LEFT + 32, baseline, label)
-    for number, note in enumerate(notes, start=len(legend) + 1):
+    for number, note in enumerate(notes, start=len(names) + 1):
         _write(figure, _LEFT, panels_height + _LEGEND_HEIGHT * number, note)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width}" height="{height}" '

@@ -51,6 +51,8 @@ def write_report(run_folder: Path) -> Path:
         title=f"{run.folder.resolve().name}: learning by interaction{f', {day}' if day else ''}",
         run=run,
         when=period(run.times),
+        paper_ap=PAPER_AP,
+        paper_interactions=PAPER_INTERACTIONS,
         pushes=run.primitive == "push",
         moments=PANELS[run.primitive],
         essentials=essentials(run),
@@ -102,15 +104,19 @@ def period(times: Sequence[datetime]) -> str:
 
 
 def ap_chart(evaluations: Sequence[HeldOutFigures], scenes: Marks | None = None) -> LineChart:
-    """Average precision with its intervals against interactions; the paper's figures are dashed lines."""
+    """Average precision with its intervals against interactions; that of the simple baseline is dashed."""
     at = _at(evaluations)
     lines = [ap_line(evaluations, iou, colour) for colour, iou in enumerate(IOUS)]
     ends = np.array([0.0, at.max(initial=0.0)])
-    paper = [
-        Line(f"paper, IoU {iou}", ends, np.array([ap, ap]), colour, "dashed", f"{ap:.1f} %")
-        for colour, (iou, ap) in enumerate(PAPER_AP.items())
+    known = evaluations[-1].baseline_ap if evaluations else {}
+    baseline = [
+        Line(f"simple baseline, IoU {iou}", ends, np.full(2, known[iou]), colour, "dashed", f"{known[iou]:.1f} %")
+        for colour, iou in enumerate(PAPER_AP)
+        if iou in known
     ]
-    chart = LineChart("Average precision", "interactions", "AP, %", (*lines, *paper), y_range=_PER_CENT, marks=scenes)
+    chart = LineChart(
+        "Average precision", "interactions", "AP, %", (*lines, *baseline), y_range=_PER_CENT, marks=scenes
+    )
     few = [e.pictures for e in evaluations if e.pictures < FEWEST_PICTURES]
     return replace(chart, interval_label=f"95 % interval, unreliable ({few[-1]} pictures)") if few else chart
 
@@ -233,11 +239,12 @@ def _then_and_now(values: Floats) -> tuple[str, str]:
 
 
 def _ap_note(first: HeldOutFigures | None, last: HeldOutFigures | None, iou: float) -> str:
-    paper = f"paper, on another test set after {PAPER_INTERACTIONS:,}: {PAPER_AP[iou]:.1f} %"
     if first is None or last is None:
-        return f"no evaluation yet; {paper}"
-    start = f"{_per_cent(first, iou)} after {first.interactions:,}; " if first is not last else ""
-    return f"{_interval(last, iou)}after {last.interactions:,}; {start}{paper}"
+        return "no evaluation yet"
+    start = f"; {_per_cent(first, iou)} after {first.interactions:,}" if first is not last else ""
+    baseline = f"; simple baseline: {last.baseline_ap[iou]:.1f} %" if iou in last.baseline_ap else ""
+    after = f"after {last.interactions:,} on {last.pictures:,} pictures of {last.set_name}"
+    return f"{_interval(last, iou)}{after}{start}{baseline}"
 
 
 def _interval(evaluation: HeldOutFigures, iou: float) -> str:

@@ -13,7 +13,7 @@ evaluations/truth/       these pictures with the true masks
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class HeldOutFigures:
         set_name, pictures: name of the set, and number of its pictures.
         ap: average precision by IoU threshold, per cent.
         ap_interval: low and high by IoU threshold, per cent; empty for a run of an earlier version.
+        baseline_ap: that of the simple baseline on the same pictures; empty in runs of earlier versions.
         recall_at_precision: by IoU threshold and precision, 0 to 1.
         curves: recall and precision by IoU threshold, 0 to 1.
         shown: pictures with the masks, in the same order in each evaluation.
@@ -63,6 +64,7 @@ class HeldOutFigures:
     recall_at_precision: Mapping[float, Mapping[float, float]]
     curves: Mapping[float, tuple[Floats, Floats]]
     shown: tuple[Path, ...]
+    baseline_ap: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,15 @@ def read_learning_run(folder: Path) -> LearningRun:
         config=config,
         attempts=attempts,
         updates=updates,
-        evaluations=tuple(_evaluation(path) for path in sorted(run.evaluations.glob("*.json"), key=_number)),
+        evaluations=read_evaluations(folder),
         truth=tuple(sorted((run.evaluations / TRUTH).glob("*.png"), key=_number)),
     )
+
+
+def read_evaluations(folder: Path) -> tuple[HeldOutFigures, ...]:
+    """The evaluations of a run, in the order of interactions; none without a run. Raises UnreadableRecords."""
+    paths = sorted(RunFolder(folder).evaluations.glob("*.json"), key=_number)
+    return tuple(_evaluation(path) for path in paths)
 
 
 @contextmanager
@@ -175,6 +183,7 @@ def _evaluation(path: Path) -> HeldOutFigures:
                 for iou, curve in document["precision_recall"].items()
             },
             shown=tuple(sorted(path.with_suffix("").glob("*.png"), key=_number)),
+            baseline_ap=_by_number(document.get("baseline_ap", {})),
         )
 
 

@@ -8,10 +8,12 @@ from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, Device,
 from tabletop_interaction.segmentation.foreign.checked import CheckedSegmenter
 from tabletop_interaction.segmentation.foreign.detections_file import DetectionsFile, load_detections
 from tabletop_interaction.segmentation.segments import PictureSegmenter
+from tabletop_interaction.segmentation.table_colour import NAME as TABLE_COLOUR
+from tabletop_interaction.segmentation.table_colour import TableColour
 
 ACCEPTED = (
-    "default, a checkpoint (NAME.safetensors), an ONNX file (NAME.onnx), maskrcnn=WEIGHTS.pth, sam=CHECKPOINT.pth, and "
-    "your own as module:Class"
+    "default, a checkpoint (NAME.safetensors), an ONNX file (NAME.onnx), maskrcnn=WEIGHTS.pth, sam=CHECKPOINT.pth, "
+    "table-colour, and your own as module:Class"
 )
 _WEIGHTS = {
     "maskrcnn": "the weights of torchvision's maskrcnn_resnet50_fpn or maskrcnn_resnet50_fpn_v2",
@@ -27,7 +29,7 @@ def built_in_name(name: str) -> str | None:
 
 
 def file_of(name: str) -> Path | None:
-    """The file of weights or detections that a name names; None for a class of the user's own."""
+    """The file of weights or detections that a name names; None for the simple baseline and for a user's own class."""
     if name == "default":
         return DEFAULT_CHECKPOINT
     if built_in_name(name):
@@ -66,7 +68,7 @@ def check_segmenter(name: str) -> None:
         )
     elif ":" in name:
         import_named(name, "segmenter")
-    elif name != "default":
+    elif name not in ("default", TABLE_COLOUR):
         raise InvalidConfiguration(f"unknown segmenter {name!r}; accepted are {ACCEPTED}")
 
 
@@ -76,8 +78,9 @@ def open_segmenter(
     """Open a segmenter for any picture.
 
     Args:
-        name: "default", a path that ends in .safetensors or .onnx, "maskrcnn=WEIGHTS", "sam=CHECKPOINT", or
-            "module:Class": called without arguments, it gives an object with `segment`, or a generator of masks.
+        name: "default", a path that ends in .safetensors or .onnx, "maskrcnn=WEIGHTS", "sam=CHECKPOINT",
+            "table-colour", or "module:Class": called without arguments, it gives an object with `segment`, or a
+            generator of masks.
         config: how our network proposes.
         limits: of score and area for segmenters of others; None takes those of `config`.
 
@@ -97,6 +100,8 @@ def open_segmenter(
         from tabletop_interaction.segmentation.onnx.runtime import open_onnx
 
         return open_onnx(Path(name), config, limits, device)
+    if name == TABLE_COLOUR:
+        return CheckedSegmenter(name, TableColour(), limits)
     kind, file = built_in_name(name), file_of(name)
     foreign = _built_in(kind, file, device) if kind and file else _own(name)
     return CheckedSegmenter(name, foreign, limits)

@@ -1,6 +1,7 @@
-"""The objects: 36 to train on, 8 for validation, 15 to test on.
+"""The objects: 36 to train on, 8 for validation, 15 to test on, 14 for development.
 
-The test split has other objects of every family, and variants that occur in no other split.
+The test split has other objects of every family, and variants that occur in no other split; so has the development
+split, which shares no variant with the test split but those that both share with the training split.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,18 @@ _VARIANTS_BY_FAMILY = {
         "blob": "aubergine croissant",
         "composite": "composite",
     },
+    # The order of splits and objects is part of each object's seed: add at the end.
+    "dev": {
+        "box": "carton eraser",
+        "cylinder": "tin",
+        "bottle": "shampoo",
+        "mug": "beaker",
+        "bowl": "tray",
+        "toy": "duck snail",
+        "tool": "brush dumbbell",
+        "blob": "pear loaf",
+        "composite": "composite composite",
+    },
 }
 
 CATALOGUE: Mapping[str, tuple[Entry, ...]] = {
@@ -55,7 +68,7 @@ def object_names(split: str) -> tuple[str, ...]:
     """Names of a split's objects, such as "train_14_mug".
 
     Raises:
-        InvalidConfiguration: the split is none of "train", "val" and "test".
+        InvalidConfiguration: there is no such split.
     """
     check_choice("split", split, CATALOGUE)
     return tuple(f"{split}_{number:02d}_{family}" for number, (family, _) in enumerate(CATALOGUE[split]))

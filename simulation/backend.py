@@ -60,7 +60,7 @@ class SimulationBackend:
     It also implements `GroundTruth`, `Arranging` and `ThirdPerson`.
 
     Args:
-        split: objects and backgrounds that scenes draw from: "train", "val" or "test".
+        split: objects and backgrounds that scenes draw from: "train", "val", "test" or "dev".
         catalogue: holds these objects and backgrounds.
         renderer: makes the pictures of `views`; closed with the backend.
     """

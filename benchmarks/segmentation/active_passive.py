@@ -173,14 +173,15 @@ def comparison_svg(comparison: Comparison) -> str:
     window = LONG_WINDOW if min(len(run.attempts) for run in runs) >= 2 * LONG_WINDOW else WINDOW
     moved = [Line("", *_moved_points(run, window)) for run in runs]
     charts = [
-        *(_chart(f"AP at IoU {iou}", "AP, %", [ap_line(run.evaluations, iou) for run in runs]) for iou in IOUS[:2]),
+        *(_ap_chart(runs, iou) for iou in IOUS[:2]),
         _chart(f"{word.capitalize()} that move an object", f"of the last {window} {word}, %", moved),
     ]
     with_intervals = any(evaluation.ap_interval for run in runs for evaluation in run.evaluations)
     notes = [_INTERVALS] if with_intervals else []
     if with_intervals and comparison.pictures < FEWEST_PICTURES:
         notes.append(f"the intervals are unreliable: {comparison.pictures} pictures, fewer than {FEWEST_PICTURES}")
-    return chart_file(charts, list(comparison.runs), notes)
+    references = ["simple baseline on the same pictures"] if _baseline(runs, IOUS[0]) else []
+    return chart_file(charts, list(comparison.runs), notes, references)
 
 
 def _figures(run: LearningRun) -> RunFigures:
@@ -241,6 +242,19 @@ def _cells(figures: RunFigures, word: str) -> dict[str, str]:
 def _chart(title: str, y_label: str, curves: Sequence[Line]) -> LineChart:
     lines = tuple(replace(line, label="", value="", colour=number % COLOURS) for number, line in enumerate(curves))
     return LineChart(title, "interactions", y_label, lines, y_range=_PER_CENT, size=_PANEL)
+
+
+def _ap_chart(runs: Sequence[LearningRun], iou: float) -> LineChart:
+    """AP of each run, and of the simple baseline as a dashed line."""
+    chart = _chart(f"AP at IoU {iou}", "AP, %", [ap_line(run.evaluations, iou) for run in runs])
+    ends = np.array([0.0, max(run.evaluations[-1].interactions for run in runs)])
+    dashed = [Line("", ends, np.full(2, ap), len(runs) % COLOURS, "dashed") for ap in _baseline(runs, iou)]
+    return replace(chart, series=(*chart.series, *dashed))
+
+
+def _baseline(runs: Sequence[LearningRun], iou: float) -> list[float]:
+    """AP of the simple baseline, per cent, from the first run that has it; the runs' pictures are the same."""
+    return [run.evaluations[-1].baseline_ap[iou] for run in runs if iou in run.evaluations[-1].baseline_ap][:1]
 
 
 def _moved_points(run: LearningRun, window: int) -> tuple[Floats, Floats]:

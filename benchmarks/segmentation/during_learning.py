@@ -1,7 +1,8 @@
 """Evaluations of a learning run on held-out pictures, written into the run's folder while it learns.
 
 ```
-evaluations/00200.json   AP with intervals (per cent), recall at fixed precision and the curves after 200 interactions
+evaluations/00200.json   AP with intervals (per cent), recall at fixed precision and the curves after 200 interactions,
+                         and the AP of the simple baseline (`TableColour`) on the same pictures
 evaluations/00200/       the same few pictures each time, with as many of the best masks as there are objects
 evaluations/truth/       these pictures with the true masks
 ```
@@ -10,8 +11,11 @@ The pictures are the first ones of a benchmark set, whose table tops take turns;
 `tabletop evaluate`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +26,13 @@ from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.loop import NewestNetwork
 from tabletop_interaction.agents.learning.run_folder import RunFolder
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.benchmarks.segmentation.label_sets import make_set, spec_of
+from tabletop_interaction.benchmarks.segmentation.label_sets import HELD_OUT_SETS, make_set, spec_of
 from tabletop_interaction.envs.records.png import encode_picture
-from tabletop_interaction.files import plain, write_file, write_json
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.files import plain, read_json, write_file, write_json
 from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_page import write_report
-from tabletop_interaction.reports.learning_run import IOUS, TRUTH
+from tabletop_interaction.reports.learning_run import IOUS, TRUTH, read_evaluations
 from tabletop_interaction.segmentation.coco import Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals, precision_recall
@@ -36,9 +41,13 @@ from tabletop_interaction.segmentation.overlays import distinct_colours, overlay
 from tabletop_interaction.segmentation.photos import detect
 from tabletop_interaction.segmentation.proposals import Segmenter
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle, mask_iou
+from tabletop_interaction.segmentation.segments import PictureSegmenter
+from tabletop_interaction.segmentation.table_colour import TableColour
 
 CURVE_IOUS = (0.3, 0.5)
 """IoU thresholds of curves and recalls."""
+DEFAULT_PICTURES = 60
+"""Number of pictures that are evaluated unless another is asked for."""
 SHOWN = 4
 """Number of pictures that are drawn."""
 MATCHED_FROM_IOU = 0.3
@@ -54,15 +63,58 @@ class HeldOutPictures:
     labels: LabelSet
     pictures: Mapping[int, Picture]
 
+    def detect(self, segmenter: PictureSegmenter) -> dict[int, Detections]:
+        """What a segmenter finds in each picture, by image id."""
+        return {image_id: detect(segmenter, picture) for image_id, picture in self.pictures.items()}
 
-def open_held_out(name: str, sets_dir: Path, pictures: int, workers: int = 1) -> HeldOutPictures:
+    @cached_property
+    def baseline(self) -> AveragePrecision:
+        """The figures of the simple baseline on these pictures."""
+        return average_precision(self.labels, self.detect(TableColour()))
+
+
+@dataclass(frozen=True)
+class HeldOutChoice:
+    """The name of a held-out set, and how many of its first pictures are evaluated."""
+
+    set_name: str
+    pictures: int
+
+
+def choose_held_out(run: RunFolder, set_name: str | None, pictures: int | None) -> HeldOutChoice:
+    """The pictures for a run: those that are asked for, or else the run's own, or else the default.
+
+    A run that was evaluated keeps its pictures, so that all points of its curves are measured on the same.
+
+    Raises:
+        InvalidConfiguration: the run was evaluated on other pictures than those that are asked for.
+        UnreadableRecords: an evaluation is damaged.
+    """
+    evaluations = read_evaluations(run.path)
+    if not evaluations:
+        session = read_json(run.request).get("session", {}) if run.request.is_file() else {}
+        name = set_name or session.get("set_name") or HELD_OUT_SETS[0]
+        return HeldOutChoice(name, pictures or session.get("pictures") or DEFAULT_PICTURES)
+    own = HeldOutChoice(evaluations[-1].set_name, evaluations[-1].pictures)
+    name = set_name or own.set_name
+    asked = HeldOutChoice(name, min(pictures, spec_of(name).pictures) if pictures else own.pictures)
+    if asked != own:
+        raise InvalidConfiguration(
+            f"--set {asked.set_name} and --pictures {asked.pictures} came, but {run.path} was evaluated on the first "
+            f"{own.pictures} pictures of {own.set_name}; leave both options out to resume it, and measure its network "
+            "on other pictures by tabletop evaluate"
+        )
+    return own
+
+
+def open_held_out(choice: HeldOutChoice, sets_dir: Path, workers: int = 1) -> HeldOutPictures:
     """Read the first pictures of a set, which is rendered below `sets_dir` if need be; errors as `benchmark_set`."""
-    folder = make_set(spec_of(name), sets_dir, workers)
+    folder = make_set(spec_of(choice.set_name), sets_dir, workers)
     labels = folder.load()
-    images = labels.images[:pictures]
+    images = labels.images[: choice.pictures]
     read = {image.image_id: read_picture(folder.images / image.file_name, upright=False) for image in images}
     objects = tuple(labelled for labelled in labels.objects if labelled.image_id in read)
-    return HeldOutPictures(name, replace(labels, images=images, objects=objects), read)
+    return HeldOutPictures(choice.set_name, replace(labels, images=images, objects=objects), read)
 
 
 def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, update: Update) -> dict[str, Any]:
@@ -78,6 +130,7 @@ def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, up
         "ap": {iou: round(100 * figures.ap[iou], 3) for iou in IOUS},
         "ap_interval": {iou: [round(100 * end, 3) for end in intervals.ap[iou]] for iou in IOUS},
         "interval": intervals.describe(),
+        "baseline_ap": {iou: round(100 * held_out.baseline.ap[iou], 3) for iou in IOUS},
         "recall_at_precision": {iou: figures.recall_at_precision[iou] for iou in CURVE_IOUS},
         "precision_recall": {
             iou: {"recall": recall, "precision": precision} for iou, (recall, precision) in curves.items()
@@ -111,9 +164,7 @@ class Evaluations:
         newest = network()
         if newest is None:
             return None
-        segmenter = Segmenter(newest)
-        pictures = self._held_out.pictures.items()
-        detections = {image_id: detect(segmenter, picture) for image_id, picture in pictures}
+        detections = self._held_out.detect(Segmenter(newest))
         figures = average_precision(self._held_out.labels, detections)
         document = evaluation_document(figures, self._held_out, update)
         place = self._folder.evaluations / f"{update.interactions:05d}"

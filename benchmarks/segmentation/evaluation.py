@@ -19,7 +19,7 @@ from tabletop_interaction.benchmarks.figures import figures_table, table_of_colu
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.results.shares import per_cent
 from tabletop_interaction.benchmarks.segmentation.checksums import checksum_of, published_checksum, verdict
-from tabletop_interaction.benchmarks.segmentation.label_sets import SETS, make_set, spec_of
+from tabletop_interaction.benchmarks.segmentation.label_sets import ABOUT_TEST, SETS, make_set, spec_of
 from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
@@ -38,6 +38,8 @@ from tabletop_interaction.segmentation.opening import file_of, is_network
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.photos import LONGER_SIDE, detect
 from tabletop_interaction.segmentation.segments import PictureSegmenter
+from tabletop_interaction.segmentation.table_colour import NAME as TABLE_COLOUR
+from tabletop_interaction.segmentation.table_colour import TableColour
 
 UNRELIABLE = f"* unreliable: fewer than {FEWEST_PICTURES} pictures, which give too narrow intervals"
 """What the star behind an interval means."""
@@ -141,6 +143,11 @@ def evaluate(
     return Evaluation(model, figures, bootstrap_intervals(figures.matches), seconds, detections)
 
 
+def evaluate_baseline(data: EvaluationSet, longer_side: int = LONGER_SIDE) -> Evaluation:
+    """The simple baseline's scores on a set; see `TableColour`."""
+    return evaluate(TableColour(), data, TABLE_COLOUR, longer_side)
+
+
 def detections_in_file(file: DetectionsFile, data: EvaluationSet) -> dict[int, Detections]:
     """What a file holds for each picture of a set, by image id.
 
@@ -205,6 +212,8 @@ def training_seeds(models: Sequence[str]) -> list[int] | None:
     """The seeds that networks were trained with, by their names; None if that of one is unknown."""
     seeds = set()
     for name in models:
+        if name == TABLE_COLOUR:
+            continue
         file = file_of(name)
         if file is None or file.suffix != ".safetensors" or not is_network(name):
             return None
@@ -222,6 +231,13 @@ def results_table(evaluations: Sequence[Evaluation], data: EvaluationSet) -> Tab
     return table_of_columns(title, "figure", {evaluation.model: _cells(evaluation) for evaluation in evaluations})
 
 
+def baseline_note(baseline: Evaluation) -> str:
+    """The line about the simple baseline below the table."""
+    figures, intervals = baseline.figures, baseline.intervals
+    ap = " / ".join(with_interval(figures.ap[iou], intervals.ap[iou], intervals.reliable) for iou in SHOWN_IOUS)
+    return f"simple baseline (--model {TABLE_COLOUR}) on the same pictures: AP at IoU 0.3 / 0.5 / 0.75 {ap}"
+
+
 def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[str]:
     """The lines below the table: settings, what the intervals mean, renderer, and whether it is the published set."""
     level = evaluations[0].intervals.level
@@ -230,7 +246,8 @@ def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[st
     lines = [settings[evaluations[0].model]] if same else [f"{name}: {line}" for name, line in settings.items()]
     lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
     lines += [UNRELIABLE] if not all(one.intervals.reliable for one in evaluations) else []
-    return [*lines, *set_notes(data)]
+    lines += set_notes(data)
+    return [*lines, ABOUT_TEST] if data.name == "test" else lines
 
 
 def set_notes(data: EvaluationSet) -> list[str]:

@@ -1,8 +1,9 @@
 """The benchmark's labelled pictures: rendered from fixed seeds, each from its own settled scene and in one view.
 
 The paper's section "Evaluation" gives the sizes of test, validation and training sets and the four kinds of
-generalisation; the view and the number of objects of a picture are our choice. A picture depends only on its set's
-seed and its own number, not on the order or the process in which it is made. No scene is rejected. A set's folder:
+generalisation; the development set is ours (docs/decisions/0008-development-set.md), and so are the view and the number
+of objects of a picture. A picture depends only on its set's seed and its own number, not on the order or the process in
+which it is made. No scene is rejected. A set's folder:
 
 ```
 set.json                the set's specification and what rendered it; written first
@@ -77,9 +78,17 @@ SETS = {
         SetSpec("generalisation-B", 2018_060_005, 100, "train", "test"),
         SetSpec("generalisation-C", 2018_060_006, 100, "test", "train"),
         SetSpec("generalisation-D", 2018_060_007, 100, "test", "test"),
+        SetSpec("dev", 2018_060_008, 60, "dev", "dev"),
     )
 }
-"""The sets by name. A changed set needs another seed and new checksums."""
+"""The sets by name. A changed set needs another seed and new checksums.
+
+Choose between methods and settings on `dev`; `test` is for final figures only."""
+
+HELD_OUT_SETS = ("dev", "val", "test")
+"""Sets on which a learning run is evaluated, the default first."""
+ABOUT_TEST = "the test set is for final figures only: choose between methods and settings on the set dev"
+"""What is printed where somebody chooses the set `test`."""
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,19 @@ _INTERVALS = "AP in per cent; in brackets its 95 % interval, a bootstrap over pi
 
 
 def write_report(
-    out: Path, evaluations: Sequence[Evaluation], data: EvaluationSet, models: Mapping[str, Mapping[str, Any]]
+    out: Path,
+    evaluations: Sequence[Evaluation],
+    data: EvaluationSet,
+    models: Mapping[str, Mapping[str, Any]],
+    baseline: Evaluation | None = None,
 ) -> list[Path]:
     """Write the report into the folder `out` and return its files.
 
-    `models` holds further entries of results.json by model: checkpoint, settings, training.
+    `models` holds further entries of results.json by model: checkpoint, settings, training; `baseline` is the simple
+    one on the same pictures, a dashed curve.
     """
     curves, results = out / "pr_curves.svg", out / "results.json"
-    write_file(curves, precision_recall_svg(evaluations))
+    write_file(curves, precision_recall_svg(evaluations, baseline))
     paths = [curves, results]
     for evaluation in evaluations:
         detections = out / f"{evaluation.model}.detections.json"
@@ -72,22 +77,36 @@ def write_report(
         "torch": torch.__version__,
         "machine": platform.machine(),
         "models": [{**models[e.model], **figures_document(e)} for e in evaluations],
+        "simple_baseline": None if baseline is None else figures_document(baseline),
     }
     write_json(results, document)
     return paths
 
 
-def precision_recall_svg(evaluations: Sequence[Evaluation]) -> str:
-    """An SVG file with a chart per IoU threshold and a line per model: precision at the recalls 0, 0.01, ..., 1."""
+def precision_recall_svg(evaluations: Sequence[Evaluation], baseline: Evaluation | None = None) -> str:
+    """An SVG file with a chart per IoU threshold and a line per model: precision at the recalls 0, 0.01, ..., 1.
+
+    The simple baseline's line is dashed.
+    """
     charts = []
     for iou in SHOWN_IOUS:
         curves = [one.figures.precision[iou] for one in evaluations]
+        if baseline is not None:
+            curves.append(baseline.figures.precision[iou])
         lines = [
-            Line("", 100 * RECALL_GRID, 100 * precision, number % COLOURS) for number, precision in enumerate(curves)
+            Line(
+                "",
+                100 * RECALL_GRID,
+                100 * precision,
+                number % COLOURS,
+                "solid" if number < len(evaluations) else "dashed",
+            )
+            for number, precision in enumerate(curves)
         ]
         charts.append(LineChart(f"IoU {iou}", "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT, _CHART))
     notes = [_INTERVALS] if all(one.intervals.reliable for one in evaluations) else [_INTERVALS, UNRELIABLE]
-    return chart_file(charts, [_ap(one) for one in evaluations], notes)
+    references = [] if baseline is None else [f"simple baseline, {_ap(baseline)}"]
+    return chart_file(charts, [_ap(one) for one in evaluations], notes, references)
 
 
 def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Picture]]:

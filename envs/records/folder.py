@@ -52,7 +52,7 @@ class FolderMeta:
     """Content of meta.json: what all rows of a folder have in common.
 
     Attributes:
-        split: "train", "val" or "test".
+        split: "train", "val", "test" or "dev".
         views: names of the views, in order; they determine the picture columns.
         metadata: plain JSON that says what made the pictures; all writers have the same "backend", "driver",
             "renderer", "config" and "assets", the checksums of a simulation's objects and tables that come from files.

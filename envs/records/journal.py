@@ -82,7 +82,7 @@ def open_writer(
 
     Args:
         folder: new, empty, or with interactions of the same primitive, split, views, extras, backend and renderer.
-        split: "train", "val" or "test", the same for all rows.
+        split: "train", "val", "test" or "dev", the same for all rows.
         views: names of the views whose pictures each row has.
         metadata: plain JSON that says what made the pictures; meta.json keeps that of the first writer.
         writer: name of this writer, of letters, digits, "_" and "-"; None takes the first of w0, w1, ... that was

@@ -109,7 +109,7 @@ class Interaction:
         pick_xy: (views, 2) float32, pixel x, y of the pick point in each view.
         place_xy: (views, 2) float32, pixel x, y of the place point in each view.
         views: the cameras, in the order of `pick_xy`.
-        split: "train", "val" or "test".
+        split: "train", "val", "test" or "dev".
         background: name of the table's surface.
         seed: seed of the last seeded reset; -1 without one.
         episode: number of the reset since then, from 0.

@@ -60,7 +60,7 @@ class TwinNode:
 
     rate: float = 10.0
     """Pictures per second and view, up to 100."""
-    split: Literal["train", "val", "test"] = "train"
+    split: Literal["train", "val", "test", "dev"] = "train"
     """Objects and backgrounds of the scene."""
     seed: int = 0
     """Seed of the scene."""

@@ -12,7 +12,7 @@ SUFFIXES = (".obj", ".stl", ".ply", ".glb", ".urdf")
 """Files that are read as objects."""
 
 Up = Literal["x", "y", "z", "-x", "-y", "-z", "rest"]
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "dev"]
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,22 @@ def _sponge(rng: Rng) -> Sketch:
     return Sketch(parts, skins, 0.0, rng.uniform(0.75, 0.9))
 
 
+def _eraser(rng: Rng) -> Sketch:
+    """Rubber in a cardboard sleeve."""
+    length, bare = rng.uniform((0.094, 0.02), (0.108, 0.03))
+    sleeve = length - bare
+    parts = (
+        block("rubber", (length, 0.042, 0.023), (0, 0, 0.001), 0.004, 800),
+        block("sleeve", (sleeve, 0.0455, 0.026), (-bare / 2, 0, 0), 0.001, 500),
+    )
+    palette = mixed(rng, "vivid", "deep")
+    skins = {
+        "rubber": plain(mixed(rng, "white", "pastel")),
+        "sleeve": Skin(pick(rng, "bands", "stripes", "two_tone"), palette),
+    }
+    return Sketch(parts, skins, rng.uniform(0.0, 0.3), rng.uniform(0.6, 0.8))
+
+
 def _brick(rng: Rng) -> Sketch:
     """A building block with two rows of studs."""
     width, height, columns = 0.044, 0.03, int(rng.integers(4, 6))
@@ -190,4 +206,6 @@ def _spool(rng: Rng) -> Sketch:
     return Sketch((part,), skins, 0.1, rng.uniform(0.6, 0.8))
 
 
-VARIANTS = by_name(_carton, _soap, _sponge, _brick, _wooden_block, _octagon, _book, _can, _tin, _jar, _barrel, _spool)
+VARIANTS = by_name(
+    _carton, _soap, _sponge, _brick, _wooden_block, _octagon, _book, _can, _tin, _jar, _barrel, _spool, _eraser
+)

@@ -151,6 +151,19 @@ def _croissant(rng: Rng) -> Sketch:
     return Sketch((part,), skins, 0.3, rng.uniform(0.6, 0.75))
 
 
+def _loaf(rng: Rng) -> Sketch:
+    """Bread with light cuts across a dark crust."""
+    edges = (3, 4, 7, 8, 10, 11, _STATIONS - 1)
+    bands = [("cut" if number % 2 else "crust", edge) for number, edge in enumerate(edges)]
+    part = _blob((rng.uniform(0.108, 0.118), 0.045, 0.044), (0.8, 0.95, 1.0, 0.95, 0.8), 350, bands)
+    crust = (rng.uniform(150, 185), rng.uniform(95, 120), rng.uniform(48, 66))
+    skins = {
+        "crust": Skin("mottled", _fruit_palette(crust, shade(crust, 0.7))),
+        "cut": Skin("rough", _fruit_palette((224.0, 196.0, 146.0), crust)),
+    }
+    return Sketch((_settled(part, 0.2),), skins, 0.1, rng.uniform(0.6, 0.75))
+
+
 def _piece(rng: Rng, slot: str, x: float, length: float) -> Part:
     """A random primitive of the given `length` about x, on z = 0."""
     width, height = rng.uniform((0.028, 0.024), (0.045, 0.042))
@@ -204,4 +217,4 @@ def _any_skin(rng: Rng) -> Skin:
     return pattern(rng, mixed(rng))
 
 
-VARIANTS = by_name(_stone, _potato, _banana, _pear, _avocado, _aubergine, _croissant, _composite)
+VARIANTS = by_name(_stone, _potato, _banana, _pear, _avocado, _aubergine, _croissant, _composite, _loaf)

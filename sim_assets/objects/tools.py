@@ -176,4 +176,18 @@ def _paintbrush(rng: Rng) -> Sketch:
     return Sketch(parts, skins, 0.3, rng.uniform(0.5, 0.65))
 
 
-VARIANTS = by_name(_hammer, _mallet, _brush, _screwdriver, _wrench, _torch, _paintbrush)
+def _dumbbell(rng: Rng) -> Sketch:
+    length, weight = rng.uniform((0.105, 0.03), (0.118, 0.036))
+    ends = [
+        block("weight", (weight, 0.045, 0.042), (side * (length - weight) / 2, 0, 0), 0.008, 700) for side in (-1, 1)
+    ]
+    parts = (rod("grip", rng.uniform(0.026, 0.03), length - weight, (0, 0, 0.021), LYING, 700), *ends)
+    palette = mixed(rng, "vivid", "black", "deep")
+    skins = {
+        "grip": Skin(pick(rng, "ribbed", "metal"), natural(rng, "steel")),
+        "weight": plain(palette),
+    }
+    return Sketch(parts, skins, rng.uniform(0.3, 0.8), rng.uniform(0.5, 0.65))
+
+
+VARIANTS = by_name(_hammer, _mallet, _brush, _screwdriver, _wrench, _torch, _paintbrush, _dumbbell)

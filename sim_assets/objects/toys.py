@@ -207,4 +207,22 @@ def _fish(rng: Rng) -> Sketch:
     return Sketch(tuple(parts), skins, 0.6, rng.uniform(0.5, 0.6))
 
 
-VARIANTS = by_name(_car, _locomotive, _duck, _dog, _boat, _caterpillar, _figure, _fish)
+def _snail(rng: Rng) -> Sketch:
+    length, shell = rng.uniform((0.1, 0.05), (0.112, 0.056))
+    x = 0.42 * length
+    parts = [
+        block("foot", (length, 0.03, 0.018), (0, 0, 0), 0.006, 500),
+        ball("shell", (shell, 0.045, 0.046), (-0.06 * length, 0, 0.026), 400),
+        ball("foot", (0.026, 0.024, 0.034), (x, 0, 0.021), 300),
+        *_eyes(x + 0.004, 0.006, 0.033),
+    ]
+    palette = mixed(rng, "vivid", "pastel", "muted")
+    skins = {
+        "foot": plain(tone(rng, "clay", "card", "stone")),
+        "shell": Skin(pick(rng, "bands", "stripes", "two_tone"), palette),
+        "eye": plain(BLACK),
+    }
+    return Sketch(tuple(parts), skins, rng.uniform(0.3, 0.8), rng.uniform(0.5, 0.7))
+
+
+VARIANTS = by_name(_car, _locomotive, _duck, _dog, _boat, _caterpillar, _figure, _fish, _snail)

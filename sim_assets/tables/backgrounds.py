@@ -1,8 +1,10 @@
-"""The table tops: 24 to train on, 6 for validation, 10 to test on.
+"""The table tops: 24 to train on, 6 for validation, 10 to test on, 10 for development.
 
 The counts are those of Pathak et al. 2018; the designs are our choice. Each table top is generated from its own seed,
 so the package contains no pictures. The test split has families that occur in no other split (herringbone, terrazzo,
-map, plaid, flowers, slate, camouflage, comics), and two of the training families in other colours.
+map, plaid, flowers, slate, camouflage, comics), and two of the training families in other colours. The development
+split is composed in the same way from eight other families (basket parquet, pebbles, ornaments, houndstooth, leaves,
+photographs, patchwork, playing cards).
 """
 
 import zlib
@@ -61,6 +63,11 @@ def _painted_planks(rng: Rng, paint: str, wear: float, upright: bool = False) ->
 def _herringbone(rng: Rng, palette: tuple[str, ...]) -> FloatPicture:
     layout = woods.herringbone(210, 42, np.pi / 4)
     return woods.laid(rng, layout, woods.board(rng, palette, 9), spread=0.09, gap=0.45, gap_mm=0.9)
+
+
+def _basket_parquet(rng: Rng, palette: tuple[str, ...]) -> FloatPicture:
+    layout = woods.basket(150, 5, np.pi / 4)
+    return woods.laid(rng, layout, woods.board(rng, palette, 9), spread=0.08, gap=0.4, gap_mm=0.9)
 
 
 def _strand_board(rng: Rng) -> FloatPicture:
@@ -124,6 +131,29 @@ _PAINTERS: dict[str, Painter] = {
     "test_10_solid_looking_shapes": lambda rng: prints.scattered_shapes(
         rng, _planks(rng, _PINE, (80, 110)), _PASTEL, 55, 1.0
     ),
+    "dev_01_basket_parquet": lambda rng: _basket_parquet(rng, _MAPLE),
+    "dev_02_pebbles": lambda rng: materials.pebbles(
+        rng, ("#8d8a82", "#9a958b", "#7f807d", "#958878", "#a29d93"), "#75706a", 46
+    ),
+    "dev_03_ornament_tiles": lambda rng: prints.ornament_tiles(
+        rng, ("#f0ece0", "#24508c", "#f0ece0", "#d8a33a", "#24508c"), 130, "#b9b4a6"
+    ),
+    "dev_04_houndstooth": lambda rng: cloths.houndstooth(rng, ("#b3a28c", "#8f7f6c"), 5.5),
+    "dev_05_leaf_print": lambda rng: cloths.foliage(rng, "#e9e4d2", ("#2f6b4a", "#5d8f4e", "#1f4a45", "#b7a24a")),
+    "dev_06_photographs": lambda rng: prints.photographs(
+        rng,
+        _staves(rng, _CHERRY),
+        (
+            ("#7fb2dd", "#cfe3ee", "#5c7f4c", "#38512f"),
+            ("#3a2f5e", "#d9764f", "#f3c877", "#2d3b4c"),
+            ("#dfe7ea", "#9fb3b8", "#e7d7b1", "#bf9a63"),
+        ),
+        70,
+    ),
+    "dev_07_patchwork": lambda rng: cloths.patchwork(rng, _MUTED + _PASTEL, 88),
+    "dev_08_playing_cards": lambda rng: prints.playing_cards(rng, "#cbc4b2", 75),
+    "dev_09_blue_painted_planks": lambda rng: _painted_planks(rng, "#4d6f94", 0.35),
+    "dev_10_faded_rug": lambda rng: cloths.carpet(rng, ("#a89a80", "#6f6a5c", "#8a6f5a", "#57665f", "#b9b09a")),
 }
 
 
@@ -131,7 +161,7 @@ def background_names(split: str) -> tuple[str, ...]:
     """Names of a split's table tops, in a fixed order.
 
     Raises:
-        InvalidConfiguration: the split is none of "train", "val" and "test".
+        InvalidConfiguration: there is no such split.
     """
     check_choice("split", split, CATALOGUE)
     return tuple(name for name in _PAINTERS if name.startswith(f"{split}_"))

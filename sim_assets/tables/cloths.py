@@ -1,4 +1,4 @@
-"""Textiles: weaves, checks, stripes, dots, flowers, denim, carpets.
+"""Textiles: weaves, checks, stripes, dots, flowers, leaves, patchwork, denim, carpets.
 
 Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Threads are about 1.5 mm apart and faint, to avoid
 moire in a camera that resolves 1.4 mm.
@@ -112,6 +112,41 @@ def floral(rng: Rng, code: str, flower_codes: Sequence[str], leaf: str) -> Float
     return woven(rng, picture, 1.5, 0.12)
 
 
+def houndstooth(rng: Rng, codes: tuple[str, str], thread_mm: float) -> FloatPicture:
+    """Broken checks of two colours: warp and weft of four threads each, woven over and under two."""
+    x, y = wobbly_grid_mm(rng, 6, 180, 0.5)
+    column, row = np.floor(x / thread_mm), np.floor(y / thread_mm)
+    warp, weft = np.mod(column, 8) < 4, np.mod(row, 8) < 4
+    second = np.where(np.mod(column + row, 4) < 2, warp, weft)
+    return woven(rng, blend(plain(codes[0]), codes[1], blur(second.astype(np.float32), 0.6)), 1.6, 0.12)
+
+
+def patchwork(rng: Rng, codes: Sequence[str], patch_mm: float) -> FloatPicture:
+    """A quilt of square patches: plain, dotted, striped or checked, in two of the colours each."""
+    x, y = wobbly_grid_mm(rng, 8, 160, 0.12)
+    column, row = (np.floor(along / patch_mm).astype(int) % 40 for along in (x, y))
+    kind = rng.integers(0, 4, (40, 40))[row, column]
+    ground = rng.integers(0, len(codes), (40, 40))
+    printed = (ground + rng.integers(1, len(codes), (40, 40))) % len(codes)
+    in_x, in_y = np.mod(x, 30) - 15, np.mod(y, 30) - 15
+    patterns = (np.zeros(SHAPE, bool), np.hypot(in_x, in_y) < 9, np.abs(in_x) < 6, (in_x > 0) ^ (in_y > 0))
+    marked = np.choose(kind, patterns).astype(np.float32)
+    table = colours(codes)
+    picture = blend(table[ground[row, column]], table[printed[row, column]], blur(marked, 0.6))
+    to_seam = [np.abs(np.mod(along / patch_mm + 0.5, 1) - 0.5) * patch_mm for along in (x, y)]
+    seam = np.exp(-np.square(np.minimum(*to_seam) / 2.5))
+    return woven(rng, shade(picture, np.asarray(1 - 0.35 * seam, np.float32)), 1.6, 0.12)
+
+
+def foliage(rng: Rng, code: str, leaf_codes: Sequence[str]) -> FloatPicture:
+    """A print of overlapping leaves of 6 to 14 cm with veins."""
+    drawing = drawing_of(code)
+    for centre in _scattered(rng, 62):
+        _draw_large_leaf(rng, drawing, centre, leaf_codes)
+    picture = drawing.astype(np.float32) * (0.93 + 0.14 * noise(rng, 14, 3)[..., None])
+    return woven(rng, picture, 1.5, 0.12)
+
+
 def carpet(rng: Rng, codes: Sequence[str]) -> FloatPicture:
     """A knotted rug: an ornament, symmetric both ways, in a framed field."""
     x, y = grid_mm()
@@ -174,6 +209,21 @@ def _draw_leaf(rng: Rng, drawing: np.ndarray, code: str) -> None:
     colour = rgb(code) * rng.uniform(0.7, 1.25)
     _draw_ellipse(drawing, centre, (length, length * 0.38), angle, colour.clip(0, 255))
     _draw_ellipse(drawing, centre, (length * 0.9, 0.5), angle, colour.clip(0, 255) * 0.75)
+
+
+def _draw_large_leaf(rng: Rng, drawing: np.ndarray, centre: np.ndarray, codes: Sequence[str]) -> None:
+    angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(30, 70)
+    colour = rgb(str(rng.choice(list(codes)))) * np.float32(rng.uniform(0.85, 1.15))
+    vein = (colour * 1.35).clip(0, 255)
+    _draw_ellipse(drawing, centre, (length, length * 0.42), angle, colour.clip(0, 255))
+    _draw_ellipse(drawing, centre, (length * 0.95, 1.2), angle, vein)
+    for place in np.linspace(-0.65, 0.65, 6):
+        for side in (-1, 1):
+            turn = angle + side * 0.75
+            foot = centre + place * length * np.array([np.cos(angle), np.sin(angle)])
+            reach = 0.2 * length * (1 - place**2)
+            tip = reach * np.array([np.cos(turn), np.sin(turn)])
+            _draw_ellipse(drawing, foot + tip, (reach, 0.6), turn, vein)
 
 
 def _draw_flower(rng: Rng, drawing: np.ndarray, centre: np.ndarray, radius: float, codes: Sequence[str]) -> None:

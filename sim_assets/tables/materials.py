@@ -1,4 +1,4 @@
-"""Stone and other materials: marble, granite, terrazzo, concrete, slate, lacquer, metal, cork, leather, camouflage.
+"""Stone, metal, lacquer, cork, leather and camouflage.
 
 Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255.
 """
@@ -67,6 +67,18 @@ def terrazzo(rng: Rng, code: str, chip_codes: Sequence[str]) -> FloatPicture:
         chips = chips * (0.92 + 0.16 * noise(rng, 9, 3)[..., None])
         picture = blend(picture, chips, smooth_step(cells.border_mm - inset, -0.4, 0.6))
     return picture
+
+
+def pebbles(rng: Rng, codes: Sequence[str], bed: str, spacing_mm: float) -> FloatPicture:
+    """Round stones of about `spacing_mm` in a bed of sand."""
+    cells = irregular_cells(rng, spacing_mm)
+    tint = rng.normal(1, 0.1, (cells.count, 1))
+    stones = (colours(codes)[rng.integers(0, len(codes), cells.count)] * tint).astype(np.float32)[cells.labels]
+    stones = stones * (0.88 + 0.24 * noise(rng, (5, 12), 4)[..., None])
+    round_mm = np.minimum(blur(cells.border_mm, 2.5), 0.28 * spacing_mm)
+    stones = shade(stones, np.clip(relief(blur(round_mm, 1.5), 0.16), 0.55, 1.3))
+    sand = shade(plain(bed), 0.85 + 0.3 * noise(rng, 2.5, 2))
+    return displace(blend(sand, stones, smooth_step(round_mm, 2.2, 3.4)), rng, 4, 25)
 
 
 def concrete(rng: Rng, palette: Sequence[str]) -> FloatPicture:

@@ -1,4 +1,4 @@
-"""Printed and tiled table tops: newspapers, maps, comics, wrapping paper, mosaics, scattered shapes.
+"""Printed and tiled table tops: newspapers, maps, comics, wrapping paper, tiles, cards, photographs, scattered shapes.
 
 Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255. Several are difficult on purpose: their shapes have
 the size and the colours of objects.
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import FloatPicture, Floats, Picture
-from tabletop_interaction.sim_assets.noise import Rng
+from tabletop_interaction.sim_assets.noise import Rng, fractal_noise
 from tabletop_interaction.sim_assets.tables.surfaces import (
     HEIGHT_MM,
     PX_PER_MM,
@@ -157,6 +157,69 @@ def scattered_shapes(rng: Rng, ground: FloatPicture, codes: Sequence[str], count
     return picture
 
 
+def ornament_tiles(rng: Rng, codes: Sequence[str], tile_mm: float, grout: str) -> FloatPicture:
+    """Square tiles with one ornament, symmetric about both axes and both diagonals."""
+    x, y = grid_mm()
+    u, v = (np.abs(np.mod(along / tile_mm, 1) - 0.5) for along in (x, y))
+    inner, outer = np.minimum(u, v), np.maximum(u, v)
+    drawn = noise(rng, 95, 3, 0.6)
+    scale = 2 * 250 * PX_PER_MM
+    folded = drawn[(inner * scale).astype(int), (outer * scale).astype(int)]
+    level = folded + 0.25 * np.cos(2 * np.pi * 3 * np.hypot(u, v))
+    shades = np.floor(smooth_step(level, float(level.min()), float(level.max())) * (len(codes) - 0.01)).astype(int)
+    to_edge = (0.5 - outer) * np.float32(tile_mm)
+    return _glazed(rng, blur(colours(codes)[shades], 0.6), to_edge, grout)
+
+
+def playing_cards(rng: Rng, felt: str, count: int) -> FloatPicture:
+    """Playing cards of 58 x 88 mm, scattered over felt."""
+    picture = shade(plain(felt), 0.85 + 0.3 * noise(rng, 3, 3))
+    for _ in range(count):
+        centre = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM))
+        picture = _lay_sheet(picture, _card(rng), centre, rng.uniform(0, 2 * np.pi), 70)
+    return picture
+
+
+def photographs(rng: Rng, ground: FloatPicture, palettes: Sequence[Sequence[str]], count: int) -> FloatPicture:
+    """Photographs of landscapes with white borders, scattered over a picture `ground`."""
+    picture = ground
+    for _ in range(count):
+        centre = rng.uniform((0, 0), (WIDTH_MM, HEIGHT_MM))
+        palette = palettes[int(rng.integers(len(palettes)))]
+        picture = _lay_sheet(picture, _landscape(rng, palette), centre, rng.normal(0, 0.6), 70)
+    return picture
+
+
+def _card(rng: Rng) -> FloatPicture:
+    """One card, float32: its back, or pips in columns."""
+    width, height = 58, 88
+    card = np.full((round(height * PX_PER_MM), round(width * PX_PER_MM), 3), rgb("#f4f1e6"), np.uint8)
+    ink = str(rng.choice(["#b3262c", "#20242a"]))
+    if rng.random() < 0.3:
+        back = str(rng.choice(["#2c4f8f", "#8f2c34"]))
+        _fill(card, np.array([(4, 4), (54, 4), (54, 84), (4, 84)], float), back)
+        for place in [(x, y) for x in range(9, 54, 10) for y in range(9, 84, 10)]:
+            _fill(card, np.array(place) + _star(4, 4.5, 0), "#f4f1e6")
+        return card.astype(np.float32)
+    points = int(rng.choice([0, 4, 5]))
+    rows = np.linspace(18, 70, int(rng.integers(1, 5)))
+    for place in [(x, y) for y in rows for x in ((17, 41) if rng.random() < 0.7 else (29,))]:
+        _fill(card, np.array(place) + _star(points, 8, np.pi / 2), ink)
+    return card.astype(np.float32)
+
+
+def _landscape(rng: Rng, palette: Sequence[str]) -> FloatPicture:
+    """One photograph of 90 x 62 mm, float32: bands of sky, hills and ground, and a sun or a stone."""
+    rows, columns = round(62 * PX_PER_MM), round(90 * PX_PER_MM)
+    heights = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
+    hills = fractal_noise(rng, rows, columns, 60 * PX_PER_MM, 3)
+    scene = ramp(np.asarray(heights + 0.5 * (hills - 0.5), np.float32), palette)
+    photograph = scene.clip(0, 255).astype(np.uint8)
+    _fill(photograph, rng.uniform((20, 15), (70, 45)) + _star(0, rng.uniform(5, 14), 0), str(rng.choice(list(palette))))
+    cv2.rectangle(photograph, (0, 0), (columns - 1, rows - 1), [245.0, 243.0, 236.0], 5)
+    return photograph.astype(np.float32)
+
+
 def _window(centre: Floats, reach_mm: float) -> tuple[slice, slice]:
     """The part of the picture within `reach_mm` of a place (x, y)."""
     low = np.maximum((centre - reach_mm) * PX_PER_MM, 0).astype(int)
@@ -218,10 +281,12 @@ def _print_photograph(
     return printed
 
 
-def _lay_sheet(picture: FloatPicture, sheet: FloatPicture, centre_mm: Floats, angle: float) -> FloatPicture:
-    """`picture` with `sheet` on it, rotated by `angle` radians, and its narrow shadow."""
+def _lay_sheet(
+    picture: FloatPicture, sheet: FloatPicture, centre_mm: Floats, angle: float, reach_mm: float = 250
+) -> FloatPicture:
+    """`picture` with `sheet` on it, rotated by `angle` radians, and its narrow shadow; both end within `reach_mm`."""
     height, width = sheet.shape[:2]
-    window = _window(centre_mm, 250)
+    window = _window(centre_mm, reach_mm)
     below = picture[window]
     size = (below.shape[1], below.shape[0])
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.degrees(angle)), 1.0)

@@ -1,4 +1,4 @@
-"""Wooden table tops: boards, blocks, herringbone, pressed strands, veneer, paint.
+"""Wooden table tops: boards, blocks, herringbone, basket parquet, pressed strands, veneer, paint.
 
 A layout assigns every pixel to a piece of wood and a place on it; each piece is cut from another place of one large
 board. Lengths are millimetres; pictures are float32 (H, W, 3), 0 to 255.
@@ -93,6 +93,22 @@ def herringbone(length_mm: float, width_mm: float, angle: float) -> Layout:
     second = np.where(lying, row, row - (2 * ratio - 1 - step))
     border = np.minimum(np.minimum(along, length_mm - along), np.minimum(across, width_mm - across))
     keys = (first - first.min()) * 1000 + (second - second.min()) * 2 + lying
+    _, piece = np.unique(keys.astype(np.int32), return_inverse=True)
+    along, across, border = (values.astype(np.float32) for values in (along, across, border))
+    return Layout(piece.reshape(SHAPE).astype(np.int32), along, across, border)
+
+
+def basket(block_mm: float, slats: int, angle: float) -> Layout:
+    """Square blocks of parallel slats, each block across its neighbours."""
+    u, v = rotated(*grid_mm(), angle)
+    column, row = np.floor(u / block_mm), np.floor(v / block_mm)
+    upright = np.mod(column + row, 2) > 0
+    in_block_u, in_block_v = u - column * block_mm, v - row * block_mm
+    along = np.where(upright, in_block_v, in_block_u)
+    width_mm = block_mm / slats
+    slat, across = np.divmod(np.where(upright, in_block_u, in_block_v), width_mm)
+    border = np.minimum(np.minimum(along, block_mm - along), np.minimum(across, width_mm - across))
+    keys = ((column - column.min()) * 1000 + (row - row.min())) * slats + slat
     _, piece = np.unique(keys.astype(np.int32), return_inverse=True)
     along, across, border = (values.astype(np.float32) for values in (along, across, border))
     return Layout(piece.reshape(SHAPE).astype(np.int32), along, across, border)

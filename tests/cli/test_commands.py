@@ -57,7 +57,7 @@ def test_an_unknown_command_is_answered_with_the_list(name, said, capsys):
     ("arguments", "said"),
     [
         (["collect", "--seed", "x", "--out", "new"], "Error parsing --seed: invalid literal for int()"),
-        (["collect", "--split", "all", "--out", "new"], "Expected one of ('train', 'val', 'test')"),
+        (["collect", "--split", "all", "--out", "new"], "Expected one of ('train', 'val', 'test', 'dev')"),
         (["collect", "--sed", "3", "--out", "new"], "Unrecognized options: --sed, 3; Perhaps you meant: --seed INT"),
         (["collect"], "Missing from tabletop collect: --out PATH"),
         (["benchmark"], "Expected one of {make-sets, generalisation, active-passive, rearrangement}"),

@@ -27,6 +27,25 @@ def test_evaluating_two_models_writes_a_report(
     assert [model["training"] for model in results["models"]] == [{"steps": 0}, {"steps": 0}]
     assert len(results["models"][0]["proposal_settings"]["scales"]) == 3
     assert len(list((tmp_path / "out").glob("*.jpg"))) == 2
+    assert "simple baseline (--model table-colour) on the same pictures: AP at IoU 0.3 / 0.5 / 0.75" in " ".join(
+        shown.split()
+    )
+    assert results["simple_baseline"]["model"] == "table-colour"
+    assert "simple baseline, table-colour: AP" in (tmp_path / "out" / "pr_curves.svg").read_text()
+
+
+def test_the_simple_baseline_can_be_left_out_or_be_the_model_itself(
+    labelled_picture: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, images = labelled_picture
+    data = ["--model", "table-colour", "--data", str(labels), "--images", str(images)]
+    written = []
+    for name, arguments in (("itself", []), ("without", ["--no-baseline"])):
+        assert main(["evaluate", *data, *arguments, "--out", str(tmp_path / name)]) == 0
+        assert "simple baseline" not in capsys.readouterr().out
+        written.append(json.loads((tmp_path / name / "results.json").read_text()))
+    assert [one["simple_baseline"] for one in written] == [None, None]
+    assert written[0]["models"][0]["ap"] == written[1]["models"][0]["ap"]
 
 
 def test_one_line_says_how_pictures_that_fit_both_ways_are_read(
@@ -47,14 +66,16 @@ def test_a_missing_set_is_made_and_announced(
 ) -> None:
     places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
     result = ["--result", str(tmp_path / "x.json"), "--after", "make demo"]
-    assert main(["evaluate", "--model", str(untrained), "--set", "val", *places, "--fast", *result]) == 0
+    assert main(["evaluate", "--model", str(untrained), *places, "--fast", *result]) == 0
+    assert [path.name for path in (tmp_path / "sets").iterdir()] == ["dev"]
     shown = capsys.readouterr().out
+    assert "final figures" not in shown
     assert "rendering it" in shown
     assert "renderer: composed" in shown
     assert "differs from the published set" in shown or "no checksum is published" in shown
     kept = read_result(tmp_path / "x.json")
     ((name, figures),) = kept.figures.items()
-    assert name.endswith(", 1 val pictures")
+    assert name.endswith(", 1 dev pictures")
     assert list(figures) == ["AP at IoU 0.3", "AP at IoU 0.5", "AP at IoU 0.75"]
     assert figures["AP at IoU 0.3"].low is not None
     assert (kept.commands[0], kept.seeds) == ("make demo", None)
@@ -72,6 +93,13 @@ def test_a_result_file_that_would_replace_another_file_is_refused_before_anythin
     assert error.count("\n") == 1
     assert "exists and is no result file" in error
     assert list(tmp_path.iterdir()) == [mine]
+
+
+@pytest.mark.usefixtures("tiny_sets")
+def test_choosing_the_test_set_says_what_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
+    assert main(["evaluate", "--model", "table-colour", "--set", "test", *places]) == 0
+    assert "the test set is for final figures only: choose between methods and settings on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def test_a_run_leaves_everything_that_the_report_needs(
     said = capsys.readouterr().out.replace("\n", " ")
     assert "learned from 4 interactions" in said
     assert "picks that move an object: " in said
-    assert "after 0; paper" in said
+    assert "after 4 on 1 pictures of dev; " in said
+    assert "simple baseline: " in said
     request = json.loads((out / "learn.json").read_text())
     assert request["config"]["interactions"] == 4
     assert request["schema_version"] == 1
@@ -39,7 +40,7 @@ def test_a_run_leaves_everything_that_the_report_needs(
     assert {path.name for path in (out / "evaluations").glob("*.json")} == {"00000.json", "00002.json", "00004.json"}
     evaluation = json.loads((out / "evaluations" / "00004.json").read_text())
     assert set(evaluation["ap"]) == {"0.3", "0.5", "0.75"}
-    assert all(0 <= ap <= 100 for ap in evaluation["ap"].values())
+    assert all(0 <= ap <= 100 for figures in ("ap", "baseline_ap") for ap in evaluation[figures].values())
     assert set(evaluation["recall_at_precision"]["0.3"]) == {"0.5", "0.7", "0.9"}
     curve = evaluation["precision_recall"]["0.5"]
     assert len(curve["recall"]) == len(curve["precision"])
@@ -111,6 +112,22 @@ def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_written(
     assert _learn(tmp_path, *arguments) in (1, 2)
     assert said in capsys.readouterr().err.replace("\n", " ")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("tiny_sets")
+def test_a_resumed_run_keeps_its_set_and_another_is_refused(
+    tmp_path: Path, untrained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--interactions", "2", "--model", str(untrained)]
+    assert _learn(tmp_path, *arguments, "--set", "test") == 0
+    assert "the test set is for final figures only" in capsys.readouterr().out
+    last = tmp_path / "run" / "evaluations" / "00002.json"
+    last.unlink()
+    assert _learn(tmp_path, *arguments) == 0
+    assert json.loads(last.read_text())["set"] == "test"
+    assert not (tmp_path / "sets" / "dev").exists()
+    assert _learn(tmp_path, *arguments, "--set", "dev") == 2
+    assert "was evaluated on the first 1 pictures of test; leave both options out" in capsys.readouterr().err
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

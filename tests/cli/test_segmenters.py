@@ -91,6 +91,12 @@ def test_photos_are_segmented_and_what_was_found_is_drawn_again(labelled_picture
     assert overlays[0] == overlays[1]
 
 
+def test_the_simple_baseline_segments_without_a_file(labelled_picture):
+    photo = str(labelled_picture[1] / "000000.png")
+    assert main(["segment", photo, "--model", "table-colour", "--min-score", "0", "--out", "out"]) == 0
+    assert read("out/segments.json")
+
+
 def test_limits_of_score_and_size_hold_for_any_segmenter(labelled_picture, capsys):
     photo = str(labelled_picture[1] / "000000.png")
     for limit in (["--min-score", "0.95"], ["--max-area-share", "0.002"]):

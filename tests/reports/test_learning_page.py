@@ -20,9 +20,11 @@ from tabletop_interaction.envs import PickPlace, RecordInteractions, TabletopInt
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.errors import ForeignFolder, UnreadableRecords
 from tabletop_interaction.reports.charts import Marks
-from tabletop_interaction.reports.learning_page import duration, period, picks_chart, write_report
+from tabletop_interaction.reports.learning_page import ap_chart, duration, period, picks_chart, write_report
 from tabletop_interaction.reports.learning_pictures import open_album
 from tabletop_interaction.reports.learning_run import read_learning_run
+
+BASELINE = {"0.3": 21.5, "0.5": 11.5, "0.75": 2.5}
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def recorded(
     return learning_run(
         run,
         history,
-        [evaluation_of(6, 41.25), evaluation_of(12, 63.44)],
+        [evaluation_of(at, ap, baseline_ap=BASELINE) for at, ap in ((6, 41.25), (12, 63.44))],
         [update_of(6), update_of(12)],
         {"interactions": 300, "training": {"batch": 32}},
     )
@@ -76,10 +78,14 @@ def test_the_page_says_what_the_files_say(html: str, read_page: Any) -> None:
     text = read_page(html).text
     assert "interactions 12 of 300 planned; 30.0 a minute over 24 s of work" in text
     assert "picks that move an object 33 % of the last 6; 33 % of the first 6" in text
-    assert "AP at IoU 0.3 63.4 % 95 % interval 55 to 71 %; after 12; 41.2 % after 6; paper, on another test" in text
-    assert "AP at IoU 0.5 53.4 % 95 % interval 45 to 61 %; after 12; 31.2 % after 6; paper, on another test" in text
+    on = "on 30 pictures of val"
+    assert f"63.4 % 95 % interval 55 to 71 %; after 12 {on}; 41.2 % after 6; simple baseline: 21.5 %" in text
+    assert f"53.4 % 95 % interval 45 to 61 %; after 12 {on}; 31.2 % after 6; simple baseline: 11.5 %" in text
     assert "instance segmentation by interaction, 29 November 2026, 11:01 to 11:12 UTC, seed 7." in text
-    assert "IoU 0.3 63.4 % IoU 0.5 53.4 % IoU 0.75 33.4 %" in text
+    lines = "IoU 0.3 63.4 % IoU 0.5 53.4 % IoU 0.75 33.4 %"
+    assert f"{lines} simple baseline, IoU 0.3 21.5 % simple baseline, IoU 0.5 11.5 %" in text
+    assert "The paper's figures, 45.9 / 22.5 % at IoU 0.3 / 0.5, are from another robot" in text
+    assert "50,000 interactions: they are no comparison" in text
     assert "precision 50 % 81.0 % precision 70 % 72.0 % precision 90 % 45.0 %" in text
     assert "last, after 12 AP 63.4 % first, after 6 AP 41.2 %" in text
     assert "held 33.3 %" in text
@@ -178,7 +184,7 @@ def test_a_run_of_an_earlier_version_has_a_page_without_intervals_truth_and_time
     run = learning_run(tmp_path / "run", [history_of(1, time=None)], [evaluation])
     shutil.rmtree(run / "evaluations" / "truth")
     page = page_of(run)
-    assert "AP at IoU 0.3 40.0 % after 1;" in page.text
+    assert "AP at IoU 0.3 40.0 % after 1 on 30 pictures of val" in page.text
     assert "November" not in page.text
     assert "truth" not in page.words
     assert len(page.addresses) == 2
@@ -237,6 +243,19 @@ def test_a_folder_of_something_else_and_damaged_lines_are_named(
     (run / "history.jsonl").write_text("{torn\n{}\n")
     with pytest.raises(UnreadableRecords, match=r"history\.jsonl is damaged"):
         write_report(run)
+
+
+def test_the_simple_baseline_is_a_level_dashed_line_and_absent_from_runs_of_earlier_versions(
+    tmp_path: Path, learning_run: Any, evaluation_of: Any
+) -> None:
+    evaluations = [evaluation_of(50, 30.0, baseline_ap=BASELINE), evaluation_of(100, 60.0, baseline_ap=BASELINE)]
+    known = read_learning_run(learning_run(tmp_path / "run", evaluations=evaluations)).evaluations
+    dashed = [line for line in ap_chart(known).series if line.style == "dashed"]
+    assert [line.label for line in dashed] == ["simple baseline, IoU 0.3", "simple baseline, IoU 0.5"]
+    assert [line.y.tolist() for line in dashed] == [[21.5, 21.5], [11.5, 11.5]]
+    assert all(line.x.tolist() == [0.0, 100.0] for line in dashed)
+    earlier = read_learning_run(learning_run(tmp_path / "old", evaluations=[evaluation_of(50, 30.0)])).evaluations
+    assert not [line for line in ap_chart(earlier).series if line.style == "dashed"]
 
 
 def test_working_time_is_named_in_two_units_at_most() -> None:

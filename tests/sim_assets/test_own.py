@@ -160,7 +160,7 @@ def test_tables_come_from_the_pictures_of_a_folder(tmp_path):
     (tmp_path / "tables.yaml").write_text("defaults: {width_m: 0.3}\ntables: {tiles: {split: test}}\n")
     oak, tiles = tables_in(tmp_path)
     assert (oak.width_m, oak.split, tiles.split) == (0.3, None, "test")
-    assert [asset.splits for asset in picture_assets((oak, tiles))] == [("train", "val", "test"), ("test",)]
+    assert [asset.splits for asset in picture_assets((oak, tiles))] == [("train", "val", "test", "dev"), ("test",)]
     (tmp_path / "torn.png").write_bytes((tmp_path / "oak.png").read_bytes()[:60])
     with pytest.raises(InvalidConfiguration, match="1 of 3 tables cannot be used: torn: "):
         picture_assets(tables_in(tmp_path))

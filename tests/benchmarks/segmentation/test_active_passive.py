@@ -86,6 +86,15 @@ def test_the_plot_names_each_run(write: Write) -> None:
         assert len(re.findall(rf'<path [^>]*style="fill: none; stroke: var\(--{colour}\)', svg)) == 3 + 1
 
 
+def test_the_plot_has_the_simple_baseline_where_a_run_has_it(write: Write) -> None:
+    known = {"baseline_ap": {"0.3": 20.0, "0.5": 10.0, "0.75": 1.0}}
+    with_baseline = comparison_svg(compare_runs({"a": write("a", "hm", 60, **known), "p": write("p", "mh", 50)}))
+    without = comparison_svg(compare_runs({"a": write("b", "hm", 60), "p": write("q", "mh", 50)}))
+    # A dashed line in each of the two charts of AP, and one in the legend.
+    assert with_baseline.count("stroke-dasharray") - without.count("stroke-dasharray") == 3
+    assert "simple baseline on the same pictures" in with_baseline
+
+
 def test_the_command_prints_a_table_and_writes_figures_and_curves(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ from tabletop_interaction.sim_assets.objects.shapes import LYING, Panel, bevelle
 from tabletop_interaction.sim_assets.objects.textures import PAINTS, Skin, paint
 from tabletop_interaction.sim_assets.splits import CATALOGUE
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "dev")
 NAMES = tuple(name for split in SPLITS for name in object_names(split))
 ELEVATION = np.deg2rad(65)  # of the cameras above the table
 
@@ -76,8 +76,8 @@ def model(request: pytest.FixtureRequest) -> ObjectModel:
     return load_object(request.param)
 
 
-def test_the_splits_have_36_8_and_15_objects_and_share_none() -> None:
-    assert [len(object_names(split)) for split in SPLITS] == [36, 8, 15]
+def test_the_splits_have_36_8_15_and_14_objects_and_share_none() -> None:
+    assert [len(object_names(split)) for split in SPLITS] == [36, 8, 15, 14]
     assert len(set(NAMES)) == len(NAMES)
     assert len({load_object(name).vertices.tobytes() for name in NAMES}) == len(NAMES)
     assert len({load_object(name).texture.tobytes() for name in NAMES}) == len(NAMES)
@@ -85,7 +85,7 @@ def test_the_splits_have_36_8_and_15_objects_and_share_none() -> None:
 
 def test_every_family_is_trained_on_and_tested() -> None:
     families = {split: {load_object(name).family for name in object_names(split)} for split in SPLITS}
-    assert families["train"] == families["test"]
+    assert families["train"] == families["test"] == families["dev"]
     assert families["val"] <= families["train"]
 
 
@@ -94,8 +94,14 @@ def test_most_test_objects_are_of_variants_never_trained_on() -> None:
     assert sum(entry not in seen for entry in CATALOGUE["test"]) >= 10
 
 
+def test_development_objects_have_no_variant_that_only_the_test_objects_have() -> None:
+    only_tested = set(CATALOGUE["test"]) - set(CATALOGUE["train"])
+    assert not only_tested & set(CATALOGUE["dev"])
+    assert len(set(CATALOGUE["dev"]) - set(CATALOGUE["train"]) - set(CATALOGUE["val"])) == 4
+
+
 def test_an_unknown_split_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="accepted are train, val, test"):
+    with pytest.raises(ValueError, match="accepted are train, val, test, dev"):
         object_names("validation")
 
 
