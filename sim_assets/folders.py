@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tabletop_interaction.documents import convert, read_yaml
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
-from tabletop_interaction.ranges import check_choice, shown
+from tabletop_interaction.ranges import check_choice, check_value, shown
 from tabletop_interaction.sim_assets.meshes.mesh_object import SUFFIXES, MeshObject
 from tabletop_interaction.sim_assets.meshes.parts import find_part, mesh_names
 from tabletop_interaction.sim_assets.tables.pictures import PictureTable
@@ -141,12 +141,13 @@ def _with_settings(kind: type[Kind], paths: Mapping[str, Path], file: Path, sect
             raise InvalidConfiguration(
                 f"{file} names {name!r}, which its folder does not hold; it holds {', '.join(paths)}"
             )
-    used = {name: {**document.defaults, **entries.get(name, {})} for name in paths}
-    return tuple(
-        _made(kind, name, paths[name], settings, file)
-        for name, settings in used.items()
-        if settings.pop("use", True) is not False
-    )
+    settings = {name: {**document.defaults, **entries.get(name, {})} for name in paths}
+    for name, each in settings.items():
+        check_value(f"{file}, {name}: use", each.get("use", True), bool)
+    used = [name for name, each in settings.items() if each.pop("use", True)]
+    if not used:
+        raise InvalidConfiguration(f"{file} leaves out all of {', '.join(paths)}; set use to true for one")
+    return tuple(_made(kind, name, paths[name], settings[name], file) for name in used)
 
 
 def read_settings(file: Path, section: str) -> _SettingsFile:
@@ -161,15 +162,30 @@ def read_settings(file: Path, section: str) -> _SettingsFile:
     if not file.exists():
         return _SettingsFile()
     plain = read_yaml(file, error=InvalidConfiguration)
+    if plain is None:
+        return _SettingsFile()
     if not isinstance(plain, Mapping):
         raise InvalidConfiguration(f"{file} holds no sections; accepted are defaults and {section}")
     for name in plain:
         check_choice(f"section of {file}", name, ("defaults", section))
-    return convert(plain, _SettingsFile, file, error=InvalidConfiguration, remedy="correct it there")
+    filled = {name: _filled(file, name, values) for name, values in plain.items()}
+    return convert(filled, _SettingsFile, file, error=InvalidConfiguration, remedy="correct it there")
+
+
+def _filled(file: Path, section: str, values: Any) -> Any:
+    """A section of a YAML file, in which what has no value has no settings."""
+    if not isinstance(values, Mapping):
+        return {} if values is None else values
+    if section == "defaults":
+        return values
+    for name in values:
+        if not isinstance(name, str):
+            raise InvalidConfiguration(f"{file} names {name!r}, which is no text; write the name in quotes")
+    return {name: {} if value is None else value for name, value in values.items()}
 
 
 def _made(kind: type[Kind], name: str, path: Path, settings: Mapping[str, Any], file: Path) -> Kind:
-    accepted = [each.name for each in fields(kind) if each.name not in ("path", "name")]
+    accepted = [*(each.name for each in fields(kind) if each.name not in ("path", "name")), "use"]
     try:
         for setting in settings:
             check_choice("setting", setting, accepted)

@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, InvalidPicture
 from tabletop_interaction.files import checksum
+from tabletop_interaction.picture_files import check_decodable
 
 _MOST_BYTES = 200 * 2**20
 _MATERIALS = re.compile(rb"^mtllib[ \t]+(.+?)[ \t]*\r?$", re.MULTILINE)
@@ -81,12 +82,28 @@ def _part_files(path: Path) -> Iterator[Path]:
             if (materials := find_part(path, material.decode(errors="replace"))) is not None:
                 yield materials
                 for _, texture in _TEXTURES.findall(materials.read_bytes()):
-                    yield required_part(path, texture.decode(errors="replace"))
+                    yield _texture(path, texture)
     elif kind == ".ply":
         with open(path, "rb") as file:
             header = file.read(_HEADER_BYTES).partition(b"end_header")[0]
         for texture in _PLY_TEXTURES.findall(header):
-            yield required_part(path, texture.decode(errors="replace"))
+            yield _texture(path, texture)
+
+
+def _texture(owner: Path, name: bytes) -> Path:
+    """The picture that a mesh file names; trimesh would leave out one that cannot be read."""
+    found = required_part(owner, name.decode(errors="replace"))
+    changed = found.stat()
+    try:
+        _check_texture(found, changed.st_mtime_ns, changed.st_size)
+    except InvalidPicture as error:
+        raise InvalidConfiguration(f"{owner.name} has a texture that cannot be used: {error}") from error
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _check_texture(path: Path, changed_ns: int, size: int) -> None:
+    check_decodable(path)
 
 
 def required_part(owner: Path, name: str) -> Path:

@@ -23,12 +23,12 @@ from tabletop_interaction.sim_assets.objects.model import ObjectModel
 SMALLEST_M, WIDEST_M, TALLEST_M = 0.01, 0.35, 0.25
 """An object's longest side is at least 10 mm; it is at most 350 mm long and wide and 250 mm tall."""
 
-_VERSION = 1
+_VERSION = 2
 _DENSITY = 500.0
 _MASS_RANGE = (0.02, 0.5)
 _SPECULAR = 0.1
 _USUAL_M = 0.1
-_UNITS = {0.001: "millimetres", 0.01: "centimetres", 0.0254: "inches", 1000.0: "kilometres"}
+_UNITS = {1.0: "metres", 0.001: "millimetres", 0.01: "centimetres", 0.0254: "inches"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,15 +156,16 @@ def _check_size(mesh: MeshObject, vertices: Floats) -> None:
         return
     shown = " x ".join(f"{side:.3g}" for side in sides)
     # Of several units the one in which the object is nearest to the size of a hand.
+    units = longest / mesh.scale
     fitting = sorted(
-        (abs(np.log(longest * factor / _USUAL_M)), factor, unit)
-        for factor, unit in _UNITS.items()
-        if SMALLEST_M <= longest * factor <= limit
+        (abs(np.log(units * scale / _USUAL_M)), scale, unit)
+        for scale, unit in _UNITS.items()
+        if SMALLEST_M <= units * scale <= limit
     )
     advice = "set scale, the metres of a unit of the file"
     if fitting:
-        _, factor, unit = fitting[0]
-        advice = f"if the file is in {unit}, set scale to {mesh.scale * factor:g}"
+        _, scale, unit = fitting[0]
+        advice = f"if the file is in {unit}, set scale to {scale:g}"
     raise InvalidConfiguration(
         f"{mesh.path} is {shown} m large with scale {mesh.scale:g}; accepted is a longest side of {SMALLEST_M} to "
         f"{limit} m: {advice}"

@@ -50,7 +50,10 @@ def read_surfaces(path: Path) -> tuple[Surface, ...]:
         surfaces = _file_surfaces(path)
     faces = sum(len(surface.faces) for surface in surfaces)
     if not faces:
-        raise InvalidConfiguration(f"{path} has no faces; points and lines alone make no object")
+        reason = "points and lines alone make no object"
+        if path.suffix.lower() == ".urdf":
+            reason = "give its links visual shapes; collision shapes are not read"
+        raise InvalidConfiguration(f"{path} has no faces; {reason}")
     if faces > MOST_FACES:
         raise InvalidConfiguration(
             f"{path} has {faces:,} faces; accepted are {MOST_FACES:,}: take a version with fewer, or simplify the mesh"

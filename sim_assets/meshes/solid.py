@@ -1,5 +1,6 @@
 """A mesh as a rigid body: convex pieces for contact, volume, centre of mass and inertia."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,16 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats, Ints, Mask
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.sim_assets.meshes.decomposition import (
+    MOST_CORNERS,
+    DecompositionFailed,
+    Part,
+    convex_pieces,
+)
 from tabletop_interaction.sim_assets.meshes.reading import import_trimesh
 
-MOST_PIECES, MOST_CORNERS = 16, 32
+MOST_PIECES = 16
 
-_CONCAVITY = 0.08
 _CONVEX_SHARE = 0.93
 _FEWEST = 6
 _ENOUGH_FACES = 2000
@@ -69,12 +75,14 @@ def solid_of(vertices: Floats, faces: Ints) -> MeshSolid:
     """Decompose a mesh, whose holes are closed first, and measure it.
 
     Raises:
-        InvalidConfiguration: it is flat, so that it has no volume.
+        InvalidConfiguration: it is flat, so that it has no volume, or it cannot be decomposed.
     """
     if np.ptp(vertices, axis=0).min() < 1e-9:
         raise InvalidConfiguration("it is flat; an object has a volume")
     mesh = _capped(vertices, faces)
-    pieces = _pieces(mesh)
+    # Of a flat part, trimesh divides by a volume of 0.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pieces = _pieces(mesh)
     whole = [mesh] if mesh.is_volume else [hull_of(piece) for piece in pieces]
     volume = float(sum(part.volume for part in whole))
     centre = np.asarray(sum(part.volume * part.center_mass for part in whole) / volume)
@@ -106,18 +114,44 @@ def _inertia_about(part: Any, point: Floats) -> Floats:
 
 def _pieces(mesh: Any) -> tuple[Floats, ...]:
     """Convex pieces of a mesh, by its connected parts: a part that is nearly convex is one piece."""
-    parts = mesh.split(only_watertight=False)
-    if not 1 <= len(parts) <= MOST_PIECES:
-        return _decomposed(mesh, MOST_PIECES)
-    most = max(MOST_PIECES // len(parts), _FEWEST)
-    return tuple(piece for part in parts for piece in _part_pieces(part, most))
+    found = mesh.split(only_watertight=False)
+    if not 1 <= len(found) <= MOST_PIECES:
+        return _decomposed([_simplified(mesh, MOST_PIECES)])
+    most = max(MOST_PIECES // len(found), _FEWEST)
+    hulls = [_hull_of_convex(part) for part in found]
+    simple = [hull.vertices for hull in hulls if hull is not None and len(hull.vertices) <= MOST_CORNERS]
+    others = [
+        _simplified(part, most) if hull is None else _simplified(hull, 1)
+        for part, hull in zip(found, hulls, strict=True)
+        if hull is None or len(hull.vertices) > MOST_CORNERS
+    ]
+    return (*(np.asarray(corners, np.float64) for corners in simple), *(_decomposed(others) if others else ()))
 
 
-def _part_pieces(part: Any, most: int) -> tuple[Floats, ...]:
+def _hull_of_convex(part: Any) -> Any:
+    """The convex hull of a part that is nearly convex; None for another."""
     hull = hull_of(part.vertices)
-    if most == 1 or (part.is_volume and part.volume > _CONVEX_SHARE * hull.volume):
-        return _decomposed(hull, 1)
-    return _decomposed(part, most)
+    return hull if part.is_volume and part.volume > _CONVEX_SHARE * hull.volume else None
+
+
+def _decomposed(parts: Sequence[Part]) -> tuple[Floats, ...]:
+    try:
+        return convex_pieces(parts)
+    except DecompositionFailed as error:
+        raise InvalidConfiguration(
+            f"its decomposition into convex pieces {error}; repair the mesh in a mesh editor: one closed surface, "
+            "without loose faces"
+        ) from error
+
+
+def _simplified(mesh: Any, most: int) -> Part:
+    """A part to decompose; the time grows with the faces, so that a scan gets fewer.
+
+    A mesh that is not closed is remeshed: without that it would end CoACD.
+    """
+    if len(mesh.faces) > _ENOUGH_FACES:
+        mesh = mesh.simplify_quadric_decimation(face_count=_ENOUGH_FACES)
+    return Part(np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces), most, bool(mesh.is_volume))
 
 
 def hull_of(points: Floats) -> Any:
@@ -127,31 +161,3 @@ def hull_of(points: Floats) -> Any:
     # scipy's QhullError is no part of its interface.
     except Exception as error:
         raise InvalidConfiguration("a part of it is flat; an object has a volume") from error
-
-
-def _decomposed(mesh: Any, most: int) -> tuple[Floats, ...]:
-    """At most so many convex pieces by approximate convex decomposition (Wei et al. 2022).
-
-    The time grows with the faces, so that a scan is simplified first. A mesh that is not closed is remeshed by CoACD on
-    a coarse grid: without that it would end the process.
-    """
-    import coacd
-
-    if len(mesh.faces) > _ENOUGH_FACES:
-        mesh = mesh.simplify_quadric_decimation(face_count=_ENOUGH_FACES)
-    coacd.set_log_level("error")
-    found = coacd.run_coacd(
-        coacd.Mesh(mesh.vertices, mesh.faces),
-        threshold=_CONCAVITY,
-        max_convex_hull=most,
-        preprocess_mode="off" if mesh.is_volume else "on",
-        preprocess_resolution=20,
-        resolution=500,
-        mcts_nodes=10,
-        mcts_iterations=20,
-        mcts_max_depth=2,
-        decimate=True,
-        max_ch_vertex=MOST_CORNERS,
-        seed=0,
-    )
-    return tuple(np.asarray(corners, np.float64) for corners, _ in found)

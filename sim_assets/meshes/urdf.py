@@ -49,6 +49,8 @@ def read_shapes(path: Path) -> list[UrdfShape]:
         return [
             _shape(visual, poses[name], colours) for name, link in links.items() for visual in link.findall("visual")
         ]
+    except InvalidConfiguration:
+        raise
     except (ValueError, LookupError, AttributeError) as error:
         raise InvalidConfiguration(f"{path} cannot be read as URDF ({error}); correct it there") from error
 

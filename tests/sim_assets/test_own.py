@@ -71,7 +71,10 @@ def test_a_yaml_file_sets_defaults_and_objects_and_leaves_some_out(tmp_path):
     ("text", "reason"),
     [
         ("objects: {mug: {mass: 1}}", "names 'mug', which its folder does not hold; it holds a"),
-        ("objects: {a: {weight: 1}}", "objects.yaml, a: unknown setting 'weight'; accepted are scale, up, mass"),
+        (
+            "objects: {a: {weight: 1}}",
+            "objects.yaml, a: unknown setting 'weight'; accepted are scale, up, mass, friction, split, use",
+        ),
         ("objects: {a: {mass: heavy}}", "objects.yaml, a: mass is 'heavy'; accepted is a number"),
         ("objects: {a: {mass: 9}}", "mass is 9; accepted is 0.001 to 5 kg"),
         ("objects: [a]", "Expected `object`"),
@@ -79,6 +82,9 @@ def test_a_yaml_file_sets_defaults_and_objects_and_leaves_some_out(tmp_path):
         ("defaults: {up: w}", "up is 'w'; accepted is one of x, y, z, -x, -y, -z, rest"),
         ("- a", "holds no sections"),
         ("objects: {a: {mass: 1", "cannot be read as YAML"),
+        ("objects: {a: {use: 3}}", "objects.yaml, a: use is 3; accepted is True or False"),
+        ("objects: {a: {use: false}}", "objects.yaml leaves out all of a; set use to true for one"),
+        ("objects: {1: {mass: 0.1}}", "objects.yaml names 1, which is no text; write the name in quotes"),
     ],
 )
 def test_a_yaml_file_that_says_something_else_is_refused(tmp_path, text, reason):
@@ -86,6 +92,13 @@ def test_a_yaml_file_that_says_something_else_is_refused(tmp_path, text, reason)
     (tmp_path / "objects.yaml").write_text(text)
     with pytest.raises(InvalidConfiguration, match=reason):
         objects_in(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["# nothing yet\n", "objects:\n", "objects:\n  a:\n", "defaults:\n"])
+def test_a_yaml_file_without_settings_sets_none(tmp_path, text):
+    box(tmp_path / "a.stl")
+    (tmp_path / "objects.yaml").write_text(text)
+    assert objects_in(tmp_path) == (MeshObject(str(tmp_path / "a.stl"), "a"),)
 
 
 def test_folders_that_say_not_which_object_is_meant_are_refused(tmp_path):

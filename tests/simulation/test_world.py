@@ -243,7 +243,7 @@ def test_an_object_that_fell_off_the_table_is_in_no_picture(backend):
 
 
 @pytest.mark.parametrize(
-    "move", [lambda b: b.pick("x", 0, 0), lambda b: b.place(0, 0, "x"), lambda b: b.sweep("ab", 0)]
+    "move", [lambda b: b.pick("x", 0, 0), lambda b: b.place(0, 0, "x"), lambda b: b.sweep("ab", (0, 0))]
 )
 def test_a_target_that_is_no_number_is_refused_in_one_line(backend, move):
     with pytest.raises(UnreachableTarget, match="nothing was moved; accepted"):

@@ -106,14 +106,46 @@ def test_the_pose_of_rest_is_the_flattest_one(tmp_path):
     assert np.ptp(model.vertices[:, 2]) == pytest.approx(BOX[2], abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("factor", "unit", "scale"), [(1000, "millimetres", "0.001"), (100, "centimetres", "0.01"), (1e-3, "kilo", "1000")]
-)
+@pytest.mark.parametrize(("factor", "unit", "scale"), [(1000, "millimetres", "0.001"), (100, "centimetres", "0.01")])
 def test_a_file_in_other_units_is_refused_with_the_scale_to_set(tmp_path, factor, unit, scale):
     path = write(trimesh.creation.box(np.array(BOX) * factor), tmp_path / "box.ply")
     with pytest.raises(InvalidConfiguration, match=f"{unit}.*, set scale to {scale}$"):
         load(path)
     assert np.ptp(load(path, scale=1 / factor).vertices, axis=0) == pytest.approx(BOX, rel=1e-4)
+
+
+def test_a_wrong_scale_is_refused_with_the_right_one(tmp_path):
+    path = write(trimesh.creation.box(BOX), tmp_path / "box.ply")
+    with pytest.raises(InvalidConfiguration, match="if the file is in metres, set scale to 1$"):
+        load(path, scale=0.001)
+
+
+def test_a_texture_that_cannot_be_read_is_refused(tmp_path):
+    path = textured_box(tmp_path)
+    (tmp_path / "material_0.png").write_text("no picture")
+    with pytest.raises(InvalidConfiguration, match=r"box\.obj has a texture that cannot be used: .*material_0\.png"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "<link name='l'><collision><geometry><box size='1 1 1'/></geometry></collision></link>",
+            "has no faces; give its links visual shapes; collision shapes are not read$",
+        ),
+        (
+            "<link name='l'/><link name='m'/>"
+            "<joint name='j' type='revolute'><parent link='l'/><child link='m'/></joint>",
+            "a.urdf has the joint 'j' of type revolute; accepted are fixed joints: an object is one rigid body$",
+        ),
+    ],
+)
+def test_a_urdf_that_is_no_rigid_body_is_refused_once(tmp_path, text, said):
+    (tmp_path / "a.urdf").write_text(f"<robot name='a'>{text}</robot>")
+    with pytest.raises(InvalidConfiguration, match=said) as refused:
+        load(tmp_path / "a.urdf")
+    assert "cannot be read" not in str(refused.value)
 
 
 def test_a_texture_is_kept_where_it_was(tmp_path):
