@@ -116,7 +116,7 @@ def test_a_file_in_other_units_is_refused_with_the_scale_to_set(tmp_path, factor
 
 def test_a_wrong_scale_is_refused_with_the_right_one(tmp_path):
     path = write(trimesh.creation.box(BOX), tmp_path / "box.ply")
-    with pytest.raises(InvalidConfiguration, match="if the file is in metres, set scale to 1$"):
+    with pytest.raises(InvalidConfiguration, match=r"if the file is in metres, set scale to 1$"):
         load(path, scale=0.001)
 
 
