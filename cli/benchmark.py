@@ -80,13 +80,13 @@ class MeasureGeneralisation:
     sets_dir: NewFolder = Path("runs/sets")
     """Folder of the benchmark's sets; missing sets are made there."""
     out: NewFolder = Path("runs/generalisation")
-    """Folder of results.json."""
+    """Folder of results.html and results.json."""
     workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that make missing sets."""
     results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
-        """Evaluate on the four sets, print the table, write results.json."""
+        """Evaluate on the four sets, print the table, write the page and results.json."""
         from tabletop_interaction.benchmarks.segmentation.evaluation import (
             evaluate_generalisation,
             training_seeds,
@@ -97,8 +97,9 @@ class MeasureGeneralisation:
         with claimed_folder(self.out, "benchmark generalisation"):
             result = evaluate_generalisation(segmenter, self.network.model, self.sets_dir, self.workers)
             write_json(path, result.document())
+            page = result.page().write(self.out / "results.html")
         print_result(Console(), result.table(), result.footnotes())
-        print(path)
+        print(page, path, sep="\n")
         intervals = next(iter(result.evaluations.values())).intervals
         notes = [line for line in result.footnotes() if not line.startswith("per cent")]
         seeds = training_seeds([self.network.model])
@@ -115,13 +116,14 @@ class ActivePassive:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Folders of `tabletop learn`, two or more; name=folder names a run differently from its folder."""
     out: NewFolder = Path("runs/active-passive")
-    """Folder of results.json and curves.svg."""
+    """Folder of results.html, results.json and curves.svg."""
     results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
         """Print the table and its explanation, write figures and curves."""
         from tabletop_interaction.benchmarks.segmentation.active_passive import (
             compare_runs,
+            comparison_page,
             comparison_svg,
             named_folders,
         )
@@ -131,8 +133,9 @@ class ActivePassive:
         with claimed_folder(self.out, "benchmark active-passive"):
             write_json(document, comparison.document())
             write_file(curves, comparison_svg(comparison))
+            page = comparison_page(comparison).write(self.out / "results.html")
         print_result(Console(), comparison.table(), comparison.footnotes())
-        print(document, curves, sep="\n")
+        print(page, document, curves, sep="\n")
         notes = [f"AP on {comparison.pictures} pictures of the set {comparison.set_name}", *comparison.footnotes()]
         seeds = sorted({run.seed for run in comparison.runs.values()})
         self.results.keep(comparison.result(), seeds=seeds, interval=f"{WILSON}, of shares", notes=notes)

@@ -96,4 +96,4 @@ def write_interaction_film(table: InteractionTable, numbers: Sequence[int], view
 def _frames(table: InteractionTable, number: int, view: str) -> Iterator[Picture]:
     interaction = table[number]
     for panel in interaction_panels(interaction, view):
-        yield with_caption(panel.picture, f"{number + 1:,} {outcome_of(interaction)} | {panel.title}")
+        yield with_caption(panel.picture, f"{number + 1:,}, {outcome_of(interaction)}: {panel.title}")

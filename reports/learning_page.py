@@ -15,6 +15,7 @@ from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.files import dotted, write_file
 from tabletop_interaction.reports.charts import Line, LineChart, Marks, StackedChart, trailing_mean
+from tabletop_interaction.reports.figures_page import TERMS_OF_AP
 from tabletop_interaction.reports.learning_pictures import (
     PANELS,
     chosen_evaluations,
@@ -34,6 +35,10 @@ PAPER_INTERACTIONS = 50_000
 WINDOW, LONG_WINDOW = 50, 500
 """Interactions per share: the last 50, and for the trend of a long run the last 500."""
 
+_TERMS = (
+    ("held-out pictures", "labelled pictures of other objects and table tops, which the robot never learns from"),
+    ("new scene", "the table is cleared, and other objects are laid on it"),
+)
 _LATEST = 8
 _FEWEST = 10
 _PER_CENT = (0.0, 100.0)
@@ -56,6 +61,7 @@ def write_report(run_folder: Path) -> Path:
         pushes=run.primitive == "push",
         moments=PANELS[run.primitive],
         essentials=essentials(run),
+        terms_of_curves=(*TERMS_OF_AP, *_TERMS),
         ap=ap_chart(run.evaluations, scenes),
         picks=picks_chart(run, scenes),
         recall=[recall_chart(run.evaluations, iou) for iou in PAPER_AP],
@@ -114,11 +120,16 @@ def ap_chart(evaluations: Sequence[HeldOutFigures], scenes: Marks | None = None)
         for colour, iou in enumerate(PAPER_AP)
         if iou in known
     ]
+    label = interval_label(min((e.pictures for e in evaluations), default=FEWEST_PICTURES))
     chart = LineChart(
         "Average precision", "interactions", "AP, %", (*lines, *baseline), y_range=_PER_CENT, marks=scenes
     )
-    few = [e.pictures for e in evaluations if e.pictures < FEWEST_PICTURES]
-    return replace(chart, interval_label=f"95 % interval, unreliable ({few[-1]} pictures)") if few else chart
+    return replace(chart, interval_label=label)
+
+
+def interval_label(pictures: int) -> str:
+    """The legend's words for intervals from a number of pictures."""
+    return f"95 % interval{f', unreliable ({pictures} pictures)' if pictures < FEWEST_PICTURES else ''}"
 
 
 def ap_line(evaluations: Sequence[HeldOutFigures], iou: float, colour: int = 0) -> Line:

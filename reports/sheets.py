@@ -38,17 +38,17 @@ CAPTION_PX = 24
 """Height of the strip of `with_caption`."""
 
 _PANEL_TITLES: Mapping[Primitive, tuple[str, ...]] = {
+    "pick": ("before", "between pick and place", "after", "masks"),
+    "push": ("before", "after", "masks"),
+}
+_HEADERS: Mapping[Primitive, tuple[str, ...]] = {
     "pick": (
         "before; cross: the pick",
         "between pick and place",
-        "after; cross: the place",
+        "after; cross: the place of what was held",
         "masks; yellow: where it was, green: where it is",
     ),
-    "push": (
-        "before; arrow: the push",
-        "after",
-        "masks; yellow: where it was, green: where it is, red: both",
-    ),
+    "push": ("before; arrow: the push", "after", "masks; yellow: where it was, green: where it is, red: both"),
 }
 _HEADER_PX, _LETTERS_PX = 28, 16
 _GAP_PX = 4
@@ -91,7 +91,7 @@ def write_interaction_sheets(
     paths = []
     for number, start in enumerate(track(range(0, len(chosen), rows), "sheets")):
         strips = [_interaction_strip(table[index], index, view) for index in chosen[start : start + rows]]
-        header = header_row(_PANEL_TITLES[table[chosen[0]].primitive], strips[0].shape[1])
+        header = header_row(_HEADERS[table[chosen[0]].primitive], strips[0].shape[1])
         paths.append(write_sheet(out / f"sheet_{number:02d}.jpg", [[header], *([strip] for strip in strips)]))
     return paths
 

@@ -139,6 +139,17 @@ def sample() -> Any:
     return load_module(Path(__file__).parent / "envs" / "records" / "sample_rows.py")
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's chromium; the test is skipped where it is missing, or playwright."""
+    tools = load_module(Path(__file__).parent / "browser.py")
+    if not tools.CHROMIUM.exists():
+        pytest.skip(f"there is no {tools.CHROMIUM}; .ci/install_chromium installs it")
+    pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]' brings playwright")
+    with tools.open_browser() as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def read_page() -> Any:
     """Reads HTML: elements, words, text and addresses."""

@@ -43,13 +43,21 @@ from tabletop_interaction.files import check_new_folder, lock_file, write_json
 from tabletop_interaction.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range
-from tabletop_interaction.reports.sheets import PICK_COLOUR, header_row, with_caption, with_cross, write_sheet
+from tabletop_interaction.reports.sheets import (
+    PICK_COLOUR,
+    header_row,
+    with_caption,
+    with_cross,
+    with_margin,
+    write_sheet,
+)
 from tabletop_interaction.segmentation.overlays import outlined
 from tabletop_interaction.segmentation.rle import mask_iou
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
 
 _PAPER = FrameDifferenceConfig()
 _GOOD_IOU = 0.75
+_GAP_PX = 4
 _TITLES = ("before; cross: the click", "after", "difference; grey: none", "red: true mask, green: the labeller's")
 _SUMMARY = """\
 label  precision {precision:.3f}, recall {recall:.3f} (true positives {true_positives}, false positives \
@@ -302,7 +310,8 @@ def _strip(judged: JudgedPair) -> Picture:
     compared = outlined(outlined(shown, judged.truth.mask, (240, 40, 40)), judged.answer.mask, (0, 230, 80))
     before = with_cross(judged.before, judged.click, PICK_COLOUR)
     panels = [cropped(panel, judged.click) for panel in (before, judged.after, difference, compared)]
-    strip = np.asarray(cv2.resize(np.hstack(panels), None, fx=1.5, fy=1.5), np.uint8)
+    enlarged = [np.asarray(cv2.resize(panel, None, fx=1.5, fy=1.5), np.uint8) for panel in panels]
+    strip = np.hstack([with_margin(panel, right=_GAP_PX, bottom=_GAP_PX) for panel in enlarged])
     score, true_px = judged.score, int(judged.truth.mask.sum())
     kind = "bad mask" if score.kind == "true positive" else score.kind
     return with_caption(strip, f"{kind}, IoU {score.iou:.2f}, true mask {true_px:,} px (interaction {judged.caption})")

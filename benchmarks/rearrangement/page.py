@@ -110,7 +110,8 @@ def _failures(episodes: Sequence[Episode]) -> list[Examples]:
         failed = [one for one in episodes if one.cause == cause]
         agents_in_turn = [one for turn in zip_longest(*_by_agent(failed)) for one in turn if one is not None]
         if failed:
-            found.append((f"Failed by {cause}: {len(failed)}", cause.meaning, agents_in_turn[:_FAILURES_A_CAUSE]))
+            name = f"Failed, cause {cause}" if cause == Cause.UNKNOWN else f"Failed by {cause}"
+            found.append((f"{name}: {len(failed)}", cause.meaning, agents_in_turn[:_FAILURES_A_CAUSE]))
     return found
 
 
@@ -127,9 +128,8 @@ def _by_agent(episodes: Iterable[Episode]) -> list[list[Episode]]:
 
 def _note(one: Episode) -> str:
     moved = f"{one.displaced} displaced" + (", one to the place of another" if one.occupied else "")
-    return (
-        f"{moved}; after {one.interactions} interactions {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
-    )
+    after = f"{one.interactions} interaction{'' if one.interactions == 1 else 's'}"
+    return f"{moved}; after {after} {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
 
 
 def _picture(path: Path) -> str:

@@ -20,8 +20,10 @@ from tabletop_interaction.benchmarks.results.shares import share_of
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
-from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, ap_line
+from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage
+from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, ap_line, interval_label
 from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run
+from tabletop_interaction.reports.page import Essential
 from tabletop_interaction.segmentation.evaluation.precision_recall import FEWEST_PICTURES
 
 QUARTERS = 4
@@ -168,20 +170,70 @@ def named_folders(arguments: Sequence[str]) -> dict[str, Path]:
 
 def comparison_svg(comparison: Comparison) -> str:
     """Charts of AP at IoU 0.3 and 0.5 and of the share that moves an object, against interactions; a colour a run."""
-    runs = list(comparison.runs.values())
-    word = _interactions(runs)
-    window = LONG_WINDOW if min(len(run.attempts) for run in runs) >= 2 * LONG_WINDOW else WINDOW
-    moved = [Line("", *_moved_points(run, window)) for run in runs]
-    charts = [
-        *(_ap_chart(runs, iou) for iou in IOUS[:2]),
+    charts = [replace(chart, size=_PANEL) for chart in comparison_charts(comparison)]
+    known = _baseline(list(comparison.runs.values()), IOUS[0])
+    references = ["simple baseline on the same pictures"] if known else []
+    return chart_file(charts, list(comparison.runs), _notes(comparison), references)
+
+
+def comparison_page(comparison: Comparison) -> FiguresPage:
+    """The content of results.html."""
+    names = list(comparison.runs)
+    return FiguresPage(
+        title=f"Learning runs compared: {', '.join(names)}",
+        introduction=f"Runs that choose their {_interactions(comparison.runs.values())} by their hypotheses, and runs "
+        f"that draw them at random, on the same {comparison.pictures} held-out pictures of {comparison.set_name}.",
+        essentials=[_essential(name, comparison) for name in names],
+        charts=comparison_charts(comparison),
+        table=comparison.table(),
+        notes=[*_notes(comparison), *comparison.footnotes()],
+        terms=TERMS_OF_AP,
+    )
+
+
+def comparison_charts(comparison: Comparison) -> list[LineChart]:
+    """AP at IoU 0.3 and 0.5, and the share of the interactions that move an object; a line a run."""
+    runs = comparison.runs
+    word = _interactions(runs.values())
+    window = LONG_WINDOW if min(len(run.attempts) for run in runs.values()) >= 2 * LONG_WINDOW else WINDOW
+    label = interval_label(comparison.pictures)
+    moved = {name: Line(name, *_moved_points(run, window)) for name, run in runs.items()}
+    return [
+        *(replace(_ap_chart(runs, iou), interval_label=label) for iou in IOUS[:2]),
         _chart(f"{word.capitalize()} that move an object", f"of the last {window} {word}, %", moved),
     ]
-    with_intervals = any(evaluation.ap_interval for run in runs for evaluation in run.evaluations)
-    notes = [_INTERVALS] if with_intervals else []
-    if with_intervals and comparison.pictures < FEWEST_PICTURES:
-        notes.append(f"the intervals are unreliable: {comparison.pictures} pictures, fewer than {FEWEST_PICTURES}")
-    references = ["simple baseline on the same pictures"] if _baseline(runs, IOUS[0]) else []
-    return chart_file(charts, list(comparison.runs), notes, references)
+
+
+def _ap_chart(runs: Mapping[str, LearningRun], iou: float) -> LineChart:
+    """AP of each run, and of the simple baseline as a dashed line."""
+    chart = _chart(f"AP at IoU {iou}", "AP, %", {name: ap_line(run.evaluations, iou) for name, run in runs.items()})
+    ends = np.array([0.0, max(run.evaluations[-1].interactions for run in runs.values())])
+    dashed = [
+        Line("simple baseline", ends, np.full(2, ap), len(runs) % COLOURS, "dashed", f"{ap:.1f} %")
+        for ap in _baseline(list(runs.values()), iou)
+    ]
+    return replace(chart, series=(*chart.series, *dashed))
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """What the intervals mean, if there are any."""
+    if not any(evaluation.ap_interval for run in comparison.runs.values() for evaluation in run.evaluations):
+        return []
+    if comparison.pictures >= FEWEST_PICTURES:
+        return [_INTERVALS]
+    return [
+        _INTERVALS,
+        f"the intervals are unreliable: {comparison.pictures} pictures, fewer than {FEWEST_PICTURES}",
+    ]
+
+
+def _essential(name: str, comparison: Comparison) -> Essential:
+    figures, evaluation = comparison.figures[name], comparison.runs[name].evaluations[-1]
+    note = f"AP at IoU 0.5 after {figures.evaluated_after:,} interactions; policy {figures.policy}"
+    if interval := evaluation.ap_interval.get(0.5):
+        unreliable = "unreliable " if comparison.pictures < FEWEST_PICTURES else ""
+        note = f"{unreliable}95 % interval {interval[0]:.0f} to {interval[1]:.0f} %; {note}"
+    return Essential(name, f"{_one_digit(figures.ap.get(0.5))} %", note)
 
 
 def _figures(run: LearningRun) -> RunFigures:
@@ -239,17 +291,9 @@ def _cells(figures: RunFigures, word: str) -> dict[str, str]:
     }
 
 
-def _chart(title: str, y_label: str, curves: Sequence[Line]) -> LineChart:
-    lines = tuple(replace(line, label="", value="", colour=number % COLOURS) for number, line in enumerate(curves))
-    return LineChart(title, "interactions", y_label, lines, y_range=_PER_CENT, size=_PANEL)
-
-
-def _ap_chart(runs: Sequence[LearningRun], iou: float) -> LineChart:
-    """AP of each run, and of the simple baseline as a dashed line."""
-    chart = _chart(f"AP at IoU {iou}", "AP, %", [ap_line(run.evaluations, iou) for run in runs])
-    ends = np.array([0.0, max(run.evaluations[-1].interactions for run in runs)])
-    dashed = [Line("", ends, np.full(2, ap), len(runs) % COLOURS, "dashed") for ap in _baseline(runs, iou)]
-    return replace(chart, series=(*chart.series, *dashed))
+def _chart(title: str, y_label: str, lines: Mapping[str, Line]) -> LineChart:
+    series = tuple(replace(line, label=name, colour=n % COLOURS) for n, (name, line) in enumerate(lines.items()))
+    return LineChart(title, "interactions", y_label, series, y_range=_PER_CENT)
 
 
 def _baseline(runs: Sequence[LearningRun], iou: float) -> list[float]:

@@ -24,12 +24,14 @@ from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.progress import track
+from tabletop_interaction.reports.charts import Bar, BarChart, Bars
+from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage
+from tabletop_interaction.reports.page import Essential
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     FEWEST_PICTURES,
-    PRECISIONS,
     Intervals,
     bootstrap_intervals,
 )
@@ -244,7 +246,7 @@ def footnotes(evaluations: Sequence[Evaluation], data: EvaluationSet) -> list[st
     settings = {evaluation.model: evaluation.figures.settings for evaluation in evaluations}
     same = len(set(settings.values())) == 1
     lines = [settings[evaluations[0].model]] if same else [f"{name}: {line}" for name, line in settings.items()]
-    lines.append(f"per cent; in brackets {level:.0%} bootstrap over pictures, not over training runs")
+    lines.append(f"per cent; in brackets {100 * level:.0f} % bootstrap over pictures, not over training runs")
     lines += [UNRELIABLE] if not all(one.intervals.reliable for one in evaluations) else []
     lines += set_notes(data)
     return [*lines, ABOUT_TEST] if data.name == "test" else lines
@@ -297,6 +299,31 @@ class GeneralisationFigures:
         ]
         return list(dict.fromkeys(lines))
 
+    def page(self) -> FiguresPage:
+        """The content of results.html."""
+        sets = [f"{name[-1]}: {SETS[name].objects} on {SETS[name].backgrounds}" for name in self.evaluations]
+        return FiguresPage(
+            title=f"Generalisation of {Path(self.model).name}",
+            introduction="Average precision on objects and table tops that a network may have been trained on (train) "
+            "or never saw (test). The drop is the AP on A minus that on the set, in percentage points.",
+            essentials=[essential_ap(name, one) for name, one in zip(sets, self.evaluations.values(), strict=True)],
+            charts=[
+                BarChart(
+                    "Average precision, objects on table tops",
+                    "AP, %",
+                    tuple(sets),
+                    tuple(self._bars(iou, colour) for colour, iou in enumerate(SHOWN_IOUS)),
+                )
+            ],
+            table=self.table(),
+            notes=self.footnotes(),
+            terms=TERMS_OF_AP,
+        )
+
+    def _bars(self, iou: float, colour: int) -> Bars:
+        ends = [(one.figures.ap[iou], *one.intervals.ap[iou]) for one in self.evaluations.values()]
+        return Bars(f"IoU {iou}", tuple(Bar(100 * ap, 100 * low, 100 * high) for ap, low, high in ends), colour)
+
     def document(self) -> dict[str, Any]:
         """The content of results.json."""
         return {
@@ -320,12 +347,21 @@ def evaluate_generalisation(
     return GeneralisationFigures(model, sets, {name: evaluate(segmenter, data, model) for name, data in sets.items()})
 
 
+def essential_ap(name: str, evaluation: Evaluation) -> Essential:
+    """AP at IoU 0.5 for the head of a page, with its interval and AP at IoU 0.3 in the note."""
+    figures, intervals = evaluation.figures, evaluation.intervals
+    low, high = intervals.ap[0.5]
+    kind = "95 % interval" if intervals.reliable else "unreliable 95 % interval"
+    note = f"AP at IoU 0.5; {kind} {100 * low:.0f} to {100 * high:.0f} %; at IoU 0.3: {100 * figures.ap[0.3]:.1f} %"
+    return Essential(name, f"{100 * figures.ap[0.5]:.1f} %", note)
+
+
 def _cells(evaluation: Evaluation) -> dict[str, str]:
     figures, intervals = evaluation.figures, evaluation.intervals
     recalls = {
-        f"recall at precision {precision}, IoU {iou}": f"{100 * figures.recall_at_precision[iou][precision]:.1f}"
+        f"recall at precision {100 * precision:.0f} %, IoU {iou}": f"{100 * recall:.1f}"
         for iou in SHOWN_IOUS[:2]
-        for precision in PRECISIONS
+        for precision, recall in figures.recall_at_precision[iou].items()
     }
     iou_of_matches = figures.mean_matched_iou
     return {

@@ -1,4 +1,4 @@
-"""An evaluation on disk: results.json, detections, precision-recall curves, and a sheet of pictures.
+"""An evaluation on disk: a page, results.json, detections, precision-recall curves, and a sheet of pictures.
 
 The sheet shows the best, middle and worst pictures with the outlines of true and of proposed masks. The rank of a
 picture is its own AP, averaged over IoU 0.5 to 0.95. As many of its best proposals are drawn as it has objects, so that
@@ -7,6 +7,7 @@ each missing one is a mistake.
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,22 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     UNRELIABLE,
     Evaluation,
     EvaluationSet,
+    essential_ap,
     figures_document,
+    footnotes,
+    results_table,
     with_interval,
 )
 from tabletop_interaction.files import write_file, write_json
 from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
+from tabletop_interaction.reports.figures_page import (
+    TERMS_OF_AP,
+    TERMS_OF_CURVES,
+    CaptionedPicture,
+    FiguresPage,
+    PictureGroup,
+)
+from tabletop_interaction.reports.page import embedded
 from tabletop_interaction.reports.sheets import with_caption, with_margin, write_sheet
 from tabletop_interaction.segmentation.evaluation.precision_recall import (
     COCO_IOU_THRESHOLDS,
@@ -48,6 +60,12 @@ _LETTERS_PX = 16
 _GAP_PX = 6
 _IN_A_ROW = 4
 _PER_CENT = (0.0, 100.0)
+_EMBEDDED_PX = 640
+_MEANING = (
+    "Outlines: green is a true object, yellow a proposal with IoU of at least 0.5, red a wrong one or a second one of "
+    "an object. As many of the best proposals are drawn as there are objects. A picture's rank is its own AP, the mean "
+    "over IoU 0.5 to 0.95."
+)
 _INTERVALS = "AP in per cent; in brackets its 95 % interval, a bootstrap over pictures"
 
 
@@ -65,7 +83,7 @@ def write_report(
     """
     curves, results = out / "pr_curves.svg", out / "results.json"
     write_file(curves, precision_recall_svg(evaluations, baseline))
-    paths = [curves, results]
+    paths = [results_page(evaluations, data, baseline).write(out / "results.html"), curves, results]
     for evaluation in evaluations:
         detections = out / f"{evaluation.model}.detections.json"
         write_json(detections, _detections(evaluation, data), indent=None)
@@ -88,38 +106,85 @@ def precision_recall_svg(evaluations: Sequence[Evaluation], baseline: Evaluation
 
     The simple baseline's line is dashed.
     """
-    charts = []
-    for iou in SHOWN_IOUS:
-        curves = [one.figures.precision[iou] for one in evaluations]
-        if baseline is not None:
-            curves.append(baseline.figures.precision[iou])
-        lines = [
-            Line(
-                "",
-                100 * RECALL_GRID,
-                100 * precision,
-                number % COLOURS,
-                "solid" if number < len(evaluations) else "dashed",
-            )
-            for number, precision in enumerate(curves)
-        ]
-        charts.append(LineChart(f"IoU {iou}", "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT, _CHART))
+    charts = [replace(_curves(evaluations, iou, baseline), title=f"IoU {iou}", size=_CHART) for iou in SHOWN_IOUS]
     notes = [_INTERVALS] if all(one.intervals.reliable for one in evaluations) else [_INTERVALS, UNRELIABLE]
     references = [] if baseline is None else [f"simple baseline, {_ap(baseline)}"]
     return chart_file(charts, [_ap(one) for one in evaluations], notes, references)
 
 
+def results_page(
+    evaluations: Sequence[Evaluation], data: EvaluationSet, baseline: Evaluation | None = None
+) -> FiguresPage:
+    """The evaluation as a page: AP at IoU 0.5, precision-recall curves, all figures, and pictures of each model.
+
+    `baseline` is the simple one on the same pictures, a dashed curve.
+    """
+    pictures = len(data.label_set.images)
+    return FiguresPage(
+        title=f"Segmentation on {Path(data.name).name}, {pictures:,} pictures",
+        introduction=f"Masks of {', '.join(one.model for one in evaluations)} against the labels of {data.name}.",
+        essentials=[essential_ap(one.model, one) for one in evaluations],
+        charts=[_curves(evaluations, iou, baseline) for iou in SHOWN_IOUS],
+        table=results_table(evaluations, data),
+        notes=footnotes(evaluations, data),
+        terms=(*TERMS_OF_AP, *TERMS_OF_CURVES),
+        groups=[_pictures(one, data) for one in evaluations],
+    )
+
+
+def _curves(evaluations: Sequence[Evaluation], iou: float, baseline: Evaluation | None) -> LineChart:
+    lines = [_curve(one.model, one, iou, number) for number, one in enumerate(evaluations)]
+    if baseline is not None:
+        lines.append(replace(_curve("simple baseline", baseline, iou, len(lines)), style="dashed"))
+    title = f"Precision and recall, IoU {iou}"
+    return LineChart(title, "recall, %", "precision, %", tuple(lines), _PER_CENT, _PER_CENT)
+
+
+def _curve(name: str, evaluation: Evaluation, iou: float, number: int) -> Line:
+    precision, ap = 100 * evaluation.figures.precision[iou], f"AP {100 * evaluation.figures.ap[iou]:.1f} %"
+    return Line(name, 100 * RECALL_GRID, precision, number % COLOURS, value=ap)
+
+
+def _pictures(evaluation: Evaluation, data: EvaluationSet) -> PictureGroup:
+    """The best, middle and worst pictures, each once."""
+    quality, shown = picture_quality(evaluation.figures.matches), {}
+    for name, chosen in _ranked(quality).items():
+        for number in chosen:
+            shown.setdefault(number, name)
+    title = f"Best, middle and worst pictures of {evaluation.model}"
+    return PictureGroup(title, _MEANING, [_captioned(evaluation, data, n, shown[n], quality[n]) for n in shown])
+
+
+def _captioned(evaluation: Evaluation, data: EvaluationSet, number: int, name: str, quality: float) -> CaptionedPicture:
+    labelled, objects = data.label_set.images[number], int(evaluation.figures.matches.objects[number])
+    picture = _with_outlines(data.label_set.read(labelled), evaluation, data, number)
+    caption = f"{name}: AP {100 * quality:.0f} %, {_counted(objects)}, {labelled.file_name}"
+    return CaptionedPicture(embedded(picture, _EMBEDDED_PX), caption, f"{labelled.file_name} with outlines, {caption}")
+
+
+def _counted(objects: int) -> str:
+    return f"{objects} object{'' if objects == 1 else 's'}"
+
+
 def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Picture]]:
     """Three rows of up to four tiles (H, W, 3): the best, middle and worst pictures."""
     quality = picture_quality(evaluation.figures.matches)
-    ranked = np.argsort(-quality, kind="stable")[: np.count_nonzero(np.isfinite(quality))]
+    return [
+        [_tile(evaluation, data, number, f"{name}: AP {100 * quality[number]:.0f} %") for number in chosen]
+        for name, chosen in _ranked(quality).items()
+    ]
+
+
+def _ranked(quality: Floats) -> dict[str, list[int]]:
+    """Numbers of the best, middle and worst pictures, up to four each; those without an object are left out."""
+    ranked = np.argsort(-quality, kind="stable")[: np.count_nonzero(np.isfinite(quality))].tolist()
     count = min(_IN_A_ROW, len(ranked))
     middle = (len(ranked) - count) // 2
-    rows = {"best": ranked[:count], "middle": ranked[middle : middle + count], "worst": ranked[-count:]}
-    return [
-        [_tile(evaluation, data, number, f"{name}: AP {100 * quality[number]:.0f} %") for number in chosen.tolist()]
-        for name, chosen in rows.items()
-    ]
+    return {
+        "best": ranked[:count],
+        "middle": ranked[middle : middle + count],
+        "worst": ranked[len(ranked) - count :],
+    }
 
 
 def picture_quality(matches: Matches) -> Floats:
@@ -170,9 +235,8 @@ def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, A
 def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str) -> Picture:
     labelled = data.label_set.images[number]
     drawn = _with_outlines(data.label_set.read(labelled), evaluation, data, number)
-    objects = int(evaluation.figures.matches.objects[number])
-    found = f"{objects} object{'' if objects == 1 else 's'}"
-    captioned = with_caption(_fitted(drawn), f"{caption}, {found}, {labelled.file_name}")
+    objects = _counted(int(evaluation.figures.matches.objects[number]))
+    captioned = with_caption(_fitted(drawn), f"{caption}, {objects}, {labelled.file_name}")
     return with_margin(captioned, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,11 @@ import pytest
 from tabletop_interaction.benchmarks.rearrangement.folder import keep_episode
 from tabletop_interaction.benchmarks.rearrangement.page import write_page
 from tabletop_interaction.benchmarks.rearrangement.table import Scores
-from tabletop_interaction.benchmarks.segmentation.active_passive import compare_runs, comparison_svg
+from tabletop_interaction.benchmarks.segmentation.active_passive import compare_runs, comparison_page, comparison_svg
 from tabletop_interaction.reports.learning_page import write_report
 from tabletop_interaction.reports.page import encode_jpeg
 from tests.benchmarks.rearrangement.conftest import played_episode
-from tests.browser import CHROMIUM, open_browser, opened, problems_of
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=".ci/install_chromium installs the browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]' brings playwright")
-    with open_browser() as opened_browser:
-        yield opened_browser
+from tests.browser import opened, problems_of
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +61,11 @@ def test_the_page_of_rearrangement_opens_and_fits(browser: Any, results: Path) -
     assert problems_of(browser, results) == []
 
 
+def test_a_comparison_of_runs_opens_and_fits(browser: Any, run: Path, tmp_path: Path) -> None:
+    page = comparison_page(compare_runs({"active": run, "a_passive_run_with_a_long_name": run}))
+    assert problems_of(browser, page.write(tmp_path / "results.html")) == []
+
+
 def test_files_of_curves_fit_a_telephone(browser: Any, run: Path, tmp_path: Path) -> None:
     path = tmp_path / "curves.svg"
     path.write_text(comparison_svg(compare_runs({"a": run, "b": run})))
@@ -105,6 +100,18 @@ def test_a_click_enlarges_a_picture_and_another_click_closes_it(browser: Any, re
         picture.locator("..").press("Enter")
         assert picture.bounding_box()["width"] == large["width"]
         assert not errors
+
+
+def test_a_wide_picture_is_turned_on_a_telephone_and_the_page_stays_in_place(browser: Any, results: Path) -> None:
+    with opened(browser, results, 390) as (page, _):
+        height = page.evaluate("() => document.documentElement.scrollHeight")
+        picture = page.locator(".picture img").nth(1)
+        picture.click()
+        large = picture.bounding_box()
+        assert large["height"] > 2 * large["width"] > 600
+        assert abs(large["x"] + large["width"] / 2 - 195) < 2
+        assert page.evaluate("() => document.documentElement.scrollHeight") == height
+        assert page.evaluate("() => document.documentElement.scrollWidth") == 390
 
 
 def test_words_are_readable_in_light_and_in_dark_mode(browser: Any, report: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.dom import minidom
 
 import cv2
@@ -33,6 +34,7 @@ from tabletop_interaction.benchmarks.segmentation.page import (
 from tabletop_interaction.errors import InvalidLabelSet
 from tabletop_interaction.segmentation.coco import write_label_set
 from tabletop_interaction.segmentation.proposals import Segments
+from tests.browser import problems_of
 from tests.picture_zoo import exif, upright
 
 SHAPE = (344, 430)
@@ -128,6 +130,20 @@ def test_a_report_holds_figures_curves_detections_and_pictures(
     assert results["set"]["renderer"] is None
 
 
+def test_the_page_shows_figures_intervals_and_pictures_of_each_model_and_fits_a_telephone(
+    perfect: Evaluation, blind: Evaluation, squares: EvaluationSet, tmp_path: Path, read_page: Any, browser: Any
+) -> None:
+    write_report(tmp_path, [perfect, blind], squares, {"perfect": {}, "blind": {}})
+    path = tmp_path / "results.html"
+    page = read_page(path.read_text())
+    assert "perfect 100.0 % AP at IoU 0.5; unreliable 95 % interval 100 to 100 %; at IoU 0.3: 100.0 %" in page.text
+    assert "blind AP 40.6 %" in page.text
+    assert "AP at IoU 0.5 100.0 [100.0, 100.0]*" in page.text
+    assert "best: AP 25 %, 4 objects, 3.png" in page.text
+    assert len(page.addresses) == 2 * 4
+    assert problems_of(browser, path) == []
+
+
 def test_written_detections_are_coco_results(perfect: Evaluation, squares: EvaluationSet, tmp_path: Path) -> None:
     write_report(tmp_path, [perfect], squares, {"perfect": {}})
     loaded = COCO(squares.name).loadRes(str(tmp_path / "perfect.detections.json"))
@@ -178,6 +194,9 @@ def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, square
     assert result.drop("generalisation-D", 0.5) == pytest.approx(60 / 101)
     assert result.document()["sets"]["generalisation-D"]["drop_from_a"]["0.5"] == pytest.approx(60 / 101)
     assert result.table().row_count == 4
+    (chart,) = result.page().charts
+    assert [(bar.value, bar.low) for bar in chart.series[1].bars][:3] == [(100, 100)] * 3
+    assert chart.series[1].bars[3].value == pytest.approx(100 * 41 / 101)
 
 
 def test_labels_drawn_on_upright_pictures_are_scored_on_upright_pictures(tmp_path: Path) -> None:
