@@ -55,8 +55,9 @@ docs: $(VENV)/installed-dev  ## Build the documentation site in site/
 
 pictures: $(VENV)/installed  ## Make the README's pictures again
 	$(BIN)/tabletop assets --out docs/pictures
-	$(BIN)/tabletop collect --interactions 200 --policy hypothesis --out $(DEMO_OUT)/readme-records
-	$(BIN)/tabletop show $(DEMO_OUT)/readme-records --grasped-only --rows 4 --sheets 1 --out $(DEMO_OUT)/readme
+	$(BIN)/tabletop collect --interactions 60 --steps-per-episode 8 --policy hypothesis --record instances --seed 1 \
+		--out $(DEMO_OUT)/readme-records
+	$(BIN)/python docs/pictures/interactions.py --records $(DEMO_OUT)/readme-records --out $(DEMO_OUT)/readme
 	cp $(DEMO_OUT)/readme/sheet_00.jpg docs/pictures/interactions.jpg
 
 tables: $(VENV)/installed  ## Make the tables of README and docs again from docs/results
