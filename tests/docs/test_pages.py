@@ -25,6 +25,13 @@ RUN = [page for page in TEXTS if {"python", "bash"} & {block.language for block 
 # Two picks at random would give no mask to learn from: the shipped network starts.
 LEARN = "--model default --steps-per-interaction 1 --set val --pictures 2"
 SMALLER = {
+    "README.md": {
+        "collect --policy hypothesis --interactions 200": "collect --policy hypothesis --interactions 3",
+        "learn --interactions 200": f"learn --interactions 2 {LEARN}",
+        "--steps 1000": "--steps 2",
+        "--agents mine:Agent full --episodes 20": "--agents mine:Agent --episodes 1",
+        "--config twin --interactions 20": "--config twin --interactions 1",
+    },
     "docs/first-ten-minutes.md": {
         "--interactions 40": "--interactions 3",
         "learn --interactions 200": f"learn --interactions 2 {LEARN}",
@@ -40,7 +47,7 @@ SMALLER = {
             f"--interactions 2 {LEARN}"
         ),
     },
-    "docs/rearrangement.md": {"full oracle random --episodes 20": "full random --episodes 1"},
+    "docs/rearrangement.md": {"full oracle random --episodes 20": "random --episodes 1"},
     "docs/recipes/own-agent.md": {"--episodes 20": "--episodes 1"},
     "docs/recipes/pushes.md": {
         "learn --primitive push --interactions 200": f"learn --primitive push --interactions 2 {LEARN}"
@@ -48,6 +55,7 @@ SMALLER = {
 }
 # Files that a page takes from elsewhere, and where they are.
 GIVEN = {
+    "README.md": {"photo.jpg": "docs/pictures/interactions.jpg"},
     "docs/recipes/own-backend.md": {"example_backend.py": "docs/example_backend.py"},
 }
 
@@ -81,6 +89,18 @@ def test_a_page_runs_as_it_stands(page, empty_folder, sets, one_thread):
     for block in markdown.blocks(TEXTS[page]):
         reader.follow(block)
     assert reader.replaced == set(smaller), "the page no longer has what SMALLER replaces"
+
+
+def test_the_output_in_the_readme_is_what_its_code_prints(capsys):
+    page = TEXTS[ROOT / "README.md"]
+    code, output = list(markdown.blocks(page))[:2]
+    assert (code.language, output.language) == ("python", "text")
+    markdown.Reader(ROOT / "README.md").follow(code)
+    assert capsys.readouterr().out == output.text
+
+
+def test_the_readme_is_short():
+    assert len(TEXTS[ROOT / "README.md"].splitlines()) <= 130
 
 
 def test_every_recipe_runs_something():
