@@ -91,11 +91,11 @@ def test_a_page_runs_as_it_stands(page, empty_folder, sets, one_thread):
     assert reader.replaced == set(smaller), "the page no longer has what SMALLER replaces"
 
 
-def test_the_output_in_the_readme_is_what_its_code_prints(capsys):
-    page = TEXTS[ROOT / "README.md"]
-    code, output = list(markdown.blocks(page))[:2]
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "index.md"], ids=name_of)
+def test_the_output_of_the_first_code_is_what_it_prints(page, capsys):
+    code, output = list(markdown.blocks(TEXTS[page]))[:2]
     assert (code.language, output.language) == ("python", "text")
-    markdown.Reader(ROOT / "README.md").follow(code)
+    markdown.Reader(page).follow(code)
     assert capsys.readouterr().out == output.text
 
 

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.browser import CHROMIUM, open_browser, problems_of
+
 ROOT = Path(__file__).parents[2]
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
 """Elements that a browser loads without a click, and the attribute with the address."""
@@ -90,3 +92,11 @@ def test_the_manuals_of_the_environments_are_those_of_their_docstrings(site):
 def test_a_link_to_a_file_that_the_site_does_not_have_is_text(site):
     assert "docs/hooks.py" not in (site / "contributing.html").read_text()
     assert not list(site.rglob("hooks.py"))
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=".ci/install_chromium installs the browser")
+def test_every_page_of_the_site_fits_a_telephone_and_loads_whole(pages):
+    # 404.html names its files from the server's root.
+    with open_browser() as browser:
+        problems = [problem for path in pages if path.name != "404.html" for problem in problems_of(browser, path)]
+    assert problems == []
