@@ -40,6 +40,7 @@ SMALLER = {
         "learn --interactions 200": f"learn --interactions 2 {LEARN}",
         "collect --interactions 200": "collect --interactions 3",
         "--steps 1000": "--steps 2",
+        "evaluate --model": "evaluate --set val --model",
         "--pushes 150 --steps 400": "--pushes 3 --steps 2",
     },
     "docs/default-model.md": {
