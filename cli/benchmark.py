@@ -13,7 +13,6 @@ from rich.console import Console
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.benchmarks.results.shares import WILSON
 from tabletop_interaction.cli.arguments import NewFile, NewFolder
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
 from tabletop_interaction.cli.rearrange import check_used_segmenter, refuse_unused_parts
@@ -121,6 +120,7 @@ class ActivePassive:
 
     def run(self) -> None:
         """Print the table and its explanation, write figures and curves."""
+        from tabletop_interaction.benchmarks.results.shares import WILSON
         from tabletop_interaction.benchmarks.segmentation.active_passive import (
             compare_runs,
             comparison_page,
@@ -179,6 +179,7 @@ class CompareRearrangement:
         from tabletop_interaction.benchmarks.rearrangement import run
         from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
         from tabletop_interaction.benchmarks.rearrangement.folder import read_settings
+        from tabletop_interaction.benchmarks.results.shares import WILSON
 
         self._check()
         setting = replace(self.setting, simulation=self.simulation.settings())

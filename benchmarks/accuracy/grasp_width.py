@@ -15,6 +15,7 @@ from rich.console import Console
 from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
+from tabletop_interaction.benchmarks.results.result import Rows
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
 from tabletop_interaction.progress import track
@@ -53,8 +54,8 @@ def main(options: GraspWidthOptions) -> None:
     ]
     title = f"boxes held, {options.trials} aimed picks each, seed {options.seed}"
     Console().print(figures_table(title, ("width", *GRIPPER_NAMES), rows))
-    figures = {
-        width: {gripper: share_of(each, options.trials) for gripper, each in grippers.items()}
+    figures: Rows = {
+        width: {str(gripper): share_of(each, options.trials) for gripper, each in grippers.items()}
         for width, grippers in held.items()
     }
     options.keep(figures, seeds=(options.seed,), interval=WILSON)
