@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from tabletop_interaction.files import write_file
-from tabletop_interaction.reports.charts import BarChart, LineChart
+from tabletop_interaction.reports.drawing import Chart
 from tabletop_interaction.reports.page import Embedded, Essential, render_page
 
 TERMS_OF_AP = (
@@ -70,7 +70,7 @@ class FiguresPage:
     title: str
     introduction: str
     essentials: Sequence[Essential]
-    charts: Sequence[LineChart | BarChart]
+    charts: Sequence[Chart]
     table: Table
     notes: Sequence[str] = ()
     terms: Sequence[tuple[str, str]] = ()

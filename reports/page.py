@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.reports.charts import LIGHT, STYLE
+from tabletop_interaction.reports.drawing import LIGHT, STYLE
 
 
 @dataclass(frozen=True)

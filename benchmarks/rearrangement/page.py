@@ -15,7 +15,9 @@ from tabletop_interaction.benchmarks.rearrangement.folder import picture_path
 from tabletop_interaction.benchmarks.rearrangement.table import CAPTION, DISPLACED, Scores, Share, percent
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.files import write_file
-from tabletop_interaction.reports.charts import COLOURS, Bar, BarChart, Bars, Line, LineChart
+from tabletop_interaction.reports.bars import Bar, BarChart, Bars
+from tabletop_interaction.reports.charts import Line, LineChart
+from tabletop_interaction.reports.drawing import COLOURS
 from tabletop_interaction.reports.page import Essential, jpeg_uri, render_page
 
 _SHOWN_PX = 60.0

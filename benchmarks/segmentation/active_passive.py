@@ -19,7 +19,8 @@ from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.results.shares import share_of
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
-from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file, trailing_mean
+from tabletop_interaction.reports.charts import Line, LineChart, chart_file, trailing_mean
+from tabletop_interaction.reports.drawing import COLOURS
 from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage
 from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, ap_line, interval_label
 from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run

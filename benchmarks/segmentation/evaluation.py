@@ -24,7 +24,7 @@ from tabletop_interaction.errors import InvalidDetections, InvalidLabelSet
 from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.progress import track
-from tabletop_interaction.reports.charts import Bar, BarChart, Bars
+from tabletop_interaction.reports.bars import Bar, BarChart, Bars
 from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage
 from tabletop_interaction.reports.page import Essential
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata

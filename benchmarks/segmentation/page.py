@@ -28,7 +28,8 @@ from tabletop_interaction.benchmarks.segmentation.evaluation import (
     with_interval,
 )
 from tabletop_interaction.files import write_file, write_json
-from tabletop_interaction.reports.charts import COLOURS, Line, LineChart, chart_file
+from tabletop_interaction.reports.charts import Line, LineChart, chart_file
+from tabletop_interaction.reports.drawing import COLOURS
 from tabletop_interaction.reports.figures_page import (
     TERMS_OF_AP,
     TERMS_OF_CURVES,
@@ -147,7 +148,7 @@ def _curve(name: str, evaluation: Evaluation, iou: float, number: int) -> Line:
 
 def _pictures(evaluation: Evaluation, data: EvaluationSet) -> PictureGroup:
     """The best, middle and worst pictures, each once."""
-    quality, shown = picture_quality(evaluation.figures.matches), {}
+    quality, shown = picture_quality(evaluation.figures.matches), dict[int, str]()
     for name, chosen in _ranked(quality).items():
         for number in chosen:
             shown.setdefault(number, name)

@@ -8,10 +8,8 @@ from xml.dom import minidom
 import numpy as np
 import pytest
 
+from tabletop_interaction.reports.bars import Bar, BarChart, Bars
 from tabletop_interaction.reports.charts import (
-    Bar,
-    BarChart,
-    Bars,
     Line,
     LineChart,
     Marks,
