@@ -78,8 +78,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a result file."""
-    write_json(path, {"schema_version": _SCHEMA_VERSION, **msgspec.to_builtins(result, enc_hook=plain)})
+    """Write a result file; numbers of numpy become Python's."""
+    kept = msgspec.convert(msgspec.to_builtins(result, enc_hook=plain), Result)
+    write_json(path, {"schema_version": _SCHEMA_VERSION, **msgspec.to_builtins(kept)})
 
 
 def read_result(path: Path) -> Result:

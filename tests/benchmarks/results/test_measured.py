@@ -11,7 +11,7 @@ import pytest
 
 from tabletop_interaction.benchmarks import accuracy, speed
 from tabletop_interaction.benchmarks.results.measured import ResultOptions, command_line, commit_of
-from tabletop_interaction.benchmarks.results.result import Figure, read_result
+from tabletop_interaction.benchmarks.results.result import Figure, read_result, write_result
 from tabletop_interaction.benchmarks.results.shares import ratio_of_sums, share_of
 from tabletop_interaction.errors import ForeignFolder
 
@@ -36,6 +36,13 @@ def test_a_result_file_has_figures_commands_seeds_and_origin(tmp_path):
     assert (found.seeds, found.notes, found.transcribed) == ((0, 1, 2), ("A note",), None)
     assert "cores" in found.machine
     assert found.date is not None
+
+
+def test_a_result_file_that_was_read_and_written_again_is_the_same(tmp_path):
+    counted = {"row": {"count": Figure(120, decimals=0), "time": Figure(np.float32(0.5), "ms", trials=np.int64(3))}}
+    ResultOptions(result=tmp_path / "x.json").keep(counted, seeds=[np.int64(0)])
+    write_result(tmp_path / "y.json", read_result(tmp_path / "x.json"))
+    assert (tmp_path / "y.json").read_bytes() == (tmp_path / "x.json").read_bytes()
 
 
 def test_without_the_option_nothing_is_written(tmp_path, monkeypatch):
