@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -33,7 +33,7 @@ class Assets:
     """Folder of objects.jpg, backgrounds.jpg and arm.gif."""
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
     picks: Count = 5
-    """Aimed picks of each object of --objects, about."""
+    """Aimed picks of each object of --objects."""
     seed: Seed = 3
     """Seed of the film's scene, and of the picks'."""
 
@@ -46,6 +46,9 @@ class Assets:
         self.simulation.prepare()
         config = config_from_plain(self.simulation.settings() or {})
         catalogue = catalogue_of(config)
+        own = {kind: tuple(names) for kind, names in catalogue.checksums().items()}
+        # Whatever splits they belong to.
+        config = replace(config, object_names=own.get("objects"), backgrounds=own.get("tables"))
         with claimed_folder(self.out, "assets"):
             captions = self._pick(config, catalogue) if self.simulation.objects is not None else {}
             sheets = write_asset_sheets(self.out, catalogue, captions)
@@ -54,11 +57,11 @@ class Assets:
 
     def _pick(self, config: SimulationConfig, catalogue: Catalogue) -> dict[str, str]:
         """Pick the objects from files and print their table; a caption of each with its share of held picks."""
-        from tabletop_interaction.benchmarks.accuracy.grasp_success import failures, held_share, pick_each, scenes_of
+        from tabletop_interaction.benchmarks.accuracy.grasp_success import equal_scenes, failures, held_share, pick_each
         from tabletop_interaction.sim_assets.meshes.graspable import graspable_width
 
-        names = tuple(catalogue.checksums()["objects"])
-        outcomes = pick_each(names, scenes_of(config, names, "train", self.picks, self.seed))
+        names = config.object_names or ()
+        outcomes = pick_each(names, equal_scenes(config, names, "train", self.picks, self.seed))
         table = Table(*("object", "size, mm", "mass, g", "pieces", "graspable width, mm", "picks", "held", "why not"))
         for name, counts in outcomes.items():
             model = catalogue.object(name)

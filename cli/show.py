@@ -7,6 +7,7 @@ import tyro
 
 from tabletop_interaction.cli.arguments import Folder, NewFolder
 from tabletop_interaction.cli.refused import refuse_ignored
+from tabletop_interaction.envs.observations import extra_key
 from tabletop_interaction.envs.records.folder import read_meta
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import MOMENTS
@@ -18,6 +19,8 @@ from tabletop_interaction.ranges import Range
 @dataclass(frozen=True)
 class Show:
     """Write contact sheets (before, held, after, self-made masks) and an MP4 of recorded interactions or pushes.
+
+    Depths and true masks are shown where they are recorded.
 
     Example: tabletop show runs/first --out runs/first-pictures
     """
@@ -44,7 +47,9 @@ class Show:
         primitive, view = meta.primitive, self.view or meta.views[0]
         if primitive == "push":
             refuse_ignored(self, "with records of pushes", "grasped_only")
-        table = open_interactions(self.folder, [f"{view}_{moment}" for moment in MOMENTS[primitive]])
+        pictures = [f"{view}_{moment}" for moment in MOMENTS[primitive]]
+        extras = [f"{extra_key(view, extra)}_before" for extra in meta.extras]
+        table = open_interactions(self.folder, [*pictures, *extras])
         chosen = self._chosen()
         out = self.out or self.folder.with_name(self.folder.name + "-pictures")
         with claimed_folder(out, "show"):

@@ -13,7 +13,7 @@ import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
-from tabletop_interaction.arrays import Picture
+from tabletop_interaction.arrays import Floats32, Ids, Picture
 from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.records.reading import InteractionTable
 from tabletop_interaction.envs.records.row import Interaction, PushRow
@@ -23,8 +23,8 @@ from tabletop_interaction.progress import track
 from tabletop_interaction.push_difference import Place, push_difference
 from tabletop_interaction.reports.outcomes import outcome_of
 from tabletop_interaction.segmentation.lettering import INK, Colour, fitting, write_words
-from tabletop_interaction.segmentation.overlays import distinct_colours, outlined
-from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.segmentation.overlays import distinct_colours, outlined, tinted
+from tabletop_interaction.segmentation.rle import mask_from_rle, rle_from_mask
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
 
 PICK_COLOUR, PLACE_COLOUR = (255, 221, 51), (51, 221, 119)
@@ -91,7 +91,11 @@ def write_interaction_sheets(
     paths = []
     for number, start in enumerate(track(range(0, len(chosen), rows), "sheets")):
         strips = [_interaction_strip(table[index], index, view) for index in chosen[start : start + rows]]
-        header = header_row(_HEADERS[table[chosen[0]].primitive], strips[0].shape[1])
+        first = table[chosen[start]]
+        headers = _HEADERS[first.primitive]
+        # Depths and true masks, where they are recorded, have no header but their title.
+        others = [panel.title for panel in interaction_panels(first, view)][len(headers) :]
+        header = header_row([*headers, *others], strips[0].shape[1])
         paths.append(write_sheet(out / f"sheet_{number:02d}.jpg", [[header], *([strip] for strip in strips)]))
     return paths
 
@@ -125,13 +129,36 @@ class Panel:
 def interaction_panels(interaction: Interaction, view: str) -> Iterator[Panel]:
     """Yield the pictures of an interaction: before, held, after, and after with the masks of what moved.
 
-    Crosses mark the pick and the place. A push, an arrow, has no picture between.
+    Crosses mark the pick and the place. A push, an arrow, has no picture between. The depth and the instances before
+    follow, where they are recorded.
     """
     number = [v.name for v in interaction.views].index(view)
     pushed = interaction.pushed
     pictures = _pick_panels(interaction, number) if pushed is None else _push_panels(interaction, pushed, number)
     for title, picture in zip(_PANEL_TITLES[interaction.primitive], pictures, strict=True):
         yield Panel(title, picture)
+    if view in interaction.before.depth:
+        depth = _depth_picture(interaction.before.depth[view])
+        yield Panel("depth before; yellow: near", depth)
+    if view in interaction.before.instances:
+        objects = _tinted_instances(interaction.before[view], interaction.before.instances[view])
+        yield Panel("true objects before", objects)
+
+
+def _depth_picture(depth: Floats32) -> Picture:
+    """Colours, uint8 (H, W, 3), of depths (H, W): yellow for the nearest, blue for the farthest, black for 0."""
+    seen = depth > 0
+    near, far = (depth[seen].min(), depth[seen].max()) if seen.any() else (0.0, 1.0)
+    levels = np.clip(255 * (far - depth) / max(far - near, 1e-6), 0, 255).astype(np.uint8)
+    coloured = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[:, :, ::-1]
+    return np.where(seen[:, :, None], coloured, 0).astype(np.uint8)
+
+
+def _tinted_instances(picture: Picture, instances: Ids) -> Picture:
+    """The picture (H, W, 3) with the objects of an instance map (H, W) tinted, each in a colour of its own."""
+    ids = [int(id_) for id_ in np.unique(instances) if id_]
+    colours = distinct_colours(max(ids, default=0))
+    return tinted(picture, [rle_from_mask(instances == id_) for id_ in ids], [colours[id_ - 1] for id_ in ids])
 
 
 def _pick_panels(interaction: Interaction, number: int) -> Iterator[Picture]:

@@ -57,15 +57,31 @@ def scenes_of_four(options: AimedPickOptions) -> Iterator[tuple[SimulationBacken
     return scenes_of(config, names, options.split, options.trials, options.seed)
 
 
+def equal_scenes(
+    config: SimulationConfig, names: Sequence[str], split: str, trials: int, seed: int
+) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:
+    """As `scenes_of`, with each object in exactly as many scenes as there are trials: four objects after another."""
+    groups = [names[start : start + 4] for start in range(0, len(names), 4)]
+    scenes = (scene for group in groups for scene in _drawn_scenes(config, group, split, trials, seed))
+    yield from track(scenes, "scenes", total=trials * len(groups))
+
+
 def scenes_of(
     config: SimulationConfig, names: Sequence[str], split: str, trials: int, seed: int
 ) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:
     """As `scenes_of_four`, of named objects of a configuration; fewer at once where there are no four."""
+    total = trials * len(names) // min(4, len(names))
+    yield from track(_drawn_scenes(config, names, split, total, seed), "scenes", total=total)
+
+
+def _drawn_scenes(
+    config: SimulationConfig, names: Sequence[str], split: str, scenes: int, seed: int
+) -> Iterator[tuple[SimulationBackend, np.random.Generator]]:
     count = min(4, len(names))
     config = replace(config, objects_min=count, objects_max=count, object_names=tuple(names))
     with open_simulation(split, config) as backend:
         rng = np.random.default_rng(seed)
-        for _ in track(range(trials * len(names) // count), "scenes"):
+        for _ in range(scenes):
             backend.reset(rng, new_scene=True)
             yield backend, rng
 

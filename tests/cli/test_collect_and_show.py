@@ -9,7 +9,9 @@ import sys
 import time
 from collections import namedtuple
 
+import cv2
 import imageio.v2 as imageio
+import numpy as np
 import pytest
 
 from tabletop_interaction.agents.labelling.label_table import read_labels
@@ -17,6 +19,7 @@ from tabletop_interaction.cli.collect import masks_line
 from tabletop_interaction.cli.main import main
 from tabletop_interaction.envs import count_interactions, read_interactions
 from tabletop_interaction.envs.records.folder import read_meta, record_run_id, written_bytes
+from tabletop_interaction.reports.sheets import interaction_panels
 
 COMMAND = [sys.executable, "-m", "tabletop_interaction.cli.main"]
 
@@ -53,6 +56,23 @@ def test_collect_resumes_and_show_makes_pictures_and_a_film(tmp_path, capsys):
     assert imageio.imread(pictures / "sheet_00.jpg").shape[1] > 4 * 430
     frames = imageio.get_reader(pictures / "film.mp4").count_frames()
     assert frames == 4 * 5
+
+
+def test_show_draws_depths_and_true_masks_that_were_recorded(tmp_path):
+    """Yellow is near and blue is far; the pixels of objects are tinted, those of the table are not."""
+    records = tmp_path / "records"
+    assert _collect(records, "--interactions", "1", "--record", "depth", "instances") == 0
+    assert main(["show", str(records)]) == 0
+    (row,) = read_interactions(records)
+    depth, ids = row.before.depth["view_0"], row.before.instances["view_0"]
+    *_, depths, objects = (panel.picture.astype(int) for panel in interaction_panels(row, "view_0"))
+    yellowness = depths[..., 0] - depths[..., 2]
+    assert yellowness[depth < np.quantile(depth, 0.1)].min() > yellowness[depth > np.quantile(depth, 0.9)].max()
+    inside, outside = (cv2.erode(mask.astype(np.uint8), np.ones((15, 15))) > 0 for mask in (ids > 0, ids == 0))
+    changed = np.abs(objects - row.before["view_0"]).max(axis=2)
+    assert not changed[outside].any()
+    assert changed[inside].mean() > 20
+    assert imageio.imread(tmp_path / "records-pictures" / "sheet_00.jpg").shape[1] > 6 * 430
 
 
 def test_the_same_seed_collects_the_same_interactions(tmp_path):

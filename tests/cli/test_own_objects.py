@@ -44,6 +44,25 @@ def test_assets_draws_own_objects_with_their_grasp_success(folders, tmp_path, ca
     assert sheet.shape[1] == pytest.approx(2 * 158, abs=8)
 
 
+def test_assets_picks_each_object_as_often_as_asked_whatever_its_split(folders, tmp_path, capsys):
+    for number in range(4):
+        trimesh.creation.box((0.06, 0.03, 0.02)).export(tmp_path / "meshes" / f"toy{number}.stl")
+    (tmp_path / "meshes" / "objects.yaml").write_text("defaults: {split: test}")
+    (tmp_path / "photos" / "tables.yaml").write_text("defaults: {split: val}")
+    assert main(["assets", *folders, "--picks", "2", "--out", str(tmp_path / "out")]) == 0
+    rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if " x " in line]
+    assert [row[6].strip() for row in rows if row[1].strip()] == ["2"] * 6
+
+
+def test_objects_that_the_gripper_hardly_holds_are_named_with_the_reason(folders, tmp_path, capsys):
+    trimesh.creation.box((0.08, 0.008, 0.02)).export(tmp_path / "meshes" / "pen.stl")
+    trimesh.creation.box((0.08, 0.05, 0.002)).export(tmp_path / "meshes" / "card.stl")
+    assert main(["collect", *folders, "--interactions", "1", "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 4 objects are no wider than the gripper closes, 16 mm, as they lie: pen (" in printed
+    assert "1 of 4 objects are lower than 7 mm as they lie: card (2 mm); the gripper passes over them" in printed
+
+
 @pytest.mark.parametrize("command", ["collect", "learn", "bootstrap", "rearrange", "benchmark rearrangement", "assets"])
 def test_files_that_cannot_be_used_are_refused_before_anything_is_written(folders, tmp_path, capsys, command):
     (tmp_path / "meshes" / "torn.stl").write_bytes(b"")
