@@ -25,7 +25,11 @@ def test_an_episode_replaces_the_pictures_and_film_of_an_earlier_one(
     assert names == ["film.mp4", "final.png", "goal.png", "start.png", "step_01.png"]
     start, goal, final = (imageio.imread(out / f"{name}.png").astype(int) for name in ("start", "goal", "final"))
     assert np.abs(final - goal).mean() < np.abs(start - goal).mean() / 2
-    assert imageio.imread(out / "step_01.png").shape == (350, 860, 3)
+    step = imageio.imread(out / "step_01.png")
+    assert step.shape == (24 + 28 + 350, 860, 3)
+    # A caption, then the headers "now" and "goal", stand in dark letters on white.
+    for words in (step[:24], step[24:52, :430], step[24:52, 430:]):
+        assert words.min() < 90 < np.median(words) == 255
     assert imageio.get_reader(out / "film.mp4").count_frames() == 3
 
 
