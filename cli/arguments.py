@@ -34,6 +34,10 @@ NewFolder = Annotated[Path, Leads("folder", is_written=True)]
 """A folder in which the command writes."""
 
 
+UNSET = tyro.conf.arg(help_behavior_hint="")
+"""Part of the type of an option whose help says what happens without it."""
+
+
 def check_arguments(arguments: Sequence[str]) -> None:
     """Refuse arguments that no command can use: empty, overlong or not UTF-8 ones, and an option that is repeated.
 
@@ -122,7 +126,7 @@ def _check_path(option: str, path: Path, leads: Leads | None) -> None:
             f"{option} is {shown(str(path))}; accepted are names of {_LONGEST_NAME} bytes at most"
         )
     if path.is_symlink() and not path.exists():
-        raise InvalidConfiguration(f"{option} is {path}, a symbolic link to a missing file; mend the link or remove it")
+        raise InvalidConfiguration(f"{option} is {path}, a symbolic link to a missing file; repair or remove the link")
     above = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
     if above != path and not above.is_dir():
         raise InvalidConfiguration(f"{option} is {path}, but {above} is a file; name a path in a folder")

@@ -1,4 +1,4 @@
-"""`tabletop assets`: pictures of the simulation's parts: every object, every table top, the arm at work."""
+"""`tabletop assets`: draw all objects, all table tops and the arm."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Assets:
     """Folder of objects.jpg, backgrounds.jpg and arm.gif."""
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
     picks: Count = 5
-    """Aimed picks of each object of --objects."""
+    """Picks of each object of --objects."""
     seed: Seed = 3
-    """Seed of the film's scene, and of the picks'."""
+    """Seed of the scenes of film and picks."""
 
     def run(self) -> None:
         """Write the pictures and print where they are."""

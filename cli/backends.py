@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from tabletop_interaction.cli.arguments import UNSET
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Backend
@@ -46,12 +47,12 @@ class Terminal:
 
 @dataclass(frozen=True)
 class BackendOptions:
-    """What moves things."""
+    """The simulation or the robot that acts."""
 
     backend: Annotated[str, tyro.conf.arg(metavar="simulation|sawyer")] = "simulation"
-    """Backend that moves things."""
-    config: Path | None = None
-    """The robot's lab file, for --backend sawyer; the word twin for a simulated robot."""
+    """Backend that acts: the simulation, or a Sawyer robot."""
+    config: Annotated[Path | None, UNSET] = None
+    """Lab file of the robot, for --backend sawyer; twin: the robot's own code with a simulated arm."""
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
 
     @property
@@ -141,6 +142,10 @@ class BackendOptions:
                 yield sawyer
             except RobotFault as fault:
                 raise RobotFault(
-                    f"{fault}. Every finished interaction is on disk; once the robot is well (`tabletop doctor "
-                    f"--config {self.config}`), run the same command again to resume"
+                    f"{fault}. Every finished interaction is on disk; when `tabletop doctor "
+                    f"--config {self.config}` finds no fault, repeat the command to resume"
                 ) from fault
+
+
+World = Annotated[BackendOptions, tyro.conf.arg(name="backend")]
+"""`BackendOptions` as part of a command, under a heading of their own in its help."""

@@ -1,4 +1,4 @@
-"""`tabletop benchmark`: the benchmark's labelled pictures, and figures measured on several of its sets."""
+"""`tabletop benchmark`: make the benchmark's labelled sets, and measure figures on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.cli.arguments import NewFile, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, NewFile, NewFolder
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
 from tabletop_interaction.cli.rearrange import check_used_segmenter, refuse_unused_parts
 from tabletop_interaction.cli.simulations import SimulationOptions
@@ -41,11 +41,11 @@ class MakeSets:
     out: NewFolder = Path("runs/sets")
     """Folder of the sets, each in a folder of its own."""
     sets: tuple[str, ...] = SET_NAMES
-    """Sets to make; all 2,160 pictures take some ten minutes on one core."""
+    """Sets to make; all of them, 2,160 pictures, take about ten minutes on one core."""
     workers: Annotated[int, Range(1, 1024)] = 1
     """Processes that render."""
-    record: NewFile | None = None
-    """JSON file for the checksums; for maintainers."""
+    record: Annotated[NewFile | None, UNSET] = None
+    """JSON file to which the checksums are written; for maintainers."""
 
     def run(self) -> None:
         """Make each set and say whether it is the published one."""
@@ -70,18 +70,18 @@ class MakeSets:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureGeneralisation:
-    """Measure AP with objects and table tops that a network was or was not trained on, and the drop.
+    """Measure average precision on known and new objects and table tops, and the drop from known to new.
 
     Example: tabletop benchmark generalisation --model runs/learn/model.safetensors
     """
 
     network: NetworkOptions = field(default_factory=NetworkOptions)
     sets_dir: NewFolder = Path("runs/sets")
-    """Folder of the benchmark's sets; missing sets are made there."""
+    """Folder of the benchmark's sets; a missing set is rendered there."""
     out: NewFolder = Path("runs/generalisation")
     """Folder of results.html and results.json."""
     workers: Annotated[int, Range(1, 1024)] = 1
-    """Processes that make missing sets."""
+    """Processes that render missing sets."""
     results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
@@ -113,7 +113,7 @@ class ActivePassive:
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Folders of `tabletop learn`, two or more; name=folder names a run differently from its folder."""
+    """Folders of `tabletop learn`, two or more; NAME=FOLDER gives a run another name than its folder's."""
     out: NewFolder = Path("runs/active-passive")
     """Folder of results.html, results.json and curves.svg."""
     results: ResultOptions = field(default_factory=ResultOptions)
@@ -143,7 +143,7 @@ class ActivePassive:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareRearrangement:
-    """Let agents bring tables to what a picture shows, each in the same seeded episodes, and score them by truth.
+    """Measure how often agents rearrange a table until it matches a picture, all in the same seeded episodes.
 
     Example: tabletop benchmark rearrangement --episodes 20 --agents full oracle random --workers 2
 
@@ -151,33 +151,35 @@ class CompareRearrangement:
     that it knows. oracle: both. inverse: the network of --inverse-model. random: uniform picks. module:Class: your
     own, called with (views, arena, rng) once an episode; it has act(observation, info). The same command resumes.
 
-    --split train test --tables-split train test plays the four kinds of generalisation, both objects on both tops.
+    --split train test --tables-split train test measures the four kinds of generalisation: known and new objects on
+    known and new table tops.
     """
 
     out: NewFolder = Path("runs/rearrangement")
-    """Folder of results.html, results.json and episodes.csv, which cover every episode that it holds."""
+    """Folder of results.html, results.json and episodes.csv, which cover all episodes in the folder."""
     episodes: Annotated[int, Range(1, 10**6)] = 20
     """Episodes of each agent in each kind of scene."""
     agents: tuple[str, ...] = ("full", "oracle", "random")
-    """Agents that play."""
+    """Agents, as listed above."""
     split: tuple[Split, ...] = ("test",)
     """Splits of the objects, one or more."""
-    tables_split: tuple[Split, ...] = ()
-    """Splits of the table tops; objects of every split on every one of these, by default each on its own."""
+    tables_split: Annotated[tuple[Split, ...], UNSET] = ()
+    """Splits of the table tops, each with all splits of --split; by default objects and tables of the same split."""
     setting: Annotated[Setting, options(Setting, "displaced", "model", "features", "fast", "inverse_model")]
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
     device: Device = "cpu"
     """Device of the networks."""
     workers: Processes = 0
-    """Processes that play at once; 0 or 1 plays in this one. The rows are the same but for the times."""
+    """Processes at once; 0 or 1 runs in this process. Only the measured times depend on it."""
     seed: Seed = 0
     """Seed of the first episode; the next ones count up."""
     results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:
-        """Play what is missing with a progress bar, print the table, write the files."""
+        """Run the missing episodes with a progress bar, print the table, write the files."""
         from tabletop_interaction.benchmarks.rearrangement import run
         from tabletop_interaction.benchmarks.rearrangement.agents import LearnedParts, check_agents
+        from tabletop_interaction.benchmarks.rearrangement.episode import try_agents
         from tabletop_interaction.benchmarks.rearrangement.folder import read_settings
         from tabletop_interaction.benchmarks.results.shares import WILSON
 
@@ -191,9 +193,11 @@ class CompareRearrangement:
         inverse_model = None if self.setting.inverse_model is None else Path(self.setting.inverse_model)
         load = NetworkOptions(self.setting.model, self.setting.fast, self.device).load
         make_parts = partial(LearnedParts.loaded_by, load, self.setting.features, inverse_model)
-        make_parts()
+        parts = make_parts()
         seeds = range(self.seed, self.seed + self.episodes)
         keys = episode_keys(self.agents, scenes_of(self.split, self.tables_split), seeds)
+        if absent := run.missing_episodes(self.out, keys):
+            try_agents(list(dict.fromkeys(key.agent for key in absent)), absent[0].scenes, setting, parts)
         console = Console()
         with claimed_folder(self.out, "benchmark rearrangement"):
             missing = len(run.missing_episodes(self.out, keys))

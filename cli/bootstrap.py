@@ -1,4 +1,4 @@
-"""`tabletop bootstrap`: a first network from watching random pushes, before the agent acts at all."""
+"""`tabletop bootstrap`: train a first network on random pushes, segmented by motion."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from tabletop_interaction.agents.labelling.pushes import PassiveConfig, passive_examples
-from tabletop_interaction.cli.arguments import NewFolder
+from tabletop_interaction.cli.arguments import UNSET, NewFolder
 from tabletop_interaction.cli.options import check_device, options
 from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
@@ -24,7 +24,7 @@ _STEPS = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """Watch random pushes, take pixels that move together for objects, and train a first network on those masks.
+    """Push at random, segment what moves together, and train a first network on these masks.
 
     Example: tabletop bootstrap --pushes 150 --minutes 3 --out runs/bootstrap
 
@@ -32,18 +32,18 @@ class Bootstrap:
     """
 
     out: NewFolder
-    """Folder of the watched pushes, the training, masks.jpg and model.safetensors; new, or one of this command."""
+    """Folder of the pushes, the training, masks.jpg and model.safetensors; new, or one of this command."""
     watching: Annotated[PassiveConfig, options(PassiveConfig, "pushes", "split", "seed")]
-    minutes: Annotated[float, Range(0, 525_600, above=True)] | None = None
+    minutes: Annotated[Annotated[float, Range(0, 525_600, above=True)] | None, UNSET] = None
     """Approximate training time in minutes, instead of --steps."""
     training: Annotated[TrainingConfig, options(TrainingConfig, "steps", "loss", steps=_STEPS)]
     backend: Annotated[str, tyro.conf.arg(metavar="simulation")] = "simulation"
-    """Backend that moves things."""
+    """Backend that acts."""
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
     session: Annotated[RunOptions, options(RunOptions, "device")]
 
     def run(self) -> None:
-        """Watch, segment, train; with progress bars."""
+        """Push, segment and train, with progress bars."""
         from tabletop_interaction.reports.sheets import write_passive_sheet
         from tabletop_interaction.segmentation.training.run import train
 
@@ -58,14 +58,14 @@ class Bootstrap:
                 partial(self._show_pushes, show),
             )
             if not examples.objects:
-                raise NoExamples(f"none of {pushes} pushes moved anything; watch more of them, with a new --out")
+                raise NoExamples(f"none of {pushes} pushes moved anything; give a larger --pushes, and a new --out")
             sheet = write_passive_sheet(examples, self.out / "masks.jpg")
             shown = TrainingSteps(show, {"score loss": ".3f", "mask IoU": ".2f"})
             trained = train(
                 examples,
                 self.out / "training",
                 replace(self.training, seed=self.watching.seed),
-                replace(self.session, data=f"{pushes} pushes watched"),
+                replace(self.session, data=f"{pushes} pushes"),
                 minutes=self.minutes,
                 callback=lambda step, steps, said: shown.stepped(step, steps, said.score_loss, said.mask_iou),
             )
@@ -75,7 +75,7 @@ class Bootstrap:
                 write_file(self.out / source.name, source.read_bytes())
         pictures = len(examples.objects_by_picture)
         print(f"{model} learned from {len(examples.objects)} masks in {pictures} pictures of {pushes} pushes")
-        print(f"what it learned from: {sheet}")
+        print(f"its masks: {sheet}")
 
     def _show_pushes(self, show: ShowProgress, done: int, total: int, masks: int) -> None:
         if done == self.watching.scenes[0]:

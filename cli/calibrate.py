@@ -1,4 +1,4 @@
-"""`tabletop calibrate`: a real table's cameras and robot, step by step, into one lab file."""
+"""`tabletop calibrate`: calibrate a real table's cameras and robot, step by step, into one lab file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.arrays import Floats, Picture
-from tabletop_interaction.cli.arguments import File, Folder, NewFile, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFile, NewFolder
 from tabletop_interaction.cli.confirmed import confirm_motion
 from tabletop_interaction.cli.options import options
 from tabletop_interaction.cli.refused import refuse_ignored
@@ -106,13 +106,13 @@ class PrintBoard:
     """
 
     board: Annotated[Board, options(Board, "columns", "rows", "square_mm", "dictionary", marker_mm=_ANY_MARKER_MM)]
-    marker_mm: Annotated[float, Range(0, 10**4, above=True, unit="mm")] | None = None
+    marker_mm: Annotated[Annotated[float, Range(0, 10**4, above=True, unit="mm")] | None, UNSET] = None
     """Side of a marker, millimetres; three quarters of a square by default."""
     paper: Paper = "a4"
     """Paper size; the page is in landscape."""
     format: Literal["pdf", "png"] = "pdf"
     """File format; both carry their size in millimetres."""
-    lab: NewFile | None = None
+    lab: Annotated[NewFile | None, UNSET] = None
     """Lab file that gets this board."""
     out: NewFolder = Path("runs/board")
     """Folder of the page."""
@@ -139,7 +139,7 @@ class _PictureStep:
 
     lab: NewFile = _LAB
     """Lab file; a step replaces its own section only."""
-    pictures: Folder | None = None
+    pictures: Annotated[Folder | None, UNSET] = None
     """Folder with a folder of pictures for each view, in the cameras' full size; by default they are taken live."""
     out: NewFolder = Path("runs")
     """Folder of what the step writes besides the lab file, and of pictures that are taken live."""
@@ -261,15 +261,15 @@ class Robot:
 
     lab: NewFile = _LAB
     """Lab file; its section "robot" is replaced."""
-    touch: File | None = None
+    touch: Annotated[File | None, UNSET] = None
     """CSV of points to touch now, from `tabletop calibrate arena`."""
     hand_poses: Annotated[int, Range(0, 10**4)] = 0
     """Poses of the hand to look at now, with the lab's board fixed to it; tilt it to all sides."""
-    touched: File | None = None
+    touched: Annotated[File | None, UNSET] = None
     """CSV of touched points: point, arena_x, arena_y, arena_z, base_x, base_y, base_z (the tip), metres."""
-    pictures: Folder | None = None
+    pictures: Annotated[Folder | None, UNSET] = None
     """Folder with a folder of pictures of the board on the hand for each view, each named after its pose."""
-    poses: File | None = None
+    poses: Annotated[File | None, UNSET] = None
     """CSV of the poses of right_hand in base: picture, x, y, z, qx, qy, qz, qw; metres. Goes with --pictures."""
     method: Method = "park"
     """OpenCV's hand-eye solver that starts the fit; shah and li are those of calibrateRobotWorldHandEye."""
@@ -341,7 +341,7 @@ class Arm:
 
     lab: NewFile = _LAB
     """Lab file; its section "measured" is replaced."""
-    config: Literal["twin"] | None = None
+    config: Annotated[Literal["twin"] | None, UNSET] = None
     """twin: rehearse on the simulated laboratory that comes with the package; nothing is written."""
     stop_button: bool = True
     """Whether to try the stop button while the gripper holds an object."""

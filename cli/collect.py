@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from tabletop_interaction.cli.arguments import NewFolder
-from tabletop_interaction.cli.backends import BackendOptions, Terminal
+from tabletop_interaction.cli.arguments import UNSET, NewFolder
+from tabletop_interaction.cli.backends import BackendOptions, Terminal, World
 from tabletop_interaction.cli.options import SegmenterName
 from tabletop_interaction.cli.progress import SPACE_REMEDY, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
@@ -32,7 +32,7 @@ _FEW_SHARE = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Collect:
-    """Record interactions: pictures before, held and after for each view, and the action; or pushes.
+    """Record interactions: the action, and each view's pictures before it, while the object is held, and after it.
 
     Example: tabletop collect --interactions 200 --out runs/first
 
@@ -42,30 +42,31 @@ class Collect:
 
     Example: tabletop collect --backend sawyer --config lab.yaml --interactions 20 --out runs/robot
 
-    The same command resumes after a stop. Only one process at a time collects into a folder, because --interactions
-    counts all rows in it; programs that record side by side use RecordInteractions, each with a writer of its own.
+    The same command resumes after a stop. One process at a time collects into a folder; programs that record into one
+    folder at once use RecordInteractions, each with a writer of its own.
     """
 
     out: NewFolder
-    """Folder of the records; new, or one that this command made."""
+    """Folder of the records; new, or one of this command."""
     interactions: Count = 100
-    """Interactions to reach in total, including existing ones."""
+    """Interactions in total, including existing ones."""
     primitive: Primitive = "pick"
-    """pick: pick up and place. push: push, for objects that the gripper cannot grasp. A folder has one primitive."""
+    """Kind of interaction: pick (pick up and place) or push (for objects that the gripper cannot grasp); one for each
+    folder."""
     policy: Literal["random", "hypothesis"] = "random"
-    """random: uniform actions. hypothesis: actions on what a segmenter takes for an object."""
+    """Policy: random (uniform actions) or hypothesis (acts on a mask that the segmenter of --model proposes)."""
     model: SegmenterName = "default"
-    """Segmenter for --policy hypothesis: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS,
+    """Segmenter of --policy hypothesis: default, a checkpoint (.safetensors), an ONNX file (.onnx), maskrcnn=WEIGHTS,
     sam=CHECKPOINT, or your own as module:Class."""
     split: Split = "train"
     """Split of the objects and table tops."""
-    record: tuple[Extra, ...] = ()
-    """Ground truth to record of each view besides pictures: depth (16-bit PNG, mm), instances (16-bit PNG, ids)."""
+    record: Annotated[tuple[Extra, ...], UNSET] = ()
+    """Ground truth to record of each view: depth (16-bit PNG, mm), instances (16-bit PNG, ids); none by default."""
     steps_per_episode: Count = 25
-    """Interactions of an episode, after which the objects are swept to the middle."""
-    world: BackendOptions = field(default_factory=BackendOptions)
+    """Interactions in an episode; between two episodes the objects are swept to the table's centre."""
+    world: World = field(default_factory=BackendOptions)
     workers: Processes = 0
-    """Collectors at once, through Ray; 0 or 1 collects in this process."""
+    """Processes that collect at once, through Ray; 0 or 1 collects in this process."""
     seed: Seed = 0
     """Seed of scenes and actions."""
 

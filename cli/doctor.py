@@ -1,4 +1,4 @@
-"""`tabletop doctor`: checks a laboratory, or this installation, and says what to mend."""
+"""`tabletop doctor`: check this installation or a real table, and say how to repair it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Annotated
 
 from rich.console import Console
 
-from tabletop_interaction.cli.arguments import NewFolder
+from tabletop_interaction.cli.arguments import UNSET, NewFolder
 from tabletop_interaction.cli.confirmed import confirm_motion
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
@@ -19,7 +19,7 @@ from tabletop_interaction.ranges import Range, Seed
 
 @dataclass(frozen=True)
 class Doctor:
-    """Report what is wrong in a laboratory and what to do about it; without --config, on this machine.
+    """Check this installation, or with --config a real table, and report what is wrong and how to repair it.
 
     Example: tabletop doctor --config lab.yaml
 
@@ -31,14 +31,14 @@ class Doctor:
     checks passed.
     """
 
-    config: Path | None = None
-    """Lab file, or "twin" for the simulated laboratory that comes with the package."""
+    config: Annotated[Path | None, UNSET] = None
+    """Lab file; twin: the simulated table that comes with the package."""
     max_age_days: Annotated[float, Range(0, 10**7, unit="days")] = MAX_AGE_DAYS
     """Largest accepted age of a calibration, days."""
     out: NewFolder = Path("runs/doctor")
     """Folder of the drawing of arm, obstacles and arena."""
     move: bool = False
-    """Bring the arm out of every view at a tenth of its speed, when all checks passed and "move" was typed."""
+    """Move the arm out of every view at a tenth of its speed, after all checks passed and "move" was typed."""
     seed: Seed = 0
     """Seed of the scene that is rendered without --config."""
 
@@ -68,16 +68,18 @@ class Doctor:
 
 
 def _report(*findings: Iterable[Finding]) -> None:
-    console, wrong, total = Console(highlight=False), [], 0
+    console, wrong, noted, total = Console(highlight=False), [], 0, 0
     for group in findings:
         for finding in group:
             _print(console, finding)
             total += 1
+            noted += finding.ok and bool(finding.remedy)
             if not finding.ok:
                 wrong.append(finding.name)
     if wrong:
         raise ChecksFailed(f"{len(wrong)} of {total} checks failed: {', '.join(wrong)}; see what to do above")
-    console.print(f"all {total} checks passed")
+    notes = f"; {noted} of them with a note, see above" if noted else ""
+    console.print(f"all {total} checks passed{notes}")
 
 
 def _rendered(seed: int) -> Finding:
@@ -91,7 +93,7 @@ def _rendered(seed: int) -> Finding:
 def _print(console: Console, finding: Finding) -> None:
     # Paths and messages may hold brackets, which rich would take for markup.
     passed = ("NOTE", "yellow") if finding.remedy else ("ok  ", "green")
-    mark, style = passed if finding.ok else ("MEND", "bold red")
+    mark, style = passed if finding.ok else ("FAIL", "bold red")
     console.print(mark, style=style, end="")
     console.print(f"  {finding.name}: {finding.said}", markup=False, soft_wrap=True)
     if finding.remedy:

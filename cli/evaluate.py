@@ -1,4 +1,4 @@
-"""`tabletop evaluate`: average precision of segmenters on labelled pictures."""
+"""`tabletop evaluate`: measure the average precision of segmenters on labelled pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.cli.arguments import File, Folder, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, SegmenterName, SetName, print_result
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
@@ -42,31 +42,32 @@ class Evaluate:
     """
 
     model: tuple[SegmenterName, ...] = ("default",)
-    """Segmenters: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT,
-    table-colour, COCO results (.json) of these pictures, or your own as module:Class; several give a column each."""
-    set_name: Annotated[SetName | None, tyro.conf.arg(name="set")] = None
-    """Set of the benchmark, by default dev; test is for final figures only. It is made first where it is missing."""
+    """Segmenters, one column of the table each: default, a checkpoint (.safetensors), an ONNX file (.onnx),
+    maskrcnn=WEIGHTS, sam=CHECKPOINT, table-colour, COCO results (.json) of these pictures, or your own as
+    module:Class."""
+    set_name: Annotated[SetName | None, tyro.conf.arg(name="set"), UNSET] = None
+    """Set of the benchmark, by default dev; test is for final figures only. A missing set is rendered first."""
     sets_dir: NewFolder = Path("runs/sets")
-    """Folder of the benchmark's sets; missing sets are made there."""
-    data: File | None = None
-    """COCO JSON of other labelled pictures, instead of --set; needs --images."""
-    images: Folder | None = None
+    """Folder of the benchmark's sets; a missing set is rendered there."""
+    data: Annotated[File | None, UNSET] = None
+    """COCO JSON file of other labelled pictures, instead of --set; needs --images."""
+    images: Annotated[Folder | None, UNSET] = None
     """Folder of the pictures of --data."""
-    orientation: Orientation | None = None
-    """Orientation of the labels of --data where their size fits a picture both as stored and upright; by default that
+    orientation: Annotated[Orientation | None, UNSET] = None
+    """Orientation of the labels of --data, where their size fits a picture both as stored and upright; by default that
     of the set's other pictures with an EXIF orientation, or upright."""
     baseline: bool = True
-    """Measure the simple baseline, table-colour, on the same pictures, and draw it beside the curves."""
+    """The simple baseline, table-colour, on the same pictures: measured and drawn beside the curves."""
     out: NewFolder = Path("runs/evaluation")
     """Folder of results.json, curves, detections and pictures."""
     fast: bool = False
-    """Three scales of the picture instead of seven: about two thirds of the time."""
+    """Three scales of the picture instead of seven, for our networks; takes about two thirds of the time."""
     longer_side: Annotated[int, Range(64, 4096, unit="px")] = LONGER_SIDE
     """Longer side of a picture after rescaling, pixels; see `tabletop segment --help`."""
     device: Device = "cpu"
     """Device of the network."""
     workers: Annotated[int, Range(1, 1024)] = 1
-    """Processes that make a missing set."""
+    """Processes that render a missing set."""
     results: ResultOptions = field(default_factory=ResultOptions)
 
     def run(self) -> None:

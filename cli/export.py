@@ -1,4 +1,4 @@
-"""`tabletop export`: a network as an ONNX file, which runs without torch."""
+"""`tabletop export`: write a network as an ONNX file, which runs without torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ class Export:
 
     Example: tabletop export --model default --out model.onnx
 
-    Wherever a segmenter is named, `--model model.onnx` runs it by onnxruntime and finds the same masks. The package's
-    extra `export` is needed for both.
+    All commands with a segmenter take the file as `--model model.onnx`, run it by onnxruntime, and find the same masks.
+    Both need the extra `export`.
     """
 
     model: str = "default"
-    """Checkpoint of the network."""
+    """Network: default, or a checkpoint (.safetensors)."""
     out: NewFile = Path("model.onnx")
-    """The file; one that this command made is replaced."""
+    """ONNX file; one of this command is replaced."""
 
     def run(self) -> None:
         """Write the file."""

@@ -1,4 +1,4 @@
-"""`tabletop learn`: an agent that starts without knowledge and learns what an object is by interacting."""
+"""`tabletop learn`: learn by interacting what an object is, from an untrained network."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Annotated
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.cli.arguments import NewFolder
-from tabletop_interaction.cli.backends import BackendOptions
+from tabletop_interaction.cli.backends import BackendOptions, World
 from tabletop_interaction.cli.options import LearnSession, options
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learn:
-    """Learn what an object is by picking up or pushing hypotheses: from nothing to masks of objects never seen before.
+    """Learn what an object is by interacting: a network proposes masks, the robot acts on them, what moves trains it.
 
     Example: tabletop learn --interactions 200 --out runs/learn
 
@@ -53,12 +53,12 @@ class Learn:
             "pushes",
         ),
     ]
-    world: BackendOptions = field(default_factory=BackendOptions)
+    world: World = field(default_factory=BackendOptions)
     session: LearnSession = field(default_factory=LearnSession)
     sets_dir: NewFolder = Path("runs/sets")
-    """Folder of the benchmark's sets; missing sets are made there."""
+    """Folder of the benchmark's sets; a missing set is rendered there."""
     resume: bool = False
-    """Refuse to begin a new run: the folder has to hold one to resume."""
+    """Resume only: an error if the folder holds no run."""
 
     def run(self) -> None:
         """Learn, or resume, with a live display; then write the report."""

@@ -162,7 +162,7 @@ def _parsed(arguments: list[str]) -> Any:
                 description=_DESCRIPTION,
                 args=arguments or ["--help"],
                 sort_subcommands=False,
-                config=(tyro.conf.OmitArgPrefixes,),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
             )
     except SystemExit as end:
         if end.code != _MISTAKEN:

@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tabletop_interaction.cli.arguments import as_typed
+from tabletop_interaction.cli.arguments import UNSET, as_typed
 from tabletop_interaction.cli.refused import Refused, refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.ranges import Count, Processes
@@ -68,8 +68,10 @@ def _parameters(kind: type, names: Iterable[str], values: Mapping[str, Any]) -> 
         if inner:
             yield from _parameters(hints[outer], [inner], values)
             continue
-        annotation: Any = Annotated[hints[name], tyro.conf.arg(help=" ".join((helps[name] or "").split()))]
         default = values.get(name, defaults[name])
+        hidden = "" if default is None else None
+        said = tyro.conf.arg(help=" ".join((helps[name] or "").split()), help_behavior_hint=hidden)
+        annotation: Any = Annotated[hints[name], said]
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
@@ -89,13 +91,13 @@ def _made(kind: type, names: Iterable[str], given: Mapping[str, Any], hidden: Ma
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Which network finds the objects, and how."""
+    """The segmenter that finds the objects."""
 
     model: SegmenterName = "default"
-    """Segmenter: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT,
+    """Segmenter: default, a checkpoint (.safetensors), an ONNX file (.onnx), maskrcnn=WEIGHTS, sam=CHECKPOINT,
     table-colour, or your own as module:Class."""
     fast: bool = False
-    """Three scales of the picture instead of seven, for our network: about two thirds of the time."""
+    """Three scales of the picture instead of seven, for our networks; takes about two thirds of the time."""
     device: Device = "cpu"
     """Device of the network."""
 
@@ -135,16 +137,16 @@ class LearnSession:
     """How a session of `tabletop learn` acts, trains and evaluates; a resumed run may change it."""
 
     workers: Processes = 0
-    """Actors at once, through Ray, beside a learner in its own process; 0 acts and learns in turn in this process."""
-    address: str | None = None
-    """Address of a Ray cluster whose nodes all see --out under the same path; without it Ray starts here."""
+    """Processes that act at once, through Ray, beside one that learns; 0 acts and learns in turn in this process."""
+    address: Annotated[str | None, UNSET] = None
+    """Address of a Ray cluster whose nodes all see --out under the same path; by default Ray starts on this machine."""
     evaluate_every: Count = 50
     """Interactions between two evaluations."""
-    set_name: Annotated[HeldOutName | None, tyro.conf.arg(name="set")] = None
+    set_name: Annotated[HeldOutName | None, tyro.conf.arg(name="set"), UNSET] = None
     """Held-out set of the evaluations, by default dev, or the run's own when it is resumed; test is for final figures
-    only. It is made first where it is missing."""
-    pictures: Count | None = None
-    """Pictures of the set that are evaluated, by default 60, or as many as before when the run is resumed."""
+    only. A missing set is rendered first."""
+    pictures: Annotated[Count | None, UNSET] = None
+    """Pictures of the set that are evaluated; by default 60, or as many as before when the run is resumed."""
     device: Device = "cpu"
     """Device of the training."""
 

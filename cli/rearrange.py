@@ -1,23 +1,23 @@
-"""`tabletop rearrange`: one episode of bringing the table to what a picture shows, in pictures."""
+"""`tabletop rearrange`: rearrange a table to match a picture, and draw each step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Scenes, Setting
-from tabletop_interaction.cli.arguments import NewFolder
-from tabletop_interaction.cli.backends import BackendOptions, Terminal
+from tabletop_interaction.cli.arguments import UNSET, NewFolder
+from tabletop_interaction.cli.backends import BackendOptions, Terminal, World
 from tabletop_interaction.cli.options import NetworkOptions, options
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs import Split, TabletopRearrangement, load_goal
 from tabletop_interaction.errors import InvalidConfiguration
-from tabletop_interaction.files import claimed_folder
+from tabletop_interaction.files import claimed_folder, write_json
 from tabletop_interaction.ranges import Seed
 from tabletop_interaction.segmentation.config import Device
 
@@ -35,37 +35,39 @@ _PARTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Rearrange:
-    """Let an agent bring a table to what a picture shows, and write its pictures and decisions.
+    """Let an agent rearrange a table until it matches a picture, and draw what it sees and does at each step.
 
     Example: tabletop rearrange --out runs/rearranged --seed 3 --displaced 2
 
     Example: tabletop rearrange --backend sawyer --config lab.yaml --goal goal.png --out runs/rearranged
 
     In the folder: start.png, goal.png, step_01.png and so on with the agent's segments and matches drawn, final.png,
-    and film.mp4. Without --goal the simulation draws a goal and judges by the truth; with it, pictures are judged.
+    film.mp4, and episode.json with the settings and the result. Without --goal the simulation draws a goal and judges
+    by the truth; with it, pictures are judged.
     """
 
     out: NewFolder = Path("runs/rearranged")
     """Folder of the pictures."""
     agent: Annotated[str, tyro.conf.arg(metavar="NAME|module:Class")] = "full"
-    """full: from pictures alone. true-masks, true-matches, oracle: with parts that a simulation knows. inverse, random:
-    baselines. Or a class of your own."""
-    goal: tuple[Path, ...] = ()
-    """Pictures of the goal in view_0 and the views after it; one is enough."""
-    world: BackendOptions = field(default_factory=BackendOptions)
+    """Agent: full (from pictures alone); true-masks, true-matches or oracle (with true parts from the simulation);
+    inverse or random (baselines); or your own as module:Class."""
+    goal: Annotated[tuple[Path, ...], UNSET] = ()
+    """Pictures of the goal: of view_0, and optionally of the next views; by default the simulation draws a goal."""
+    world: World = field(default_factory=BackendOptions)
     split: Split = "test"
-    """Split of the objects, and of the table tops unless --tables-split names another."""
-    tables_split: Split | None = None
-    """Split of the simulation's table tops."""
+    """Split of the objects."""
+    tables_split: Annotated[Split | None, UNSET] = None
+    """Split of the table tops; by default that of --split."""
     setting: Annotated[Setting, options(Setting, "displaced", "model", "fast", "inverse_model")]
     device: Device = "cpu"
-    """Device of the network."""
+    """Device of the networks."""
     seed: Seed = 0
-    """Seed of scene and goal, as in the table of `tabletop benchmark rearrangement`."""
+    """Seed of scene, goal and agent: the same episode as in `tabletop benchmark rearrangement`."""
 
     def run(self) -> None:
         """Play, and write a picture after each step, then the film."""
         from tabletop_interaction.benchmarks.rearrangement.agents import check_agents
+        from tabletop_interaction.benchmarks.rearrangement.episode import try_agent
         from tabletop_interaction.benchmarks.rearrangement.episode_film import FILM, film_episode
 
         check_agents((self.agent,), self.setting.inverse_model)
@@ -75,9 +77,26 @@ class Rearrange:
             if self.goal:
                 # Pictures of the goal are checked before anything is written or moved.
                 load_goal(self.goal, env.views)
+            try_agent(self.agent, make, env)
             with claimed_folder(self.out, "rearrange"):
-                print(film_episode(env, make, self.seed, self.out))
+                write_json(self.out / "episode.json", self._settings())
+                result = film_episode(env, make, self.seed, self.out)
+                write_json(self.out / "episode.json", {**self._settings(), "result": result})
+        print(result)
         print(self.out / FILM)
+
+    def _settings(self) -> dict[str, Any]:
+        """What decides about the episode."""
+        return {
+            "agent": self.agent,
+            "seed": self.seed,
+            "backend": self.world.backend,
+            "config": self.world.settings(),
+            "split": self.split,
+            "tables_split": self.tables_split or self.split,
+            "goal": [str(path) for path in self.goal],
+            **asdict(self.setting),
+        }
 
     def _check(self) -> None:
         from tabletop_interaction.benchmarks.rearrangement.agents import AGENTS

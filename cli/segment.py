@@ -1,4 +1,4 @@
-"""`tabletop segment`: masks of the objects in one's own photos."""
+"""`tabletop segment`: find the objects in photos."""
 
 import json
 from collections import Counter
@@ -36,15 +36,15 @@ class Segment:
 
     --model may also be COCO results (.json), whose masks of these photos are drawn.
 
-    Photos are turned upright by their EXIF orientation; overlays and masks lie in the upright photo.
+    Photos are turned upright by their EXIF orientation; overlays and masks are those of the upright photo.
 
-    Objects of 40 to 200 px after rescaling are found best: a tenth to a half of the photo at --longer-side 430; choose
-    860 for smaller ones. An object of 200 px at 430 covers up to a quarter of the photo; the benchmark, on its own
-    pictures, drops masks above a tenth.
+    Objects of 40 to 200 px after rescaling are found best: a tenth to a half of the photo's longer side at
+    --longer-side 430; choose 860 for smaller ones. An object of 200 px at 430 covers up to a quarter of the photo; the
+    benchmark drops masks above a tenth.
     """
 
     pictures: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Picture files."""
+    """Photos: JPEG, PNG, TIFF, BMP, GIF, WebP or PNM files."""
     network: NetworkOptions = field(default_factory=NetworkOptions)
     out: NewFolder = Path("runs/segments")
     """Folder of the overlays and of segments.json."""

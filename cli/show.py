@@ -1,11 +1,11 @@
-"""`tabletop show`: pictures and a film of recorded interactions."""
+"""`tabletop show`: draw recorded interactions: contact sheets and a film."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from tabletop_interaction.cli.arguments import Folder, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, Folder, NewFolder
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.envs.observations import extra_key
 from tabletop_interaction.envs.records.folder import read_meta
@@ -26,17 +26,17 @@ class Show:
     """
 
     folder: Annotated[Folder, tyro.conf.Positional]
-    """Folder that `tabletop collect` made."""
-    out: NewFolder | None = None
-    """Folder of the pictures; by default the records' name with "-pictures"."""
-    view: str | None = None
-    """View that is shown; by default the first."""
+    """Folder of `tabletop collect`, or the records of `tabletop learn`."""
+    out: Annotated[NewFolder | None, UNSET] = None
+    """Folder of the pictures; by default FOLDER-pictures."""
+    view: Annotated[str | None, UNSET] = None
+    """Name of the view; by default the first one, view_0."""
     rows: Annotated[int, Range(1, 1000)] = 8
     """Interactions on a sheet."""
     sheets: Annotated[int, Range(1, 10_000)] = 4
-    """Largest number of sheets; they are spread over the records."""
+    """Most sheets; their interactions are spread over the records."""
     grasped_only: bool = False
-    """Show only interactions in which something was held; not for pushes."""
+    """Only interactions in which something was held; not for pushes."""
 
     def run(self) -> None:
         """Write the pictures and print where they are."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
+from tabletop_interaction.cli.arguments import UNSET
 from tabletop_interaction.envs.gripper import Gripper, GripperName
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.progress import ProgressDisplay
@@ -29,27 +30,27 @@ Objects = Annotated[int, Range(1, 20)]
 
 @dataclass(frozen=True)
 class SimulationOptions:
-    """The simulated table."""
+    """The simulated table; not for a robot."""
 
-    views: Annotated[Path | None, tyro.conf.arg(metavar="top-down|FILE")] = None
-    """Cameras of the simulation: top-down for one above the table, a robot's lab file, or a JSON file with a list of
-    views; by default four."""
-    picture_size: Annotated[PictureSize | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
-    """Size of the simulation's pictures; by default 350 430, or those of --views."""
-    objects_min: Objects | None = None
-    """Fewest objects in a simulated scene; by default 4, or --objects-max if that is less."""
-    objects_max: Objects | None = None
-    """Most objects in a simulated scene; by default 8, or --objects-min if that is more."""
+    views: Annotated[Path | None, tyro.conf.arg(metavar="top-down|FILE"), UNSET] = None
+    """Cameras: top-down (one above the table), the lab file of a robot, or a JSON file with a list of views; four by
+    default."""
+    picture_size: Annotated[PictureSize | None, tyro.conf.arg(metavar="HEIGHT WIDTH"), UNSET] = None
+    """Size of the pictures, pixels; by default 350 430, or the sizes in the file of --views."""
+    objects_min: Annotated[Objects | None, UNSET] = None
+    """Fewest objects in a scene; by default 4, or --objects-max if that is less."""
+    objects_max: Annotated[Objects | None, UNSET] = None
+    """Most objects in a scene; by default 8, or --objects-min if that is more."""
     clutter: bool = False
-    """Drop the simulation's objects on a heap, where they touch and lie on each other."""
+    """Objects on a heap, where they touch and lie on each other, instead of apart."""
     tray: bool = False
-    """Put a tray of low walls around the simulation's objects."""
+    """A tray with low walls around the objects."""
     gripper: GripperName = "sawyer"
-    """Gripper of the simulated arm: sawyer opens to 57 mm, wide to 160 mm."""
-    objects: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of OBJ, STL, PLY, GLB and URDF files as the simulation's objects, with an optional objects.yaml."""
-    tables: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of pictures as the simulation's table tops, with an optional tables.yaml."""
+    """Gripper: sawyer (opens to 57 mm) or wide (opens to 160 mm)."""
+    objects: Annotated[Path | None, tyro.conf.arg(metavar="DIR"), UNSET] = None
+    """Folder of OBJ, STL, PLY, GLB or URDF files, and an optional objects.yaml, instead of the built-in objects."""
+    tables: Annotated[Path | None, tyro.conf.arg(metavar="DIR"), UNSET] = None
+    """Folder of pictures, and an optional tables.yaml, instead of the built-in table tops."""
 
     @property
     def given(self) -> list[str]:

@@ -1,11 +1,11 @@
-"""`tabletop train`: a network from recorded interactions, or from a COCO label set."""
+"""`tabletop train`: train a network on recorded interactions or on a COCO label set."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
-from tabletop_interaction.cli.arguments import File, Folder, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFolder
 from tabletop_interaction.cli.options import check_device, check_run_path, options
 from tabletop_interaction.cli.progress import ShowProgress, TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
@@ -29,19 +29,19 @@ class Train:
 
     out: NewFolder
     """Folder of the run: state, TensorBoard curves and model.safetensors."""
-    data: Folder | None = None
-    """Folder that `tabletop collect` made; labels and decoded pictures are kept in it."""
-    coco: File | None = None
-    """COCO JSON with the masks of every object, instead of --data."""
-    images: Folder | None = None
+    data: Annotated[Folder | None, UNSET] = None
+    """Folder of `tabletop collect`, or the records of `tabletop learn`; labels and decoded pictures are kept in it."""
+    coco: Annotated[File | None, UNSET] = None
+    """COCO JSON file with a mask for each object, instead of --data; needs --images."""
+    images: Annotated[Folder | None, UNSET] = None
     """Folder of the pictures of --coco."""
-    orientation: Orientation | None = None
-    """Orientation of the labels of --coco where their size fits a picture both as stored and upright; by default that
+    orientation: Annotated[Orientation | None, UNSET] = None
+    """Orientation of the labels of --coco, where their size fits a picture both as stored and upright; by default that
     of the set's other pictures with an EXIF orientation, or upright."""
-    minutes: Annotated[float, Range(0, 525_600, above=True)] | None = None
+    minutes: Annotated[Annotated[float, Range(0, 525_600, above=True)] | None, UNSET] = None
     """Approximate training time in minutes, instead of --steps."""
     carry_labels: bool = False
-    """Use a mask in every picture in which its object still stands, not only in the picture that it was labelled in."""
+    """Use of a mask in all pictures in which its object stands still, not only in its own."""
     training: Annotated[
         TrainingConfig,
         options(

@@ -1,4 +1,4 @@
-"""`tabletop train-inverse`: an inverse model from recorded interactions, a baseline of rearrangement."""
+"""`tabletop train-inverse`: train an inverse model on recorded interactions, a baseline of rearrangement."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInverse:
-    """Train a network that infers which pick-and-place leads from one picture to another (Agrawal et al. 2016).
+    """Train a network that infers which pick-and-place leads from one picture to another (Agrawal et al., 2016).
 
     Example: tabletop train-inverse --data runs/first --out runs/inverse
 
@@ -21,7 +21,7 @@ class TrainInverse:
     """
 
     data: Folder
-    """Folder that `tabletop collect` made, or the records of `tabletop learn`; small pictures are kept in it."""
+    """Folder of `tabletop collect`, or the records of `tabletop learn`; small pictures are kept in it."""
     out: NewFolder
     """Folder of the run: state, TensorBoard curves, model.safetensors, and model.json with the held-out errors."""
     training: Annotated[

@@ -43,4 +43,4 @@ def found_by(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Find
         yield refusal(name, error)
     except Exception as error:  # A broken package raises anything.
         said = shorten(" ".join(f"{type(error).__name__}: {error}".split()), _LONGEST, placeholder=" ...")
-        yield Finding(name, False, said, "mend the other findings first, above all packages of a wrong version")
+        yield Finding(name, False, said, "repair the other findings first, above all packages of a wrong version")

@@ -79,9 +79,9 @@ class InverseTrainingConfig(OptimiserConfig):
 
     Attributes:
         batch_size: Pairs of pictures in a training step.
-        span: Most moves between the two pictures of a pair; the original has 1, more teach to begin what takes several.
-        held_out: Share of the scenes that are kept out of the training, for the test.
-        seed: Seed of the first weights, the batches, and the choice of scenes for the test.
+        span: Most interactions between the two pictures of a pair; 1 in the original.
+        held_out: Share of the scenes that are held out for the test, above 0 and below 1.
+        seed: Seed of the first weights, the batches and the choice of held-out scenes.
         model: Sizes of the network.
         augmentation: How pairs are changed.
     """

@@ -58,12 +58,12 @@ _UNTOUCHED_PX = 40
 
 @dataclass(frozen=True)
 class PassiveConfig:
-    """Which pushes are watched, and how moving objects are segmented.
+    """Which pushes are made, and how moving objects are segmented.
 
     Attributes:
-        pushes: Pushes to watch.
+        pushes: Random pushes.
         seed: Seed of scenes and pushes.
-        split: Split of the objects and table tops that a simulation draws.
+        split: Split of the objects and table tops.
         simulation: Plain form of a simulation's `SimulationConfig`; None for the default one.
         pushing: How pushes are made, see `PushingConfig`.
         motion: How moving objects are segmented, see `MotionConfig`.
@@ -211,7 +211,7 @@ def _example(name: str, number: int, picture: Picture, click_xy: tuple[float, fl
 
 
 def _read_scene(path: Path, number: int, run: str | None) -> list[Example]:
-    remedy = "remove it, and its scene is watched again"
+    remedy = "remove it, and its scene is pushed again"
     try:
         content = read_json(path)
     except UnreadableRecords as error:

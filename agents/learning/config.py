@@ -18,31 +18,32 @@ class LearningConfig:
     """Settings that change what is learned: a run resumes only with the same ones.
 
     Attributes:
-        interactions: Interactions in all, including existing ones (T in the paper).
+        interactions: Interactions in total, including existing ones (T in the paper).
         seed: Seed of scenes, choices, first weights and crops.
         backend: Backend that moves things, by name.
         config: The robot's lab file, for the backend sawyer; for a simulation the plain form of its `SimulationConfig`,
             or None for the default one.
-        split: Split of the objects and table tops to learn with.
-        primitive: What one interaction is: pick picks up and places; push pushes, for objects that the gripper cannot
-            grasp.
-        episodes_per_scene: Episodes between two new scenes; on a robot the operator lays new scenes.
-        steps_per_episode: Interactions of an episode, after which the objects are swept to the middle.
-        policy: Policy of the agent: hypothesis moves what the network takes for an object; random learns but never
-            chooses.
-        choice: How a hypothesis is chosen: random among all, by its score, or by the network's uncertainty about it.
-        random_share: Share of the interactions that are random whatever the network proposes.
-        follow_share: Share of the random interactions that move again what has just moved; 0 in the paper.
+        split: Split of the objects and table tops.
+        primitive: Kind of interaction: pick (pick up and place) or push (for objects that the gripper cannot grasp).
+        episodes_per_scene: Episodes with the same objects, before new ones are drawn; on a robot the operator lays new
+            ones.
+        steps_per_episode: Interactions in an episode; between two episodes the objects are swept to the table's centre.
+        policy: Policy: hypothesis (acts on a mask that the network proposes) or random (uniform actions; the network
+            learns, but chooses nothing).
+        choice: Choice among the proposed masks: score (in proportion to it), random, or uncertainty (of the network).
+        random_share: Share of random interactions with --policy hypothesis, 0 to 1.
+        follow_share: Share of the random interactions that act again on what has just moved, 0 to 1; 0 in the paper.
         least_belief: Smallest score of a hypothesis.
         update_interval: Interactions between two updates of the network.
-        steps_per_interaction: Training steps for each interaction, made at the updates.
+        steps_per_interaction: Training steps for each interaction; they are made at the updates.
         growth: Exponent of the training schedule: after a share p of the interactions, p ** growth of the steps are
             made. Below 1 trains more at first; 1 is the paper's.
-        pushes: Pushes to watch and learn from before acting; the paper's passive bootstrap.
-        pretraining_steps: Training steps on the watched pushes before the first interaction; none without pushes.
-        model: Checkpoint to start from, such as one of `tabletop bootstrap`; without it the network starts untrained.
-        carry_labels: Use a mask in every picture in which its object still stands, not only in the picture that it was
-            labelled in; the paper does not.
+        pushes: Random pushes before the first interaction, from whose motion the network learns first; the paper's
+            passive bootstrap.
+        pretraining_steps: Training steps on the pushes before the first interaction; none without pushes.
+        model: Checkpoint to start from, such as one of `tabletop bootstrap`; untrained by default.
+        carry_labels: Use of a mask in all pictures in which its object stands still, not only in its own; not in the
+            paper.
         average: Share of the averaged weights that a training step leaves in place; the average chooses and is
             evaluated. 0 uses the last weights.
         training: How a training step is made; its steps and its seed are not read.

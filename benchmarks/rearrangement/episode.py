@@ -20,7 +20,8 @@ from tabletop_interaction.benchmarks.rearrangement.setting import EpisodeKey, Sc
 from tabletop_interaction.envs import PickOutcome, TabletopRearrangement
 from tabletop_interaction.envs.judges import WITHIN_PX
 from tabletop_interaction.envs.rearrangement import goal_key
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.named_classes import reason_of
 from tabletop_interaction.reports.page import encode_jpeg
 from tabletop_interaction.simulation.scene import catalogue_of, config_from_plain
 from tabletop_interaction.working_size import at_longer_side, size_scale
@@ -108,6 +109,32 @@ def open_table(
     except InvalidConfiguration:
         world.close()
         raise
+
+
+def try_agents(names: Sequence[str], scenes: Scenes, setting: Setting, parts: LearnedParts) -> None:
+    """Load what agents need and make each once, so that what is missing is reported before the first episode.
+
+    Raises:
+        InvalidConfiguration, CheckpointError, FeaturesUnavailable: an agent cannot be made.
+    """
+    with ExitStack() as opened:
+        env, world = open_table(scenes, setting.displaced, setting.simulation)
+        opened.callback(env.close)
+        for name in names:
+            try_agent(name, agent_maker(name, world, parts, env.gripper), env)
+
+
+def try_agent(name: str, make: MakesAgent, env: TabletopRearrangement) -> None:
+    """Make an agent once and discard it; errors as `try_agents`."""
+    try:
+        make(env.views, env.arena, np.random.default_rng(0))
+    except TabletopError:
+        raise
+    except Exception as error:  # The class may raise anything.
+        raise InvalidConfiguration(
+            f"the agent {name!r} cannot be made ({reason_of(error)}); it is called with (views, arena, rng) for each "
+            "episode"
+        ) from error
 
 
 def play(env: TabletopRearrangement, make: MakesAgent, seed: int, most_interactions: int) -> Iterator[Step]:

@@ -19,13 +19,13 @@ class Setting:
     """How all episodes of a folder are played.
 
     Attributes:
-        model: Segmenter: default, a checkpoint (.safetensors), an ONNX file, maskrcnn=WEIGHTS, sam=CHECKPOINT, or your
-            own as module:Class.
-        fast: Three scales of the picture instead of seven, for our network: about two thirds of the time.
-        features: Features that recognise objects: efficientnet-lite0, alexnet or trunk.
-        displaced: Number of objects that stand elsewhere in the goal, 1 to 3; None draws it.
+        model: Segmenter: default, a checkpoint (.safetensors), an ONNX file (.onnx), maskrcnn=WEIGHTS, sam=CHECKPOINT,
+            or your own as module:Class.
+        fast: Three scales of the picture instead of seven, for our networks; takes about two thirds of the time.
+        features: Features that tell objects apart: efficientnet-lite0, alexnet or trunk.
+        displaced: Number of objects that stand elsewhere in the goal, 1 to 3; by default it is drawn.
         most_interactions: Interactions after which an episode has failed.
-        inverse_model: File of the inverse model, for the agent inverse.
+        inverse_model: Checkpoint of `tabletop train-inverse`, for the agent inverse.
         simulation: Plain form of the simulation's `SimulationConfig`, apart from its table tops; None for the default.
     """
 

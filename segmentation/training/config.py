@@ -31,11 +31,11 @@ class CropConfig:
         positive_px: Distance from an object's centre up to which positions are positive; the nearest one always is.
         negative_px: L1 distance from every known object's centre beyond which positions are negative.
         background_share: Share of the crops around clicks where nothing was found, if there are such clicks.
-        paste_share: Share of the crops that get objects pasted in; the paper has none.
+        paste_share: Share of the crops into which other objects are pasted, 0 to 1; 0 in the paper.
         most_pasted: Most objects that are pasted into one crop.
-        shadow_share: Share of the pasted objects that get a soft shadow.
-        print_share: Share of the crops whose table gets a flat print; the paper has none.
-        colour_share: Share of the crops whose colours are exchanged; the paper has none.
+        shadow_share: Share of the pasted objects with a soft shadow, 0 to 1.
+        print_share: Share of the crops with a flat print on the table, 0 to 1; 0 in the paper.
+        colour_share: Share of the crops with exchanged colours, 0 to 1; 0 in the paper.
     """
 
     crop_px: Annotated[int, Range(64, 4096)] = 192
@@ -97,12 +97,12 @@ class TrainingConfig(OptimiserConfig):
     Attributes:
         loss: Loss of the mask branch: cross-entropy against the labels, or robust-set (paper, "Robust set loss"), which
             tolerates wrong labels.
-        iou_bound: Least IoU with the label that the robust set loss demands (b in the paper).
+        iou_bound: Smallest IoU with the label that the robust set loss demands, 0 to 1 (b in the paper).
         batch_size: Crops in a training step.
         weight_decay: Weight decay of AdamW, for weights with two or more axes.
         score_weight: Weight of the score loss.
         mask_weight: Weight of the mask loss.
-        seed: Seed of the first weights and of every crop.
+        seed: Seed of the first weights and of the crops.
         crops: How crops are made.
         network: What the network is made of.
     """

@@ -1,12 +1,36 @@
 """`tabletop benchmark` from the command line to the files."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tabletop_interaction.benchmarks.results.result import read_result
 from tabletop_interaction.cli.main import main
+
+_NEEDS_POLICY = """
+from tabletop_interaction.errors import InvalidConfiguration
+
+class Agent:
+    def __init__(self, views, arena, rng):
+        raise InvalidConfiguration("there is no policy policy.zip; train one")
+
+class Broken:
+    def __init__(self):
+        pass
+"""
+_OWN_AGENT = """
+import numpy as np
+
+class Still:
+    def __init__(self, views, arena, rng):
+        pass
+
+    def act(self, observation, info):
+        return np.zeros(5, np.float32)
+"""
 
 
 @pytest.mark.usefixtures("tiny_sets")
@@ -69,3 +93,50 @@ def test_rearrangement_plays_objects_on_every_table_that_is_named_and_writes_a_p
     document = json.loads((out / "results.json").read_text())
     assert list(document["agents"]["oracle"]["by_scenes"]) == ["test on train (C)", "test on test (D)"]
     assert "Success by objects and table tops" in (out / "results.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--agents", "random", "inverse", "--inverse-model", "gone.safetensors"], "gone.safetensors"),
+        (["--agents", "random", "full", "--model", "damaged.safetensors"], "damaged."),
+        (["--agents", "random", "needs_policy:Agent"], "there is no policy policy.zip"),
+        (["--agents", "random", "needs_policy:Broken"], "'needs_policy:Broken' cannot be made (TypeError"),
+    ],
+)
+def test_what_an_agent_lacks_is_reported_before_any_agent_plays(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
+    (tmp_path / "damaged.json").write_text("{}")
+    (tmp_path / "needs_policy.py").write_text(_NEEDS_POLICY)
+    assert main(["benchmark", "rearrangement", "--out", "out", "--episodes", "1", *arguments]) in (1, 2)
+    assert said in " ".join(capsys.readouterr().err.split())
+    if "needs_policy" in arguments[-1]:
+        assert main(["rearrange", "--out", "out", "--agent", arguments[-1]]) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_agents_in_the_current_folder_are_found_by_workers_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_agents.py").write_text(_OWN_AGENT)
+    monkeypatch.chdir(tmp_path)
+    # As the installed script starts: its own folder is on the path, the current one is not.
+    script = [
+        sys.executable,
+        "-P",
+        "-c",
+        "import sys; from tabletop_interaction.cli.main import main; sys.exit(main())",
+    ]
+    where = ["--episodes", "2", "--workers", "2", "--displaced", "1", "--out", "out"]
+    command = [*script, "benchmark", "rearrangement", "--agents", "own_agents:Still", *where]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (
+        json.loads((tmp_path / "out" / "results.json").read_text())["agents"]["own_agents:Still"]["success"]["trials"]
+        == 2
+    )

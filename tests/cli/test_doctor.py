@@ -25,7 +25,7 @@ def test_the_packaged_laboratory_passes_every_check(capsys):
     assert main(["doctor", "--config", "twin"]) == 0
     out = capsys.readouterr().out
     assert "all 23 checks passed" in out
-    assert "MEND" not in out
+    assert "FAIL" not in out
     for name in ("lab file", "camera poses", "reach", "camera view_3", "robot", "gripper"):
         assert f"ok    {name}: " in out
     assert "ok    obstacles: the table and no box; clear of the arm away" in out
@@ -52,7 +52,7 @@ def test_each_failed_check_is_named_with_a_remedy(tmp_path, capsys):
     )
     assert main(["doctor", "--config", str(lab), "--move"]) == 1
     shown = capsys.readouterr()
-    assert "MEND  reach: " in shown.out
+    assert "FAIL  reach: " in shown.out
     assert "      -> make the section arena" in shown.out
     assert "1 of 23 checks failed: reach" in shown.err
 
@@ -68,7 +68,7 @@ def test_a_laboratory_where_nothing_is_plugged_in_is_reported_part_by_part(tmp_p
     assert f"7 of 16 checks failed: {', '.join(wrong)};" in shown.err
     assert "cannot be opened\n      -> run `v4l2-ctl --list-devices`" in shown.out
     assert main(["doctor", "--config", str(lab)]) == 1
-    assert "MEND  robot base: " in capsys.readouterr().out
+    assert "FAIL  robot base: " in capsys.readouterr().out
 
 
 def test_without_a_lab_file_there_is_one_finding(tmp_path, capsys):
@@ -81,7 +81,7 @@ def test_without_a_lab_file_there_is_one_finding(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("answer", "status", "shown"),
-    [("move", 0, "was away already; nothing was moved"), ("yes", 1, "nothing was moved"), (None, 1, "'' came")],
+    [("move", 0, "was away already; nothing was moved"), ("yes", 2, "nothing was moved"), (None, 2, "'' came")],
 )
 def test_the_arm_moves_only_after_the_typed_word(answer, status, shown, monkeypatch, capsys):
     def ask(prompt):
@@ -142,7 +142,7 @@ def test_a_missing_dependency_is_reported_with_its_command(quick_render, monkeyp
     monkeypatch.setattr(installation, "version", version)
     assert main(["doctor"]) == 1
     shown = capsys.readouterr()
-    assert "MEND  pyarrow: not installed\n      -> `pip install 'pyarrow>=17'`" in shown.out
+    assert "FAIL  pyarrow: not installed\n      -> `pip install 'pyarrow>=17'`" in shown.out
     assert "checks failed: pyarrow;" in shown.err
 
 

@@ -308,7 +308,7 @@ def test_without_a_yes_the_arm_holds_and_the_same_command_resumes_later(
     assert _collect(robot, out, 2) == 1
     said = capsys.readouterr().err
     assert "the robot reports a collision" in said
-    assert "run the same command again to resume" in said
+    assert "repeat the command to resume" in said
     assert "Traceback" not in said
     assert held[0] < 0.05
     assert _rows(out) == 1

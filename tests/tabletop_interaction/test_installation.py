@@ -56,7 +56,7 @@ def test_the_doctor_outlives_a_broken_opencv(broken: str, tmp_path: Path) -> Non
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stdout + ended.stderr
-    assert "MEND  simulation: " in ended.stdout
+    assert "FAIL  simulation: " in ended.stdout
     assert ended.stderr.count("\n") == 1
 
 

@@ -52,7 +52,7 @@ def test_all_checks_pass_with_a_node_and_an_sdk(lab_file, master, capsys):
 def test_without_the_sdk_only_robot_and_gripper_fail(lab_file, capsys):
     with pytest.raises(ChecksFailed, match=r"2 of 16 checks failed: robot, gripper;"):
         Doctor(config=lab_file, out=lab_file.parent / "drawn").run()
-    assert "MEND  robot: Rethink's SDK cannot be imported" in capsys.readouterr().out
+    assert "FAIL  robot: Rethink's SDK cannot be imported" in capsys.readouterr().out
 
 
 def _findings(lab):
