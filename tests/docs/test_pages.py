@@ -178,6 +178,13 @@ def test_every_target_that_a_page_names_is_one_of_the_makefile():
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_python_that_is_only_shown_compiles(page):
+    for block in markdown.blocks(TEXTS[page]):
+        if block.language == "py":
+            compile(block.text, name_of(page), "exec")
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
 def test_every_link_of_a_page_leads_somewhere(page):
     for link in markdown.links(TEXTS[page]):
         path, _, anchor = unquote(link).partition("#")
