@@ -295,8 +295,12 @@ def _window_mask(shape: tuple[int, ...], click: Floats) -> Mask:
 
 
 def _keep_worst(kept: list[JudgedPair], judged: JudgedPair, most: int) -> None:
-    """Keep the pairs with the lowest IoU; of the true positives only bad masks of one moved object."""
-    if judged.score.kind == "true positive" and (judged.score.objects != 1 or judged.score.iou > _GOOD_IOU):
+    """Keep the pairs with the lowest IoU, without good masks, and true positives with one moved object only.
+
+    A false positive can have a good mask: its object has just too few pixels to count.
+    """
+    several = judged.score.kind == "true positive" and judged.score.objects != 1
+    if several or judged.score.iou > _GOOD_IOU:
         return
     kept.append(judged)
     kept.sort(key=lambda one: one.score.iou)

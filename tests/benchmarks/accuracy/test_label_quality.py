@@ -69,11 +69,11 @@ def test_an_error_sheet_has_no_rows_that_are_right(simulated):
     """Masks of an IoU of 0.95 filled the sheet when there were few errors."""
     positive = next(judged for judged in simulated if judged.score.kind == "true positive")
     kept = []
-    for iou in (0.9, 0.6, 0.76, 0.2):
-        _keep_worst(
-            kept, dataclasses.replace(positive, score=dataclasses.replace(positive.score, iou=iou, objects=1)), 8
-        )
-    assert [one.score.iou for one in kept] == [0.2, 0.6]
+    for kind in ("true positive", "false positive"):
+        for iou in (0.9, 0.6, 0.76, 0.2):
+            score = dataclasses.replace(positive.score, kind=kind, iou=iou, objects=1)
+            _keep_worst(kept, dataclasses.replace(positive, score=score), 8)
+    assert [one.score.iou for one in kept] == [0.2, 0.2, 0.6, 0.6]
 
 
 def test_a_crop_lies_inside_the_picture():
