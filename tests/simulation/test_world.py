@@ -251,5 +251,5 @@ def test_a_target_that_is_no_number_is_refused_in_one_line(backend, move):
 
 
 def test_an_unknown_split_is_refused_by_its_name():
-    with pytest.raises(InvalidConfiguration, match="unknown split 'dev'; accepted are train, val, test"):
-        open_simulation("dev", None)
+    with pytest.raises(InvalidConfiguration, match="unknown split 'valid'; accepted are train, val, test"):
+        open_simulation("valid", None)
