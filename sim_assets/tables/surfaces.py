@@ -4,7 +4,8 @@ A picture spans the whole table top at `PX_PER_MM` pixels per millimetre, x to t
 0 to 255 for colours and 0 to 1 for masks; lengths are millimetres. No function changes its arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -161,7 +162,8 @@ def border_distance_mm(labels: Ids) -> FloatPicture:
     inside = np.full(labels.shape, 255, np.uint8)
     inside[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0
     inside[1:][labels[1:] != labels[:-1]] = 0
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    with _one_thread():
+        distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance, np.float32) / np.float32(PX_PER_MM)
 
 
@@ -172,3 +174,14 @@ def worn(rng: Rng, picture: FloatPicture) -> FloatPicture:
     # Blurred grain does not flicker between distant views.
     speckle = cv2.GaussianBlur(rng.standard_normal(SHAPE, dtype=np.float32), (0, 0), 0.7) * np.float32(2.5 * _GRAIN)
     return np.asarray(shade(picture, broad * smudges) + speckle[..., None], np.float32)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run OpenCV on one thread: the precise distance transform rounds differently on one thread and on several."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

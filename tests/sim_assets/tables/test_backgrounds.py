@@ -65,6 +65,21 @@ def test_painting_twice_gives_the_same_picture(name: str, pictures: dict[str, ND
     np.testing.assert_array_equal(load_background(name), pictures[name])
 
 
+@pytest.mark.parametrize("name", ["test_02_terrazzo", "dev_02_pebbles"])
+def test_the_number_of_threads_changes_no_pixel(name: str) -> None:
+    """OpenCV's precise distance transform rounds differently on one thread and on several."""
+    threads = cv2.getNumThreads()
+    painted = []
+    try:
+        for count in (1, 4):
+            cv2.setNumThreads(count)
+            backgrounds._compressed.cache_clear()
+            painted.append(load_background(name))
+    finally:
+        cv2.setNumThreads(threads)
+    np.testing.assert_array_equal(*painted)
+
+
 def test_another_process_paints_the_same_pictures(pictures: dict[str, NDArray[np.uint8]]) -> None:
     names = ["val_02_strand_board", "test_03_city_map"]
     program = (
