@@ -182,6 +182,7 @@ class CompareRearrangement:
         from tabletop_interaction.benchmarks.rearrangement.episode import try_agents
         from tabletop_interaction.benchmarks.rearrangement.folder import read_settings
         from tabletop_interaction.benchmarks.results.shares import WILSON
+        from tabletop_interaction.benchmarks.segmentation.evaluation import training_seeds
 
         self._check()
         setting = replace(self.setting, simulation=self.simulation.settings())
@@ -209,7 +210,8 @@ class CompareRearrangement:
         title = f"rearrangement, {kinds}, seeds {played_seeds[0]} to {played_seeds[-1]}; 95 % Wilson intervals"
         console.print(scores.table(title))
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
-        self.results.keep(scores.figures(), seeds=played_seeds, interval=WILSON, notes=["Seeds are of the episodes"])
+        seeds = training_seeds([setting.model]) or ()
+        self.results.keep(scores.figures(), seeds=played_seeds, network_seeds=seeds, interval=WILSON)
 
     def _check(self) -> None:
         self.simulation.prepare()

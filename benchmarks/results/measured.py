@@ -40,10 +40,11 @@ class ResultOptions:
         figures: Rows,
         *,
         seeds: Iterable[int] | None,
+        network_seeds: Iterable[int] = (),
         interval: str | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        """Write the figures, if a result file is wanted; `seeds` is None where they are unknown."""
+        """Write the figures, if a result file is wanted; see `Result`."""
         if self.result is None:
             return
         result = Result(
@@ -53,6 +54,7 @@ class ResultOptions:
             commit=_commit_at_start(),
             date=datetime.now(UTC).date(),
             machine=machine(),
+            network_seeds=tuple(network_seeds),
             interval=interval,
             notes=tuple(notes),
         )

@@ -56,6 +56,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
         commands: to run in this order; the last one prints the figures; empty if not recorded.
         figures: by row and column.
         seeds: of scenes, picks, training; empty if nothing is random.
+        network_seeds: of the training of the networks, where `seeds` are of something else, such as episodes.
         interval: kind and level of the intervals; None if there are none.
         commit: of the code that ran, with "+changes" if the checkout had changes.
         machine: processor, cores, software.
@@ -71,6 +72,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     commit: str | None
     date: date | None
     machine: str | None
+    network_seeds: tuple[int, ...] = ()
     interval: str | None = None
     notes: tuple[str, ...] = ()
     transcribed: Transcription | None = None

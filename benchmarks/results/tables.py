@@ -129,9 +129,11 @@ def chosen_table(rows: Iterable[Chosen], folder: Path) -> str:
         result = read_named(row.result, folder)
         figures = [_figure_at(result, row.result, row.row, column) for column in row.columns]
         unit = _common_unit(figures) if len(figures) > 1 else ""
-        text = " / ".join(figure_text(one, unit) for one in figures)
+        text = f"{' / '.join(figure_text(one, unit) for one in figures)} {unit}".strip()
+        if result.transcribed is not None and all(one.low is None for one in figures):
+            text += " (interval not recorded)"
         command = "external" if result.external is not None else f"`{result.commands[-1]}`"
-        cells.append([row.what, f"{text} {unit}".strip(), seeds_text(result), command])
+        cells.append([row.what, text, seeds_text(result), command])
     headings = ["what", "figure (95 % interval)", "seeds", "command"]
     return _table(headings, ["---"] * len(headings), cells)
 
@@ -171,9 +173,11 @@ def origin(result: Result) -> str:
 
 def seeds_text(result: Result) -> str:
     """The seeds of a result; a single one is called so."""
-    seeds = result.seeds
-    if seeds is None:
-        return NOT_RECORDED
+    text = NOT_RECORDED if result.seeds is None else _listed(result.seeds)
+    return f"{text}; networks: {_listed(result.network_seeds)}" if result.network_seeds else text
+
+
+def _listed(seeds: Sequence[int]) -> str:
     if not seeds:
         return "none: nothing is random"
     if len(seeds) == 1:

@@ -101,3 +101,14 @@ def test_a_copied_figure_and_one_from_elsewhere_say_so():
 )
 def test_seeds_are_listed_or_a_range(seeds, text):
     assert seeds_text(result(seeds=seeds)) == text
+
+
+def test_a_network_with_one_seed_is_told_beside_the_seeds_of_its_episodes():
+    assert seeds_text(result(seeds=range(10, 30), network_seeds=(0,))) == "10 to 29; networks: one seed (0)"
+
+
+def test_a_copied_headline_figure_says_that_its_interval_was_not_recorded(folder):
+    copied = Transcription("README.md", "b" * 40, date(2026, 11, 24))
+    figures = {"ours": {"success": Figure(50, "%")}}
+    write_result(folder / "one.json", result(figures=figures, transcribed=copied))
+    assert "| 50.0 % (interval not recorded) |" in rendered(FRAME.format("few"), folder)
