@@ -160,16 +160,16 @@ class Cameras(_PictureStep):
 
     Example: tabletop calibrate cameras --lab lab.yaml --pictures my-pictures
 
-    Without --pictures the cameras take them by themselves: move the board through every camera's whole picture, near
-    and far, tilted to all sides, and hold it still for a second at each place. They stay in --out, for --pictures.
+    Without --pictures, pictures are taken live: move the board through the whole picture of every camera, near and far,
+    tilted to all sides, and hold it still for a second at each place. They are kept in --out, for --pictures.
     """
 
     out: NewFolder = Path("runs/calibrate-cameras")
     timeout_s: Seconds = 900.0
     views: tuple[str, ...] = ()
-    """Views to calibrate; all by default."""
+    """Names of the views to calibrate; all by default."""
     wanted: Annotated[int, Range(1, 10**4)] = 20
-    """Live pictures of each camera."""
+    """Number of live pictures of each camera."""
     max_rms_px: MaxError = MAX_RMS_PX
     """Largest accepted reprojection error, pixels."""
 
@@ -255,22 +255,22 @@ class Robot:
 
     Example: tabletop calibrate robot --pictures hand/ --poses hand/poses.csv --method park
 
-    The first two talk to the robot: guide the arm by hand, let go, press Enter; nothing moves by itself. What they read
-    is kept in --out, for the other two.
+    The first two read the robot's poses: guide the arm by hand, let go, press Enter; no command moves it. The poses are
+    kept in --out, for the other two.
     """
 
     lab: NewFile = _LAB
     """Lab file; its section "robot" is replaced."""
     touch: Annotated[File | None, UNSET] = None
-    """CSV of points to touch now, from `tabletop calibrate arena`."""
+    """CSV file of points to touch now, of `tabletop calibrate arena`."""
     hand_poses: Annotated[int, Range(0, 10**4)] = 0
-    """Poses of the hand to look at now, with the lab's board fixed to it; tilt it to all sides."""
+    """Number of poses of the hand to record now, with the lab's board fixed to it, tilted to all sides."""
     touched: Annotated[File | None, UNSET] = None
-    """CSV of touched points: point, arena_x, arena_y, arena_z, base_x, base_y, base_z (the tip), metres."""
+    """CSV file of touched points: point, arena_x, arena_y, arena_z, base_x, base_y, base_z (the tip), metres."""
     pictures: Annotated[Folder | None, UNSET] = None
     """Folder with a folder of pictures of the board on the hand for each view, each named after its pose."""
     poses: Annotated[File | None, UNSET] = None
-    """CSV of the poses of right_hand in base: picture, x, y, z, qx, qy, qz, qw; metres. Goes with --pictures."""
+    """CSV file of the poses of right_hand in base, for --pictures: picture, x, y, z, qx, qy, qz, qw; metres."""
     method: Method = "park"
     """OpenCV's hand-eye solver that starts the fit; shah and li are those of calibrateRobotWorldHandEye."""
     max_residual_mm: Annotated[float, Range(0, 1000, above=True, unit="mm")] = 3.0
@@ -314,7 +314,7 @@ class Robot:
             print(f"{name}: {1000 * residual:.2f} mm off")
         print(f"root mean square: {1000 * fit.rms:.2f} mm over {len(touched.names)} points")
         if len(touched.names) == 3:
-            print("three points hide most errors; touch a fourth to be sure")
+            print("with three points most errors stay unnoticed; touch a fourth one")
         return fit.target_from_source
 
     def _by_sight(self, file: LabFile, pictures: Path, poses: Mapping[str, Floats]) -> Floats:
@@ -367,7 +367,7 @@ class Arm:
         if self.config is None:
             update_lab_file(self.lab, {"measured": measured})
         _print_response(measured)
-        print("rehearsed; nothing was written" if self.config else f"written to {self.lab}")
+        print("this was a rehearsal; nothing was written" if self.config else f"written to {self.lab}")
         check_response(measured, lab.settings)
 
 
@@ -428,7 +428,7 @@ def _print_response(measured: ArmResponse) -> None:
         print(f"{topic}: {arrivals.rate_hz:.0f} Hz, at most {1000 * arrivals.gap_s:.0f} ms apart")
     print(f"clocks: {measured.clocks or 'not checked'}")
     timeout_s = measured.command_timeout_s
-    print("the arm went on to the last command" if timeout_s is None else f"command timeout: {timeout_s:.2f} s")
+    print("the arm finished the last command" if timeout_s is None else f"command timeout: {timeout_s:.2f} s")
     if (button := measured.stop_button) is not None:
         for when, grip in (("held", button.held), ("stopped", button.stopped), ("enabled", button.enabled)):
             force_n = "unknown force" if grip.force_n is None else f"{grip.force_n:.1f} N"

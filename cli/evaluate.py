@@ -37,7 +37,7 @@ class Evaluate:
 
     Example: tabletop evaluate --model default mine:Segmenter found.json --data mine.json --images mine/
 
-    What a segmenter that is not ours finds, and what a file holds, counts as it is; our network proposes masks of 100
+    Masks of other segmenters, and those in a file, count unchanged; our networks propose masks of 100
     pixels to a tenth of the picture.
     """
 

@@ -37,4 +37,4 @@ class Export:
             raise ForeignFolder(f"{self.out} was made by something else; name another file with --out")
         with lock_file(self.out.with_name(f".{self.out.name}.lock")):
             write_onnx(network, self.out, checkpoint_metadata(checkpoint))
-        print(f"{self.out}: {self.out.stat().st_size / 1e6:.0f} MB; look: tabletop segment PHOTO --model {self.out}")
+        print(f"{self.out}: {self.out.stat().st_size / 1e6:.0f} MB; try it: tabletop segment PHOTO --model {self.out}")

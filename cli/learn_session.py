@@ -60,9 +60,12 @@ def run_session(
     if folder.model.exists():
         result = f"{folder.model} learned from {interactions} interactions"
     else:
-        done = "grasped" if config.primitive == "pick" else "pushed off its place"
-        result = f"nothing was {done} in {interactions} interactions, so nothing was learned; try --pushes 100, or more"
-    print(f"{result}; look: {report}")
+        done = "grasped" if config.primitive == "pick" else "moved"
+        result = (
+            f"no object was {done} in {interactions} interactions, so there is no network; give a new --out with more "
+            "--interactions, or with --pushes 100"
+        )
+    print(f"{result}; report: {report}")
 
 
 def _check(out: Path, config: LearningConfig, world: BackendOptions, resume: bool) -> None:

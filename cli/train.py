@@ -83,7 +83,7 @@ class Train:
                 callback=lambda step, steps, said: shown.stepped(step, steps, said.score_loss, said.mask_iou),
             )
         if was_finished:
-            print(f"{model} was finished already and stays as it is; give a new --out to train again")
+            print(f"{model} was finished before and is unchanged; give a new --out to train again")
             if self.session.half:
                 print("--half had no effect: it is applied when a training finishes")
         else:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from terminals import lines_of, run_at_terminal
@@ -11,6 +12,18 @@ from terminals import lines_of, run_at_terminal
 from tabletop_interaction import progress
 from tabletop_interaction.progress import ProgressDisplay, track
 
+ROOT = Path(__file__).parents[2]
+PACKAGES = (
+    "tabletop_interaction",
+    "cli",
+    "benchmarks",
+    "reports",
+    "agents",
+    "segmentation",
+    "envs",
+    "simulation",
+    "real",
+)
 _LONG = """
 import time
 from tabletop_interaction.progress import ProgressDisplay
@@ -128,3 +141,18 @@ with ProgressDisplay() as display:
     before, _, after = output.partition("is the table free?")
     assert "1/2" in before
     assert "2/2" in after
+
+
+def test_all_progress_is_shown_by_one_module() -> None:
+    sources = {path: path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    users = [path.name for path, source in sources.items() if "rich.progress" in source]
+    assert users == ["progress.py"]
+
+
+def test_every_measuring_module_shows_progress() -> None:
+    modules = [path for name in ("accuracy", "speed") for path in (ROOT / "benchmarks" / name).glob("*.py")]
+    run = {path: path.read_text() for path in modules if "__main__" in path.read_text()}
+    showing = {path.stem for path, source in run.items() if "tabletop_interaction.progress import" in source}
+    assert len(run) > 10
+    # Its scenes are those of grasp_success.
+    assert {path.stem for path in run} - showing == {"placing"}
