@@ -50,6 +50,7 @@ _HEADERS: Mapping[Primitive, tuple[str, ...]] = {
     ),
     "push": ("before; arrow: the push", "after", "masks; yellow: where it was, green: where it is, red: both"),
 }
+_PASSIVE_TITLE = "watched pushes, a clip a row in the order of time; outlines: what moved together, crosses: background"
 _HEADER_PX, _LETTERS_PX = 28, 16
 _GAP_PX = 4
 _COLUMNS = 6
@@ -200,14 +201,17 @@ def _succeeded(interaction: Interaction) -> bool:
 def write_passive_sheet(examples: ExampleSet, path: Path, rows: int = 10) -> Path:
     """Write a JPEG with a clip in a view a row: its labelled frames, at most six; `rows` clips that have an object.
 
-    Masks are outlined, background clicks are crosses. The examples of `passive_examples` have one object or more.
+    Masks are outlined, background clicks are crosses; a header says so. The examples of `passive_examples` have one
+    object or more.
     """
     clips: dict[str, dict[str, list[Example]]] = {}
     for example in examples.examples:
         clip = example.picture.rsplit("/", 1)[0]
         clips.setdefault(clip, {}).setdefault(example.picture, []).append(example)
     with_object = [frames for frames in clips.values() if any(one.mask for frame in frames.values() for one in frame)]
-    return write_sheet(path, [_clip_panels(examples, frames) for frames in evenly_chosen(with_object, rows)])
+    clip_rows = [_clip_panels(examples, frames) for frames in evenly_chosen(with_object, rows)]
+    header = header_row([_PASSIVE_TITLE], max(sum(panel.shape[1] for panel in row) for row in clip_rows))
+    return write_sheet(path, [[header], *clip_rows])
 
 
 def evenly_chosen(items: Sequence[T], most: int) -> list[T]:

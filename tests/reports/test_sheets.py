@@ -66,7 +66,7 @@ def test_a_cross_marks_a_copy() -> None:
 
 
 def test_the_passive_sheet_shows_clips_that_have_a_mask(tmp_path: Path) -> None:
-    """A row is a clip in a view: its frames in the order of time, each 4 px larger than its picture."""
+    """A row is a clip in a view: its frames in time, each 4 px larger than its picture; the header has 28 px."""
     mask = np.zeros((48, 64), np.bool_)
     mask[10:30, 10:30] = True
     levels = {"a/view_0/10-x": 200, "a/view_0/2-x": 100, "b/view_0/0-x": 150, "c/view_0/0-x": 50}
@@ -74,8 +74,9 @@ def test_the_passive_sheet_shows_clips_that_have_a_mask(tmp_path: Path) -> None:
     examples.append(Example("b/view_0/0-x", (20.0, 20.0), None))
     data = ExampleSet(tuple(examples), {key: picture(level) for key, level in levels.items()})
     sheet = iio.imread(write_passive_sheet(data, tmp_path / "masks.jpg", rows=2))
-    assert sheet.shape == (2 * 52, 2 * 68, 3)
-    assert [round(float(sheet[row, column].mean()), -1) for row, column in ((40, 50), (40, 118), (92, 50))] == [
+    assert sheet.shape == (28 + 2 * 52, 2 * 68, 3)
+    assert sheet[:28].min() < 90
+    assert [round(float(sheet[28 + row, column].mean()), -1) for row, column in ((40, 50), (40, 118), (92, 50))] == [
         100,
         200,
         50,
