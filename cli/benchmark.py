@@ -210,8 +210,8 @@ class CompareRearrangement:
         title = f"rearrangement, {kinds}, seeds {played_seeds[0]} to {played_seeds[-1]}; 95 % Wilson intervals"
         console.print(scores.table(title))
         print(*(self.out / name for name in ("results.html", "results.json", "episodes.csv")), sep="\n")
-        seeds = training_seeds([setting.model]) or ()
-        self.results.keep(scores.figures(), seeds=played_seeds, network_seeds=seeds, interval=WILSON)
+        trained = training_seeds([setting.model]) or ()
+        self.results.keep(scores.figures(), seeds=played_seeds, network_seeds=trained, interval=WILSON)
 
     def _check(self) -> None:
         self.simulation.prepare()

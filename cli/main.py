@@ -184,11 +184,11 @@ def help_page(arguments: Sequence[str]) -> str:
 
 def _parts_of(command: Callable[..., Any]) -> list[str]:
     """Names of the commands below a command, as `make-sets` of `benchmark`; none for most."""
-    names = []
+    names: list[str] = []
     for hint in get_type_hints(command, include_extras=True).values():
         for part in get_args((*get_args(hint), None)[0]):
-            kind, *marks = (*get_args(part), None)
-            names += [mark.name for mark in marks if mark is not None and is_dataclass(kind)]
+            kind, *marks = get_args(part) or (None,)
+            names += [mark.name for mark in marks if is_dataclass(kind)]
     return names
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFolder
 from tabletop_interaction.cli.options import check_device, check_run_path, options
-from tabletop_interaction.cli.progress import ShowProgress, TrainingSteps, shown_progress
+from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.progress import ShowProgress
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.orientation import Orientation
 from tabletop_interaction.segmentation.training.config import RunOptions, TrainingConfig

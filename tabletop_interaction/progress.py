@@ -20,7 +20,6 @@ LINE_INTERVAL_S = 30.0
 _RATE_WINDOW_S = 600.0
 _REFRESHES_PER_S = 4
 _NAME_COLUMNS = 24
-_NOTE, _BEGUN = "note", "begun"
 
 Item = TypeVar("Item")
 
@@ -56,10 +55,11 @@ class ProgressDisplay:
     def show(self, what: str, done: int, total: int | None, note: str = "") -> None:
         """Show how much of a total is done; an empty note keeps the one before."""
         if what not in self._tasks:
-            fields = {_NOTE: note, _BEGUN: done}
-            self._tasks[what] = self._bars.add_task(what, total=total, completed=done, **fields)
-        notes = {_NOTE: note} if note else {}
-        self._bars.update(self._tasks[what], completed=done, total=total, **notes)
+            self._tasks[what] = self._bars.add_task(what, total=total, completed=done, note=note, begun=done)
+        if note:
+            self._bars.update(self._tasks[what], completed=done, total=total, note=note)
+        else:
+            self._bars.update(self._tasks[what], completed=done, total=total)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -108,9 +108,9 @@ class _Bars(Progress):
         tasks = self.tasks
         yield self.make_tasks_table(tasks)
         for task in tasks:
-            if task.fields[_NOTE]:
+            if task.fields["note"]:
                 before = f"{task.description}: " if len(tasks) > 1 else ""
-                yield Text(f"  {before}{task.fields[_NOTE]}", no_wrap=True, overflow="ellipsis")
+                yield Text(f"  {before}{task.fields['note']}", no_wrap=True, overflow="ellipsis")
 
 
 class _TaskText(ProgressColumn):
@@ -174,11 +174,11 @@ def _line(task: Task) -> str:
     parts = [f"{task.description} {done}", _rate(task), f"elapsed {_clock(_elapsed(task))}"]
     if not task.finished:
         parts.append(f"remaining {_clock(_remaining(task))}")
-    return ", ".join(part for part in (*parts, task.fields[_NOTE]) if part)
+    return ", ".join(part for part in (*parts, task.fields["note"]) if part)
 
 
 def _state(task: Task) -> tuple[float, str]:
-    return task.completed, task.fields[_NOTE]
+    return task.completed, task.fields["note"]
 
 
 def _rate(task: Task) -> str:
@@ -190,7 +190,7 @@ def _rate(task: Task) -> str:
 
 def _speed(task: Task) -> float | None:
     """Items a second: of the last minutes, or of the whole time where items take longer."""
-    elapsed, done = _elapsed(task), task.completed - task.fields[_BEGUN]
+    elapsed, done = _elapsed(task), task.completed - task.fields["begun"]
     return task.speed or (done / elapsed if elapsed and done > 0 else None)
 
 
