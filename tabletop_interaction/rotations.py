@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from tabletop_interaction.arrays import Floats
+from tabletop_interaction.arrays import Floats, Floats32
 
 
 def matrix_from_quaternion(quaternion: Floats) -> Floats:
@@ -41,7 +41,7 @@ def quaternion_from_matrix(matrix: Floats) -> Floats:
     return _normalised(quaternion)
 
 
-def rotated(points: Floats, quaternion: Floats) -> Floats:
+def rotated(points: Floats | Floats32, quaternion: Floats) -> Floats:
     """Points (N, 3) turned by a quaternion (4,), xyzw, about the origin."""
     return points @ matrix_from_quaternion(quaternion).T
 
