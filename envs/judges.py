@@ -109,8 +109,8 @@ class PictureJudge:
     """Judges by comparing the first view with the goal's picture of it, which also works on a robot.
 
     A pixel differs if its patch resembles no patch within reach in the other picture (`differing_regions`). An object
-    nearer to its goal than the reach differs nowhere, whatever its pattern; a farther one leaves differing strips at
-    its position and at its goal. The reach therefore stands for the paper's 15 px.
+    that is nearer to its goal than the reach has no differing pixel, whatever its pattern. One that is farther away has
+    differing strips at its position and at its goal. The reach therefore corresponds to the paper's 15 px.
 
     Attributes:
         view: name of the view.

@@ -127,18 +127,21 @@ class TabletopRearrangement(PickPlaceEnv, EzPickle):
         self.displaced = displaced
         self.goal = goal
         self.judge = judge
-        spaces = self._observer.spaces()
-        goals: dict[str, gym.Space[Any]] = {}
-        if self._observer.has_pictures:
-            goals.update((goal_key(number), spaces[view.name]) for number, view in enumerate(self.views))
-        if self._observer.has_state:
-            goals[GOAL_STATE_KEY] = self._observer.state_space()
         # Gymnasium annotates a Dict space with Any, but an environment with its observation type.
-        self.observation_space = cast(Any, gym.spaces.Dict({**spaces, **goals}))
+        self.observation_space = cast(Any, gym.spaces.Dict(self._spaces()))
         self._goal = Goal({})
         self._judge: Judge | None = None
         self._verdict = _NO_VERDICT
         self._undisturbed = True
+
+    def _spaces(self) -> dict[str, gym.Space[Any]]:
+        """Spaces of the observation and of the goal."""
+        spaces = dict(self._observer.spaces())
+        if self._observer.has_pictures:
+            spaces.update({goal_key(number): spaces[view.name] for number, view in enumerate(self.views)})
+        if self._observer.has_state:
+            spaces[GOAL_STATE_KEY] = self._observer.state_space()
+        return spaces
 
     @property
     def metadata_for_records(self) -> dict[str, Any]:
