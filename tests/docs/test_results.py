@@ -15,7 +15,8 @@ RESULTS = ROOT / FOLDER
 PAGES = pages(ROOT)
 FILES = sorted(RESULTS.glob("*.json"))
 
-BETWEEN_MARKERS = re.compile(r"^<!-- results:.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
+BETWEEN_MARKERS = re.compile(r"^<!-- results:.*?^<!-- end -->$|^```text$.*?^```$", re.MULTILINE | re.DOTALL)
+"""Tables of results; and examples of what a command prints, which state no result."""
 PROSE = [page for page in PAGES if page.name != "hardware.md" and page.parent.name != "decisions"]
 """Decisions hold what was measured when they were made, and the page about hardware settings of a robot."""
 A_FIGURE = re.compile(
