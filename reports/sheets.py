@@ -120,14 +120,14 @@ def with_caption(picture: Picture, words: str) -> Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class SheetPicture:
     """A picture (H, W, 3) of an interaction, and what it shows."""
 
     title: str
     picture: Picture
 
 
-def interaction_panels(interaction: Interaction, view: str) -> Iterator[Panel]:
+def interaction_panels(interaction: Interaction, view: str) -> Iterator[SheetPicture]:
     """Yield the pictures of an interaction: before, held, after, and after with the masks of what moved.
 
     Crosses mark the pick and the place. A push, an arrow, has no picture between. The depth and the instances before
@@ -137,13 +137,13 @@ def interaction_panels(interaction: Interaction, view: str) -> Iterator[Panel]:
     pushed = interaction.pushed
     pictures = _pick_panels(interaction, number) if pushed is None else _push_panels(interaction, pushed, number)
     for title, picture in zip(_PANEL_TITLES[interaction.primitive], pictures, strict=True):
-        yield Panel(title, picture)
+        yield SheetPicture(title, picture)
     if view in interaction.before.depth:
         depth = _depth_picture(interaction.before.depth[view])
-        yield Panel("depth before; yellow: near", depth)
+        yield SheetPicture("depth before; yellow: near", depth)
     if view in interaction.before.instances:
         objects = _tinted_instances(interaction.before[view], interaction.before.instances[view])
-        yield Panel("true objects before", objects)
+        yield SheetPicture("true objects before", objects)
 
 
 def _depth_picture(depth: Floats32) -> Picture:

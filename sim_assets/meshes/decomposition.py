@@ -24,7 +24,7 @@ MOST_CPU_S = 240
 _CONCAVITY = 0.08
 
 
-class Part(NamedTuple):
+class MeshPart(NamedTuple):
     """A mesh to decompose.
 
     Attributes:
@@ -44,7 +44,7 @@ class DecompositionFailed(Exception):
     """The process ended without a result; the message says how."""
 
 
-def convex_pieces(parts: Sequence[Part], most_cpu_s: int = MOST_CPU_S) -> tuple[NDArray[np.float64], ...]:
+def convex_pieces(parts: Sequence[MeshPart], most_cpu_s: int = MOST_CPU_S) -> tuple[NDArray[np.float64], ...]:
     """Corners (n, 3), n <= 32, of the convex pieces of all parts, in their order.
 
     Raises:
@@ -69,7 +69,7 @@ def _packed(arrays: dict[str, NDArray]) -> bytes:
     return content.getvalue()
 
 
-def _decomposed(part: Part) -> Iterator[NDArray[np.float64]]:
+def _decomposed(part: MeshPart) -> Iterator[NDArray[np.float64]]:
     import coacd
 
     coacd.set_log_level("error")
@@ -95,8 +95,8 @@ def _main(most_cpu_s: int) -> None:
     """Read parts from standard input and write their pieces to standard output."""
     resource.setrlimit(resource.RLIMIT_CPU, (most_cpu_s, most_cpu_s))
     given = np.load(io.BytesIO(sys.stdin.buffer.read()))
-    count = len(given.files) // len(Part._fields)
-    parts = [Part(*(given[f"{name}_{i}"] for name in Part._fields)) for i in range(count)]
+    count = len(given.files) // len(MeshPart._fields)
+    parts = [MeshPart(*(given[f"{name}_{i}"] for name in MeshPart._fields)) for i in range(count)]
     pieces = [piece for part in parts for piece in _decomposed(part)]
     sys.stdout.buffer.write(_packed({f"piece_{number}": piece for number, piece in enumerate(pieces)}))
 

@@ -11,7 +11,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.sim_assets.meshes.decomposition import (
     MOST_CORNERS,
     DecompositionFailed,
-    Part,
+    MeshPart,
     convex_pieces,
 )
 from tabletop_interaction.sim_assets.meshes.reading import import_trimesh
@@ -134,7 +134,7 @@ def _hull_of_convex(part: Any) -> Any:
     return hull if part.is_volume and part.volume > _CONVEX_SHARE * hull.volume else None
 
 
-def _decomposed(parts: Sequence[Part]) -> tuple[Floats, ...]:
+def _decomposed(parts: Sequence[MeshPart]) -> tuple[Floats, ...]:
     try:
         return convex_pieces(parts)
     except DecompositionFailed as error:
@@ -144,14 +144,14 @@ def _decomposed(parts: Sequence[Part]) -> tuple[Floats, ...]:
         ) from error
 
 
-def _simplified(mesh: Any, most: int) -> Part:
+def _simplified(mesh: Any, most: int) -> MeshPart:
     """A part to decompose; the time grows with the faces, so that a scan gets fewer.
 
     A mesh that is not closed is remeshed: without that it would end CoACD.
     """
     if len(mesh.faces) > _ENOUGH_FACES:
         mesh = mesh.simplify_quadric_decimation(face_count=_ENOUGH_FACES)
-    return Part(np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces), most, bool(mesh.is_volume))
+    return MeshPart(np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces), most, bool(mesh.is_volume))
 
 
 def hull_of(points: Floats) -> Any:

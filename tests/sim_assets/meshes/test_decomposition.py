@@ -6,11 +6,11 @@ import trimesh
 
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.sim_assets.meshes import solid
-from tabletop_interaction.sim_assets.meshes.decomposition import DecompositionFailed, Part, convex_pieces
+from tabletop_interaction.sim_assets.meshes.decomposition import DecompositionFailed, MeshPart, convex_pieces
 
 
 def part(mesh, most=8, closed=True):
-    return Part(np.asarray(mesh.vertices), np.asarray(mesh.faces), most, closed)
+    return MeshPart(np.asarray(mesh.vertices), np.asarray(mesh.faces), most, closed)
 
 
 def test_pieces_of_several_parts_come_in_order_and_cover_their_parts():
