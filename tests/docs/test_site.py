@@ -96,6 +96,7 @@ def test_a_link_to_a_file_that_the_site_does_not_have_is_text(site):
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=".ci/install_chromium installs the browser")
 def test_every_page_of_the_site_fits_a_telephone_and_loads_whole(pages):
+    pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]' brings playwright")
     # 404.html names its files from the server's root.
     with open_browser() as browser:
         problems = [problem for path in pages if path.name != "404.html" for problem in problems_of(browser, path)]
