@@ -179,10 +179,10 @@ COMMANDS = {
 }
 
 
-def _refused(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line with which a command is refused; nothing was written."""
+def _refused(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], status: int = 2) -> str:
+    """The one line with which a command is refused, 2 by default for a user's mistake; nothing was written."""
     before = sorted(tmp_path.iterdir())
-    assert main([*command, "--out", str(tmp_path / "out")]) == 1
+    assert main([*command, "--out", str(tmp_path / "out")]) == status
     assert sorted(tmp_path.iterdir()) == before
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -242,25 +242,25 @@ def test_without_a_ros_master_or_rethinks_sdk_nothing_is_written(
     monkeypatch.setattr("tabletop_interaction.real.opening.open_camera_array", lambda *arguments: cameras)
     monkeypatch.setenv("ROS_MASTER_URI", "http://localhost:1")
     command = [*COMMANDS[name], "--backend", "sawyer", "--config", str(lab)]
-    assert "no ROS master answers at http://localhost:1" in _refused(command, tmp_path, capsys)
+    assert "no ROS master answers at http://localhost:1" in _refused(command, tmp_path, capsys, 1)
     monkeypatch.setattr("tabletop_interaction.real.arm.intera_connection.check_master", lambda: "http://robot")
     monkeypatch.setitem(sys.modules, "rospy", None)
-    assert "Rethink's SDK cannot be imported" in _refused(command, tmp_path, capsys)
+    assert "Rethink's SDK cannot be imported" in _refused(command, tmp_path, capsys, 1)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "status", "said"),
     [
-        ([], "--backend sawyer came without --goal"),
-        (["--goal", "goal.png", "--displaced", "2"], "--displaced 2 has no effect with --goal"),
-        (["--goal", "goal.png", "--agent", "oracle"], "--agent oracle came with --goal"),
-        (["--goal", "nowhere.png"], "nowhere.png does not exist"),
+        ([], 2, "--backend sawyer came without --goal"),
+        (["--goal", "goal.png", "--displaced", "2"], 2, "--displaced 2 has no effect with --goal"),
+        (["--goal", "goal.png", "--agent", "oracle"], 2, "--agent oracle came with --goal"),
+        (["--goal", "nowhere.png"], 1, "nowhere.png does not exist"),
     ],
 )
 def test_a_goal_is_a_picture_on_a_robot(
-    robot: list[str], options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    robot: list[str], options: list[str], status: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in _refused(["rearrange", *robot, *options], tmp_path, capsys)
+    assert said in _refused(["rearrange", *robot, *options], tmp_path, capsys, status)
 
 
 def test_after_a_stop_it_continues_once_the_operator_says_yes(
