@@ -5,35 +5,19 @@ Only the file of the given command is imported, and what it needs of torch and P
 
 import ast
 import difflib
-import errno
-import io
-import re
 import sys
-import warnings
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, suppress
 from dataclasses import is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import tyro
-from rich.console import Console
-from rich.text import Text
 
 from tabletop_interaction import __version__
 from tabletop_interaction.cli.arguments import check_arguments, check_options
-from tabletop_interaction.cli.refused import Refused
-from tabletop_interaction.cli.streams import (
-    READER_GONE,
-    Stopped,
-    discard,
-    open_standard_streams,
-    reader_has_gone,
-    terminating_cleanly,
-)
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
-from tabletop_interaction.extras import explained
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.program import exit_status, parsed
 
 COMMANDS = (
     "collect",
@@ -58,63 +42,22 @@ _DESCRIPTION = (
     "--version` prints the version. Exit status: 0 after success, 1 after a failure, 2 after a mistake on the command "
     "line, 130 after Ctrl-C."
 )
-_FAILED, _MISTAKEN, _INTERRUPTED = 1, 2, 130
-_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run; an error of this package ends in one line, without a traceback.
 
     Returns:
-        the exit status: 0, 1 after a failure, 2 after a mistake on the command line or in a file of settings that it
-        names, 128 + n after signal n (130 after Ctrl-C).
+        the exit status, as of `tabletop_interaction.program.exit_status`.
     """
-    open_standard_streams()
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
-            try:
-                return _run(sys.argv[1:] if arguments is None else arguments)
-            finally:
-                # Here, because Python's own flush at its end reports errors with a traceback.
-                sys.stdout.flush()
-    except BrokenPipeError:
-        # Nobody reads the output any more, as after `| head`.
-        discard(sys.stdout, sys.stderr)
-        return READER_GONE
-    except OSError as error:
-        discard(sys.stdout)
-        return _report(f"standard output: {error.strerror or error}; free space, or write it elsewhere", _FAILED)
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: list[str]) -> int:
-    try:
-        with terminating_cleanly():
-            check_arguments(arguments)
-            command = _parsed(arguments)
-            check_options(command)
-            command.run()
-    except Refused as refused:
-        return _report(str(refused.__cause__), _MISTAKEN)
-    except InvalidConfiguration as error:
-        return _report(str(error), _MISTAKEN)
-    except TabletopError as error:
-        return _report(str(error), _FAILED)
-    except ImportError as error:
-        if (missing := explained(error)) is not None:
-            return _report(str(missing), _FAILED)
-        return _report(f"a package cannot be imported ({error}); `tabletop doctor` checks the installation", _FAILED)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError) and reader_has_gone():
-            raise
-        remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
-        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}", _FAILED)
-    except KeyboardInterrupt as stop:
-        # After SIGHUP there may be no terminal.
-        with suppress(OSError):
-            print("stopped; everything that was finished is on disk", file=sys.stderr)
-        return stop.status if isinstance(stop, Stopped) else _INTERRUPTED
-    return 0
+def _run(arguments: list[str]) -> None:
+    check_arguments(arguments)
+    command = _parsed(arguments)
+    check_options(command)
+    command.run()
 
 
 def command_class(name: str) -> Callable[..., Any]:
@@ -153,22 +96,17 @@ def _parsed(arguments: list[str]) -> Any:
         known = {name: _stand_in(name) for name in COMMANDS}
     else:
         raise InvalidConfiguration(_unknown(first))
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            return tyro.extras.subcommand_cli_from_dict(
-                known,
-                prog="tabletop",
-                description=_DESCRIPTION,
-                args=arguments or ["--help"],
-                sort_subcommands=False,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
-            )
-    except SystemExit as end:
-        if end.code != _MISTAKEN:
-            raise
-        _print_line("error: ", "bold red", f"{_line_of_box(said.getvalue())}; see {help_page(arguments)}")
-        raise
+    return parsed(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            known,
+            prog="tabletop",
+            description=_DESCRIPTION,
+            args=arguments or ["--help"],
+            sort_subcommands=False,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
+        ),
+        help_page(arguments),
+    )
 
 
 def help_page(arguments: Sequence[str]) -> str:
@@ -192,14 +130,6 @@ def _parts_of(command: Callable[..., Any]) -> list[str]:
     return names
 
 
-def _line_of_box(box: str) -> str:
-    """The text of the parser's box in one line, without its hint at a help page."""
-    # Its first and last rows are borders and title.
-    rows = [row.strip("│| ") for row in Text.from_ansi(box).plain.splitlines()[1:-1]]
-    parts = [" ".join(part.split()).rstrip(".") for part in re.split(r"[─-]{9,}", " ".join(rows))]
-    return "; ".join(part for part in parts if part and not part.startswith("For full helptext"))
-
-
 def _stand_in(name: str) -> Callable[..., Any]:
     """A stand-in for a command in the list of all commands: tyro reads only its docstring."""
 
@@ -213,31 +143,6 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return f"there is no command {name!r}{meant}; accepted are {', '.join(COMMANDS)}"
-
-
-def _report(message: str, status: int) -> int:
-    _print_line("error: ", "bold red", message)
-    return status
-
-
-def _show_warning(message: Warning | str, *_: object) -> None:
-    """In place of Python's own way, which prints the source of the warning too."""
-    _print_line("warning: ", "bold yellow", str(message))
-
-
-def _print_line(kind: str, style: str, message: str) -> None:
-    # Messages of libraries may have several lines, and names of files may hold codes that a terminal obeys.
-    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(message.splitlines()))
-    # Paths may hold brackets and colons, which rich would take for markup and pictures. It imports as it prints, which
-    # fails where no file can be opened: nothing is printed until both parts are ready.
-    console = Console(stderr=True)
-    try:
-        with console.capture() as printed:
-            console.print(kind, style=style, end="", markup=False, emoji=False, highlight=False)
-            console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
-        print(printed.get(), end="", file=sys.stderr)
-    except (OSError, ImportError):
-        print(f"{kind}{line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

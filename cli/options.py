@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tabletop_interaction.cli.arguments import UNSET, as_typed
-from tabletop_interaction.cli.refused import Refused, refuse_ignored
+from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.program import Refused
 from tabletop_interaction.ranges import Count, Processes
 from tabletop_interaction.segmentation.config import FAST, Device, ProposalConfig
 

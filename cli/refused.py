@@ -1,4 +1,4 @@
-"""Options that are refused: those without effect, and the errors of others, taken past the parser.
+"""Options that are refused because they have no effect beside another one.
 
 Imports nothing heavy, so that `tabletop doctor` starts where a package is broken.
 """
@@ -7,10 +7,6 @@ import dataclasses
 from typing import Any
 
 from tabletop_interaction.errors import InvalidConfiguration
-
-
-class Refused(Exception):
-    """Carries the error of a configuration, its cause, through tyro, which would show any ValueError as its own."""
 
 
 def refuse_ignored(given: Any, where: str, *names: str, **defaults: Any) -> None:

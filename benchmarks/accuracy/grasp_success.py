@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import SceneOptions, figures_table
@@ -19,6 +18,7 @@ from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.gripper import GripperName
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count
 from tabletop_interaction.sim_assets import object_names
@@ -110,4 +110,4 @@ def held_share(counts: Counter[PickOutcome]) -> float:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(AimedPickOptions, description=__doc__))
+    run_module(main, AimedPickOptions, __doc__)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import figures_table
@@ -18,6 +17,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Rows
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.envs.gripper import GRIPPER_NAMES, GripperName
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.sim_assets import Catalogue, ObjectModel, load_object
@@ -91,4 +91,4 @@ def box(width_m: float) -> ObjectModel:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(GraspWidthOptions, description=__doc__))
+    run_module(main, GraspWidthOptions, __doc__)

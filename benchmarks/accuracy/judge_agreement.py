@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +27,7 @@ from tabletop_interaction.envs.backend import Arranging, ObjectState, Split
 from tabletop_interaction.envs.goals import Arrangement, lay_goal
 from tabletop_interaction.envs.judges import judge_by_pictures, judge_by_truth
 from tabletop_interaction.envs.views import View
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Pixels, Range
 from tabletop_interaction.simulation import open_simulation
@@ -146,4 +146,4 @@ def _share(answers: list[bool]) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(JudgeOptions, description=__doc__))
+    run_module(main, JudgeOptions, __doc__)

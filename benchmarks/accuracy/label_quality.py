@@ -22,7 +22,6 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-import tyro
 
 from tabletop_interaction.agents.grasp import GraspPoint
 from tabletop_interaction.arrays import Floats, Mask, Picture
@@ -41,6 +40,7 @@ from tabletop_interaction.envs import Arena
 from tabletop_interaction.errors import UnreachableTarget
 from tabletop_interaction.files import check_new_folder, lock_file, write_json
 from tabletop_interaction.frame_difference import FrameDifference, FrameDifferenceConfig, frame_difference
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range
 from tabletop_interaction.reports.sheets import (
@@ -335,4 +335,4 @@ def _text(summary: dict[str, float], options: LabelQualityOptions) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(LabelQualityOptions, description=__doc__))
+    run_module(main, LabelQualityOptions, __doc__)

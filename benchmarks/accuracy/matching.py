@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from time import process_time
 
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
@@ -24,6 +23,7 @@ from tabletop_interaction.benchmarks.ground_truth import turned_about_vertical
 from tabletop_interaction.benchmarks.results.shares import WILSON, per_cent, share_of
 from tabletop_interaction.envs.backend import ObjectState, Split
 from tabletop_interaction.errors import FeaturesUnavailable
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, check_choice
 from tabletop_interaction.simulation import SimulationBackend, open_simulation
@@ -187,4 +187,4 @@ def _table(results: Mapping[str, MatchingAccuracy], options: MatchingOptions) ->
 
 
 if __name__ == "__main__":
-    main(tyro.cli(MatchingOptions, description=__doc__))
+    run_module(main, MatchingOptions, __doc__)

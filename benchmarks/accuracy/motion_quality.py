@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +26,7 @@ from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.results.shares import per_cent
 from tabletop_interaction.envs.backend import Backend, Pictures
 from tabletop_interaction.envs.watched_pushes import watch_pushes
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count
 from tabletop_interaction.segmentation.motion.masks import FrameMasks, segment_motion
@@ -139,4 +139,4 @@ def results_table(scores: list[ClipScore], options: MotionOptions) -> Table:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(MotionOptions, description=__doc__))
+    run_module(main, MotionOptions, __doc__)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.ground_truth import each_object
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs.backend import ObjectState
+from tabletop_interaction.program import run_module
 from tabletop_interaction.sim_assets import ObjectModel
 from tabletop_interaction.simulation import SimulationBackend
 from tabletop_interaction.simulation.scene import Placement, free_placement
@@ -71,4 +71,4 @@ def _table(errors: Mapping[str, Sequence[float]], options: AimedPickOptions) -> 
 
 
 if __name__ == "__main__":
-    main(tyro.cli(AimedPickOptions, description=__doc__))
+    run_module(main, AimedPickOptions, __doc__)

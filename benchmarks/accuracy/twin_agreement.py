@@ -15,7 +15,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +26,7 @@ from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.documents import read_yaml
 from tabletop_interaction.envs import Arena, GroundTruth, ObjectState, PickOutcome, PickPlace
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count
 
@@ -166,4 +166,4 @@ def _millimetres(metres: Floats) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(TwinOptions, description=__doc__))
+    run_module(main, TwinOptions, __doc__)

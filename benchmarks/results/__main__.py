@@ -3,15 +3,12 @@
 Run: python -m tabletop_interaction.benchmarks.results
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from tabletop_interaction.benchmarks.results.tables import FOLDER, pages, rendered
-from tabletop_interaction.errors import TabletopError
 from tabletop_interaction.files import write_file
+from tabletop_interaction.program import run_module
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,4 @@ def main(options: TableOptions) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(TableOptions, description=__doc__)))
-    except TabletopError as error:
-        sys.exit(f"error: {error}")
+    run_module(main, TableOptions, __doc__)

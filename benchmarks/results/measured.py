@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tabletop_interaction.benchmarks.results.result import Result, Rows, check_result_path, write_result
+from tabletop_interaction.program import program_name
 from tabletop_interaction.ranges import check_fields
 
 _OWN_OPTIONS = ("--result", "--after")
@@ -68,11 +69,7 @@ def command_line(arguments: Sequence[str]) -> str:
     Args:
         arguments: as `sys.argv`.
     """
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    module = (spec.name if spec is not None else "").removesuffix(".__main__")
-    is_tabletop = not module or module.endswith(".cli.main")
-    typed = ["tabletop"] if is_tabletop else ["python", "-m", module]
-    return shlex.join([*typed, *_without_own_options(arguments[1:])])
+    return shlex.join([*program_name().split(), *_without_own_options(arguments[1:])])
 
 
 def commit_of(root: Path) -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import figures_table
@@ -16,6 +15,7 @@ from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.results.shares import WILSON, share_of
 from tabletop_interaction.benchmarks.results.tables import figure_text
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.program import run_module
 from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run
 
 
@@ -58,4 +58,4 @@ def curve(run: LearningRun) -> Iterator[tuple[str, dict[str, Figure]]]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(CurveOptions, description=__doc__))
+    run_module(main, CurveOptions, __doc__)

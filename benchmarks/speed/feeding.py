@@ -14,11 +14,11 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import tyro
 
 from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.network import DeepMask
@@ -98,4 +98,4 @@ def _bare_step(network: DeepMask, batch: Batch) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(FeedingOptions, description=__doc__))
+    run_module(main, FeedingOptions, __doc__)

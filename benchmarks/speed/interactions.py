@@ -19,7 +19,6 @@ from typing import Annotated, Any
 
 import gymnasium as gym
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +31,7 @@ from tabletop_interaction.envs.records.folder import list_shards
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.processes import do_in_processes
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed, check_range
 from tabletop_interaction.simulation import SimulationBackend, SimulationConfig
@@ -314,4 +314,4 @@ def _rates_table(timings: Mapping[str, Timing]) -> Table:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(InteractionSpeedOptions, description=__doc__))
+    run_module(main, InteractionSpeedOptions, __doc__)

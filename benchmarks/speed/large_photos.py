@@ -20,7 +20,6 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.arrays import Picture
@@ -28,6 +27,7 @@ from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.overlays import distinct_colours
@@ -100,4 +100,4 @@ def segment_seconds(photo: Path, out: Path) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(LargePhotosOptions, description=__doc__))
+    run_module(main, LargePhotosOptions, __doc__)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.agents.learning.config import LearningConfig
@@ -27,6 +26,7 @@ from tabletop_interaction.benchmarks.figures import figures_table
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.envs.records.reading import count_interactions
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import ProgressDisplay
 from tabletop_interaction.ranges import Count, Processes, Range, Seed
 from tabletop_interaction.segmentation.training.config import TrainingConfig
@@ -171,4 +171,4 @@ def _learned(config: LearningConfig, folder: RunFolder, workers: Workers, watch:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(LearningSpeedOptions, description=__doc__))
+    run_module(main, LearningSpeedOptions, __doc__)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.figures import figures_table
@@ -22,6 +21,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import TabletopInteraction
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.simulation import SimulationConfig
@@ -116,4 +116,4 @@ def _timed(seconds: list[float]) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(ObjectSpeedOptions, description=__doc__))
+    run_module(main, ObjectSpeedOptions, __doc__)

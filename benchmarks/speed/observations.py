@@ -13,7 +13,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import tyro
 from rich.console import Console
 
 from tabletop_interaction.agents.agent import RandomAgent
@@ -24,6 +23,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.interactions import one_core
 from tabletop_interaction.envs import EXTRAS, TabletopInteraction
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Seed
 
@@ -83,4 +83,4 @@ def main(options: ObservationSpeedOptions) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(ObservationSpeedOptions, description=__doc__))
+    run_module(main, ObservationSpeedOptions, __doc__)

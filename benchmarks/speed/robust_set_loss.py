@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-import tyro
 from torch import Tensor
 from torch.nn import functional
 
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.config import NetworkConfig
@@ -115,4 +115,4 @@ def solvers(logits: Tensor, masks: Tensor, repeats: int) -> tuple[float, float, 
 
 
 if __name__ == "__main__":
-    main(tyro.cli(LossSpeedOptions, description=__doc__))
+    run_module(main, LossSpeedOptions, __doc__)

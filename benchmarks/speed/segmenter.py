@@ -13,11 +13,11 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import tyro
 
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.benchmarks.results.result import Figure
 from tabletop_interaction.benchmarks.speed.robust_set_loss import best_ms
+from tabletop_interaction.program import run_module
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import Count, Range, Seed
 from tabletop_interaction.segmentation.config import FAST, MaskBranch, NetworkConfig, ProposalConfig
@@ -74,4 +74,4 @@ def main(options: SegmenterSpeedOptions) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(SegmenterSpeedOptions, description=__doc__))
+    run_module(main, SegmenterSpeedOptions, __doc__)

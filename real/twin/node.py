@@ -30,7 +30,8 @@ import tyro
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.program import exit_status, parsed
 from tabletop_interaction.real.arm.clock import MonotonicClock, Ticks
 from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
 from tabletop_interaction.real.arm.settings import RATE_HZ
@@ -47,8 +48,6 @@ Action = Callable[[TwinRobot], str]
 
 MARK = "/tabletop_twin"
 """The parameter that marks the master of a twin."""
-
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -88,16 +87,11 @@ class TwinNode:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run; an error of this package ends in one line."""
-    options = tyro.cli(TwinNode, prog="python -m tabletop_interaction.real.twin.node", args=arguments)
-    try:
-        options.run()
-    except TabletopError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    return 0
+    """Parse the command line and run; an error of this package ends in one line. Returns the exit status."""
+    program = "python -m tabletop_interaction.real.twin.node"
+    return exit_status(
+        lambda: parsed(lambda: tyro.cli(TwinNode, prog=program, args=arguments), f"`{program} --help`").run()
+    )
 
 
 def write_ros_lab(path: Path, now: datetime) -> None:

@@ -11,9 +11,10 @@ import tyro
 
 from tabletop_interaction.benchmarks.segmentation.label_sets import SETS
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.cli.options import SET_NAMES, Refused, options
+from tabletop_interaction.cli.options import SET_NAMES, options
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.program import Refused
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tabletop_interaction.cli.streams import READER_GONE, Stopped, terminating_cleanly
+from tabletop_interaction.streams import READER_GONE, Stopped, terminating_cleanly
 
 _MAIN = "import sys; from tabletop_interaction.cli.main import main; sys.exit(main(sys.argv[1:]))"
 # Opens a file first, as a library does, and writes to it through libc's standard output.
 _WRITE_TO_ONE = """
 import os, sys
-from tabletop_interaction.cli.streams import open_standard_streams
+from tabletop_interaction.streams import open_standard_streams
 open_standard_streams()
 file = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
 os.write(1, b"a library's chatter")
@@ -65,9 +65,7 @@ def test_a_full_disk_under_the_output_is_one_line(unbuffered: str) -> None:
 
 
 def test_a_character_that_the_output_lacks_is_escaped() -> None:
-    code = (
-        "from tabletop_interaction.cli.streams import open_standard_streams; open_standard_streams(); print('\\xb1 1')"
-    )
+    code = "from tabletop_interaction.streams import open_standard_streams; open_standard_streams(); print('\\xb1 1')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
     assert (ended.returncode, ended.stdout) == (0, b"\\xb1 1\n")

@@ -1,0 +1,188 @@
+"""How a program of this package ends: errors in one line, and an exit status.
+
+The `tabletop` command and the modules that run as `python -m` share it.
+"""
+
+import errno
+import io
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stderr, suppress
+from types import TracebackType
+from typing import TypeVar
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.extras import explained
+from tabletop_interaction.streams import (
+    READER_GONE,
+    Stopped,
+    discard,
+    open_standard_streams,
+    reader_has_gone,
+    terminating_cleanly,
+)
+
+OptionsT = TypeVar("OptionsT")
+
+FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
+"""Exit statuses after a failure, after a mistake on the command line, and after Ctrl-C."""
+
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+_STOPPED = "stopped; everything that was finished is on disk"
+
+
+class Refused(Exception):
+    """Carries the error of a configuration, its cause, through tyro, which would show any ValueError as its own."""
+
+
+def exit_status(run: Callable[[], int | None]) -> int:
+    """Run a program; an error of this package, of a file or of a missing package ends in one line, without a traceback.
+
+    Args:
+        run: parses the command line and does the work; its result is the exit status, None for 0.
+
+    Returns:
+        the exit status: that of `run`, 1 after a failure, 2 after a mistake on the command line or in a file of
+        settings that it names, 128 + n after signal n (130 after Ctrl-C).
+    """
+    open_standard_streams()
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            try:
+                return _run(run)
+            finally:
+                # Here, because Python's own flush at its end reports errors with a traceback.
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads the output any more, as after `| head`.
+        discard(sys.stdout, sys.stderr)
+        return READER_GONE
+    except OSError as error:
+        discard(sys.stdout)
+        return _report(f"standard output: {error.strerror or error}; free space, or write it elsewhere", FAILED)
+
+
+def run_module(main: Callable[[OptionsT], int | None], options: type[OptionsT], description: str | None) -> None:
+    """Run a module as a program, `python -m MODULE`, and exit with its status.
+
+    Args:
+        main: does the work; its result is the exit status, None for 0.
+        options: dataclass of the options.
+        description: text above the options in the help.
+    """
+    program = program_name()
+    sys.exit(
+        exit_status(
+            lambda: main(
+                parsed(lambda: tyro.cli(options, prog=program, description=description), f"`{program} --help`")
+            )
+        )
+    )
+
+
+def program_name() -> str:
+    """How this process is called on the command line: `python -m MODULE`, or `tabletop`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    module = (spec.name if spec is not None else "").removesuffix(".__main__")
+    return "tabletop" if not module or module.endswith(".cli.main") else f"python -m {module}"
+
+
+def parsed(parse: Callable[[], OptionsT], help_page: str) -> OptionsT:
+    """The options that a parser of tyro returns; a mistake that it finds is one line, which names the help page.
+
+    Raises:
+        SystemExit: after --help, and, with status 2, after a mistake.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return parse()
+    except SystemExit as end:
+        if end.code != MISTAKEN:
+            raise
+        _print_line("error: ", "bold red", f"{_line_of_box(said.getvalue())}; see {help_page}")
+        raise
+
+
+def shorten_errors_of_imports() -> None:
+    """Let Ctrl-C and a missing package end the program in one line while its modules are imported.
+
+    `run_module` begins after that. Other errors keep their traceback.
+    """
+    sys.excepthook = _show_uncaught
+
+
+def _run(run: Callable[[], int | None]) -> int:
+    try:
+        with terminating_cleanly():
+            return run() or 0
+    except Refused as refused:
+        return _report(str(refused.__cause__), MISTAKEN)
+    except InvalidConfiguration as error:
+        return _report(str(error), MISTAKEN)
+    except TabletopError as error:
+        return _report(str(error), FAILED)
+    except ImportError as error:
+        if (missing := explained(error)) is not None:
+            return _report(str(missing), FAILED)
+        return _report(f"a package cannot be imported ({error}); `tabletop doctor` checks the installation", FAILED)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and reader_has_gone():
+            raise
+        remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
+        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}", FAILED)
+    except KeyboardInterrupt as stop:
+        # After SIGHUP there may be no terminal.
+        with suppress(OSError):
+            print(_STOPPED, file=sys.stderr)
+        return stop.status if isinstance(stop, Stopped) else INTERRUPTED
+
+
+def _show_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        print(_STOPPED, file=sys.stderr)
+    elif isinstance(error, ImportError) and (missing := explained(error)) is not None:
+        _report(str(missing), FAILED)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def _line_of_box(box: str) -> str:
+    """The text of the parser's box in one line, without its hint at a help page and names of classes."""
+    # Its first and last rows are borders and title.
+    rows = [row.strip("│| ") for row in Text.from_ansi(box).plain.splitlines()[1:-1]]
+    parts = [" ".join(part.split()).rstrip(".") for part in re.split(r"[─-]{9,}", " ".join(rows))]
+    line = "; ".join(part for part in parts if part and not part.startswith("For full helptext"))
+    return re.sub(r"^Error parsing [A-Z]\w*Options: ", "", line)
+
+
+def _report(message: str, status: int) -> int:
+    _print_line("error: ", "bold red", message)
+    return status
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """In place of Python's own way, which prints the source of the warning too."""
+    _print_line("warning: ", "bold yellow", str(message))
+
+
+def _print_line(kind: str, style: str, message: str) -> None:
+    # Messages of libraries may have several lines, and names of files may hold codes that a terminal obeys.
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(message.splitlines()))
+    # Paths may hold brackets and colons, which rich would take for markup and pictures. It imports as it prints, which
+    # fails where no file can be opened: nothing is printed until both parts are ready.
+    console = Console(stderr=True)
+    try:
+        with console.capture() as printed:
+            console.print(kind, style=style, end="", markup=False, emoji=False, highlight=False)
+            console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        print(printed.get(), end="", file=sys.stderr)
+    except (OSError, ImportError):
+        print(f"{kind}{line}", file=sys.stderr)
