@@ -76,7 +76,7 @@ def test_a_label_set_becomes_a_network(tmp_path: Path, capsys: pytest.CaptureFix
     capsys.readouterr()
     assert main(["train", *source, "--out", str(tmp_path / "run"), *short, "--half"]) == 0
     said = capsys.readouterr().out.replace("\n", " ")
-    assert "was finished already" in said
+    assert "was finished before" in said
     assert "--half had no effect" in said
     assert "learned from" not in said
     assert (tmp_path / "run" / "model.safetensors").stat().st_size == whole
@@ -93,7 +93,7 @@ def test_a_run_begun_with_settings_that_are_refused_today_resumes(
     write_sealed(tmp_path / "run" / "training.json", request, run)
     capsys.readouterr()
     assert main([*command, "--iou-bound", "0.5"]) == 0
-    assert "was finished already" in capsys.readouterr().out.replace("\n", " ")
+    assert "was finished before" in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
