@@ -1,5 +1,6 @@
 """A result file: the figures that a command printed, and what is needed to print them again."""
 
+import math
 import os
 from collections.abc import Mapping
 from datetime import date
@@ -80,8 +81,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a result file; numbers of numpy become Python's."""
-    kept = msgspec.convert(msgspec.to_builtins(result, enc_hook=plain), Result)
+    """Write a result file; numbers of numpy become Python's, and figures without a finite value are left out."""
+    figures = {
+        row: {column: figure for column, figure in columns.items() if math.isfinite(figure.value)}
+        for row, columns in result.figures.items()
+    }
+    complete = msgspec.structs.replace(result, figures=figures)
+    kept = msgspec.convert(msgspec.to_builtins(complete, enc_hook=plain), Result)
     write_json(path, {"schema_version": _SCHEMA_VERSION, **msgspec.to_builtins(kept)})
 
 

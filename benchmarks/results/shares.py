@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest
 
 from tabletop_interaction.benchmarks.results.result import Figure
 
@@ -36,24 +36,22 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def ratio_of_sums(parts: ArrayLike, wholes: ArrayLike) -> Figure:
-    """The sum of parts over the sum of wholes, per cent, with an interval by drawing interactions again.
+    """The sum of parts over the sum of wholes, per cent, with a percentile bootstrap interval over interactions.
 
     What one interaction gives, such as four views of one object, is alike: single views would give too narrow an
-    interval.
+    interval. Draws without a whole are left out; fewer than two interactions with a whole give no interval.
 
     Args:
-        parts, wholes: (N,) of each interaction; wholes without a positive sum give NaN.
+        parts, wholes: (N,) of each interaction, 0 or more; wholes without a positive sum give NaN.
     """
     kept, of = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
     if not of.sum():
         return per_cent(float("nan"))
-    drawn = bootstrap(
-        (kept, of),
-        lambda part, whole, axis: part.sum(axis) / whole.sum(axis),
-        paired=True,
-        n_resamples=_DRAWS,
-        method="percentile",
-        confidence_level=_CONFIDENCE,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return per_cent(float(kept.sum() / of.sum()), (float(drawn.low), float(drawn.high)))
+    share = float(kept.sum() / of.sum())
+    if np.count_nonzero(of) < 2:
+        return per_cent(share)
+    drawn = np.random.default_rng(0).integers(0, len(of), (_DRAWS, len(of)))
+    sums = of[drawn].sum(axis=1)
+    shares = kept[drawn].sum(axis=1)[sums > 0] / sums[sums > 0]
+    low, high = np.quantile(shares, [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
+    return per_cent(share, (float(low), float(high)))

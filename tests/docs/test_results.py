@@ -68,6 +68,13 @@ def test_a_measured_result_has_all_of_its_origin_and_another_one_says_what_it_is
     assert result.commit is None or re.fullmatch("[0-9a-f]{40}", result.commit), "of a checkout without changes"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_result_says_what_its_intervals_are_and_has_none_that_it_does_not_name(path):
+    result = read_result(path)
+    figures = [figure for row in result.figures.values() for figure in row.values()]
+    assert any(one.low is not None for one in figures) == (result.interval is not None)
+
+
 def test_the_commits_of_the_results_exist():
     git = ["git", "-C", str(ROOT)]
     history = subprocess.run([*git, "rev-list", "HEAD"], capture_output=True, text=True)

@@ -81,9 +81,9 @@ def test_without_a_terminal_a_line_is_printed_at_intervals(
     for _ in track(range(6), "scenes"):
         time.sleep(0.1)
     printed = capsys.readouterr().err.splitlines()
-    assert 2 <= len(printed) <= 4
-    assert re.fullmatch(r"scenes \d/6, \d+\.\d/s, elapsed 0:00:00, remaining 0:00:0\d", printed[0])
-    assert re.fullmatch(r"scenes 6/6, \d+\.\d/s, elapsed 0:00:0\d", printed[-1])
+    assert len(printed) >= 2
+    assert re.fullmatch(r"scenes [0-5]/6, (\d+\.\d/(s|min), )?elapsed 0:00:\d\d, remaining \S+", printed[0])
+    assert re.fullmatch(r"scenes 6/6, \d+\.\d/(s|min), elapsed 0:00:\d\d", printed[-1])
 
 
 def test_a_step_that_takes_longer_than_the_interval_is_seen_to_live(
@@ -92,10 +92,12 @@ def test_a_step_that_takes_longer_than_the_interval_is_seen_to_live(
     monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0.05)
     with ProgressDisplay() as display:
         display.show("training steps", 0, 10)
-        time.sleep(0.25)
-    printed = capsys.readouterr().err.splitlines()
-    assert len(printed) >= 2
-    assert set(printed) == {"training steps 0/10, elapsed 0:00:00, remaining -:--:--"}
+        printed: list[str] = []
+        while len(printed) < 2:
+            time.sleep(0.05)
+            printed += capsys.readouterr().err.splitlines()
+    line = r"training steps 0/10, elapsed 0:00:\d\d, remaining -:--:--"
+    assert [each for each in printed if not re.fullmatch(line, each)] == []
 
 
 def test_what_is_short_prints_no_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,9 +113,8 @@ def test_the_rate_of_a_resumed_command_does_not_count_what_was_there(
         for number in range(5):
             display.show("interactions", 1000 + number, 2000)
             time.sleep(0.1)
-    rate = re.search(r"(\d+\.\d)/s", capsys.readouterr().err)
-    assert rate is not None
-    assert float(rate[1]) < 20
+    rate, unit = re.search(r"(\d+\.\d)/(s|min)", capsys.readouterr().err).groups()  # type: ignore[union-attr]
+    assert float(rate) < {"s": 20, "min": 1200}[unit]
 
 
 def test_rare_items_are_counted_by_the_minute(
@@ -125,7 +126,7 @@ def test_rare_items_are_counted_by_the_minute(
         time.sleep(1.1)
         display.show("scenes", 1, 4)
         time.sleep(0.4)
-    assert re.search(r"scenes 1/4, \d\d\.\d/min, elapsed 0:00:01, remaining 0:00:0\d", capsys.readouterr().err)
+    assert re.search(r"scenes 1/4, \d+\.\d/min, elapsed 0:00:\d\d, remaining 0:\d\d:\d\d", capsys.readouterr().err)
 
 
 def test_a_display_is_hidden_while_a_person_is_asked() -> None:

@@ -1,37 +1,47 @@
 """Rotations agree with SciPy's, and undo each other."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.rotations import inverse, matrix_from_quaternion, product, quaternion_from_matrix, rotated
 
-SEEDS = range(20)
+# Half and quarter turns, and none, with either sign and of any length, are where one component or another is the largest.
+TURNS = [np.array(turn, float) for turn in itertools.product((-1, 0, 1), repeat=4) if any(turn)]
+NEARLY_HALF = [np.array([np.cos(angle), 0, 0, np.sin(angle)]) for angle in (1e-9, -1e-9, 1e-160)]
+DRAWN = [*np.random.default_rng(0).normal(size=(40, 4)), *np.random.default_rng(1).normal(size=(20, 4)) * 1e3]
+QUATERNIONS = [*TURNS, *NEARLY_HALF, *DRAWN]
+POINTS = np.random.default_rng(2).normal(size=(7, 3))
 
 
-def _drawn(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return (*rng.normal(size=(2, 4)), rng.normal(size=(7, 3)))
+@pytest.mark.parametrize("quaternion", QUATERNIONS, ids=str)
+def test_rotations_agree_with_scipys(quaternion: np.ndarray) -> None:
+    rotation = Rotation.from_quat(quaternion)
+    matrix = rotation.as_matrix()
+    np.testing.assert_allclose(matrix_from_quaternion(quaternion), matrix, atol=1e-15)
+    np.testing.assert_allclose(quaternion_from_matrix(matrix), Rotation.from_matrix(matrix).as_quat(), atol=1e-15)
+    np.testing.assert_allclose(rotated(POINTS, quaternion), rotation.apply(POINTS), atol=1e-14)
+    for other in DRAWN[:5]:
+        expected = rotation * Rotation.from_quat(other)
+        np.testing.assert_allclose(product(quaternion, other), expected.as_quat(), atol=1e-15)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_rotations_agree_with_scipys(seed: int) -> None:
-    first, second, points = _drawn(seed)
-    one, two = Rotation.from_quat(first), Rotation.from_quat(second)
-    np.testing.assert_allclose(matrix_from_quaternion(first), one.as_matrix(), atol=1e-15)
-    np.testing.assert_allclose(rotated(points, first), one.apply(points), atol=1e-14)
-    np.testing.assert_allclose(product(first, second), (one * two).as_quat(), atol=1e-15)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_rotation_and_its_inverse_cancel(seed: int) -> None:
-    quaternion, _, points = _drawn(seed)
-    np.testing.assert_allclose(rotated(rotated(points, quaternion), inverse(quaternion)), points, atol=1e-14)
+@pytest.mark.parametrize("quaternion", QUATERNIONS, ids=str)
+def test_a_rotation_and_its_inverse_cancel(quaternion: np.ndarray) -> None:
+    np.testing.assert_allclose(rotated(rotated(POINTS, quaternion), inverse(quaternion)), POINTS, atol=1e-14)
     np.testing.assert_allclose(product(quaternion, inverse(quaternion)), [0, 0, 0, 1], atol=1e-15)
 
 
-# Half turns about each axis, and none, are where one component or another is the largest.
-@pytest.mark.parametrize("rotation", [*np.eye(4), *np.random.default_rng(0).normal(size=(20, 4))])
-def test_the_quaternion_of_a_matrix_gives_the_matrix_back(rotation: np.ndarray) -> None:
-    matrix = matrix_from_quaternion(rotation)
+@pytest.mark.parametrize("quaternion", QUATERNIONS, ids=str)
+def test_the_quaternion_of_a_matrix_gives_the_matrix_back(quaternion: np.ndarray) -> None:
+    matrix = matrix_from_quaternion(quaternion)
     np.testing.assert_allclose(matrix_from_quaternion(quaternion_from_matrix(matrix)), matrix, atol=1e-14)
+
+
+def test_a_quaternion_of_length_0_is_refused() -> None:
+    """It became NaN, with a warning of numpy."""
+    for function in (matrix_from_quaternion, lambda zero: product(zero, TURNS[0]), lambda zero: rotated(POINTS, zero)):
+        with pytest.raises(ValueError, match="has length 0"):
+            function(np.zeros(4))

@@ -12,7 +12,7 @@ import pytest
 from tabletop_interaction.benchmarks import accuracy, speed
 from tabletop_interaction.benchmarks.results.measured import ResultOptions, command_line, commit_of
 from tabletop_interaction.benchmarks.results.result import Figure, read_result, write_result
-from tabletop_interaction.benchmarks.results.shares import ratio_of_sums, share_of
+from tabletop_interaction.benchmarks.results.shares import per_cent, ratio_of_sums, share_of
 from tabletop_interaction.errors import ForeignFolder
 
 FIGURES = {"row": {"time": Figure(np.float64(1.5), "ms")}}
@@ -126,3 +126,23 @@ def test_an_interval_over_interactions_is_wider_than_one_over_their_views():
 
 def test_without_anything_to_count_there_is_no_share():
     assert np.isnan(ratio_of_sums([0, 0], [0, 0]).value)
+
+
+def test_one_interaction_has_a_share_without_an_interval():
+    """A bootstrap of one interaction ended the command after it had measured."""
+    one = ratio_of_sums([3], [4])
+    assert (one.value, one.low, one.high) == (75.0, None, None)
+
+
+def test_draws_without_anything_to_count_are_left_out_of_the_interval():
+    """One of them made both ends of the interval NaN."""
+    few = ratio_of_sums([1, 1, 0, 0], [2, 1, 0, 0])
+    assert (few.low, few.high) == (50.0, 100.0)
+
+
+def test_a_figure_without_a_value_is_left_out_of_a_result_file(tmp_path):
+    """JSON has no NaN: other programs did not read the file."""
+    rows = {"row": {"share": ratio_of_sums([0], [0]), "time": Figure(1.5, "ms")}, "nothing": {"share": per_cent(np.nan)}}
+    ResultOptions(result=tmp_path / "x.json").keep(rows, seeds=[0])
+    assert read_result(tmp_path / "x.json").figures == {"row": {"time": Figure(1.5, "ms")}, "nothing": {}}
+    assert "NaN" not in (tmp_path / "x.json").read_text()
