@@ -6,6 +6,7 @@ in the SVG's user units. The same chart gives the same text.
 
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -98,6 +99,11 @@ class Chart:
     title: str
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to draw; the page then says why instead."""
+        raise NotImplementedError
+
+    @property
     def legend(self) -> tuple[LegendEntry, ...]:
         """What the page writes above the chart."""
         raise NotImplementedError
@@ -147,7 +153,10 @@ def write_at(figure: Figure, x: float, y: float, words: str, **style: Any) -> No
 def svg_content(figure: Figure) -> str:
     """What stands between the SVG's tags: colours as variables, text in the page's font, tenths of a unit."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    with warnings.catch_warnings():
+        # The words are drawn by the reader's browser, whose fonts have letters that matplotlib's lacks.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     content = re.sub(r"(?s)^.*?<svg [^>]*>|<defs>\s*<style.*?</defs>|</svg>\s*$", "", stream.getvalue())
     content = re.sub(r' id="[^"]*_\d+"| transform="rotate\(-0 [^"]*"|font(-size|-family)?: [^;"]*;? ?', "", content)
     content = re.sub(r' (d|x|y)="[^"]*"', _shortened, content).replace("xlink:href", "href")

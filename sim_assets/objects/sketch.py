@@ -1,6 +1,6 @@
 """A sketch of an object, as drawn by the families: parts, and a skin for each of their slots."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,9 +38,6 @@ class Sketch:
     specular: float
     friction: float
 
-
-Variant = Callable[[Rng], Sketch]
-"""Draws one random instance."""
 
 _PATTERNS = ("stripes", "checks", "dots", "zigzag", "confetti", "camouflage", "bands", "marble", "speckled")
 

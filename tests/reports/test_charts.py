@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from xml.dom import minidom
 
 import numpy as np
@@ -52,6 +53,14 @@ def test_a_curve_goes_through_its_points_that_are_numbers() -> None:
 def test_values_outside_the_range_are_drawn_at_its_edge() -> None:
     svg = line_chart(line(50.0, 300.0, dots=False)).svg()
     assert paths(svg, "c0") == [[(52, 88), (152, 38)]]
+
+
+def test_words_of_any_script_are_in_the_chart_without_a_warning() -> None:
+    """matplotlib warned about each letter of a run's name that its own font lacks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = chart_file([line_chart(line(0.0, 1.0))], ["\u5b9f\u9a13"])
+    assert "\u5b9f\u9a13" in words(svg)
 
 
 def test_few_points_get_dots_and_many_are_thinned() -> None:
