@@ -31,7 +31,7 @@ def matrix_from_quaternion(quaternion: Floats) -> Floats:
 
 
 def quaternion_from_matrix(matrix: Floats) -> Floats:
-    """Quaternion (4,), xyzw, of length 1, of a rotation matrix (3, 3), computed from its largest component (Shepperd 1978)."""
+    """Unit quaternion (4,), xyzw, of a rotation matrix (3, 3), from its largest component (Shepperd 1978)."""
     trace = float(np.trace(matrix))
     largest = int(np.argmax([*np.diag(matrix), trace]))
     if largest == 3:
@@ -52,7 +52,7 @@ def rotated(points: Floats | Floats32, quaternion: Floats) -> Floats:
 
 
 def product(first: Floats, second: Floats) -> Floats:
-    """The quaternion (4,), xyzw, of length 1, of the rotation by `second` and then by `first`.
+    """The unit quaternion (4,), xyzw, of the rotation by `second` and then by `first`.
 
     Raises:
         ValueError: one of them has length 0.

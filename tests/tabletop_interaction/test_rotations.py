@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from tabletop_interaction.rotations import inverse, matrix_from_quaternion, product, quaternion_from_matrix, rotated
 
-# Half and quarter turns, and none, with either sign and of any length, are where one component or another is the largest.
+# Half and quarter turns, and none, with either sign: where one component or another is the largest, or two are equal.
 TURNS = [np.array(turn, float) for turn in itertools.product((-1, 0, 1), repeat=4) if any(turn)]
 NEARLY_HALF = [np.array([np.cos(angle), 0, 0, np.sin(angle)]) for angle in (1e-9, -1e-9, 1e-160)]
 DRAWN = [*np.random.default_rng(0).normal(size=(40, 4)), *np.random.default_rng(1).normal(size=(20, 4)) * 1e3]

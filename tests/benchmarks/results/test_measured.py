@@ -142,7 +142,10 @@ def test_draws_without_anything_to_count_are_left_out_of_the_interval():
 
 def test_a_figure_without_a_value_is_left_out_of_a_result_file(tmp_path):
     """JSON has no NaN: other programs did not read the file."""
-    rows = {"row": {"share": ratio_of_sums([0], [0]), "time": Figure(1.5, "ms")}, "nothing": {"share": per_cent(np.nan)}}
+    rows = {
+        "row": {"share": ratio_of_sums([0], [0]), "time": Figure(1.5, "ms")},
+        "nothing": {"share": per_cent(np.nan)},
+    }
     ResultOptions(result=tmp_path / "x.json").keep(rows, seeds=[0])
     assert read_result(tmp_path / "x.json").figures == {"row": {"time": Figure(1.5, "ms")}, "nothing": {}}
     assert "NaN" not in (tmp_path / "x.json").read_text()
