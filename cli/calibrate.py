@@ -350,7 +350,8 @@ class Arm:
         """Ask, measure, write and print the figures.
 
         Raises:
-            InvalidConfiguration: a wrong lab file, or the motion was not confirmed; nothing was moved.
+            InvalidConfiguration: a wrong lab file; nothing was moved.
+            NotConfirmed: the motion was not confirmed; nothing was moved.
             CalibrationRejected: the measurement is useless; nothing was written.
         """
         if self.config is not None:

@@ -1,6 +1,6 @@
 """Ask before a command moves the arm."""
 
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import NotConfirmed
 
 _CONFIRMATION = "move"
 
@@ -9,11 +9,11 @@ def confirm_motion() -> None:
     """Ask for the word that starts the arm.
 
     Raises:
-        InvalidConfiguration: another answer, or nobody answers; nothing was moved.
+        NotConfirmed: another answer, or nobody answers; nothing was moved.
     """
     try:
         answer = input(f'Type "{_CONFIRMATION}" to start: ')
     except EOFError:
         answer = ""
     if answer.strip() != _CONFIRMATION:
-        raise InvalidConfiguration(f'{answer!r} came; only "{_CONFIRMATION}" starts the arm; nothing was moved')
+        raise NotConfirmed(f'{answer!r} came; only "{_CONFIRMATION}" starts the arm; nothing was moved')

@@ -47,7 +47,8 @@ class Doctor:
 
         Raises:
             ChecksFailed: something is wrong.
-            InvalidConfiguration: --move without a lab file, or it was not confirmed; nothing was moved.
+            InvalidConfiguration: --move without a lab file; nothing was moved.
+            NotConfirmed: the motion was not confirmed; nothing was moved.
         """
         if self.config is None:
             if self.move:
@@ -104,7 +105,7 @@ def _move(path: Path) -> None:
     """Ask, then bring the arm away.
 
     Raises:
-        InvalidConfiguration: it was not confirmed; nothing was moved.
+        NotConfirmed: the motion was not confirmed; nothing was moved.
     """
     from tabletop_interaction.real.checks.examination import SLOW_RATIO, go_away, opened_equipment
     from tabletop_interaction.real.lab.lab import load_lab

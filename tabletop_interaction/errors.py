@@ -141,6 +141,10 @@ class PreflightFailed(RobotUnavailable):
     findings: tuple[Any, ...] = ()
 
 
+class NotConfirmed(TabletopError, RuntimeError):
+    """The operator did not confirm a motion; nothing was moved."""
+
+
 class NoAnswer(TabletopError, RuntimeError):
     """A checked device did not answer in time; nothing was moved."""
 

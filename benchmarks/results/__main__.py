@@ -9,6 +9,7 @@ from pathlib import Path
 from tabletop_interaction.benchmarks.results.tables import FOLDER, pages, rendered
 from tabletop_interaction.files import write_file
 from tabletop_interaction.program import run_module
+from tabletop_interaction.ranges import check_fields
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class TableOptions:
     """Root of the repository."""
     check: bool = False
     """Write nothing; end with 1 if a page differs from its files."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def main(options: TableOptions) -> int:

@@ -81,7 +81,7 @@ def test_without_a_lab_file_there_is_one_finding(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("answer", "status", "shown"),
-    [("move", 0, "was away already; nothing was moved"), ("yes", 2, "nothing was moved"), (None, 2, "'' came")],
+    [("move", 0, "was away already; nothing was moved"), ("yes", 1, "nothing was moved"), (None, 1, "'' came")],
 )
 def test_the_arm_moves_only_after_the_typed_word(answer, status, shown, monkeypatch, capsys):
     def ask(prompt):

@@ -33,7 +33,7 @@ def test_the_robots_errors_are_those_that_its_code_raises():
     assert {"RobotFault", "RobotUnavailable", "MasterUnreachable", "CameraFault"} <= set(_raised_by_the_robots_code())
 
 
-@pytest.mark.parametrize("name", [*_raised_by_the_robots_code(), "ChecksFailed", "NoAnswer"])
+@pytest.mark.parametrize("name", [*_raised_by_the_robots_code(), "ChecksFailed", "NoAnswer", "NotConfirmed"])
 def test_every_error_of_the_robots_code_has_its_row(name):
     assert hasattr(errors, name) or hasattr(diagnosis, name)
     assert re.search(rf"^\| `{name}`", PAGE, re.MULTILINE)
