@@ -12,6 +12,8 @@ from tabletop_interaction.cli.arguments import UNSET
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Backend
+from tabletop_interaction.envs.backend import Primitive
+from tabletop_interaction.envs.records.png import PNG_BYTES_PER_PIXEL
 from tabletop_interaction.errors import InvalidConfiguration, RobotFault
 from tabletop_interaction.progress import ProgressDisplay
 
@@ -99,6 +101,23 @@ class BackendOptions:
         from tabletop_interaction.real.opening import lab_of
 
         lab_of(self.config)
+
+    def view_pixels(self, backend: str | Backend) -> int:
+        """Pixels of all views together, of the backend that `opened` gives."""
+        if isinstance(backend, str):
+            from tabletop_interaction.simulation.cameras import views_of
+            from tabletop_interaction.simulation.scene import config_from_plain
+
+            config = config_from_plain(self.simulation.settings() or {})
+            views = views_of(config.views, config.picture_size)
+        else:
+            views = backend.views
+        return sum(view.height * view.width for view in views)
+
+    def interaction_bytes(self, backend: str | Backend, primitive: Primitive) -> float:
+        """Bytes that the pictures of a recorded interaction take on disk, estimated."""
+        moments = 3 if primitive == "pick" else 2
+        return PNG_BYTES_PER_PIXEL * moments * self.view_pixels(backend)
 
     def check_truth(self, option: str) -> None:
         """Check that the backend has ground truth, which an option needs; comes after `check`.

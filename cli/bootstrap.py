@@ -12,7 +12,7 @@ from tabletop_interaction.cli.options import check_device, options
 from tabletop_interaction.cli.progress import TrainingSteps, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
-from tabletop_interaction.disk_space import tell_needed_space, total_bytes
+from tabletop_interaction.disk_space import report_needed_space, total_bytes
 from tabletop_interaction.errors import NoExamples
 from tabletop_interaction.files import claimed_folder, write_file
 from tabletop_interaction.progress import ShowProgress
@@ -80,7 +80,7 @@ class Bootstrap:
     def _show_pushes(self, show: ShowProgress, done: int, total: int, masks: int) -> None:
         if done == self.watching.scenes[0]:
             written = total_bytes([self.out / "watched"])
-            tell_needed_space("pushes", written, done, total, self.out, "free space, or choose fewer --pushes")
+            report_needed_space("pushes", written, done, total, self.out, "free space, or choose fewer --pushes")
         show("pushes", done, total, f"masks {masks}")
 
     def _check(self) -> None:

@@ -12,7 +12,7 @@ from tabletop_interaction.cli.backends import BackendOptions, Terminal, World
 from tabletop_interaction.cli.options import SegmenterName
 from tabletop_interaction.cli.progress import SPACE_REMEDY, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
-from tabletop_interaction.disk_space import tell_needed_space
+from tabletop_interaction.disk_space import report_expected_space, report_needed_space
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.observations import Extra, in_order
@@ -86,7 +86,7 @@ class Collect:
             there = self._count()
             missing = self.interactions - there
             if missing > 0:
-                self._show_progress(self._collect(missing, there, backend), missing, there, terminal)
+                self._show_progress(self._collect(missing, there, backend), missing, there, terminal, backend)
         print(f"{self.out} holds {self._count()} interactions; pictures of them: tabletop show {self.out}")
         self._print_masks()
 
@@ -165,23 +165,28 @@ class Collect:
         for info in collect(alone, missing):
             yield CollectionProgress(1, int(succeeded(info)))
 
-    def _show_progress(self, steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal) -> None:
-        """Show the interactions and the share that succeeded; tell what they need on disk, after the first."""
+    def _show_progress(
+        self, steps: Iterator[CollectionProgress], missing: int, there: int, terminal: Terminal, backend: str | Backend
+    ) -> None:
+        """Show the interactions and the share that succeeded; report the disk that they need."""
         verb, done, succeeded, deaths = "grasped" if self.primitive == "pick" else "moved", 0, 0, 0
         with shown_progress(terminal) as show:
             show("interactions", there, missing + there)
             if there:
-                self._tell_space(there, missing + there)
+                self._report_space(there, missing + there)
+            else:
+                each = self.world.interaction_bytes(backend, self.primitive)
+                report_expected_space("interactions", each, missing, self.out, SPACE_REMEDY)
             for step in steps:
                 if step.interactions and not there + done:
-                    self._tell_space(step.interactions, missing)
+                    self._report_space(step.interactions, missing)
                 done, succeeded, deaths = done + step.interactions, succeeded + step.succeeded, deaths + step.deaths
                 note = f"{verb} {succeeded / max(done, 1):.0%}"
                 note += f"  replaced collectors {deaths}" if deaths else ""
                 show("interactions", there + done, missing + there, note)
 
-    def _tell_space(self, done: int, total: int) -> None:
-        tell_needed_space("interactions", written_bytes(self.out), done, total, self.out, SPACE_REMEDY)
+    def _report_space(self, done: int, total: int) -> None:
+        report_needed_space("interactions", written_bytes(self.out), done, total, self.out, SPACE_REMEDY)
 
 
 def _refuse_records_of_a_run(out: Path) -> None:

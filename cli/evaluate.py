@@ -14,7 +14,7 @@ from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, SegmenterName, SetName, print_result
 from tabletop_interaction.cli.refused import refuse_ignored
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, InvalidLabelSet
 from tabletop_interaction.files import claimed_folder
 from tabletop_interaction.ranges import Range
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, UNLIMITED, Device
@@ -137,7 +137,7 @@ class Evaluate:
             raise InvalidConfiguration(f"--data {self.data} and --set {self.set_name} came; give one of them")
         refuse_ignored(self, "with --data", "sets_dir", "workers")
         if not self.data.is_file():
-            raise InvalidConfiguration(f"--data {self.data} is no file; name a COCO JSON, and its pictures by --images")
+            raise InvalidLabelSet(f"--data {self.data} is no file; name a COCO JSON, and its pictures by --images")
 
     def _load(self, model: str) -> PictureSegmenter | DetectionsFile:
         return NetworkOptions(model, self.fast and is_network(model), self.device).load_for_files(limits=UNLIMITED)

@@ -30,7 +30,7 @@ from tabletop_interaction.cli.backends import BackendOptions, Terminal
 from tabletop_interaction.cli.options import LearnSession
 from tabletop_interaction.cli.progress import SPACE_REMEDY
 from tabletop_interaction.cli.refused import refuse_ignored
-from tabletop_interaction.disk_space import tell_needed_space, total_bytes
+from tabletop_interaction.disk_space import report_expected_space, report_needed_space, total_bytes
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.records.folder import written_bytes
 from tabletop_interaction.reports import learning_page
@@ -51,7 +51,7 @@ def run_session(
         held_out = open_held_out(choice, sets_dir)
         with lock_run(out):
             folder = open_run(out, config, {"session": {**asdict(asked), **asdict(choice)}})
-            _learn(asked, config, folder, backend, held_out, terminal)
+            _learn(asked, config, folder, backend, held_out, terminal, world)
             report = learning_page.write_report(folder.path)
             figures = learning_page.essentials(read_learning_run(folder.path))
     for figure in figures:
@@ -86,24 +86,28 @@ def _learn(
     backend: str | Backend,
     held_out: HeldOutPictures,
     terminal: Terminal,
+    world: BackendOptions,
 ) -> None:
     """Learn, or resume, with bars, TensorBoard's curves and evaluations."""
     evaluations = Evaluations(folder, held_out, asked.evaluate_every, config.interactions)
     curves, display = Curves(folder, len(read_history(folder))), LearningDisplay(config, folder)
-    space = partial(_tell_space, folder, config.interactions)
+    space = partial(_report_space, folder, config.interactions)
     with terminal.showing(display.progress):
         try:
             watched(config, folder, display.watched, backend)
+            if not read_history(folder):
+                each = world.interaction_bytes(backend, config.primitive) + 3 * world.view_pixels(backend)
+                report_expected_space("interactions", each, config.interactions, folder.path, SPACE_REMEDY)
             with _opened_workers(asked, config, folder, display, backend) as workers:
                 learn(config, folder, workers, _Callback(display, curves, evaluations, workers, space))
         finally:
             curves.close()
 
 
-def _tell_space(folder: RunFolder, total: int, done: int) -> None:
-    """Tell what the interactions and their decoded pictures need on disk."""
+def _report_space(folder: RunFolder, total: int, done: int) -> None:
+    """Report what the interactions and their decoded pictures need on disk."""
     written = written_bytes(folder.records) + total_bytes([folder.pictures])
-    tell_needed_space("interactions", written, done, total, folder.path, SPACE_REMEDY)
+    report_needed_space("interactions", written, done, total, folder.path, SPACE_REMEDY)
 
 
 def _opened_workers(
@@ -123,22 +127,22 @@ class _Callback:
         curves: Curves,
         evaluations: Evaluations,
         workers: Workers,
-        tell_space: Callable[[int], None],
+        report_space: Callable[[int], None],
     ) -> None:
         self._display = display
         self._curves = curves
         self._evaluations = evaluations
         self._workers = workers
-        self._tell_space: Callable[[int], None] | None = tell_space
+        self._report_space: Callable[[int], None] | None = report_space
 
     def interacted(self, line: HistoryLine) -> None:
         self._display.interacted(line, self._workers.deaths)
         self._curves.interacted(line)
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
-        if self._tell_space is not None and update.interactions:
-            self._tell_space(update.interactions)
-            self._tell_space = None
+        if self._report_space is not None and update.interactions:
+            self._report_space(update.interactions)
+            self._report_space = None
         self._display.updated(update)
         self._curves.updated(update)
         if (document := self._evaluations.updated(update, network)) is not None:

@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         the exit status, as of `tabletop_interaction.program.exit_status`.
     """
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    return exit_status(lambda: _run(given), is_last=arguments is None)
 
 
 def _run(arguments: list[str]) -> None:

@@ -114,7 +114,7 @@ class Train:
         from tabletop_interaction.segmentation.training.examples import examples_from_label_set
 
         if self.data is not None:
-            return recorded_examples(self.data, progress=show, carried=self.carry_labels)
+            return recorded_examples(self.data, progress=show, carried=self.carry_labels, callback=print)
         assert self.coco is not None, "checked before"
         # A run's folder may not exist before the run has been checked, and the pictures' folder is not ours.
         out = self.out.resolve()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tabletop_interaction.envs.backend import GroundTruth
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, MissingPackage
 from tabletop_interaction.extras import install_command
 from tabletop_interaction.ranges import shown
 from tabletop_interaction.real.arm.arm import SawyerArm
@@ -34,8 +34,9 @@ def open_sawyer(
         operator: lays the table and answers after a fault; None if nobody is there. A twin lays its own table.
 
     Raises:
-        InvalidConfiguration: no lab file, a wrong one, settings that contradict what was measured on the arm, or ruckig
-            is missing; nothing was opened.
+        InvalidConfiguration: no lab file, a wrong one, or settings that contradict what was measured on the arm;
+            nothing was opened.
+        MissingPackage: ruckig is not installed; nothing was opened.
         CameraFault: a camera cannot be opened; nothing stays open.
         RobotUnavailable: the robot is not found, another program uses it, its gripper is not ready and the operator did
             not agree to calibrate it, or checks before the first move failed; nothing stays open.
@@ -124,6 +125,6 @@ def _open_twin(split: str, lab: Lab, person: Operator | None, opened: ExitStack)
 
 def _check_ruckig() -> None:
     if find_spec("ruckig") is None:
-        raise InvalidConfiguration(
+        raise MissingPackage(
             f"the Sawyer backend needs ruckig; nothing was opened; install it with `{install_command('sawyer')}`"
         )

@@ -1,4 +1,4 @@
-"""Disk space that a long recording will need, measured on what it has written so far, beside what is free."""
+"""Disk space that a long recording needs: estimated, then measured on its first items, beside what is free."""
 
 import shutil
 import sys
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-_TOLD_BYTES = 1e9
+_REPORTED_BYTES = 1e9
 
 
 def total_bytes(paths: Iterable[Path]) -> int:
@@ -22,7 +22,33 @@ def total_bytes(paths: Iterable[Path]) -> int:
     return total
 
 
-def tell_needed_space(what: str, written: int, done: int, total: int, folder: Path, remedy: str) -> None:
+def free_bytes(folder: Path) -> int:
+    """Free bytes on the disk of a folder, which may not exist yet."""
+    return shutil.disk_usage(
+        next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    ).free
+
+
+def report_expected_space(what: str, each: float, total: int, folder: Path, remedy: str) -> None:
+    """Print how much space a recording will need by an estimate, from 1 GB on; warn if the disk lacks it.
+
+    Args:
+        what: name of the items.
+        each: bytes of an item, estimated.
+        total: items.
+        folder: of the recording; it may not exist yet.
+        remedy: what to do if they do not fit.
+    """
+    _report(
+        each * total,
+        f"{total:,} {what}",
+        f"{each / 1e6:.2g} MB each, an estimate from the views' sizes",
+        folder,
+        remedy,
+    )
+
+
+def report_needed_space(what: str, written: int, done: int, total: int, folder: Path, remedy: str) -> None:
     """Print how much space the rest of a recording will need, from 1 GB on; warn if the disk lacks it.
 
     Args:
@@ -33,14 +59,16 @@ def tell_needed_space(what: str, written: int, done: int, total: int, folder: Pa
         remedy: what to do if they do not fit.
     """
     each = written / done
-    needed, free = each * (total - done), shutil.disk_usage(folder).free
-    if needed < min(_TOLD_BYTES, free):
+    what, basis = f"{total - done:,} more {what}", f"{each / 1e6:.2g} MB each, measured on {done:,}"
+    _report(each * (total - done), what, basis, folder, remedy)
+
+
+def _report(needed: float, what: str, basis: str, folder: Path, remedy: str) -> None:
+    free = free_bytes(folder)
+    if needed < min(_REPORTED_BYTES, free):
         return
-    line = (
-        f"{total - done:,} more {what} need about {needed / 1e9:,.1f} GB in {folder} ({each / 1e6:.2g} MB each, "
-        f"measured on {done:,}); {free / 1e9:,.1f} GB are free"
-    )
+    line = f"{what} need about {needed / 1e9:,.1f} GB in {folder} ({basis}); {free / 1e9:,.1f} GB are free"
     if needed > free:
-        warnings.warn(f"{line}, which is too little: {remedy}", stacklevel=2)
+        warnings.warn(f"{line}, which is too little: {remedy}", stacklevel=3)
     else:
         print(line, file=sys.stderr)

@@ -27,7 +27,7 @@ from PIL import ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.errors import InvalidPicture
+from tabletop_interaction.errors import InvalidConfiguration, InvalidPicture
 
 MAX_PIXELS = 250_000_000
 """Largest picture that is decoded; phones take up to 200 million pixels."""
@@ -112,10 +112,11 @@ def check_pictures(paths: Sequence[Path]) -> None:
     """Check the headers of picture files.
 
     Raises:
-        InvalidPicture: no file is given, or as `read_header`.
+        InvalidConfiguration: no file is given.
+        InvalidPicture: as `read_header`.
     """
     if not paths:
-        raise InvalidPicture("no picture was given; name at least one file")
+        raise InvalidConfiguration("no picture was given; name at least one file")
     for path in paths:
         read_header(path)
 

@@ -6,10 +6,12 @@ The `tabletop` command and the modules that run as `python -m` share it.
 import errno
 import io
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -41,11 +43,12 @@ class Refused(Exception):
     """Carries the error of a configuration, its cause, through tyro, which would show any ValueError as its own."""
 
 
-def exit_status(run: Callable[[], int | None]) -> int:
+def exit_status(run: Callable[[], int | None], *, is_last: bool = False) -> int:
     """Run a program; an error of this package, of a file or of a missing package ends in one line, without a traceback.
 
     Args:
         run: parses the command line and does the work; its result is the exit status, None for 0.
+        is_last: the process ends afterwards. After one Ctrl-C another one does not disturb that.
 
     Returns:
         the exit status: that of `run`, 1 after a failure, 2 after a mistake on the command line or in a file of
@@ -56,7 +59,7 @@ def exit_status(run: Callable[[], int | None]) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             try:
-                return _run(run)
+                return _run(run, is_last)
             finally:
                 # Here, because Python's own flush at its end reports errors with a traceback.
                 sys.stdout.flush()
@@ -82,7 +85,8 @@ def run_module(main: Callable[[OptionsT], int | None], options: type[OptionsT], 
         exit_status(
             lambda: main(
                 parsed(lambda: tyro.cli(options, prog=program, description=description), f"`{program} --help`")
-            )
+            ),
+            is_last=True,
         )
     )
 
@@ -114,12 +118,15 @@ def parsed(parse: Callable[[], OptionsT], help_page: str) -> OptionsT:
 def shorten_errors_of_imports() -> None:
     """Let Ctrl-C and a missing package end the program in one line while its modules are imported.
 
-    `run_module` begins after that. Other errors keep their traceback.
+    For packages whose modules run as programs; they are imported before `exit_status` begins. Other errors keep their
+    traceback, and where another program imports these packages nothing changes.
     """
-    sys.excepthook = _show_uncaught
+    # Python's name of a program while it imports the packages above the module that `python -m` runs is -m.
+    if sys.argv[:1] == ["-m"] or Path("".join(sys.argv[:1])).name == "tabletop":
+        sys.excepthook = _show_uncaught
 
 
-def _run(run: Callable[[], int | None]) -> int:
+def _run(run: Callable[[], int | None], is_last: bool) -> int:
     try:
         with terminating_cleanly():
             return run() or 0
@@ -139,8 +146,12 @@ def _run(run: Callable[[], int | None]) -> int:
         remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
         return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}", FAILED)
     except KeyboardInterrupt as stop:
+        if is_last:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         # After SIGHUP there may be no terminal.
         with suppress(OSError):
+            # A live display may have been interrupted as it began or ended.
+            Console(stderr=True).show_cursor()
             print(_STOPPED, file=sys.stderr)
         return stop.status if isinstance(stop, Stopped) else INTERRUPTED
 

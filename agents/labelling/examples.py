@@ -19,7 +19,7 @@ from tabletop_interaction.envs.records.folder import record_run_id
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
-from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
+from tabletop_interaction.segmentation.training.pictures import add_pictures, check_space, open_pictures
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,12 +57,21 @@ class ExampleBuilder:
         self._run = run
         self.store = open_pictures(pictures, run)
 
-    def add(self, labels: Mapping[str, Sequence[PairLabel]], progress: Progress | None = None) -> None:
+    def add(
+        self,
+        labels: Mapping[str, Sequence[PairLabel]],
+        progress: Progress | None = None,
+        callback: Callable[[str], object] | None = None,
+    ) -> None:
         """Add interactions whose rows are on disk.
 
         Args:
             labels: by interaction id.
             progress: called with "pictures", how many interactions are decoded and how many have new pictures.
+            callback: called, before pictures are decoded, with a line that says what disk they take.
+
+        Raises:
+            DiskFull: with a callback, the decoded pictures take more than is free; nothing was written.
         """
         if not labels:
             return
@@ -70,13 +79,18 @@ class ExampleBuilder:
         number_of = {id_: number for number, id_ in enumerate(table.ids)}
         known = set(self.store)
         missing: dict[str, dict[str, _Place]] = {}
+        sizes: list[tuple[int, int]] = []
         for id_, found in labels.items():
             row, used = table[number_of[id_]], [label for label in found if label.label in ("object", "background")]
             self._note(row, used)
             if new := {key: place for key, place in self._needed(row, used).items() if key not in known}:
                 missing[id_] = new
                 known |= new.keys()
+                size_of = {view.name: (view.height, view.width) for view in row.views}
+                sizes += [size_of[view] for view, _ in new.values()]
         if missing:
+            if callback is not None:
+                callback(check_space(sizes, self._pictures))
             self.store = add_pictures(self._pictures, self._decoded(missing, progress), self._run)
 
     def objects(self) -> list[Example]:
@@ -142,7 +156,11 @@ class ExampleBuilder:
 
 
 def recorded_examples(
-    folder: str | os.PathLike[str], progress: Progress | None = None, *, carried: bool = False
+    folder: str | os.PathLike[str],
+    progress: Progress | None = None,
+    *,
+    carried: bool = False,
+    callback: Callable[[str], object] | None = None,
 ) -> ExampleSet:
     """The examples of a folder of interactions; missing labels and decoded pictures are made first, and stored in it.
 
@@ -151,8 +169,10 @@ def recorded_examples(
     Args:
         progress: called with the kind of work ("labels" or "pictures"), how many are done and how many there are.
         carried: as `carry` of `ExampleBuilder`.
+        callback: called, before pictures are decoded, with a line that says what disk they take.
 
     Raises:
+        DiskFull: with a callback, the decoded pictures take more than is free; the labels are kept.
         UnreadableRecords, ForeignFolder: as `label_folder`, or the pictures are of another run.
         InvalidPictureStore: the folder of the pictures holds something else.
     """
@@ -167,7 +187,7 @@ def recorded_examples(
             chosen[label.interaction_id].append(label)
     run = record_run_id(Path(folder))
     builder = ExampleBuilder(Path(folder), Path(folder) / "pictures", carry=carried, run=run)
-    builder.add(chosen, progress)
+    builder.add(chosen, progress, callback)
     examples = [*builder.background, *builder.objects()] if carried else builder.labelled
     return ExampleSet(tuple(examples), builder.store)
 

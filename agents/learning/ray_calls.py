@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tabletop_interaction.errors import InvalidConfiguration, WorkersDied
+from tabletop_interaction.errors import MissingPackage, WorkersDied
 from tabletop_interaction.extras import install_command
 from tabletop_interaction.installation import check_ray_folder
 
@@ -18,12 +18,13 @@ def check_ray(address: str | None = None) -> Any:
     """The module `ray`, after a check that it can be started here, or connect to a cluster; starts nothing.
 
     Raises:
-        InvalidConfiguration: Ray, which is an extra, is not installed, or has no folder for its sockets.
+        MissingPackage: Ray, which is an extra, is not installed.
+        InvalidConfiguration: it has no folder for its sockets.
     """
     try:
         import ray
     except ImportError as error:
-        raise InvalidConfiguration(
+        raise MissingPackage(
             f"more than one worker needs Ray, which is not installed; run `{install_command('ray')}`, or use "
             "--workers 0"
         ) from error

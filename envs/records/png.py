@@ -20,6 +20,9 @@ from tabletop_interaction.envs.observations import MAX_ID, extra_key
 from tabletop_interaction.errors import UnreadableRecords
 from tabletop_interaction.ranges import check_picture
 
+PNG_BYTES_PER_PIXEL = 1.75
+"""Bytes of an encoded colour picture of a simulated table for each of its pixels, approximately."""
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 1
 _GREY, _RGB, _DEFLATE, _FILTERED_ROWS, _NOT_INTERLACED = 0, 2, 0, 0, 0

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.errors import DiskFull, NoExamples
-from tabletop_interaction.segmentation.coco import LabelledImage, LabelSet
+from tabletop_interaction.errors import NoExamples
+from tabletop_interaction.segmentation.coco import LabelSet
 from tabletop_interaction.segmentation.rle import Rle
-from tabletop_interaction.segmentation.training.pictures import add_pictures, open_pictures
+from tabletop_interaction.segmentation.training.pictures import add_pictures, check_space, open_pictures
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def examples_from_label_set(
     keys |= {image_id: f"{keys[image_id]} upright" for image_id in label_set.orientations.upright}
     missing = [image for image in label_set.images if keys[image.image_id] not in store]
     if missing:
-        callback(_check_disk(missing, Path(pictures_folder)))
+        callback(check_space([(one.height, one.width) for one in missing], pictures_folder))
         store = add_pictures(pictures_folder, ((keys[one.image_id], label_set.read(one)) for one in missing))
     examples = []
     ignored: dict[str, tuple[Rle, ...]] = {}
@@ -133,17 +132,6 @@ def examples_from_label_set(
     if not examples:
         raise NoExamples("all objects of the label set are marked as crowd; label at least one object")
     return ExampleSet(tuple(examples), store, complete=True, ignored=ignored)
-
-
-def _check_disk(images: Sequence[LabelledImage], folder: Path) -> str:
-    """Return a line that says what the decoded pictures take, or raise DiskFull."""
-    needed = sum(3 * image.height * image.width for image in images)
-    present = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    free = shutil.disk_usage(present).free
-    said = f"{len(images)} decoded pictures take {needed / 1e9:.2f} GB in {folder}; free are {free / 1e9:.2f} GB"
-    if needed > free:
-        raise DiskFull(f"{said}; nothing was written; free space, or give a smaller set")
-    return said
 
 
 def _picture_key(folder: Path, name: str) -> str:

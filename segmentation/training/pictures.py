@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Picture
-from tabletop_interaction.errors import InvalidPictureStore, UnreadableRecords
+from tabletop_interaction.disk_space import free_bytes
+from tabletop_interaction.errors import DiskFull, InvalidPictureStore, UnreadableRecords
 from tabletop_interaction.files import disk_full_named, lock_file
 from tabletop_interaction.ranges import check_picture
 from tabletop_interaction.seals import check_run_id, read_sealed, write_sealed
@@ -85,6 +86,24 @@ def open_pictures(folder: str | os.PathLike[str], run: str | None = None) -> Pic
         raise InvalidPictureStore(f"{pixels} has {found} bytes of {needed}; remove {folder}, it will be made again")
     mapped = np.memmap(pixels, np.uint8, "r", shape=(needed,)) if needed else np.zeros(0, np.uint8)
     return PictureStore(folder, places, mapped)
+
+
+def check_space(sizes: Iterable[tuple[int, int]], folder: str | os.PathLike[str]) -> str:
+    """Return a line that says what decoded pictures take on disk.
+
+    Args:
+        sizes: height and width of each picture, pixels.
+        folder: of the pictures; it may not exist yet.
+
+    Raises:
+        DiskFull: they take more than is free; nothing was written.
+    """
+    each = [3 * height * width for height, width in sizes]
+    needed, free = sum(each), free_bytes(Path(folder))
+    line = f"{len(each):,} decoded pictures take {needed / 1e9:.2f} GB in {folder}; free are {free / 1e9:.2f} GB"
+    if needed > free:
+        raise DiskFull(f"{line}; nothing was written; free space, or give a smaller set")
+    return line
 
 
 def add_pictures(

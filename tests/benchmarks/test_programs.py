@@ -37,8 +37,11 @@ class Raising:
 def status_of(program: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
     """Exit status of a module that runs as the main one, in this process."""
     monkeypatch.setattr(sys, "argv", [program, *arguments])
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(program, run_name="__main__", alter_sys=True)
+    # The program took this process for its own.
+    signal.signal(signal.SIGINT, before)
     return ended.value.code
 
 

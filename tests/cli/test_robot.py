@@ -228,7 +228,7 @@ def test_without_ruckig_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setattr("tabletop_interaction.real.opening.find_spec", lambda name: None)
     for command in COMMANDS.values():
-        refused = _refused([*command, *robot], tmp_path, capsys)
+        refused = _refused([*command, *robot], tmp_path, capsys, status=1)
         assert install_command("sawyer") in refused
 
 

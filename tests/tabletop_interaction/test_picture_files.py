@@ -16,7 +16,7 @@ from PIL import ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from tabletop_interaction import picture_files
-from tabletop_interaction.errors import InvalidPicture
+from tabletop_interaction.errors import InvalidConfiguration, InvalidPicture
 from tabletop_interaction.picture_files import check_decodable, check_pictures, read_header, read_picture
 from tests.picture_zoo import ORIENTATION, drawn, exif, tiff, upright
 
@@ -224,7 +224,7 @@ def test_what_is_no_file_is_refused_without_opening_it(tmp_path: Path) -> None:
 
 def test_unreadable_pictures_are_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(InvalidPicture, match="no picture was given"):
+    with pytest.raises(InvalidConfiguration, match="no picture was given"):
         check_pictures([])
     with pytest.raises(InvalidPicture, match="does not exist"):
         check_pictures([tmp_path / "gone.png"])

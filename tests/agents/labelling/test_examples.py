@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tabletop_interaction.agents.labelling.examples import ExampleBuilder, recorded_examples
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.envs.records.reading import open_interactions
+from tabletop_interaction.errors import DiskFull
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 
@@ -36,6 +38,21 @@ def test_carried_masks_are_on_their_object_too(folder: Path) -> None:
         assert example.mask is not None
         inside = carried.pictures[example.picture][mask_from_rle(example.mask)]
         assert (inside[:, 0] > 150).mean() > 0.9
+
+
+def test_the_disk_is_compared_before_pictures_are_decoded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free._replace(free=1))
+    with pytest.raises(DiskFull, match=r"decoded pictures take 0\.00 GB in .*pictures; free are 0\.00 GB"):
+        recorded_examples(folder, callback=print)
+    assert not (folder / "pictures").exists()
+    monkeypatch.undo()
+    lines: list[str] = []
+    for _ in range(2):
+        examples = recorded_examples(folder, callback=lines.append)
+    needed = sum(picture.size for picture in examples.pictures.values())
+    (line,) = lines
+    assert line.startswith(f"{len(examples.pictures)} decoded pictures take {needed / 1e9:.2f} GB in ")
 
 
 @pytest.mark.parametrize("carry", [False, True])
