@@ -143,8 +143,7 @@ def _run(run: Callable[[], int | None], is_last: bool) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and reader_has_gone():
             raise
-        remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
-        return _report(f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}", FAILED)
+        return _report(_line_of_system_error(error), FAILED)
     except KeyboardInterrupt as stop:
         if is_last:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -154,6 +153,24 @@ def _run(run: Callable[[], int | None], is_last: bool) -> int:
             Console(stderr=True).show_cursor()
             print(_STOPPED, file=sys.stderr)
         return stop.status if isinstance(stop, Stopped) else INTERRUPTED
+    except Exception as error:
+        # Some libraries raise an error of their own from one of the system, such as torch's export.
+        if (cause := _system_cause(error)) is None:
+            raise
+        return _report(_line_of_system_error(cause), FAILED)
+
+
+def _system_cause(error: BaseException) -> OSError | None:
+    """The system's error from which an error was raised explicitly, if any."""
+    cause = error.__cause__
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    return cause
+
+
+def _line_of_system_error(error: OSError) -> str:
+    remedy = "raise the limit with `ulimit -n`" if error.errno in _TOO_MANY_FILES else "check path and rights"
+    return f"{error.filename or 'a file or the output'}: {error.strerror or error}; {remedy}"
 
 
 def _show_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,0 +1,30 @@
+"""How programs of this package end."""
+
+import errno
+
+import pytest
+
+from tabletop_interaction.program import FAILED, exit_status
+
+
+def _raise(error: Exception, cause: Exception | None) -> None:
+    raise error from cause
+
+
+@pytest.mark.parametrize("wrapped", [1, 3])
+def test_an_error_that_a_library_makes_of_one_of_the_system_is_one_line(
+    wrapped: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error: Exception = OSError(errno.ENOSPC, "No space left on device", "model.onnx")
+    for _ in range(wrapped):
+        try:
+            raise RuntimeError("the export failed\nin many lines") from error
+        except RuntimeError as caught:
+            error = caught
+    assert exit_status(lambda: _raise(error, error.__cause__)) == FAILED
+    assert capsys.readouterr().err == "error: model.onnx: No space left on device; check path and rights\n"
+
+
+def test_an_error_of_another_cause_keeps_its_traceback() -> None:
+    with pytest.raises(RuntimeError, match="the export failed"):
+        exit_status(lambda: _raise(RuntimeError("the export failed"), ValueError("x")))
