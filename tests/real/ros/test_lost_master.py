@@ -74,6 +74,6 @@ def test_a_node_publishes_nothing_at_a_robots_master(start, start_master, tmp_pa
         proxy.setParam("/robot", "/manifest/robot_class", "sawyer")
     program = start(*NODE, "--lab", tmp_path / "lab.yaml", uri=master.uri)
     assert "belongs to a robot" in program.says("error")
-    assert program.ends() == 1
+    assert program.ends() == 2
     assert not (tmp_path / "lab.yaml").exists()
     assert _publishers(master.uri) == set()
