@@ -112,7 +112,7 @@ class ActivePassive:
     Example: tabletop benchmark active-passive active=runs/active passive=runs/passive
     """
 
-    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, UNSET]
     """Folders of `tabletop learn`, two or more; NAME=FOLDER gives a run another name than its folder's."""
     out: NewFolder = Path("runs/active-passive")
     """Folder of results.html, results.json and curves.svg."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from tabletop_interaction.cli.arguments import NewFolder
+from tabletop_interaction.cli.arguments import UNSET, NewFolder
 from tabletop_interaction.cli.options import NetworkOptions, options
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.files import claimed_folder, write_file
@@ -43,7 +43,7 @@ class Segment:
     benchmark drops masks above a tenth.
     """
 
-    pictures: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    pictures: Annotated[tuple[Path, ...], tyro.conf.Positional, UNSET]
     """Photos: JPEG, PNG, TIFF, BMP, GIF, WebP or PNM files."""
     network: NetworkOptions = field(default_factory=NetworkOptions)
     out: NewFolder = Path("runs/segments")

@@ -25,7 +25,7 @@ from tabletop_interaction.reports.learning_pictures import (
 )
 from tabletop_interaction.reports.learning_run import IOUS, HeldOutFigures, LearningRun, read_learning_run
 from tabletop_interaction.reports.outcomes import OUTCOMES
-from tabletop_interaction.reports.page import Essential, render_page
+from tabletop_interaction.reports.page import Essential, day, render_page
 from tabletop_interaction.segmentation.evaluation.precision_recall import FEWEST_PICTURES
 
 PAPER_AP = {0.3: 45.9, 0.5: 22.5}
@@ -105,8 +105,8 @@ def period(times: Sequence[datetime]) -> str:
         return ""
     start, end = times[0], times[-1]
     if start.date() == end.date():
-        return f"{_date(start)}, {start:%H:%M} to {end:%H:%M} UTC"
-    return f"{_date(start)}, {start:%H:%M}, to {_date(end)}, {end:%H:%M} UTC"
+        return f"{day(start)}, {start:%H:%M} to {end:%H:%M} UTC"
+    return f"{day(start)}, {start:%H:%M}, to {day(end)}, {end:%H:%M} UTC"
 
 
 def ap_chart(evaluations: Sequence[HeldOutFigures], scenes: Marks | None = None) -> LineChart:
@@ -288,13 +288,9 @@ def _share_line(label: str, run: LearningRun, hit: Floats, colour: int, window: 
     return _per_cent_line(label, numbers[_FEWEST - 1 :], 100 * trailing_mean(hit, window)[_FEWEST - 1 :], colour)
 
 
-def _date(time: datetime) -> str:
-    return f"{time.day} {time:%B %Y}"
-
-
 def _day(times: Sequence[datetime]) -> str:
     """The days of the first and of the last time; empty without any."""
-    return " to ".join(dict.fromkeys(map(_date, times)))
+    return " to ".join(dict.fromkeys(map(day, times)))
 
 
 def _at(evaluations: Sequence[HeldOutFigures]) -> Floats:

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def render_page(template: Path, **values: Any) -> str:
     """Render a page as HTML.
 
     The template extends base.html.j2 and may import parts.html.j2, which stand beside this module; `values` are what
-    it names, `title` and `essentials` (of `Essential`) among them.
+    it names, `title` and `essentials` (of `Essential`) among them. The page ends with the day on which it is written.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
@@ -37,7 +38,12 @@ def render_page(template: Path, **values: Any) -> str:
         lstrip_blocks=True,
     )
     page = environment.from_string(template.read_text(encoding="utf-8"))
-    return page.render(style=Markup(STYLE), light=Markup(LIGHT), **values)
+    return page.render(style=Markup(STYLE), light=Markup(LIGHT), written=day(datetime.now(UTC)), **values)
+
+
+def day(time: datetime) -> str:
+    """A date as it is read: "29 November 2026"."""
+    return f"{time.day} {time:%B %Y}"
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:

@@ -148,10 +148,11 @@ def _pixel(xy: Floats) -> tuple[int, int]:
 
 
 def _verdict(last: Step, interactions: int, within_px: float) -> str:
-    done = "done" if last.info["is_success"] else "not done"
+    count = f"{interactions} interaction{'' if interactions == 1 else 's'}"
+    done = f"{'done' if last.info['is_success'] else 'not done'} after {count}"
     distances = [float(pixels) for pixels in last.info["goal_distance_px"] if pixels >= 0]
     if not distances:
         share = f"{last.info['fraction_done']:.0%} of what differed from the goal's picture"
-        return f"{done} after {interactions} interactions: {share} is as in the goal"
+        return f"{done}: {share} is as in the goal"
     each = ", ".join(f"{pixels:.1f}" for pixels in distances)
-    return f"{done} after {interactions} interactions: {each} px from the goal; accepted are {within_px:.3g} px"
+    return f"{done}: {each} px from the goal; accepted are {within_px:.3g} px"

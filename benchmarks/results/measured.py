@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from tabletop_interaction.benchmarks.results.result import Result, Rows, check_result_path, write_result
 from tabletop_interaction.program import program_name
@@ -25,9 +28,9 @@ _ROOT = Path(__file__).parents[2]
 class ResultOptions:
     """Where a command that prints figures also writes them."""
 
-    result: Path | None = None
+    result: Annotated[Path | None, tyro.conf.arg(help_behavior_hint="")] = None
     """Result file to write, such as docs/results/NAME.json; the tables of README and docs are made from these."""
-    after: tuple[str, ...] = ()
+    after: Annotated[tuple[str, ...], tyro.conf.arg(help_behavior_hint="")] = ()
     """Commands that made what this command reads, such as a training; for --result."""
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ objects on train backgrounds, (B) train on test, (C) test objects on train backg
 """
 
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ UNRELIABLE = f"* unreliable: fewer than {FEWEST_PICTURES} pictures, which give t
 """What the star behind an interval means."""
 SHOWN_IOUS = (0.3, 0.5, 0.75)
 """IoU thresholds in tables and curves."""
+_MAX_DETECTIONS = re.compile(r"(?<=maxDets )\d+")
 GENERALISATION_SETS = tuple(name for name in SETS if name.startswith("generalisation-"))
 
 
@@ -271,14 +273,17 @@ class GeneralisationFigures:
         return self.evaluations[GENERALISATION_SETS[0]].figures.ap[iou] - self.evaluations[name].figures.ap[iou]
 
     def table(self) -> Table:
-        """A table with a row for each set: AP and its drop from A at each IoU, per cent."""
+        """A table with a row for each set, AP with intervals, and one for each drop from A, at each IoU."""
         rows = []
         for name, evaluation in self.evaluations.items():
-            cells = [f"{100 * evaluation.figures.ap[iou]:.1f} ({100 * self.drop(name, iou):.1f})" for iou in SHOWN_IOUS]
-            rows.append((name.removeprefix("generalisation-"), SETS[name].objects, SETS[name].backgrounds, *cells))
-        title = f"generalisation of {self.model}: AP (drop from A)"
-        headings = ("set", "objects", "backgrounds", *(f"IoU {iou}" for iou in SHOWN_IOUS))
-        table = figures_table(title, headings, rows, names=3)
+            ap, intervals = evaluation.figures.ap, evaluation.intervals
+            cells = (with_interval(ap[iou], intervals.ap[iou], intervals.reliable) for iou in SHOWN_IOUS)
+            rows.append((_described(name), *cells))
+        for name in list(self.evaluations)[1:]:
+            drops = (f"{100 * self.drop(name, iou):.1f}" for iou in SHOWN_IOUS)
+            rows.append((f"drop from A to {name[-1]}, points", *drops))
+        headings = ("objects on table tops", *(f"AP at IoU {iou}" for iou in SHOWN_IOUS))
+        table = figures_table(f"generalisation of {self.model}", headings, rows)
         table.title_justify = "left"
         return table
 
@@ -294,18 +299,22 @@ class GeneralisationFigures:
 
     def footnotes(self) -> list[str]:
         """The lines below the table, each once."""
-        lines = [
-            line for name, evaluation in self.evaluations.items() for line in footnotes([evaluation], self.sets[name])
-        ]
+        settings = [evaluation.figures.settings for evaluation in self.evaluations.values()]
+        # The settings of the sets differ in the number of masks of their fullest pictures.
+        most = " / ".join(dict.fromkeys(_MAX_DETECTIONS.findall("\n".join(settings))))
+        lines = [_MAX_DETECTIONS.sub(most, settings[0], count=1)]
+        for name, evaluation in self.evaluations.items():
+            lines += footnotes([evaluation], self.sets[name])[1:]
         return list(dict.fromkeys(lines))
 
     def page(self) -> FiguresPage:
         """The content of results.html."""
-        sets = [f"{name[-1]}: {SETS[name].objects} on {SETS[name].backgrounds}" for name in self.evaluations]
+        sets = [_described(name) for name in self.evaluations]
         return FiguresPage(
             title=f"Generalisation of {Path(self.model).name}",
-            introduction="Average precision on objects and table tops that a network may have been trained on (train) "
-            "or never saw (test). The drop is the AP on A minus that on the set, in percentage points.",
+            introduction="Average precision by objects and table tops: those of the training split (train) and new "
+            "ones (test). B has training objects on new table tops. A drop is the AP on A minus that on the set, in "
+            "percentage points.",
             essentials=[essential_ap(name, one) for name, one in zip(sets, self.evaluations.values(), strict=True)],
             charts=[
                 BarChart(
@@ -337,6 +346,11 @@ class GeneralisationFigures:
                 for name, evaluation in self.evaluations.items()
             },
         }
+
+
+def _described(name: str) -> str:
+    """A set of generalisation by its letter, objects and table tops."""
+    return f"{name[-1]}: {SETS[name].objects} on {SETS[name].backgrounds}"
 
 
 def evaluate_generalisation(

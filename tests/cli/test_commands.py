@@ -13,6 +13,7 @@ from tabletop_interaction.cli.main import COMMANDS, main, summary
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 
 ROOT = Path(__file__).parents[2]
+MEASURED = ("make-sets", "generalisation", "active-passive", "rearrangement")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -21,6 +22,16 @@ def test_a_command_has_help_with_an_example(name, capsys):
         main([name, "--help"])
     assert ended.value.code == 0
     assert f"Example: tabletop {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command", [[name] for name in COMMANDS if name != "benchmark"] + [["benchmark", name] for name in MEASURED]
+)
+def test_an_option_without_a_value_shows_no_empty_default(command, capsys):
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert not re.findall(r"\(default: (?:None)?\)", printed)
 
 
 def test_every_file_of_a_command_is_listed_and_opens_with_its_name():

@@ -20,12 +20,12 @@ def test_an_episode_replaces_the_pictures_and_film_of_an_earlier_one(
     claim_folder(out, "rearrange")
     (out / "step_09.png").touch()
     assert main(["rearrange", "--out", str(out), "--agent", "oracle", "--seed", "201", "--displaced", "1"]) == 0
-    assert "done after 1 interactions" in capsys.readouterr().out
+    assert "done after 1 interaction:" in capsys.readouterr().out
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     assert names == ["episode.json", "film.mp4", "final.png", "goal.png", "start.png", "step_01.png"]
     episode = json.loads((out / "episode.json").read_text())
     assert (episode["agent"], episode["seed"], episode["displaced"]) == ("oracle", 201, 1)
-    assert episode["result"].startswith("done after 1 interactions")
+    assert episode["result"].startswith("done after 1 interaction:")
     start, goal, final = (imageio.imread(out / f"{name}.png").astype(int) for name in ("start", "goal", "final"))
     assert np.abs(final - goal).mean() < np.abs(start - goal).mean() / 2
     step = imageio.imread(out / "step_01.png")
