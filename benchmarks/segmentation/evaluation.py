@@ -281,7 +281,7 @@ class GeneralisationFigures:
             rows.append((_described(name), *cells))
         for name in list(self.evaluations)[1:]:
             drops = (f"{100 * self.drop(name, iou):.1f}" for iou in SHOWN_IOUS)
-            rows.append((f"drop from A to {name[-1]}, points", *drops))
+            rows.append((f"drop A to {name[-1]}, points", *drops))
         headings = ("objects on table tops", *(f"AP at IoU {iou}" for iou in SHOWN_IOUS))
         table = figures_table(f"generalisation of {self.model}", headings, rows)
         table.title_justify = "left"

@@ -57,7 +57,7 @@ def test_generalisation_makes_its_sets_and_reports_the_drops(
     places = ["--sets-dir", str(tmp_path / "sets"), "--out", str(tmp_path / "out")]
     result = ["--result", str(tmp_path / "x.json")]
     assert main(["benchmark", "generalisation", "--model", str(untrained), *places, "--fast", *result]) == 0
-    assert "drop from A to B, points" in " ".join(capsys.readouterr().out.split())  # the title may wrap
+    assert "drop A to B, points" in " ".join(capsys.readouterr().out.split())  # the title may wrap
     sets = json.loads((tmp_path / "out" / "results.json").read_text())["sets"]
     assert [name[-1] for name in sets] == ["A", "B", "C", "D"]
     assert sets["generalisation-A"]["drop_from_a"] == {"0.3": 0, "0.5": 0, "0.75": 0}

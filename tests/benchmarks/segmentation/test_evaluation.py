@@ -195,7 +195,7 @@ def test_drops_are_counted_from_a(perfect: Evaluation, blind: Evaluation, square
     assert result.document()["sets"]["generalisation-D"]["drop_from_a"]["0.5"] == pytest.approx(60 / 101)
     names, _, at_05, _ = (list(column.cells) for column in result.table().columns)
     assert names[1] == "B: train on test"
-    assert (names[-1], at_05[-1]) == ("drop from A to D, points", "59.4")
+    assert (names[-1], at_05[-1]) == ("drop A to D, points", "59.4")
     assert at_05[3].startswith("40.6 [")  # the brackets hold what the note below says: the interval
     assert sum("in brackets 95 % bootstrap" in line for line in result.footnotes()) == 1
     assert sum("maxDets" in line for line in result.footnotes()) == 1
