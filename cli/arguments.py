@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 import tyro
 
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.files import nearest_existing
 from tabletop_interaction.ranges import check_value, shown
 
 _LONGEST_ARGUMENT, _LONGEST_NAME = 4000, 240
@@ -127,7 +128,7 @@ def _check_path(option: str, path: Path, leads: Leads | None) -> None:
         )
     if path.is_symlink() and not path.exists():
         raise InvalidConfiguration(f"{option} is {path}, a symbolic link to a missing file; repair or remove the link")
-    above = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
+    above = nearest_existing(path)
     if above != path and not above.is_dir():
         raise InvalidConfiguration(f"{option} is {path}, but {above} is a file; name a path in a folder")
     if leads is None:

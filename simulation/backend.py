@@ -33,7 +33,7 @@ from tabletop_interaction.simulation.scene import (
 from tabletop_interaction.simulation.sensor import Sensor
 from tabletop_interaction.simulation.third_person import ThirdPersonCamera
 from tabletop_interaction.simulation.trays import arena_in_tray
-from tabletop_interaction.simulation.world import World
+from tabletop_interaction.simulation.world import World, has_fallen
 
 _HOVER_M = 0.085
 _GRASP_M = 0.009
@@ -282,8 +282,8 @@ class SimulationBackend:
 
     def _look(self) -> tuple[CleanPicture, ...]:
         # A held object hangs behind the robot, with the arm, which is in no picture; the table hides what fell off it.
-        hidden = self._held | self._world.fallen()
-        return self._renderer.render({id_: pose for id_, pose in self._world.poses().items() if id_ not in hidden})
+        poses = self._world.poses().items()
+        return self._renderer.render({id_: pose for id_, pose in poses if not (id_ in self._held or has_fallen(pose))})
 
     def _leave(self) -> None:
         """Jump out of every view with the held objects, and let the table settle."""

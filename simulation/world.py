@@ -139,17 +139,12 @@ class World:
         )
         return max(float(heights.max()) for heights in surfaces)
 
-    def fallen(self) -> frozenset[int]:
-        """Ids of the objects that fell off the table."""
-        return frozenset(id_ for id_, (position, _) in self.poses().items() if position[2] < _LOST_BELOW_M)
-
     def strayed(self, arena: Arena) -> list[int]:
         """Ids of the objects that fell off the table or lie outside the arena."""
-        fallen = self.fallen()
         return [
             id_
-            for id_, ((x, y, _), _) in self.poses().items()
-            if id_ in fallen or not arena.contains(x, y, margin=_OFF_ARENA_M)
+            for id_, pose in self.poses().items()
+            if has_fallen(pose) or not arena.contains(*pose[0][:2], margin=_OFF_ARENA_M)
         ]
 
     def touched_by_fingers(self) -> dict[int, set[int]]:
@@ -283,6 +278,11 @@ class World:
         linear, angular = self.client.getBaseVelocity(body)
         is_slow = max(map(abs, linear)) <= _STILL_SPEED and max(map(abs, angular)) <= _STILL_TURN
         return is_slow or self.client.getBasePositionAndOrientation(body)[0][2] <= _LOST_BELOW_M
+
+
+def has_fallen(pose: Pose) -> bool:
+    """Whether an object of this pose fell off the table."""
+    return bool(pose[0][2] < _LOST_BELOW_M)
 
 
 def principal_axes(inertia: Floats) -> Floats:

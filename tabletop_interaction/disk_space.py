@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from tabletop_interaction.files import nearest_existing
+
 _REPORTED_BYTES = 1e9
 
 
@@ -24,9 +26,7 @@ def total_bytes(paths: Iterable[Path]) -> int:
 
 def free_bytes(folder: Path) -> int:
     """Free bytes on the disk of a folder, which may not exist yet."""
-    return shutil.disk_usage(
-        next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    ).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 def report_expected_space(what: str, each: float, total: int, folder: Path, remedy: str) -> None:

@@ -157,6 +157,11 @@ def checksum(path: AnyPath) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
+def nearest_existing(path: Path) -> Path:
+    """The path itself, or the nearest one above it that exists."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())
+
+
 def move_aside(path: AnyPath, name: str) -> Path:
     """Rename a file within its folder and never replace another: "-2", "-3", ... is added to a name that is taken.
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from tabletop_interaction.errors import ForeignFolder, TabletopError
-from tabletop_interaction.files import plain, read_json, write_json
+from tabletop_interaction.files import nearest_existing, plain, read_json, write_json
 from tabletop_interaction.ranges import shown
 
 _SCHEMA_VERSION: Final = 1
@@ -109,7 +109,7 @@ def check_result_path(path: Path) -> None:
     """
     if path.suffix != ".json":
         raise ForeignFolder(f"the result file {shown(str(path))} does not end in .json; name one that does")
-    above = next(parent for parent in path.absolute().parents if parent.exists())
+    above = nearest_existing(path.parent)
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise ForeignFolder(f"the result file {path} cannot be written: {above} is no folder that you may change")
     if not path.exists():
