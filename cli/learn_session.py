@@ -140,6 +140,7 @@ class _Callback:
         self._curves.interacted(line)
 
     def updated(self, update: Update, network: NewestNetwork) -> None:
+        """Show an update; at the first one with interactions, report the disk space that the run will need."""
         if self._report_space is not None and update.interactions:
             self._report_space(update.interactions)
             self._report_space = None

@@ -22,6 +22,7 @@ class PaintedTable:
         self._square, self._held = np.zeros(2), False
 
     def observe(self):
+        """Pictures by view: grey, striped, with a square unless it is held."""
         view = self.views[0]
         picture = np.full((view.height, view.width, 3), 90, np.uint8)
         picture[:, ::20] = 80

@@ -40,6 +40,7 @@ def names_below(folder: Path) -> Callable[[str], Names]:
 
     @cache
     def names_in(relative: str) -> Names:
+        """Names in a folder below `folder`; none if it cannot be read."""
         try:
             names = os.listdir(folder / relative)
         except OSError:

@@ -24,7 +24,7 @@ def mesh_assets(meshes: Sequence[MeshObject], prepared: Prepared | None = None) 
     """Assets of mesh files; all files are read, checked and decomposed, or found in the cache.
 
     Raises:
-        InvalidConfiguration: some files cannot be used, all of which are named with the reason; or a name is repeated.
+        InvalidConfiguration: files cannot be used (the message names each with its reason), or a name is repeated.
     """
     refused: list[str] = []
     assets = []
@@ -44,8 +44,7 @@ def picture_assets(tables: Sequence[PictureTable]) -> tuple[Asset[Picture], ...]
     """Assets of pictures as table tops.
 
     Raises:
-        InvalidConfiguration: some pictures cannot be read, all of which are named with the reason; or a name is
-            repeated.
+        InvalidConfiguration: pictures cannot be read (the message names each with its reason), or a name is repeated.
     """
     refused: list[str] = []
     assets = []

@@ -144,7 +144,7 @@ def top_down(
 
 
 def arena_views(picture_size: tuple[int, int] = PICTURE_SIZE) -> tuple[View, ...]:
-    """The default cameras: view_0 to view_3, one on each side of the arena, each of which sees all of it."""
+    """The default cameras: view_0 to view_3, one on each side of the arena; each sees all of it."""
     return tuple(
         orbit(f"view_{i}", azimuth, elevation, picture_size=picture_size)
         for i, (azimuth, elevation) in enumerate(_DIRECTIONS_DEG)

@@ -169,7 +169,7 @@ class ComposedRenderer:
         return layers
 
     def _layers_in(self, number: int) -> Iterator[tuple[int, _ObjectLayer]]:
-        """The layers of tray and objects in a view, the last of which is the lamp's; each with its id."""
+        """The layers of tray and objects in a view, each with its id; the last view is the lamp's."""
         for id_ in (_TRAY, *self._shown):
             if id_ in self._drawn and (layer := self._drawn[id_].layers[number]) is not None:
                 yield id_, layer

@@ -121,6 +121,7 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """See yaml.SafeLoader; a value that does not exist is an error with its place."""
         try:
             value = super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, OverflowError) as failure:

@@ -19,6 +19,7 @@ class LeftToRight:
 
 
 def collect(out: str = "runs/mine", interactions: int = 50, seed: int = 0):
+    """Record interactions of the agent into a folder."""
     env = RecordInteractions(gym.make("tabletop_interaction:TabletopInteraction-v0"), out)
     agent = LeftToRight(env.get_wrapper_attr("arena"), np.random.default_rng(seed))
     observation, info = env.reset(seed=seed)

@@ -10,6 +10,7 @@ from tabletop_interaction.segmentation import FAST, Segmenter
 
 
 def rearrange(model: str = "default", displaced: int = 1, seed: int = 0):
+    """Let our agent bring one table to what its goal picture shows."""
     env = gym.make("tabletop_interaction:TabletopRearrangement-v0", split="test", displaced=displaced)
     matcher = AppearanceMatcher(FEATURES["efficientnet-lite0"]())
     views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")

@@ -13,6 +13,7 @@ from tabletop_interaction.segmentation import FAST, Segmenter
 
 
 def explore(lab: Path = TWIN_LAB, out: str = "runs/robot", interactions: int = 5, seed: int = 0):
+    """Record interactions of the hypothesis agent on a robot or its twin."""
     table = gym.make("tabletop_interaction:TabletopInteraction-v0", backend="sawyer", config=lab)
     env = RecordInteractions(table, out)
     views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")

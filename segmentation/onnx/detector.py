@@ -3,7 +3,7 @@
 | part | accepted |
 |---|---|
 | the one input | a picture RGB: uint8 in 0 to 255 or float32 in 0 to 1; (H, W, 3) or (3, H, W), with or without a batch of 1 before it; of any size, or of a fixed one, to which pictures are stretched |
-| output `masks` | (N, h, w), (N, 1, h, w) or (1, N, h, w) over the whole picture, of any size: bool, 0 and others, or probabilities, of which 0.5 and more belongs to the mask |
+| output `masks` | (N, h, w), (N, 1, h, w) or (1, N, h, w) over the whole picture, of any size: bool, 0 and others, or probabilities, where 0.5 or more is part of the mask |
 | output `scores` | (N,) or (1, N), 0 to 1 |
 | other outputs, such as `boxes` | not read: boxes are those of the masks |
 """  # noqa: E501

@@ -313,7 +313,7 @@ def test_a_wrapper_below_may_change_actions_for_a_row_holds_the_executed_one(tmp
     low, high = np.zeros(5, np.float32), np.full(5, 10, np.float32)
     env = RecordInteractions(gym.wrappers.RescaleAction(TinyTable(), low, high), tmp_path)
     env.reset()
-    env.step(np.full(5, 7.5, np.float32))  # 0.5 in [-1, 1], of which TinyTable executes half
+    env.step(np.full(5, 7.5, np.float32))  # 0.5 in [-1, 1]; TinyTable executes half of it
     env.close()
     (row,) = read_interactions(tmp_path)
     assert row.pick_place.to_array().tolist() == [0.25] * 5

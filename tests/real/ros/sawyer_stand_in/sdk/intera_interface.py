@@ -1,8 +1,7 @@
 """A thin stand-in for Rethink's `intera_interface` on the robot's topics: the calls that the driver makes.
 
-It has the names, waits, queues and habits of the SDK that matter here: getters return old values for ever, a gripper
-with an error is rebooted and calibrated by whoever makes a `Gripper`, commands of the fingers wait for an
-acknowledgement.
+It has the names, waits, queues and habits of the SDK that matter here: getters return old values for ever, making
+a `Gripper` reboots and calibrates a gripper with an error, and commands of the fingers wait for an acknowledgement.
 """
 
 import errno
