@@ -40,6 +40,11 @@ def table_of_columns(title: str, heading: str, columns: Mapping[str, Mapping[str
     return table
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, such as "1 interaction" and "2 interactions"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def mean(values: ArrayLike) -> float:
     """The mean of values or of flags; NaN without any."""
     there = np.asarray(values, np.float64)

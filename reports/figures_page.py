@@ -35,6 +35,11 @@ TERMS_OF_CURVES = (
 """Terms of precision-recall curves, and their meanings."""
 
 
+def interval_words(low: float, high: float, reliable: bool) -> str:
+    """A 95 % interval, per cent, in the note of a figure."""
+    return f"{'' if reliable else 'unreliable '}95 % interval {low:.0f} to {high:.0f} %"
+
+
 @dataclass(frozen=True)
 class CaptionedPicture:
     """A picture, its caption, and the text that stands for it where it is not seen."""

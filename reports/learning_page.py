@@ -15,7 +15,7 @@ from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.arrays import Floats
 from tabletop_interaction.files import dotted, write_file
 from tabletop_interaction.reports.charts import Line, LineChart, Marks, StackedChart, trailing_mean
-from tabletop_interaction.reports.figures_page import TERMS_OF_AP
+from tabletop_interaction.reports.figures_page import TERMS_OF_AP, interval_words
 from tabletop_interaction.reports.learning_pictures import (
     PANELS,
     chosen_evaluations,
@@ -261,9 +261,7 @@ def _ap_note(first: HeldOutFigures | None, last: HeldOutFigures | None, iou: flo
 def _interval(evaluation: HeldOutFigures, iou: float) -> str:
     if iou not in evaluation.ap_interval:
         return ""
-    low, high = evaluation.ap_interval[iou]
-    unreliable = "unreliable " if evaluation.pictures < FEWEST_PICTURES else ""
-    return f"{unreliable}95 % interval {low:.0f} to {high:.0f} %; "
+    return f"{interval_words(*evaluation.ap_interval[iou], evaluation.pictures >= FEWEST_PICTURES)}; "
 
 
 def _per_cent(evaluation: HeldOutFigures | None, iou: float) -> str:

@@ -1,5 +1,6 @@
 """Masks in COCO's compressed run-length encoding, to and from bool arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from tabletop_interaction.arrays import Ints, Mask
+from tabletop_interaction.arrays import Floats, Ints, Mask
 
 _MOST_CHARACTERS = 6
 """Of one number: 29 bits and the sign."""
@@ -126,6 +127,12 @@ def runs_from_counts(counts: str) -> Ints:
     runs[1::2] = runs[1::2].cumsum()
     runs[2::2] = runs[2::2].cumsum()
     return np.asarray(runs, np.int64)
+
+
+def rle_ious(first: Sequence[Rle], second: Sequence[Rle]) -> Floats:
+    """(N, M) intersection over union of each of N masks with each of M, all of one picture."""
+    encoded = ([one.to_coco() for one in masks] for masks in (first, second))
+    return np.asarray(coco_mask.iou(*encoded, [0] * len(second)), np.float64).reshape(len(first), len(second))
 
 
 def mask_iou(one: Mask, other: Mask) -> float:

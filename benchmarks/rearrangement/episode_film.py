@@ -8,6 +8,7 @@ import numpy as np
 from tabletop_interaction.agents.rearranging.matching import SegmentedPicture
 from tabletop_interaction.agents.rearranging.rearranger import Decision
 from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.benchmarks.figures import counted
 from tabletop_interaction.benchmarks.rearrangement.agents import MakesAgent
 from tabletop_interaction.benchmarks.rearrangement.episode import Step, play
 from tabletop_interaction.benchmarks.rearrangement.setting import MOST_INTERACTIONS
@@ -148,8 +149,7 @@ def _pixel(xy: Floats) -> tuple[int, int]:
 
 
 def _verdict(last: Step, interactions: int, within_px: float) -> str:
-    count = f"{interactions} interaction{'' if interactions == 1 else 's'}"
-    done = f"{'done' if last.info['is_success'] else 'not done'} after {count}"
+    done = f"{'done' if last.info['is_success'] else 'not done'} after {counted(interactions, 'interaction')}"
     distances = [float(pixels) for pixels in last.info["goal_distance_px"] if pixels >= 0]
     if not distances:
         share = f"{last.info['fraction_done']:.0%} of what differed from the goal's picture"

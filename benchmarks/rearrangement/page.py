@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.arrays import Floats
+from tabletop_interaction.benchmarks.figures import counted
 from tabletop_interaction.benchmarks.rearrangement.agents import meaning_of
 from tabletop_interaction.benchmarks.rearrangement.episode import PICTURE_HEIGHT_PX, PICTURE_WIDTH_PX, Episode
 from tabletop_interaction.benchmarks.rearrangement.failure_causes import Cause
@@ -130,7 +131,7 @@ def _by_agent(episodes: Iterable[Episode]) -> list[list[Episode]]:
 
 def _note(one: Episode) -> str:
     moved = f"{one.displaced} displaced" + (", one to the place of another" if one.occupied else "")
-    after = f"{one.interactions} interaction{'' if one.interactions == 1 else 's'}"
+    after = counted(one.interactions, "interaction")
     return f"{moved}; after {after} {one.max_px:.0f} px left; others moved {one.others_px:.0f} px"
 
 

@@ -21,7 +21,7 @@ from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import dotted, plain
 from tabletop_interaction.reports.charts import Line, LineChart, chart_file, trailing_mean
 from tabletop_interaction.reports.drawing import COLOURS
-from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage
+from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage, interval_words
 from tabletop_interaction.reports.learning_page import LONG_WINDOW, WINDOW, ap_line, interval_label
 from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run
 from tabletop_interaction.reports.page import Essential
@@ -232,8 +232,7 @@ def _essential(name: str, comparison: Comparison) -> Essential:
     figures, evaluation = comparison.figures[name], comparison.runs[name].evaluations[-1]
     note = f"AP at IoU 0.5 after {figures.evaluated_after:,} interactions; policy {figures.policy}"
     if interval := evaluation.ap_interval.get(0.5):
-        unreliable = "unreliable " if comparison.pictures < FEWEST_PICTURES else ""
-        note = f"{unreliable}95 % interval {interval[0]:.0f} to {interval[1]:.0f} %; {note}"
+        note = f"{interval_words(*interval, comparison.pictures >= FEWEST_PICTURES)}; {note}"
     return Essential(name, f"{_one_digit(figures.ap.get(0.5))} %", note)
 
 

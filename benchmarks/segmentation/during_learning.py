@@ -40,7 +40,7 @@ from tabletop_interaction.segmentation.lettering import Colour
 from tabletop_interaction.segmentation.overlays import distinct_colours, overlay, tinted
 from tabletop_interaction.segmentation.photos import detect
 from tabletop_interaction.segmentation.proposals import Segmenter
-from tabletop_interaction.segmentation.rle import Rle, mask_from_rle, mask_iou
+from tabletop_interaction.segmentation.rle import Rle, rle_ious
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 from tabletop_interaction.segmentation.table_colour import TableColour
 
@@ -200,9 +200,8 @@ def matched_colours(found: Sequence[Rle], truth: Sequence[Rle], colours: Sequenc
     Each object has one mask at most; the matches have the largest sum of IoUs.
     """
     drawn = [UNMATCHED] * len(found)
-    if found and truth:
-        ious = np.array([[mask_iou(mask_from_rle(one), mask_from_rle(true)) for true in truth] for one in found])
-        for mask, true in zip(*linear_sum_assignment(-ious), strict=True):
-            if ious[mask, true] >= MATCHED_FROM_IOU:
-                drawn[mask] = colours[true]
+    ious = rle_ious(found, truth)
+    for mask, true in zip(*linear_sum_assignment(-ious), strict=True):
+        if ious[mask, true] >= MATCHED_FROM_IOU:
+            drawn[mask] = colours[true]
     return drawn

@@ -26,7 +26,7 @@ from tabletop_interaction.files import plain
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.progress import track
 from tabletop_interaction.reports.bars import Bar, BarChart, Bars
-from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage
+from tabletop_interaction.reports.figures_page import TERMS_OF_AP, FiguresPage, interval_words
 from tabletop_interaction.reports.page import Essential
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.segmentation.coco import Detections, LabelSet, load_label_set
@@ -364,9 +364,9 @@ def evaluate_generalisation(
 def essential_ap(name: str, evaluation: Evaluation) -> Essential:
     """AP at IoU 0.5 for the head of a page, with its interval and AP at IoU 0.3 in the note."""
     figures, intervals = evaluation.figures, evaluation.intervals
-    low, high = intervals.ap[0.5]
-    kind = "95 % interval" if intervals.reliable else "unreliable 95 % interval"
-    note = f"AP at IoU 0.5; {kind} {100 * low:.0f} to {100 * high:.0f} %; at IoU 0.3: {100 * figures.ap[0.3]:.1f} %"
+    low, high = (100 * end for end in intervals.ap[0.5])
+    interval = interval_words(low, high, intervals.reliable)
+    note = f"AP at IoU 0.5; {interval}; at IoU 0.3: {100 * figures.ap[0.3]:.1f} %"
     return Essential(name, f"{100 * figures.ap[0.5]:.1f} %", note)
 
 

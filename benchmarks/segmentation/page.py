@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from tabletop_interaction.arrays import Floats, Picture
+from tabletop_interaction.benchmarks.figures import counted
 from tabletop_interaction.benchmarks.segmentation.evaluation import (
     SHOWN_IOUS,
     UNRELIABLE,
@@ -159,12 +160,8 @@ def _pictures(evaluation: Evaluation, data: EvaluationSet) -> PictureGroup:
 def _captioned(evaluation: Evaluation, data: EvaluationSet, number: int, name: str, quality: float) -> CaptionedPicture:
     labelled, objects = data.label_set.images[number], int(evaluation.figures.matches.objects[number])
     picture = _with_outlines(data.label_set.read(labelled), evaluation, data, number)
-    caption = f"{name}: AP {100 * quality:.0f} %, {_counted(objects)}, {labelled.file_name}"
+    caption = f"{name}: AP {100 * quality:.0f} %, {counted(objects, 'object')}, {labelled.file_name}"
     return CaptionedPicture(embedded(picture, _EMBEDDED_PX), caption, f"{labelled.file_name} with outlines, {caption}")
-
-
-def _counted(objects: int) -> str:
-    return f"{objects} object{'' if objects == 1 else 's'}"
 
 
 def evaluation_rows(evaluation: Evaluation, data: EvaluationSet) -> list[list[Picture]]:
@@ -236,7 +233,7 @@ def _detections(evaluation: Evaluation, data: EvaluationSet) -> list[dict[str, A
 def _tile(evaluation: Evaluation, data: EvaluationSet, number: int, caption: str) -> Picture:
     labelled = data.label_set.images[number]
     drawn = _with_outlines(data.label_set.read(labelled), evaluation, data, number)
-    objects = _counted(int(evaluation.figures.matches.objects[number]))
+    objects = counted(int(evaluation.figures.matches.objects[number]), "object")
     captioned = with_caption(_fitted(drawn), f"{caption}, {objects}, {labelled.file_name}")
     return with_margin(captioned, bottom=_GAP_PX, left=_GAP_PX, right=_GAP_PX)
 

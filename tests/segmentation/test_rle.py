@@ -12,6 +12,7 @@ from tabletop_interaction.segmentation.rle import (
     rle_from_mask,
     rle_from_part,
     rle_from_runs,
+    rle_ious,
     runs_from_counts,
 )
 
@@ -31,6 +32,16 @@ def test_the_centre_is_the_middle_of_the_tight_box() -> None:
     rle = rle_from_mask(mask)
     assert rle.box_xywh == (20, 10, 16, 5)
     assert rle.centre_xy == (27.5, 12)
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 2**32 - 1))
+def test_overlaps_of_encoded_masks_are_those_of_their_pixels(first: int, second: int, seed: int) -> None:
+    masks = np.random.default_rng(seed).random((first + second, 9, 7)) < 0.5
+    rles = [rle_from_mask(mask) for mask in masks]
+    expected = [[mask_iou(one, other) for other in masks[first:]] for one in masks[:first]]
+    found = rle_ious(rles[:first], rles[first:])
+    assert found.shape == (first, second)
+    assert found == pytest.approx(np.reshape(expected, (first, second)))
 
 
 def test_overlap_is_common_pixels_among_all() -> None:
