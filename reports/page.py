@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def render_page(template: Path, **values: Any) -> str:
     return page.render(style=Markup(STYLE), light=Markup(LIGHT), written=day(datetime.now(UTC)), **values)
 
 
-def day(time: datetime) -> str:
+def day(time: date) -> str:
     """A date as it is read: "29 November 2026"."""
     return f"{time.day} {time:%B %Y}"
 

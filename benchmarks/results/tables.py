@@ -12,13 +12,13 @@ table of chosen figures: a list of `what`, `result`, `row` and `columns`.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from tabletop_interaction.benchmarks.results.result import Figure, Result, read_result
 from tabletop_interaction.documents import convert, read_yaml
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import shown
+from tabletop_interaction.reports.page import day
 
 FOLDER = Path("docs/results")
 """The folder of result files below the root of the repository."""
@@ -155,7 +155,7 @@ def origin(result: Result) -> str:
     commit = f"`{_short(result.commit)}`" if result.commit else NOT_RECORDED
     parts = [
         ", then ".join(f"`{command}`" for command in result.commands) or f"command: {NOT_RECORDED}",
-        f"date: {_day(result.date) if result.date else NOT_RECORDED}",
+        f"date: {day(result.date) if result.date else NOT_RECORDED}",
         f"commit: {commit}",
         f"machine: {result.machine or NOT_RECORDED}",
         f"seeds: {seeds_text(result)}",
@@ -166,7 +166,7 @@ def origin(result: Result) -> str:
     if one := result.transcribed:
         sentences.append(
             f"Copied by hand from the command's output: {one.file} has stated it since commit "
-            f"`{_short(one.commit)}` of {_day(one.date)}"
+            f"`{_short(one.commit)}` of {day(one.date)}"
         )
     return " ".join(sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences)
 
@@ -218,10 +218,6 @@ def _number(value: float, figure: Figure) -> str:
 def _short(commit: str) -> str:
     digits, plus, changes = commit.partition("+")
     return f"{digits[:_SHORT_COMMIT]}{plus}{changes}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
 
 
 def _table(headings: Sequence[str], alignment: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
