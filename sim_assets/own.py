@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, MissingPackage, TabletopError
 from tabletop_interaction.picture_files import check_decodable
 from tabletop_interaction.sim_assets.catalogue import Asset
 from tabletop_interaction.sim_assets.meshes.mesh_object import MeshObject
@@ -78,6 +78,8 @@ def _collected(name: str, refused: list[str]) -> Iterator[None]:
     """Add what is refused in the block to a list."""
     try:
         yield
+    except MissingPackage:
+        raise
     except TabletopError as error:
         refused.append(f"{name}: {error}")
 

@@ -30,7 +30,7 @@ class InvalidConfiguration(TabletopError, ValueError):
 
 
 class MissingPackage(TabletopError, ModuleNotFoundError):
-    """A package that an extra of the installation brings is missing; nothing was opened."""
+    """A package that an optional part of this one needs is missing; nothing was opened."""
 
 
 class UnreachableTarget(TabletopError):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from tabletop_interaction.arrays import Floats, Ints, Points
 from tabletop_interaction.envs import Arena
@@ -133,9 +133,8 @@ class Clearance:
         free = np.ones((self._last[1] + 1, self._last[0] + 1), np.uint8)
         for footprint in footprints:
             free[self._cells(footprint)] = 0
-        # Without any footprint, OpenCV gives a large number without meaning.
-        distances = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * _CELL_M
-        self._distances = np.full(free.shape, np.inf) if free.all() else distances.astype(np.float64)
+        # SciPy's is exact; OpenCV's on one thread depends on what ran before it.
+        self._distances = np.full(free.shape, np.inf) if free.all() else distance_transform_edt(free) * _CELL_M
 
     def at(self, points: Points) -> Floats:
         """(N,) metres from points (N, 2) to the nearest footprint, to within a cell; infinite without footprints."""

@@ -30,7 +30,7 @@ import tyro
 from tabletop_interaction.arrays import Floats, Picture
 from tabletop_interaction.envs.backend import Pictures
 from tabletop_interaction.envs.views import View
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, MissingPackage
 from tabletop_interaction.program import exit_status, parsed
 from tabletop_interaction.real.arm.clock import MonotonicClock, Ticks
 from tabletop_interaction.real.arm.driver import JOINT_STATES_TOPIC
@@ -133,11 +133,11 @@ class RosModules:
 
 
 def import_ros() -> RosModules:
-    """Import the modules; InvalidConfiguration if one is not installed in this Python."""
+    """Import the modules; MissingPackage if one is not installed in this Python."""
     try:
         return RosModules(*(importlib.import_module(name) for name in ("rospy", "sensor_msgs.msg", "std_msgs.msg")))
     except ImportError as error:
-        raise InvalidConfiguration(f"the twin's node needs ROS 1 ({error}); {INSTALLATION}") from error
+        raise MissingPackage(f"the twin's node needs ROS 1 ({error}); {INSTALLATION}") from error
 
 
 def check_no_robot(rospy: Any) -> None:

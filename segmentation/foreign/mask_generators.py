@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tabletop_interaction.arrays import Mask, Picture
-from tabletop_interaction.errors import CheckpointError, InvalidConfiguration, InvalidDetections
+from tabletop_interaction.errors import CheckpointError, InvalidDetections, MissingPackage
 from tabletop_interaction.segmentation.label_faults import Fault
 from tabletop_interaction.segmentation.label_masks import rle_from_segmentation
 from tabletop_interaction.segmentation.rle import mask_from_rle
@@ -62,7 +62,7 @@ def load_sam(checkpoint: Path, device: str = "cpu") -> GeneratedSegments:
 
     Raises:
         CheckpointError: there is no file, its name tells no kind, or its weights cannot be read.
-        InvalidConfiguration: the package is not installed.
+        MissingPackage: the package is not installed.
     """
     if not checkpoint.is_file():
         raise CheckpointError(f"there is no file {checkpoint}; give a checkpoint of SAM or SAM 2")
@@ -80,7 +80,7 @@ def load_sam(checkpoint: Path, device: str = "cpu") -> GeneratedSegments:
 def _loaded(checkpoint: Path, make: Callable[[], MaskGenerator]) -> GeneratedSegments:
     try:
         return GeneratedSegments(make())
-    except InvalidConfiguration:
+    except MissingPackage:
         raise
     except Exception as error:  # torch and the packages have no class of their own for damaged weights.
         reason = " ".join(str(error).split())[:300]
@@ -108,7 +108,7 @@ def _imported(module: str, source: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise InvalidConfiguration(
+        raise MissingPackage(
             f"this checkpoint needs the package {module.partition('.')[0]}, which cannot be imported ({error}); "
             f"pip install git+{source}.git"
         ) from error

@@ -12,7 +12,7 @@ import torch
 from google.protobuf.message import DecodeError
 from torch import Tensor, nn
 
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import MissingPackage
 from tabletop_interaction.extras import install_command
 from tabletop_interaction.files import plain, write_file
 from tabletop_interaction.segmentation.network import DeepMask, Features
@@ -45,7 +45,7 @@ def write_onnx(network: DeepMask, path: Path, training: Mapping[str, Any]) -> No
         training: metadata of its checkpoint, for the file's own.
 
     Raises:
-        InvalidConfiguration: a package of the extra `export` is missing.
+        MissingPackage: a package of the extra `export` is missing.
     """
     model = _graph(network)
     _strip_notes(model.graph)
@@ -73,7 +73,7 @@ def _graph(network: DeepMask) -> Any:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise InvalidConfiguration(
+        raise MissingPackage(
             f"the export needs onnx and onnxscript, which cannot be imported ({error}); run "
             f"`{install_command('export')}`"
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from tabletop_interaction.errors import CheckpointError, InvalidConfiguration
+from tabletop_interaction.errors import CheckpointError, InvalidConfiguration, MissingPackage
 from tabletop_interaction.extras import install_command
 from tabletop_interaction.segmentation.config import Device, ProposalConfig
 from tabletop_interaction.segmentation.foreign.checked import CheckedSegmenter
@@ -29,7 +29,8 @@ def open_onnx(path: Path, config: ProposalConfig, limits: ProposalConfig, device
 
     Raises:
         CheckpointError: there is no file, it is damaged, or it is neither of the two.
-        InvalidConfiguration: onnxruntime is not installed, or not for this device.
+        MissingPackage: onnxruntime is not installed.
+        InvalidConfiguration: it is not installed for this device.
     """
     session = _session(path, device)
     description = session.get_modelmeta().custom_metadata_map.get(DESCRIPTION)
@@ -63,7 +64,7 @@ def _onnxruntime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InvalidConfiguration(
+        raise MissingPackage(
             f"an ONNX file needs onnxruntime, which cannot be imported ({error}); run `{install_command('export')}`"
         ) from error
     runtime: ModuleType = onnxruntime

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.arrays import Bytes, Floats, Ints, Picture
-from tabletop_interaction.errors import InvalidConfiguration, TabletopError
+from tabletop_interaction.errors import InvalidConfiguration, MissingPackage, TabletopError
 from tabletop_interaction.extras import install_command
 from tabletop_interaction.sim_assets.meshes.parts import find_part, required_part
 from tabletop_interaction.sim_assets.meshes.urdf import UrdfShape, read_shapes
@@ -162,14 +162,14 @@ def _resolver(path: Path) -> Any:
 
 
 def import_trimesh() -> Any:
-    """The module trimesh. Raises InvalidConfiguration if it, or what decomposes meshes, is not installed."""
+    """The module trimesh. Raises MissingPackage if it, or what decomposes meshes, is not installed."""
     try:
         import coacd  # noqa: F401
         import fast_simplification  # noqa: F401
         import scipy  # noqa: F401
         import trimesh
     except ImportError as error:
-        raise InvalidConfiguration(
+        raise MissingPackage(
             f"objects from mesh files need {error.name}, which is not installed; run `{install_command('meshes')}`"
         ) from error
     return trimesh

@@ -162,7 +162,7 @@ def border_distance_mm(labels: Ids) -> FloatPicture:
     inside = np.full(labels.shape, 255, np.uint8)
     inside[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0
     inside[1:][labels[1:] != labels[:-1]] = 0
-    with _one_thread():
+    with _without_ipp():
         distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance, np.float32) / np.float32(PX_PER_MM)
 
@@ -177,11 +177,11 @@ def worn(rng: Rng, picture: FloatPicture) -> FloatPicture:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run OpenCV on one thread: the precise distance transform rounds differently on one thread and on several."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+def _without_ipp() -> Iterator[None]:
+    """Run OpenCV's own code: Intel's distance transform, used on one thread, depends on what ran before it."""
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
     try:
         yield
     finally:
-        cv2.setNumThreads(threads)
+        cv2.ipp.setUseIPP(used)

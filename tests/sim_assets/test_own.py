@@ -1,13 +1,14 @@
 """Folders of objects and table tops, their YAML files, and what of them cannot be used."""
 
 import pickle
+import sys
 
 import cv2
 import numpy as np
 import pytest
 import trimesh
 
-from tabletop_interaction.errors import InvalidConfiguration
+from tabletop_interaction.errors import InvalidConfiguration, MissingPackage
 from tabletop_interaction.sim_assets import MeshObject, PictureTable
 from tabletop_interaction.sim_assets.folders import objects_in, tables_in
 from tabletop_interaction.sim_assets.own import mesh_assets, picture_assets
@@ -177,3 +178,10 @@ def test_tables_come_from_the_pictures_of_a_folder(tmp_path):
     (tmp_path / "torn.png").write_bytes((tmp_path / "oak.png").read_bytes()[:60])
     with pytest.raises(InvalidConfiguration, match="1 of 3 tables cannot be used: torn: "):
         picture_assets(tables_in(tmp_path))
+
+
+def test_a_missing_package_is_not_a_fault_of_the_files(tmp_path, monkeypatch):
+    mesh = MeshObject(str(box(tmp_path / "block.stl", (0.07, 0.03, 0.031))))
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    with pytest.raises(MissingPackage, match=r"need trimesh, which is not installed; run `.*\[meshes\]'`"):
+        mesh_assets([mesh])

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tabletop_interaction.errors import CheckpointError, InvalidConfiguration, InvalidDetections
+from tabletop_interaction.errors import CheckpointError, InvalidDetections, MissingPackage
 from tabletop_interaction.segmentation.foreign.mask_generators import GeneratedSegments, load_sam
 from tabletop_interaction.segmentation.rle import rle_from_mask
 
@@ -107,7 +107,7 @@ def test_other_checkpoints_and_missing_packages_are_refused(tmp_path, monkeypatc
         load_sam(tmp_path / "gone.pth")
     with pytest.raises(CheckpointError, match=r"the name of .*best\.pth does not tell its kind; accepted are"):
         load_sam(tmp_path / "best.pth")
-    with pytest.raises(InvalidConfiguration, match=r"needs the package segment_anything.*; pip install git\+https"):
+    with pytest.raises(MissingPackage, match=r"needs the package segment_anything.*; pip install git\+https"):
         load_sam(tmp_path / "sam_vit_b.pth")
 
 

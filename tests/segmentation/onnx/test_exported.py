@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from tabletop_interaction.cli.main import main
-from tabletop_interaction.errors import CheckpointError, InvalidConfiguration
+from tabletop_interaction.errors import CheckpointError, InvalidConfiguration, MissingPackage
 from tabletop_interaction.segmentation import FAST, ProposalConfig, Segmenter, proposals
 from tabletop_interaction.segmentation.checkpoints import checkpoint_metadata
 from tabletop_interaction.segmentation.config import DEFAULT_CHECKPOINT, UNLIMITED
@@ -119,5 +119,5 @@ def test_what_is_no_onnx_or_cannot_be_run_is_named(tmp_path, monkeypatch):
     with pytest.raises(InvalidConfiguration, match=r"--device cuda came.*; install onnxruntime-gpu"):
         open_onnx(tmp_path / "model.onnx", FAST, UNLIMITED, "cuda")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InvalidConfiguration, match=r"needs onnxruntime.*pip install .*\[export\]'"):
+    with pytest.raises(MissingPackage, match=r"needs onnxruntime.*pip install .*\[export\]'"):
         open_onnx(tmp_path / "model.onnx", FAST, UNLIMITED)

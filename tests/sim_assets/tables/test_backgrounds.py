@@ -67,17 +67,18 @@ def test_painting_twice_gives_the_same_picture(name: str, pictures: dict[str, ND
 
 @pytest.mark.parametrize("name", ["test_02_terrazzo", "dev_02_pebbles"])
 def test_the_number_of_threads_changes_no_pixel(name: str) -> None:
-    """OpenCV's precise distance transform rounds differently on one thread and on several."""
+    """Intel's distance transform in OpenCV differs with the number of threads, and with what ran before."""
     threads = cv2.getNumThreads()
     painted = []
     try:
-        for count in (1, 4):
+        for count in (1, 4, 1):
             cv2.setNumThreads(count)
             backgrounds._compressed.cache_clear()
             painted.append(load_background(name))
     finally:
         cv2.setNumThreads(threads)
-    np.testing.assert_array_equal(*painted)
+    for other in painted[1:]:
+        np.testing.assert_array_equal(other, painted[0])
 
 
 def test_another_process_paints_the_same_pictures(pictures: dict[str, NDArray[np.uint8]]) -> None:
