@@ -123,55 +123,75 @@ class Detections:
                 raise InvalidDetections(f"detection {index} has no pixel; drop empty masks before evaluating")
 
 
-def write_label_set(path: Path, file_names: Sequence[str], masks: Iterable[Masks]) -> None:
-    """Write a label set as COCO JSON; the same input gives the same bytes.
+def label_set_of(file_names: Sequence[str], masks: Iterable[Masks], images_dir: Path | None = None) -> LabelSet:
+    """Make a label set of masks in memory.
 
     Ids count from 1, because the evaluator takes 0 for "unmatched". Objects of fewer than `MIN_OBJECT_AREA` pixels are
     marked as crowd; masks without a pixel (hidden objects) are left out.
 
     Args:
-        path: the new file.
         file_names: one for each picture, relative to the pictures' folder.
         masks: one array (N, H, W) bool for each picture; its number N of objects may be 0. They are read once.
+        images_dir: the pictures' folder, which is not read.
 
     Raises:
         InvalidLabelSet: the counts differ, a name comes twice, an array has another shape or type, or no object is
-            visible; nothing was written.
-        FileExistsError: `path` exists; nothing was written.
+            visible.
     """
-    path = Path(path)
-    if path.exists():
-        raise FileExistsError(f"{path} exists; label sets are never overwritten: remove it or choose another name")
     if len(set(file_names)) != len(file_names):
         raise InvalidLabelSet("a file name comes twice; every picture needs its own")
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    images: list[LabelledImage] = []
+    objects: list[LabelledObject] = []
     for number, (name, stack) in enumerate(zip_longest(file_names, masks), start=1):
         if name is None or stack is None:
             missing = "file name" if name is None else "masks"
             raise InvalidLabelSet(f"picture {number} has no {missing}; give as many file names as arrays of masks")
         if stack.ndim != 3 or stack.dtype != np.bool_:
             raise InvalidLabelSet(f"masks of {name} are {stack.dtype} {stack.shape}; bool (N, height, width) is needed")
-        images.append({"id": number, "file_name": name, "height": stack.shape[1], "width": stack.shape[2]})
+        images.append(LabelledImage(number, name, *stack.shape[1:]))
         for rle in (rle_from_mask(mask) for mask in stack):
             if rle.area:
-                is_crowd = int(rle.area < MIN_OBJECT_AREA)
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": number,
-                        "category_id": 1,
-                        "segmentation": rle.to_coco(),
-                        "bbox": list(rle.box_xywh),
-                        "area": rle.area,
-                        "iscrowd": is_crowd,
-                        "ignore": is_crowd,
-                    }
-                )
-    if not annotations:
+                objects.append(LabelledObject(len(objects) + 1, number, rle, rle.area < MIN_OBJECT_AREA))
+    if not objects:
         raise InvalidLabelSet("no mask has a pixel; a label set without objects cannot be evaluated")
-    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
+    return LabelSet(tuple(images), tuple(objects), images_dir)
+
+
+def write_label_set(path: Path, file_names: Sequence[str], masks: Iterable[Masks]) -> None:
+    """Write a label set as COCO JSON; the same input gives the same bytes. Arguments as of `label_set_of`.
+
+    Raises:
+        InvalidLabelSet: as `label_set_of`; nothing was written.
+        FileExistsError: `path` exists; nothing was written.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} exists; label sets are never overwritten: remove it or choose another name")
+    labels = label_set_of(file_names, masks)
+    images = [
+        {"id": image.image_id, "file_name": image.file_name, "height": image.height, "width": image.width}
+        for image in labels.images
+    ]
+    document = {
+        "images": images,
+        "annotations": [_annotation(labelled) for labelled in labels.objects],
+        "categories": [{"id": 1, "name": "object"}],
+    }
     write_file(path, json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+def _annotation(labelled: LabelledObject) -> dict[str, Any]:
+    rle, is_crowd = labelled.rle, int(labelled.is_crowd)
+    return {
+        "id": labelled.object_id,
+        "image_id": labelled.image_id,
+        "category_id": 1,
+        "segmentation": rle.to_coco(),
+        "bbox": list(rle.box_xywh),
+        "area": rle.area,
+        "iscrowd": is_crowd,
+        "ignore": is_crowd,
+    }
 
 
 def load_label_set(json_path: Path, images_dir: Path | None = None, orientation: Orientation | None = None) -> LabelSet:

@@ -19,7 +19,7 @@ from tabletop_interaction.sawyer.model import (
     JOINTS,
 )
 from tabletop_interaction.simulation.client import BulletClient
-from tabletop_interaction.simulation.grippers import write_arm_urdf
+from tabletop_interaction.simulation.grippers import arm_urdf
 
 STEP_S = 1 / 240
 BASE_XYZ = (0.0, -0.575, 0.10)
@@ -248,7 +248,7 @@ def load_arm(client: BulletClient, gripper: Gripper | None = None, *, visible: b
     flags = 0 if visible else pybullet.URDF_IGNORE_VISUAL_SHAPES
     orientation = pybullet.getQuaternionFromEuler([0, 0, _BASE_YAW])
     with scratch_path(".urdf") as urdf:
-        write_arm_urdf(urdf, gripper or Gripper())
+        urdf.write_text(arm_urdf(gripper or Gripper()), encoding="utf-8")
         return int(client.loadURDF(str(urdf), BASE_XYZ, orientation, useFixedBase=True, flags=flags))
 
 

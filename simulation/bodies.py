@@ -64,9 +64,10 @@ class VisualBodies:
 
 def _load_texture(client: BulletClient, texture: Picture) -> int:
     """PyBullet id of a texture, uint8 (H, W, 3) RGB; PyBullet reads textures from files only."""
-    done, encoded = cv2.imencode(".png", texture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    # Without compression, which would take longer than everything else here.
+    done, encoded = cv2.imencode(".bmp", texture[:, :, ::-1])
     assert done, "OpenCV encodes every uint8 picture"
-    with scratch_path(".png") as path:
+    with scratch_path(".bmp") as path:
         path.write_bytes(encoded.tobytes())
         return int(client.loadTexture(str(path)))
 

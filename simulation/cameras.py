@@ -7,6 +7,7 @@ square pixels by where they stand. Frame: the arena's, metres; x points to the r
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,7 @@ def top_down(
     )
 
 
+@lru_cache(maxsize=8)
 def arena_views(picture_size: tuple[int, int] = PICTURE_SIZE) -> tuple[View, ...]:
     """The default cameras: view_0 to view_3, one on each side of the arena; each sees all of it."""
     return tuple(

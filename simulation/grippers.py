@@ -5,20 +5,22 @@ Fingers press with limited force; what they hold is held by friction.
 """
 
 from dataclasses import replace
-from pathlib import Path
+from functools import lru_cache
 
 from tabletop_interaction.envs.gripper import GRIPPERS, Gripper
-from tabletop_interaction.sawyer.model import FINGER_JOINT_NAMES, JOINTS, LINKS, Joint, Link, Shape, write_sawyer_urdf
+from tabletop_interaction.sawyer.model import FINGER_JOINT_NAMES, JOINTS, LINKS, Joint, Link, Shape, sawyer_urdf
 
 _SAWYER = GRIPPERS["sawyer"]
 _FINGER_M = 0.015
 
 
-def write_arm_urdf(path: Path, gripper: Gripper) -> Path:
-    """Write the URDF of the Sawyer with a gripper to `path`, whose folder exists, and return `path`."""
+# The arm is loaded again for each scene.
+@lru_cache(maxsize=8)
+def arm_urdf(gripper: Gripper) -> str:
+    """URDF of the Sawyer with a gripper."""
     links = tuple(_fitted_link(link, gripper) for link in LINKS)
     joints = tuple(_fitted_joint(joint, gripper) for joint in JOINTS)
-    return write_sawyer_urdf(path, links, joints)
+    return sawyer_urdf(links, joints)
 
 
 def _fitted_link(link: Link, gripper: Gripper) -> Link:

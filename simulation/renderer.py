@@ -11,6 +11,7 @@ the horizon, stands a plain grey room.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import cv2
@@ -107,7 +108,6 @@ class ComposedRenderer:
         self._views = tuple(
             view if lens is None else lens.pinhole for view, lens in zip(views, self._lenses, strict=True)
         )
-        self._table_points = tuple(_table_points(view) for view in self._views)
         self._shadows = shadows
         self._client = BulletClient()
         self._looks = VisualBodies(self._client)
@@ -126,10 +126,7 @@ class ComposedRenderer:
         self._lamp = lamp_view(scene.light)
         self._drawn = {} if scene.tray is None else {_TRAY: self._draw_tray(scene.tray)}
         self._pictures = ()
-        self._tables = tuple(
-            _light_table(view, points, self._lamp, scene.table.picture, scene.light)
-            for view, points in zip(self._views, self._table_points, strict=True)
-        )
+        self._tables = tuple(_light_table(view, self._lamp, scene.table.picture, scene.light) for view in self._views)
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture and instance map per view, without noise: equal poses give equal pictures.
@@ -202,9 +199,9 @@ class ComposedRenderer:
 
 def table_depths(view: View) -> Floats32:
     """(H, W) distances of the table top along the camera's axis, metres; 0 where a pixel sees the room beside it."""
-    points = _table_points(view)
+    points, is_table = _table_points(view)
     depths = points @ view.camera_from_arena[2, :3] + view.camera_from_arena[2, 3]
-    return np.where(_on_table(points), depths, 0).astype(np.float32).reshape(view.height, view.width)
+    return np.where(is_table, depths, 0).astype(np.float32).reshape(view.height, view.width)
 
 
 def depths_of(picture: CleanPicture, view: View, table: Floats32) -> Floats32:
@@ -310,18 +307,25 @@ def _far_m(view: View) -> float:
     return _FAR_M if to_centre < _FAR_M - _BEYOND_M else to_centre + _BEYOND_M
 
 
-def _table_points(view: View) -> Floats:
-    """(H * W, 3) points of the table's plane, metres, one per pixel, row by row; NaN where a pixel does not see it."""
+# As many as the default cameras: computing them takes longer than a picture.
+@lru_cache(maxsize=4)
+def _table_points(view: View) -> tuple[Floats, Bools]:
+    """What the pixels of a view see of the table's plane.
+
+    Returns:
+        (H * W, 3) points, metres, one per pixel, row by row, 0 beside the table top; (H * W,) whether they lie on it.
+    """
     rows, columns = np.mgrid[0 : view.height, 0 : view.width]
-    return view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
+    points = view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
+    # A pixel that does not see the plane has NaN.
+    is_table = (np.abs(points[:, :2]) <= _TABLE_HALF_M).all(axis=1)
+    points[~is_table] = 0.0
+    for each in (points, is_table):
+        each.setflags(write=False)
+    return points, is_table
 
 
-def _on_table(points: Floats) -> Bools:
-    """(N,) whether points (N, 3) of the plane lie on the table top."""
-    return np.asarray((np.abs(points[:, :2]) <= _TABLE_HALF_M).all(axis=1))
-
-
-def _light_table(view: View, points: Floats, lamp: View, texture: Picture, light: Light) -> _LitTable:
+def _light_table(view: View, lamp: View, texture: Picture, light: Light) -> _LitTable:
     """Warp the table's texture into a view and shade it as a matt plane under a point lamp, in a plain room."""
     view_from_table = view.homography_from_table()
     size = (view.width, view.height)
@@ -333,8 +337,8 @@ def _light_table(view: View, points: Floats, lamp: View, texture: Picture, light
         flags=cv2.INTER_AREA,
         borderMode=cv2.BORDER_REFLECT_101,
     ).astype(np.float32)
-    is_table = _on_table(points)
-    lamp_gain = _lambert(np.where(is_table[:, None], points, 0.0), light.position)
+    points, is_table = _table_points(view)
+    lamp_gain = _lambert(points, light.position)
     lamp_gain = lamp_gain.reshape(view.height, view.width, 1).astype(np.float32)
     colour = light.colour.astype(np.float32)
     lit = warped * (light.ambient + light.diffuse * lamp_gain) * colour

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tabletop_interaction.arrays import Picture
-from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, render
+from tabletop_interaction.benchmarks.segmentation.label_sets import SetFolder, open_renderer
 from tabletop_interaction.documents import convert
 from tabletop_interaction.files import lock_file, read_json, write_json
 from tabletop_interaction.picture_files import read_picture
@@ -54,7 +54,8 @@ def checksum_of(folder: SetFolder) -> Checksum:
 
 def checksum_of_first(folder: SetFolder) -> Checksum:
     """The checksum of the set's first picture, rendered for this: a quick test of whether rendering has changed."""
-    picture, instances = render(folder.spec, 0)
+    with open_renderer(folder.spec) as renderer:
+        picture, instances = renderer.render(0)
     return _checksum(instances.astype(np.uint8).tobytes(), [picture])
 
 

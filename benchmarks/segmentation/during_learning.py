@@ -14,7 +14,7 @@ The pictures are the first ones of a benchmark set, whose table tops take turns;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from tabletop_interaction.benchmarks.segmentation.label_sets import HELD_OUT_SET
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.files import plain, read_json, write_file, write_json
-from tabletop_interaction.picture_files import read_picture
 from tabletop_interaction.reports.learning_page import write_report
 from tabletop_interaction.reports.learning_run import IOUS, TRUTH, read_evaluations
 from tabletop_interaction.segmentation.coco import Detections, LabelSet
@@ -109,12 +108,9 @@ def choose_held_out(run: RunFolder, set_name: str | None, pictures: int | None) 
 
 def open_held_out(choice: HeldOutChoice, sets_dir: Path, workers: int = 1) -> HeldOutPictures:
     """Read the first pictures of a set, which is rendered below `sets_dir` if need be; errors as `benchmark_set`."""
-    folder = make_set(spec_of(choice.set_name), sets_dir, workers)
-    labels = folder.load()
-    images = labels.images[: choice.pictures]
-    read = {image.image_id: read_picture(folder.images / image.file_name, upright=False) for image in images}
-    objects = tuple(labelled for labelled in labels.objects if labelled.image_id in read)
-    return HeldOutPictures(choice.set_name, replace(labels, images=images, objects=objects), read)
+    folder = make_set(spec_of(choice.set_name), sets_dir, workers, first=choice.pictures)
+    labels = folder.load_first(choice.pictures)
+    return HeldOutPictures(choice.set_name, labels, {image.image_id: labels.read(image) for image in labels.images})
 
 
 def evaluation_document(figures: AveragePrecision, held_out: HeldOutPictures, update: Update) -> dict[str, Any]:

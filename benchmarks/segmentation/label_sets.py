@@ -14,7 +14,7 @@ labels.json             COCO JSON; file names start from images/; written last
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,13 +31,15 @@ from tabletop_interaction.files import check_request, lock_file, read_json, writ
 from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import check_range
-from tabletop_interaction.segmentation.coco import LabelSet, load_label_set, write_label_set
+from tabletop_interaction.segmentation.coco import LabelSet, label_set_of, load_label_set, write_label_set
 from tabletop_interaction.sim_assets import background_names, object_names
-from tabletop_interaction.simulation import SimulationConfig, open_simulation
+from tabletop_interaction.simulation import SimulationBackend, SimulationConfig, arena_views, open_simulation
+from tabletop_interaction.simulation.renderer import ComposedRenderer, Renderer
+from tabletop_interaction.simulation.scene import catalogue_of
+from tabletop_interaction.simulation.world import World
 
 SCHEMA_VERSION = 1
 _DESCRIPTION = "set.json"
-_VIEWS = 4
 # PyBullet keeps 2 MiB of textures a scene until its process ends, so that only few pictures are rendered in this one.
 _FEW = 25
 
@@ -62,10 +64,10 @@ class SetSpec:
         names = background_names(self.backgrounds)
         return names[index % len(names)]
 
-    def view(self, index: int) -> str:
-        """The camera of picture `index`; each table top is seen by all cameras in turn."""
+    def view_number(self, index: int) -> int:
+        """Number of the default camera of picture `index`; each table top is seen by all cameras in turn."""
         rounds, position = divmod(index, len(background_names(self.backgrounds)))
-        return f"view_{(rounds + position) % _VIEWS}"
+        return (rounds + position) % len(arena_views())
 
 
 SETS = {
@@ -120,6 +122,22 @@ class SetFolder:
         """Load the finished set and check that its pictures exist. Raises InvalidLabelSet."""
         return load_label_set(self.labels, self.images)
 
+    def load_first(self, count: int) -> LabelSet:
+        """The first pictures of a set with their labels; the set need not be finished. Raises InvalidLabelSet."""
+        if count >= self.spec.pictures:
+            return self.load()
+        return label_set_of(*self._named_masks(count), self.images)
+
+    def write_labels(self) -> None:
+        """Write the labels of a set whose pictures are all there."""
+        write_label_set(self.labels, *self._named_masks(self.spec.pictures))
+
+    def _named_masks(self, count: int) -> tuple[list[str], Iterator[Masks]]:
+        """File names and masks (N, H, W) of the first pictures."""
+        maps = (cv2.imread(str(self.instances(index)), cv2.IMREAD_UNCHANGED) for index in range(count))
+        names = [self.picture(index).name for index in range(count)]
+        return names, (masks_of(np.asarray(instances)) for instances in maps)
+
     @cached_property
     def description(self) -> dict[str, Any]:
         """The content of set.json: specification, renderer, versions."""
@@ -139,11 +157,14 @@ def spec_of(name: str) -> SetSpec:
     return SETS[name]
 
 
-def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
+def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1, *, first: int | None = None) -> SetFolder:
     """Make a set, or the missing part of it: whole pictures are kept, so that the call resumes an interrupted one.
 
     The set's folder is made in `sets_dir` and named after the set. `workers` processes render; with 1, up to 25
     pictures are rendered in this process. While another process makes the set, this one waits.
+
+    Args:
+        first: make only as many pictures, and no labels unless these are all; `load_first` reads them.
 
     Raises:
         InvalidConfiguration: workers is below 1; nothing was written.
@@ -151,37 +172,68 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1) -> SetFolder:
     """
     check_range("workers", workers, 1)
     folder = SetFolder(spec, sets_dir / spec.name)
+    count = spec.pictures if first is None else min(first, spec.pictures)
     with open_simulation(spec.objects, None) as backend:
         made_by = {key: backend.metadata[key] for key in ("renderer", "versions")}
     # A finished set may be read-only, and a foreign folder gets no lock.
-    if _has_begun(folder, made_by) and folder.labels.exists() and not _missing(folder):
+    if _has_begun(folder, made_by) and _is_made(folder, count):
         return folder
     with _only_maker(folder):
-        _make(folder, made_by, workers)
+        _make(folder, made_by, workers, count)
     return folder
 
 
-def _make(folder: SetFolder, made_by: Mapping[str, Any], workers: int) -> None:
+def _is_made(folder: SetFolder, count: int) -> bool:
+    return not _missing(folder, count) and (count < folder.spec.pictures or folder.labels.exists())
+
+
+def _make(folder: SetFolder, made_by: Mapping[str, Any], workers: int, count: int) -> None:
     spec = folder.spec
     if not _has_begun(folder, made_by):
         write_json(folder.path / _DESCRIPTION, {"schema_version": SCHEMA_VERSION, **asdict(spec), **made_by})
-    if missing := _missing(folder):
+    if missing := _missing(folder, count):
         for _ in track(_rendered(folder, missing, workers), f"{spec.name} pictures", total=len(missing)):
             pass
-    if not folder.labels.exists():
-        names = [folder.picture(index).name for index in range(spec.pictures)]
-        maps = (cv2.imread(str(folder.instances(index)), cv2.IMREAD_UNCHANGED) for index in range(spec.pictures))
-        write_label_set(folder.labels, names, (masks_of(np.asarray(instances)) for instances in maps))
+    if count == spec.pictures and not folder.labels.exists():
+        folder.write_labels()
 
 
-def render(spec: SetSpec, index: int) -> tuple[Picture, Ids]:
-    """Render picture `index` of a set (350, 430, 3), and its instance map (350, 430), 0 for the table."""
-    config = SimulationConfig(object_names=object_names(spec.objects), backgrounds=(spec.background(index),))
-    view = spec.view(index)
-    # Each picture has its own world, so that nothing is left over from the one before.
-    with open_simulation(spec.objects, config) as backend:
+class SetRenderer:
+    """Renders pictures of a set in any order, each from a scene in an emptied world; made by `open_renderer`.
+
+    PyBullet keeps the textures of a client's objects, so that a later picture need not load them again.
+    """
+
+    def __init__(self, spec: SetSpec, world: World, renderers: Sequence[Renderer]) -> None:
+        self._spec = spec
+        self._world = world
+        self._renderers = renderers
+
+    def render(self, index: int) -> tuple[Picture, Ids]:
+        """Picture `index` of the set (350, 430, 3), and its instance map (350, 430), 0 for the table."""
+        spec, number = self._spec, self._spec.view_number(index)
+        views = (arena_views()[number],)
+        config = SimulationConfig(
+            views=views, object_names=object_names(spec.objects), backgrounds=(spec.background(index),)
+        )
+        backend = SimulationBackend(
+            spec.objects, config, catalogue_of(config), self._world, self._renderers[number], views
+        )
         backend.reset(np.random.default_rng(np.random.SeedSequence([spec.seed, index])), new_scene=True)
-        return backend.observe()[view], backend.instance_maps()[view]
+        # The sensor exposes the views in turn: the exposures of those before this one, which are not rendered.
+        for _ in range(number):
+            backend.observe()
+        (picture,), (instances,) = backend.observe().values(), backend.instance_maps().values()
+        return picture, instances
+
+
+@contextmanager
+def open_renderer(spec: SetSpec) -> Iterator[SetRenderer]:
+    """Open the world and a renderer for each default camera."""
+    with ExitStack() as opened:
+        world = opened.enter_context(closing(World()))
+        renderers = [opened.enter_context(closing(ComposedRenderer((view,)))) for view in arena_views()]
+        yield SetRenderer(spec, world, renderers)
 
 
 def masks_of(instances: NDArray[np.integer[Any]]) -> Masks:
@@ -208,8 +260,8 @@ def _has_begun(folder: SetFolder, made_by: Mapping[str, Any]) -> bool:
     return check_request(folder.path / _DESCRIPTION, request, "a benchmark set") is not None
 
 
-def _missing(folder: SetFolder) -> list[int]:
-    return [index for index in range(folder.spec.pictures) if not _is_whole(folder, index)]
+def _missing(folder: SetFolder, count: int) -> list[int]:
+    return [index for index in range(count) if not _is_whole(folder, index)]
 
 
 def _is_whole(folder: SetFolder, index: int) -> bool:
@@ -232,12 +284,14 @@ def _rendered(folder: SetFolder, indices: Sequence[int], workers: int) -> Iterat
 def _open_store(folder: SetFolder) -> Iterator[Callable[[int], None]]:
     """A function that renders and stores the picture with a number."""
 
-    def store(index: int) -> None:
-        picture, instances = render(folder.spec, index)
-        _write_png(folder.instances(index), instances.astype(np.uint8))
-        _write_png(folder.picture(index), picture[:, :, ::-1])
+    with open_renderer(folder.spec) as renderer:
 
-    yield store
+        def store(index: int) -> None:
+            picture, instances = renderer.render(index)
+            _write_png(folder.instances(index), instances.astype(np.uint8))
+            _write_png(folder.picture(index), picture[:, :, ::-1])
+
+        yield store
 
 
 def _write_png(path: Path, pixels: Bytes) -> None:

@@ -22,7 +22,6 @@ import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 Vector = tuple[float, float, float]
@@ -349,12 +348,6 @@ def sawyer_urdf(links: Sequence[Link] = LINKS, joints: Sequence[Joint] = JOINTS)
         _add_joint(robot, joint)
     ElementTree.indent(robot)
     return ElementTree.tostring(robot, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def write_sawyer_urdf(path: Path, links: Sequence[Link] = LINKS, joints: Sequence[Joint] = JOINTS) -> Path:
-    """Write the URDF to `path`, whose folder exists, and return `path`."""
-    path.write_text(sawyer_urdf(links, joints), encoding="utf-8")
-    return path
 
 
 def _numbers(values: tuple[float, ...]) -> str:

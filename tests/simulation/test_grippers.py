@@ -10,7 +10,7 @@ from tabletop_interaction.envs.gripper import GRIPPERS, gripper_of
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.sawyer.model import FINGER_TRAVEL, sawyer_urdf
 from tabletop_interaction.simulation import SimulationConfig, open_simulation
-from tabletop_interaction.simulation.grippers import write_arm_urdf
+from tabletop_interaction.simulation.grippers import arm_urdf
 from tabletop_interaction.simulation.scene import config_from_plain, config_to_plain
 
 
@@ -30,9 +30,8 @@ def _opening_m(backend):
     return min(point[8] for point in found)
 
 
-def test_the_sawyers_own_gripper_is_the_published_one(tmp_path):
-    urdf = write_arm_urdf(tmp_path / "arm.urdf", GRIPPERS["sawyer"])
-    assert urdf.read_text() == sawyer_urdf()
+def test_the_sawyers_own_gripper_is_the_published_one():
+    assert arm_urdf(GRIPPERS["sawyer"]) == sawyer_urdf()
     assert GRIPPERS["sawyer"].travel_m == FINGER_TRAVEL
 
 

@@ -26,7 +26,7 @@ from tabletop_interaction.benchmarks.segmentation.label_sets import (
     SetSpec,
     make_set,
     masks_of,
-    render,
+    open_renderer,
 )
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration
 from tabletop_interaction.picture_files import read_picture
@@ -44,7 +44,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> SetFolder:
 @pytest.fixture(scope="module")
 def rendered() -> dict[int, Any]:
     """The pictures and instance maps of the set, rendered in another order."""
-    return {index: render(TINY, index) for index in (2, 0, 1)}
+    with open_renderer(TINY) as renderer:
+        return {index: renderer.render(index) for index in (2, 0, 1)}
 
 
 def copy_of(folder: SetFolder, sets_dir: Path) -> SetFolder:
@@ -72,7 +73,7 @@ def test_training_pictures_are_spread_evenly() -> None:
 
 def test_each_test_background_is_seen_equally_often_by_each_view() -> None:
     spec = SETS["test"]
-    counts = Counter((spec.background(index), spec.view(index)) for index in range(spec.pictures))
+    counts = Counter((spec.background(index), spec.view_number(index)) for index in range(spec.pictures))
     assert len(counts) == 40
     assert set(counts.values()) == {5}
 

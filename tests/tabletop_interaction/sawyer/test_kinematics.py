@@ -26,7 +26,7 @@ from tabletop_interaction.sawyer.kinematics import (
     inverse_down,
     straight_down_path,
 )
-from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES, JOINTS, NEUTRAL, write_sawyer_urdf
+from tabletop_interaction.sawyer.model import ARM_JOINT_NAMES, JOINTS, NEUTRAL, sawyer_urdf
 
 ZEROS = (0.0,) * 7
 BENT = (0.3, -1.0, 0.1, 2.0, 0.2, 0.6, 3.3)
@@ -69,7 +69,8 @@ def test_forward_gives_the_published_poses(q: tuple, tip: str, position: tuple, 
 
 def test_forward_agrees_with_pybullet_on_the_urdf(tmp_path: Path) -> None:
     client = pybullet.connect(pybullet.DIRECT)
-    urdf = write_sawyer_urdf(tmp_path / "sawyer.urdf")
+    urdf = tmp_path / "sawyer.urdf"
+    urdf.write_text(sawyer_urdf(), encoding="utf-8")
     body = pybullet.loadURDF(str(urdf), useFixedBase=True, physicsClientId=client)
     infos = [pybullet.getJointInfo(body, i, client) for i in range(pybullet.getNumJoints(body, client))]
     links = {info[12].decode(): info[0] for info in infos}

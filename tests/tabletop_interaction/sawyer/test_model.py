@@ -20,7 +20,6 @@ from tabletop_interaction.sawyer.model import (
     LINKS,
     NEUTRAL,
     sawyer_urdf,
-    write_sawyer_urdf,
 )
 
 
@@ -35,7 +34,8 @@ class LoadedArm:
 @pytest.fixture
 def arm(tmp_path: Path) -> Iterator[LoadedArm]:
     client = pybullet.connect(pybullet.DIRECT)
-    urdf = write_sawyer_urdf(tmp_path / "sawyer.urdf")
+    urdf = tmp_path / "sawyer.urdf"
+    urdf.write_text(sawyer_urdf(), encoding="utf-8")
     body = pybullet.loadURDF(str(urdf), useFixedBase=True, physicsClientId=client)
     infos = [
         pybullet.getJointInfo(body, index, physicsClientId=client)
