@@ -9,6 +9,8 @@ table, under the light that is there: an object differs from a print by its shad
 random textures of domain randomisation (Tobin et al. 2017); no labels are read except the masks that stay uncovered.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -21,6 +23,19 @@ _FEWEST_SHAPES, _MOST_SHAPES = 6, 60
 _SMALLEST_PX, _LARGEST_PX = 4.0, 60.0
 _LIGHT_BLUR_PX = 6.0
 _EDGE_BLUR_PX = 0.6
+_FEWEST_CORNERS, _MOST_CORNERS = 3, 8
+_ELLIPSE_CORNERS = 24
+
+
+def _unit_polygon(corners: int) -> Floats:
+    """(N, 2) corners on the unit circle; the side below is horizontal for four."""
+    angles = np.arange(corners) * 2 * np.pi / corners + np.pi / 4
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+_UNIT_POLYGONS = {
+    corners: _unit_polygon(corners) for corners in (*range(_FEWEST_CORNERS, _MOST_CORNERS + 1), _ELLIPSE_CORNERS)
+}
 
 
 def affine(scale: float, turn: float, mirror: bool, centre_xy: Floats, target_xy: Floats) -> Floats:
@@ -143,22 +158,21 @@ def _shapes_on(ground: Picture, rng: np.random.Generator) -> Picture:
     for radius in radii:
         centre = rng.uniform(0, [ground.shape[1], ground.shape[0]])
         colour = tuple(int(level) for level in palette[int(rng.integers(len(palette)))])
-        outline = _outline(int(rng.choice(kinds)), float(radius), slenderness, rng) + centre
+        kind = int(kinds[rng.integers(len(kinds))])
+        outline = np.rint(_outline(kind, float(radius), slenderness, rng) + centre).astype(np.int32)
         thickness = cv2.FILLED if rng.random() < 0.75 else int(rng.integers(1, 4))
         if thickness == cv2.FILLED:
-            cv2.fillPoly(ground, [np.round(outline).astype(np.int32)], colour, cv2.LINE_AA)
+            cv2.fillPoly(ground, [outline], colour, cv2.LINE_AA)
         else:
-            cv2.polylines(ground, [np.round(outline).astype(np.int32)], True, colour, thickness, cv2.LINE_AA)
+            cv2.polylines(ground, [outline], True, colour, thickness, cv2.LINE_AA)
     return ground
 
 
 def _outline(kind: int, radius: float, slenderness: float, rng: np.random.Generator) -> Floats:
     """Return points (N, 2) around the origin: an ellipse, a rectangle, or an irregular polygon."""
-    corners = (24, 4, int(rng.integers(3, 9)))[kind]
-    angles = np.arange(corners) * 2 * np.pi / corners + np.pi / 4
-    radii = np.full(corners, radius) if kind < 2 else radius * rng.uniform(0.4, 1.0, corners)
-    points = np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None]
+    corners = (_ELLIPSE_CORNERS, 4, int(rng.integers(_FEWEST_CORNERS, _MOST_CORNERS + 1)))[kind]
+    points = _UNIT_POLYGONS[corners] * (radius if kind < 2 else radius * rng.uniform(0.4, 1.0, (corners, 1)))
     points[:, 1] *= slenderness if rng.random() < 0.7 else rng.uniform(0.2, 1.0)
-    turn = rng.uniform(0, np.pi)
-    cosine, sine = np.cos(turn), np.sin(turn)
+    turn = rng.uniform(0, math.pi)
+    cosine, sine = math.cos(turn), math.sin(turn)
     return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))

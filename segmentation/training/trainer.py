@@ -50,7 +50,7 @@ class NetworkTrainer(ABC, Generic[NetworkT, BatchT, ReportT]):
         self.config = config
         self.step_number = 0
         self.device = next(network.parameters()).device
-        self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self._report = report
 
     @abstractmethod
