@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
@@ -10,6 +11,7 @@ from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
 from tabletop_interaction.agents.learning.run_folder import HistoryLine, RunFolder, read_history, read_updates
 from tabletop_interaction.envs.backend import Primitive
+from tabletop_interaction.files import disk_full_named
 from tabletop_interaction.progress import ProgressDisplay
 
 _AVERAGED = 50
@@ -69,8 +71,10 @@ class Curves:
     """
 
     def __init__(self, folder: RunFolder, first: int) -> None:
-        self._board = SummaryWriter(str(folder.path / "tensorboard"), purge_step=first + 1)
+        self._folder = folder.path / "tensorboard"
         self._means: dict[str, float] = {}
+        with self._writing():
+            self._board = SummaryWriter(str(self._folder), purge_step=first + 1)
 
     def interacted(self, line: HistoryLine) -> None:
         """Add running shares of moved objects, grasps and hypotheses."""
@@ -78,21 +82,30 @@ class Curves:
         for name, value in shares.items():
             before = self._means.get(name, float(value))
             self._means[name] = before + (value - before) / _SMOOTHED
-            self._board.add_scalar(f"interactions/{name}", self._means[name], line.number)
+            self._add(f"interactions/{name}", self._means[name], line.number)
 
     def updated(self, update: Update) -> None:
         """Add losses and numbers of examples."""
         for name in _UPDATE_CURVES:
-            self._board.add_scalar(f"training/{name}", getattr(update, name), update.interactions)
+            self._add(f"training/{name}", getattr(update, name), update.interactions)
 
     def evaluated(self, document: dict[str, Any]) -> None:
         """Add average precision and recall."""
         for iou, ap in document["ap"].items():
-            self._board.add_scalar(f"evaluation/ap_{iou}", ap, document["interactions"])
+            self._add(f"evaluation/ap_{iou}", ap, document["interactions"])
         for iou, row in document["recall_at_precision"].items():
             for precision, recall in row.items():
-                self._board.add_scalar(f"evaluation/recall_{iou}_at_{precision}", recall, document["interactions"])
+                self._add(f"evaluation/recall_{iou}_at_{precision}", recall, document["interactions"])
 
     def close(self) -> None:
         """Write pending points."""
-        self._board.close()
+        with self._writing():
+            self._board.close()
+
+    def _add(self, name: str, value: float, at: int) -> None:
+        with self._writing():
+            self._board.add_scalar(name, value, at)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        # TensorBoard writes in a thread; an error of the system comes with a later call, and without a file's name.
+        return disk_full_named(self._folder, kept="the run resumes from its last state")

@@ -163,9 +163,14 @@ class CalibrationRejected(TabletopError, ValueError):
 class DiskFull(TabletopError, OSError):
     """No space is left; what was written before is whole and stays readable."""
 
+    # What follows could not be written either: nothing is to be moved for it.
+    recoverable = False
+
 
 class UnwritableFile(TabletopError, OSError):
     """A file cannot be written, for another reason than a full disk; it is as before."""
+
+    recoverable = False
 
 
 class ForeignFolder(TabletopError, ValueError):

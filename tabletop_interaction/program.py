@@ -8,9 +8,10 @@ import io
 import re
 import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable
-from contextlib import redirect_stderr, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -56,10 +57,14 @@ def exit_status(run: Callable[[], int | None], *, is_last: bool = False) -> int:
     """
     open_standard_streams()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _errors_of_threads_kept() as errors:
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             try:
-                return _run(run, is_last)
+                status = _run(run, is_last)
+                if status == 0:
+                    for error in errors:
+                        _show_warning(_line_of_system_error(error))
+                return status
             finally:
                 # Here, because Python's own flush at its end reports errors with a traceback.
                 sys.stdout.flush()
@@ -124,6 +129,27 @@ def shorten_errors_of_imports() -> None:
     # Python's name of a program while it imports the packages above the module that `python -m` runs is -m.
     if sys.argv[:1] == ["-m"] or Path("".join(sys.argv[:1])).name == "tabletop":
         sys.excepthook = _show_uncaught
+
+
+@contextmanager
+def _errors_of_threads_kept() -> Iterator[list[OSError]]:
+    """Collect errors of the system that end a thread; Python would print their tracebacks.
+
+    A library such as TensorBoard raises them again in the main thread, where they end the program in one line.
+    """
+    before, kept = threading.excepthook, list[OSError]()
+
+    def keep(ended: threading.ExceptHookArgs) -> None:
+        if isinstance(ended.exc_value, OSError):
+            kept.append(ended.exc_value)
+        else:
+            before(ended)
+
+    threading.excepthook = keep
+    try:
+        yield kept
+    finally:
+        threading.excepthook = before
 
 
 def _run(run: Callable[[], int | None], is_last: bool) -> int:

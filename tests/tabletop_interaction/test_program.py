@@ -1,6 +1,7 @@
 """How programs of this package end."""
 
 import errno
+import threading
 
 import pytest
 
@@ -28,3 +29,20 @@ def test_an_error_that_a_library_makes_of_one_of_the_system_is_one_line(
 def test_an_error_of_another_cause_keeps_its_traceback() -> None:
     with pytest.raises(RuntimeError, match="the export failed"):
         exit_status(lambda: _raise(RuntimeError("the export failed"), ValueError("x")))
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_an_error_of_the_system_in_a_thread_is_one_line(again: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """TensorBoard writes in a thread, whose errors it raises again in the main thread; other libraries do not."""
+    full = OSError(errno.ENOSPC, "No space left on device", "events.out")
+
+    def run() -> None:
+        thread = threading.Thread(target=_raise, args=(full, None))
+        thread.start()
+        thread.join()
+        if again:
+            raise full
+
+    status = exit_status(run)
+    line = "events.out: No space left on device; check path and rights\n"
+    assert (status, capsys.readouterr().err) == ((FAILED, f"error: {line}") if again else (0, f"warning: {line}"))
