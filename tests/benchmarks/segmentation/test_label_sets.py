@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from tabletop_interaction.benchmarks.segmentation import label_sets
 from tabletop_interaction.benchmarks.segmentation.checksums import (
     Checksum,
     checksum_of,
@@ -23,6 +22,7 @@ from tabletop_interaction.benchmarks.segmentation.checksums import (
 from tabletop_interaction.benchmarks.segmentation.label_sets import (
     SETS,
     SetFolder,
+    SetRenderer,
     SetSpec,
     make_set,
     masks_of,
@@ -114,6 +114,18 @@ def test_two_workers_make_the_same_set(tiny: SetFolder, tmp_path: Path) -> None:
     assert checksum_of(make_set(TINY, tmp_path, workers=2)) == checksum_of(tiny)
 
 
+def test_only_the_first_pictures_are_made_where_no_more_are_used(tiny: SetFolder, tmp_path: Path) -> None:
+    folder = make_set(TINY, tmp_path, first=2)
+    assert sorted(path.name for path in folder.images.iterdir()) == ["000000.png", "000001.png"]
+    assert not folder.labels.exists()
+    first = folder.load_first(2)
+    assert first.images == tiny.load().images[:2]
+    assert first.objects == tuple(each for each in tiny.load().objects if each.image_id <= 2)
+    assert [np.array_equal(first.read(image), tiny.load().read(image)) for image in first.images] == [True, True]
+    assert tiny.load_first(2) == replace(first, images_dir=tiny.images)
+    assert checksum_of(make_set(TINY, tmp_path)) == checksum_of(tiny)
+
+
 def test_an_interrupted_run_goes_on_and_keeps_what_is_whole(tiny: SetFolder, tmp_path: Path) -> None:
     folder = copy_of(tiny, tmp_path)
     folder.labels.unlink()
@@ -137,10 +149,10 @@ def test_a_run_that_was_killed_before_its_first_picture_is_resumed(tiny: SetFold
 
 
 def test_a_set_is_claimed_before_its_first_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(spec: SetSpec, index: int) -> None:
+    def killed(renderer: SetRenderer, index: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(label_sets, "render", killed)
+    monkeypatch.setattr(SetRenderer, "render", killed)
     with pytest.raises(KeyboardInterrupt):
         make_set(TINY, tmp_path)
     assert [path.name for path in (tmp_path / "tiny").rglob("[!.]*")] == ["set.json"]
