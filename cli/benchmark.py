@@ -14,7 +14,8 @@ from rich.console import Console
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
 from tabletop_interaction.cli.arguments import UNSET, NewFile, NewFolder
-from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result
+from tabletop_interaction.cli.learning_benchmark import MeasureLearning
+from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result, seeds_from
 from tabletop_interaction.cli.rearrange import check_used_segmenter, refuse_unused_parts
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Split
@@ -184,7 +185,7 @@ class CompareRearrangement:
         from tabletop_interaction.benchmarks.results.shares import WILSON
         from tabletop_interaction.benchmarks.segmentation.evaluation import training_seeds
 
-        self._check()
+        seeds = self._checked_seeds()
         setting = replace(self.setting, simulation=self.simulation.settings())
         if not read_settings(self.out):
             # Folders of earlier versions may have such settings, and resume only with the same.
@@ -195,7 +196,6 @@ class CompareRearrangement:
         load = NetworkOptions(self.setting.model, self.setting.fast, self.device).load
         make_parts = partial(LearnedParts.loaded_by, load, self.setting.features, inverse_model)
         parts = make_parts()
-        seeds = range(self.seed, self.seed + self.episodes)
         keys = episode_keys(self.agents, scenes_of(self.split, self.tables_split), seeds)
         if absent := run.missing_episodes(self.out, keys):
             try_agents(list(dict.fromkeys(key.agent for key in absent)), absent[0].scenes, setting, parts)
@@ -213,16 +213,14 @@ class CompareRearrangement:
         trained = training_seeds([setting.model]) or ()
         self.results.keep(scores.figures(), seeds=played_seeds, network_seeds=trained, interval=WILSON)
 
-    def _check(self) -> None:
+    def _checked_seeds(self) -> range:
         self.simulation.prepare()
-        if (last := self.seed + self.episodes - 1) >= 2**63:
-            raise InvalidConfiguration(
-                f"--seed {self.seed} with --episodes {self.episodes} counts up to {last}; accepted is below 2**63"
-            )
+        seeds = seeds_from(self.seed, self.episodes, "--episodes")
         if not self.split:
             raise InvalidConfiguration("--split names no split; accepted are one or more of train, val, test and dev")
         for split in self.split:
             self.simulation.check(split)
+        return seeds
 
 
 def _report_death(death: WorkerDeath[EpisodeKey]) -> None:
@@ -239,6 +237,7 @@ class Benchmark:
     what: Annotated[
         Annotated[MakeSets, tyro.conf.subcommand("make-sets")]
         | Annotated[MeasureGeneralisation, tyro.conf.subcommand("generalisation")]
+        | Annotated[MeasureLearning, tyro.conf.subcommand("learning")]
         | Annotated[ActivePassive, tyro.conf.subcommand("active-passive")]
         | Annotated[CompareRearrangement, tyro.conf.subcommand("rearrangement")],
         tyro.conf.arg(name=""),

@@ -9,6 +9,34 @@ from tabletop_interaction.cli.arguments import NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, World
 from tabletop_interaction.cli.options import LearnSession, options
 
+LearningOptions = Annotated[
+    LearningConfig,
+    options(
+        LearningConfig,
+        "interactions",
+        "seed",
+        "split",
+        "primitive",
+        "episodes_per_scene",
+        "steps_per_episode",
+        "policy",
+        "choice",
+        "random_share",
+        "follow_share",
+        "update_interval",
+        "steps_per_interaction",
+        "growth",
+        "training.loss",
+        "training.network.mask_branch",
+        "training.crops.paste_share",
+        "carry_labels",
+        "training.batch_size",
+        "model",
+        "pushes",
+    ),
+]
+"""The settings that are options of the commands that learn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Learn:
@@ -27,32 +55,7 @@ class Learn:
 
     out: NewFolder
     """Folder of the run: records, network, history, evaluations, curves and report.html."""
-    learning: Annotated[
-        LearningConfig,
-        options(
-            LearningConfig,
-            "interactions",
-            "seed",
-            "split",
-            "primitive",
-            "episodes_per_scene",
-            "steps_per_episode",
-            "policy",
-            "choice",
-            "random_share",
-            "follow_share",
-            "update_interval",
-            "steps_per_interaction",
-            "growth",
-            "training.loss",
-            "training.network.mask_branch",
-            "training.crops.paste_share",
-            "carry_labels",
-            "training.batch_size",
-            "model",
-            "pushes",
-        ),
-    ]
+    learning: LearningOptions
     world: World = field(default_factory=BackendOptions)
     session: LearnSession = field(default_factory=LearnSession)
     sets_dir: NewFolder = Path("runs/sets")
@@ -62,13 +65,18 @@ class Learn:
 
     def run(self) -> None:
         """Learn, or resume, with a live display; then write the report."""
-        # Actors on other nodes have other working folders.
-        model = self.learning.model
-        if model not in (None, "default"):
-            model = str(Path(model).resolve())
         self.session.check()
         self.world.check(self.session.workers)
-        config = replace(self.learning, backend=self.world.backend, config=self.world.settings(), model=model)
+        config = run_config(self.learning, self.world)
         from tabletop_interaction.cli.learn_session import run_session
 
         run_session(self.out, config, self.session, self.world, self.sets_dir, resume=self.resume)
+
+
+def run_config(learning: LearningConfig, world: BackendOptions) -> LearningConfig:
+    """The configuration of a run: what is learned, with the backend. Errors as `BackendOptions.settings`."""
+    # Actors on other nodes have other working folders.
+    model = learning.model
+    if model not in (None, "default"):
+        model = str(Path(model).resolve())
+    return replace(learning, backend=world.backend, config=world.settings(), model=model)

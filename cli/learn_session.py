@@ -42,7 +42,7 @@ def run_session(
     out: Path, config: LearningConfig, asked: LearnSession, world: BackendOptions, sets_dir: Path, *, resume: bool
 ) -> None:
     """Check everything, learn or resume with a live display, write the report, and print its figures."""
-    _check(out, config, world, resume)
+    check_session(out, config, world, resume=resume)
     choice = choose_held_out(RunFolder(out), asked.set_name, asked.pictures)
     if choice.set_name == "test":
         print(ABOUT_TEST)
@@ -68,7 +68,7 @@ def run_session(
     print(f"{result}; report: {report}")
 
 
-def _check(out: Path, config: LearningConfig, world: BackendOptions, resume: bool) -> None:
+def check_session(out: Path, config: LearningConfig, world: BackendOptions, *, resume: bool = False) -> None:
     """Find what is wrong before anything is written; errors as of the functions that are called."""
     if not check_run(out, config, resume=resume) and config.policy == "random":
         # Runs of earlier versions may have such settings, and resume only with the same.

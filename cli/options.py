@@ -134,13 +134,9 @@ class NetworkOptions:
 
 
 @dataclass(frozen=True)
-class LearnSession:
-    """How a session of `tabletop learn` acts, trains and evaluates; a resumed run may change it."""
+class SessionOptions:
+    """How a session of learning trains and evaluates."""
 
-    workers: Processes = 0
-    """Processes that act at once, through Ray, beside one that learns; 0 acts and learns in turn in this process."""
-    address: Annotated[str | None, UNSET] = None
-    """Address of a Ray cluster whose nodes all see --out under the same path; by default Ray starts on this machine."""
     evaluate_every: Count = 50
     """Interactions between two evaluations."""
     set_name: Annotated[HeldOutName | None, tyro.conf.arg(name="set"), UNSET] = None
@@ -152,11 +148,25 @@ class LearnSession:
     """Device of the training."""
 
     def check(self) -> None:
+        """Raises InvalidConfiguration when CUDA is asked for and not there."""
+        check_device(self.device)
+
+
+@dataclass(frozen=True)
+class LearnSession(SessionOptions):
+    """How a session of `tabletop learn` acts, trains and evaluates; a resumed run may change it."""
+
+    workers: Processes = 0
+    """Processes that act at once, through Ray, beside one that learns; 0 acts and learns in turn in this process."""
+    address: Annotated[str | None, UNSET] = None
+    """Address of a Ray cluster whose nodes all see --out under the same path; by default Ray starts on this machine."""
+
+    def check(self) -> None:
         """Raises InvalidConfiguration when options do not go together, or CUDA is asked for and not there."""
         if self.address is not None and self.workers == 0:
             raise InvalidConfiguration("--address names a cluster, which is for --workers 1 or more")
         if self.address is None:
-            check_device(self.device)
+            super().check()
 
 
 def check_device(device: Device) -> None:
@@ -173,6 +183,17 @@ def check_run_path(out: Path) -> None:
     """Raises InvalidConfiguration when `out` is the root of the file system, beside which nothing can be written."""
     if not out.resolve().name:
         raise InvalidConfiguration(f"--out {out} came; name a folder for the run")
+
+
+def seeds_from(first: int, count: int, option: str) -> range:
+    """The seeds that count up from --seed; `option` gives their number.
+
+    Raises:
+        InvalidConfiguration: the last one is too large.
+    """
+    if (last := first + count - 1) >= 2**63:
+        raise InvalidConfiguration(f"--seed {first} with {option} {count} counts up to {last}; accepted is below 2**63")
+    return range(first, last + 1)
 
 
 def print_result(console: Console, table: Table, footnotes: Iterable[str]) -> None:

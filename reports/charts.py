@@ -43,6 +43,7 @@ _TITLE_HEIGHT, _LEGEND_HEIGHT, _GAP = 26, 22, 24
 _LINE_STYLES: dict[str, dict[str, Any]] = {
     "solid": {"linewidth": 2},
     "pale": {"linewidth": 2, "alpha": 0.45},
+    "thin": {"linewidth": 1, "alpha": 0.6},
     "dashed": {"linewidth": 1.5, "linestyle": (0, (3.3, 3.3)), "alpha": 0.75},
 }
 
@@ -64,7 +65,7 @@ class Line:
     x: Floats
     y: Floats
     colour: int = 0
-    style: Literal["solid", "pale", "dashed"] = "solid"
+    style: Literal["solid", "pale", "thin", "dashed"] = "solid"
     value: str = ""
     dots: bool = True
     interval: Floats | None = None

@@ -88,7 +88,7 @@ class LegendEntry:
     """What a legend explains: a sample of a style in a colour, a CSS variable, then a label and a value."""
 
     label: str
-    style: Literal["solid", "pale", "dashed", "band", "mark", "block"]
+    style: Literal["solid", "pale", "thin", "dashed", "band", "mark", "block"]
     colour: str
     value: str = ""
 

@@ -1,4 +1,4 @@
-"""A page of figures in one HTML file: the most important ones, charts, a table with notes, and pictures below."""
+"""A page of figures in one HTML file: the most important ones, charts, tables with notes, and pictures below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +28,14 @@ TERMS_OF_AP = (
     ),
 )
 """Terms of average precision, and their meanings."""
+TERMS_OF_DEVIATION = (
+    (
+        "standard deviation",
+        "how far single runs lie from their mean: the root of the sum of (x - mean)², divided by the number of seeds "
+        "less one; it says how much another seed would change, not how much other pictures would",
+    ),
+)
+"""The term of means over seeds, and its meaning."""
 TERMS_OF_CURVES = (
     ("precision", "the share of right masks among those with a score above a threshold"),
     ("recall", "the share of the objects that these masks find"),
@@ -67,6 +75,7 @@ class FiguresPage:
         essentials: figures of the page's head.
         charts: of equal standing.
         table: all figures, as at the terminal.
+        more: further tables, each below its title.
         notes: what a reader of the table has to know, a sentence each.
         terms: pairs of a term and its meaning.
         groups: pictures.
@@ -80,6 +89,7 @@ class FiguresPage:
     notes: Sequence[str] = ()
     terms: Sequence[tuple[str, str]] = ()
     groups: Sequence[PictureGroup] = field(default_factory=tuple)
+    more: Sequence[Table] = ()
 
     def write(self, path: Path) -> Path:
         """Write the page and return its path."""
@@ -88,10 +98,27 @@ class FiguresPage:
             title=self.title,
             essentials=self.essentials,
             page=self,
-            headings=[str(column.header) for column in self.table.columns],
-            # The first columns of our tables are names, which stand to the left.
-            names=[column.justify == "left" for column in self.table.columns],
-            rows=list(zip(*(map(str, column.cells) for column in self.table.columns), strict=True)),
+            tables=[_drawn(table) for table in (self.table, *self.more)],
         )
         write_file(path, page)
         return path
+
+
+@dataclass(frozen=True)
+class _DrawnTable:
+    """What the template needs of a table; the first columns of our tables are `names`, which stand to the left."""
+
+    title: str
+    headings: Sequence[str]
+    names: Sequence[bool]
+    rows: Sequence[Sequence[str]]
+
+
+def _drawn(table: Table) -> _DrawnTable:
+    columns = table.columns
+    return _DrawnTable(
+        title=str(table.title),
+        headings=[str(column.header) for column in columns],
+        names=[column.justify == "left" for column in columns],
+        rows=list(zip(*(map(str, column.cells) for column in columns), strict=True)),
+    )

@@ -64,6 +64,8 @@ class Update:
         score_loss, mask_loss, mask_iou: as in `StepReport`.
         learning_rate: of the last step.
         seconds: of work since the run began.
+        cpu_seconds: processor time of that without evaluations, of all threads; what a killed session did after its
+            last update is not in it. None where several processes act and learn, and in runs of earlier versions.
     """
 
     interactions: int
@@ -76,6 +78,7 @@ class Update:
     objects: int
     background: int
     seconds: float
+    cpu_seconds: float | None = None
 
 
 class Learner:
@@ -225,6 +228,7 @@ class Learner:
             objects=len(examples.objects),
             background=len(examples.background),
             seconds=round(seconds, 2),
+            cpu_seconds=None if (clock := self._folder.clock) is None else round(clock.seconds, 2),
         )
 
     def _save(self, update: Update) -> None:

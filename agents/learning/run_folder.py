@@ -32,7 +32,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -125,6 +125,27 @@ class LabelledInteraction:
         return self.line.id
 
 
+class ProcessorClock:
+    """Processor seconds of this process, all threads together, after `spent` seconds of earlier sessions."""
+
+    def __init__(self, spent: float = 0.0) -> None:
+        self._began = time.process_time() - spent
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return time.process_time() - self._began
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Do not count what this block does."""
+        before = self.seconds
+        try:
+            yield
+        finally:
+            self._began = time.process_time() - before
+
+
 class RunFolder:
     """The paths of a run's files; see the module.
 
@@ -132,11 +153,14 @@ class RunFolder:
         labels: where `label_folder` looks for the labels.
         evaluations: figures and pictures by number of interactions.
         began: `time.time()` at which the run would have begun without its pauses; set by `open_run`.
+        clock: counts the work in this process; set by `open_run`. None in other processes, and where that of earlier
+            sessions was not counted.
     """
 
     def __init__(self, path: Path, began: float = 0.0) -> None:
         self.path = path
         self.began = began
+        self.clock: ProcessorClock | None = None
         self.request = path / "learn.json"
         self.watched = path / "watched"
         self.records = path / "records"
@@ -201,9 +225,11 @@ def open_run(path: Path, config: LearningConfig, others: Mapping[str, Any] | Non
         repair_json_lines(file)
     _repair_updates(folder)
     _complete_history(folder)
+    last = (read_updates(folder) or [{}])[-1]
     seconds = [line.seconds for line in read_history(folder)[-1:]]
-    seconds += [line["seconds"] for line in read_updates(folder)[-1:]]
-    folder.began = time.time() - max(seconds, default=0.0)
+    folder.began = time.time() - max(*seconds, last.get("seconds", 0.0), 0.0)
+    spent = last.get("cpu_seconds") if last else 0.0
+    folder.clock = None if spent is None else ProcessorClock(spent)
     return folder
 
 

@@ -37,7 +37,7 @@ class ResultOptions:
         check_fields(self)
         if self.result is not None:
             check_result_path(self.result)
-            _commit_at_start()
+            commit_at_start()
 
     def keep(
         self,
@@ -55,7 +55,7 @@ class ResultOptions:
             commands=(*self.after, command_line(sys.argv)),
             figures=figures,
             seeds=None if seeds is None else tuple(seeds),
-            commit=_commit_at_start(),
+            commit=commit_at_start(),
             date=datetime.now(UTC).date(),
             machine=machine(),
             network_seeds=tuple(network_seeds),
@@ -90,7 +90,7 @@ def commit_of(root: Path) -> str | None:
 
 
 @cache
-def _commit_at_start() -> str | None:
+def commit_at_start() -> str | None:
     """The commit of the code that this process runs: during a long measurement the checkout may move on."""
     return commit_of(_ROOT)
 

@@ -17,14 +17,16 @@ _SCHEMA_VERSION: Final = 1
 
 
 class Figure(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A number with its interval.
+    """A number with its interval, or a mean with its standard deviation.
 
     Attributes:
         value: in the unit.
         unit: "%", "ms", "mm" and so on; empty for a number without one.
-        low, high: the interval that `Result.interval` describes, in the unit; None without one.
+        low, high: the interval that `Result.interval` describes, in the unit; None without one. Of a mean over seeds,
+            the lowest and the highest seed.
         trials: number of trials, pictures or episodes that it is measured on, if known.
         decimals: digits to show after the point.
+        deviation: standard deviation over seeds, in the unit, with the divisor n - 1; None for a single measurement.
     """
 
     value: float
@@ -33,6 +35,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     high: float | None = None
     trials: int | None = None
     decimals: int = 1
+    deviation: float | None = None
 
 
 Rows = Mapping[str, Mapping[str, Figure]]

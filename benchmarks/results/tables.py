@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from tabletop_interaction.benchmarks.results.result import Figure, Result, read_result
 from tabletop_interaction.documents import convert, read_yaml
 from tabletop_interaction.errors import InvalidConfiguration
@@ -123,24 +125,32 @@ def results_table(results: Mapping[str, Result]) -> str:
 
 
 def chosen_table(rows: Iterable[Chosen], folder: Path) -> str:
-    """A table of chosen figures: figure with interval, seeds, and the command that prints it."""
-    cells = []
+    """A table of chosen figures: figure with interval or deviation, seeds, and the command that prints it.
+
+    Means over seeds stand without their worst and best seed.
+    """
+    cells, heading = [], "figure (95 % interval)"
     for row in rows:
         result = read_named(row.result, folder)
         figures = [_figure_at(result, row.result, row.row, column) for column in row.columns]
         unit = _common_unit(figures) if len(figures) > 1 else ""
+        if any(one.deviation is not None for one in figures):
+            heading = "figure (95 % interval, or ± standard deviation over seeds)"
+            figures = [msgspec.structs.replace(one, low=None, high=None) for one in figures]
         text = f"{' / '.join(figure_text(one, unit) for one in figures)} {unit}".strip()
         if result.transcribed is not None and all(one.low is None for one in figures):
             text += " (interval not recorded)"
         command = "external" if result.external is not None else f"`{result.commands[-1]}`"
         cells.append([row.what, text, seeds_text(result), command])
-    headings = ["what", "figure (95 % interval)", "seeds", "command"]
+    headings = ["what", heading, "seeds", "command"]
     return _table(headings, ["---"] * len(headings), cells)
 
 
 def figure_text(figure: Figure, unit: str = "") -> str:
-    """Value, unit if it differs from that of the column or row, interval, and number of trials."""
+    """Value with deviation, unit if it differs from that of the column or row, interval, and number of trials."""
     text = _number(figure.value, figure)
+    if figure.deviation is not None:
+        text += f" ± {_number(figure.deviation, figure)}"
     if figure.unit != unit:
         text += f" {figure.unit}"
     if figure.low is not None and figure.high is not None:

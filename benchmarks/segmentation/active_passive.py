@@ -83,15 +83,7 @@ class Comparison:
 
     def differences(self) -> dict[str, str]:
         """By name, the settings that are not the same in all runs, as text."""
-        # Earlier versions, which only picked, did not name the primitive.
-        settings = {name: {"primitive": run.primitive, **dotted(run.config)} for name, run in self.runs.items()}
-        keys = dict.fromkeys(key for one in settings.values() for key in one)
-        values = {key: [str(one.get(key, "not set")) for one in settings.values()] for key in keys}
-        return {
-            key: ", ".join(f"{value} ({name})" for name, value in zip(settings, each, strict=True))
-            for key, each in values.items()
-            if len(set(each)) > 1
-        }
+        return differing_settings(self.runs)
 
     def _at_equal_length(self) -> list[str]:
         if len({figures.evaluated_after for figures in self.figures.values()}) == 1:
@@ -152,6 +144,19 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
             raise InvalidConfiguration(f"{name} ({run.folder}) has no {missing} yet; resume it before comparing")
     set_name, pictures = _common_set(runs)
     return Comparison(runs, {name: _figures(run) for name, run in runs.items()}, set_name, pictures)
+
+
+def differing_settings(runs: Mapping[str, LearningRun]) -> dict[str, str]:
+    """By name, the settings that are not the same in all runs, which have names, as text."""
+    # Earlier versions, which only picked, did not name the primitive.
+    settings = {name: {"primitive": run.primitive, **dotted(run.config)} for name, run in runs.items()}
+    keys = dict.fromkeys(key for one in settings.values() for key in one)
+    values = {key: [str(one.get(key, "not set")) for one in settings.values()] for key in keys}
+    return {
+        key: ", ".join(f"{value} ({name})" for name, value in zip(settings, each, strict=True))
+        for key, each in values.items()
+        if len(set(each)) > 1
+    }
 
 
 def named_folders(arguments: Sequence[str]) -> dict[str, Path]:

@@ -14,6 +14,7 @@ The pictures are the first ones of a benchmark set, whose table tops take turns;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ from tabletop_interaction.segmentation.coco import Detections, LabelSet
 from tabletop_interaction.segmentation.evaluation.metrics import AveragePrecision, average_precision
 from tabletop_interaction.segmentation.evaluation.precision_recall import bootstrap_intervals, precision_recall
 from tabletop_interaction.segmentation.lettering import Colour
+from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.overlays import distinct_colours, overlay, tinted
 from tabletop_interaction.segmentation.photos import detect
 from tabletop_interaction.segmentation.proposals import Segmenter
@@ -80,6 +82,16 @@ class HeldOutChoice:
     pictures: int
 
 
+def default_held_out(set_name: str | None, pictures: int | None) -> HeldOutChoice:
+    """The pictures of a new run: those that are asked for, or else the default; no more than the set has.
+
+    Raises:
+        InvalidConfiguration: no set has this name.
+    """
+    name = set_name or HELD_OUT_SETS[0]
+    return HeldOutChoice(name, min(pictures or DEFAULT_PICTURES, spec_of(name).pictures))
+
+
 def choose_held_out(run: RunFolder, set_name: str | None, pictures: int | None) -> HeldOutChoice:
     """The pictures for a run: those that are asked for, or else the run's own, or else the default.
 
@@ -92,8 +104,7 @@ def choose_held_out(run: RunFolder, set_name: str | None, pictures: int | None) 
     evaluations = read_evaluations(run.path)
     if not evaluations:
         session = read_json(run.request).get("session", {}) if run.request.is_file() else {}
-        name = set_name or session.get("set_name") or HELD_OUT_SETS[0]
-        return HeldOutChoice(name, pictures or session.get("pictures") or DEFAULT_PICTURES)
+        return default_held_out(set_name or session.get("set_name"), pictures or session.get("pictures"))
     own = HeldOutChoice(evaluations[-1].set_name, evaluations[-1].pictures)
     name = set_name or own.set_name
     asked = HeldOutChoice(name, min(pictures, spec_of(name).pictures) if pictures else own.pictures)
@@ -160,6 +171,10 @@ class Evaluations:
         newest = network()
         if newest is None:
             return None
+        with nullcontext() if self._folder.clock is None else self._folder.clock.stopped():
+            return self._evaluate(update, newest)
+
+    def _evaluate(self, update: Update, newest: DeepMask) -> dict[str, Any]:
         detections = self._held_out.detect(Segmenter(newest))
         figures = average_precision(self._held_out.labels, detections)
         document = evaluation_document(figures, self._held_out, update)

@@ -13,7 +13,7 @@ from tabletop_interaction.cli.main import COMMANDS, main, summary
 from tabletop_interaction.envs import RecordInteractions, TabletopInteraction
 
 ROOT = Path(__file__).parents[2]
-MEASURED = ("make-sets", "generalisation", "active-passive", "rearrangement")
+MEASURED = ("make-sets", "generalisation", "learning", "active-passive", "rearrangement")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -71,7 +71,7 @@ def test_an_unknown_command_is_answered_with_the_list(name, said, capsys):
         (["collect", "--split", "all", "--out", "new"], "Expected one of ('train', 'val', 'test', 'dev')"),
         (["collect", "--sed", "3", "--out", "new"], "Unrecognized options: --sed, 3; Perhaps you meant: --seed INT"),
         (["collect"], "Missing from tabletop collect: --out PATH"),
-        (["benchmark"], "Expected one of {make-sets, generalisation, active-passive, rearrangement}"),
+        (["benchmark"], "Expected one of {make-sets, generalisation, learning, active-passive, rearrangement}"),
         (["--seed", "x"], "Unrecognized options: --seed, x"),
     ],
 )

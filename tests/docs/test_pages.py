@@ -39,6 +39,7 @@ SMALLER = {
     "docs/learning.md": {
         "learn --interactions 200": f"learn --interactions 2 {LEARN}",
         "collect --interactions 200": "collect --interactions 3",
+        "learning --seeds 5": f"learning --seeds 2 --interactions 2 {LEARN}",
         "--steps 1000": "--steps 2",
         "evaluate --model": "evaluate --set val --model",
         "--pushes 150 --steps 400": "--pushes 3 --steps 2",

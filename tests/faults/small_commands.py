@@ -17,7 +17,8 @@ from loading import load_module
 
 TESTS = Path(__file__).parent.parent
 
-_LEARN = "learn --out out --update-interval 1 --steps-per-interaction 1 --batch-size 2 --evaluate-every 1 --pictures 1"
+_SMALL = "--out out --update-interval 1 --steps-per-interaction 1 --batch-size 2 --evaluate-every 1 --pictures 1"
+_LEARN = f"learn {_SMALL}"
 _REARRANGEMENT = "--seed 201 --displaced 1 --out out"
 _VAL = "inputs/val/labels.json --images inputs/val/images"
 _MODEL = "--model inputs/model.safetensors"
@@ -40,6 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "rearrange": f"rearrange --agent oracle {_REARRANGEMENT}",
     "make-sets": "benchmark make-sets --sets val --record record.json --out out",
     "generalisation": f"benchmark generalisation {_MODEL} --fast --sets-dir sets --out out",
+    "benchmark learning": f"benchmark learning {_SMALL} --interactions 1 --seeds 2 {_MODEL} --sets-dir sets",
     "active-passive": "benchmark active-passive a=inputs/a b=inputs/b --out out",
     "benchmark rearrangement": f"benchmark rearrangement --agents oracle --episodes 1 {_REARRANGEMENT}",
     "assets": "assets --out out",
@@ -49,8 +51,8 @@ COMMANDS: Mapping[str, str] = {
 }
 """Command lines by name; paths are relative to a workplace."""
 
-# Identities of runs and rows, and checksums over them, are new each time; so is what names seconds.
-_OF_TIME = {"cpu_minutes", "time", "date", "id", "checksum", "run"}
+# Identities of runs and rows, and checksums over them, are new each time; so is what names seconds or minutes.
+_OF_TIME = {"time", "date", "id", "checksum", "run"}
 # Cards of records name the random id of their folder.
 _VARYING = (".html", ".csv", ".pt", ".md")
 # torch's folder for compiled code, and the file by which Python finds out where it can write.
@@ -233,6 +235,7 @@ def _content_of(path: Path) -> str:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: each for key, each in value.items() if key not in _OF_TIME and "seconds" not in key}
+        names_time = re.compile("seconds|minute")
+        kept = {key: each for key, each in value.items() if key not in _OF_TIME and not names_time.search(key)}
         return {key: _without_times(each) for key, each in kept.items()}
     return [_without_times(each) for each in value] if isinstance(value, list) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.agents.learning.learner import Update
@@ -27,6 +29,7 @@ from tabletop_interaction.agents.learning.run_folder import (
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration, RobotFault
 from tabletop_interaction.files import read_json_lines
+from tabletop_interaction.seals import keep_sealed_lines
 from tabletop_interaction.segmentation.config import NetworkConfig
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 from tabletop_interaction.segmentation.training.trainer import learning_rate
@@ -265,6 +268,62 @@ def test_an_update_that_is_made_again_gives_the_same_network(
         for name in weights[0]:
             torch.testing.assert_close(weights[0][name], weights[1][name], rtol=0, atol=0)
     check_whole(again, CONFIG)
+
+
+def test_the_same_seed_gives_the_same_picks_and_weights_and_another_one_does_not(
+    finished: tuple[RunFolder, Path], small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    folders = finished[0], run(CONFIG, tmp_path / "again", small_table())
+    picks = [[row.pick_place for row in read_interactions(one.records, columns=[])] for one in folders]
+    assert picks[0] == picks[1]
+    reasons = [[(line.policy, line.view, line.score, line.moved) for line in read_history(one)] for one in folders]
+    assert reasons[0] == reasons[1]
+    one, two = (load_file(folder.model) for folder in folders)
+    assert all(one[name].equal(two[name]) for name in one.keys() | two.keys())
+    other = run(replace(CONFIG, seed=2, interactions=3), tmp_path / "other", small_table())
+    assert [row.pick_place for row in read_interactions(other.records, columns=[])] != picks[0][:3]
+
+
+def test_processor_time_goes_on_where_it_stopped_and_has_no_evaluations(
+    small_table: Callable[..., Any], tmp_path: Path
+) -> None:
+    class Evaluating(Recorder):
+        """Works for a second of processor time at each update, which is no work of the run."""
+
+        def updated(self, update: Update, network: Callable[[], Any]) -> None:
+            with clock.stopped():
+                began = time.process_time()
+                while time.process_time() - began < 1.0:
+                    pass
+            super().updated(update, network)
+
+    folder = open_run(tmp_path / "run", CONFIG)
+    clock = folder.clock
+    assert clock is not None
+    began = time.process_time()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_one_process(CONFIG, folder, backend=small_table()) as workers,
+    ):
+        learn(CONFIG, folder, workers, Evaluating(stop_after_update=6))
+    spent = time.process_time() - began
+    first = read_json_lines(folder.updates)[-1]["cpu_seconds"]
+    assert 0 < first <= spent - 2.0 + 0.1
+    resumed = run(CONFIG, tmp_path / "run", small_table())
+    last = read_json_lines(resumed.updates)[-1]["cpu_seconds"]
+    assert last > first
+
+
+def test_the_processor_time_of_a_run_that_did_not_count_it_stays_unknown(
+    finished: tuple[RunFolder, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0].path, tmp_path / "run")
+    updates = tmp_path / "run" / "updates.jsonl"
+    lines = [{key: each for key, each in line.items() if key != "checksum"} for line in read_json_lines(updates)]
+    run_id = lines[0].pop("run")
+    without = [{key: each for key, each in line.items() if key not in ("cpu_seconds", "run")} for line in lines]
+    keep_sealed_lines(updates, without, run_id)
+    assert open_run(tmp_path / "run", CONFIG).clock is None
 
 
 def test_a_finished_run_is_left_as_it_is(
