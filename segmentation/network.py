@@ -263,10 +263,14 @@ def _enlarge(maps: Tensor, size: int) -> Tensor:
 def _windows(maps: Tensor, index: Tensor, cells: int, reach: int) -> Tensor:
     """Cut windows (N, 2 reach + 1, 2 reach + 1, C) of `maps` (B, C, h, w) around positions `cells` cells apart.
 
-    Channels stay last in memory; slicing (B, C, h, w) would lose that and slow down the next layers.
+    Channels stay last in memory; slicing (B, C, h, w) would lose that and slow down the next layers. Windows overlap:
+    with several threads the gradient of an indexed tensor adds float32 in any order, so that the same seed would give
+    other weights; that of an embedding adds in the order of the index.
     """
     padded = functional.pad(maps, [reach] * 4).permute(0, 2, 3, 1)
     steps = torch.arange(2 * reach + 1, device=index.device)
     rows = index[:, 1, None] * cells + steps
     columns = index[:, 2, None] * cells + steps
-    return padded[index[:, 0, None, None], rows[:, :, None], columns[:, None, :]]
+    _, height, width, channels = padded.shape
+    cell = (index[:, 0, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
+    return functional.embedding(cell, padded.reshape(-1, channels))

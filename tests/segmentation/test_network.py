@@ -13,6 +13,7 @@ from torch.nn import functional
 from tabletop_interaction.segmentation.config import MaskBranch, MaskGrid, NetworkConfig
 from tabletop_interaction.segmentation.network import (
     DeepMask,
+    _windows,
     mask_targets,
     position_centres_xy,
     refresh_statistics,
@@ -72,6 +73,24 @@ def test_a_position_sees_as_far_as_documented_and_lies_in_the_middle(branch: Mas
             pixels = line.nonzero()[:, 0]
             assert centre - reach <= pixels.min() <= centre - reach + 8
             assert centre + reach - 8 <= pixels.max() <= centre + reach
+
+
+def test_the_gradient_of_overlapping_windows_does_not_depend_on_the_threads() -> None:
+    """That of an indexed tensor differed from run to run, so that the same seed gave other weights."""
+    index = torch.tensor([[0, row, column] for row in range(10) for column in range(10)])
+    maps = noise(1, 16, 40, 40).float().contiguous(memory_format=torch.channels_last)
+    gradients = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 2, 2):
+            torch.set_num_threads(threads)
+            leaf = maps.clone().requires_grad_()
+            windows = _windows(leaf, index, 4, 20)
+            windows.backward(noise(*windows.shape) / 7.0)
+            gradients.append(leaf.grad)
+    finally:
+        torch.set_num_threads(before)
+    assert all(gradient.equal(gradients[0]) for gradient in gradients)
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
