@@ -13,7 +13,7 @@ from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.cli.simulations import SimulationOptions
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.backend import Primitive
-from tabletop_interaction.envs.records.png import PNG_BYTES_PER_PIXEL
+from tabletop_interaction.envs.records.picture_format import PictureFormat
 from tabletop_interaction.errors import InvalidConfiguration, RobotFault
 from tabletop_interaction.progress import ProgressDisplay
 
@@ -114,10 +114,10 @@ class BackendOptions:
             views = backend.views
         return sum(view.height * view.width for view in views)
 
-    def interaction_bytes(self, backend: str | Backend, primitive: Primitive) -> float:
+    def interaction_bytes(self, backend: str | Backend, primitive: Primitive, pictures: PictureFormat) -> float:
         """Bytes that the pictures of a recorded interaction take on disk, estimated."""
         moments = 3 if primitive == "pick" else 2
-        return PNG_BYTES_PER_PIXEL * moments * self.view_pixels(backend)
+        return pictures.bytes_per_pixel * moments * self.view_pixels(backend)
 
     def check_truth(self, option: str) -> None:
         """Check that the backend has ground truth, which an option needs; comes after `check`.

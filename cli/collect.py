@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tabletop_interaction.cli.arguments import UNSET, NewFolder
 from tabletop_interaction.cli.backends import BackendOptions, Terminal, World
-from tabletop_interaction.cli.options import SegmenterName
+from tabletop_interaction.cli.options import SegmenterName, options
 from tabletop_interaction.cli.progress import SPACE_REMEDY, shown_progress
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.disk_space import report_expected_space, report_needed_space
 from tabletop_interaction.envs import Backend, Split
 from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.observations import Extra, in_order
-from tabletop_interaction.envs.records.folder import collecting_alone, is_record_folder, read_meta, written_bytes
+from tabletop_interaction.envs.records.folder import (
+    FolderMeta,
+    collecting_alone,
+    is_record_folder,
+    read_meta,
+    written_bytes,
+)
 from tabletop_interaction.envs.records.journal import seal_journals
+from tabletop_interaction.envs.records.picture_format import LOSSLESS, PICTURES_IN_META, PictureFormat
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import check_new_folder
@@ -62,6 +69,7 @@ class Collect:
     """Split of the objects and table tops."""
     record: Annotated[tuple[Extra, ...], UNSET] = ()
     """Ground truth to record of each view: depth (16-bit PNG, mm), instances (16-bit PNG, ids); none by default."""
+    pictures: Annotated[PictureFormat, options(PictureFormat, "picture_format", "jpeg_step")]
     steps_per_episode: Count = 25
     """Interactions in an episode; between two episodes the objects are swept to the table's centre."""
     world: World = field(default_factory=BackendOptions)
@@ -116,6 +124,8 @@ class Collect:
             # Each collector opens it again, after the folder was made.
             open_segmenter(self.model)
         self.world.check(self.workers)
+        if self.pictures.picture_format == "png":
+            refuse_ignored(self.pictures, "with --picture-format png", "jpeg_step")
         if self.record:
             self.world.check_truth(f"--record {' '.join(self.record)}")
         if self.workers > 1:
@@ -126,7 +136,10 @@ class Collect:
         if not is_record_folder(self.out):
             check_new_folder(self.out, "records")
             return
-        meta = read_meta(self.out)
+        self._check_records(read_meta(self.out))
+
+    def _check_records(self, meta: FolderMeta) -> None:
+        """Refuse records of another kind. Raises ForeignFolder."""
         backend = meta.metadata.get("backend", self.world.backend)
         for name, value, asked in (
             ("primitive", meta.primitive, self.primitive),
@@ -142,6 +155,10 @@ class Collect:
                 f"{self.out} holds interactions with {' and '.join(meta.extras) or 'pictures alone'}; {remedy}, or "
                 "name another folder with --out"
             )
+        there = meta.metadata.get(PICTURES_IN_META, LOSSLESS.plain())
+        if there != self.pictures.plain():
+            held = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in there.items())
+            raise ForeignFolder(f"{self.out} was begun with {held}; repeat that, or name another folder with --out")
 
     def _collect(self, missing: int, there: int, backend: str | Backend) -> Iterator[CollectionProgress]:
         from tabletop_interaction.agents.learning.actor import session_seed
@@ -156,7 +173,7 @@ class Collect:
         config = None if self.world.is_robot else self.world.settings()
         collection = Collection(
             self.out, self.seed, self.policy, self.model, backend, self.split, self.primitive, self.record, config,
-            self.steps_per_episode, run_seed=self.seed,
+            self.steps_per_episode, run_seed=self.seed, pictures=self.pictures,
         )  # fmt: skip
         if self.workers > 1:
             yield from collect_with_ray(collection, missing, self.workers, there)
@@ -175,7 +192,7 @@ class Collect:
             if there:
                 self._report_space(there, missing + there)
             else:
-                each = self.world.interaction_bytes(backend, self.primitive)
+                each = self.world.interaction_bytes(backend, self.primitive, self.pictures)
                 report_expected_space("interactions", each, missing, self.out, SPACE_REMEDY)
             for step in steps:
                 if step.interactions and not there + done:

@@ -33,6 +33,8 @@ LearningOptions = Annotated[
         "training.batch_size",
         "model",
         "pushes",
+        "pictures.picture_format",
+        "pictures.jpeg_step",
     ),
 ]
 """The settings that are options of the commands that learn."""

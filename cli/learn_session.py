@@ -73,6 +73,8 @@ def check_session(out: Path, config: LearningConfig, world: BackendOptions, *, r
     if not check_run(out, config, resume=resume) and config.policy == "random":
         # Runs of earlier versions may have such settings, and resume only with the same.
         refuse_ignored(config, "with --policy random", "choice", "random_share", "follow_share")
+    if config.pictures.picture_format == "png":
+        refuse_ignored(config.pictures, "with --picture-format png", "jpeg_step")
     first_network(config)
     if not world.is_robot:
         # A robot is opened for the whole run instead, before anything is written.
@@ -96,7 +98,8 @@ def _learn(
         try:
             watched(config, folder, display.watched, backend)
             if not read_history(folder):
-                each = world.interaction_bytes(backend, config.primitive) + 3 * world.view_pixels(backend)
+                recorded = world.interaction_bytes(backend, config.primitive, config.pictures)
+                each = recorded + 3 * world.view_pixels(backend)
                 report_expected_space("interactions", each, config.interactions, folder.path, SPACE_REMEDY)
             with _opened_workers(asked, config, folder, display, backend) as workers:
                 learn(config, folder, workers, _Callback(display, curves, evaluations, workers, space))

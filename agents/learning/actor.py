@@ -308,7 +308,7 @@ def open_actor(
     agent = HypothesisAgent(None, views, arena, rng, config.choice, config.random_share, follow_share, config.primitive)
     try:
         metadata = {"policy": "learning", "seed": config.seed, **({} if folder.run is None else {"run": folder.run})}
-        env = RecordInteractions(plain, folder.records, metadata=metadata)
+        env = RecordInteractions(plain, folder.records, metadata=metadata, **config.pictures.plain())
     except BaseException:
         plain.close()
         raise

@@ -5,7 +5,7 @@ It acts in this process (`collect`), or several act in processes of their own (`
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tabletop_interaction.agents.learning.ray_calls import DIED, RayCalls, ray_s
 from tabletop_interaction.envs import Backend
 from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.observations import Extra
+from tabletop_interaction.envs.records.picture_format import PictureFormat
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
@@ -49,6 +50,7 @@ class Collection:
         backend: a name for `open_backend`, or an open Backend, which is closed at the end.
         primitive: what one interaction is.
         extras: what is recorded of each view besides the pictures.
+        pictures: format in which the pictures are recorded.
         config: of a backend that is named, as `open_backend` takes it.
         steps_per_episode: interactions of an episode.
         run_seed: the seed that a user gave, from which `seed` follows; by default `seed`.
@@ -65,6 +67,7 @@ class Collection:
     config: Any = None
     steps_per_episode: int = 25
     run_seed: int | None = None
+    pictures: PictureFormat = field(default_factory=PictureFormat)
 
 
 def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any]]:
@@ -85,7 +88,10 @@ def collect(collection: Collection, interactions: int) -> Iterator[dict[str, Any
         metadata: dict[str, Any] = {"policy": collection.policy, "seed": given, "run": new_run_id()}
         if collection.policy == "hypothesis":
             metadata["model"] = collection.model
-        with closing(RecordInteractions(plain, collection.out, metadata=metadata, extras=collection.extras)) as env:
+        recorded = RecordInteractions(
+            plain, collection.out, metadata=metadata, extras=collection.extras, **collection.pictures.plain()
+        )
+        with closing(recorded) as env:
             yield from interact(env, agent, interactions, collection.seed)
 
 

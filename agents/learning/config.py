@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from tabletop_interaction.envs import Split
 from tabletop_interaction.envs.backend import Primitive
+from tabletop_interaction.envs.records.picture_format import PictureFormat
 from tabletop_interaction.ranges import Count, Range, Seed, Share, check_fields
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 
@@ -46,6 +47,7 @@ class LearningConfig:
             paper.
         average: Share of the averaged weights that a training step leaves in place; the average chooses and is
             evaluated. 0 uses the last weights.
+        pictures: Format in which the interactions are recorded.
         training: How a training step is made; its steps and its seed are not read.
     """
 
@@ -70,6 +72,7 @@ class LearningConfig:
     model: str | None = None
     carry_labels: bool = True
     average: Share = 0.98
+    pictures: PictureFormat = field(default_factory=PictureFormat)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:

@@ -44,6 +44,7 @@ from tabletop_interaction.agents.labelling.pair_label import PairLabel
 from tabletop_interaction.agents.learning.config import LearningConfig
 from tabletop_interaction.documents import convert
 from tabletop_interaction.envs.records.folder import is_record_folder, record_run_id
+from tabletop_interaction.envs.records.picture_format import JPEG_STEP
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords
@@ -66,7 +67,12 @@ _RANDOM = {"policy": "random", "view": None, "score": None, "hypotheses": 0}
 # Of the request; plain settings of a simulation, or a lab file.
 _BACKEND_CONFIG = "config.config"
 # Settings that earlier versions did not have.
-_ASSUMED = {"config.primitive": "pick", "config.steps_per_episode": 25}
+_ASSUMED = {
+    "config.primitive": "pick",
+    "config.steps_per_episode": 25,
+    "config.pictures.picture_format": "png",
+    "config.pictures.jpeg_step": JPEG_STEP,
+}
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,28 @@ class PairTruth:
     disturbed: bool
 
 
+@dataclass(frozen=True, eq=False)
+class TruePair:
+    """One pair of pictures with the truth.
+
+    Attributes:
+        interaction: number of the interaction.
+        name: "pick" or "place".
+        view: name of the view.
+        before, after: its pictures.
+        click: pixel x, y.
+        truth: what moved.
+    """
+
+    interaction: int
+    name: str
+    view: str
+    before: Picture
+    after: Picture
+    click: Floats
+    truth: PairTruth
+
+
 @dataclass(frozen=True)
 class PairScore:
     """The figures of one pair.
@@ -160,20 +182,38 @@ def _measure(options: LabelQualityOptions) -> list[PairScore]:
 
 def judged_pairs(backend: TruthfulBackend, options: LabelQualityOptions) -> Iterator[JudgedPair]:
     """Make the interactions and label each pair of pictures in each view."""
-    rng = np.random.default_rng(options.seed)
-    for number in track(range(options.interactions), "interactions"):
-        if number % options.interactions_per_scene == 0:
+    for pair in true_pairs(backend, options.interactions, options.interactions_per_scene, options.seed):
+        start = time.perf_counter()
+        answer = frame_difference(pair.before, pair.after, pair.click)
+        seconds = time.perf_counter() - start
+        score = score_of(answer, pair, seconds)
+        caption = f"{pair.interaction} {pair.name} {pair.view}"
+        yield JudgedPair(caption, pair.before, pair.after, pair.click, answer, pair.truth, score)
+
+
+def true_pairs(
+    backend: TruthfulBackend, interactions: int, interactions_per_scene: int, seed: int
+) -> Iterator[TruePair]:
+    """Make interactions, and give each pair of pictures in each view with the truth about it."""
+    rng = np.random.default_rng(seed)
+    for number in track(range(interactions), "interactions"):
+        if number % interactions_per_scene == 0:
             backend.reset(rng, new_scene=True)
         for name, xy, before, after in _interact(backend, rng, aimed=number % 2 == 0):
             for view in backend.views:
                 click = view.project(np.array([[*xy, 0.0]]))[0]
-                pictures = before.pictures[view.name], after.pictures[view.name]
-                start = time.perf_counter()
-                answer = frame_difference(*pictures, click)
-                seconds = time.perf_counter() - start
                 truth = pair_truth(before, after, view.name, click)
-                score = _score(answer, truth, seconds, number)
-                yield JudgedPair(f"{number} {name} {view.name}", *pictures, click, answer, truth, score)
+                pictures = before.pictures[view.name], after.pictures[view.name]
+                yield TruePair(number, name, view.name, *pictures, click, truth)
+
+
+def score_of(answer: FrameDifference, pair: TruePair, seconds: float = 0.0) -> PairScore:
+    """The figures of an answer, which took some seconds, about a pair."""
+    truth = pair.truth
+    found, there = answer.moved, int(truth.mask.sum()) > _PAPER.min_area
+    kind = f"{'true' if found == there else 'false'} {'positive' if found else 'negative'}"
+    iou = mask_iou(answer.mask, truth.mask)
+    return PairScore("disturbed" if truth.disturbed else kind, found, truth.objects, iou, seconds, pair.interaction)
 
 
 def pair_truth(before: Snapshot, after: Snapshot, view: str, click: Floats) -> PairTruth:
@@ -248,13 +288,6 @@ def figures_of(scores: list[PairScore]) -> dict[str, dict[str, Figure]]:
         },
         "pairs with a displaced neighbour, counted apart": {"share": disturbed},
     }
-
-
-def _score(answer: FrameDifference, truth: PairTruth, seconds: float, interaction: int) -> PairScore:
-    found, there = answer.moved, int(truth.mask.sum()) > _PAPER.min_area
-    kind = f"{'true' if found == there else 'false'} {'positive' if found else 'negative'}"
-    iou = mask_iou(answer.mask, truth.mask)
-    return PairScore("disturbed" if truth.disturbed else kind, found, truth.objects, iou, seconds, interaction)
 
 
 def _interact(

@@ -7,8 +7,7 @@ Source: W3C PNG specification, sections 5, 7, 9 and 11.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,85 +15,17 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from tabletop_interaction.arrays import Bytes, Floats32, Ids, Picture
-from tabletop_interaction.envs.observations import MAX_ID, extra_key
+from tabletop_interaction.envs.observations import MAX_ID
 from tabletop_interaction.errors import UnreadableRecords
 from tabletop_interaction.ranges import check_picture
-
-PNG_BYTES_PER_PIXEL = 1.75
-"""Bytes of an encoded colour picture of a simulated table for each of its pixels, approximately."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 1
 _GREY, _RGB, _DEFLATE, _FILTERED_ROWS, _NOT_INTERLACED = 0, 2, 0, 0, 0
 _MM_PER_M = 1000
-_Array = TypeVar("_Array", bound=NDArray[Any])
 _FILTER_UP = 2
 # Length, kind and checksum of a chunk.
 _CHUNK_FRAME_BYTES = 12
-
-
-class PngArrays(Mapping[str, _Array]):
-    """Arrays by view name, kept as PNG and decoded on each access.
-
-    `arrays["view_0"]` is a new array each time; `arrays.png["view_0"]` are its bytes.
-    """
-
-    def __init__(self, png: Mapping[str, bytes], decode: Callable[[bytes], _Array]) -> None:
-        self.png = dict(png)
-        self._decode = decode
-
-    def __getitem__(self, name: str) -> _Array:
-        if name not in self.png:
-            raise KeyError(f"no picture of {name!r} was read; read are {sorted(self.png)}")
-        return self._decode(self.png[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.png)
-
-    def __len__(self) -> int:
-        return len(self.png)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.png
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PngArrays) and self.png == other.png
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({sorted(self.png)})"
-
-
-class PngPictures(PngArrays[Picture]):
-    """Pictures by view name, uint8 (H, W, 3) RGB, and what was recorded besides them.
-
-    Attributes:
-        depth: float32 (H, W) by view name, metres along the camera's z axis, 0 where nothing is seen; may be empty.
-        instances: int32 (H, W) by view name, id of the object in each pixel, 0 for the table; may be empty.
-    """
-
-    def __init__(
-        self,
-        png: Mapping[str, bytes],
-        depth: Mapping[str, bytes] | None = None,
-        instances: Mapping[str, bytes] | None = None,
-    ) -> None:
-        super().__init__(png, decode_picture)
-        self.depth = PngArrays(depth or {}, decode_depths)
-        self.instances = PngArrays(instances or {}, decode_instances)
-
-    @property
-    def png_by_key(self) -> dict[str, bytes]:
-        """All PNGs, by the observation's key."""
-        depth = {extra_key(name, "depth"): png for name, png in self.depth.png.items()}
-        instances = {extra_key(name, "instances"): png for name, png in self.instances.png.items()}
-        return {**self.png, **depth, **instances}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PngPictures) and self.png_by_key == other.png_by_key
-
-    __hash__ = None
 
 
 def encode_picture(picture: Picture) -> bytes:

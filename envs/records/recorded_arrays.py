@@ -9,7 +9,9 @@ import numpy as np
 
 from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.observations import Extra, extra_key
-from tabletop_interaction.envs.records.png import PngPictures, encode_depths, encode_instances, encode_picture
+from tabletop_interaction.envs.records.encoded import EncodedPictures
+from tabletop_interaction.envs.records.picture_format import LOSSLESS, PictureFormat
+from tabletop_interaction.envs.records.png import encode_depths, encode_instances
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration
 from tabletop_interaction.ranges import shown
@@ -18,7 +20,7 @@ REMEDY = "wrap the environment in RecordInteractions first, and in the other wra
 
 
 class _Kind(NamedTuple):
-    """Type of an array, how it becomes PNG, and how an environment comes to observe it."""
+    """Type of an array, how it is encoded, and how an environment comes to observe it."""
 
     dtype: type[Any]
     shape: tuple[int, ...]
@@ -35,11 +37,14 @@ class RecordedArrays:
     Args:
         views: cameras whose pictures are recorded.
         extras: what is recorded of each view besides.
+        picture_format: of the pictures.
     """
 
-    def __init__(self, views: Sequence[View], extras: Sequence[Extra]) -> None:
+    def __init__(
+        self, views: Sequence[View], extras: Sequence[Extra], picture_format: PictureFormat = LOSSLESS
+    ) -> None:
         self._views, self._extras = views, extras
-        self._kinds = {view.name: _picture_kind(view) for view in views}
+        self._kinds = {view.name: _picture_kind(view, picture_format) for view in views}
         for extra in extras:
             self._kinds |= {extra_key(view.name, extra): _extra_kind(view, extra) for view in views}
 
@@ -71,23 +76,24 @@ class RecordedArrays:
             if not np.array_equal(observation[key], taken[key]):
                 raise InvalidConfiguration(f"a wrapper below changes the picture {key}; {REMEDY}")
 
-    def encoded(self, moments: Sequence[Mapping[str, Any]], threads: Executor) -> list[PngPictures]:
-        """The arrays of each moment as PNG, encoded in parallel; an array that occurs twice is encoded once."""
+    def encoded(self, moments: Sequence[Mapping[str, Any]], threads: Executor) -> list[EncodedPictures]:
+        """The arrays of each moment, encoded in parallel; an array that occurs twice is encoded once."""
         distinct = {id(each[key]): (kind, each[key]) for each in moments for key, kind in self._kinds.items()}
-        png = dict(zip(distinct, threads.map(_encoded, distinct.values()), strict=True))
-        return [self._pictures({key: png[id(each[key])] for key in self._kinds}) for each in moments]
+        files = dict(zip(distinct, threads.map(_encoded, distinct.values()), strict=True))
+        return [self._pictures({key: files[id(each[key])] for key in self._kinds}) for each in moments]
 
-    def _pictures(self, png: Mapping[str, bytes]) -> PngPictures:
-        pictures = {view.name: png[view.name] for view in self._views}
+    def _pictures(self, files: Mapping[str, bytes]) -> EncodedPictures:
+        pictures = {view.name: files[view.name] for view in self._views}
         extras = {
-            str(extra): {view.name: png[extra_key(view.name, extra)] for view in self._views} for extra in self._extras
+            str(extra): {view.name: files[extra_key(view.name, extra)] for view in self._views}
+            for extra in self._extras
         }
-        return PngPictures(pictures, **extras)
+        return EncodedPictures(pictures, **extras)
 
 
-def _picture_kind(view: View) -> _Kind:
+def _picture_kind(view: View, picture_format: PictureFormat) -> _Kind:
     source = "make the environment with the observation 'pictures' or 'both'"
-    return _Kind(np.uint8, (view.height, view.width, 3), encode_picture, source)
+    return _Kind(np.uint8, (view.height, view.width, 3), picture_format.encode, source)
 
 
 def _extra_kind(view: View, extra: Extra) -> _Kind:

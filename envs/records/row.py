@@ -1,10 +1,10 @@
 """Interaction: one row, and its conversion to and from columns on disk.
 
-A row's pictures are PNG bytes in columns `<view>_before`, `<view>_held` and `<view>_after`, of the type that Hugging
-Face `datasets` shows as pictures. Where they are recorded, depths and instance maps are in columns such as
-`<view>_depth_before` and `<view>_instances_before`, PNGs of 16 bits (see `png`). A push has no picture between, and
-columns of its own: where it starts and ends, whether the gripper came down, and whether something moved. Rows are never
-rewritten: labels are a separate table, keyed by `interaction_id`.
+A row's pictures are PNG or JPEG files (see `picture_format`) in columns `<view>_before`, `<view>_held` and
+`<view>_after`, of the type that Hugging Face `datasets` shows as pictures. Where they are recorded, depths and instance
+maps are in columns such as `<view>_depth_before` and `<view>_instances_before`, PNGs of 16 bits (see `png`). A push has
+no picture between, and columns of its own: where it starts and ends, whether the gripper came down, and whether
+something moved. Rows are never rewritten: labels are a separate table, keyed by `interaction_id`.
 """
 
 import json
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from tabletop_interaction.envs.actions import PickPlace, Push
 from tabletop_interaction.envs.backend import PickOutcome, Primitive
 from tabletop_interaction.envs.observations import EXTRAS, extra_key
+from tabletop_interaction.envs.records.encoded import EncodedPictures
 from tabletop_interaction.envs.records.folder import SCHEMA_VERSION, FolderMeta
-from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.envs.views import View
 from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
 
@@ -121,9 +121,9 @@ class Interaction:
         pushed: the push; None for a pick-and-place.
     """
 
-    before: PngPictures
-    held: PngPictures
-    after: PngPictures
+    before: EncodedPictures
+    held: EncodedPictures
+    after: EncodedPictures
     pick_place: PickPlace
     grasped: bool
     pick_outcome: PickOutcome
@@ -207,8 +207,8 @@ def batch_from_interaction(interaction: Interaction, schema: pa.Schema) -> pa.Re
     row |= _pick_columns(interaction) if interaction.pushed is None else _push_columns(interaction.pushed)
     row["views"] = json.dumps([view.to_dict() for view in interaction.views])
     for moment in MOMENTS[interaction.primitive]:
-        for key, png in getattr(interaction, moment).png_by_key.items():
-            row[f"{key}_{moment}"] = {"bytes": png, "path": None}
+        for key, content in getattr(interaction, moment).encoded_by_key.items():
+            row[f"{key}_{moment}"] = {"bytes": content, "path": None}
     return pa.RecordBatch.from_pylist([row], schema=schema)
 
 
@@ -246,7 +246,7 @@ def check_row(interaction: Interaction, meta: FolderMeta) -> None:
     if (names := [view.name for view in interaction.views]) != view_names:
         raise InvalidConfiguration(f"the row has views {names}; accepted in this folder are {view_names}")
     for moment in MOMENTS[meta.primitive]:
-        found = getattr(interaction, moment).png_by_key
+        found = getattr(interaction, moment).encoded_by_key
         if missing := [key for key in meta.keys if key not in found]:
             raise InvalidConfiguration(f"the row has no picture of {missing[0]!r} {moment}; give one of every view")
         if surplus := [key for key in found if key not in meta.keys]:
@@ -303,12 +303,12 @@ def _pixels(points: object) -> NDArray[np.float32]:
     return np.array(points, np.float32).reshape(-1, 2)
 
 
-def _pictures_of(row: Mapping[str, Any], views: tuple[View, ...], moment: str) -> PngPictures:
-    def png(key_of: Callable[[str], str]) -> dict[str, bytes]:
+def _pictures_of(row: Mapping[str, Any], views: tuple[View, ...], moment: str) -> EncodedPictures:
+    def files(key_of: Callable[[str], str]) -> dict[str, bytes]:
         columns = {view.name: f"{key_of(view.name)}_{moment}" for view in views}
         return {name: row[column]["bytes"] for name, column in columns.items() if column in row}
 
-    return PngPictures(png(str), **{extra: png(partial(extra_key, extra=extra)) for extra in EXTRAS})
+    return EncodedPictures(files(str), **{extra: files(partial(extra_key, extra=extra)) for extra in EXTRAS})
 
 
 # All rows of a folder have the same cameras, so they share one parsed tuple.

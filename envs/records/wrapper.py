@@ -15,8 +15,9 @@ from tabletop_interaction.arrays import Picture
 from tabletop_interaction.envs.actions import PickPlace, Push
 from tabletop_interaction.envs.backend import PRIMITIVES, PickOutcome, Primitive
 from tabletop_interaction.envs.observations import Extra, check_extras
+from tabletop_interaction.envs.records.encoded import EncodedPictures
 from tabletop_interaction.envs.records.journal import open_writer
-from tabletop_interaction.envs.records.png import PngPictures
+from tabletop_interaction.envs.records.picture_format import JPEG_STEP, PICTURES_IN_META, FormatName, PictureFormat
 from tabletop_interaction.envs.records.recorded_arrays import REMEDY, RecordedArrays
 from tabletop_interaction.envs.records.row import Interaction, PushRow, no_pick
 from tabletop_interaction.errors import InvalidAction, InvalidConfiguration
@@ -43,6 +44,9 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         metadata: plain JSON that is added to the environment's metadata in meta.json.
         rows_per_shard: interactions per shard.
         extras: "depth" and "instances", recorded of each view at each moment; the environment observes them.
+        picture_format: "png", which is lossless, or "jpeg", which takes a sixth of the disk. A folder may hold both;
+            meta.json names that of the first writer.
+        jpeg_step: step of "jpeg" in grey levels, 1 to 255.
 
     Attributes:
         folder: absolute path of the records' folder.
@@ -63,6 +67,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         metadata: Mapping[str, Any] | None = None,
         rows_per_shard: int = 64,
         extras: Sequence[Extra] = (),
+        picture_format: FormatName = "png",
+        jpeg_step: int = JPEG_STEP,
     ) -> None:
         if not isinstance(env, gym.Env):
             raise InvalidConfiguration(
@@ -72,6 +78,7 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if not os.fspath(folder):
             raise InvalidConfiguration("folder is ''; give the path of a new folder, or of one with interactions")
         check_extras(extras)
+        pictures = PictureFormat(picture_format, jpeg_step)
         # Absolute, so that rows and copies made from the spec go to one folder wherever the process works later.
         self.folder = Path(folder).absolute()
         RecordConstructorArgs.__init__(
@@ -81,6 +88,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             metadata=_plain(metadata),
             rows_per_shard=rows_per_shard,
             extras=list(extras),
+            picture_format=picture_format,
+            jpeg_step=jpeg_step,
         )
         gym.Wrapper.__init__(self, env)
         if missing := [name for name in _ATTRIBUTES if not env.has_wrapper_attr(name)]:
@@ -92,20 +101,24 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._views = tuple(env.get_wrapper_attr("views"))
         self._primitive: Primitive = env.get_wrapper_attr("primitive") if env.has_wrapper_attr("primitive") else "pick"
         check_choice("primitive of the environment", self._primitive, PRIMITIVES)
-        self._arrays = RecordedArrays(self._views, extras)
+        self._arrays = RecordedArrays(self._views, extras, pictures)
         self._arrays.check_space(env.observation_space)
         self._writer = open_writer(
             self.folder,
             split=env.get_wrapper_attr("split"),
             views=[view.name for view in self._views],
-            metadata={**env.get_wrapper_attr("metadata_for_records"), **_plain(metadata)},
+            metadata={
+                **env.get_wrapper_attr("metadata_for_records"),
+                **_plain(metadata),
+                PICTURES_IN_META: pictures.plain(),
+            },
             writer=writer,
             rows_per_shard=rows_per_shard,
             primitive=self._primitive,
             extras=extras,
         )
-        self._encoders = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="png")
-        self._before: PngPictures | None = None
+        self._encoders = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="pictures")
+        self._before: EncodedPictures | None = None
         self._seed, self._episode, self._step = -1, -1, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -170,11 +183,11 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._arrays.check("the observation", observation)
         self._arrays.check(f"info[{key!r}]", info[key])
 
-    def _encoded(self, *moments: Mapping[str, Picture]) -> list[PngPictures]:
+    def _encoded(self, *moments: Mapping[str, Picture]) -> list[EncodedPictures]:
         return self._arrays.encoded(moments, self._encoders)
 
     def _interaction(
-        self, before: PngPictures, observation: Mapping[str, Picture], info: Mapping[str, Any]
+        self, before: EncodedPictures, observation: Mapping[str, Picture], info: Mapping[str, Any]
     ) -> Interaction:
         done = self._pushed(observation, info) if self._primitive == "push" else self._picked(observation, info)
         return Interaction(

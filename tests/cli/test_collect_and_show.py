@@ -83,7 +83,7 @@ def test_the_same_seed_collects_the_same_interactions(tmp_path):
     one, two = (list(read_interactions(tmp_path / name)) for name in ("one", "two"))
     for first, second in zip(one, two, strict=True):
         assert first.pick_place == second.pick_place
-        assert first.after.png == second.after.png
+        assert first.after.encoded == second.after.encoded
 
 
 def test_the_seed_that_is_given_stands_in_the_metadata(tmp_path):

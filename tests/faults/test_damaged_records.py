@@ -85,7 +85,7 @@ def _with_noise(seed: int) -> Change:
 
 def plain(row: Any) -> tuple[Any, ...]:
     """All values of a row; pictures, depths and instance maps as PNG."""
-    pictures = [each.png_by_key for each in (row.before, row.held, row.after)]
+    pictures = [each.encoded_by_key for each in (row.before, row.held, row.after)]
     values = {name: value for name, value in vars(row).items() if name not in ("before", "held", "after", "views")}
     return (*pictures, [view.to_dict() for view in row.views], *(str(value) for value in values.values()))
 

@@ -22,7 +22,8 @@ from tabletop_interaction.envs import (
     TabletopRearrangement,
     read_interactions,
 )
-from tabletop_interaction.envs.records.png import PngPictures, encode_picture
+from tabletop_interaction.envs.records.encoded import EncodedPictures
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.ranges import shown
 from tabletop_interaction.simulation import SimulationConfig
 
@@ -244,7 +245,7 @@ def _record(env: Env, folder: Path) -> list[Interaction]:
 
 
 def _are_of(taken: list[dict[str, Any]], rows: list[Interaction]) -> bool:
-    png = [PngPictures({name: encode_picture(picture) for name, picture in pictures.items()}) for pictures in taken]
+    png = [EncodedPictures({name: encode_picture(picture) for name, picture in pictures.items()}) for pictures in taken]
     return [(row.before, row.held, row.after) for row in rows] == [(png[0], png[1], png[-1])]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction, label_interactions
 from tabletop_interaction.envs.backend import PickOutcome
-from tabletop_interaction.envs.records.png import PngPictures, encode_picture
+from tabletop_interaction.envs.records.encoded import EncodedPictures
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.records.reading import open_interactions
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
@@ -51,7 +52,7 @@ def test_the_larger_of_two_unlike_masks_is_labelled_nudged(folder: Path) -> None
     both = row.after["view_0"].copy()
     x, y = np.round(row.place_xy[0]).astype(int)
     both[y - 30 : y + 30, x : x + 90] = (200, 40, 40)
-    merged = replace(row, after=PngPictures({"view_0": encode_picture(both)}))
+    merged = replace(row, after=EncodedPictures({"view_0": encode_picture(both)}))
     picked, placed = label_interaction(merged)
     assert (picked.label, placed.label) == ("object", "nudged")
     assert placed.mask is not None

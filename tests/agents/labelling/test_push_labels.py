@@ -15,7 +15,8 @@ from tabletop_interaction.agents.labelling.frame_labels import label_interaction
 from tabletop_interaction.agents.labelling.label_table import label_folder
 from tabletop_interaction.agents.labelling.push_labels import PUSH_LABELLER
 from tabletop_interaction.envs import Interaction, Push, RecordInteractions, TabletopPushing, open_interactions
-from tabletop_interaction.envs.records.png import PngPictures, encode_picture
+from tabletop_interaction.envs.records.encoded import EncodedPictures
+from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.segmentation.rle import mask_from_rle
 
 
@@ -83,8 +84,8 @@ def test_a_change_in_another_view_forbids_background(rows: list[Interaction]) ->
     row = replace(
         still,
         views=views,
-        before=PngPictures({"view_0": still.before.png["view_0"], "other": near}),
-        after=PngPictures({"view_0": still.after.png["view_0"], "other": still.after.png["view_0"]}),
+        before=EncodedPictures({"view_0": still.before.encoded["view_0"], "other": near}),
+        after=EncodedPictures({"view_0": still.after.encoded["view_0"], "other": still.after.encoded["view_0"]}),
         pushed=replace(still.pushed, start_xy=path[0], end_xy=path[1]),
     )
     labels = label_interaction(row)
@@ -98,7 +99,7 @@ def test_the_larger_of_two_unlike_masks_is_labelled_nudged(rows: list[Interactio
     red = np.argwhere(both[..., 0] > 150)
     (top, left), (bottom, right) = red.min(0), red.max(0)
     both[top : bottom + 1, left : right + 60] = (200, 40, 40)
-    merged = replace(row, after=PngPictures({"view_0": encode_picture(both)}))
+    merged = replace(row, after=EncodedPictures({"view_0": encode_picture(both)}))
     assert [label.label for label in label_interaction(merged)] == ["object", "nudged"]
 
 

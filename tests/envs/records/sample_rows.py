@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.envs.actions import PickPlace
 from tabletop_interaction.envs.backend import PickOutcome
+from tabletop_interaction.envs.records.encoded import EncodedPictures
 from tabletop_interaction.envs.records.journal import InteractionWriter, open_writer
-from tabletop_interaction.envs.records.png import PngPictures, encode_depths, encode_instances, encode_picture
+from tabletop_interaction.envs.records.png import encode_depths, encode_instances, encode_picture
 from tabletop_interaction.envs.records.reading import read_interactions
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.envs.views import View
@@ -24,8 +25,8 @@ def picture(number: int) -> NDArray[np.uint8]:
     return np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
 
-def pictures(number: int) -> PngPictures:
-    return PngPictures({name: encode_picture(picture(10 * number + i)) for i, name in enumerate(VIEWS)})
+def pictures(number: int) -> EncodedPictures:
+    return EncodedPictures({name: encode_picture(picture(10 * number + i)) for i, name in enumerate(VIEWS)})
 
 
 def depth(number: int) -> NDArray[np.float32]:
@@ -36,11 +37,11 @@ def instances(number: int) -> NDArray[np.int32]:
     return np.random.default_rng(number).integers(0, 9, (6, 8), dtype=np.int32)
 
 
-def pictures_with_maps(number: int) -> PngPictures:
+def pictures_with_maps(number: int) -> EncodedPictures:
     """Pictures with depths and instance maps besides."""
     numbers = {name: 10 * number + i for i, name in enumerate(VIEWS)}
-    return PngPictures(
-        pictures(number).png,
+    return EncodedPictures(
+        pictures(number).encoded,
         depth={name: encode_depths(depth(each)) for name, each in numbers.items()},
         instances={name: encode_instances(instances(each)) for name, each in numbers.items()},
     )

@@ -21,8 +21,8 @@ from tabletop_interaction.envs import (
     open_interactions,
     read_interactions,
 )
+from tabletop_interaction.envs.records.encoded import EncodedPictures
 from tabletop_interaction.envs.records.folder import read_meta
-from tabletop_interaction.envs.records.png import PngPictures
 from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords
 
 BOTH = ("depth", "instances")
@@ -113,7 +113,7 @@ def test_load_dataset_opens_the_maps_as_pictures_of_16_bits(sample: Any, tmp_pat
 def test_stored_depths_are_millimetres_for_everybody(sample: Any, tmp_path: Path) -> None:
     sample.record(tmp_path, 1, extras=("depth", "instances"))
     (row,) = read_interactions(tmp_path)
-    stored = Image.open(io.BytesIO(row.before.depth.png["view_0"]))
+    stored = Image.open(io.BytesIO(row.before.depth.encoded["view_0"]))
     assert np.array_equal(np.asarray(stored), np.round(sample.depth(0) * 1000))
     assert "in millimetres" in (tmp_path / "README.md").read_text()
 
@@ -173,7 +173,9 @@ def test_rows_fit_their_folder(sample: Any, tmp_path: Path) -> None:
         out.append(sample.interaction_with_maps(0))
     with sample.writer(tmp_path / "with", extras=BOTH) as out:
         row = sample.interaction_with_maps(0)
-        held = PngPictures(row.held.png, {"view_0": row.held.depth.png["view_0"]}, row.held.instances.png)
+        held = EncodedPictures(
+            row.held.encoded, {"view_0": row.held.depth.encoded["view_0"]}, row.held.instances.encoded
+        )
         with pytest.raises(InvalidConfiguration, match="no picture of 'view_1_depth' held"):
             out.append(replace(row, held=held))
         out.append(row)

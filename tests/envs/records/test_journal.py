@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.benchmarks.speed.interactions import resident_mb
-from tabletop_interaction.envs.records.png import PngPictures
+from tabletop_interaction.envs.records.encoded import EncodedPictures
 from tabletop_interaction.envs.records.reading import count_interactions, open_interactions, read_interactions
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration
 
@@ -97,7 +97,7 @@ def test_a_row_that_does_not_fit_is_refused_and_the_next_is_written(sample: Any,
         for changes in (
             {"split": "val"},
             {"views": ()},
-            {"held": PngPictures({})},
+            {"held": EncodedPictures({})},
             {"pick_xy": np.zeros((1, 2))},
         ):
             with pytest.raises(InvalidConfiguration):

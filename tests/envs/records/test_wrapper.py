@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tabletop_interaction.envs.backend import PickOutcome
-from tabletop_interaction.envs.records import recorded_arrays
+from tabletop_interaction.envs.records.picture_format import PictureFormat
 from tabletop_interaction.envs.records.reading import read_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.envs.views import View
@@ -118,8 +118,8 @@ def test_a_row_is_on_disk_when_its_step_returns(tmp_path: Path) -> None:
 
 def test_a_picture_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[int] = []
-    real = recorded_arrays.encode_picture
-    monkeypatch.setattr(recorded_arrays, "encode_picture", lambda picture: (encoded.append(1), real(picture))[1])
+    real = PictureFormat.encode
+    monkeypatch.setattr(PictureFormat, "encode", lambda self, picture: (encoded.append(1), real(self, picture))[1])
     env = RecordInteractions(TinyTable(), tmp_path)
     env.reset()
     counts = []
