@@ -75,7 +75,7 @@ class EncodedPictures(EncodedArrays[Picture]):
         instances = {extra_key(name, "instances"): file for name, file in self.instances.encoded.items()}
         return {**self.encoded, **depth, **instances}
 
-    def encoded_again(self, picture_format: PictureFormat) -> "EncodedPictures":
+    def recompressed(self, picture_format: PictureFormat) -> "EncodedPictures":
         """The same with its pictures decoded and encoded in a format; depths and instance maps stay as they are."""
         pictures = {name: picture_format.encode(picture) for name, picture in self.items()}
         return EncodedPictures(pictures, self.depth.encoded, self.instances.encoded)

@@ -254,6 +254,32 @@ def test_pictures_alone_are_not_mixed_with_depths(records, capsys):
     assert "holds interactions with pictures alone; leave out --record" in capsys.readouterr().err
 
 
+def test_pictures_are_jpeg_by_default_and_png_on_request(records, tmp_path, capsys):
+    """The same seed gives the same pictures in both formats; both are shown and labelled."""
+    exact = tmp_path / "exact"
+    assert _collect(exact, "--interactions", "1", "--picture-format", "png") == 0
+    (lossy,), (lossless,) = read_interactions(records), read_interactions(exact)
+    assert lossy.before.encoded["view_0"].startswith(b"\xff\xd8\xff")
+    assert lossless.before.encoded["view_0"].startswith(b"\x89PNG")
+    error = lossy.before["view_0"].astype(float) - lossless.before["view_0"]
+    assert 0 < np.sqrt((error**2).mean()) < 4
+    assert written_bytes(records) < 0.6e6 < 3 * written_bytes(records) < written_bytes(exact)
+    for each in (records, exact):
+        assert main(["show", str(each)]) == 0
+        assert imageio.imread(each.with_name(f"{each.name}-pictures") / "sheet_00.jpg").shape[1] > 4 * 430
+
+
+def test_a_folder_keeps_the_format_it_was_begun_with(records, tmp_path, capsys):
+    assert _collect(records, "--interactions", "2", "--picture-format", "png") == 1
+    remedy = "was begun with --picture-format jpeg --jpeg-step 8; repeat that, or name another folder"
+    assert remedy in capsys.readouterr().err
+    assert _collect(tmp_path / "new", "--interactions", "1", "--picture-format", "png", "--jpeg-step", "4") == 2
+    assert "--jpeg-step 4 has no effect with --picture-format png" in capsys.readouterr().err
+    assert _collect(tmp_path / "new", "--interactions", "1", "--jpeg-step", "0") == 2
+    assert "--jpeg-step is 0; accepted is 1 to 255" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_folder_of_another_split_is_refused_even_when_it_is_full(records, capsys):
     assert _collect(records, "--interactions", "1", "--split", "test") == 1
     assert "holds split train, not test" in capsys.readouterr().err

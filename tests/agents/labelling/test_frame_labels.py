@@ -10,9 +10,11 @@ import numpy as np
 from tabletop_interaction.agents.labelling.frame_labels import label_interaction, label_interactions
 from tabletop_interaction.envs.backend import PickOutcome
 from tabletop_interaction.envs.records.encoded import EncodedPictures
+from tabletop_interaction.envs.records.picture_format import PictureFormat
 from tabletop_interaction.envs.records.png import encode_picture
 from tabletop_interaction.envs.records.reading import open_interactions
-from tabletop_interaction.segmentation.rle import mask_from_rle
+from tabletop_interaction.envs.records.recompressing import recompress
+from tabletop_interaction.segmentation.rle import mask_from_rle, mask_iou
 
 
 def test_a_held_object_is_labelled_where_it_stood_and_where_it_was_put(folder: Path) -> None:
@@ -26,6 +28,15 @@ def test_a_held_object_is_labelled_where_it_stood_and_where_it_was_put(folder: P
         assert (red & found).sum() > 0.9 * (red | found).sum()
         x, y = np.round(label.click_xy).astype(int)
         assert red[y, x]
+
+
+def test_jpeg_pictures_have_the_labels_of_lossless_ones(folder: Path, tmp_path: Path) -> None:
+    recompress(folder, tmp_path / "jpeg", PictureFormat("jpeg"))
+    exact, lossy = (list(label_interactions(open_interactions(each))) for each in (folder, tmp_path / "jpeg"))
+    assert [(label.pair, label.label) for label in lossy] == [(label.pair, label.label) for label in exact]
+    for one, other in zip(exact, lossy, strict=True):
+        if one.mask is not None and other.mask is not None:
+            assert mask_iou(mask_from_rle(one.mask), mask_from_rle(other.mask)) > 0.95
 
 
 def test_closing_on_nothing_labels_background_and_no_place_pair(folder: Path) -> None:

@@ -27,6 +27,7 @@ from tabletop_interaction.agents.learning.run_folder import (
     read_history,
 )
 from tabletop_interaction.envs import Arena, Grasp, PickOutcome, count_interactions, read_interactions
+from tabletop_interaction.envs.records.picture_format import PictureFormat
 from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration, RobotFault
 from tabletop_interaction.files import read_json_lines
 from tabletop_interaction.seals import keep_sealed_lines
@@ -366,6 +367,18 @@ def test_a_run_from_before_episodes_had_a_length_had_25_steps_in_each(tmp_path: 
     open_run(tmp_path / "run", CONFIG)
     with pytest.raises(ForeignFolder, match="steps_per_episode is 25 there and 100 now"):
         open_run(tmp_path / "run", replace(CONFIG, steps_per_episode=100))
+
+
+def test_a_run_from_before_there_were_formats_has_png(tmp_path: Path) -> None:
+    lossless = replace(CONFIG, pictures=PictureFormat("png"))
+    folder = open_run(tmp_path / "run", lossless)
+    asked = json.loads(folder.request.read_text())
+    assert asked["config"].pop("pictures") == {"picture_format": "png", "jpeg_step": 8}
+    del asked["run"], asked["checksum"]
+    folder.request.write_text(json.dumps(asked))
+    open_run(tmp_path / "run", lossless)
+    with pytest.raises(ForeignFolder, match="picture_format is 'png' there and 'jpeg' now"):
+        open_run(tmp_path / "run", CONFIG)
 
 
 def test_a_run_from_before_there_were_lab_files_resumes(tmp_path: Path) -> None:
