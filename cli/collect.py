@@ -155,7 +155,9 @@ class Collect:
                 f"{self.out} holds interactions with {' and '.join(meta.extras) or 'pictures alone'}; {remedy}, or "
                 "name another folder with --out"
             )
-        there = meta.metadata.get(PICTURES_IN_META, LOSSLESS.plain())
+        # A user's own metadata may have this key in records of an earlier version.
+        known = meta.metadata.get(PICTURES_IN_META)
+        there = known if isinstance(known, dict) else LOSSLESS.plain()
         if there != self.pictures.plain():
             held = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in there.items())
             raise ForeignFolder(f"{self.out} was begun with {held}; repeat that, or name another folder with --out")

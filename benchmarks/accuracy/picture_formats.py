@@ -1,7 +1,7 @@
 """What recorded pictures cost in each format, and what a lossy format changes in the labels.
 
 Interactions are made as in `label_quality`, with the simulator's true masks. Every picture is encoded and decoded in
-each format in turn, on one core, so that a busy machine slows all alike; times are ratios to PNG. The labeller gets
+each format in turn, on one core; times are the thread's processor time, as ratios to PNG's. The labeller gets
 the decoded pictures. `RecordInteractions` writes the formats with an asterisk; "JPEG 90" has the usual tables of this
 quality, and "WebP, fastest" is libwebp's method 0.
 
@@ -137,11 +137,11 @@ def _decoded(
     """The picture as each format gives it back; adds what that costs."""
     found = {}
     for name, encode in encoders.items():
-        cost, start = records[name].cost, time.perf_counter()
+        cost, start = records[name].cost, time.thread_time()
         content = encode(picture)
-        encoded = time.perf_counter()
+        encoded = time.thread_time()
         found[name] = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
-        cost.decoding += time.perf_counter() - encoded
+        cost.decoding += time.thread_time() - encoded
         cost.encoding += encoded - start
         cost.bytes += len(content)
         cost.pictures += 1
