@@ -140,7 +140,7 @@ def _decoded(
         cost, start = records[name].cost, time.thread_time()
         content = encode(picture)
         encoded = time.thread_time()
-        found[name] = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+        found[name] = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
         cost.decoding += time.thread_time() - encoded
         cost.encoding += encoded - start
         cost.bytes += len(content)
