@@ -10,9 +10,37 @@ DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
 DEMO_OUT ?= demo
 
-CHECK_PYTHON = $(or $(PYTHON),false) -c '$(ACCEPTED)' 2>/dev/null || { \
+CHECK_PYTHON = "$(or $(PYTHON),false)" -c '$(ACCEPTED)' 2>/dev/null || { \
 	echo "$(if $(PYTHON),$(PYTHON) is not,there is no) Python 3.11, 3.12 or 3.13 with venv; install one, or name it" \
 	"with PYTHON=/path/to/python3.12"; exit 1; }
+
+# The names of targets, which make separates by spaces.
+ifneq ($(words $(VENV)) $(words $(ROS_VENV)),1 1)
+$(error VENV and ROS_VENV are one name each without spaces; choose another folder)
+endif
+
+# PYTHON, if the caller has given it.
+NAMED_PYTHON := $(if $(filter command environment,$(origin PYTHON)),$(PYTHON))
+WHICH_PYTHON := import sys; print(sys.base_prefix, "{}.{}".format(*sys.version_info))
+
+# An environment keeps the Python and the folder that it was made with; it is said to have been moved where the programs in it name
+# another folder.
+define CHECK_VENV
+import os, re, subprocess, sys
+folder, named, which = sys.argv[1:]
+remedy = f"remove it with `rm -r {folder}`, or name another folder with VENV"
+has = "{}.{}".format(*sys.version_info)
+if named:
+    asked = subprocess.run([named, "-c", which], capture_output=True, text=True).stdout.strip()
+    if asked != f"{sys.base_prefix} {has}":
+        sys.exit(f"{folder} has Python {has} of {sys.base_prefix}, not {named}; {remedy}")
+pip = os.path.join(folder, "bin", "pip")
+head = open(pip, errors="replace").read(4096) if os.path.exists(pip) else ""
+made = re.search(r"/[^\n\"]*(?=/bin/python)", head)
+if made and os.path.realpath(made[0]) != os.path.realpath(folder):
+    sys.exit(f"{folder} was made in {os.path.dirname(made[0])}; {remedy}")
+endef
+export CHECK_VENV
 
 .PHONY: help demo test test-faults test-ros fault-table lint format type docs pictures tables python clean
 
@@ -48,7 +76,7 @@ format: $(VENV)/installed-dev  ## Format the code
 
 # Only in the built wheel do mypy and import-linter see the package under its one name.
 type: $(VENV)/installed-dev  ## Check types and import layers of the built wheel
-	VENV=$(abspath $(VENV)) sh .ci/check_wheel
+	VENV="$(abspath $(VENV))" sh .ci/check_wheel
 
 docs: $(VENV)/installed-dev  ## Build the documentation site in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -63,6 +91,15 @@ pictures: $(VENV)/installed  ## Make the README's pictures again
 tables: $(VENV)/installed  ## Make the tables of README and docs again from docs/results
 	$(BIN)/python -m tabletop_interaction.benchmarks.results
 
+# No target of the environment itself is out of date by it.
+.PHONY: right-python
+right-python:
+	@$(if $(NAMED_PYTHON),$(CHECK_PYTHON))
+	@test ! -e $(VENV) || { \
+		$(BIN)/python -c '' 2>/dev/null || { \
+			echo "$(VENV) has no Python that runs; remove it with \`rm -r $(VENV)\`"; exit 1; }; \
+		$(BIN)/python -c "$$CHECK_VENV" $(VENV) "$(NAMED_PYTHON)" '$(WHICH_PYTHON)'; }
+
 python:
 	@$(CHECK_PYTHON)
 	@echo $(PYTHON)
@@ -70,16 +107,20 @@ python:
 clean:  ## Remove the virtual environments and the demo
 	rm -rf $(VENV) $(ROS_VENV) $(DEMO_OUT)
 
-$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
-	@$(CHECK_PYTHON)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[learn]'
+# With the Python of an environment that is there already, as one with another build of PyTorch.
+define MAKE_VENV
+@test -x $(BIN)/python || { $(CHECK_PYTHON); }
+@$(BIN)/python -c 'import pip' 2>/dev/null || "$$(test -x $(BIN)/python && echo $(BIN)/python || echo "$(PYTHON)")" -m venv $(VENV)
+endef
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt | right-python
+	$(MAKE_VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[learn]'
 	touch $@
 
-$(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt
-	@$(CHECK_PYTHON)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+$(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt | right-python
+	$(MAKE_VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/installed
 
 # rospy comes from Debian's Python; this environment finds the tested versions first, then Debian's packages.
