@@ -4,6 +4,12 @@ Importing this package registers the environments with Gymnasium. Sub-packages s
 imported when they are first used.
 """
 
+from tabletop_interaction.starting import end_in_one_line_after_signals, is_program
+
+# Before anything that takes long to import.
+if is_program():
+    end_in_one_line_after_signals()
+
 from importlib import import_module
 from types import ModuleType
 

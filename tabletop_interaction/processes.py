@@ -14,11 +14,12 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
@@ -134,7 +135,8 @@ class _Worker(Generic[Job, Result]):
         """Let the process do a job; a process that has died gives a future with BrokenProcessPool."""
         self.job, self.given = job, self.given + 1
         try:
-            return self._executor.submit(_do, job)
+            with _unaware_of_ctrl_c():
+                return self._executor.submit(_do, job)
         except BrokenProcessPool as error:
             # It died between two jobs, which its next result reports.
             broken: Future[Result] = Future()
@@ -149,6 +151,21 @@ class _Worker(Generic[Job, Result]):
         self._executor.shutdown(cancel_futures=True)
         late.cancel()
         return process.exitcode
+
+
+@contextmanager
+def _unaware_of_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C in processes that are started in this block, until `_start` ignores it; here it arrives afterwards.
+
+    Else it would end them with a traceback while they import modules.
+    """
+    # It unblocks signals as it starts.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # In a worker's process: how to open what does its jobs, and what was opened.

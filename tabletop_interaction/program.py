@@ -12,7 +12,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from rich.text import Text
 
 from tabletop_interaction.errors import InvalidConfiguration, TabletopError
 from tabletop_interaction.extras import explained
+from tabletop_interaction.starting import STOPPED, is_program
 from tabletop_interaction.streams import (
     READER_GONE,
     Stopped,
@@ -37,7 +37,6 @@ FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 """Exit statuses after a failure, after a mistake on the command line, and after Ctrl-C."""
 
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
-_STOPPED = "stopped; everything that was finished is on disk"
 
 
 class Refused(Exception):
@@ -68,8 +67,10 @@ def exit_status(run: Callable[[], int | None], *, is_last: bool = False) -> int:
             finally:
                 # Here, because Python's own flush at its end reports errors with a traceback.
                 sys.stdout.flush()
-    except BrokenPipeError:
-        # Nobody reads the output any more, as after `| head`.
+    except (BrokenPipeError, SystemExit) as error:
+        # Nobody reads the output any more, as after `| head`. Rich makes an end of the program of that.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         discard(sys.stdout, sys.stderr)
         return READER_GONE
     except OSError as error:
@@ -121,13 +122,12 @@ def parsed(parse: Callable[[], OptionsT], help_page: str) -> OptionsT:
 
 
 def shorten_errors_of_imports() -> None:
-    """Let Ctrl-C and a missing package end the program in one line while its modules are imported.
+    """Let a missing package end the program in one line while its modules are imported.
 
     For packages whose modules run as programs; they are imported before `exit_status` begins. Other errors keep their
     traceback, and where another program imports these packages nothing changes.
     """
-    # Python's name of a program while it imports the packages above the module that `python -m` runs is -m.
-    if sys.argv[:1] == ["-m"] or Path("".join(sys.argv[:1])).name == "tabletop":
+    if is_program():
         sys.excepthook = _show_uncaught
 
 
@@ -173,11 +173,13 @@ def _run(run: Callable[[], int | None], is_last: bool) -> int:
     except KeyboardInterrupt as stop:
         if is_last:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            # A second line would follow the one below.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # After SIGHUP there may be no terminal.
         with suppress(OSError):
             # A live display may have been interrupted as it began or ended.
             Console(stderr=True).show_cursor()
-            print(_STOPPED, file=sys.stderr)
+            print(STOPPED, file=sys.stderr)
         return stop.status if isinstance(stop, Stopped) else INTERRUPTED
     except Exception as error:
         # Some libraries raise an error of their own from one of the system, such as torch's export.
@@ -200,9 +202,7 @@ def _line_of_system_error(error: OSError) -> str:
 
 
 def _show_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, KeyboardInterrupt):
-        print(_STOPPED, file=sys.stderr)
-    elif isinstance(error, ImportError) and (missing := explained(error)) is not None:
+    if isinstance(error, ImportError) and (missing := explained(error)) is not None:
         _report(str(missing), FAILED)
     else:
         sys.__excepthook__(kind, error, trace)
@@ -214,7 +214,7 @@ def _line_of_box(box: str) -> str:
     rows = [row.strip("│| ") for row in Text.from_ansi(box).plain.splitlines()[1:-1]]
     parts = [" ".join(part.split()).rstrip(".") for part in re.split(r"[─-]{9,}", " ".join(rows))]
     line = "; ".join(part for part in parts if part and not part.startswith("For full helptext"))
-    return re.sub(r"^Error parsing [A-Z]\w*Options: ", "", line)
+    return re.sub(r"^Error parsing ([A-Z]\w*Options|__tyro-dummy-inner__\.\w+): ", "", line)
 
 
 def _report(message: str, status: int) -> int:

@@ -1,17 +1,21 @@
 """Standard streams that never end a command: closed ones, narrow encodings, readers that have gone; and signals."""
 
 import io
+import math
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
 _AGAIN_S = 0.05
+_IMPORT_S = 5.0
+_IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 READER_GONE = 128 + signal.SIGPIPE
 """Exit status when the reader of the output has gone, as a shell reports it."""
 
@@ -82,12 +86,12 @@ def terminating_cleanly() -> Iterator[None]:
         for each in handled:
             if each != signal.SIGINT:
                 signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
+        raise_soon(Stopped(number), frame)
 
-    for number in handled:
-        signal.signal(number, end)
     try:
-        with _raised_again():
+        with _raising_soon() as raise_soon:
+            for number in handled:
+                signal.signal(number, end)
             yield
     except Exception as error:
         # Compiled code may replace the interrupt by an error of its own.
@@ -100,25 +104,53 @@ def terminating_cleanly() -> Iterator[None]:
 
 
 @contextmanager
-def _raised_again() -> Iterator[None]:
-    """Raise a KeyboardInterrupt again that a destructor or a callback of a library has swallowed."""
-    swallowed: list[BaseException] = []
+def _raising_soon() -> Iterator[Callable[[KeyboardInterrupt, FrameType | None], None]]:
+    """A function that raises an interrupt in the frame that a signal interrupted, or as soon as that frame allows it.
+
+    Compiled modules such as torch's may abort the process, or swallow an error, while they are imported: the interrupt
+    waits for the end of the import, but not for longer than `_IMPORT_S`. It is raised again where a destructor or a
+    callback of a library has swallowed it.
+    """
+    waiting: list[KeyboardInterrupt] = []
+    latest = math.inf
+
+    def raise_soon(interrupt: KeyboardInterrupt, frame: FrameType | None) -> None:
+        nonlocal latest
+        latest = min(latest, time.monotonic() + _IMPORT_S)
+        if not _imports(frame) or time.monotonic() >= latest:
+            latest = math.inf
+            raise interrupt
+        wait_with(interrupt)
+
+    def wait_with(interrupt: KeyboardInterrupt) -> None:
+        waiting[:] = [interrupt]
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
     def see(unraisable: "sys.UnraisableHookArgs") -> None:
         if isinstance(unraisable.exc_value, KeyboardInterrupt):
-            swallowed.append(unraisable.exc_value)
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+            wait_with(unraisable.exc_value)
         else:
             hook(unraisable)
 
     def again(number: int, frame: FrameType | None) -> None:
-        raise swallowed.pop()
+        raise_soon(waiting.pop(), frame)
 
     hook, before = sys.unraisablehook, signal.signal(signal.SIGALRM, again)
     sys.unraisablehook = see
     try:
-        yield
+        yield raise_soon
+        if waiting:
+            raise waiting.pop()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = hook
         signal.signal(signal.SIGALRM, before)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a frame runs for an import, in Python's own code for imports or in a module that is just imported."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT_SYSTEM:
+            return True
+        frame = frame.f_back
+    return False

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import tyro
 
+from tabletop_interaction.cli.main import main
 from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
 
 ROOT = Path(__file__).parents[2]
@@ -37,12 +38,23 @@ class Raising:
 def status_of(program: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
     """Exit status of a module that runs as the main one, in this process."""
     monkeypatch.setattr(sys, "argv", [program, *arguments])
+    # Another program may have imported it, and runpy would warn of that.
+    monkeypatch.delitem(sys.modules, program, raising=False)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(program, run_name="__main__", alter_sys=True)
     # The program took this process for its own.
     signal.signal(signal.SIGINT, before)
     return ended.value.code
+
+
+def test_no_program_is_imported_by_the_packages_that_hold_it() -> None:
+    code = "import sys; from importlib import import_module\n" + "\n".join(
+        f"import_module({program.rpartition('.')[0]!r}); assert {program!r} not in sys.modules, {program!r}"
+        for program in PROGRAMS
+    )
+    # Python would import it a second time as the program, and warn of that.
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_measuring_module_is_among_the_programs() -> None:
@@ -100,19 +112,20 @@ def test_a_value_that_is_refused_is_said_without_the_name_of_a_class(
     program = "tabletop_interaction.benchmarks.accuracy.placing"
     assert status_of(program, "--trials", "0", monkeypatch=monkeypatch) == 2
     assert capsys.readouterr().err.startswith("error: trials is 0; accepted is 1 to 100,000,000; see `python -m ")
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--result", "x.txt"])
+    assert capsys.readouterr().err.startswith("error: the result file 'x.txt' does not end in .json; name one that")
 
 
 @pytest.mark.parametrize(
-    ("torch", "statuses", "said"),
+    ("torch", "status", "said"),
     [
-        # A shell shows 130 for a program that SIGINT ended.
-        ("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", (-signal.SIGINT, 130), STOPPED),
-        ("raise ModuleNotFoundError('none', name='torch')", (1,), "error: this needs torch, which is not installed; "),
+        ("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", 130, STOPPED),
+        ("import os, signal, time; os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", 143, STOPPED),
+        ("raise ModuleNotFoundError('none', name='torch')", 1, "error: this needs torch, which is not installed; "),
     ],
 )
-def test_the_imports_of_a_program_end_in_one_line_too(
-    torch: str, statuses: tuple[int, ...], said: str, tmp_path: Path
-) -> None:
+def test_the_imports_of_a_program_end_in_one_line_too(torch: str, status: int, said: str, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text(torch)
     ended = subprocess.run(
         [sys.executable, "-m", "tabletop_interaction.benchmarks.speed.segmenter"],
@@ -122,6 +135,6 @@ def test_the_imports_of_a_program_end_in_one_line_too(
         # A test run in the background ignores Ctrl-C, and its children would too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    assert ended.returncode in statuses
+    assert ended.returncode == status
     assert ended.stderr.startswith(said)
     assert ended.stderr.count("\n") == 1

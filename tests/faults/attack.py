@@ -151,7 +151,10 @@ def run_command(
 
     def run() -> int:
         from tabletop_interaction.cli.main import main
+        from tabletop_interaction.starting import end_in_one_line_after_signals
 
+        # As in a process of its own, before the command handles signals and after it has ended.
+        end_in_one_line_after_signals()
         before()
         return main([os.fspath(argument) for argument in arguments])
 

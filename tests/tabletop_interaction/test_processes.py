@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -122,3 +123,34 @@ class _DieOnce:
             self.mark.touch()
             exec(self.code)
         return number + 1
+
+
+def test_ctrl_c_does_not_end_a_worker_that_still_imports_modules(tmp_path, monkeypatch):
+    (tmp_path / "imported_by_worker.py").write_text(
+        """
+import contextlib, os, signal, sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGINT)
+def open_worker():
+    return contextlib.nullcontext(abs)
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = import_module("imported_by_worker")
+    # A test run in the background ignores Ctrl-C, and its children would too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        deaths = []
+        assert list(do_in_processes(module.open_worker, [-1], 1, deaths.append)) == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert deaths == []
+
+
+def test_ctrl_c_while_a_worker_is_started_is_not_lost():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), processes._unaware_of_ctrl_c():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tabletop_interaction import streams
 from tabletop_interaction.streams import READER_GONE, Stopped, terminating_cleanly
 
 _MAIN = "import sys; from tabletop_interaction.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -116,3 +118,60 @@ def test_an_error_that_a_library_makes_of_a_signal_is_no_error(number: int) -> N
 def test_an_error_without_a_signal_stays_what_it_is() -> None:
     with pytest.raises(ValueError, match="one"), terminating_cleanly():
         raise ValueError("one")
+
+
+_MODULE = """
+import os, signal, time
+os.kill(os.getpid(), signal.{signal})
+time.sleep({seconds})
+whole = True
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_during_an_import_waits_for_its_end(
+    number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Compiled modules may abort the process when they meet an error while they are imported, as torch's did.
+    name = f"imported_with_{number.lower()}"
+    (tmp_path / f"{name}.py").write_text(_MODULE.format(signal=number, seconds=0.2))
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def import_and_wait() -> None:
+        import_module(name)
+        time.sleep(10)
+
+    with pytest.raises(Stopped), terminating_cleanly():
+        import_and_wait()
+    assert sys.modules[name].whole
+
+
+def test_a_signal_at_the_end_of_a_block_is_not_lost_when_it_came_during_an_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imported_last.py").write_text(_MODULE.format(signal="SIGTERM", seconds=0))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped), terminating_cleanly():
+        import_module("imported_last")
+
+
+def test_an_import_that_does_not_end_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_IMPORT_S", 0.2)
+    (tmp_path / "imported_for_ever.py").write_text(_MODULE.format(signal="SIGTERM", seconds=30))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped), terminating_cleanly():
+        import_module("imported_for_ever")
+
+
+def test_a_reader_that_has_gone_ends_what_rich_prints_in_the_same_way() -> None:
+    code = """
+import sys
+from rich.console import Console
+from tabletop_interaction.program import exit_status
+sys.exit(exit_status(lambda: Console().print("a line")))
+"""
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (READER_GONE, b"")
