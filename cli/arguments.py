@@ -33,6 +33,8 @@ NewFile = Annotated[Path, Leads("file", is_written=True)]
 """A file that the command writes."""
 NewFolder = Annotated[Path, Leads("folder", is_written=True)]
 """A folder in which the command writes."""
+PossibleFolder = Annotated[Path, Leads("folder", is_written=False)]
+"""A folder in which the command writes in some cases only, so that it may be read-only in the others."""
 
 
 UNSET = tyro.conf.arg(help_behavior_hint="")
@@ -135,5 +137,16 @@ def _check_path(option: str, path: Path, leads: Leads | None) -> None:
         return
     if above == path and not (path.is_dir() if leads.wanted == "folder" else path.is_file()):
         raise InvalidConfiguration(f"{option} is {path}, which is no {leads.wanted}; name a {leads.wanted}")
-    if leads.is_written and not os.access(above, os.W_OK):
+    if leads.is_written:
+        check_writable(option, path)
+
+
+def check_writable(option: str, path: Path) -> None:
+    """Refuse the path of an option if it, or the folder that exists above it, cannot be written.
+
+    Raises:
+        InvalidConfiguration: names option, path and folder.
+    """
+    above = nearest_existing(path)
+    if not os.access(above, os.W_OK):
         raise InvalidConfiguration(f"{option} is {path}, but {above} cannot be written; change its rights or the path")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tabletop_interaction.benchmarks.rearrangement.setting import Setting, episode_keys, scenes_of
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.cli.arguments import UNSET, NewFile, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, NewFile, NewFolder, PossibleFolder
 from tabletop_interaction.cli.learning_benchmark import MeasureLearning
 from tabletop_interaction.cli.options import SET_NAMES, NetworkOptions, options, print_result, seeds_from
 from tabletop_interaction.cli.rearrange import check_used_segmenter, refuse_unused_parts
@@ -77,7 +77,7 @@ class MeasureGeneralisation:
     """
 
     network: NetworkOptions = field(default_factory=NetworkOptions)
-    sets_dir: NewFolder = Path("runs/sets")
+    sets_dir: PossibleFolder = Path("runs/sets")
     """Folder of the benchmark's sets; a missing set is rendered there."""
     out: NewFolder = Path("runs/generalisation")
     """Folder of results.html and results.json."""
@@ -202,8 +202,8 @@ class CompareRearrangement:
         console = Console()
         with claimed_folder(self.out, "benchmark rearrangement"):
             missing = len(run.missing_episodes(self.out, keys))
-            played = run.run_benchmark(self.out, keys, setting, make_parts, self.workers, _report_death)
-            for _ in track(played, "episodes", missing):
+            episodes = run.run_benchmark(self.out, keys, setting, make_parts, self.workers, _report_death)
+            for _ in track(episodes, "episodes", missing):
                 pass
             scores, document = run.write_results(self.out, keys, setting)
         kinds, played_seeds = ", ".join(document["scenes"]), document["seeds"]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from rich.console import Console
 
-from tabletop_interaction.cli.arguments import UNSET, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, PossibleFolder, check_writable
 from tabletop_interaction.cli.confirmed import confirm_motion
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import ChecksFailed, InvalidConfiguration
@@ -35,7 +35,7 @@ class Doctor:
     """Lab file; twin: the simulated table that comes with the package."""
     max_age_days: Annotated[float, Range(0, 10**7, unit="days")] = MAX_AGE_DAYS
     """Largest accepted age of a calibration, days."""
-    out: NewFolder = Path("runs/doctor")
+    out: PossibleFolder = Path("runs/doctor")
     """Folder of the drawing of arm, obstacles and arena."""
     move: bool = False
     """Move the arm out of every view at a tenth of its speed, after all checks passed and "move" was typed."""
@@ -59,6 +59,7 @@ class Doctor:
             _report(installed(), found_by("simulation", lambda: [_rendered(self.seed)]))
             return
         refuse_ignored(self, "with --config", "seed")
+        check_writable("--out", self.out)
         from tabletop_interaction.real import TWIN_LAB
         from tabletop_interaction.real.checks.examination import examine
 

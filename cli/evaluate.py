@@ -11,7 +11,7 @@ import tyro
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, File, Folder, NewFolder, PossibleFolder
 from tabletop_interaction.cli.options import NetworkOptions, SegmenterName, SetName, print_result
 from tabletop_interaction.cli.refused import refuse_ignored
 from tabletop_interaction.errors import InvalidConfiguration, InvalidLabelSet
@@ -47,7 +47,7 @@ class Evaluate:
     module:Class."""
     set_name: Annotated[SetName | None, tyro.conf.arg(name="set"), UNSET] = None
     """Set of the benchmark, by default dev; test is for final figures only. A missing set is rendered first."""
-    sets_dir: NewFolder = Path("runs/sets")
+    sets_dir: PossibleFolder = Path("runs/sets")
     """Folder of the benchmark's sets; a missing set is rendered there."""
     data: Annotated[File | None, UNSET] = None
     """COCO JSON file of other labelled pictures, instead of --set; needs --images."""

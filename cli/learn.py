@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tabletop_interaction.agents.learning.config import LearningConfig
-from tabletop_interaction.cli.arguments import NewFolder
+from tabletop_interaction.cli.arguments import NewFolder, PossibleFolder
 from tabletop_interaction.cli.backends import BackendOptions, World
 from tabletop_interaction.cli.options import LearnSession, options
 
@@ -60,7 +60,7 @@ class Learn:
     learning: LearningOptions
     world: World = field(default_factory=BackendOptions)
     session: LearnSession = field(default_factory=LearnSession)
-    sets_dir: NewFolder = Path("runs/sets")
+    sets_dir: PossibleFolder = Path("runs/sets")
     """Folder of the benchmark's sets; a missing set is rendered there."""
     resume: bool = False
     """Resume only: an error if the folder holds no run."""

@@ -13,6 +13,7 @@ labels.json             COCO JSON; file names start from images/; written last
 ```
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -26,8 +27,8 @@ from numpy.typing import NDArray
 
 from tabletop_interaction.arrays import Bytes, Ids, Masks, Picture
 from tabletop_interaction.envs.backend import Split
-from tabletop_interaction.errors import FolderInUse, InvalidConfiguration
-from tabletop_interaction.files import check_request, lock_file, read_json, write_file, write_json
+from tabletop_interaction.errors import FolderInUse, ForeignFolder, InvalidConfiguration
+from tabletop_interaction.files import check_request, lock_file, nearest_existing, read_json, write_file, write_json
 from tabletop_interaction.processes import do_in_processes
 from tabletop_interaction.progress import track
 from tabletop_interaction.ranges import check_range
@@ -168,7 +169,8 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1, *, first: int | No
 
     Raises:
         InvalidConfiguration: workers is below 1; nothing was written.
-        ForeignFolder: the set's folder holds something else, or a set by another renderer; nothing was written.
+        ForeignFolder: the set's folder holds something else, or a set by another renderer, or the set is not whole and
+            its folder cannot be written; nothing was written.
     """
     check_range("workers", workers, 1)
     folder = SetFolder(spec, sets_dir / spec.name)
@@ -178,6 +180,10 @@ def make_set(spec: SetSpec, sets_dir: Path, workers: int = 1, *, first: int | No
     # A finished set may be read-only, and a foreign folder gets no lock.
     if _has_begun(folder, made_by) and _is_made(folder, count):
         return folder
+    if not os.access(above := nearest_existing(folder.path), os.W_OK):
+        raise ForeignFolder(
+            f"the set {spec.name} is not whole in {sets_dir}, and {above} cannot be written; name another folder"
+        )
     with _only_maker(folder):
         _make(folder, made_by, workers, count)
     return folder

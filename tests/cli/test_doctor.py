@@ -1,5 +1,6 @@
 """`tabletop doctor` ends with 0 where all is well and 1 otherwise, and says what to mend."""
 
+import os
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
@@ -166,3 +167,13 @@ def test_dependencies_are_those_of_the_package_without_its_extras():
     names = required()
     assert {"numpy", "opencv-python-headless", "imageio", "tyro"} <= set(names)
     assert not {"ray", "ruckig", "pytest", "torch"} & set(names)
+
+
+def test_nothing_is_written_without_a_lab_file_so_that_the_folder_may_be_read_only(tmp_path, monkeypatch, capsys):
+    # As os.access answers a user without rights here; root has them all.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert main(["doctor", "--config", "twin"]) == 2
+    assert f"--out is runs/doctor, but {tmp_path} cannot be written" in capsys.readouterr().err
+    main(["doctor"])
+    assert "cannot be written" not in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

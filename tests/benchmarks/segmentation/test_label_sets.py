@@ -1,5 +1,6 @@
 """The benchmark sets: the paper's sizes, and the same pictures however they are made."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -229,3 +230,14 @@ def test_the_simulation_still_renders_the_published_sets(name: str, tmp_path: Pa
     assert (entry["pictures"], entry["seed"]) == (SETS[name].pictures, SETS[name].seed)
     first = checksum_of_first(SetFolder(SETS[name], tmp_path))
     assert first.agrees_up_to_rounding(published_checksum(name, of="first_picture"))
+
+
+def test_a_finished_set_may_be_read_only_and_a_missing_one_is_refused(
+    tiny: SetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As os.access answers a user without rights here; root has them all.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert make_set(TINY, tiny.path.parent) == tiny
+    with pytest.raises(ForeignFolder, match=f"the set tiny is not whole in .*, and {tmp_path} cannot be written"):
+        make_set(TINY, tmp_path)
+    assert list(tmp_path.iterdir()) == []
