@@ -1,5 +1,6 @@
 """`tabletop calibrate`: calibrate a real table's cameras and robot, step by step, into one lab file."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +96,7 @@ class Start:
         checked = LabFile(self.lab, sections)
         _ = checked.arena, checked.cameras
         begin_lab_file(self.lab, sections)
-        print(f"{self.lab}; next: tabletop calibrate board --lab {self.lab}")
+        print(f"{self.lab}; next: tabletop calibrate board --lab {shlex.quote(str(self.lab))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +192,7 @@ class Cameras(_PictureStep):
             focal = f"{fx:.1f} {fy:.1f} ± {each.focal_std_px:.1f}"
             table.add_row(view, str(each.pictures), f"{each.rms_px:.3f}", focal, f"{cx:.1f} {cy:.1f}")
         Console().print(table)
-        print(f"written to {self.lab}; next: tabletop calibrate arena --lab {self.lab}")
+        print(f"written to {self.lab}; next: tabletop calibrate arena --lab {shlex.quote(str(self.lab))}")
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,8 @@ class LayArena(_PictureStep):
         points = steps.points_to_touch(board, place)
         template = self.out / "points_to_touch.csv"
         write_touch_template(template, list(points), np.array(list(points.values())))
-        print(f"{template}: touch these; next: tabletop calibrate robot --touch {template} --lab {self.lab}")
+        robot = shlex.join(["tabletop", "calibrate", "robot", "--touch", str(template), "--lab", str(self.lab)])
+        print(f"{template}: touch these; next: {robot}")
 
 
 @dataclass(frozen=True)

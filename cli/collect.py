@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,7 +96,8 @@ class Collect:
             missing = self.interactions - there
             if missing > 0:
                 self._show_progress(self._collect(missing, there, backend), missing, there, terminal, backend)
-        print(f"{self.out} holds {self._count()} interactions; pictures of them: tabletop show {self.out}")
+        show = shlex.join(["tabletop", "show", str(self.out)])
+        print(f"{self.out} holds {self._count()} interactions; pictures of them: {show}")
         self._print_masks()
 
     def _print_masks(self) -> None:

@@ -1,5 +1,6 @@
 """`tabletop export`: write a network as an ONNX file, which runs without torch."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,4 +38,5 @@ class Export:
             raise ForeignFolder(f"{self.out} was made by something else; name another file with --out")
         with lock_file(self.out.with_name(f".{self.out.name}.lock")):
             write_onnx(network, self.out, checkpoint_metadata(checkpoint))
-        print(f"{self.out}: {self.out.stat().st_size / 1e6:.0f} MB; try it: tabletop segment PHOTO --model {self.out}")
+        segment = shlex.join(["tabletop", "segment", "PHOTO", "--model", str(self.out)])
+        print(f"{self.out}: {self.out.stat().st_size / 1e6:.0f} MB; try it: {segment}")

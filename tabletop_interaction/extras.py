@@ -3,6 +3,7 @@
 Nothing is imported but the standard library and `packaging`.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -10,9 +11,10 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, metadata, requires
+from importlib.metadata import PackageNotFoundError, distribution, metadata, requires
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 
@@ -38,10 +40,10 @@ _EXTRA_OF_PACKAGE = {"real": "sawyer", "sim_assets": "meshes"}
 
 
 def install_command(extra: str) -> str:
-    """The command that installs an extra for the Python that runs: from the checkout it runs from, or by our name."""
+    """The command that installs an extra for the Python that runs: from its checkout if it is there, or by our name."""
     checkout = Path(__file__).parents[1]
     if not (checkout / "setup.cfg").is_file():
-        return f"{_pip()} install {shlex.quote(f'{DISTRIBUTION}[{extra}]')}"
+        return f"{_pip()} install {shlex.quote(f'{_installed_from() or DISTRIBUTION}[{extra}]')}"
     target = "." if checkout == _working_folder() else str(checkout)
     return f"{_pip()} install -e {shlex.quote(f'{target}[{extra}]')}"
 
@@ -112,6 +114,17 @@ def _requirements() -> list[Requirement]:
         return [Requirement(line) for line in requires(DISTRIBUTION) or []]
     except PackageNotFoundError:
         return []
+
+
+def _installed_from() -> Path | None:
+    """The checkout from which pip installed a copy of this package, as `pip install .` does; None if it is gone."""
+    try:
+        noted = distribution(DISTRIBUTION).read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
+    url = urlsplit(json.loads(noted)["url"]) if noted else None
+    folder = Path(unquote(url.path)) if url is not None and url.scheme == "file" else None
+    return folder if folder is not None and (folder / "setup.cfg").is_file() else None
 
 
 def _pip() -> str:

@@ -3,6 +3,7 @@
 Every calibration step owns one section and replaces only that section. Comments in the file are lost then.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, is_dataclass
@@ -235,7 +236,7 @@ class LabFile:
                 f"section {section} has an entry named {shown(wrong[0])}; names have 1 to {_LONGEST_NAME} printable "
                 "characters"
             )
-        # YAML tells the number 1 from the text "1".
+        # YAML distinguishes the number 1 from the text "1".
         if len(set(names)) < len(names):
             raise self._error(f"section {section} has the entry {max(names, key=names.count)} twice; rename one")
 
@@ -271,7 +272,7 @@ def read_lab_file(path: Path) -> LabFile:
     path = Path(path)
     if not path.is_file():
         raise InvalidConfiguration(
-            f"there is no lab file {path}; make one with `tabletop calibrate start --lab {path}`"
+            f"there is no lab file {path}; make one with `tabletop calibrate start --lab {shlex.quote(str(path))}`"
         )
     plain = read_yaml(path, error=InvalidConfiguration)
     if not isinstance(plain, dict):

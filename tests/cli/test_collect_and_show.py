@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -101,6 +102,14 @@ def test_collect_ends_with_the_masks_and_what_to_do_if_there_are_few(records, ca
     assert ("--policy hypothesis" in said) == (moved == 0)
     assert masks_line(8, 1, 2) == "8 masks of objects, from 1 of 2 interactions (50%)"
     assert masks_line(0, 0, 2).startswith("no masks of objects: none of 2 interactions")
+
+
+def test_the_command_for_pictures_can_be_copied_where_the_path_has_spaces(one_interaction, tmp_path, capsys):
+    records = shutil.copytree(one_interaction, tmp_path / "die Läufe")
+    assert _collect(records, "--interactions", "2") == 0
+    said = capsys.readouterr().out
+    command = re.search("pictures of them: (.*)", said)[1]
+    assert shlex.split(command) == ["tabletop", "show", str(records)]
 
 
 def test_a_long_collection_says_what_it_needs_on_disk_and_warns_if_it_does_not_fit(records, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Extras: what they require, which one brings a module, and the command that installs it here."""
 
 import configparser
+import json
 import sys
 from pathlib import Path
 
@@ -42,10 +43,23 @@ def test_in_its_folder_a_checkout_is_named_by_a_dot(monkeypatch: pytest.MonkeyPa
     assert install_command("sawyer") == f"pip install -e '{ROOT}[sawyer]'"
 
 
-def test_away_from_a_checkout_the_distribution_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(extras, "__file__", str(tmp_path / "site-packages" / "tabletop_interaction" / "extras.py"))
+@pytest.mark.parametrize(("is_there", "named"), [(True, "{checkout}[learn]"), (False, "tabletop-interaction[learn]")])
+def test_a_copy_names_the_checkout_that_it_was_installed_from(
+    is_there: bool, named: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    packages, checkout = tmp_path / "site-packages", tmp_path / "mein Ordner ü"
+    info = packages / "tabletop_interaction-0.1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tabletop-interaction\nVersion: 0.1.0\n")
+    # As pip writes it.
+    (info / "direct_url.json").write_text(json.dumps({"dir_info": {}, "url": checkout.as_uri()}))
+    if is_there:
+        checkout.mkdir()
+        (checkout / "setup.cfg").touch()
+    monkeypatch.syspath_prepend(packages)
+    monkeypatch.setattr(extras, "__file__", str(packages / "tabletop_interaction" / "extras.py"))
     monkeypatch.setattr(extras, "_pip", lambda: "pip")
-    assert install_command("learn") == "pip install 'tabletop-interaction[learn]'"
+    assert install_command("learn") == f"pip install '{named.format(checkout=checkout)}'"
 
 
 @pytest.mark.parametrize(("inside", "said"), [(True, ".venv/bin/python -m pip"), (False, "{venv}/bin/python -m pip")])
