@@ -144,7 +144,7 @@ class World:
         return [
             id_
             for id_, pose in self.poses().items()
-            if has_fallen(pose) or not arena.contains(*pose[0][:2], margin=_OFF_ARENA_M)
+            if has_fallen(pose) or not arena.contains(pose[0][0], pose[0][1], margin=_OFF_ARENA_M)
         ]
 
     def touched_by_fingers(self) -> dict[int, set[int]]:
