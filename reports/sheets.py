@@ -50,7 +50,7 @@ _HEADERS: Mapping[Primitive, tuple[str, ...]] = {
     ),
     "push": ("before; arrow: the push", "after", "masks; yellow: where it was, green: where it is, red: both"),
 }
-_PASSIVE_TITLE = "watched pushes, a clip a row in the order of time; outlines: what moved together, crosses: background"
+_PASSIVE_TITLE = "observed pushes, one clip per row in time order; outlines: what moved together, crosses: background"
 _HEADER_PX, _LETTERS_PX = 28, 16
 _GAP_PX = 4
 _COLUMNS = 6

@@ -182,7 +182,7 @@ def _state(task: Task) -> tuple[float, str]:
 
 
 def _rate(task: Task) -> str:
-    """The task's rate; empty before it can be told."""
+    """The task's rate; empty before it is known."""
     if (speed := _speed(task)) is None:
         return ""
     return f"{speed:.1f}/s" if speed >= 1 else f"{60 * speed:.1f}/min"

@@ -138,9 +138,9 @@ def run_id_of(path: AnyPath) -> str | None:
 
 
 def warn_without_id(folder: AnyPath) -> None:
-    """Warn that files in a run of an earlier version cannot be told from those of another run."""
+    """Warn that files in a run of an earlier version cannot be distinguished from those of another run."""
     warnings.warn(
-        f"{folder} was begun by an earlier version: without an id, its files cannot be told from those of another run",
+        f"{folder} was begun by an earlier version: without an id, its files may be those of another run",
         stacklevel=2,
     )
 

@@ -15,7 +15,7 @@ scenes/scene-00000.json    the examples of one scene, written when all its pushe
 pictures/                  their pictures, decoded (`segmentation.training.pictures`), 0.45 MB each
 ```
 Files are whole or absent; after a kill the next call resumes with the first missing scene. All carry the id of their
-run (`seals`). A scene whose pictures are missing is watched again.
+run (`seals`). A scene whose pictures are missing is observed again.
 """
 
 import os
@@ -113,7 +113,7 @@ def passive_examples(
     out, config = Path(out), config or PassiveConfig()
     name = backend if isinstance(backend, str) else type(backend).__name__
     request = {"schema_version": _SCHEMA_VERSION, "backend": name, **asdict(config)}
-    begun = check_sealed_request(out / _REQUEST, request, "watched pushes", whole=("simulation",)) is not None
+    begun = check_sealed_request(out / _REQUEST, request, "observed pushes", whole=("simulation",)) is not None
     found_run = run_id_of(out / _REQUEST) if begun else run or new_run_id()
     if run is not None:
         check_run_id(found_run, run, out / _REQUEST)
@@ -206,7 +206,7 @@ def _untouched(clip: Clip, view: View, motion: Motion, number: int) -> Iterator[
 
 
 def _example(name: str, number: int, picture: Picture, click_xy: tuple[float, float], mask: Rle | None) -> Example:
-    # A robot sees other pictures when a scene is watched again after a kill: their checksums differ.
+    # A robot sees other pictures when a scene is observed again after a kill: their checksums differ.
     return Example(f"{name}/{number}-{zlib.crc32(np.ascontiguousarray(picture).data):08x}", click_xy, mask)
 
 

@@ -257,7 +257,7 @@ class Learner:
 def open_learner(
     config: LearningConfig, folder: RunFolder, device: str = "cpu", backend: str | Backend | None = None
 ) -> Learner:
-    """The learner of a run, in its state on disk; watches the run's pushes first, as `watched`.
+    """The learner of a run, in its state on disk; observes the run's pushes first, as `watched`.
 
     Raises:
         CheckpointError: the network to start from is missing or does not fit.
@@ -271,7 +271,7 @@ def open_learner(
 def watched(
     config: LearningConfig, folder: RunFolder, on_pushes: OnPushes | None = None, backend: str | Backend | None = None
 ) -> ExampleSet | None:
-    """The examples of the run's pushes, which are watched if they are not on disk; None without pushes.
+    """The examples of the run's pushes, which are observed if they are not on disk; None without pushes.
 
     A `backend`, such as an open Backend, which stays open, replaces the configuration's. Errors as `passive_examples`.
     """

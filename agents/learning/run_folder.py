@@ -2,7 +2,7 @@
 
 ```
 learn.json           the request and the run's id; written first, it claims the folder
-watched/             examples of the pushes that are watched first (`passive_examples`)
+watched/             examples of the pushes that are observed first (`passive_examples`)
 records/             the interactions; a row is durable before the next interaction begins
 choices/<seed>.jsonl the reason for each interaction of a session; written before the interaction
 history.jsonl        a line for each interaction, in the order in which the learner gets them
@@ -85,7 +85,7 @@ class HistoryLine:
         grasped: whether the gripper reports that it held something.
         moved: whether the difference at the pick, or along the push, found something in any view.
         seconds: of work since the run began.
-        time: of the interaction's row, which tells it from one of another run; None in runs of earlier versions.
+        time: of the interaction's row, which no other run has; None in runs of earlier versions.
     """
 
     number: int

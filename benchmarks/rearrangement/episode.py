@@ -1,4 +1,4 @@
-"""One episode of the rearrangement benchmark: how it is played, and the row and the picture that are kept of it."""
+"""One episode of the rearrangement benchmark: how it is run, and the row and the picture that are kept of it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -209,7 +209,7 @@ def episode_jpeg(first: Observation, last: Observation, world: RememberingSimula
 def open_player(
     setting: Setting, make_parts: Callable[[], LearnedParts]
 ) -> Iterator[Callable[[EpisodeKey], PlayedEpisode]]:
-    """A function that plays an episode; the simulation stays open while the kind of scene is the same."""
+    """A function that runs an episode; the simulation stays open while the kind of scene is the same."""
     parts = make_parts()
     scenes: Scenes | None = None
     env: TabletopRearrangement

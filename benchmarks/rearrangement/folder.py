@@ -1,7 +1,7 @@
-"""The folder of a rearrangement benchmark: every episode is written when it ends, and played once.
+"""The folder of a rearrangement benchmark: every episode is written when it ends, and run once.
 
 ```
-settings.json           how the episodes are played, and the folder's id; other settings or weights need another folder
+settings.json           how the episodes are run, and the folder's id; other settings or weights need another folder
 episodes.jsonl          the episodes, one a line, in the order in which they ended
 pictures/               start, goal and end of each episode
 episodes.csv            the episodes by agent, kind of scene and seed
@@ -48,7 +48,7 @@ _WEIGHTS = "weights"
 
 
 def check_setting(out: Path, setting: Setting) -> None:
-    """Check that a folder's episodes were played with this setting and the same weights; nothing is written.
+    """Check that a folder's episodes were run with this setting and the same weights; nothing is written.
 
     Raises:
         ForeignFolder: another setting, or a model's file with other weights than before.

@@ -119,7 +119,7 @@ def _failures(episodes: Sequence[Episode]) -> list[Examples]:
 
 
 def _same_for_all(episodes: Sequence[Episode]) -> bool:
-    """Whether every agent played every kind of scene with every seed."""
+    """Whether every agent was run on every kind of scene with every seed."""
     of_agents = [{(one.key.scenes, one.seed) for one in of_agent} for of_agent in _by_agent(episodes)]
     scenes, seeds = ({one.key.scenes for one in episodes}, {one.seed for one in episodes})
     return all(len(played) == len(scenes) * len(seeds) for played in of_agents)

@@ -52,14 +52,14 @@ def run_benchmark(
 
     Args:
         out: an existing folder.
-        keys, setting: the episodes, and how they are played.
+        keys, setting: the episodes, and how they are run.
         make_parts: makes the parts of learned agents, once in each process; it is pickled for several workers.
-        workers: processes that play at once; 0 or 1 plays in this process.
+        workers: processes that run episodes at once; 0 or 1 uses this process.
         on_death: called when a process has died, before it is replaced.
 
     Raises:
         InvalidConfiguration: an agent is unknown or lacks its model; nothing was written.
-        ForeignFolder: the folder's episodes were played with another setting or other weights.
+        ForeignFolder: the folder's episodes were run with another setting or other weights.
         WorkersDied: processes die as fast as they are replaced.
     """
     check_agents(tuple(dict.fromkeys(key.agent for key in keys)), setting.inverse_model)

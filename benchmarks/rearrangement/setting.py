@@ -1,4 +1,4 @@
-"""Which episodes of the rearrangement benchmark are played, and how; importing it does not import torch or PyBullet."""
+"""Which episodes of the rearrangement benchmark are run, and how; importing it does not import torch or PyBullet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PAPER_LETTERS = {("train", "train"): "A", ("train", "test"): "B", ("test", "tra
 
 @dataclass(frozen=True)
 class Setting:
-    """How all episodes of a folder are played.
+    """How all episodes of a folder are run.
 
     Attributes:
         model: Segmenter: default, a checkpoint (.safetensors), an ONNX file (.onnx), maskrcnn=WEIGHTS, sam=CHECKPOINT,

@@ -75,8 +75,8 @@ def braked(commands: Floats, at: int, caps: JointCaps) -> Floats:
 def restarted(commands: Floats, caps: JointCaps) -> Floats:
     """Commands along the same path, from rest at the first to rest at the last, within `caps`.
 
-    The given commands (T, 7) stay within `caps` and may be in motion at the first. Played at half their speed they take
-    a quarter of their acceleration and an eighth of their jerk; the rest of both is left to speed up in the time that
+    The given commands (T, 7) stay within `caps` and may be in motion at the first. At half their speed they take a
+    quarter of their acceleration and an eighth of their jerk; the rest of both is left to speed up in the time that
     the chain rule gives (see above), with s the number of the command.
     """
     if len(commands) < 2:

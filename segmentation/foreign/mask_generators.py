@@ -58,10 +58,10 @@ class GeneratedSegments:
 
 
 def load_sam(checkpoint: Path, device: str = "cpu") -> GeneratedSegments:
-    """Make the generator of a SAM or SAM 2 checkpoint, whose file name tells its kind, with the package's settings.
+    """Make the generator of a SAM or SAM 2 checkpoint, whose file name contains its kind, with the package's settings.
 
     Raises:
-        CheckpointError: there is no file, its name tells no kind, or its weights cannot be read.
+        CheckpointError: there is no file, its name contains no kind, or its weights cannot be read.
         MissingPackage: the package is not installed.
     """
     if not checkpoint.is_file():
