@@ -25,7 +25,7 @@ print([name for name in sys.modules if name.startswith("tabletop_interaction.") 
 """)
     assert shown.split("\n") == [
         "['TabletopInteraction-v0', 'TabletopPushing-v0', 'TabletopRearrangement-v0']",
-        "[]",
+        "['tabletop_interaction.starting']",
         "",
     ]
 
