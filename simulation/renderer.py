@@ -318,10 +318,10 @@ def _table_points(view: View) -> tuple[Floats, Bools]:
     rows, columns = np.mgrid[0 : view.height, 0 : view.width]
     points = view.unproject(np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64))
     # A pixel that does not see the plane has NaN.
-    is_table = (np.abs(points[:, :2]) <= _TABLE_HALF_M).all(axis=1)
+    is_table = np.asarray((np.abs(points[:, :2]) <= _TABLE_HALF_M).all(axis=1), np.bool_)
     points[~is_table] = 0.0
-    for each in (points, is_table):
-        each.setflags(write=False)
+    points.setflags(write=False)
+    is_table.setflags(write=False)
     return points, is_table
 
 
