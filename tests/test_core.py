@@ -122,8 +122,7 @@ def test_commands_that_need_an_extra_name_it_in_one_line_and_write_nothing(tmp_p
     there = sorted(tmp_path.rglob("*"))
     said = _commands(tmp_path, *([*command, "--out", "new"] for command in asked))
     for (command, extra), (status, _, error) in zip(asked.items(), said, strict=True):
-        # What objects from files lack is a mistake in what --objects names.
-        assert status == (2 if extra == "meshes" else 1), command
+        assert status == 1, command
         assert re.search(rf"`.*pip install .*\[{extra}\]'`", error), (command, error)
         assert error.count("\n") == 1, (command, error)
     assert sorted(tmp_path.rglob("*")) == there
