@@ -42,7 +42,7 @@ if made and os.path.realpath(made[0]) != os.path.realpath(folder):
 endef
 export CHECK_VENV
 
-.PHONY: help demo test test-faults test-ros fault-table lint format type docs pictures tables python clean
+.PHONY: help demo test test-faults test-ros fault-table speed-gate lint format type docs pictures tables python clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -65,6 +65,9 @@ test-ros: $(ROS_VENV)/made  ## Run the tests of cameras and robot on a real ROS 
 
 fault-table: $(ROS_VENV)/made  ## Try the faults of a robot on a stand-in and print their table; SDK=1 takes Rethink's SDK
 	$(ROS_VENV)/bin/python -m pytest tests/real/ros/test_fault_table.py $(if $(SDK),--sdk)
+
+speed-gate: $(VENV)/installed-dev  ## Compare ratios of speeds with the committed ones
+	$(BIN)/python -m tabletop_interaction.benchmarks.speed.gate
 
 lint: $(VENV)/installed-dev  ## Check style and import layers
 	$(BIN)/ruff check .
