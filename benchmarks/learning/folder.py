@@ -24,6 +24,7 @@ from tabletop_interaction.benchmarks.segmentation.during_learning import HeldOut
 from tabletop_interaction.benchmarks.segmentation.evaluation import Evaluation, figures_document
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import checksum
+from tabletop_interaction.ranges import Count, check_fields
 from tabletop_interaction.reports.learning_run import IOUS, LearningRun, read_learning_run
 from tabletop_interaction.seals import (
     check_run_id,
@@ -55,7 +56,10 @@ class SharedSettings:
 
     config: LearningConfig
     held_out: HeldOutChoice
-    evaluate_every: int
+    evaluate_every: Count
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def of(self, seed: int) -> LearningConfig:
         """The configuration of a seed's run."""

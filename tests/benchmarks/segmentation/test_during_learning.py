@@ -58,7 +58,7 @@ def test_a_mask_has_the_colour_of_its_object_and_is_grey_without_one() -> None:
 
 def test_a_new_run_is_evaluated_on_the_development_set(tmp_path: Path, learning_run: Any) -> None:
     assert choose_held_out(RunFolder(tmp_path / "new"), None, None) == HeldOutChoice("dev", 60)
-    assert choose_held_out(RunFolder(tmp_path / "new"), "val", None) == HeldOutChoice("val", 60)
+    assert choose_held_out(RunFolder(tmp_path / "new"), "val", None) == HeldOutChoice("val", 30)
     begun = RunFolder(learning_run(tmp_path / "begun"))
     assert choose_held_out(begun, None, 5) == HeldOutChoice("dev", 5)
 
