@@ -25,7 +25,7 @@ from tabletop_interaction.envs.records.folder import (
     written_bytes,
 )
 from tabletop_interaction.envs.records.journal import seal_journals
-from tabletop_interaction.envs.records.picture_format import LOSSLESS, PICTURES_IN_META, PictureFormat
+from tabletop_interaction.envs.records.picture_format import PictureFormat, first_format
 from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import check_new_folder
@@ -157,10 +157,7 @@ class Collect:
                 f"{self.out} holds interactions with {' and '.join(meta.extras) or 'pictures alone'}; {remedy}, or "
                 "name another folder with --out"
             )
-        # A user's own metadata may have this key in records of an earlier version.
-        known = meta.metadata.get(PICTURES_IN_META)
-        there = known if isinstance(known, dict) else LOSSLESS.plain()
-        if there != self.pictures.plain():
+        if (there := first_format(meta.metadata)) != self.pictures.plain():
             held = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in there.items())
             raise ForeignFolder(f"{self.out} was begun with {held}; repeat that, or name another folder with --out")
 

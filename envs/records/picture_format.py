@@ -9,6 +9,7 @@ Source: ITU-T T.81 (JPEG), annexes A and B.
 """
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -73,6 +74,13 @@ class PictureFormat:
 
 
 LOSSLESS = PictureFormat("png")
+
+
+def first_format(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The format of a folder's first writer, as `PictureFormat.plain`, from the folder's metadata."""
+    found = metadata.get(PICTURES_IN_META)
+    # A user's own metadata may have this key in records of an earlier version.
+    return found if isinstance(found, dict) and "picture_format" in found else LOSSLESS.plain()
 
 
 def encode_jpeg(picture: Picture, step: int = JPEG_STEP) -> bytes:

@@ -41,7 +41,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             actions: a row holds the executed pick-and-place or push. One without an attribute `primitive` picks.
         folder: new, empty, or with interactions of the same primitive, split, views, extras, backend and renderer.
         writer: name of this writer; None takes the first of w0, w1, ... that was never used in the folder.
-        metadata: plain JSON that is added to the environment's metadata in meta.json.
+        metadata: plain JSON that is added to the environment's metadata in meta.json; its key "pictures" is taken by
+            the format.
         rows_per_shard: interactions per shard.
         extras: "depth" and "instances", recorded of each view at each moment; the environment observes them.
         picture_format: "png", which is lossless, or "jpeg", which takes a sixth of the disk. A folder may hold both;
@@ -231,6 +232,11 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
 def _plain(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     check_value("metadata", metadata, Mapping | None)
+    if PICTURES_IN_META in (metadata or {}):
+        raise InvalidConfiguration(
+            f"metadata has the key {PICTURES_IN_META!r}, which meta.json uses for the format of the pictures; give it "
+            "another name"
+        )
     try:
         return dict(plain(metadata or {}))
     except (TypeError, ValueError) as error:

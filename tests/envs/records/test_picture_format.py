@@ -19,10 +19,16 @@ from PIL import Image
 
 from tabletop_interaction.envs import RecordInteractions, open_interactions, read_interactions
 from tabletop_interaction.envs.records.encoded import EncodedPictures
-from tabletop_interaction.envs.records.folder import read_meta
-from tabletop_interaction.envs.records.picture_format import LOSSLESS, PictureFormat, decode_picture, encode_jpeg
+from tabletop_interaction.envs.records.folder import read_meta, record_run_id
+from tabletop_interaction.envs.records.picture_format import (
+    LOSSLESS,
+    PictureFormat,
+    decode_picture,
+    encode_jpeg,
+    first_format,
+)
 from tabletop_interaction.envs.records.recompressing import recompress
-from tabletop_interaction.errors import InvalidConfiguration, UnreadableRecords
+from tabletop_interaction.errors import ForeignFolder, InvalidConfiguration, UnreadableRecords
 
 JPEG = PictureFormat("jpeg")
 # Of brightness and the colour difference that weighs most, in blue.
@@ -226,6 +232,49 @@ def test_recompressing_resumes(sample: Any, tmp_path: Path, monkeypatch: pytest.
     assert len(open_interactions(tmp_path / "smaller")) == 1
     recompress(tmp_path / "rows", tmp_path / "smaller", JPEG)
     assert [row.step for row in read_interactions(tmp_path / "smaller")] == [0, 1, 2]
+
+
+def test_a_copy_has_a_run_id_of_its_own(sample: Any, tmp_path: Path) -> None:
+    """Labels of the original would otherwise be taken for those of the copy."""
+    sample.record(tmp_path / "rows", 1, metadata={"run": "0" * 32})
+    recompress(tmp_path / "rows", tmp_path / "smaller", JPEG)
+    assert record_run_id(tmp_path / "smaller") not in (None, record_run_id(tmp_path / "rows"))
+
+
+@pytest.mark.parametrize(
+    ("source", "picture_format", "message"),
+    [
+        ("rows", LOSSLESS, "holds pictures with .*jpeg.*, not .*png"),
+        ("others", JPEG, "holds other interactions"),
+        ("fewer", JPEG, "holds other interactions"),
+    ],
+)
+def test_copies_are_not_mixed(
+    sample: Any, tmp_path: Path, source: str, picture_format: PictureFormat, message: str
+) -> None:
+    sample.record(tmp_path / "rows", 2)
+    sample.record(tmp_path / "fewer", 1)
+    with sample.writer(tmp_path / "others") as out:
+        for number in (5, 6):
+            out.append(sample.interaction(number, time=f"2026-01-0{number}T00:00:00+00:00"))
+    recompress(tmp_path / "rows", tmp_path / "smaller", JPEG)
+    before = sorted(path.name for path in (tmp_path / "smaller").iterdir())
+    with pytest.raises(ForeignFolder, match=message):
+        recompress(tmp_path / source, tmp_path / "smaller", picture_format)
+    assert len(open_interactions(tmp_path / "smaller")) == 2
+    assert sorted(path.name for path in (tmp_path / "smaller").iterdir()) == before
+
+
+def test_metadata_has_no_key_of_the_format(tmp_path: Path) -> None:
+    env = gym.make("tabletop_interaction:TabletopInteraction-v0")
+    with pytest.raises(InvalidConfiguration, match="metadata has the key 'pictures'"):
+        RecordInteractions(env, tmp_path / "records", metadata={"pictures": "of a lab"})
+    env.close()
+    assert not (tmp_path / "records").exists()
+
+
+def test_own_metadata_of_earlier_versions_is_no_format() -> None:
+    assert first_format({"pictures": {"lens": "wide"}}) == first_format({}) == LOSSLESS.plain()
 
 
 def test_a_folder_is_not_recompressed_into_itself(sample: Any, tmp_path: Path) -> None:
