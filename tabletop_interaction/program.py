@@ -61,9 +61,14 @@ def exit_status(run: Callable[[], int | None], *, is_last: bool = False) -> int:
             try:
                 status = _run(run, is_last)
                 if status == 0:
-                    for error in errors:
-                        _show_warning(_line_of_system_error(error))
+                    _warn_of(errors)
                 return status
+            except OSError:
+                raise
+            except Exception:
+                # The traceback that follows may be a consequence.
+                _warn_of(errors)
+                raise
             finally:
                 # Here, because Python's own flush at its end reports errors with a traceback.
                 sys.stdout.flush()
@@ -150,6 +155,11 @@ def _errors_of_threads_kept() -> Iterator[list[OSError]]:
         yield kept
     finally:
         threading.excepthook = before
+
+
+def _warn_of(errors: list[OSError]) -> None:
+    for error in errors:
+        _show_warning(_line_of_system_error(error))
 
 
 def _run(run: Callable[[], int | None], is_last: bool) -> int:

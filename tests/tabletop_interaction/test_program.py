@@ -46,3 +46,17 @@ def test_an_error_of_the_system_in_a_thread_is_one_line(again: bool, capsys: pyt
     status = exit_status(run)
     line = "events.out: No space left on device; check path and rights\n"
     assert (status, capsys.readouterr().err) == ((FAILED, f"error: {line}") if again else (0, f"warning: {line}"))
+
+
+def test_an_error_of_the_system_in_a_thread_is_named_before_the_traceback_that_it_causes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run() -> None:
+        thread = threading.Thread(target=_raise, args=(OSError(errno.EIO, "Input/output error", "events.out"), None))
+        thread.start()
+        thread.join()
+        raise RuntimeError("the thread has ended")
+
+    with pytest.raises(RuntimeError, match="the thread has ended"):
+        exit_status(run)
+    assert capsys.readouterr().err == "warning: events.out: Input/output error; check path and rights\n"
