@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from rich.console import Console
 
 from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.cli.arguments import UNSET, Folder, NewFolder
+from tabletop_interaction.cli.arguments import UNSET, Folder, NewFolder, PossibleFolder
 from tabletop_interaction.cli.backends import BackendOptions
 from tabletop_interaction.cli.learn import LearningOptions, run_config
 from tabletop_interaction.cli.options import (
@@ -51,7 +51,7 @@ class MeasureLearning:
     learning: LearningOptions
     simulation: SimulationOptions = field(default_factory=SimulationOptions)
     session: SessionOptions = field(default_factory=SessionOptions)
-    sets_dir: NewFolder = Path("runs/sets")
+    sets_dir: PossibleFolder = Path("runs/sets")
     """Folder of the benchmark's sets; a missing set is rendered there."""
     final_set: Annotated[SetName | None, UNSET] = None
     """Set on which the finished networks of all seeds are evaluated, too; test is for final figures only."""

@@ -1,7 +1,8 @@
 """Figures of learning runs that differ by their seed alone: mean, deviation, worst and best over the seeds.
 
 After each evaluation that all runs have: average precision, and the share of the interactions since the evaluation
-before that moved an object. A run that has no network yet, since nothing has moved, finds no object: its AP is 0.
+before that moved an object. A run that has no network yet, since no interaction has given a mask, finds no object: its
+AP is 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -150,14 +151,17 @@ class LearningScores:
 
     def notes(self) -> list[str]:
         """What a reader of the tables has to know, a sentence each."""
-        baseline = " / ".join(f"{self.baseline[iou]:.1f}" for iou in IOUS if iou in self.baseline)
+        baseline = ", ".join(f"{self.baseline[iou]:.1f} % at IoU {iou}" for iou in IOUS if iou in self.baseline)
         found = [OVER_SEEDS] if len(self.runs) > 1 else ["one seed: how far another one would differ is not known"]
         found += [f"AP on {self.held_out}"] if self.held_out else ["no run has a network: AP is 0"]
-        found += [f"simple baseline on the same pictures: {baseline}"] if baseline else []
+        found += [f"AP of the simple baseline on the same pictures: {baseline}"] if baseline else []
         found.append("shares of what moved an object are of the interactions since the row above")
         found.append("seconds are those of the whole run; CPU seconds, of all threads, are without evaluations")
         if empty := [str(seed) for seed, run in self.runs.items() if self._had_no_network(run)]:
-            found.append(f"AP is 0 where a run had no network yet, since nothing had moved: seed {', '.join(empty)}")
+            seeds = ", ".join(empty)
+            found.append(
+                f"AP is 0 where a run had no network yet, because no interaction had given a mask: seed {seeds}"
+            )
         return found
 
     def document(self) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_a_run_that_has_no_network_yet_counts_as_zero(scores: LearningScores, wr
     assert late.points == [2, 4]
     assert late.ap(2, 0.3) == [20.0, 30.0, 40.0, 0.0]
     assert late.ap(4, 0.5) == [40.0, 50.0, 60.0, 30.0]
-    assert "AP is 0 where a run had no network yet, since nothing had moved: seed 3" in late.notes()
+    assert "AP is 0 where a run had no network yet, because no interaction had given a mask: seed 3" in late.notes()
     assert not any("no network" in note for note in scores.notes())
 
 
