@@ -71,7 +71,7 @@ class MeasureLearning:
 
         folder.check_settings(self.out, settings)
         if self.against is not None:
-            against.check_other(self.against, settings.held_out, seeds)
+            against.check_other(self.against, self.out, settings.held_out, seeds)
         missing = [seed for seed in seeds if seed not in folder.finished_runs(self.out)]
         for seed in missing[:1]:
             check_session(folder.seed_folder(self.out, seed), settings.of(seed), world)

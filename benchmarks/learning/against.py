@@ -60,17 +60,19 @@ class PairedScores:
         return sorted(set(self.ours.points) & set(self.theirs.points))
 
 
-def check_other(other: Path, held_out: HeldOutChoice, seeds: Sequence[int]) -> None:
+def check_other(other: Path, out: Path, held_out: HeldOutChoice, seeds: Sequence[int]) -> None:
     """Check before anything is run that a benchmark can be compared with.
 
     Args:
         other: folder of the other benchmark.
-        held_out, seeds: of this one.
+        out, held_out, seeds: of this one; `out` is its folder.
 
     Raises:
         ForeignFolder: it is no folder of a benchmark.
-        InvalidConfiguration: it was evaluated on other pictures, or has none of the seeds.
+        InvalidConfiguration: it is this one, was evaluated on other pictures, or has none of the seeds.
     """
+    if other.resolve() == out.resolve():
+        raise InvalidConfiguration(f"--against {other} is the folder of this benchmark; name that of another one")
     there = read_benchmark(other)
     if (there["set"], there["pictures"]) != (held_out.set_name, held_out.pictures):
         raise InvalidConfiguration(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_seeds_become_means_more_seeds_extend_them_and_each_is_the_run_of_its_se
     assert main(["learn", *arguments, "--seed", "1", "--resume", "--out", str(out / "seed-1")]) == 0
     capsys.readouterr()
     # A finished benchmark learns and evaluates nothing again.
-    assert _measure(out, *arguments, "--seeds", "2", "--against", str(out)) == 0
+    shutil.copytree(out, tmp_path / "before")
+    assert _measure(out, *arguments, "--seeds", "2", "--against", str(tmp_path / "before")) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "run 1 of" not in printed
     assert "2 common seeds" in printed

@@ -50,10 +50,12 @@ def test_settings_that_differ_are_named(other: Path, write_run: WriteRun) -> Non
 
 
 def test_other_pictures_other_seeds_and_other_folders_are_refused(other: Path, tmp_path: Path) -> None:
-    check_other(other, DEV, range(2, 5))
+    check_other(other, tmp_path / "out", DEV, range(2, 5))
     with pytest.raises(InvalidConfiguration, match="evaluated on 2 pictures of dev, and this benchmark on 9 of dev"):
-        check_other(other, HeldOutChoice("dev", 9), range(3))
+        check_other(other, tmp_path / "out", HeldOutChoice("dev", 9), range(3))
     with pytest.raises(InvalidConfiguration, match="no finished run of the seeds 3 to 5; there are: 0, 1, 2"):
-        check_other(other, DEV, range(3, 6))
+        check_other(other, tmp_path / "out", DEV, range(3, 6))
     with pytest.raises(ForeignFolder, match="give a folder of `tabletop benchmark learning`"):
-        check_other(tmp_path, DEV, range(3))
+        check_other(tmp_path, tmp_path / "out", DEV, range(3))
+    with pytest.raises(InvalidConfiguration, match="is the folder of this benchmark; name that of another one"):
+        check_other(other, tmp_path / "x" / ".." / "other", DEV, range(3))
