@@ -41,8 +41,8 @@ class RecordInteractions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             actions: a row holds the executed pick-and-place or push. One without an attribute `primitive` picks.
         folder: new, empty, or with interactions of the same primitive, split, views, extras, backend and renderer.
         writer: name of this writer; None takes the first of w0, w1, ... that was never used in the folder.
-        metadata: plain JSON that is added to the environment's metadata in meta.json; its key "pictures" is taken by
-            the format.
+        metadata: plain JSON that is added to the environment's metadata in meta.json; its key "pictures" is
+            reserved for the format.
         rows_per_shard: interactions per shard.
         extras: "depth" and "instances", recorded of each view at each moment; the environment observes them.
         picture_format: "png", which is lossless, or "jpeg", which takes a sixth of the disk. A folder may hold both;
