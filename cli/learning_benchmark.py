@@ -76,6 +76,7 @@ class MeasureLearning:
         for seed in missing[:1]:
             check_session(folder.seed_folder(self.out, seed), settings.of(seed), world)
         with claimed_folder(self.out, "benchmark learning"):
+            folder.seal_finished_runs(self.out)
             for number, seed in enumerate(missing, start=1):
                 print(f"seed {seed}, run {number} of {len(missing)}", flush=True)
                 self._learn(settings, seed, world)

@@ -22,6 +22,8 @@ from tabletop_interaction.benchmarks.learning.scores import FinalFigures, has_ne
 from tabletop_interaction.benchmarks.results.measured import commit_at_start, machine
 from tabletop_interaction.benchmarks.segmentation.during_learning import HeldOutChoice
 from tabletop_interaction.benchmarks.segmentation.evaluation import Evaluation, figures_document
+from tabletop_interaction.envs.records.folder import is_record_folder
+from tabletop_interaction.envs.records.journal import seal_journals
 from tabletop_interaction.errors import ForeignFolder
 from tabletop_interaction.files import checksum
 from tabletop_interaction.ranges import Count, check_fields
@@ -116,6 +118,14 @@ def read_benchmark(out: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ForeignFolder(f"{out} holds no {_BENCHMARK}; give a folder of `tabletop benchmark learning`")
     return read_sealed(path)[0]
+
+
+def seal_finished_runs(out: Path) -> None:
+    """Seal the records of runs that were killed after their last evaluation, before the end of a journal."""
+    for run in finished_runs(out).values():
+        records = RunFolder(run.folder).records
+        if is_record_folder(records):
+            seal_journals(records)
 
 
 def finished_runs(out: Path) -> dict[int, LearningRun]:

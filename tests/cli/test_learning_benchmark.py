@@ -120,6 +120,20 @@ def test_a_killed_benchmark_resumes_in_the_run_in_which_it_was_killed(
 
 
 @pytest.mark.usefixtures("two_pictures")
+def test_records_of_a_run_that_was_killed_at_its_very_end_are_sealed(
+    arguments: list[str], tmp_path: Path, killed_at: Callable[[str, int, Callable[[], object]], bool]
+) -> None:
+    out = tmp_path / "out"
+    written = "tabletop_interaction.envs.records.journal._write_shard"
+    assert killed_at(written, 1, lambda: _measure(out, *arguments, "--seeds", "1"))
+    records = out / "seed-0" / "records"
+    assert list(records.glob(".journal-*"))
+    assert _measure(out, *arguments, "--seeds", "1") == 0
+    assert not list(records.glob(".journal-*"))
+    assert len(list(read_interactions(records, columns=[]))) == 4
+
+
+@pytest.mark.usefixtures("two_pictures")
 def test_other_settings_are_refused_in_one_line(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
