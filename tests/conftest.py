@@ -6,6 +6,7 @@ import pkgutil
 import shutil
 import signal
 import subprocess
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -55,15 +56,17 @@ class SmallDisk:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk of 64 KiB; the test is skipped where none can be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no right to mount a small disk here")
-    yield SmallDisk(folder)
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+def small_disk() -> Iterator[SmallDisk]:
+    """A disk of 64 KiB; the test is skipped where none can be mounted.
+
+    Ray refuses temporary folders with names as long as those of pytest.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", name]
+        if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("no right to mount a small disk here")
+        yield SmallDisk(Path(name))
+        subprocess.run(["umount", "-l", name], check=True)
 
 
 @pytest.fixture(scope="session")
