@@ -72,11 +72,12 @@ class MeasureLearning:
         folder.check_settings(self.out, settings)
         if self.against is not None:
             against.check_other(self.against, self.out, settings.held_out, seeds)
-        missing = [seed for seed in seeds if seed not in folder.finished_runs(self.out)]
+        finished = folder.finished_runs(self.out)
+        missing = [seed for seed in seeds if seed not in finished]
         for seed in missing[:1]:
             check_session(folder.seed_folder(self.out, seed), settings.of(seed), world)
         with claimed_folder(self.out, "benchmark learning"):
-            folder.seal_finished_runs(self.out)
+            folder.seal_records(finished.values())
             for number, seed in enumerate(missing, start=1):
                 print(f"seed {seed}, run {number} of {len(missing)}", flush=True)
                 self._learn(settings, seed, world)
@@ -113,8 +114,7 @@ class MeasureLearning:
             return
         data = benchmark_set(self.final_set, self.sets_dir)
         for seed in missing:
-            model = folder.seed_folder(self.out, seed) / "model.safetensors"
-            network = NetworkOptions(str(model), device=self.session.device).load()
+            network = NetworkOptions(str(folder.model_of(self.out, seed)), device=self.session.device).load()
             folder.keep_final(self.out, seed, self.final_set, evaluate(network, data, f"seed {seed}"))
 
     def _write(self) -> tuple[LearningScores, list[Table], list[str]]:

@@ -108,6 +108,8 @@ class ComposedRenderer:
         self._views = tuple(
             view if lens is None else lens.pinhole for view, lens in zip(views, self._lenses, strict=True)
         )
+        # Here, because cameras beyond those that are cached would compute them for every scene.
+        self._table_points = tuple(_table_points(view) for view in self._views)
         self._shadows = shadows
         self._client = BulletClient()
         self._looks = VisualBodies(self._client)
@@ -126,7 +128,10 @@ class ComposedRenderer:
         self._lamp = lamp_view(scene.light)
         self._drawn = {} if scene.tray is None else {_TRAY: self._draw_tray(scene.tray)}
         self._pictures = ()
-        self._tables = tuple(_light_table(view, self._lamp, scene.table.picture, scene.light) for view in self._views)
+        self._tables = tuple(
+            _light_table(view, seen, self._lamp, scene.table.picture, scene.light)
+            for view, seen in zip(self._views, self._table_points, strict=True)
+        )
 
     def render(self, poses: Poses) -> tuple[CleanPicture, ...]:
         """One picture and instance map per view, without noise: equal poses give equal pictures.
@@ -325,8 +330,11 @@ def _table_points(view: View) -> tuple[Floats, Bools]:
     return points, is_table
 
 
-def _light_table(view: View, lamp: View, texture: Picture, light: Light) -> _LitTable:
-    """Warp the table's texture into a view and shade it as a matt plane under a point lamp, in a plain room."""
+def _light_table(view: View, seen: tuple[Floats, Bools], lamp: View, texture: Picture, light: Light) -> _LitTable:
+    """Warp the table's texture into a view and shade it as a matt plane under a point lamp, in a plain room.
+
+    `seen` is what the view's pixels see of the table, as of `_table_points`.
+    """
     view_from_table = view.homography_from_table()
     size = (view.width, view.height)
     shrunk = _shrunk(texture, view)
@@ -337,7 +345,7 @@ def _light_table(view: View, lamp: View, texture: Picture, light: Light) -> _Lit
         flags=cv2.INTER_AREA,
         borderMode=cv2.BORDER_REFLECT_101,
     ).astype(np.float32)
-    points, is_table = _table_points(view)
+    points, is_table = seen
     lamp_gain = _lambert(points, light.position)
     lamp_gain = lamp_gain.reshape(view.height, view.width, 1).astype(np.float32)
     colour = light.colour.astype(np.float32)

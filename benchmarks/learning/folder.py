@@ -120,9 +120,14 @@ def read_benchmark(out: Path) -> dict[str, Any]:
     return read_sealed(path)[0]
 
 
-def seal_finished_runs(out: Path) -> None:
-    """Seal the records of runs that were killed after their last evaluation, before the end of a journal."""
-    for run in finished_runs(out).values():
+def model_of(out: Path, seed: int) -> Path:
+    """The checkpoint of a seed's run."""
+    return RunFolder(seed_folder(out, seed)).model
+
+
+def seal_records(runs: Iterable[LearningRun]) -> None:
+    """Seal the records of finished runs that were killed after their last evaluation, before the end of a journal."""
+    for run in runs:
         records = RunFolder(run.folder).records
         if is_record_folder(records):
             seal_journals(records)
@@ -157,7 +162,7 @@ def missing_finals(out: Path, set_name: str, runs: Mapping[int, LearningRun]) ->
 
 def keep_final(out: Path, seed: int, set_name: str, evaluation: Evaluation) -> None:
     """Write the figures of a seed's finished network on a set."""
-    content = {_CHECKPOINT: checksum(_model(out, seed)), "set": set_name, **figures_document(evaluation)}
+    content = {_CHECKPOINT: checksum(model_of(out, seed)), "set": set_name, **figures_document(evaluation)}
     write_sealed(_final_path(out, set_name, seed), content, run_id_of(out / _BENCHMARK))
 
 
@@ -204,10 +209,6 @@ def _final_path(out: Path, set_name: str, seed: int) -> Path:
     return out / "final" / set_name / f"seed-{seed}.json"
 
 
-def _model(out: Path, seed: int) -> Path:
-    return RunFolder(seed_folder(out, seed)).model
-
-
 def _final(out: Path, set_name: str, seed: int) -> FinalFigures | None:
     """What was kept for the network that is there now."""
     path = _final_path(out, set_name, seed)
@@ -215,6 +216,6 @@ def _final(out: Path, set_name: str, seed: int) -> FinalFigures | None:
         return None
     content, run = read_sealed(path)
     check_run_id(run, run_id_of(out / _BENCHMARK), path)
-    if content[_CHECKPOINT] != checksum(_model(out, seed)):
+    if content[_CHECKPOINT] != checksum(model_of(out, seed)):
         return None
     return FinalFigures(int(content["pictures"]), {iou: 100 * float(content["ap"][str(iou)]) for iou in IOUS})
