@@ -67,7 +67,8 @@ class DeepMask(nn.Module):
         from torchvision.models import resnet18
 
         resnet = resnet18(weights=None)
-        self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
+        # The largest value is the same before and after a ReLU, which has a quarter of the values after the pooling.
+        self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.maxpool, resnet.relu)
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
         self.score_branch = nn.Sequential(*_normed_layer(256, 128), *_normed_layer(128, 128))
         self.score_end = nn.Conv2d(128, 1, 1)

@@ -32,7 +32,7 @@ from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.frame_difference import FrameDifferenceConfig, frame_difference
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
-_RULES_VERSION = 2
+_RULES_VERSION = 3
 # Other settings of the difference give another version, so that no table mixes them.
 LABELLER = f"difference-{_RULES_VERSION}-{zlib.crc32(repr(FrameDifferenceConfig()).encode()):08x}"
 """Version of the labeller: of its rules and of the frame difference's settings."""

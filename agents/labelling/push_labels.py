@@ -27,7 +27,7 @@ from tabletop_interaction.frame_difference import FrameDifferenceConfig
 from tabletop_interaction.push_difference import OTHER_COLOURS, MovedRegion, Place, PushDifference, push_difference
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
-_RULES_VERSION = 1
+_RULES_VERSION = 2
 PUSH_LABELLER = f"pushes-{_RULES_VERSION}-{zlib.crc32(repr((FrameDifferenceConfig(), OTHER_COLOURS)).encode()):08x}"
 """Version of the labeller: of its rules and of the difference's settings."""
 

@@ -27,6 +27,19 @@ def test_equal_pictures_have_gain_one_and_no_noise() -> None:
     assert found.noise == 0
 
 
+@pytest.mark.parametrize("gain", [0.974, 0.99, 1.013, 1.03])
+def test_the_gain_of_a_dark_table_is_exact_enough_for_its_bright_objects(gain: float) -> None:
+    """Pixels are integers: at 40 grey levels, a step of one is more than two per cent."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(40, 3, (70, 86, 3))
+    table[:10, :10] = 220
+    picture, reference = (np.rint(table * light + rng.normal(0, 1.5, table.shape)) for light in (1, gain))
+    reference[30:50, 30:50] = 150
+    found = relative_exposure(picture.astype(np.float32), reference.astype(np.float32))
+    assert found is not None
+    np.testing.assert_allclose(220 * found.gain, 220 * gain, atol=0.8)
+
+
 @pytest.mark.parametrize("level", [0, 255])
 def test_too_few_pixels_between_the_limits_give_none(level: int) -> None:
     picture = _picture(0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 
 from tabletop_interaction.agents.labelling.carried import carry_masks
+from tabletop_interaction.envs.records.picture_format import LOSSLESS, PictureFormat, decode_picture
 from tabletop_interaction.segmentation.rle import Rle, rle_from_mask
 
 BOXES = {"a": (20, 30), "b": (80, 40), "c": (40, 110)}
@@ -61,3 +64,24 @@ def test_of_masks_of_like_area_the_one_labelled_nearer_in_time_is_kept() -> None
     wider = rle_from_mask(drawn)
     pictures = {0: table(0, "a"), 1: table(1, "a")}
     assert carry_masks({0: [wider], 1: [mask("a")]}, pictures) == {0: [wider], 1: [mask("a")]}
+
+
+@pytest.mark.parametrize("recorded_as", [PictureFormat(), LOSSLESS])
+def test_recorded_pictures_differ_less_than_an_object_that_is_nudged(recorded_as: PictureFormat) -> None:
+    """The error of the format is larger at the edges of a texture than on a smooth table."""
+    pictures = {
+        number: decode_picture(recorded_as.encode(textured(number, nudged_px=2 if number == 8 else 0)))
+        for number in range(9)
+    }
+    assert sorted(carry_masks({3: [mask("a")]}, pictures)) == list(range(8))
+
+
+def textured(seed: int, nudged_px: int) -> np.ndarray:
+    """A smooth dark table with a patterned object on it, under a light that drifts."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((140, 160, 3), (60.0, 45.0, 50.0))
+    pattern = cv2.resize(np.random.default_rng(99).uniform(20, 230, (10, 10, 3)), (30, 30))
+    y, x = BOXES["a"][0], BOXES["a"][1] + nudged_px
+    picture[y : y + 30, x : x + 30] = pattern
+    lit = picture * rng.uniform(0.97, 1.03) + rng.normal(0, 1, picture.shape)
+    return np.clip(lit, 0, 255).astype(np.uint8)
