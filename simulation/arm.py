@@ -1,8 +1,7 @@
 """The Sawyer in PyBullet: joint motors that follow a path at 240 Hz, and two fingers of limited force.
 
 World frame = arena frame. Free-space transits set the joints at once, since the arm is out of view and touches nothing.
-So do the parts of approaches on which nothing can be touched, see `clearance`. Every motion that may touch something
-is simulated step by step.
+Every motion that may touch something is simulated step by step.
 """
 
 from collections.abc import Callable
@@ -30,7 +29,6 @@ AWAY = HOME + np.array([2.7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 """Joint angles with the arm turned back from the table, out of every view."""
 
 _BASE_YAW = np.pi / 2
-_ARENA_FROM_BASE = np.array([[0, -1, 0, BASE_XYZ[0]], [1, 0, 0, BASE_XYZ[1]], [0, 0, 1, BASE_XYZ[2]], [0, 0, 0, 1.0]])
 _LIMITS = [joint.limits for joint in JOINTS if joint.name in ARM_JOINT_NAMES and joint.limits is not None]
 _ARM_FORCES = [limits.effort for limits in _LIMITS]
 _MAX_SPEED = 0.98 * np.array([limits.velocity for limits in _LIMITS])
@@ -72,11 +70,6 @@ class SimulatedArm:
         self._couple_fingers()
         self.jump(AWAY)
         self.set_fingers(self.full_travel)
-
-    @property
-    def gripper(self) -> Gripper:
-        """The measures of the gripper."""
-        return self._gripper
 
     @property
     def full_travel(self) -> float:
@@ -121,14 +114,6 @@ class SimulatedArm:
             self._client.resetJointState(self.body, joint, angle, 0.0)
         self.command(q, np.zeros(7))
 
-    def glide(self, path: Floats, seconds: float) -> None:
-        """Move at once along a joint path (n, 7) on which nothing is touched; an observer of steps sees the way."""
-        if self._on_step is not None:
-            for q in time_path(path, seconds)[0]:
-                self.jump(q)
-                self._on_step()
-        self.jump(path[-1])
-
     def set_fingers(self, opening: float) -> None:
         """Set each finger's travel at once, metres (0 closed, `full_travel` open)."""
         for joint, sign in zip(self.fingers, (1, -1), strict=True):
@@ -148,7 +133,7 @@ class SimulatedArm:
         Returns:
             whether the arm reached the end of the path.
         """
-        targets, velocities = (each.tolist() for each in time_path(path, seconds))
+        targets, velocities = time_path(path, seconds)
         for step, (target, velocity) in enumerate(zip(targets, velocities, strict=True), start=1):
             self.command(target, velocity)
             if squeeze:
@@ -159,27 +144,16 @@ class SimulatedArm:
                 return False
         return True
 
-    def way_up(self, path: Floats) -> Floats:
-        """The way back up (n, 7) along a descending path, from the arm's current height."""
-        here = self.joint_angles()
-        height = forward(here)[2, 3]
-        return np.array([here, *(q for q in path[::-1] if forward(q)[2, 3] > height)])
-
     def rise(self, path: Floats, seconds: float, squeeze: bool = False) -> None:
         """Follow a descending path (n, 7) back up, from the arm's current height."""
-        self.follow(self.way_up(path), seconds, squeeze=squeeze)
+        here = self.joint_angles()
+        height = forward(here)[2, 3]
+        above = [q for q in path[::-1] if forward(q)[2, 3] > height]
+        self.follow(np.array([here, *above]), seconds, squeeze=squeeze)
 
     def height_above(self, q: Floats) -> float:
         """Metres by which the hand is higher now than at joint angles `q` (7,)."""
         return float(forward(self.joint_angles())[2, 3] - forward(q)[2, 3])
-
-    def glide_fingers(self, travel: float) -> None:
-        """Close the fingers to a travel, metres, on the way to which they touch nothing; see `glide`."""
-        if self._on_step is not None:
-            for each in np.arange(self.finger_travel(), travel, -self._gripper.speed_m_s * STEP_S):
-                self.set_fingers(float(each))
-                self._on_step()
-        self.set_fingers(travel)
 
     def close_fingers(self) -> None:
         """Close with limited force until the fingers stop moving."""
@@ -282,20 +256,6 @@ def _indices_by_name(client: BulletClient, body: int, name_field: int) -> dict[s
     """PyBullet's index of each joint, and of the link behind it, by the name in that field of its joint info."""
     infos = [client.getJointInfo(body, index) for index in range(client.getNumJoints(body))]
     return {info[name_field].decode(): info[0] for info in infos}
-
-
-def arena_from_tip(q: Floats) -> Floats:
-    """(4, 4) pose of the gripper's tip at joint angles `q` (7,)."""
-    return np.asarray(_ARENA_FROM_BASE @ forward(q), np.float64)
-
-
-def split_path(path: Floats, share: float) -> tuple[Floats, Floats]:
-    """The upper and the lower part, (n, 7) each, of a path straight down; the upper one has `share` of its height."""
-    heights = np.array([forward(q)[2, 3] for q in path])
-    at = float(np.interp(share, (heights[0] - heights) / (heights[0] - heights[-1]), np.arange(len(path))))
-    between = np.array([np.interp(at, np.arange(len(path)), path[:, joint]) for joint in range(path.shape[1])])
-    upper, lower = path[: int(np.ceil(at))], path[int(at) + 1 :]
-    return np.array([*upper, between]), np.array([between, *lower])
 
 
 def time_path(path: Floats, seconds: float) -> tuple[Floats, Floats]:

@@ -15,7 +15,7 @@ from tabletop_interaction.errors import AlreadyHolding, InvalidConfiguration, No
 from tabletop_interaction.installation import installed_versions
 from tabletop_interaction.ranges import check_choice
 from tabletop_interaction.sim_assets import Catalogue
-from tabletop_interaction.simulation.arm import AWAY, split_path
+from tabletop_interaction.simulation.arm import AWAY
 from tabletop_interaction.simulation.cameras import ARENA
 from tabletop_interaction.simulation.clutter import gather
 from tabletop_interaction.simulation.renderer import CleanPicture, ComposedRenderer, Renderer, depths_of, table_depths
@@ -151,16 +151,12 @@ class SimulationBackend:
         path = arm.vertical_path(x, y, angle, hover_m, _GRASP_M)
         self._held_angle, self._held_turn = angle, arm.half_turn(path[-1], angle)
         arm.jump(path[0])
-        blocked = not self._lower(path, _DESCENT_S * hover_m / _HOVER_M)
+        blocked = not arm.follow(path, _DESCENT_S * hover_m / _HOVER_M, stop=self._pressed)
         self._held_above_m = arm.height_above(path[-1])
-        arm.glide_fingers(arm.finger_travel() - self._world.room_between_fingers())
         arm.close_fingers()
         between = bool(self._world.pinched())
         touched = bool(self._world.touched_by_fingers()) or self._world.touches_tray()
-        if self._world.is_way_up_free():
-            arm.glide(arm.way_up(path), _LIFT_S)
-        else:
-            arm.rise(path, _LIFT_S, squeeze=True)
+        arm.rise(path, _LIFT_S, squeeze=True)
         self._held = frozenset(self._world.pinched()) if arm.finger_travel() > _EMPTY_TRAVEL_M else frozenset()
         outcome = _outcome(held=bool(self._held), between=between, touched=touched, blocked=blocked)
         self._leave()
@@ -204,7 +200,7 @@ class SimulationBackend:
         along = np.array([arm.vertical_path(x, y, across, _SWEEP_M, _SWEEP_M)[0] for x, y in points.tolist()])
         arm.jump(down[0])
         arm.set_fingers(0.0)
-        self._lower(down, _DESCENT_S * hover_m / _HOVER_M)
+        arm.follow(down, _DESCENT_S * hover_m / _HOVER_M, stop=self._pressed)
         arm.follow(along, length / _SWEEP_SPEED, stop=self._jammed if self._scene.tray else None)
         self._leave()
 
@@ -273,7 +269,6 @@ class SimulationBackend:
         self._world.build(scene, self.gripper)
         if self._is_crowded:
             gather(self._world, dict(enumerate(scene.placements, start=1)), self.arena)
-        self._world.finish()
         self._renderer.show_scene(scene)
         if self._camera is not None:
             self._camera.show_scene(scene)
@@ -289,14 +284,6 @@ class SimulationBackend:
         # A held object hangs behind the robot, with the arm, which is in no picture; the table hides what fell off it.
         poses = self._world.poses().items()
         return self._renderer.render({id_: pose for id_, pose in poses if not (id_ in self._held or has_fallen(pose))})
-
-    def _lower(self, path: Floats, seconds: float) -> bool:
-        """Lower the empty gripper, simulated from where it may touch something; whether it reached the path's end."""
-        share = self._world.free_share(path)
-        upper, lower = split_path(path, share)
-        self._world.arm.glide(upper, seconds * share)
-        # A shorter way, of the same acceleration.
-        return self._world.arm.follow(lower, seconds * float(np.sqrt(1 - share)), stop=self._pressed)
 
     def _leave(self) -> None:
         """Jump out of every view with the held objects, and let the table settle."""

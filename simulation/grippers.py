@@ -18,14 +18,9 @@ _FINGER_M = 0.015
 @lru_cache(maxsize=8)
 def arm_urdf(gripper: Gripper) -> str:
     """URDF of the Sawyer with a gripper."""
-    return sawyer_urdf(*fitted(gripper))
-
-
-def fitted(gripper: Gripper) -> tuple[tuple[Link, ...], tuple[Joint, ...]]:
-    """The links and joints of the Sawyer with a gripper."""
     links = tuple(_fitted_link(link, gripper) for link in LINKS)
     joints = tuple(_fitted_joint(joint, gripper) for joint in JOINTS)
-    return links, joints
+    return sawyer_urdf(links, joints)
 
 
 def _fitted_link(link: Link, gripper: Gripper) -> Link:

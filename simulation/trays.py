@@ -25,12 +25,6 @@ class Box:
     centre: Floats
     half_size: Floats
 
-    @property
-    def corners(self) -> Floats:
-        """(8, 3) corners."""
-        signs = np.array(np.meshgrid((-1, 1), (-1, 1), (-1, 1))).reshape(3, -1).T
-        return self.centre + signs * self.half_size
-
 
 @dataclass(frozen=True, eq=False)
 class Tray:
@@ -42,7 +36,8 @@ class Tray:
     @property
     def corners(self) -> Floats:
         """(32, 3) corners of the walls."""
-        return np.concatenate([wall.corners for wall in self.walls])
+        signs = np.array(np.meshgrid((-1, 1), (-1, 1), (-1, 1))).reshape(3, -1).T
+        return np.concatenate([wall.centre + signs * wall.half_size for wall in self.walls])
 
 
 def draw_tray(rng: np.random.Generator, table: Arena) -> Tray:

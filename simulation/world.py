@@ -14,18 +14,8 @@ from tabletop_interaction.envs.backend import Arena
 from tabletop_interaction.envs.gripper import Gripper
 from tabletop_interaction.rotations import inverse, product, quaternion_from_matrix, rotated
 from tabletop_interaction.sim_assets import ObjectModel
-from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm, arena_from_tip
+from tabletop_interaction.simulation.arm import STEP_S, SimulatedArm
 from tabletop_interaction.simulation.bodies import collision_shape
-from tabletop_interaction.simulation.clearance import (
-    Boxes,
-    Pieces,
-    is_way_up_free,
-    joined,
-    pieces_of,
-    room_below,
-    room_between,
-    table_below,
-)
 from tabletop_interaction.simulation.client import BulletClient
 from tabletop_interaction.simulation.scene import Placement, Pose, Poses, Scene, object_radius
 from tabletop_interaction.simulation.trays import Box
@@ -35,8 +25,6 @@ _TABLE_THICKNESS_M = 0.04
 _TABLE_FRICTION = 0.9
 # Bullet's default of 20 mm also solves contacts of the pads with the table 10 mm below and doubles a step's cost.
 _CONTACT_WITHIN_M = 0.003
-# Squared speed, m2/s2, below which the solver stops; Bullet's default is 1e-7.
-_RESIDUAL = 1e-6
 _TOUCHING_M = 5e-4
 _LOST_BELOW_M = -0.02
 _OFF_ARENA_M = 0.01
@@ -46,7 +34,6 @@ _MAX_SETTLING_S = 1.5
 _MAX_FALLING_S = 0.25
 _FALL_M = 0.005
 _LYING_ON = 0.3
-_AT_ORIGIN: Pose = (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))
 # Fields of PyBullet's contact points.
 _BODY_B, _LINK_A, _NORMAL_ON_B, _DISTANCE, _FORCE = 2, 3, 7, 8, 9
 
@@ -60,9 +47,7 @@ class World:
         self.bodies: dict[int, int] = {}
         self.models: dict[int, ObjectModel] = {}
         self._axes: dict[int, Floats] = {}
-        self._table = -1
-        self._tray: dict[int, Pieces] = {}
-        self._pieces: dict[int, Pieces] = {}
+        self._tray: frozenset[int] = frozenset()
         self.arm: SimulatedArm
 
     def build(self, scene: Scene, gripper: Gripper | None = None) -> None:
@@ -78,12 +63,10 @@ class World:
             deterministicOverlappingPairs=1,
         )
         self.client.setGravity(0, 0, -9.81)
-        self._table = self._create_table()
-        walls = () if scene.tray is None else scene.tray.walls
-        self._tray = {self._create_wall(wall): pieces_of([wall.corners]) for wall in walls}
+        self._create_table()
+        self._tray = frozenset() if scene.tray is None else frozenset(map(self._create_wall, scene.tray.walls))
         self.arm = SimulatedArm(self.client, self._on_step, gripper)
         self.models = {id_: placement.model for id_, placement in enumerate(scene.placements, start=1)}
-        self._pieces = {id_: pieces_of(model.collision) for id_, model in self.models.items()}
         self._axes = {
             id_: principal_axes(model.inertia) for id_, model in self.models.items() if model.inertia is not None
         }
@@ -94,17 +77,6 @@ class World:
         }
         self.settle()
         self.drop({id_: each for id_, each in enumerate(scene.placements, start=1) if each.dropped})
-
-    def finish(self) -> None:
-        """Call when the scene is complete: from now on steps are cheaper.
-
-        Bullet skips contacts of sleeping objects with table and tray, and its solver stops earlier. This changes the
-        last bits of how objects come to rest, on which the pictures of new scenes depend.
-        """
-        self.client.setPhysicsEngineParameter(solverResidualThreshold=_RESIDUAL)
-        for body in (self._table, *self._tray):
-            for state in (pybullet.ACTIVATION_STATE_ENABLE_SLEEPING, pybullet.ACTIVATION_STATE_SLEEP):
-                self.client.changeDynamics(body, -1, activationState=state)
 
     def drop(self, placements: Mapping[int, Placement]) -> None:
         """Let objects, by id, fall one after another from just above whatever lies there; then all come to rest."""
@@ -216,33 +188,9 @@ class World:
             pose = self.client.getBasePositionAndOrientation(body)
             self._move(body, pybullet.multiplyTransforms(*moved, *pose))
 
-    def free_share(self, path: Floats) -> float:
-        """Share of a path (n, 7) straight down, 0 to 1, on which the empty gripper surely touches nothing."""
-        start, end = arena_from_tip(path[0]), arena_from_tip(path[-1])
-        room = room_below(self.arm.gripper, self.arm.finger_travel(), self._around(start))
-        return min(1.0, room / float(start[2, 3] - end[2, 3]))
-
-    def room_between_fingers(self) -> float:
-        """Metres by which each finger can surely close without touching anything."""
-        still = self._around(arena_from_tip(self.arm.joint_angles()))
-        return room_between(self.arm.gripper, self.arm.finger_travel(), still)
-
-    def is_way_up_free(self) -> bool:
-        """Whether the arm surely touches nothing, neither now nor on a straight way up."""
-        if self._contacts(self.arm.body):
-            return False
-        still = self._around(arena_from_tip(self.arm.joint_angles()))
-        return is_way_up_free(self.arm.gripper, self.arm.finger_travel(), still)
-
     def close(self) -> None:
         """Disconnect from PyBullet; calling it again does nothing."""
         self.client.close()
-
-    def _around(self, tip: Floats) -> Boxes:
-        """Boxes around table, tray and all objects, in the frame of a tip, `arena_from_tip` (4, 4)."""
-        objects = (self._pieces[id_].boxes(pose, tip) for id_, pose in self.poses().items())
-        walls = (pieces.boxes(_AT_ORIGIN, tip) for pieces in self._tray.values())
-        return joined((*objects, *walls, table_below(tip)))
 
     def _contacts(self, body: int) -> list[tuple]:
         return list(self.client.getContactPoints(bodyA=body) or ())
@@ -255,12 +203,11 @@ class World:
         state = self.client.getLinkState(self.arm.body, self.arm.fingers[0], computeForwardKinematics=1)
         return state[4], state[5]
 
-    def _create_table(self) -> int:
+    def _create_table(self) -> None:
         half = [*_TABLE_HALF_M, _TABLE_THICKNESS_M / 2]
         shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
         body = self.client.createMultiBody(0, shape, -1, [0, 0, -_TABLE_THICKNESS_M / 2])
         self.client.changeDynamics(body, -1, lateralFriction=_TABLE_FRICTION)
-        return int(body)
 
     def _create_wall(self, wall: Box) -> int:
         shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=wall.half_size.tolist())
