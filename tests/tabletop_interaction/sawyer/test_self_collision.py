@@ -193,11 +193,16 @@ def test_check_commands_checks_self_collision():
         check_commands(hand_at_the_shoulder, BASE_FROM_ARENA, SafetySettings())
 
 
-def test_a_path_of_200_configurations_takes_less_than_5_ms():
+def test_a_path_of_200_configurations_takes_less_than_ten_times_one_configuration():
+    """All at once: one after the other they would take two hundred times as long, and a path 0.4 s."""
     way = np.linspace(HOME, MOTION.away, 200)
-    spent = []
-    for _ in range(40):
-        start = time.process_time()
-        check_self_collision(way, CLEARANCE)
-        spent.append(time.process_time() - start)
-    assert min(spent) < 0.005
+
+    def seconds(path):
+        spent = []
+        for _ in range(40):
+            start = time.process_time()
+            check_self_collision(path, CLEARANCE)
+            spent.append(time.process_time() - start)
+        return min(spent)
+
+    assert seconds(way) < 10 * seconds(way[:1])
