@@ -67,7 +67,7 @@ class DeepMask(nn.Module):
         from torchvision.models import resnet18
 
         resnet = resnet18(weights=None)
-        # The largest value is the same before and after a ReLU, which has a quarter of the values after the pooling.
+        # Maximum and ReLU can change places; after the pooling a quarter of the values is left.
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.maxpool, resnet.relu)
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
         self.score_branch = nn.Sequential(*_normed_layer(256, 128), *_normed_layer(128, 128))

@@ -101,7 +101,7 @@ _CONTEXT_PX = 12
 _BLUR_PX = 0.8
 # Share of the noise's standard deviation that this blur leaves.
 _BLURRED_NOISE = 0.36
-DIFFERING_Z, _DIFFERING_BLUR_PX, _DIFFERING_BLURRED_NOISE = 6.0, 1.2, 0.24
+_DIFFERING_Z, _DIFFERING_BLUR_PX, _DIFFERING_BLURRED_NOISE = 6.0, 1.2, 0.24
 _SAMPLE_STRIDE = 5
 _USUAL_NOISE = 3.0
 _NEIGHBOURHOOD = (11, 11)
@@ -179,7 +179,7 @@ def changed_pixels(before: Picture, after: Picture, config: FrameDifferenceConfi
     return pixels
 
 
-def differing_pixels(before: Picture, after: Picture, z: float = DIFFERING_Z) -> Mask:
+def differing_pixels(before: Picture, after: Picture, z: float = _DIFFERING_Z) -> Mask:
     """Find pixels bool (H, W) that differ by more than exposure and noise; shadows and shifts count as differences.
 
     A difference is more than `z` standard deviations of the noise, which is measured where the pictures are smooth.
