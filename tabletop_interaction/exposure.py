@@ -6,7 +6,7 @@ import numpy as np
 
 from tabletop_interaction.arrays import Floats32
 
-# What differs by more, in standard deviations of the noise and at least in grey levels, has changed.
+# What differs by more has changed: by so many standard deviations of the noise, and so many grey levels.
 _OUTLIER_Z, _LEAST_OUTLIER = 3.0, 2.0
 # The standard deviation of a normal distribution, from its median absolute deviation.
 _DEVIATION_FROM_MEDIAN = 1.4826
@@ -45,12 +45,12 @@ def relative_exposure(
         return None
     one, other = picture[exposed], reference[exposed]
     gain = np.median(other / one, axis=0)
-    far = np.abs(other - gain * one).max(1)
-    limit = max(_LEAST_OUTLIER, _OUTLIER_Z * _noise(one, other, gain))
-    same = far <= np.maximum(limit, np.quantile(far, 0.5))
+    differences = np.abs(other - gain * one)
+    far = differences.max(1)
+    same = far <= max(_LEAST_OUTLIER, _OUTLIER_Z * _noise(differences), float(np.median(far)))
     gain = np.asarray((one[same] * other[same]).sum(0) / np.square(one[same]).sum(0), np.float32)
-    return Exposure(gain, _noise(one, other, gain))
+    return Exposure(gain, _noise(np.abs(other - gain * one)))
 
 
-def _noise(one: Floats32, other: Floats32, gain: Floats32) -> float:
-    return _DEVIATION_FROM_MEDIAN * float(np.median(np.abs(other - gain * one)))
+def _noise(differences: Floats32) -> float:
+    return _DEVIATION_FROM_MEDIAN * float(np.median(differences))

@@ -193,8 +193,8 @@ def test_check_commands_checks_self_collision():
         check_commands(hand_at_the_shoulder, BASE_FROM_ARENA, SafetySettings())
 
 
-def test_a_path_of_200_configurations_takes_less_than_ten_times_one_configuration():
-    """All at once: one after the other they would take two hundred times as long, and a path 0.4 s."""
+def test_a_path_of_200_configurations_takes_less_than_five_times_one_configuration():
+    """They are checked all at once; one after the other they would take two hundred times as long."""
     way = np.linspace(HOME, MOTION.away, 200)
 
     def seconds(path):
@@ -205,4 +205,4 @@ def test_a_path_of_200_configurations_takes_less_than_ten_times_one_configuratio
             spent.append(time.process_time() - start)
         return min(spent)
 
-    assert seconds(way) < 10 * seconds(way[:1])
+    assert seconds(way) < 5 * seconds(way[:1])
