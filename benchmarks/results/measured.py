@@ -98,14 +98,15 @@ def commit_at_start() -> str | None:
 def machine() -> str:
     """Processor, cores, system, and versions of Python and, where it is installed, torch."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [_processor(), f"{cores} cores", f"{platform.system()} {platform.machine()}"]
+    parts = [processor_name(), f"{cores} cores", f"{platform.system()} {platform.machine()}"]
     parts.append(f"Python {platform.python_version()}")
     with suppress(PackageNotFoundError):
         parts.append(f"torch {version('torch')}")
     return ", ".join(parts)
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """The processor as it names itself."""
     cpus = Path("/proc/cpuinfo")
     if cpus.is_file():
         for line in cpus.read_text(encoding="utf-8").splitlines():

@@ -7,13 +7,14 @@ Run: python -m tabletop_interaction.benchmarks.speed.gate
   optimiser, for the arithmetic of this processor (bfloat16 or float32);
 - two workers over one: interactions a second of two processes over those of one.
 
-Both halves of a ratio are measured one after the other on the same machine, so that its speed cancels out. Other load
-does not cancel out wholly: a ratio that is too low is measured again, up to three times, and the best counts.
+Both halves of a ratio are measured one after the other on the same machine, so that its speed cancels out. Kinds of
+processors have different ratios: one is judged where the committed file has a column for its processor and arithmetic.
+Other load does not cancel out wholly: a ratio that is too low is measured again, twice at most, and the best counts.
 """
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +26,8 @@ from rich.console import Console
 from tabletop_interaction.agents.labelling.examples import recorded_examples
 from tabletop_interaction.agents.learning.collecting import Collection, collect
 from tabletop_interaction.benchmarks.figures import figures_table
-from tabletop_interaction.benchmarks.results.measured import ResultOptions
-from tabletop_interaction.benchmarks.results.result import Figure, read_result
+from tabletop_interaction.benchmarks.results.measured import ResultOptions, processor_name
+from tabletop_interaction.benchmarks.results.result import Figure, Rows, read_result
 from tabletop_interaction.benchmarks.speed.feeding import feeding_cost
 from tabletop_interaction.benchmarks.speed.interactions import (
     InteractionSpeedOptions,
@@ -46,7 +47,7 @@ from tabletop_interaction.segmentation.training.trainer import new_network
 COMMITTED = Path("docs/results/speed-gate.json")
 """The committed ratios, below the root of the repository."""
 
-_COLUMN = "ratio"
+_NOTE = "each column was measured on its own processor; commit, date and machine are those of the newest one"
 _ATTEMPTS = 3
 
 Measure = Callable[[], float]
@@ -85,6 +86,8 @@ class Judged:
 def main(options: GateOptions) -> int:
     """Measure the ratios, print them beside the least accepted ones, and end with 1 if one is too low."""
     least = {name: (1 - options.slack) * ratio for name, ratio in committed_ratios(options).items()}
+    if not least:
+        print(f"{options.committed} has no ratios of this kind of processor, {processor()}: none is judged")
     with _ratios(options) as ratios:
         judged = [best_of(name, measured, least.get(name)) for name, measured in track(ratios.items(), "ratios")]
     rows = [
@@ -92,18 +95,19 @@ def main(options: GateOptions) -> int:
         for one in judged
     ]
     Console().print(figures_table("speed", ("", "measured", "least accepted", "passes"), rows))
-    options.keep({one.name: {_COLUMN: Figure(one.ratio, decimals=2)} for one in judged}, seeds=(options.seed,))
+    options.keep(_beside_others(judged, options), seeds=(options.seed,), notes=(_NOTE,))
     return 0 if all(one.passes for one in judged) else FAILED
 
 
 def committed_ratios(options: GateOptions) -> dict[str, float]:
-    """The committed ratios by name; none where they are about to be written.
+    """The committed ratios of this kind of processor by name; none where they are about to be written.
 
     Raises:
         InvalidConfiguration: there is no such file.
     """
     if options.committed.is_file():
-        return {name: columns[_COLUMN].value for name, columns in read_result(options.committed).figures.items()}
+        rows = read_result(options.committed).figures
+        return {name: columns[processor()].value for name, columns in rows.items() if processor() in columns}
     if options.result is None:
         raise InvalidConfiguration(
             f"there is no file {options.committed}; run this in the root of the repository, or name the file by "
@@ -122,6 +126,18 @@ def best_of(name: str, measured: Measure, least: float | None) -> Judged:
     return judged
 
 
+def processor() -> str:
+    """The kind of processor and its arithmetic in training, such as "Intel Xeon, bfloat16"."""
+    dtype = fast_autocast_dtype(torch.device("cpu"))
+    return f"{processor_name()}, {str(dtype or torch.float32).removeprefix('torch.')}"
+
+
+def _beside_others(judged: Sequence[Judged], options: GateOptions) -> Rows:
+    """The rows of a result file: the new ratios, and those that the committed file has of other processors."""
+    committed = read_result(options.committed).figures if options.committed.is_file() else {}
+    return {one.name: {**committed.get(one.name, {}), processor(): Figure(one.ratio, decimals=2)} for one in judged}
+
+
 @contextmanager
 def _ratios(options: GateOptions) -> Iterator[dict[str, Measure]]:
     """What measures each ratio, by its name."""
@@ -132,15 +148,10 @@ def _ratios(options: GateOptions) -> Iterator[dict[str, Measure]]:
             pass
         config = TrainingConfig(seed=options.seed)
         sampler = CropSampler(recorded_examples(records), config.crops, new_network(config).mask_grid)
-        ratios[f"bare over step, {_arithmetic()}"] = partial(_bare_over_step, sampler, config, options.steps)
+        ratios["bare over step"] = partial(_bare_over_step, sampler, config, options.steps)
         if len(os.sched_getaffinity(0)) > 1:
             ratios["two workers over one"] = partial(_two_workers_over_one, options)
         yield ratios
-
-
-def _arithmetic() -> str:
-    dtype = fast_autocast_dtype(torch.device("cpu"))
-    return str(dtype or torch.float32).removeprefix("torch.")
 
 
 def _composed_over_plain(options: GateOptions) -> float:

@@ -5,8 +5,9 @@ from contextlib import nullcontext
 
 import pytest
 
+from tabletop_interaction.benchmarks.results.result import read_result
 from tabletop_interaction.benchmarks.speed import gate
-from tabletop_interaction.benchmarks.speed.gate import GateOptions, best_of, main
+from tabletop_interaction.benchmarks.speed.gate import GateOptions, best_of, main, processor
 from tabletop_interaction.errors import InvalidConfiguration
 
 
@@ -38,14 +39,30 @@ def test_a_ratio_that_fell_by_more_than_the_slack_ends_the_program_with_1(
     written = tmp_path / "gate.json"
     assert main(GateOptions(committed=written, result=written)) == 0
     document = json.loads(written.read_text())
-    assert document["figures"]["composed over plain"]["ratio"]["value"] == 8.0
-    document["figures"]["composed over plain"]["ratio"]["value"] = committed
+    ratio = document["figures"]["composed over plain"][processor()]
+    assert ratio["value"] == 8.0
+    ratio["value"] = committed
     written.write_text(json.dumps(document))
     capsys.readouterr()
     assert main(GateOptions(committed=written)) == status
     row = next(line for line in capsys.readouterr().out.splitlines() if "composed over plain" in line)
     assert f"{0.85 * committed:.2f}" in row
     assert ("NO" in row) == bool(status)
+
+
+def test_a_processor_without_committed_ratios_is_not_judged_and_gets_a_column_of_its_own(
+    one_ratio, tmp_path, capsys, monkeypatch
+):
+    written = tmp_path / "gate.json"
+    monkeypatch.setattr(gate, "processor", lambda: "fast, float32")
+    assert main(GateOptions(committed=written, result=written)) == 0
+    monkeypatch.setattr(gate, "_ratios", lambda options: nullcontext({"composed over plain": lambda: 2.0}))
+    monkeypatch.setattr(gate, "processor", lambda: "slow, float32")
+    assert main(GateOptions(committed=written)) == 0
+    assert "has no ratios of this kind of processor, slow, float32: none is judged" in capsys.readouterr().out
+    assert main(GateOptions(committed=written, result=written)) == 0
+    columns = read_result(written).figures["composed over plain"]
+    assert {name: figure.value for name, figure in columns.items()} == {"fast, float32": 8.0, "slow, float32": 2.0}
 
 
 def test_without_the_committed_file_the_gate_says_where_to_run(tmp_path):
