@@ -1,15 +1,8 @@
-"""Augmentation of crops: affine warps, other light and colours, prints on the table, shadows.
+"""Augmentation of crops: affine warps, other light and colours, shadows; `prints` has other tables.
 
 Maps are (2, 3) float64 and take pixels x, y of a picture to pixels of a square crop of `crop_px`; integers are pixel
 centres.
-
-Prints and exchanged colours turn two dozen table tops into very many. A network that knows a few tables takes whatever
-is printed on another one, a comic, a flower, a road, for an object. Shapes in flat colours are therefore drawn on the
-table, under the light that is there: an object differs from a print by its shading, not by its outline. Ours, after the
-random textures of domain randomisation (Tobin et al. 2017); no labels are read except the masks that stay uncovered.
 """
-
-import math
 
 import cv2
 import numpy as np
@@ -19,23 +12,6 @@ from tabletop_interaction.segmentation.config import STRIDE
 from tabletop_interaction.segmentation.network import PIXEL_MEAN
 
 _BEYOND_PICTURE = tuple(round(255 * mean) for mean in PIXEL_MEAN)
-_FEWEST_SHAPES, _MOST_SHAPES = 6, 60
-_SMALLEST_PX, _LARGEST_PX = 4.0, 60.0
-_LIGHT_BLUR_PX = 6.0
-_EDGE_BLUR_PX = 0.6
-_FEWEST_CORNERS, _MOST_CORNERS = 3, 8
-_ELLIPSE_CORNERS = 24
-
-
-def _unit_polygon(corners: int) -> Floats:
-    """(N, 2) corners on the unit circle; the side below is horizontal for four."""
-    angles = np.arange(corners) * 2 * np.pi / corners + np.pi / 4
-    return np.column_stack([np.cos(angles), np.sin(angles)])
-
-
-_UNIT_POLYGONS = {
-    corners: _unit_polygon(corners) for corners in (*range(_FEWEST_CORNERS, _MOST_CORNERS + 1), _ELLIPSE_CORNERS)
-}
 
 
 def affine(scale: float, turn: float, mirror: bool, centre_xy: Floats, target_xy: Floats) -> Floats:
@@ -114,21 +90,6 @@ def recoloured(image: Picture, rng: np.random.Generator, brightness: float, tint
     return np.asarray(cv2.LUT(image, np.clip(table + 0.5, 0, 255).astype(np.uint8)[None]), np.uint8)
 
 
-def printed(image: Picture, kept: Mask, rng: np.random.Generator) -> Picture:
-    """Copy a picture uint8 (H, W, 3) RGB and draw a print on the table, which is all but the pixels `kept` (H, W)."""
-    ground = image.copy() if rng.random() < 0.5 else np.full_like(image, rng.integers(0, 256, 3))
-    sheet = _shapes_on(ground, rng).astype(np.float32)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    light = cv2.GaussianBlur(grey, (0, 0), _LIGHT_BLUR_PX)
-    # The table's light stays, weakened: dark places may also be its pattern.
-    shade = np.clip(0.5 + 0.5 * light / max(float(light.mean()), 1.0), 0.4, 1.3)
-    sheet = cv2.GaussianBlur(sheet * shade[..., None], (0, 0), _EDGE_BLUR_PX)
-    sheet += rng.normal(0, 2, sheet.shape[:2]).astype(np.float32)[..., None]
-    alpha = cv2.GaussianBlur(kept.astype(np.float32), (0, 0), _EDGE_BLUR_PX)[..., None]
-    mixed = sheet + alpha * (image - sheet)
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-
-
 def shadowed(canvas: FloatPicture, mask: Mask, rng: np.random.Generator) -> FloatPicture:
     """Darken a picture, float32 (H, W, 3), beside a mask, as the soft shadow of a pasted object does."""
     shift = rng.normal(0, 5, 2)
@@ -145,34 +106,3 @@ def with_other_colours(image: Picture, rng: np.random.Generator) -> Picture:
     saturation = rng.uniform(0.3, 1.5)
     matrix = saturation * channels + (1 - saturation) / 3
     return np.asarray(cv2.transform(image, matrix), np.uint8)
-
-
-def _shapes_on(ground: Picture, rng: np.random.Generator) -> Picture:
-    """Draw shapes of one or several kinds, in a few colours, large ones first."""
-    palette = rng.integers(0, 256, (int(rng.integers(2, 7)), 3))
-    count = int(rng.integers(_FEWEST_SHAPES, _MOST_SHAPES + 1))
-    largest = rng.uniform(2 * _SMALLEST_PX, _LARGEST_PX)
-    radii = np.sort(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(largest), count)))[::-1]
-    kinds = rng.permutation(3)[: int(rng.integers(1, 4))]
-    slenderness = rng.uniform(0.2, 1.0)
-    for radius in radii:
-        centre = rng.uniform(0, [ground.shape[1], ground.shape[0]])
-        colour = tuple(int(level) for level in palette[int(rng.integers(len(palette)))])
-        kind = int(kinds[rng.integers(len(kinds))])
-        outline = np.rint(_outline(kind, float(radius), slenderness, rng) + centre).astype(np.int32)
-        thickness = cv2.FILLED if rng.random() < 0.75 else int(rng.integers(1, 4))
-        if thickness == cv2.FILLED:
-            cv2.fillPoly(ground, [outline], colour, cv2.LINE_AA)
-        else:
-            cv2.polylines(ground, [outline], True, colour, thickness, cv2.LINE_AA)
-    return ground
-
-
-def _outline(kind: int, radius: float, slenderness: float, rng: np.random.Generator) -> Floats:
-    """Return points (N, 2) around the origin: an ellipse, a rectangle, or an irregular polygon."""
-    corners = (_ELLIPSE_CORNERS, 4, int(rng.integers(_FEWEST_CORNERS, _MOST_CORNERS + 1)))[kind]
-    points = _UNIT_POLYGONS[corners] * (radius if kind < 2 else radius * rng.uniform(0.4, 1.0, (corners, 1)))
-    points[:, 1] *= slenderness if rng.random() < 0.7 else rng.uniform(0.2, 1.0)
-    turn = rng.uniform(0, math.pi)
-    cosine, sine = math.cos(turn), math.sin(turn)
-    return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))

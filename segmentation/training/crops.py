@@ -30,7 +30,6 @@ from tabletop_interaction.segmentation.training.augmentation import (
     affine,
     filled,
     position_grid,
-    printed,
     recoloured,
     shadowed,
     warped_picture,
@@ -48,6 +47,7 @@ from tabletop_interaction.segmentation.training.batches import (
 )
 from tabletop_interaction.segmentation.training.config import CropConfig
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet
+from tabletop_interaction.segmentation.training.prints import printed
 
 _LEAST_VISIBLE = 0.75
 _RIM_BLUR_PX = 0.7
@@ -126,13 +126,19 @@ class CropSampler:
         if not examples.complete and is_background:
             judged &= _near(judged.shape, warped_point(crop_from_picture, example.click_xy), config.negative_px)
         if rng.random() < config.print_share:
-            image = printed(image, _union([one.mask for one in seen], config.crop_px), rng)
+            image = printed(image, _union([one.mask for one in seen], config.crop_px), self._two_pictures(rng), rng)
         if rng.random() < config.paste_share:
             image, seen, judged = self._pasted(image, seen, judged, rng)
         if rng.random() < config.colour_share:
             image = with_other_colours(image, rng)
         scores, positions, masks = self._targets(seen, judged, self._unknown(example.picture, crop_from_picture))
         return TrainingCrop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
+
+    def _two_pictures(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """Draw the pictures of two examples."""
+        examples = self._examples
+        first, second = (examples.examples[int(number)] for number in rng.integers(len(examples.examples), size=2))
+        return examples.pictures[first.picture], examples.pictures[second.picture]
 
     def _drawn_map(self, example: Example, rng: np.random.Generator) -> Floats:
         """Draw the affine map (2, 3) from the picture to the crop."""

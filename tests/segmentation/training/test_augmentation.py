@@ -1,4 +1,4 @@
-"""Maps keep centres and scale areas; prints, shadows and colours change the intended pixels only."""
+"""Maps keep centres and scale areas; shadows and colours change the intended pixels only."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tabletop_interaction.segmentation.training.augmentation import (
     affine,
-    printed,
     shadowed,
     warped_picture,
     warped_point,
@@ -26,24 +25,6 @@ def picture():
 def disc():
     rows, columns = np.mgrid[:SIDE, :SIDE]
     return np.hypot(rows - 48, columns - 48) < 20
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_print_covers_the_table_and_leaves_the_object(picture, disc, seed):
-    before = picture.copy()
-    result = printed(picture, disc, np.random.default_rng(seed))
-    changed = np.abs(result.astype(int) - before).max(-1)
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    inner = np.hypot(rows - 48, columns - 48) < 16
-    assert changed[inner].max() <= 1
-    assert np.median(changed[~disc]) > 5
-    assert (picture == before).all()
-
-
-def test_prints_depend_on_the_seed_only(picture, disc):
-    first, same, other = (printed(picture, disc, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert (first == same).all()
-    assert (first != other).any()
 
 
 @pytest.mark.parametrize("seed", range(8))
