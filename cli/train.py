@@ -52,6 +52,7 @@ class Train:
             "steps",
             "batch_size",
             "seed",
+            "hard_weight",
             "crops.paste_share",
             "crops.shadow_share",
             "crops.print_share",

@@ -11,6 +11,7 @@ from tabletop_interaction.arrays import FloatPicture, Floats, Mask, Picture
 from tabletop_interaction.segmentation.config import STRIDE
 from tabletop_interaction.segmentation.network import PIXEL_MEAN
 
+_RIM_BLUR_PX = 0.7
 _BEYOND_PICTURE = tuple(round(255 * mean) for mean in PIXEL_MEAN)
 
 
@@ -98,6 +99,14 @@ def shadowed(canvas: FloatPicture, mask: Mask, rng: np.random.Generator) -> Floa
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), rng.uniform(1.5, 6))
     soft = cv2.warpAffine(soft, moved, (int(size[0]), int(size[1])))
     return np.asarray(canvas * (1 - rng.uniform(0.1, 0.6) * soft)[..., None], np.float32)
+
+
+def cut_out_opacity(soft: FloatPicture) -> FloatPicture:
+    """Opacity 0..1 of the pixels of a mask, float32 (H, W) 0..1, on another ground; it ends a little inside the mask.
+
+    The rim of a mask shows the table that the object stood on: a network would learn the rim.
+    """
+    return np.clip(cv2.GaussianBlur(soft, (0, 0), _RIM_BLUR_PX) * 2 - 0.9, 0, 1)
 
 
 def with_other_colours(image: Picture, rng: np.random.Generator) -> Picture:

@@ -14,13 +14,14 @@ from tabletop_interaction.arrays import Bools, Ints, Mask, Masks, Picture
 from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
 from tabletop_interaction.segmentation.network import mask_targets
 
-POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
+POSITIVE, NEGATIVE, IGNORED, CERTAIN_NEGATIVE = 1, 0, -1, -2
+"""Targets of a score position: an object is centred here, no labelled one is, nothing is known, none at all is."""
 
 _PREFETCHED = 2
 _ZOOM = 2
 _COLUMNS = 6
 _LABEL, _PREDICTED = (0, 230, 80), (240, 60, 220)
-_DOTS = ((NEGATIVE, (255, 50, 50), 1), (POSITIVE, (0, 255, 0), 3))
+_DOTS = ((NEGATIVE, (255, 50, 50), 1), (CERTAIN_NEGATIVE, (255, 160, 0), 1), (POSITIVE, (0, 255, 0), 3))
 
 BatchT_co = TypeVar("BatchT_co", covariant=True)
 
@@ -30,7 +31,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: (B, 3, S, S) uint8 RGB.
-        scores: (B, S / 16, S / 16) int8: `POSITIVE`, `NEGATIVE` or `IGNORED`.
+        scores: (B, S / 16, S / 16) int8: `POSITIVE`, `NEGATIVE`, `CERTAIN_NEGATIVE` or `IGNORED`.
         positions: (N, 3) int64: crop, row and column of each position that has a mask.
         masks: (N, M, M) bool on the network's mask grid.
     """

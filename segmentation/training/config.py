@@ -102,6 +102,7 @@ class TrainingConfig(OptimiserConfig):
         weight_decay: Weight decay of AdamW, for weights with two or more axes.
         score_weight: Weight of the score loss.
         mask_weight: Weight of the mask loss.
+        hard_weight: Extra weight of places that certainly have no object, times their score; 0 in the paper.
         seed: Seed of the first weights and of the crops.
         crops: How crops are made.
         network: What the network is made of.
@@ -111,6 +112,7 @@ class TrainingConfig(OptimiserConfig):
     iou_bound: Share = 0.75
     score_weight: Annotated[float, Range(0, 10**9)] = 1.0
     mask_weight: Annotated[float, Range(0, 10**9)] = 2.0
+    hard_weight: Annotated[float, Range(0, 10**9)] = 10.0
     crops: CropConfig = field(default_factory=CropConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
 

@@ -8,12 +8,15 @@ The object's centre is the centre of its mask's box, as in DeepMask. Ours, where
 
 - single patches of 192 px, 32 a step: several positions a crop (one costs a fraction of a patch), 12 crops a step;
 - no pasting: labelled objects are cut out and pasted into other crops (after Liu, Chen, Abbeel 2023,
-  "Self-Supervised Instance Segmentation by Grasping"), with a soft shadow; `augmentation` adds prints and colours;
+  "Self-Supervised Instance Segmentation by Grasping"), with a soft shadow;
+- no other tables or colours: `prints` and `augmentation` make them;
 - no rotation: crops are rotated, and some have the wrong scale; hard negatives begin at 40 px instead of 64.
 
 Where not every object of a picture is labelled, a position far from every labelled one is negative, as in the paper,
 although an unlabelled object may be there. Some positions over objects are thus learned as background. The balanced
-loss tolerates this (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them.
+loss tolerates this (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them. Negatives are
+certain around clicks where nothing was found, under a print, and in sets with all objects labelled: there a false
+object costs more (`trainer.balanced_score_loss`).
 """
 
 from collections import OrderedDict
@@ -28,6 +31,7 @@ from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 from tabletop_interaction.segmentation.training.augmentation import (
     affine,
+    cut_out_opacity,
     filled,
     position_grid,
     recoloured,
@@ -38,6 +42,7 @@ from tabletop_interaction.segmentation.training.augmentation import (
     with_other_colours,
 )
 from tabletop_interaction.segmentation.training.batches import (
+    CERTAIN_NEGATIVE,
     IGNORED,
     NEGATIVE,
     POSITIVE,
@@ -50,7 +55,6 @@ from tabletop_interaction.segmentation.training.examples import Example, Example
 from tabletop_interaction.segmentation.training.prints import printed
 
 _LEAST_VISIBLE = 0.75
-_RIM_BLUR_PX = 0.7
 _PASTE_ATTEMPTS = 6
 # The other crops show the border of the picture at any place.
 _FILLED_SHARE = 0.75
@@ -125,13 +129,18 @@ class CropSampler:
         judged = self._judged(picture.shape, crop_from_picture)
         if not examples.complete and is_background:
             judged &= _near(judged.shape, warped_point(crop_from_picture, example.click_xy), config.negative_px)
+        # A print hides the objects that nobody has labelled.
+        certain = examples.complete or is_background
         if rng.random() < config.print_share:
+            certain = True
             image = printed(image, _union([one.mask for one in seen], config.crop_px), self._two_pictures(rng), rng)
         if rng.random() < config.paste_share:
             image, seen, judged = self._pasted(image, seen, judged, rng)
         if rng.random() < config.colour_share:
             image = with_other_colours(image, rng)
-        scores, positions, masks = self._targets(seen, judged, self._unknown(example.picture, crop_from_picture))
+        unknown = self._unknown(example.picture, crop_from_picture)
+        negative = np.where(judged & ~unknown, CERTAIN_NEGATIVE if certain else NEGATIVE, IGNORED).astype(np.int8)
+        scores, positions, masks = self._targets(seen, judged, negative)
         return TrainingCrop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
 
     def _two_pictures(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
@@ -225,16 +234,14 @@ class CropSampler:
         box = np.array([xs.min(), ys.min(), xs.max(), ys.max()]) if len(xs) else np.tile(target, 2)
         picture = self._examples.pictures[example.picture]
         colours = recoloured(warped_picture(picture, to_crop, config.crop_px), rng, 0.15, 0.04).astype(np.float32)
-        # The rim shows the table that the object was cut from: alpha ends a little inside it.
-        alpha = np.clip(cv2.GaussianBlur(soft.astype(np.float32) / 255, (0, 0), _RIM_BLUR_PX) * 2 - 0.9, 0, 1)
+        alpha = cut_out_opacity(soft.astype(np.float32) / 255)
         side = float(max(box[2] - box[0], box[3] - box[1]) + 1)
         return alpha, colours, _Seen(mask, (box[:2] + box[2:]) / 2, side)
 
-    def _targets(self, seen: list[_Seen], judged: Bools, unknown: Bools) -> tuple[np.ndarray, Ints, Masks]:
-        """Return score targets (P, P), and the positive positions with their masks; `unknown` ones are not negative."""
+    def _targets(self, seen: list[_Seen], judged: Bools, scores: np.ndarray) -> tuple[np.ndarray, Ints, Masks]:
+        """Return score targets (P, P), and positive positions with their masks; `scores` are those without objects."""
         config = self.config
-        centres = position_grid(config.crop_px)
-        scores = np.where(judged & ~unknown, NEGATIVE, IGNORED).astype(np.int8)
+        centres, scores = position_grid(config.crop_px), scores.copy()
         positive: list[tuple[int, int]] = []
         masks: list[Mask] = []
         octaves = [abs(float(np.log2(one.side / config.object_px))) for one in seen]

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from tabletop_interaction.arrays import Floats, Ints, Mask, Picture
-from tabletop_interaction.segmentation.training.augmentation import affine, with_other_colours
+from tabletop_interaction.segmentation.training.augmentation import affine, cut_out_opacity, with_other_colours
 
 _PATCH_SHARE, _NOISE_SHARE = 0.4, 0.2
 # A patch or noise is a table alone; one colour is none without shapes.
@@ -64,7 +64,7 @@ def printed(image: Picture, kept: Mask, patches: tuple[Picture, Picture], rng: n
     shade = np.clip(0.5 + 0.5 * light / max(float(light.mean()), 1.0), 0.4, 1.3)
     sheet = cv2.GaussianBlur(sheet * shade[..., None], (0, 0), _EDGE_BLUR_PX)
     sheet += rng.normal(0, _GRAIN, sheet.shape[:2]).astype(np.float32)[..., None]
-    alpha = cv2.GaussianBlur(kept.astype(np.float32), (0, 0), _EDGE_BLUR_PX)[..., None]
+    alpha = cut_out_opacity(kept.astype(np.float32))[..., None]
     mixed = sheet + alpha * (image - sheet)
     return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 

@@ -19,7 +19,7 @@ from tabletop_interaction.errors import TrainingError
 from tabletop_interaction.segmentation.network import DeepMask
 from tabletop_interaction.segmentation.proposals import fast_autocast_dtype
 from tabletop_interaction.segmentation.robust_set_loss import mask_ious, robust_set_loss
-from tabletop_interaction.segmentation.training.batches import NEGATIVE, POSITIVE, Batch
+from tabletop_interaction.segmentation.training.batches import CERTAIN_NEGATIVE, NEGATIVE, POSITIVE, Batch
 from tabletop_interaction.segmentation.training.config import OptimiserConfig, TrainingConfig
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -131,7 +131,7 @@ class Trainer(NetworkTrainer[DeepMask, Batch, StepReport]):
             features = self.network(batch.images)
             scores = self.network.score_logits(features).float()
             logits = self.network.mask_logits(features, batch.positions).float() if len(batch.positions) else None
-        score = balanced_score_loss(scores, batch.scores)
+        score = balanced_score_loss(scores, batch.scores, self.config.hard_weight)
         mask, iou = scores.sum() * 0.0, 0.0
         if logits is not None:
             # A sum is finite only if its terms are, short of an overflow, which is a divergence as well.
@@ -158,17 +158,22 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
     return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
 
-def balanced_score_loss(logits: Tensor, targets: Tensor) -> Tensor:
+def balanced_score_loss(logits: Tensor, targets: Tensor, hard_weight: float = 0.0) -> Tensor:
     """Half the mean cross-entropy over positives plus half that over negatives; a scalar.
+
+    A certain negative weighs 1 + `hard_weight` times its score, sigmoid(logit): of the many places on a table, those
+    that the network takes for objects count. Other negatives weigh 1, since an unlabelled object may be there.
 
     Args:
         logits: (B, P, P) floating point.
         targets: (B, P, P) int8, as of `Batch.scores`; a kind that is missing adds nothing.
+        hard_weight: 0 or more; 0 in the paper.
     """
-    every = functional.binary_cross_entropy_with_logits(logits, (targets == POSITIVE).float(), reduction="none")
-    halves = [
-        (every * chosen).sum() / chosen.sum().clamp(min=1) for chosen in (targets == POSITIVE, targets == NEGATIVE)
-    ]
+    positive, certain = targets == POSITIVE, targets == CERTAIN_NEGATIVE
+    negative = certain | (targets == NEGATIVE)
+    every = functional.binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
+    weight = 1 + hard_weight * logits.detach().sigmoid() * certain
+    halves = [(every * weight * chosen).sum() / chosen.sum().clamp(min=1) for chosen in (positive, negative)]
     return (halves[0] + halves[1]) / 2
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
 from tabletop_interaction.segmentation.rle import rle_from_mask
 from tabletop_interaction.segmentation.training.augmentation import position_grid
-from tabletop_interaction.segmentation.training.batches import IGNORED, NEGATIVE, POSITIVE
+from tabletop_interaction.segmentation.training.batches import CERTAIN_NEGATIVE, IGNORED, NEGATIVE, POSITIVE
 from tabletop_interaction.segmentation.training.config import CropConfig
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.examples import Example, ExampleSet, NoExamples
@@ -40,9 +40,30 @@ def test_no_position_near_an_ignored_region_is_negative(
         changed = plain.scores != cautious.scores
         assert (plain.image == cautious.image).all()
         assert changed.any()
-        assert (plain.scores[changed] == NEGATIVE).all()
+        assert (plain.scores[changed] == CERTAIN_NEGATIVE).all()
         assert (cautious.scores[changed] == IGNORED).all()
-        assert (cautious.scores == NEGATIVE).any()
+        assert (cautious.scores == CERTAIN_NEGATIVE).any()
+
+
+@pytest.mark.parametrize(
+    ("complete", "print_share", "click_share", "negative"),
+    [
+        (False, 0.0, 0.0, NEGATIVE),
+        (True, 0.0, 0.0, CERTAIN_NEGATIVE),
+        (False, 1.0, 0.0, CERTAIN_NEGATIVE),
+        (False, 0.0, 1.0, CERTAIN_NEGATIVE),
+    ],
+    ids=["other objects may be there", "all are labelled", "a print hides them", "nothing was found here"],
+)
+def test_a_negative_is_certain_where_no_unlabelled_object_can_be(
+    one_object: Callable[..., Any], complete: bool, print_share: float, click_share: float, negative: int
+) -> None:
+    examples = one_object(complete=complete)
+    examples = examples.plus([Example("p", (300.0, 60.0), None)], examples.pictures)
+    config = replace(PLAIN, print_share=print_share, background_share=click_share)
+    crops = [CropSampler(examples, config, GRID).crop(np.random.default_rng(seed)) for seed in range(6)]
+    found = {int(kind) for crop in crops for kind in np.unique(crop.scores)}
+    assert found - {POSITIVE, IGNORED} == {negative}
 
 
 def test_without_an_object_no_crops_are_drawn(a_picture: Callable[..., Any]) -> None:
@@ -125,7 +146,7 @@ def test_a_background_click_labels_its_neighbourhood_only(a_picture: Callable[..
     examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
     config = replace(AS_IT_IS, background_share=1.0)
     crop = CropSampler(examples, config, GRID).crop(np.random.default_rng(0))
-    negatives = position_grid(config.crop_px)[crop.scores == NEGATIVE]
+    negatives = position_grid(config.crop_px)[crop.scores == CERTAIN_NEGATIVE]
     assert len(crop.masks) == 0
     assert 1 <= len(negatives) <= 25
     assert np.ptp(negatives, axis=0).max() <= 2 * config.negative_px

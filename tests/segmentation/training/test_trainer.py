@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from tabletop_interaction.errors import TrainingError
-from tabletop_interaction.segmentation.training.batches import IGNORED, NEGATIVE, POSITIVE, Batch, batches
+from tabletop_interaction.segmentation.training.batches import (
+    CERTAIN_NEGATIVE,
+    IGNORED,
+    NEGATIVE,
+    POSITIVE,
+    Batch,
+    batches,
+)
 from tabletop_interaction.segmentation.training.config import TrainingConfig
 from tabletop_interaction.segmentation.training.crops import CropSampler
 from tabletop_interaction.segmentation.training.examples import ExampleSet
@@ -25,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "robust-set"])
-@pytest.mark.parametrize("kind", [POSITIVE, NEGATIVE, IGNORED])
+@pytest.mark.parametrize("kind", [POSITIVE, NEGATIVE, CERTAIN_NEGATIVE, IGNORED])
 def test_batches_without_positives_or_negatives_give_finite_losses(kind: int, loss: str, small: TrainingConfig) -> None:
     trainer = Trainer(new_network(small), replace(small, loss=loss))
     images = torch.zeros(2, 3, 96, 96, dtype=torch.uint8)
@@ -105,6 +112,20 @@ def test_the_balanced_loss_weighs_both_kinds_alike_and_leaves_out_the_rest() -> 
     assert float(balanced_score_loss(logits, targets)) == pytest.approx(math.log(2))
     logits[0, 0, 0] = 100.0
     assert float(balanced_score_loss(logits, targets)) == pytest.approx(math.log(2) / 2)
+
+
+@pytest.mark.parametrize("kind", [NEGATIVE, CERTAIN_NEGATIVE])
+def test_a_certain_negative_weighs_more_by_its_score(kind: int) -> None:
+    logits = torch.tensor([[[0.0, 2.0], [-3.0, 1.0]]], requires_grad=True)
+    targets = torch.tensor([[[POSITIVE, kind], [kind, NEGATIVE]]], dtype=torch.int8)
+    loss = balanced_score_loss(logits, targets, hard_weight=10.0)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    score = torch.sigmoid(logits.detach())
+    weight = 1 + 10 * score * (targets == CERTAIN_NEGATIVE)
+    negatives = -weight * torch.log(1 - score)
+    assert float(loss.detach()) == pytest.approx(float(math.log(2) + negatives[targets != POSITIVE].mean()) / 2, rel=1e-5)
+    # The weight itself has no gradient.
+    torch.testing.assert_close(gradient[targets != POSITIVE], (weight * score)[targets != POSITIVE] / 6)
 
 
 def test_the_rate_rises_then_falls() -> None:
