@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 ROS_VENV ?= .venv-ros
 DEMO_INTERACTIONS ?= 200
 DEMO_PICTURES ?= 60
+DEMO_PUSHES ?= 60
 DEMO_OUT ?= demo
 
 CHECK_PYTHON = "$(or $(PYTHON),false)" -c '$(ACCEPTED)' 2>/dev/null || { \
@@ -48,7 +49,7 @@ help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/installed  ## Learn what objects are from scratch with the simulated Sawyer, in some minutes, and write a report
-	$(BIN)/tabletop learn --interactions $(DEMO_INTERACTIONS) --pictures $(DEMO_PICTURES) \
+	$(BIN)/tabletop learn --pushes $(DEMO_PUSHES) --interactions $(DEMO_INTERACTIONS) --pictures $(DEMO_PICTURES) \
 		--sets-dir $(DEMO_OUT)/sets --out $(DEMO_OUT)/learn
 	$(BIN)/tabletop show $(DEMO_OUT)/learn/records --out $(DEMO_OUT)/pictures
 

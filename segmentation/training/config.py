@@ -52,7 +52,7 @@ class CropConfig:
     paste_share: Share = 0.7
     most_pasted: Annotated[int, Range(1, 100)] = 3
     shadow_share: Share = 0.6
-    print_share: Share = 0.5
+    print_share: Share = 0.6
     colour_share: Share = 0.5
 
     def __post_init__(self) -> None:

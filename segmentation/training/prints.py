@@ -9,7 +9,7 @@ A print is a ground with shapes on it. Grounds are
 
 - a patch of a picture, mirrored and repeated: parquet, tiles and cloths repeat in this way;
 - fractal noise between a few colours: stone, wood, wear;
-- one colour, or the crop itself.
+- one colour, always with shapes.
 
 Shapes, ellipses, rectangles and polygons, have flat colours, or are cut out of another repeated patch: leaves, cards,
 photographs. The patches are of the robot's own pictures; no labels are read but the masks that stay uncovered.
@@ -23,7 +23,7 @@ import numpy as np
 from tabletop_interaction.arrays import Floats, Ints, Mask, Picture
 from tabletop_interaction.segmentation.training.augmentation import affine, cut_out_opacity, with_other_colours
 
-_PATCH_SHARE, _NOISE_SHARE = 0.4, 0.2
+_PATCH_SHARE, _NOISE_SHARE = 0.5, 0.25
 # A patch or noise is a table alone; one colour is none without shapes.
 _SHAPES_SHARE = 0.5
 _CUT_OUT_SHARE = 0.5
@@ -57,7 +57,7 @@ def printed(image: Picture, kept: Mask, patches: tuple[Picture, Picture], rng: n
         kept: bool (S, S).
         patches: two pictures uint8 (H, W, 3), of any size, from which patches are cut.
     """
-    sheet = _drawn(image, patches, rng).astype(np.float32)
+    sheet = _drawn(len(image), patches, rng).astype(np.float32)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     light = cv2.GaussianBlur(grey, (0, 0), _LIGHT_BLUR_PX)
     # The table's light stays, weakened: dark places may also be its pattern.
@@ -69,16 +69,16 @@ def printed(image: Picture, kept: Mask, patches: tuple[Picture, Picture], rng: n
     return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
 
-def _drawn(image: Picture, patches: tuple[Picture, Picture], rng: np.random.Generator) -> Picture:
-    """Draw a print uint8 (S, S, 3)."""
-    side, kind = len(image), rng.random()
+def _drawn(side: int, patches: tuple[Picture, Picture], rng: np.random.Generator) -> Picture:
+    """Draw a print uint8 (side, side, 3)."""
+    kind = rng.random()
     if kind < _PATCH_SHARE + _NOISE_SHARE:
         is_patch = kind < _PATCH_SHARE
         ground = repeated(patches[0], side, _GROUND_PATCH_PX, rng) if is_patch else noise(side, rng)
         if rng.random() >= _SHAPES_SHARE:
             return ground
     else:
-        ground = image.copy() if rng.random() < 0.5 else np.full_like(image, rng.integers(0, 256, 3))
+        ground = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
     if rng.random() < _CUT_OUT_SHARE:
         return _with_cut_outs(ground, repeated(patches[1], side, _CUT_OUT_PATCH_PX, rng), rng)
     return _with_shapes(ground, rng.integers(0, 256, (int(rng.integers(2, 7)), 3)), rng)
