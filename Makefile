@@ -49,8 +49,8 @@ help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/installed  ## Learn what objects are from scratch with the simulated Sawyer, in some minutes, and write a report
-	$(BIN)/tabletop learn --pushes $(DEMO_PUSHES) --interactions $(DEMO_INTERACTIONS) --pictures $(DEMO_PICTURES) \
-		--sets-dir $(DEMO_OUT)/sets --out $(DEMO_OUT)/learn
+	$(BIN)/tabletop learn --pushes $(DEMO_PUSHES) --interactions $(DEMO_INTERACTIONS) --steps-per-interaction 2 \
+		--pictures $(DEMO_PICTURES) --sets-dir $(DEMO_OUT)/sets --out $(DEMO_OUT)/learn
 	$(BIN)/tabletop show $(DEMO_OUT)/learn/records --out $(DEMO_OUT)/pictures
 
 test: $(VENV)/installed-dev  ## Run all tests

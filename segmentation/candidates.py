@@ -3,6 +3,12 @@
 These are the steps before and after the mask branch, for one picture, in numpy: every way to run the network shares
 them. Local maxima, the number of masks and mask NMS are from DeepMask and its later users on robots. The scores of all
 scales are compared first, so that the mask branch runs for the best positions only.
+
+The masks are ranked by their support (`ranked_by_support`), not by the score of their position: a network that has seen
+few tables is as sure of a print as of an object, but its masks of a print are vague, and differ from position to
+position and from scale to scale. The quality of a mask counts as in Mask Scoring R-CNN (Huang et al. 2019), here
+without a branch that predicts it, and the votes of overlapping masks as in box voting (Gidaris, Komodakis 2015).
+`docs/decisions/0012-ranking.md` has figures.
 """
 
 import math
@@ -13,9 +19,11 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from tabletop_interaction.arrays import Floats32, Ints, Mask, Masks
+from tabletop_interaction.arrays import Bools, Floats, Floats32, Ints, Mask, Masks
 from tabletop_interaction.segmentation.config import STRIDE, MaskGrid, ProposalConfig
 from tabletop_interaction.segmentation.segments import Segments
+
+_SUPPORT_IOU = 0.5
 
 
 class Candidates(NamedTuple):
@@ -64,7 +72,41 @@ def drawn_segments(
         _drawn_mask(logits - threshold, centre, scaled_shape(shape, config.scales[scale]), grid, shape)
         for logits, centre, scale in zip(mask_logits, centres, candidates.scale, strict=True)
     ]
-    return distinct(np.array(masks, np.bool_).reshape(-1, *shape), candidates.score, config)
+    quality = candidates.score * expected_ious(mask_logits, threshold)
+    return ranked_by_support(np.array(masks, np.bool_).reshape(-1, *shape), quality, config)
+
+
+def expected_ious(logits: Floats32, threshold: float = 0.0) -> Floats32:
+    """The IoU of each mask, logits (N, M, M) above a threshold, with the true one as the network expects it, (N,).
+
+    ```
+    IoU = sum of p inside / (number inside + sum of p outside),   p = sigmoid(logit)
+    ```
+    """
+    inside = logits > threshold
+    probability = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    common = (probability * inside).sum((1, 2))
+    union = inside.sum((1, 2)) + (probability * ~inside).sum((1, 2))
+    return np.asarray(common / np.maximum(union, 1), np.float32)
+
+
+def ranked_by_support(masks: Masks, quality: Floats32, config: ProposalConfig) -> Segments:
+    """Drop masks (N, H, W) of unlikely size and duplicates, and score the others by what supports them.
+
+    ```
+    score = x / (1 + x),   x = q_i sqrt(sum over j of IoU_ij q_j),   over all masks j with IoU_ij above 0.5
+    ```
+
+    Args:
+        quality: (N,) q, 0 to 1; of duplicates the mask of higher quality is kept.
+    """
+    sensible = _has_sensible_size(masks, config)
+    masks, quality = masks[sensible], quality[sensible]
+    overlap = _overlaps(masks)
+    votes = np.where(overlap > _SUPPORT_IOU, overlap, 0) @ quality
+    support = quality * np.sqrt(votes)
+    kept = _without_duplicates(overlap, _falling(quality), config)
+    return Segments.of(masks[kept], (support / (1 + support))[kept])
 
 
 def _falling(values: Floats32) -> Ints:
@@ -99,18 +141,30 @@ def _drawn_mask(
 
 
 def distinct(masks: Masks, scores: Floats32, config: ProposalConfig) -> Segments:
-    """Drop masks of unlikely size and duplicates; `scores` fall, so that the better mask is kept."""
-    area = masks.sum((1, 2))
-    sensible = (area >= max(1, config.min_area)) & (area <= config.max_area_share * masks[:1].size)
+    """Drop masks of unlikely size and duplicates; of duplicates the one of higher score is kept."""
+    sensible = _has_sensible_size(masks, config)
     masks, scores = masks[sensible], scores[sensible]
+    kept = _without_duplicates(_overlaps(masks), _falling(scores), config)
+    return Segments.of(masks[kept], scores[kept])
+
+
+def _has_sensible_size(masks: Masks, config: ProposalConfig) -> Bools:
+    area = masks.sum((1, 2))
+    return np.asarray((area >= max(1, config.min_area)) & (area <= config.max_area_share * masks[:1].size))
+
+
+def _overlaps(masks: Masks) -> Floats:
+    """IoU of each mask with each, (N, N)."""
+    if not len(masks):
+        return np.zeros((0, 0))
+    encoded = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).view(np.uint8)))
+    return np.asarray(coco_mask.iou(encoded, encoded, [0] * len(encoded)), np.float64)
+
+
+def _without_duplicates(overlap: Floats, order: Ints, config: ProposalConfig) -> list[int]:
+    """Indices in an order, without those that overlap an earlier one (mask NMS)."""
     kept: list[int] = []
-    boxes = np.zeros((0, 4))
-    if len(masks):
-        encoded = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).view(np.uint8)))
-        overlap = np.asarray(coco_mask.iou(encoded, encoded, [0] * len(encoded)))
-        for i in range(len(masks)):
-            if all(overlap[i, j] <= config.nms_iou for j in kept):
-                kept.append(i)
-        boxes = coco_mask.toBbox([encoded[i] for i in kept])
-        boxes[:, 2:] += boxes[:, :2]
-    return Segments(masks[kept], boxes.astype(np.float32), scores[kept].astype(np.float32))
+    for i in order.tolist():
+        if (overlap[i, kept] <= config.nms_iou).all():
+            kept.append(i)
+    return kept

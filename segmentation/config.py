@@ -61,10 +61,10 @@ class ProposalConfig:
         candidates_per_scale: Best local maxima (3 x 3) that are kept of each score map.
         max_masks: Best candidates of all scales for which a mask is computed.
         mask_threshold: Probability from which a pixel belongs to the mask.
-        nms_iou: IoU above which the mask with the lower score is dropped.
+        nms_iou: IoU above which the worse of two masks is dropped.
         min_area: Smallest area of a mask, pixels of the picture.
         max_area_share: Largest share of the picture that a mask may cover.
-        min_score: Smallest score of a mask, a probability.
+        min_score: Smallest score of a mask; for our network, smallest probability of an object at the mask's position.
     """
 
     scales: tuple[Annotated[float, Range(0, 4, above=True)], ...] = PAPER_SCALES

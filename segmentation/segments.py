@@ -23,7 +23,7 @@ class Segments:
     Attributes:
         masks: (N, H, W) bool.
         boxes: (N, 4) float32, x0 y0 x1 y1.
-        scores: (N,) float32, probabilities, falling.
+        scores: (N,) float32, 0 to 1, higher for a surer object, falling.
     """
 
     masks: Masks

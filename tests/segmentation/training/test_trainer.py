@@ -123,7 +123,9 @@ def test_a_certain_negative_weighs_more_by_its_score(kind: int) -> None:
     score = torch.sigmoid(logits.detach())
     weight = 1 + 10 * score * (targets == CERTAIN_NEGATIVE)
     negatives = -weight * torch.log(1 - score)
-    assert float(loss.detach()) == pytest.approx(float(math.log(2) + negatives[targets != POSITIVE].mean()) / 2, rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(
+        float(math.log(2) + negatives[targets != POSITIVE].mean()) / 2, rel=1e-5
+    )
     # The weight itself has no gradient.
     torch.testing.assert_close(gradient[targets != POSITIVE], (weight * score)[targets != POSITIVE] / 6)
 
