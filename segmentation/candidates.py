@@ -32,7 +32,7 @@ class Candidates(NamedTuple):
     Attributes:
         scale: (N,) number of the scale.
         position_rc: (N, 2) row and column of the scale's score map.
-        score: (N,) float32, probabilities.
+        score: (N,) float32, the probability that an object is centred there.
     """
 
     scale: Ints
@@ -58,8 +58,11 @@ def best_candidates(score_maps: Sequence[Floats32], config: ProposalConfig) -> C
     best = _falling(every)[: config.max_masks]
     with np.errstate(over="ignore"):
         score = 1 / (1 + np.exp(-every[best]))
-    best, score = best[score >= config.min_score], score[score >= config.min_score]
-    return Candidates(np.concatenate(scales)[best], np.concatenate(positions)[best], np.asarray(score, np.float32))
+    likely = score >= config.min_probability
+    best = best[likely]
+    return Candidates(
+        np.concatenate(scales)[best], np.concatenate(positions)[best], np.asarray(score[likely], np.float32)
+    )
 
 
 def drawn_segments(
@@ -91,10 +94,10 @@ def expected_ious(logits: Floats32, threshold: float = 0.0) -> Floats32:
 
 
 def ranked_by_support(masks: Masks, quality: Floats32, config: ProposalConfig) -> Segments:
-    """Drop masks (N, H, W) of unlikely size and duplicates, and score the others by what supports them.
+    """Drop masks (N, H, W) of unlikely size, duplicates, and masks of low score, which is what supports them.
 
     ```
-    score = x / (1 + x),   x = q_i sqrt(sum over j of IoU_ij q_j),   over all masks j with IoU_ij above 0.5
+    score = 1 - exp(-x),   x = q_i sqrt(sum over j of IoU_ij q_j),   over all masks j with IoU_ij above 0.5
     ```
 
     Args:
@@ -105,8 +108,9 @@ def ranked_by_support(masks: Masks, quality: Floats32, config: ProposalConfig) -
     overlap = _overlaps(masks)
     votes = np.where(overlap > _SUPPORT_IOU, overlap, 0) @ quality
     support = quality * np.sqrt(votes)
-    kept = _without_duplicates(overlap, _falling(quality), config)
-    return Segments.of(masks[kept], (support / (1 + support))[kept])
+    score = -np.expm1(-support)
+    kept = [one for one in _without_duplicates(overlap, _falling(quality), config) if score[one] >= config.min_score]
+    return Segments.of(masks[kept], score[kept])
 
 
 def _falling(values: Floats32) -> Ints:

@@ -64,7 +64,8 @@ class ProposalConfig:
         nms_iou: IoU above which the worse of two masks is dropped.
         min_area: Smallest area of a mask, pixels of the picture.
         max_area_share: Largest share of the picture that a mask may cover.
-        min_score: Smallest score of a mask; for our network, smallest probability of an object at the mask's position.
+        min_probability: Smallest probability that an object is centred at a position, for its mask to be computed.
+        min_score: Smallest score of a mask.
     """
 
     scales: tuple[Annotated[float, Range(0, 4, above=True)], ...] = PAPER_SCALES
@@ -74,6 +75,7 @@ class ProposalConfig:
     nms_iou: Share = 0.4
     min_area: Annotated[int, Range(0, 10**9)] = 100
     max_area_share: Annotated[float, Range(0, 1, above=True)] = 0.1
+    min_probability: Share = 0.0
     min_score: Share = 0.0
 
     def __post_init__(self) -> None:

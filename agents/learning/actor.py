@@ -212,7 +212,7 @@ class Actor(AbstractContextManager["Actor"]):
 
         if network is not None and self._config.policy == "hypothesis":
             self._agent.segmenter = AtTrainingSize(
-                Segmenter(network, replace(FAST, min_score=self._config.least_belief))
+                Segmenter(network, replace(FAST, min_probability=self._config.least_belief))
             )
 
     def interact(self) -> LabelledInteraction:

@@ -198,6 +198,7 @@ def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.G
     """The policy that a collection names."""
     if collection.policy == "random":
         return RandomAgent(rng, ACTION_SIZES[collection.primitive])
-    segmenter = AtTrainingSize(open_segmenter(collection.model, replace(FAST, min_score=_LEAST_SCORE)))
+    limits = replace(FAST, min_probability=_LEAST_SCORE, min_score=_LEAST_SCORE)
+    segmenter = AtTrainingSize(open_segmenter(collection.model, limits))
     views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")
     return HypothesisAgent(segmenter, views, arena, rng, primitive=collection.primitive)

@@ -1,5 +1,7 @@
 """The best positions of score maps, and the ranking of their masks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ def peaks_of(logits):
 
 @given(st.lists(score_map, min_size=1, max_size=3), st.integers(1, 6), st.integers(1, 6))
 def test_candidates_are_the_best_local_maxima(score_maps, per_scale, most):
-    config = ProposalConfig(candidates_per_scale=per_scale, max_masks=most, min_score=0.1)
+    config = ProposalConfig(candidates_per_scale=per_scale, max_masks=most, min_probability=0.1)
     found = best_candidates(score_maps, config)
     logits = [score_maps[scale][*position] for scale, position in zip(found.scale, found.position_rc, strict=True)]
     kept = [sorted((value for value, *_ in peaks_of(one)), reverse=True)[:per_scale] for one in score_maps]
@@ -68,14 +70,14 @@ def test_votes_of_like_masks_raise_a_score():
     found = ranked_by_support(masks, quality, UNLIMITED)
     iou = 90 / 110
     support = np.array([0.8 * np.sqrt(0.8 + 0.5 * iou), 0.8 * np.sqrt(0.8)])
-    np.testing.assert_allclose(found.scores, support / (1 + support), rtol=1e-5)
+    np.testing.assert_allclose(found.scores, 1 - np.exp(-support), rtol=1e-5)
     assert (found.masks == masks[[0, 2]]).all()
 
 
 def test_masks_that_overlap_less_give_no_votes():
     masks, quality = squares((0, 0), (0, 5)), np.array([0.8, 0.5], np.float32)
     found = ranked_by_support(masks, quality, UNLIMITED)
-    np.testing.assert_allclose(found.scores / (1 - found.scores), [0.8**1.5, 0.5**1.5], rtol=1e-5)
+    np.testing.assert_allclose(-np.log(1 - found.scores), [0.8**1.5, 0.5**1.5], rtol=1e-5)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.floats(0, 1)), max_size=8))
@@ -87,6 +89,13 @@ def test_ranked_masks_are_distinct_and_their_scores_fall(rows):
     for number, mask in enumerate(found.masks):
         for other in found.masks[:number]:
             assert (mask & other).sum() / (mask | other).sum() <= UNLIMITED.nms_iou
+
+
+def test_masks_of_low_score_are_dropped_after_they_have_voted():
+    masks, quality = squares((0, 0), (0, 1), (25, 25)), np.array([0.8, 0.5, 0.4], np.float32)
+    strict = replace(UNLIMITED, min_score=0.4)
+    found = ranked_by_support(masks, quality, strict)
+    assert found.scores.tolist() == ranked_by_support(masks, quality, UNLIMITED).scores[:1].tolist()
 
 
 def test_without_masks_there_are_no_segments():
