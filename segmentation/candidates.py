@@ -24,6 +24,7 @@ from tabletop_interaction.segmentation.config import STRIDE, MaskGrid, ProposalC
 from tabletop_interaction.segmentation.segments import Segments
 
 _SUPPORT_IOU = 0.5
+_STEEPNESS = 1.6
 
 
 class Candidates(NamedTuple):
@@ -87,7 +88,8 @@ def expected_ious(logits: Floats32, threshold: float = 0.0) -> Floats32:
     ```
     """
     inside = logits > threshold
-    probability = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    # A pixel that is not a number is no part of a mask.
+    probability = 1 / (1 + np.exp(-np.clip(np.nan_to_num(logits, nan=-30.0), -30, 30)))
     common = (probability * inside).sum((1, 2))
     union = inside.sum((1, 2)) + (probability * ~inside).sum((1, 2))
     return np.asarray(common / np.maximum(union, 1), np.float32)
@@ -97,8 +99,11 @@ def ranked_by_support(masks: Masks, quality: Floats32, config: ProposalConfig) -
     """Drop masks (N, H, W) of unlikely size, duplicates, and masks of low score, which is what supports them.
 
     ```
-    score = 1 - exp(-x),   x = q_i sqrt(sum over j of IoU_ij q_j),   over all masks j with IoU_ij above 0.5
+    score = 1 - exp(-1.6 x),   x = q_i sqrt(sum over j of IoU_ij q_j),   over all masks j with IoU_ij above 0.5
     ```
+
+    The mask i itself is one of the masks j: alone and with q = 1, it has the score 0.8. More scales give more votes.
+    With the factor 1.6 the shipped network has as many masks above 0.5 as positions of probability 0.8 gave before.
 
     Args:
         quality: (N,) q, 0 to 1; of duplicates the mask of higher quality is kept.
@@ -108,7 +113,7 @@ def ranked_by_support(masks: Masks, quality: Floats32, config: ProposalConfig) -
     overlap = _overlaps(masks)
     votes = np.where(overlap > _SUPPORT_IOU, overlap, 0) @ quality
     support = quality * np.sqrt(votes)
-    score = -np.expm1(-support)
+    score = -np.expm1(-_STEEPNESS * support)
     kept = [one for one in _without_duplicates(overlap, _falling(quality), config) if score[one] >= config.min_score]
     return Segments.of(masks[kept], score[kept])
 

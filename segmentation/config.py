@@ -65,7 +65,7 @@ class ProposalConfig:
         min_area: Smallest area of a mask, pixels of the picture.
         max_area_share: Largest share of the picture that a mask may cover.
         min_probability: Smallest probability that an object is centred at a position, for its mask to be computed.
-        min_score: Smallest score of a mask.
+        min_score: Smallest score of a mask: its support by all scales, or what another segmenter gives it.
     """
 
     scales: tuple[Annotated[float, Range(0, 4, above=True)], ...] = PAPER_SCALES

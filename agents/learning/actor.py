@@ -24,7 +24,7 @@ from tabletop_interaction.envs import Arena, Backend, RecordInteractions, View
 from tabletop_interaction.envs.backend import Primitive
 from tabletop_interaction.envs.records.row import Interaction
 from tabletop_interaction.errors import TabletopError
-from tabletop_interaction.segmentation import FAST
+from tabletop_interaction.segmentation import FAST, ProposalConfig
 from tabletop_interaction.segmentation.rle import Rle, mask_from_rle
 from tabletop_interaction.segmentation.segments import PictureSegmenter
 
@@ -49,6 +49,15 @@ CHOICES: Mapping[ChoiceName, Callable[[Floats], Floats]] = {
 "random" is Algorithm 1's (paper); "score" prefers hypotheses of high score; "uncertainty" those about which the network
 is undecided.
 """
+
+
+def hypotheses_above(least: float) -> ProposalConfig:
+    """The proposals of an agent that chooses among them: of few scales, and none of low score.
+
+    Many weak hypotheses together would be chosen more often than the few strong ones. Positions of low probability are
+    dropped before their masks are computed, which saves time.
+    """
+    return replace(FAST, min_probability=least, min_score=least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,9 +220,7 @@ class Actor(AbstractContextManager["Actor"]):
         from tabletop_interaction.segmentation.proposals import Segmenter
 
         if network is not None and self._config.policy == "hypothesis":
-            self._agent.segmenter = AtTrainingSize(
-                Segmenter(network, replace(FAST, min_probability=self._config.least_belief))
-            )
+            self._agent.segmenter = AtTrainingSize(Segmenter(network, hypotheses_above(self._config.least_belief)))
 
     def interact(self) -> LabelledInteraction:
         """One step t = 1 .. T of Algorithm 1, up to its labels; after a recoverable fault a new episode begins.

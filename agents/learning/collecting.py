@@ -17,6 +17,7 @@ from tabletop_interaction.agents.agent import Agent, RandomAgent
 from tabletop_interaction.agents.learning.actor import (
     MOST_FAULTS_IN_A_ROW,
     HypothesisAgent,
+    hypotheses_above,
     session_seed,
 )
 from tabletop_interaction.agents.learning.config import PolicyName
@@ -30,11 +31,9 @@ from tabletop_interaction.envs.records.reading import count_interactions
 from tabletop_interaction.envs.records.wrapper import RecordInteractions
 from tabletop_interaction.errors import CameraFault, RobotFault
 from tabletop_interaction.seals import new_run_id
-from tabletop_interaction.segmentation import FAST
 from tabletop_interaction.segmentation.opening import open_segmenter
 from tabletop_interaction.segmentation.photos import AtTrainingSize
 
-# Many weak hypotheses together would be chosen more often than the few strong ones.
 _LEAST_SCORE = 0.3
 _INTERACTIONS_AT_ONCE = 5
 
@@ -198,7 +197,6 @@ def _make_agent(collection: Collection, env: gym.Env[Any, Any], rng: np.random.G
     """The policy that a collection names."""
     if collection.policy == "random":
         return RandomAgent(rng, ACTION_SIZES[collection.primitive])
-    limits = replace(FAST, min_probability=_LEAST_SCORE, min_score=_LEAST_SCORE)
-    segmenter = AtTrainingSize(open_segmenter(collection.model, limits))
+    segmenter = AtTrainingSize(open_segmenter(collection.model, hypotheses_above(_LEAST_SCORE)))
     views, arena = env.get_wrapper_attr("views"), env.get_wrapper_attr("arena")
     return HypothesisAgent(segmenter, views, arena, rng, primitive=collection.primitive)

@@ -34,7 +34,7 @@ class LearningConfig:
         choice: Choice among the proposed masks: score (in proportion to it), random, or uncertainty (of the network).
         random_share: Share of random interactions with --policy hypothesis, 0 to 1.
         follow_share: Share of the random interactions that act again on what has just moved, 0 to 1; 0 in the paper.
-        least_belief: Smallest probability that the network gives the position of a hypothesis.
+        least_belief: Smallest score of a hypothesis, and smallest probability of its position.
         update_interval: Interactions between two updates of the network.
         steps_per_interaction: Training steps for each interaction; they are made at the updates.
         growth: Exponent of the training schedule: after a share p of the interactions, p ** growth of the steps are

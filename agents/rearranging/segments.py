@@ -28,7 +28,7 @@ class SegmentConfig:
         beyond_m: Distance outside the arena up to which a centroid may lie, metres.
     """
 
-    least_score: Share = 0.35
+    least_score: Share = 0.5
     most_covered: Share = 0.5
     beyond_m: Annotated[float, Range(0, 10, unit="m")] = 0.02
 

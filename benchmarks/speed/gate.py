@@ -86,7 +86,7 @@ class Judged:
 def main(options: GateOptions) -> int:
     """Measure the ratios, print them beside the least accepted ones, and end with 1 if one is too low."""
     least = {name: (1 - options.slack) * ratio for name, ratio in committed_ratios(options).items()}
-    if not least:
+    if not least and options.committed.is_file():
         print(f"{options.committed} has no ratios of this kind of processor, {processor()}: none is judged")
     with _ratios(options) as ratios:
         judged = [best_of(name, measured, least.get(name)) for name, measured in track(ratios.items(), "ratios")]
@@ -135,7 +135,10 @@ def processor() -> str:
 def _beside_others(judged: Sequence[Judged], options: GateOptions) -> Rows:
     """The rows of a result file: the new ratios, and those that the committed file has of other processors."""
     committed = read_result(options.committed).figures if options.committed.is_file() else {}
-    return {one.name: {**committed.get(one.name, {}), processor(): Figure(one.ratio, decimals=2)} for one in judged}
+    rows = {name: dict(columns) for name, columns in committed.items()}
+    for one in judged:
+        rows.setdefault(one.name, {})[processor()] = Figure(one.ratio, decimals=2)
+    return rows
 
 
 @contextmanager

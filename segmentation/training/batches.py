@@ -14,8 +14,14 @@ from tabletop_interaction.arrays import Bools, Ints, Mask, Masks, Picture
 from tabletop_interaction.segmentation.config import STRIDE, MaskGrid
 from tabletop_interaction.segmentation.network import mask_targets
 
-POSITIVE, NEGATIVE, IGNORED, CERTAIN_NEGATIVE = 1, 0, -1, -2
-"""Targets of a score position: an object is centred here, no labelled one is, nothing is known, none at all is."""
+POSITIVE = 1
+"""Target of a score position on which an object is centred."""
+NEGATIVE = 0
+"""Target of a position on which no labelled object is centred; an unlabelled one may be."""
+CERTAIN_NEGATIVE = -2
+"""Target of a position on which no object is centred, labelled or not."""
+IGNORED = -1
+"""Target of a position about which nothing is known."""
 
 _PREFETCHED = 2
 _ZOOM = 2
@@ -98,6 +104,7 @@ def batches(sampler: MakesBatches[BatchT_co], seed: int, numbers: range, size: i
 def drawn_batch(batch: Batch, grid: MaskGrid, predicted: Bools | None = None) -> Picture:
     """Draw a sheet uint8 (H, W, 3), six crops a row: labels green, predicted masks pink, score positions as dots.
 
+    Dots of positives are green, of negatives red, of certain negatives orange.
     `predicted` are the network's masks for `batch.positions`, (N, M, M) bool.
     """
     tiles = []

@@ -15,7 +15,7 @@ The object's centre is the centre of its mask's box, as in DeepMask. Ours, where
 Where not every object of a picture is labelled, a position far from every labelled one is negative, as in the paper,
 although an unlabelled object may be there. Some positions over objects are thus learned as background. The balanced
 loss tolerates this (`docs/decisions/0004-prints.md` has figures), and pasted objects outnumber them. Negatives are
-certain around clicks where nothing was found, under a print, and in sets with all objects labelled: there a false
+certain right at clicks where nothing was found, under a print, and in sets with all objects labelled: there a false
 object costs more (`trainer.balanced_score_loss`).
 """
 
@@ -127,20 +127,25 @@ class CropSampler:
         here = examples.objects_by_picture.get(example.picture, ())
         seen = [one for known in here if known.mask and (one := self._seen(known.mask, crop_from_picture)).mask.any()]
         judged = self._judged(picture.shape, crop_from_picture)
-        if not examples.complete and is_background:
-            judged &= _near(judged.shape, warped_point(crop_from_picture, example.click_xy), config.negative_px)
-        # A print hides the objects that nobody has labelled.
-        certain = examples.complete or is_background
-        if rng.random() < config.print_share:
-            certain = True
+        certain = np.full(judged.shape, examples.complete)
+        only_click = is_background and not examples.complete
+        if only_click:
+            click = warped_point(crop_from_picture, example.click_xy)
+            judged &= _near(judged.shape, click, config.negative_px)
+            # Farther away an object may be centred that the gripper missed.
+            certain = _near(judged.shape, click, config.negative_px / 2)
+        # What the network took for an object at the click stays visible.
+        if not only_click and rng.random() < config.print_share:
+            # A print hides the objects that nobody has labelled.
+            certain[:] = True
             image = printed(image, _union([one.mask for one in seen], config.crop_px), self._two_pictures(rng), rng)
         if rng.random() < config.paste_share:
             image, seen, judged = self._pasted(image, seen, judged, rng)
         if rng.random() < config.colour_share:
             image = with_other_colours(image, rng)
         unknown = self._unknown(example.picture, crop_from_picture)
-        negative = np.where(judged & ~unknown, CERTAIN_NEGATIVE if certain else NEGATIVE, IGNORED).astype(np.int8)
-        scores, positions, masks = self._targets(seen, judged, negative)
+        negatives = np.where(judged & ~unknown, np.where(certain, CERTAIN_NEGATIVE, NEGATIVE), IGNORED).astype(np.int8)
+        scores, positions, masks = self._targets(seen, judged, negatives)
         return TrainingCrop(recoloured(image, rng, 0.2, 0.06), scores, positions, masks)
 
     def _two_pictures(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
@@ -238,17 +243,19 @@ class CropSampler:
         side = float(max(box[2] - box[0], box[3] - box[1]) + 1)
         return alpha, colours, _Seen(mask, (box[:2] + box[2:]) / 2, side)
 
-    def _targets(self, seen: list[_Seen], judged: Bools, scores: np.ndarray) -> tuple[np.ndarray, Ints, Masks]:
-        """Return score targets (P, P), and positive positions with their masks; `scores` are those without objects."""
+    def _targets(self, seen: list[_Seen], judged: Bools, negatives: np.ndarray) -> tuple[np.ndarray, Ints, Masks]:
+        """Return score targets (P, P), `negatives` around the objects, and the positive positions with their masks."""
         config = self.config
-        centres, scores = position_grid(config.crop_px), scores.copy()
+        centres = position_grid(config.crop_px)
+        scores = negatives.copy()
         positive: list[tuple[int, int]] = []
         masks: list[Mask] = []
         octaves = [abs(float(np.log2(one.side / config.object_px))) for one in seen]
         for one, off in zip(seen, octaves, strict=True):
-            # An object far off in scale belongs to another scale: here its centre is as negative as the table.
-            if off < config.off_scale_octaves or one.hidden:
-                scores[np.abs(centres - one.centre_xy).sum(-1) <= config.negative_px] = IGNORED
+            near = np.abs(centres - one.centre_xy).sum(-1) <= config.negative_px
+            # An object far off in scale belongs to another scale: here its centre is negative.
+            is_negative = off >= config.off_scale_octaves and not one.hidden
+            scores[near & (scores != IGNORED)] = NEGATIVE if is_negative else IGNORED
         for one, off in zip(seen, octaves, strict=True):
             if off > config.scale_jitter + 0.1 or one.hidden or not _whole(one, config):
                 continue

@@ -2,8 +2,9 @@
 
 A network that knows a few tables takes whatever is printed on another one, a comic, a flower, a road, for an object. A
 print covers the table under the light that is there; known objects stay on top, and objects that nobody has labelled
-disappear. An object then differs from a print by its shading, not by its outline. Ours, after the random textures of
-domain randomisation (Tobin et al. 2017); `docs/decisions/0004-prints.md` and `0011-early-learning.md` have figures.
+disappear. An object then differs from a print by its shading and its shape, not by its colours. Ours, after the random
+textures of domain randomisation (Tobin et al. 2017); `docs/decisions/0004-prints.md` and `0011-early-learning.md` have
+figures.
 
 A print is a ground with shapes on it. Grounds are
 
@@ -12,7 +13,8 @@ A print is a ground with shapes on it. Grounds are
 - one colour, always with shapes.
 
 Shapes, ellipses, rectangles and polygons, have flat colours, or are cut out of another repeated patch: leaves, cards,
-photographs. The patches are of the robot's own pictures; no labels are read but the masks that stay uncovered.
+photographs. The patches are cut from the robot's own pictures and may show parts of objects, as printed pictures do. Of
+the labels only the masks of known objects are read.
 """
 
 import math
@@ -24,7 +26,7 @@ from tabletop_interaction.arrays import Floats, Ints, Mask, Picture
 from tabletop_interaction.segmentation.training.augmentation import affine, cut_out_opacity, with_other_colours
 
 _PATCH_SHARE, _NOISE_SHARE = 0.5, 0.25
-# A patch or noise is a table alone; one colour is none without shapes.
+# A plain colour always gets shapes.
 _SHAPES_SHARE = 0.5
 _CUT_OUT_SHARE = 0.5
 
@@ -105,13 +107,13 @@ def noise(side: int, rng: np.random.Generator) -> Picture:
     """Fractal noise (side, side, 3) between a few random colours, with or without sharp borders between them."""
     cell, falling = _log_uniform(*_NOISE_CELL_PX, rng), rng.uniform(0.3, 0.8)
     stretch = _log_uniform(1.0, _MOST_STRETCH, rng) if rng.random() < 0.5 else 1.0
-    height = np.zeros((side, side), np.float32)
+    field = np.zeros((side, side), np.float32)
     for octave in range(_NOISE_OCTAVES):
         rows = max(1.0, cell / 2**octave)
         cells = tuple(max(2, int(side / along)) + 2 for along in (rows, rows * stretch))
         drawn = rng.random(cells).astype(np.float32) * np.float32(falling**octave)
-        height += cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
-    levels = cv2.normalize(height, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+        field += cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
+    levels = cv2.normalize(field if rng.random() < 0.5 else field.T, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
     return np.asarray(_colour_table(rng)[levels], np.uint8)
 
 
@@ -134,7 +136,7 @@ def _with_cut_outs(ground: Picture, other: Picture, rng: np.random.Generator) ->
 
 
 def _with_shapes(canvas: Picture, palette: Ints, rng: np.random.Generator) -> Picture:
-    """Draw shapes of one or several kinds on a new canvas, in colours of a palette (N, C), large ones first."""
+    """Draw shapes on uint8 (S, S) or (S, S, C), in place, in colours of a palette (N, C), large ones first."""
     count = int(rng.integers(_FEWEST_SHAPES, _MOST_SHAPES + 1))
     largest = rng.uniform(2 * _SMALLEST_PX, _LARGEST_PX)
     radii = np.sort(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(largest), count)))[::-1]

@@ -159,10 +159,15 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
 
 
 def balanced_score_loss(logits: Tensor, targets: Tensor, hard_weight: float = 0.0) -> Tensor:
-    """Half the mean cross-entropy over positives plus half that over negatives; a scalar.
+    """Half the mean cross-entropy over positives plus half the weighted mean over negatives; a scalar.
 
-    A certain negative weighs 1 + `hard_weight` times its score, sigmoid(logit): of the many places on a table, those
-    that the network takes for objects count. Other negatives weigh 1, since an unlabelled object may be there.
+    ```
+    loss = mean over P of l / 2 + sum over N of w l / (2 |N|),
+    w = 1 + hard_weight sigmoid(logit) for certain negatives, else 1; w has no gradient
+    ```
+
+    The weights are not normalised: false detections dominate the second term while there are many. Uncertain negatives
+    keep the weight 1, since an unlabelled object may be there.
 
     Args:
         logits: (B, P, P) floating point.

@@ -50,6 +50,13 @@ def test_the_expected_iou_is_that_of_the_probabilities():
     assert lower == pytest.approx([2.1 / 3.1], abs=1e-5)
 
 
+def test_a_pixel_that_is_no_number_is_outside_its_mask():
+    logits = np.full((2, 2, 2), 5.0, np.float32)
+    logits[0, 0, 0] = np.nan
+    broken, whole = expected_ious(logits)
+    assert 0.9 < broken == pytest.approx(whole)
+
+
 @given(arrays(np.float32, (3, 4, 4), elements=st.floats(-100, 100, width=32)), st.floats(-3, 3))
 def test_an_expected_iou_is_a_share(logits, threshold):
     found = expected_ious(logits, threshold)
@@ -70,14 +77,14 @@ def test_votes_of_like_masks_raise_a_score():
     found = ranked_by_support(masks, quality, UNLIMITED)
     iou = 90 / 110
     support = np.array([0.8 * np.sqrt(0.8 + 0.5 * iou), 0.8 * np.sqrt(0.8)])
-    np.testing.assert_allclose(found.scores, 1 - np.exp(-support), rtol=1e-5)
+    np.testing.assert_allclose(found.scores, 1 - np.exp(-1.6 * support), rtol=1e-5)
     assert (found.masks == masks[[0, 2]]).all()
 
 
 def test_masks_that_overlap_less_give_no_votes():
     masks, quality = squares((0, 0), (0, 5)), np.array([0.8, 0.5], np.float32)
     found = ranked_by_support(masks, quality, UNLIMITED)
-    np.testing.assert_allclose(-np.log(1 - found.scores), [0.8**1.5, 0.5**1.5], rtol=1e-5)
+    np.testing.assert_allclose(-np.log(1 - found.scores) / 1.6, [0.8**1.5, 0.5**1.5], rtol=1e-5)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.floats(0, 1)), max_size=8))
@@ -85,7 +92,7 @@ def test_ranked_masks_are_distinct_and_their_scores_fall(rows):
     masks = squares(*[(row, column) for row, column, _ in rows])
     found = ranked_by_support(masks, np.array([quality for *_, quality in rows], np.float32), UNLIMITED)
     assert (np.diff(found.scores) <= 0).all()
-    assert ((found.scores >= 0) & (found.scores < 1)).all()
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
     for number, mask in enumerate(found.masks):
         for other in found.masks[:number]:
             assert (mask & other).sum() / (mask | other).sum() <= UNLIMITED.nms_iou
@@ -93,7 +100,7 @@ def test_ranked_masks_are_distinct_and_their_scores_fall(rows):
 
 def test_masks_of_low_score_are_dropped_after_they_have_voted():
     masks, quality = squares((0, 0), (0, 1), (25, 25)), np.array([0.8, 0.5, 0.4], np.float32)
-    strict = replace(UNLIMITED, min_score=0.4)
+    strict = replace(UNLIMITED, min_score=0.5)
     found = ranked_by_support(masks, quality, strict)
     assert found.scores.tolist() == ranked_by_support(masks, quality, UNLIMITED).scores[:1].tolist()
 

@@ -65,6 +65,17 @@ def test_a_processor_without_committed_ratios_is_not_judged_and_gets_a_column_of
     assert {name: figure.value for name, figure in columns.items()} == {"fast, float32": 8.0, "slow, float32": 2.0}
 
 
+def test_a_ratio_that_this_machine_cannot_measure_keeps_those_of_others(one_ratio, tmp_path, monkeypatch):
+    written = tmp_path / "gate.json"
+    both = {"composed over plain": lambda: 8.0, "two workers over one": lambda: 1.9}
+    monkeypatch.setattr(gate, "_ratios", lambda options: nullcontext(both))
+    assert main(GateOptions(committed=written, result=written)) == 0
+    monkeypatch.setattr(gate, "_ratios", lambda options: nullcontext({"composed over plain": lambda: 7.0}))
+    assert main(GateOptions(committed=written, result=written)) == 0
+    rows = read_result(written).figures
+    assert [rows[name][processor()].value for name in both] == [7.0, 1.9]
+
+
 def test_without_the_committed_file_the_gate_says_where_to_run(tmp_path):
     with pytest.raises(InvalidConfiguration, match=r"there is no file .*gone\.json; run this in the root"):
         main(GateOptions(committed=tmp_path / "gone.json"))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tabletop_interaction.segmentation.training.augmentation import (
     affine,
+    cut_out_opacity,
     shadowed,
     warped_picture,
     warped_point,
@@ -25,6 +26,15 @@ def picture():
 def disc():
     rows, columns = np.mgrid[:SIDE, :SIDE]
     return np.hypot(rows - 48, columns - 48) < 20
+
+
+def test_the_opacity_of_a_cut_out_ends_a_little_inside_its_mask():
+    mask = np.zeros((40, 40), np.float32)
+    mask[10:30, 10:30] = 1
+    along = cut_out_opacity(mask)[20]
+    assert along[:10].max() == 0
+    assert 0.3 < along[10] < 0.8
+    assert along[12:28].min() == 1
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -46,24 +46,44 @@ def test_no_position_near_an_ignored_region_is_negative(
 
 
 @pytest.mark.parametrize(
-    ("complete", "print_share", "click_share", "negative"),
-    [
-        (False, 0.0, 0.0, NEGATIVE),
-        (True, 0.0, 0.0, CERTAIN_NEGATIVE),
-        (False, 1.0, 0.0, CERTAIN_NEGATIVE),
-        (False, 0.0, 1.0, CERTAIN_NEGATIVE),
-    ],
-    ids=["other objects may be there", "all are labelled", "a print hides them", "nothing was found here"],
+    ("complete", "print_share", "negative"),
+    [(False, 0.0, NEGATIVE), (True, 0.0, CERTAIN_NEGATIVE), (False, 1.0, CERTAIN_NEGATIVE)],
+    ids=["other objects may be there", "all are labelled", "a print hides them"],
 )
 def test_a_negative_is_certain_where_no_unlabelled_object_can_be(
-    one_object: Callable[..., Any], complete: bool, print_share: float, click_share: float, negative: int
+    one_object: Callable[..., Any], complete: bool, print_share: float, negative: int
 ) -> None:
-    examples = one_object(complete=complete)
-    examples = examples.plus([Example("p", (300.0, 60.0), None)], examples.pictures)
-    config = replace(PLAIN, print_share=print_share, background_share=click_share)
-    crops = [CropSampler(examples, config, GRID).crop(np.random.default_rng(seed)) for seed in range(6)]
+    config = replace(PLAIN, print_share=print_share)
+    crops = [CropSampler(one_object(complete), config, GRID).crop(np.random.default_rng(seed)) for seed in range(6)]
     found = {int(kind) for crop in crops for kind in np.unique(crop.scores)}
     assert found - {POSITIVE, IGNORED} == {negative}
+
+
+def test_right_at_a_click_on_nothing_a_negative_is_certain_and_farther_away_it_is_not(
+    a_picture: Callable[..., Any],
+) -> None:
+    picture, mask = a_picture()
+    pool = (Example("p", (215.0, 160.0), rle_from_mask(mask)), Example("q", (200.0, 170.0), None))
+    examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
+    config = replace(AS_IT_IS, background_share=1.0, print_share=1.0)
+    crop = CropSampler(examples, config, GRID).crop(np.random.default_rng(0))
+    kinds = [position_grid(config.crop_px)[crop.scores == kind] for kind in (CERTAIN_NEGATIVE, NEGATIVE)]
+    assert len(kinds[0]) >= 1
+    assert len(kinds[1]) >= 1
+    centre = kinds[0].mean(0)
+    distances = [np.abs(places - centre).sum(-1) for places in kinds]
+    assert distances[0].max() < distances[1].min()
+    # A print would hide what the network took for an object.
+    plain = CropSampler(examples, replace(config, print_share=0.0), GRID).crop(np.random.default_rng(0))
+    assert (crop.image == plain.image).all()
+
+
+def test_the_centre_of_an_object_of_another_scale_is_no_certain_negative(one_object: Callable[..., Any]) -> None:
+    config = replace(PLAIN, off_scale_share=1.0)
+    crops = [CropSampler(one_object(True), config, GRID).crop(np.random.default_rng(seed)) for seed in range(12)]
+    assert all(len(crop.masks) == 0 for crop in crops)
+    assert any((crop.scores == NEGATIVE).any() for crop in crops)
+    assert all((crop.scores == CERTAIN_NEGATIVE).any() for crop in crops)
 
 
 def test_without_an_object_no_crops_are_drawn(a_picture: Callable[..., Any]) -> None:
@@ -146,7 +166,7 @@ def test_a_background_click_labels_its_neighbourhood_only(a_picture: Callable[..
     examples = ExampleSet(pool, {"p": picture, "q": np.full_like(picture, 40)})
     config = replace(AS_IT_IS, background_share=1.0)
     crop = CropSampler(examples, config, GRID).crop(np.random.default_rng(0))
-    negatives = position_grid(config.crop_px)[crop.scores == CERTAIN_NEGATIVE]
+    negatives = position_grid(config.crop_px)[np.isin(crop.scores, (NEGATIVE, CERTAIN_NEGATIVE))]
     assert len(crop.masks) == 0
     assert 1 <= len(negatives) <= 25
     assert np.ptp(negatives, axis=0).max() <= 2 * config.negative_px

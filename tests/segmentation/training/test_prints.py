@@ -1,4 +1,4 @@
-"""Prints cover the table and nothing else, and are flat: no ground, patch or shape depends on what is kept."""
+"""Prints cover the table and nothing else, and depend on the seed only."""
 
 import numpy as np
 import pytest
@@ -39,6 +39,13 @@ def test_a_print_covers_the_table_and_leaves_the_object(picture, patches, disc, 
     assert all((now == before).all() for now, before in zip((picture, disc, *patches), arguments, strict=True))
 
 
+@pytest.mark.parametrize("share", [0, 1])
+def test_nothing_or_all_of_a_crop_may_stay(picture, patches, share):
+    kept = np.full((SIDE, SIDE), bool(share))
+    result = printed(picture, kept, patches, np.random.default_rng(3))
+    assert (result == picture).all() == bool(share)
+
+
 def test_prints_depend_on_the_seed_only(picture, patches, disc):
     first, same, other = (printed(picture, disc, patches, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert (first == same).all()
@@ -69,6 +76,15 @@ def test_noise_fills_a_square_and_depends_on_the_seed_only(seed, side):
     first, same = (noise(side, np.random.default_rng(seed)) for _ in range(2))
     assert first.shape == (side, side, 3)
     assert (first == same).all()
+
+
+def test_noise_runs_along_either_axis():
+    longer = set()
+    for seed in range(60):
+        sheet = noise(64, np.random.default_rng(seed)).astype(float)
+        down, across = (float(np.abs(np.diff(sheet, axis=axis)).mean()) for axis in (0, 1))
+        longer |= {"down"} if down < across / 2 else {"across"} if across < down / 2 else set()
+    assert longer == {"down", "across"}
 
 
 def test_noise_has_ramps_and_sharp_borders():
