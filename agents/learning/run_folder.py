@@ -72,6 +72,7 @@ _ASSUMED = {
     "config.steps_per_episode": 25,
     "config.pictures.picture_format": "png",
     "config.pictures.jpeg_step": JPEG_STEP,
+    "config.training.hard_weight": 0.0,
 }
 
 

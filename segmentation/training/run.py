@@ -61,6 +61,8 @@ from tabletop_interaction.segmentation.training.trainer import (
 
 _SCHEMA_VERSION = 1
 _REQUEST, _STATE, _MODEL = "training.json", "state.pt", "model.safetensors"
+# Settings that earlier versions did not have.
+_ASSUMED = {"config.hard_weight": 0.0}
 _REMEDY = "remove it, and the run trains again from its beginning"
 _REFRESH_BATCHES = 10
 _PROBED_STEPS = 12
@@ -233,7 +235,7 @@ def check_run_folder(out: Path, config: OptimiserConfig, fingerprint: str | None
         UnreadableRecords: training.json is damaged.
     """
     ignoring = [name for name, skip in (("examples", fingerprint is None), ("config.steps", any_steps)) if skip]
-    begun = check_sealed_request(out / _REQUEST, _request(config, fingerprint), "a training", ignoring)
+    begun = check_sealed_request(out / _REQUEST, _request(config, fingerprint), "a training", ignoring, _ASSUMED)
     try:
         return None if begun is None else int(begun["config"]["steps"])
     except (KeyError, TypeError, ValueError) as error:

@@ -381,6 +381,18 @@ def test_a_run_from_before_there_were_formats_has_png(tmp_path: Path) -> None:
         open_run(tmp_path / "run", CONFIG)
 
 
+def test_a_run_from_before_certain_negatives_weighed_more_resumes_with_the_weight_0(tmp_path: Path) -> None:
+    evenly = replace(CONFIG, training=replace(CONFIG.training, hard_weight=0.0))
+    folder = open_run(tmp_path / "run", evenly)
+    asked = json.loads(folder.request.read_text())
+    assert asked["config"]["training"].pop("hard_weight") == 0
+    del asked["run"], asked["checksum"]
+    folder.request.write_text(json.dumps(asked))
+    open_run(tmp_path / "run", evenly)
+    with pytest.raises(ForeignFolder, match=r"hard_weight is 0\.0 there and 10\.0 now"):
+        open_run(tmp_path / "run", CONFIG)
+
+
 def test_a_run_from_before_there_were_lab_files_resumes(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "run", CONFIG)
     asked = json.loads(folder.request.read_text())

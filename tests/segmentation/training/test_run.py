@@ -227,6 +227,19 @@ def test_a_run_of_an_earlier_version_resumes_with_settings_in_any_order(
     assert same(train(discs(), tmp_path, small), finished_run / "model.safetensors")
 
 
+def test_a_run_from_before_certain_negatives_weighed_more_resumes_with_the_weight_0(
+    tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
+) -> None:
+    request = json.loads((finished_run / "training.json").read_text())
+    evenly = replace(small, hard_weight=0.0)
+    earlier = {**request, "config": {k: v for k, v in request["config"].items() if k != "hard_weight"}}
+    del earlier["run"], earlier["checksum"]
+    (tmp_path / "training.json").write_text(json.dumps(earlier))
+    with pytest.raises(ForeignFolder, match=r"hard_weight is 0\.0 there and 10\.0 now"):
+        train(discs(), tmp_path, small)
+    assert train(discs(), tmp_path, evenly).exists()
+
+
 def test_a_full_disk_is_named_and_the_run_resumes(
     tmp_path: Path, discs: Callable[..., ExampleSet], small: TrainingConfig, finished_run: Path
 ) -> None:
