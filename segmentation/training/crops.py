@@ -239,7 +239,7 @@ class CropSampler:
         box = np.array([xs.min(), ys.min(), xs.max(), ys.max()]) if len(xs) else np.tile(target, 2)
         picture = self._examples.pictures[example.picture]
         colours = recoloured(warped_picture(picture, to_crop, config.crop_px), rng, 0.15, 0.04).astype(np.float32)
-        alpha = cut_out_opacity(soft.astype(np.float32) / 255)
+        alpha = cut_out_opacity(soft.astype(np.float32) / np.float32(255))
         side = float(max(box[2] - box[0], box[3] - box[1]) + 1)
         return alpha, colours, _Seen(mask, (box[:2] + box[2:]) / 2, side)
 

@@ -113,7 +113,8 @@ def noise(side: int, rng: np.random.Generator) -> Picture:
         cells = tuple(max(2, int(side / along)) + 2 for along in (rows, rows * stretch))
         drawn = rng.random(cells).astype(np.float32) * np.float32(falling**octave)
         field += cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
-    levels = cv2.normalize(field if rng.random() < 0.5 else field.T, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+    along = field if rng.random() < 0.5 else field.T
+    levels = cv2.normalize(along, np.empty((side, side), np.uint8), 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
     return np.asarray(_colour_table(rng)[levels], np.uint8)
 
 
