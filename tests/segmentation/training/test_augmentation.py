@@ -17,17 +17,6 @@ from tabletop_interaction.segmentation.training.augmentation import (
 SIDE = 96
 
 
-@pytest.fixture
-def picture():
-    return np.random.default_rng(5).integers(60, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-
-
-@pytest.fixture
-def disc():
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    return np.hypot(rows - 48, columns - 48) < 20
-
-
 def test_the_opacity_of_a_cut_out_ends_a_little_inside_its_mask():
     mask = np.zeros((40, 40), np.float32)
     mask[10:30, 10:30] = 1

@@ -11,20 +11,9 @@ SIDE = 96
 
 
 @pytest.fixture
-def picture():
-    return np.random.default_rng(5).integers(60, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-
-
-@pytest.fixture
 def patches():
     rng = np.random.default_rng(6)
     return rng.integers(0, 256, (70, 50, 3)).astype(np.uint8), rng.integers(0, 256, (40, 130, 3)).astype(np.uint8)
-
-
-@pytest.fixture
-def disc():
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    return np.hypot(rows - 48, columns - 48) < 20
 
 
 @pytest.mark.parametrize("seed", range(24))
