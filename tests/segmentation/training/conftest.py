@@ -48,6 +48,19 @@ def a_picture() -> Callable[..., tuple[Picture, Mask]]:
     return _a_picture
 
 
+@pytest.fixture
+def picture() -> Picture:
+    """Noise of 96 x 96 px."""
+    return np.random.default_rng(5).integers(60, 200, (96, 96, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def disc() -> Mask:
+    """A disc of radius 20 px in the middle of `picture`."""
+    rows, columns = np.mgrid[:96, :96]
+    return np.asarray(np.hypot(rows - 48, columns - 48) < 20)
+
+
 @pytest.fixture(scope="session")
 def one_object() -> Callable[..., ExampleSet]:
     """one_object(complete=False): the default picture of `a_picture` as the only example."""
