@@ -103,7 +103,8 @@ def ranked_by_support(masks: Masks, quality: Floats32, config: ProposalConfig) -
     ```
 
     The mask i itself is one of the masks j: alone and with q = 1, it has the score 0.8. More scales give more votes.
-    With the factor 1.6 the shipped network has as many masks above 0.5 as positions of probability 0.8 gave before.
+    With the factor 1.6 the shipped network's masks above 0.5 find about as many objects as positions of probability
+    0.8 and more do.
 
     Args:
         quality: (N,) q, 0 to 1; of duplicates the mask of higher quality is kept.

@@ -252,7 +252,7 @@ class CropSampler:
         masks: list[Mask] = []
         octaves = [abs(float(np.log2(one.side / config.object_px))) for one in seen]
         for one, off in zip(seen, octaves, strict=True):
-            near = np.abs(centres - one.centre_xy).sum(-1) <= config.negative_px
+            near = _near(scores.shape, one.centre_xy, config.negative_px)
             # An object far off in scale belongs to another scale: here its centre is negative.
             is_negative = off >= config.off_scale_octaves and not one.hidden
             scores[near & (scores != IGNORED)] = NEGATIVE if is_negative else IGNORED
